@@ -29,19 +29,31 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer } from 'vitest/node'
-import { placeOf, reasonToSkipKernelTests, runsHere, testFiles, toolUse } from './scripts/kernel-tests.mjs'
+import {
+  placeOf,
+  reasonToSkipKernelTests,
+  runsHere,
+  testFiles,
+  toolUse,
+} from './scripts/kernel-tests.mjs'
 import { toolProblems } from './scripts/setup/test-tools.mjs'
 
 const reason = reasonToSkipKernelTests()
-if (reason !== undefined) console.error(`kernel tests are skipped: ${reason}`)
+if (reason !== undefined) {
+  console.error(`kernel tests are skipped: ${reason}`)
+}
 
 const isLong = process.env.VNET_LONG === '1'
 const root = import.meta.dirname
 
 const problems = process.platform === 'linux' ? toolProblems(isLong) : []
 if (problems.length > 0) {
-  console.error(`${process.env.CI ? 'vnet' : 'tests are skipped'}: ${problems.map(({ line }) => line).join('; ')}`)
-  if (process.env.CI) process.exit(1)
+  console.error(
+    `${process.env.CI ? 'vnet' : 'tests are skipped'}: ${problems.map(({ line }) => line).join('; ')}`,
+  )
+  if (process.env.CI) {
+    process.exit(1)
+  }
 }
 const scales = name => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
 const isQuick = process.env.VNET_QUICK === '1'
@@ -71,7 +83,11 @@ const OWN = [
 const own = process.env.VNET_TEST_FOLDER
 const ownOf = name => OWN.find(folder => placeOf(name).startsWith(`test/${folder}/`))
 const ofRun = testFiles(root).filter(
-  name => name.endsWith('.test.ts') && runsHere(name) && ownOf(name) === own && (own !== undefined || isOfRun(name)),
+  name =>
+    name.endsWith('.test.ts') &&
+    runsHere(name) &&
+    ownOf(name) === own &&
+    (own !== undefined || isOfRun(name)),
 )
 
 /** The tests that start a program which is missing, or another one. */
@@ -84,7 +100,8 @@ const files = ofRun.filter(name => !withoutTool.includes(name))
 
 /** The projects with a folder of test/. The project unit has all other files. */
 const FOLDERS = ['alone', 'programs', 'kernel', ...OWN]
-const folderOf = file => FOLDERS.find(folder => placeOf(file).startsWith(`test/${folder}/`)) ?? 'unit'
+const folderOf = file =>
+  FOLDERS.find(folder => placeOf(file).startsWith(`test/${folder}/`)) ?? 'unit'
 const filesOf = project => files.filter(file => folderOf(file) === project)
 
 const cores = availableParallelism()
@@ -97,7 +114,8 @@ const cores = availableParallelism()
  */
 class ByProject extends BaseSequencer {
   async sort(files) {
-    const isLong = ({ moduleId }) => /\/test\/kernel\/(explore|waiting)\/|\.long\.test\.ts$/.test(moduleId)
+    const isLong = ({ moduleId }) =>
+      /\/test\/kernel\/(explore|waiting)\/|\.long\.test\.ts$/.test(moduleId)
     const place = ({ project }) => projects.indexOf(project.name)
     return (await super.sort(files)).sort((a, b) => place(a) - place(b) || isLong(b) - isLong(a))
   }
@@ -116,7 +134,10 @@ const alias = [
   { find: /^#support\/(.*)$/, replacement: join(root, 'test/support/$1') },
   { find: /^vnet\/internal\/(.*)$/, replacement: join(root, 'src/$1.ts') },
   { find: /^@vnet\/([^/]+)\/internal\/(.*)$/, replacement: join(root, 'packages/$1/src/$2.ts') },
-  { find: /^@vnet\/([^/]+)\/commands$/, replacement: join(root, 'packages/$1/src/commands/index.ts') },
+  {
+    find: /^@vnet\/([^/]+)\/commands$/,
+    replacement: join(root, 'packages/$1/src/commands/index.ts'),
+  },
   { find: /^@vnet\/learn\/conform$/, replacement: join(root, 'packages/learn/src/conform.ts') },
   { find: /^vnet$/, replacement: join(root, 'src/index.ts') },
   { find: /^@vnet\/([^/]+)$/, replacement: join(root, 'packages/$1/src/index.ts') },
@@ -182,7 +203,9 @@ export default defineConfig({
           testTimeout: 120_000,
         },
       })),
-      ...(withoutTool.length === 0 ? [] : [{ test: { ...unit, name: 'tools', include: withoutTool, ...SKIP_ALL } }]),
+      ...(withoutTool.length === 0
+        ? []
+        : [{ test: { ...unit, name: 'tools', include: withoutTool, ...SKIP_ALL } }]),
     ],
     coverage: {
       provider: 'custom',

@@ -24,7 +24,9 @@ function openLab() {
   const lab = { processes: new Processes(), topologies: new Set(), samples: 0 }
   process.on('exit', () => {
     lab.processes.close()
-    for (const topology of lab.topologies) topology.remove()
+    for (const topology of lab.topologies) {
+      topology.remove()
+    }
   })
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(name, () => process.exit(128 + os.constants.signals[name]))
@@ -63,8 +65,12 @@ function readReport(file) {
 }
 
 function showAgain(report, print) {
-  for (const result of report.cases) print(`${caseTable(result)}\n`)
-  if (report.memory !== undefined) print(`${memoryTable(report.memory)}\n`)
+  for (const result of report.cases) {
+    print(`${caseTable(result)}\n`)
+  }
+  if (report.memory !== undefined) {
+    print(`${memoryTable(report.memory)}\n`)
+  }
   return report
 }
 
@@ -72,7 +78,9 @@ function showAgain(report, print) {
 function draw(report, directory, page) {
   mkdirSync(directory, { recursive: true })
   for (const [name, svg] of Object.entries(charts(report))) {
-    if (page?.includes(`/${name}.svg)`) ?? true) writeFileSync(path.join(directory, `${name}.svg`), svg)
+    if (page?.includes(`/${name}.svg)`) ?? true) {
+      writeFileSync(path.join(directory, `${name}.svg`), svg)
+    }
   }
 }
 
@@ -89,14 +97,24 @@ async function main(argv) {
   const table = targets === undefined ? undefined : openTable(targets, 'targets')
   // The figures of site.mjs are in the same file.
   const { site } = table !== undefined && existsSync(json ?? '') ? readReport(json) : {}
-  const report = from === undefined ? { ...(await measure(options, print)), site } : showAgain(readReport(from), print)
+  const report =
+    from === undefined
+      ? { ...(await measure(options, print)), site }
+      : showAgain(readReport(from), print)
   const text = reportJson(report)
-  if (json === '-') process.stdout.write(text)
-  else if (json !== undefined) writeFileSync(json, text)
-  if (directory !== undefined) draw(report, directory, table?.text)
+  if (json === '-') {
+    process.stdout.write(text)
+  } else if (json !== undefined) {
+    writeFileSync(json, text)
+  }
+  if (directory !== undefined) {
+    draw(report, directory, table?.text)
+  }
   table?.write(targetsTable(report))
   const found = before && compare(before, report)
-  if (found !== undefined) print(comparison(found))
+  if (found !== undefined) {
+    print(comparison(found))
+  }
   const failed = [...report.cases, report.memory].some(part => part?.failures.length > 0)
   return failed || found?.worse.length > 0 ? 1 : 0
 }

@@ -30,9 +30,15 @@ function options() {
   const [cc, rates, queues] = [controls, rate, queue].map(list => list.split(','))
   const known = readFileSync(AVAILABLE, 'utf8').trim().split(' ')
   const missing = cc.filter(each => !known.includes(each))
-  if (missing.length > 0) refuse(`--cc ${missing}: this kernel has ${known.join(', ')}`)
-  if (!rates.every(each => /^[1-9]\d{0,5}$/.test(each))) refuse(`--rate ${rate}: expected whole numbers of Mbit/s`)
-  for (const each of queues) oneOf('queue', each, QUEUES)
+  if (missing.length > 0) {
+    refuse(`--cc ${missing}: this kernel has ${known.join(', ')}`)
+  }
+  if (!rates.every(each => /^[1-9]\d{0,5}$/.test(each))) {
+    refuse(`--rate ${rate}: expected whole numbers of Mbit/s`)
+  }
+  for (const each of queues) {
+    oneOf('queue', each, QUEUES)
+  }
   return { cc, rates, queues, help: values.help }
 }
 
@@ -40,7 +46,9 @@ function options() {
 async function ping(client) {
   const args = ['-4', '-n', '-c', `${PINGS.count}`, '-i', `${PINGS.interval}`, '-W', '2', 'server']
   const { stdout } = await client.exec('ping', args, { timeout: 60_000 })
-  const times = [...stdout.matchAll(/ time=([\d.]+) ms/g)].map(([, ms]) => Number(ms)).sort((a, b) => a - b)
+  const times = [...stdout.matchAll(/ time=([\d.]+) ms/g)]
+    .map(([, ms]) => Number(ms))
+    .sort((a, b) => a - b)
   return { times, lost: PINGS.count - times.length }
 }
 
@@ -48,9 +56,15 @@ const quantile = (sorted, p) => sorted[Math.min(sorted.length - 1, Math.floor(p 
 
 /** Runs an upload for `seconds`. Returns the received Mbit/s. */
 async function upload(client, server, cc, seconds) {
-  const listener = server.spawn('iperf3', ['-s', '-1', '-4', '--forceflush'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const listener = server.spawn('iperf3', ['-s', '-1', '-4', '--forceflush'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const ended = once(listener, 'close')
-  for await (const chunk of listener.stdout) if (`${chunk}`.includes('listening')) break
+  for await (const chunk of listener.stdout) {
+    if (`${chunk}`.includes('listening')) {
+      break
+    }
+  }
   const args = ['-4', '-c', 'server', '-t', `${seconds}`, '-C', cc, '-J']
   const { stdout } = await client.exec('iperf3', args, { timeout: 60_000 })
   await ended
@@ -82,7 +96,14 @@ async function main() {
   row(['---', '---', '---', '---', '---', '---', '---'])
   for (const rate of rates) {
     const idle = await measure(rate, 'droptail')
-    row([rate, 'none', 'idle', ...[0.5, 0.99].map(p => quantile(idle.times, p).toFixed(1)), idle.lost, ''])
+    row([
+      rate,
+      'none',
+      'idle',
+      ...[0.5, 0.99].map(p => quantile(idle.times, p).toFixed(1)),
+      idle.lost,
+      '',
+    ])
     for (const each of cc) {
       for (const queue of queues) {
         const { times, lost, goodput } = await measure(rate, queue, each)

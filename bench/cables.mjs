@@ -12,8 +12,12 @@ export const driver = defineDriver({
   params: {},
   init(_params, context) {
     const { args } = context
-    if (args.length === 0 || args.length % 2 !== 0) throw new UsageError('cables joins interfaces two by two')
+    if (args.length === 0 || args.length % 2 !== 0) {
+      throw new UsageError('cables joins interfaces two by two')
+    }
     const pairs = Array.from({ length: args.length / 2 }, (_, i) => args.slice(2 * i, 2 * i + 2))
-    return pairs.flatMap(pair => [...cable.init(defaultParams(cable.params), { ...context, args: pair })])
+    return pairs.flatMap(pair => [
+      ...cable.init(defaultParams(cable.params), { ...context, args: pair }),
+    ])
   },
 })

@@ -54,7 +54,8 @@ export const withServer = (server, words) => {
 const program = (command, options) => vnetProgram([command, '-q', ...options])
 /** Returns the command line that runs vnet in a namespace, as a user would run it. */
 const inside = ({ ns }) => ['nsenter', `--net=/run/netns/${ns}`]
-const ends = (net, separator) => net.pairs.flatMap(({ a, b }) => [a, b].map(({ ns, name }) => ns + separator + name))
+const ends = (net, separator) =>
+  net.pairs.flatMap(({ a, b }) => [a, b].map(({ ns, name }) => ns + separator + name))
 const baseline = (name, options) => net => [`${BUILD}/${name}`, ...ends(net, ':'), ...options]
 
 /** The C relay with offloads. */
@@ -62,7 +63,10 @@ export const relay = baseline('relay', ['--offload'])
 
 const vnetCable = options => net => [...program('cable', options), ...ends(net, '/')]
 /** Returns the command line for any number of cables: the driver file cables.mjs. */
-const vnetCables = options => net => [...program(`${root}bench/cables.mjs`, options), ...ends(net, '/')]
+const vnetCables = options => net => [
+  ...program(`${root}bench/cables.mjs`, options),
+  ...ends(net, '/'),
+]
 const vnetSnull =
   options =>
   ({ a, b }) => [...inside(a), ...program('snull', ['--no-address', ...options]), a.name, b.name]
@@ -80,11 +84,17 @@ const c = (command, like) => ({ command, like })
  * }`. They are compared with the same C program as vnet.
  */
 function variants(asked, command, like, options = []) {
-  return Object.entries(asked).map(([name, more]) => [name, vnet(command([...options, ...more]), like)])
+  return Object.entries(asked).map(([name, more]) => [
+    name,
+    vnet(command([...options, ...more]), like),
+  ])
 }
 
 export function cable(asked = {}) {
-  const peers = PEERS.map(peer => [peer.name, { like: 'relay', peer, command: net => peer.command(net.pairs[0]) }])
+  const peers = PEERS.map(peer => [
+    peer.name,
+    { like: 'relay', peer, command: net => peer.command(net.pairs[0]) },
+  ])
   return Object.fromEntries([
     ['veth', {}],
     ['relay', c(baseline('relay', []), 'relay')],
@@ -121,7 +131,10 @@ export function snullLong() {
 export function attach(asked = {}) {
   const vnetAttach = options => net => [...program('attach', options), `${net.a.ns}/${net.a.name}`]
   const filters = { only: ['--only', 'tcp or udp'], aside: ['--only', 'tcp port 9 or udp port 9'] }
-  const ours = [['attach', vnet(vnetAttach([]), 'cable')], ...variants({ ...filters, ...asked }, vnetAttach, 'cable')]
+  const ours = [
+    ['attach', vnet(vnetAttach([]), 'cable')],
+    ...variants({ ...filters, ...asked }, vnetAttach, 'cable'),
+  ]
   return Object.fromEntries([
     ['veth', {}],
     ['veth-again', {}],
@@ -140,7 +153,11 @@ export function daemon(ns, socket) {
  * kernel veths without it.
  */
 export function attachments() {
-  const floods = ['bcast', 'gso100'].flatMap(step => [`${step}_p50`, `${step}_p99`, `${step}_flood`])
+  const floods = ['bcast', 'gso100'].flatMap(step => [
+    `${step}_p50`,
+    `${step}_p99`,
+    `${step}_flood`,
+  ])
   const attached = {
     ...vnet(net => daemon(net.a.ns, socketOf(net))),
     pairs: 2,
@@ -259,7 +276,10 @@ export function cables(asked = {}) {
       ['veth', { pairs }],
       ['relay-offload', { ...c(baseline('relay', ON), 'relay-offload'), pairs }],
       ['vnet', { ...vnet(vnetCables([]), 'relay-offload'), pairs }],
-      ...variants(asked, vnetCables, 'relay-offload').map(([name, candidate]) => [name, { ...candidate, pairs }]),
+      ...variants(asked, vnetCables, 'relay-offload').map(([name, candidate]) => [
+        name,
+        { ...candidate, pairs },
+      ]),
     ]),
   )
 }
@@ -312,7 +332,9 @@ export function lan(asked = {}) {
       more =>
       ({ a }) => [...inside(a), ...program('lan', more), a.name]
     const ours = [['vnet', vnet(vnetLan(options))], ...variants(asked, vnetLan, undefined, options)]
-    return Object.fromEntries(ours.map(([name, candidate]) => [name, { ...candidate, hosts: hostsOf(n) }]))
+    return Object.fromEntries(
+      ours.map(([name, candidate]) => [name, { ...candidate, hosts: hostsOf(n) }]),
+    )
   })
 }
 
@@ -385,7 +407,9 @@ export function web(asked = {}) {
 
 const MILLISECOND = 1000
 const TCP = ['tcp', 'cpu_gb']
-const DELAY = ['owd50', 'owd200'].flatMap(step => ['p50', 'p99', 'max', 'loss'].map(part => `${step}_${part}`))
+const DELAY = ['owd50', 'owd200'].flatMap(step =>
+  ['p50', 'p99', 'max', 'loss'].map(part => `${step}_${part}`),
+)
 const RATE = ['rate_share', 'rate_cpu']
 const HELD = ['held_loss']
 
@@ -395,7 +419,11 @@ const HELD = ['held_loss']
  */
 export function wire(asked = {}) {
   const words = text => ['--wire', text]
-  const ours = (text, like, metrics, more = {}) => ({ ...vnet(vnetCable(words(text)), like), metrics, ...more })
+  const ours = (text, like, metrics, more = {}) => ({
+    ...vnet(vnetCable(words(text)), like),
+    metrics,
+    ...more,
+  })
   const delayed = (ms, options, name, metrics, more = {}) => ({
     ...c(net => [...baseline('delay', options)(net), String(ms * MILLISECOND)], name),
     metrics,
@@ -407,9 +435,11 @@ export function wire(asked = {}) {
     ['plain', { ...vnet(vnetCable([])), metrics: [...TCP, ...DELAY], askedUs: 0 }],
     ['c-delay', delayed(10, [...ON, ...many], 'c-delay', DELAY, ten)],
     ['delay', ours('delay 10ms limit 100000', 'c-delay', DELAY, ten)],
-    ...variants(asked, vnetCable, 'c-delay', words('delay 10ms limit 100000')).map(([name, candidate]) => {
-      return [name, { ...candidate, metrics: DELAY, ...ten }]
-    }),
+    ...variants(asked, vnetCable, 'c-delay', words('delay 10ms limit 100000')).map(
+      ([name, candidate]) => {
+        return [name, { ...candidate, metrics: DELAY, ...ten }]
+      },
+    ),
     ['c-whole', delayed(1, [...ON, ...packets], 'c-whole', TCP)],
     ['whole', ours('delay 1ms', 'c-whole', TCP)],
     ['c-packets', delayed(1, packets, 'c-packets', TCP)],

@@ -21,7 +21,12 @@ const LONG = { metrics: of('tcp', 'udp', 'rtt1'), more: [], rounds: 10, seconds:
 /** `asked` are the variants of vnet, see candidates.mjs. */
 export function cases(asked = {}) {
   return {
-    cable: { title: 'cable: two namespaces joined', candidates: candidates.cable(asked), metrics: one, more: [] },
+    cable: {
+      title: 'cable: two namespaces joined',
+      candidates: candidates.cable(asked),
+      metrics: one,
+      more: [],
+    },
     'cable-long': {
       title: 'cable, long: the figures of the README',
       candidates: candidates.cableLong(),
@@ -33,14 +38,16 @@ export function cases(asked = {}) {
       ...LONG,
     },
     attach: {
-      title: 'attach: a kernel veth with a wire attached to one end, beside a plain veth and a cable',
+      title:
+        'attach: a kernel veth with a wire attached to one end, beside a plain veth and a cable',
       candidates: candidates.attach(asked),
       metrics: [...of('tcp', 'udp', 'rtt1'), ...ends],
       more: of('tcp4', 'bidir', 'gso', 'udp1472', 'rtt'),
       against: { short: 'cable', what: '`vnet cable`' },
     },
     attachments: {
-      title: 'attachments: two of one daemon, one flooded, or attached to and detached from all the time',
+      title:
+        'attachments: two of one daemon, one flooded, or attached to and detached from all the time',
       candidates: candidates.attachments(),
       metrics: [...of('near', 'bcast', 'gso100', 'churn', 'plugin', 'restart18'), 'csum_errors'],
       more: of('restart100'),
@@ -77,7 +84,8 @@ export function cases(asked = {}) {
       more: of('tcp4', 'bidir', 'udp', 'rtt1'),
     },
     busy: {
-      title: 'busy: a cable that looks for the next frame for 50 us before it sleeps (--busy-poll 50us)',
+      title:
+        'busy: a cable that looks for the next frame for 50 us before it sleeps (--busy-poll 50us)',
       candidates: candidates.busy(asked),
       metrics: [...of('rtt1', 'rtt'), 'idle'],
       more: of('tcp', 'udp'),
@@ -133,7 +141,8 @@ export function cases(asked = {}) {
       against: { short: 'plain', what: 'the same cable without a capture' },
     },
     run: {
-      title: 'run: a command under `vnet run` of an ordinary user, with the network of the machine and without',
+      title:
+        'run: a command under `vnet run` of an ordinary user, with the network of the machine and without',
       candidates: candidates.run(),
       metrics: of('start'),
       more: [],

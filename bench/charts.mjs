@@ -26,11 +26,14 @@ export function charts({ cases, memory, environment = {} }) {
       const panels = result.metrics
         .filter(metric => METRICS[metric]?.group === group)
         .flatMap(metric => panel(result, metric))
-      if (panels.length > 0) pictures[`${result.kase}-${group}`] = barCharts(caption(result), place, panels)
+      if (panels.length > 0) {
+        pictures[`${result.kase}-${group}`] = barCharts(caption(result), place, panels)
+      }
     }
   }
-  if (memory?.results.length > 0)
+  if (memory?.results.length > 0) {
     pictures.memory = barCharts('In memory, no kernel, one core', place, [inMemory(memory)])
+  }
   return pictures
 }
 
@@ -45,8 +48,16 @@ function panel({ summary, ours = [], against = C }, metric) {
     .filter(([, row]) => row[metric] !== undefined)
     .map(([label, row]) => {
       const { median, min, max, vsC } = row[metric]
-      const ratio = vsC === undefined || !ours.includes(label) ? '' : `  (${vsC.toFixed(2)} x ${against.short})`
-      return { label, median, min, max, ours: ours.includes(label), value: `${short(median)}${ratio}` }
+      const ratio =
+        vsC === undefined || !ours.includes(label) ? '' : `  (${vsC.toFixed(2)} x ${against.short})`
+      return {
+        label,
+        median,
+        min,
+        max,
+        ours: ours.includes(label),
+        value: `${short(median)}${ratio}`,
+      }
     })
   return bars.length === 0 ? [] : [{ title, note: `${unit}, ${better} is better`, bars }]
 }
@@ -54,7 +65,14 @@ function panel({ summary, ours = [], against = C }, metric) {
 function inMemory({ results }) {
   const bars = results.map(({ title, perSecond: { median, min, max } }) => {
     const ns = short(1e9 / median, 3)
-    return { label: title, median, min, max, ours: true, value: `${short(median / 1e6)}  (${ns} ns each)` }
+    return {
+      label: title,
+      median,
+      min,
+      max,
+      ours: true,
+      value: `${short(median / 1e6)}  (${ns} ns each)`,
+    }
   })
   return { title: 'Millions a second', note: 'higher is better', bars }
 }

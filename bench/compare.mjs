@@ -15,7 +15,9 @@ const PER_SECOND = { better: 'higher', unit: 'a second' }
 export function compare(before, after) {
   const result = { worse: [], elsewhere: [], better: [], compared: 0, incomparable: 0 }
   for (const figure of figures(after)) {
-    const old = figures(before).find(({ where, name }) => where === figure.where && name === figure.name)
+    const old = figures(before).find(
+      ({ where, name }) => where === figure.where && name === figure.name,
+    )
     if (old === undefined) continue
     if (!(old.entry.n > 1 && figure.entry.n > 1)) {
       result.incomparable++
@@ -23,9 +25,18 @@ export function compare(before, after) {
     }
     result.compared++
     const way = direction(old.entry, figure.entry, figure.better)
-    const found = { where: figure.where, name: figure.name, unit: figure.unit, before: old.entry, after: figure.entry }
-    if (way < 0) result[figure.ours ? 'worse' : 'elsewhere'].push(found)
-    else if (way > 0 && figure.ours) result.better.push(found)
+    const found = {
+      where: figure.where,
+      name: figure.name,
+      unit: figure.unit,
+      before: old.entry,
+      after: figure.entry,
+    }
+    if (way < 0) {
+      result[figure.ours ? 'worse' : 'elsewhere'].push(found)
+    } else if (way > 0 && figure.ours) {
+      result.better.push(found)
+    }
   }
   return { ...result, differences: differences(before.environment ?? {}, after.environment ?? {}) }
 }
@@ -38,7 +49,14 @@ function figures({ cases = [], memory }) {
         .filter(([metric]) => METRICS[metric]?.better !== undefined)
         .map(([metric, entry]) => {
           const { better, unit } = METRICS[metric]
-          return { where: `${kase} ${candidate}`, name: metric, ours: ours.includes(candidate), better, unit, entry }
+          return {
+            where: `${kase} ${candidate}`,
+            name: metric,
+            ours: ours.includes(candidate),
+            better,
+            unit,
+            entry,
+          }
         }),
     ),
   )

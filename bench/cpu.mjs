@@ -26,14 +26,18 @@ export function moveTo(cpus) {
 
 /** Moves every thread of a process and of its descendants to the given CPUs. */
 export function pin(pid, cpus) {
-  for (const member of family(pid, processTable())) run('taskset', '-a', '-c', '-p', cpus.join(','), String(member))
+  for (const member of family(pid, processTable())) {
+    run('taskset', '-a', '-c', '-p', cpus.join(','), String(member))
+  }
 }
 
 /** Returns the peak resident memory of a process and its descendants, in MiB. */
 export function peakRss(pid) {
   let kib = 0
   for (const member of family(pid, processTable())) {
-    kib += Number(/^VmHWM:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${member}/status`, 'utf8'))?.[1] ?? 0)
+    kib += Number(
+      /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${member}/status`, 'utf8'))?.[1] ?? 0,
+    )
   }
   return kib / 1024
 }
@@ -62,14 +66,17 @@ function snapshot(pid) {
   const candidate = pid === undefined ? 0 : cpuOf(pid, table)
   // Kernel threads carry the traffic, so only programs are foreign.
   const foreign = new Map([...table].filter(([other, entry]) => !ours.has(other) && !entry.kernel))
-  const stolen = Number(readFileSync('/proc/stat', 'utf8').split('\n', 1)[0].trim().split(/\s+/)[8]) / TICKS
+  const stolen =
+    Number(readFileSync('/proc/stat', 'utf8').split('\n', 1)[0].trim().split(/\s+/)[8]) / TICKS
   return { candidate, foreign, stolen, time: performance.now() / 1000 }
 }
 
 /** Returns the CPU time of a process and its descendants so far. */
 export function cpuOf(pid, table = processTable()) {
   let seconds = 0
-  for (const member of family(pid, table)) seconds += onCpu(member) ?? table.get(member).own
+  for (const member of family(pid, table)) {
+    seconds += onCpu(member) ?? table.get(member).own
+  }
   return seconds
 }
 
@@ -97,7 +104,9 @@ function onCpu(pid) {
 function foreignUse(before, after) {
   let total = 0
   let grown = 0
-  for (const { own, children } of before.values()) total -= own + children
+  for (const { own, children } of before.values()) {
+    total -= own + children
+  }
   for (const [pid, { own, children }] of after) {
     total += own + children
     grown += own - (before.get(pid)?.own ?? 0)
@@ -136,7 +145,11 @@ function family(root, table) {
   const members = new Set(table.has(root) ? [root] : [])
   for (let size = -1; size !== members.size; ) {
     size = members.size
-    for (const [pid, { parent }] of table) if (members.has(parent)) members.add(pid)
+    for (const [pid, { parent }] of table) {
+      if (members.has(parent)) {
+        members.add(pid)
+      }
+    }
   }
   return members
 }

@@ -10,7 +10,9 @@ export function openTable(file, name) {
   const marks = [`<!-- ${name} -->`, `<!-- /${name} -->`]
   const [before, rest] = readFileSync(file, 'utf8').split(marks[0])
   const after = rest?.split(marks[1])[1]
-  if (after === undefined) throw new Error(`${file}: the marks ${marks.join(' and ')} of the table are missing`)
+  if (after === undefined) {
+    throw new Error(`${file}: the marks ${marks.join(' and ')} of the table are missing`)
+  }
   return {
     text: before + after,
     write: table => writeFileSync(file, `${before}${marks[0]}\n\n${table}\n\n${marks[1]}${after}`),

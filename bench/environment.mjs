@@ -31,7 +31,9 @@ export function hasTool(name) {
 /** Returns why the benchmark cannot run, or undefined. `needsRoot`: it makes network namespaces. */
 export function obstacle(needsRoot) {
   const missing = Object.keys(TOOLS).filter(tool => !hasTool(tool))
-  if (needsRoot && process.getuid() !== 0) return 'the benchmark makes network namespaces: run it as root'
+  if (needsRoot && process.getuid() !== 0) {
+    return 'the benchmark makes network namespaces: run it as root'
+  }
   if (missing.length === 0) return undefined
   const packages = new Set(missing.map(tool => TOOLS[tool]))
   return `missing: ${missing.join(', ')}; install with: apt-get install ${[...packages].join(' ')}`

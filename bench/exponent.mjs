@@ -18,6 +18,8 @@ export function rowOf(title, sizes, costs) {
   const exponent = exponentOf(sizes, costs)
   const last = exponentOf(sizes.slice(-2), costs.slice(-2))
   const verdict = costs[0] > LEAST && exponent > LINEAR ? `**over ${LINEAR}**` : ''
-  const cells = costs.map((ms, i) => `${sizes[i].toLocaleString('en')}: ${ms.toFixed(ms < 100 ? 1 : 0)}`)
+  const cells = costs.map(
+    (ms, i) => `${sizes[i].toLocaleString('en')}: ${ms.toFixed(ms < 100 ? 1 : 0)}`,
+  )
   return `| ${title} | ${cells.join(', ')} | ${exponent.toFixed(2)} | ${last.toFixed(2)} | ${verdict} |`
 }

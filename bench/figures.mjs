@@ -16,12 +16,15 @@ const ROWS = [
 const LEAST_ROUNDS = 10
 
 const digits = value => Number(value).toFixed(1)
-const spread = ({ median, min, max }, unit) => `${digits(median)} ${unit} (${digits(min)} to ${digits(max)})`
+const spread = ({ median, min, max }, unit) =>
+  `${digits(median)} ${unit} (${digits(min)} to ${digits(max)})`
 
 /** Returns the table of a report. Throws if it has fewer than ten rounds. */
 export function figuresTable({ cases, environment: { cpu, cpus } }) {
   const { rounds, seconds, summary } = cases.find(({ kase }) => kase === 'cable-long')
-  if (rounds < LEAST_ROUNDS) throw new Error(`cable-long has ${rounds} rounds, at least ${LEAST_ROUNDS} are needed`)
+  if (rounds < LEAST_ROUNDS) {
+    throw new Error(`cable-long has ${rounds} rounds, at least ${LEAST_ROUNDS} are needed`)
+  }
   const rows = ROWS.map(([name, title]) => {
     const { tcp, rtt1_p50: rtt } = summary[name]
     return `| ${title} | ${spread(tcp, 'Gbit/s')} | ${spread(rtt, 'us')} |`

@@ -45,8 +45,16 @@ const ROWS = [
     sizes: powers(1, 3),
     cost: n => hosts('kernel', n),
   },
-  { title: 'wires between two hosts, in memory', sizes: powers(0, 2), cost: n => wires('memory', n) },
-  { title: 'wires between two hosts, in the kernel', sizes: powers(0, 2), cost: n => wires('kernel', n) },
+  {
+    title: 'wires between two hosts, in memory',
+    sizes: powers(0, 2),
+    cost: n => wires('memory', n),
+  },
+  {
+    title: 'wires between two hosts, in the kernel',
+    sizes: powers(0, 2),
+    cost: n => wires('kernel', n),
+  },
   { title: 'packets held in a delay, all at once', sizes: powers(3, 5), cost: held },
   { title: 'attachments of a `vnet node`, at its restart', sizes: [1, 7, 50], cost: attachments },
   { title: `viewers of the live page, for ${LOOKING} s`, sizes: [1, 4, 16], cost: viewers },
@@ -94,7 +102,9 @@ const hosts = (world, n) =>
 const wires = (world, n) =>
   labCost(world, async lab => {
     const [a, b] = lab.hosts('a', 'b')
-    for (let i = 0; i < n; i++) await lab.cable(a, b, { wire: 'delay 20ms loss 1%' })
+    for (let i = 0; i < n; i++) {
+      await lab.cable(a, b, { wire: 'delay 20ms loss 1%' })
+    }
   })
 
 async function held(n) {
@@ -134,7 +144,11 @@ async function attachments(n) {
 
 async function viewers(n) {
   const processes = new Processes()
-  const program = words => [process.execPath, fileURLToPath(new URL('../dist/vnet.js', import.meta.url)), ...words]
+  const program = words => [
+    process.execPath,
+    fileURLToPath(new URL('../dist/vnet.js', import.meta.url)),
+    ...words,
+  ]
   const ns = `bkg${process.pid}`
   run('ip', 'netns', 'add', ns)
   try {
@@ -143,11 +157,15 @@ async function viewers(n) {
     const page = processes.start(program(['web', `${PORT}`]))
     await page.printed(/token/, START)
     const leave = []
-    for (let i = 0; i < n; i++) leave.push(await look(PORT))
+    for (let i = 0; i < n; i++) {
+      leave.push(await look(PORT))
+    }
     const used = countCpu(page.pid)
     await new Promise(resolve => setTimeout(resolve, 1000 * LOOKING))
     const ms = used().candidate * 1000
-    for (const each of leave) await each()
+    for (const each of leave) {
+      await each()
+    }
     await page.stop()
     await cable.stop()
     return ms
@@ -169,7 +187,9 @@ export default async function scenario({ lab }) {
   for (let i = 1; i <= packets; i++) {
     sending.send('packet', 9, 'server')
     // A socket holds a few hundred.
-    if (i % 64 === 0) await lab.sleep(1)
+    if (i % 64 === 0) {
+      await lab.sleep(1)
+    }
   }
   await first
 }
@@ -191,7 +211,14 @@ async function points(faults, packets, budget) {
 /** Runs a sample in a process of its own. */
 async function sampled(title, size) {
   const processes = new Processes()
-  const argv = [process.execPath, fileURLToPath(import.meta.url), '--sample', title, '--size', `${size}`]
+  const argv = [
+    process.execPath,
+    fileURLToPath(import.meta.url),
+    '--sample',
+    title,
+    '--size',
+    `${size}`,
+  ]
   return Number(await processes.start(argv).output(SAMPLE))
 }
 
@@ -199,17 +226,27 @@ async function measured({ title, sizes }, rounds) {
   const costs = []
   for (const size of sizes) {
     let least = await sampled(title, size)
-    for (let i = 1; i < rounds && least < LONG; i++) least = Math.min(least, await sampled(title, size))
+    for (let i = 1; i < rounds && least < LONG; i++) {
+      least = Math.min(least, await sampled(title, size))
+    }
     costs.push(least)
   }
   return rowOf(title, sizes, costs)
 }
 
 async function main() {
-  const options = { only: text, rounds: whole(2, 1, 100), publish: flag, sample: text, size: whole(1, 1, 1e9) }
+  const options = {
+    only: text,
+    rounds: whole(2, 1, 100),
+    publish: flag,
+    sample: text,
+    size: whole(1, 1, 1e9),
+  }
   const { only = '', rounds, publish, sample, size } = readOptions(options).values
   const rows = ROWS.filter(({ title }) => title.includes(only))
-  if (rows.length === 0) refuse(`--only ${only}: matches no row, such as ${ROWS[0].title}`)
+  if (rows.length === 0) {
+    refuse(`--only ${only}: matches no row, such as ${ROWS[0].title}`)
+  }
   if (sample !== undefined) {
     console.log(await ROWS.find(({ title }) => title === sample).cost(size))
     return
@@ -220,7 +257,9 @@ async function main() {
     `| work (${date}, ${cpus()[0].model}, Node ${process.version.slice(1)}) | size: CPU ms | exponent | last step | |`,
     '|---|---|---|---|---|',
   ]
-  for (const line of lines) console.log(line)
+  for (const line of lines) {
+    console.log(line)
+  }
   for (const row of rows) {
     const line = await measured(row, rounds)
     console.log(line)
@@ -230,4 +269,6 @@ async function main() {
 }
 
 // The threads of explore load the scenario only.
-if (isMainThread && import.meta.url === pathToFileURL(process.argv[1]).href) await main()
+if (isMainThread && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await main()
+}

@@ -11,7 +11,9 @@ const hash = bytes => createHash('sha256').update(bytes).digest()
 
 async function readAll(socket) {
   const chunks = []
-  for await (const chunk of socket.iterator({ destroyOnReturn: false })) chunks.push(chunk)
+  for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+    chunks.push(chunk)
+  }
   return Buffer.concat(chunks)
 }
 
@@ -38,5 +40,8 @@ async function compare(address, port) {
 }
 
 const [mode, ...args] = process.argv.slice(2)
-if (mode === 'serve') serve(Number(args[0]))
-else await compare(args[0], Number(args[1]))
+if (mode === 'serve') {
+  serve(Number(args[0]))
+} else {
+  await compare(args[0], Number(args[1]))
+}

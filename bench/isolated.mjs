@@ -11,9 +11,13 @@ const NAMESPACES = 'VNET_BENCH_NAMESPACES'
 export async function isolated(name, help, optionsOf, measure) {
   try {
     const options = optionsOf(process.argv.slice(2))
-    if (options.help) process.stdout.write(help)
-    else if (process.env[NAMESPACES] !== undefined) await measure(options)
-    else process.exitCode = runInside()
+    if (options.help) {
+      process.stdout.write(help)
+    } else if (process.env[NAMESPACES] !== undefined) {
+      await measure(options)
+    } else {
+      process.exitCode = runInside()
+    }
   } catch (error) {
     console.error(`${name}: ${error.message}`)
     process.exitCode = error instanceof UsageError ? 2 : 1
@@ -23,9 +27,13 @@ export async function isolated(name, help, optionsOf, measure) {
 /** Runs this program again in the namespaces, and returns its exit code. */
 function runInside() {
   const namespaces = ['--net', '--pid', '--fork', '--kill-child', '--mount-proc']
-  const { status } = spawnSync('unshare', [...namespaces, process.execPath, ...process.argv.slice(1)], {
-    stdio: 'inherit',
-    env: { ...process.env, [NAMESPACES]: '1' },
-  })
+  const { status } = spawnSync(
+    'unshare',
+    [...namespaces, process.execPath, ...process.argv.slice(1)],
+    {
+      stdio: 'inherit',
+      env: { ...process.env, [NAMESPACES]: '1' },
+    },
+  )
   return status ?? 1
 }

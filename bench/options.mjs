@@ -81,11 +81,16 @@ export function parseOptions(argv) {
   if (given.help) return { help: true }
   const { json, compare, charts, from, targets, publish } = given
   const common = { json, compare, charts, from, targets }
-  for (const [option, file] of Object.entries(common))
-    if (file === '') throw new UsageError(`--${option}: the file name is empty`)
+  for (const [option, file] of Object.entries(common)) {
+    if (file === '') {
+      throw new UsageError(`--${option}: the file name is empty`)
+    }
+  }
   if (from !== undefined) {
     const odd = MEASURING.find(option => given[option] !== undefined && given[option] !== false)
-    if (odd !== undefined) throw new UsageError(`--from measures nothing: --${odd} cannot be used with it`)
+    if (odd !== undefined) {
+      throw new UsageError(`--from measures nothing: --${odd} cannot be used with it`)
+    }
     return common
   }
   const values = publish ? { ...PUBLISH, ...given } : { rounds: '3', secs: '1', ...given }
@@ -116,12 +121,16 @@ function selected(parts, { variant = [], candidates, metrics }) {
     const kase = table[part]
     const all = Object.entries(kase.candidates)
     const those = all.filter(([name, candidate]) => names.includes(baseName(name, candidate)))
-    const theirs = wanted?.filter(metric => [...kase.metrics, ...kase.more].includes(metric)) ?? kase.metrics
-    if (those.length > 0 && theirs.length > 0)
+    const theirs =
+      wanted?.filter(metric => [...kase.metrics, ...kase.more].includes(metric)) ?? kase.metrics
+    if (those.length > 0 && theirs.length > 0) {
       chosen[part] = { ...kase, candidates: Object.fromEntries(those), metrics: theirs }
+    }
   }
   if (Object.keys(chosen).length === 0 && !parts.includes('memory')) {
-    throw new UsageError(`no part of ${parts} has --candidates ${names} and --metrics ${wanted ?? '(default)'}`)
+    throw new UsageError(
+      `no part of ${parts} has --candidates ${names} and --metrics ${wanted ?? '(default)'}`,
+    )
   }
   return chosen
 }
@@ -130,7 +139,9 @@ function selected(parts, { variant = [], candidates, metrics }) {
 function parseVariant(text) {
   const [, name, words] = /^([a-z][a-z0-9-]*)=(\S.*)$/.exec(text) ?? []
   if (name === undefined) throw new UsageError(`--variant ${text}: not NAME=OPTIONS`)
-  if (namesIn(cases()).includes(name)) throw new UsageError(`--variant ${name}: a candidate of this name exists`)
+  if (namesIn(cases()).includes(name)) {
+    throw new UsageError(`--variant ${name}: a candidate of this name exists`)
+  }
   return [name, words.trim().split(/\s+/)]
 }
 
@@ -148,7 +159,9 @@ function list(values, option, known) {
   if (values === undefined) return known
   const words = values.flatMap(value => value.split(','))
   const unknown = words.find(word => !known.includes(word))
-  if (unknown !== undefined) throw new UsageError(`--${option} ${unknown}: not one of ${known.join(', ')}`)
+  if (unknown !== undefined) {
+    throw new UsageError(`--${option} ${unknown}: not one of ${known.join(', ')}`)
+  }
   return known.filter(word => words.includes(word))
 }
 

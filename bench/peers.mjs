@@ -44,7 +44,19 @@ function peer(spec) {
     directory,
     home,
     // It opens its TAPs in its own namespace, which must not be the machine's.
-    command: ({ a, b }) => ['ip', 'netns', 'exec', a.ns, process.execPath, relay, home, a.ns, a.name, b.ns, b.name],
+    command: ({ a, b }) => [
+      'ip',
+      'netns',
+      'exec',
+      a.ns,
+      process.execPath,
+      relay,
+      home,
+      a.ns,
+      a.name,
+      b.ns,
+      b.name,
+    ],
   }
 }
 
@@ -52,7 +64,10 @@ function peer(spec) {
  * Installs a package that is missing. Throws one line if that fails, or for a program that is
  * missing. `processes` are the run's.
  */
-export async function install({ program, package: name, version, directory, home, addon }, processes) {
+export async function install(
+  { program, package: name, version, directory, home, addon },
+  processes,
+) {
   if (program !== undefined) {
     if (hasTool(program)) return
     throw new Error(`not installed: apt-get install ${program}`)
@@ -60,13 +75,33 @@ export async function install({ program, package: name, version, directory, home
   if (installedVersion(home) !== version) {
     mkdirSync(directory, { recursive: true })
     writeFileSync(path.join(directory, 'package.json'), '{ "private": true }\n')
-    const npm = ['npm', 'install', '--prefix', directory, '--no-save', '--no-package-lock', '--ignore-scripts']
-    await attempt(processes, 'npm install', [...npm, '--no-audit', '--no-fund', `${name}@${version}`], 120)
+    const npm = [
+      'npm',
+      'install',
+      '--prefix',
+      directory,
+      '--no-save',
+      '--no-package-lock',
+      '--ignore-scripts',
+    ]
+    await attempt(
+      processes,
+      'npm install',
+      [...npm, '--no-audit', '--no-fund', `${name}@${version}`],
+      120,
+    )
   }
   if (addon === undefined || existsSync(path.join(home, addon))) return
   const prefix = path.resolve(process.execPath, '../..')
-  const headers = existsSync(path.join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : []
-  await attempt(processes, 'node-gyp', [process.execPath, NODE_GYP, 'rebuild', '-C', home, ...headers], 180)
+  const headers = existsSync(path.join(prefix, 'include/node/node_api.h'))
+    ? [`--nodedir=${prefix}`]
+    : []
+  await attempt(
+    processes,
+    'node-gyp',
+    [process.execPath, NODE_GYP, 'rebuild', '-C', home, ...headers],
+    180,
+  )
 }
 
 async function attempt(processes, what, argv, seconds) {

@@ -36,7 +36,10 @@ async function udp(client, server) {
   const replies = new Set()
   for (let request = 1; request <= REQUESTS; request++) {
     const replied = new Promise(resolve => {
-      asking.on('message', message => replies.add(String(message)) && replies.has(`${request}`) && resolve())
+      asking.on(
+        'message',
+        message => replies.add(String(message)) && replies.has(`${request}`) && resolve(),
+      )
     })
     const ask = () => asking.send(`${request}`, PORT, 'server')
     const timer = setInterval(ask, REPEAT)
@@ -58,7 +61,9 @@ async function web(client, server) {
 async function program(client, server) {
   const code = `require('http').createServer((_, response) => response.end('hello'))
     .listen(${PORT}, () => console.log('ready'))`
-  const running = server.spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const running = server.spawn(process.execPath, ['-e', code], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   await once(running.stdout, 'data')
   await fetchHello(client)
 }
@@ -95,7 +100,11 @@ function cpuOfChildren() {
 
 async function measure(name, reuse) {
   const before = cpuOfChildren()
-  const report = await explore(new URL(`?${name}`, import.meta.url), { world: 'kernel', captures: false, reuse })
+  const report = await explore(new URL(`?${name}`, import.meta.url), {
+    world: 'kernel',
+    captures: false,
+    reuse,
+  })
   await sleep(END)
   if (!report.passed) throw new Error(String(report))
   const { pointsPerSecond, runs, points, ms } = report.toJSON()
@@ -103,9 +112,15 @@ async function measure(name, reuse) {
   const speed = `${pointsPerSecond.toFixed(1)} points/s: ${points.length} points, ${runs} runs`
   const how = `${name}${reuse ? ', reuse' : ''}`.padEnd(16)
   const isMissed = reuse && pointsPerSecond < TARGETS[name]
-  if (isMissed) process.exitCode = 1
-  const target = isMissed ? `; missed: at least ${TARGETS[name]} points/s (load ${loadavg()[0].toFixed(1)})` : ''
-  console.log(`${how}${speed} in ${(ms / 1000).toFixed(1)} s, ${cpu.toFixed(0)} ms of CPU time each${target}`)
+  if (isMissed) {
+    process.exitCode = 1
+  }
+  const target = isMissed
+    ? `; missed: at least ${TARGETS[name]} points/s (load ${loadavg()[0].toFixed(1)})`
+    : ''
+  console.log(
+    `${how}${speed} in ${(ms / 1000).toFixed(1)} s, ${cpu.toFixed(0)} ms of CPU time each${target}`,
+  )
 }
 
 // The processes of the runs load the scenarios only.
@@ -113,6 +128,8 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const { only } = readOptions({ only: text }).values
   const all = Object.keys(SCENARIOS)
   for (const name of only === undefined ? all : [oneOf('only', only, all)]) {
-    for (const reuse of [false, true]) await measure(name, reuse)
+    for (const reuse of [false, true]) {
+      await measure(name, reuse)
+    }
   }
 }

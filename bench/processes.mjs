@@ -26,7 +26,10 @@ export function run(...argv) {
  */
 export function complaint(text) {
   const lines = text.trim().split('\n')
-  return (lines.find(line => /^(npm error )?(\w*Error|\d{3})\b/.test(line)) ?? lines.at(-1)).slice(0, 300)
+  return (lines.find(line => /^(npm error )?(\w*Error|\d{3})\b/.test(line)) ?? lines.at(-1)).slice(
+    0,
+    300,
+  )
 }
 
 /**
@@ -43,7 +46,9 @@ export class Processes {
   }
 
   close() {
-    for (const child of this.#running) child.kill('SIGKILL')
+    for (const child of this.#running) {
+      child.kill('SIGKILL')
+    }
   }
 }
 
@@ -56,7 +61,9 @@ class Child {
 
   constructor(argv, prefix, onEnd) {
     this.#name = argv.join(' ')
-    this.#process = spawn('setpriv', ['--pdeathsig', 'KILL', ...prefix, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#process = spawn('setpriv', ['--pdeathsig', 'KILL', ...prefix, ...argv], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.#process.stdout.setEncoding('utf8').on('data', text => {
       this.#stdout += text
     })
@@ -86,7 +93,9 @@ class Child {
   }
 
   kill(signal) {
-    if (!this.ended) this.#process.kill(signal)
+    if (!this.ended) {
+      this.#process.kill(signal)
+    }
   }
 
   /** Waits until its standard output matches `pattern`. */
@@ -132,8 +141,11 @@ class Child {
         error ? reject(error) : resolve()
       }
       const check = () => {
-        if (done()) settle()
-        else if (this.ended) settle(this.#error(`ended with ${this.#status}`))
+        if (done()) {
+          settle()
+        } else if (this.ended) {
+          settle(this.#error(`ended with ${this.#status}`))
+        }
       }
       stdout.on('data', check)
       this.#process.on('close', check)

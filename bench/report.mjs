@@ -8,11 +8,23 @@ export const C = { short: 'C', what: 'the C baseline with the same features' }
 
 /** Returns a number with four significant digits. */
 export function short(value, digits = 4) {
-  return Math.abs(value) >= 10 ** digits ? value.toFixed(0) : String(Number(value.toPrecision(digits)))
+  return Math.abs(value) >= 10 ** digits
+    ? value.toFixed(0)
+    : String(Number(value.toPrecision(digits)))
 }
 
 /** Returns the table of one case, as run.mjs returns the case. */
-export function caseTable({ kase, title = kase, rounds, seconds, metrics, samples, summary, failures, ...rest }) {
+export function caseTable({
+  kase,
+  title = kase,
+  rounds,
+  seconds,
+  metrics,
+  samples,
+  summary,
+  failures,
+  ...rest
+}) {
   const { leftOut = [], furtherDevice = {}, against = C } = rest
   const names = Object.keys(samples)
   const width = Math.max(...names.map(name => name.length))
@@ -29,12 +41,21 @@ export function caseTable({ kase, title = kase, rounds, seconds, metrics, sample
       lines.push('', `${heading(metric)}: 0, all of them`)
       continue
     }
-    lines.push('', `${heading(metric).padEnd(left)}${right(`x ${against.short}`)}${right('x veth')}`)
+    lines.push(
+      '',
+      `${heading(metric).padEnd(left)}${right(`x ${against.short}`)}${right('x veth')}`,
+    )
     const having = names.filter(name => summary[name][metric] !== undefined)
-    for (const name of having) lines.push(`  ${name.padEnd(width)}  ${cells(summary[name][metric], left - width - 4)}`)
+    for (const name of having) {
+      lines.push(`  ${name.padEnd(width)}  ${cells(summary[name][metric], left - width - 4)}`)
+    }
   }
-  const further = Object.entries(furtherDevice).map(([name, mib]) => `  ${name.padEnd(width)}  ${right(short(mib))}`)
-  if (further.length > 0) lines.push('', 'peak memory of each further device (MiB)', ...further)
+  const further = Object.entries(furtherDevice).map(
+    ([name, mib]) => `  ${name.padEnd(width)}  ${right(short(mib))}`,
+  )
+  if (further.length > 0) {
+    lines.push('', 'peak memory of each further device (MiB)', ...further)
+  }
   lines.push('', ...leftOut.map(({ name, why }) => `LEFT OUT ${name}: ${why}`))
   lines.push(...warnings(samples), ...failures.map(failure => `FAILED ${failure}`))
   return lines.join('\n').trimEnd()
@@ -43,7 +64,9 @@ export function caseTable({ kase, title = kase, rounds, seconds, metrics, sample
 /** Returns the table of the figures in memory, as memory/main.mjs prints them. */
 export function memoryTable({ results, failures }) {
   const width = Math.max(0, ...results.map(({ title }) => title.length))
-  const lines = ['In memory, no kernel, one core: million a second, median [min - max], and ns each']
+  const lines = [
+    'In memory, no kernel, one core: million a second, median [min - max], and ns each',
+  ]
   for (const { title, perSecond } of results) {
     const { median: middle, min, max } = perSecond
     const span = `[${short(min / 1e6, 3)} - ${short(max / 1e6, 3)}]`
@@ -64,7 +87,9 @@ export function comparison({ worse, elsewhere, better, compared, incomparable, d
   lines.push(...elsewhere.map(figure => `the machine is slower: ${line(figure)}`))
   lines.push(...better.map(figure => `faster ${line(figure)}`))
   const left = incomparable > 0 ? `; ${incomparable} without a spread, of one round, were not` : ''
-  lines.push(`${compared} figures compared: ${worse.length} slower beyond the spread, ${better.length} faster${left}`)
+  lines.push(
+    `${compared} figures compared: ${worse.length} slower beyond the spread, ${better.length} faster${left}`,
+  )
   return lines.join('\n')
 }
 
@@ -88,10 +113,18 @@ function warnings(samples) {
   for (const [name, rows] of Object.entries(samples)) {
     const most = metric => Math.max(0, ...rows.map(row => row[metric] ?? 0))
     const warn = text => lines.push(`WARNING ${name}: ${text}`)
-    if (most('csum_errors') > 0) warn(`the hosts saw up to ${most('csum_errors')} checksum or header errors`)
-    if (most('reordered') > 0) warn(`up to ${most('reordered')} frames came out of order`)
-    if (most('foreign_cores') > QUIET) warn(`other programs used up to ${short(most('foreign_cores'), 2)} cores`)
-    if (most('stolen_cores') > STOLEN) warn(`the hypervisor took up to ${short(most('stolen_cores'), 2)} cores`)
+    if (most('csum_errors') > 0) {
+      warn(`the hosts saw up to ${most('csum_errors')} checksum or header errors`)
+    }
+    if (most('reordered') > 0) {
+      warn(`up to ${most('reordered')} frames came out of order`)
+    }
+    if (most('foreign_cores') > QUIET) {
+      warn(`other programs used up to ${short(most('foreign_cores'), 2)} cores`)
+    }
+    if (most('stolen_cores') > STOLEN) {
+      warn(`the hypervisor took up to ${short(most('stolen_cores'), 2)} cores`)
+    }
   }
   return lines
 }

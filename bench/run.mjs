@@ -19,7 +19,9 @@ export async function runCase(name, kase, options, lab) {
   const rounds = Math.max(options.rounds, kase.rounds ?? 0)
   const seconds = Math.max(options.seconds, kase.seconds ?? 0)
   const leftOut = await missingPeers(candidates, lab)
-  const names = Object.keys(candidates).filter(candidate => leftOut.every(other => other.name !== candidate))
+  const names = Object.keys(candidates).filter(candidate =>
+    leftOut.every(other => other.name !== candidate),
+  )
   const samples = Object.fromEntries(names.map(candidate => [candidate, []]))
   const failures = []
   for (let round = 0; round < rounds; round++) {
@@ -45,15 +47,19 @@ export async function runCase(name, kase, options, lab) {
         note = describe(row, metrics)
       } catch (error) {
         note = `FAILED: ${error.message}`
-        if (candidates[candidate].peer === undefined)
+        if (candidates[candidate].peer === undefined) {
           failures.push(`${candidate}, round ${round + 1}: ${error.message}`)
-        else leftOut.push({ name: candidate, why: error.message })
+        } else {
+          leftOut.push({ name: candidate, why: error.message })
+        }
       }
       const took = short((performance.now() - started) / 1000, 3)
       console.error(`${name} round ${round + 1}/${rounds} ${candidate} (${took} s) ${note}`)
     }
   }
-  if (over !== undefined) subtractPlain(samples, over, METRICS)
+  if (over !== undefined) {
+    subtractPlain(samples, over, METRICS)
+  }
   const summary = summarise(samples, candidates, metrics)
   const ours = names.filter(candidate => candidates[candidate].ours)
   const furtherDevice = furtherDevices(summary, candidates)
@@ -92,7 +98,10 @@ export async function runMemory({ rounds, seconds }, { processes }) {
     }
   }
   const measured = figures.filter(({ rates }) => rates.length > 0)
-  return { results: measured.map(figure => ({ ...figure, perSecond: spread(figure.rates) })), failures }
+  return {
+    results: measured.map(figure => ({ ...figure, perSecond: spread(figure.rates) })),
+    failures,
+  }
 }
 
 async function missingPeers(candidates, { processes }) {

@@ -29,15 +29,28 @@ const SHAPES = {
  * `foreign_cores`, `stolen_cores` and `retries`. Throws one line if the candidate fails or alters a
  * byte.
  */
-export async function sample({ kase, name, candidate, tag, metrics, seconds, processes, topologies }) {
+export async function sample({
+  kase,
+  name,
+  candidate,
+  tag,
+  metrics,
+  seconds,
+  processes,
+  topologies,
+}) {
   const net = new Topology(SHAPES[name] ?? 'cable', tag, candidate.pairs)
   topologies.add(net)
   let child
   const row = { foreign_cores: 0, stolen_cores: 0, retries: 0 }
   try {
     net.create()
-    if (candidate.command === undefined || candidate.attaches) net.addVeth()
-    if (candidate.attaches) net.up()
+    if (candidate.command === undefined || candidate.attaches) {
+      net.addVeth()
+    }
+    if (candidate.attaches) {
+      net.up()
+    }
     if (candidate.command !== undefined) {
       const started = performance.now()
       child = processes.start(candidate.command(net))
@@ -45,10 +58,15 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
       row.ready = performance.now() - started
       await candidate.prepare?.(net)
     }
-    if (!kase.asks) await net.configure(candidate.command === undefined, candidate.slow ? PATIENT : 1)
-    if (kase.window !== undefined) net.setWindow(kase.window)
+    if (!kase.asks) {
+      await net.configure(candidate.command === undefined, candidate.slow ? PATIENT : 1)
+    }
+    if (kase.window !== undefined) {
+      net.setWindow(kase.window)
+    }
     candidate.stranger?.prepare(net)
-    const flows = kase.flows === undefined ? net.pairs : Array.from({ length: kase.flows }, () => net.pairs[0])
+    const flows =
+      kase.flows === undefined ? net.pairs : Array.from({ length: kase.flows }, () => net.pairs[0])
     const ports = { next: FIRST_PORT }
     const bench = {
       net,
@@ -77,7 +95,9 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
     return row
   } finally {
     await child?.stop()
-    if (candidate.leaves !== undefined) rmSync(candidate.leaves(net), { recursive: true, force: true })
+    if (candidate.leaves !== undefined) {
+      rmSync(candidate.leaves(net), { recursive: true, force: true })
+    }
     net.remove()
     topologies.delete(net)
   }
@@ -95,7 +115,9 @@ async function measureSteps(bench, metrics, row) {
     row.retries += retries
   }
   if (child?.ended) throw new Error('the candidate ended while it was measured')
-  if (child !== undefined) row.rss = peakRss(child.pid)
+  if (child !== undefined) {
+    row.rss = peakRss(child.pid)
+  }
   row.csum_errors = net.counters('InCsumErrors', 'InHdrErrors')
 }
 
@@ -105,12 +127,16 @@ async function quietest(bench, { measure, place }) {
   const [traffic, candidate, flooder] = bench.spread ? [cpus, cpus] : place(cpus)
   // The bench reads the output of the candidate, and must not take its CPU.
   moveTo(traffic)
-  if (bench.child !== undefined) pin(bench.child.pid, candidate)
+  if (bench.child !== undefined) {
+    pin(bench.child.pid, candidate)
+  }
   let best
   let retries = -1
   do {
     const { row, use } = await measure({ ...bench, traffic, flooder })
-    if (best === undefined || use.foreignCores < best.foreignCores) best = { ...use, row }
+    if (best === undefined || use.foreignCores < best.foreignCores) {
+      best = { ...use, row }
+    }
     retries++
   } while (best.foreignCores > QUIET && retries < RETRIES)
   return { ...best, retries }

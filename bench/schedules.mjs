@@ -9,7 +9,15 @@ import { isMainThread } from 'node:worker_threads'
 import { explore } from '../packages/lab/dist/index.js'
 import { readOptions, whole } from '../scripts/options.mjs'
 
-const FAULTS = ['drop', 'duplicate', 'delay', 'silence 2s', 'mute 1s', 'pause 1s on server', 'restart 1s on server']
+const FAULTS = [
+  'drop',
+  'duplicate',
+  'delay',
+  'silence 2s',
+  'mute 1s',
+  'pause 1s on server',
+  'restart 1s on server',
+]
 const PORT = 8080
 /** Milliseconds of an attempt, and between two attempts. */
 const ATTEMPT = 5000
@@ -39,9 +47,12 @@ function echo(request, response) {
 
 function reply(agent, path) {
   return new Promise((resolve, reject) => {
-    const request = http.get({ agent, host: 'server', port: PORT, path, timeout: ATTEMPT }, response => {
-      response.setEncoding('utf8').on('data', resolve).on('error', reject)
-    })
+    const request = http.get(
+      { agent, host: 'server', port: PORT, path, timeout: ATTEMPT },
+      response => {
+        response.setEncoding('utf8').on('data', resolve).on('error', reject)
+      },
+    )
     request.on('error', reject).on('timeout', () => request.destroy(new Error('timeout')))
   })
 }
@@ -65,5 +76,7 @@ if (isMainThread) {
   console.log(
     `${runs} schedules: ${speed} a second, ${((1000 * (all.cpu - few.cpu)) / runs).toFixed(1)} ms of CPU time each`,
   )
-  console.log(`${all.report.failures.length} failures, ${(process.memoryUsage().heapUsed / 1e6).toFixed(0)} MB of heap`)
+  console.log(
+    `${all.report.failures.length} failures, ${(process.memoryUsage().heapUsed / 1e6).toFixed(0)} MB of heap`,
+  )
 }

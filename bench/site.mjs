@@ -30,9 +30,17 @@ const PAGES = { 'the playground': 'playground.html' }
 /** Frames a second, and what shows them: dots, or lines from more than ten on. 200 are the most. */
 const FLOWS = { 5: '.frame-dot', 200: '.flow:not([hidden])' }
 const SIZE = { width: 1280, height: 800 }
-const TYPES = { '.js': 'text/javascript', '.html': 'text/html', '.css': 'text/css', '.svg': 'image/svg+xml' }
+const TYPES = {
+  '.js': 'text/javascript',
+  '.html': 'text/html',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+}
 const root = fileURLToPath(new URL('..', import.meta.url))
-const PUBLISHED = { json: join(root, 'docs/performance.json'), targets: join(root, 'docs/performance.md') }
+const PUBLISHED = {
+  json: join(root, 'docs/performance.json'),
+  targets: join(root, 'docs/performance.md'),
+}
 
 const HELP = `usage: npm run bench:site -- [--runs N] [--secs S] [--site DIRECTORY] [--publish]
 
@@ -43,10 +51,18 @@ const HELP = `usage: npm run bench:site -- [--runs N] [--secs S] [--site DIRECTO
 `
 
 function readAll() {
-  const known = { runs: whole(5, 1, 100), secs: whole(5, 1, 60), site: text, publish: flag, help: flag }
+  const known = {
+    runs: whole(5, 1, 100),
+    secs: whole(5, 1, 60),
+    site: text,
+    publish: flag,
+    help: flag,
+  }
   const { secs: seconds, ...others } = readOptions(known).values
   const { site } = others
-  if (site !== undefined && !existsSync(join(site, 'index.html'))) refuse(`--site ${site}: not a site`)
+  if (site !== undefined && !existsSync(join(site, 'index.html'))) {
+    refuse(`--site ${site}: not a site`)
+  }
   return { seconds, ...others }
 }
 
@@ -57,10 +73,16 @@ function serverOf(directory) {
     const { pathname } = new URL(request.url, SERVER)
     const file = join(directory, pathname === '/' ? 'index.html' : pathname)
     if (!existsSync(file) || !statSync(file).isFile()) return response.writeHead(404).end()
-    if (!compressed.has(file)) compressed.set(file, gzipSync(readFileSync(file)))
+    if (!compressed.has(file)) {
+      compressed.set(file, gzipSync(readFileSync(file)))
+    }
     const type = TYPES[extname(file)] ?? 'application/octet-stream'
     const age = pathname.startsWith('/assets/') ? 31_536_000 : 600
-    response.writeHead(200, { 'content-type': type, 'content-encoding': 'gzip', 'cache-control': `max-age=${age}` })
+    response.writeHead(200, {
+      'content-type': type,
+      'content-encoding': 'gzip',
+      'cache-control': `max-age=${age}`,
+    })
     response.end(compressed.get(file))
   })
 }
@@ -73,7 +95,9 @@ async function visit(browser, link, path, measure, options) {
   await page.goto(`${SERVER}/${path}`, { waitUntil: 'commit' })
   const times = await measure(page)
   const after = await link.stats()
-  const text = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime)
+  const text = await page.evaluate(
+    () => performance.getEntriesByName('first-contentful-paint')[0].startTime,
+  )
   await context.close()
   return { text, ...times, kilobytes: (after.b.sentBytes - before.b.sentBytes) / 1000 }
 }
@@ -84,7 +108,9 @@ async function firstScreen(page) {
   const screen = await page.evaluate(
     () =>
       new Promise(resolve => {
-        const observer = new PerformanceObserver(list => resolve(list.getEntries().at(-1).startTime))
+        const observer = new PerformanceObserver(list =>
+          resolve(list.getEntries().at(-1).startTime),
+        )
         observer.observe({ type: 'largest-contentful-paint', buffered: true })
       }),
   )
@@ -124,8 +150,11 @@ async function watch(browser, path, flow, seconds) {
         const end = performance.now() + ms
         requestAnimationFrame(function next(now) {
           performance.mark(mark)
-          if (now < end) requestAnimationFrame(next)
-          else resolve()
+          if (now < end) {
+            requestAnimationFrame(next)
+          } else {
+            resolve()
+          }
         })
       }),
     { ms: seconds * 1000, mark: MARK },
@@ -149,8 +178,13 @@ async function repeated(runs, name, measure) {
   const samples = {}
   for (let i = 0; i < runs; i++) {
     const found = await measure()
-    for (const [key, value] of Object.entries(found)) samples[key] = [...(samples[key] ?? []), value]
-    console.log(name.padEnd(32), ...Object.entries(found).map(([key, value]) => `${key} ${value.toFixed(1)}`))
+    for (const [key, value] of Object.entries(found)) {
+      samples[key] = [...(samples[key] ?? []), value]
+    }
+    console.log(
+      name.padEnd(32),
+      ...Object.entries(found).map(([key, value]) => `${key} ${value.toFixed(1)}`),
+    )
   }
   return samples
 }
@@ -168,9 +202,13 @@ async function measure({ runs, seconds, site = built() }) {
     })
     // Its service worker would load other pages, too.
     const alone = { serviceWorkers: 'block' }
-    const front = await repeated(runs, 'front page', () => visit(browser, link, '', firstScreen, alone))
+    const front = await repeated(runs, 'front page', () =>
+      visit(browser, link, '', firstScreen, alone),
+    )
     const path = `learn/${EXERCISE}.html`
-    const exercise = await repeated(runs, 'exercise', () => visit(browser, link, path, firstVerdict))
+    const exercise = await repeated(runs, 'exercise', () =>
+      visit(browser, link, path, firstVerdict),
+    )
     const playgrounds = {}
     for (const [name, path] of Object.entries(PAGES)) {
       for (const flow of Object.keys(FLOWS).map(Number)) {

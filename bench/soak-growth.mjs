@@ -25,10 +25,18 @@ export function growth(name, { samples, heaps, open }, seconds) {
   const [before, after] = open.map(each => each[name])
   const grown = ([early, late]) => late - early
   const problems = []
-  if (grown(rss) > RSS_MAX) problems.push(`${name}: RSS has grown by ${grown(rss).toFixed(1)} MiB`)
-  if (grown(heap) > HEAP_MAX) problems.push(`${name}: the heap has grown by ${grown(heap).toFixed(1)} MiB`)
-  if (after.fds !== before.fds) problems.push(`${name}: ${before.fds} descriptors became ${after.fds}`)
-  if (after.netns !== before.netns) problems.push(`${name}: ${before.netns} open namespaces became ${after.netns}`)
+  if (grown(rss) > RSS_MAX) {
+    problems.push(`${name}: RSS has grown by ${grown(rss).toFixed(1)} MiB`)
+  }
+  if (grown(heap) > HEAP_MAX) {
+    problems.push(`${name}: the heap has grown by ${grown(heap).toFixed(1)} MiB`)
+  }
+  if (after.fds !== before.fds) {
+    problems.push(`${name}: ${before.fds} descriptors became ${after.fds}`)
+  }
+  if (after.netns !== before.netns) {
+    problems.push(`${name}: ${before.netns} open namespaces became ${after.netns}`)
+  }
   const mib = [...rss, ...heap].map(each => each?.toFixed(1) ?? '-')
   return { cells: [...mib, before.fds, after.fds, before.netns, after.netns], problems }
 }

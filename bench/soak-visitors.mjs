@@ -34,7 +34,9 @@ export async function request(url, { method = 'GET', body } = {}) {
     httpRequest(url, { method, agent: false }, resolve).on('error', reject).end(body)
   })
   let text = ''
-  for await (const chunk of response.setEncoding('utf8')) text += chunk
+  for await (const chunk of response.setEncoding('utf8')) {
+    text += chunk
+  }
   if (response.statusCode >= 300) throw new Error(`${url}: ${response.statusCode} ${text}`)
   return text
 }
@@ -46,9 +48,15 @@ export async function startProxies(api) {
   const datagrams = createSocket('udp4').unref()
   datagrams.on('message', (bytes, { port, address }) => datagrams.send(bytes, port, address))
   await new Promise(done => datagrams.bind(UPSTREAM, '127.0.0.1', done))
-  const post = (where, body) => request(`${api}${where}`, { method: 'POST', body: JSON.stringify(body) })
+  const post = (where, body) =>
+    request(`${api}${where}`, { method: 'POST', body: JSON.stringify(body) })
   for (const [network, port] of Object.entries(PROXIES)) {
-    await post('/proxies', { name: network, network, listen: `127.0.0.1:${port}`, upstream: `127.0.0.1:${UPSTREAM}` })
+    await post('/proxies', {
+      name: network,
+      network,
+      listen: `127.0.0.1:${port}`,
+      upstream: `127.0.0.1:${UPSTREAM}`,
+    })
     await post(`/proxies/${network}/toxics`, { type: 'latency', attributes: { latency: 20 } })
   }
   await post('/proxies/tcp/toxics', { type: 'packet_loss', attributes: { percent: 1 } })
@@ -56,10 +64,16 @@ export async function startProxies(api) {
 
 /** One client by TCP: it sends, reads all of it, and ends. Throws if something is missing. */
 async function echoStream() {
-  const socket = connect({ port: PROXIES.tcp, host: '127.0.0.1', signal: AbortSignal.timeout(ECHO) })
+  const socket = connect({
+    port: PROXIES.tcp,
+    host: '127.0.0.1',
+    signal: AbortSignal.timeout(ECHO),
+  })
   socket.end(Buffer.alloc(BYTES, 'x'))
   let bytes = 0
-  for await (const chunk of socket) bytes += chunk.length
+  for await (const chunk of socket) {
+    bytes += chunk.length
+  }
   if (bytes !== BYTES) throw new Error(`${bytes} of ${BYTES} bytes`)
 }
 

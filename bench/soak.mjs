@@ -55,7 +55,10 @@ const TARGETS = [
 ]
 
 function optionsOf(args) {
-  const options = { minutes: { type: 'string', default: '60' }, help: { type: 'boolean', default: false } }
+  const options = {
+    minutes: { type: 'string', default: '60' },
+    help: { type: 'boolean', default: false },
+  }
   let values
   try {
     values = parseArgs({ args, options }).values
@@ -67,7 +70,8 @@ function optionsOf(args) {
   return { seconds: 60 * Number(minutes), help }
 }
 
-const residentMiB = pid => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024
+const residentMiB = pid =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024
 
 /** Returns the number of descriptors, and of network namespaces among them. */
 function opened(pid) {
@@ -113,7 +117,19 @@ async function startFar(processes) {
   const far = processes.start(['unshare', '--net', 'sh', '-c', 'echo $$; exec sleep infinity'])
   await far.printed(/^\d+$/m, START)
   const within = (...argv) => run('nsenter', '-t', String(far.pid), '-n', ...argv)
-  run('ip', 'link', 'add', 'soak0', 'type', 'veth', 'peer', 'name', 'soak1', 'netns', String(far.pid))
+  run(
+    'ip',
+    'link',
+    'add',
+    'soak0',
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'soak1',
+    'netns',
+    String(far.pid),
+  )
   run('ip', 'addr', 'add', '198.18.8.1/24', 'dev', 'soak0')
   run('ip', 'link', 'set', 'soak0', 'up')
   within('ip', 'addr', 'add', '198.18.8.2/24', 'dev', 'soak1')
@@ -131,7 +147,8 @@ async function startAll(processes, directory) {
   hideOthers()
   run('ip', 'link', 'set', 'lo', 'up')
   await startFar(processes)
-  const start = (...argv) => processes.start([process.execPath, ...NODE_ARGS, '--import', HEAP, VNET, ...argv])
+  const start = (...argv) =>
+    processes.start([process.execPath, ...NODE_ARGS, '--import', HEAP, VNET, ...argv])
   // No reply of ARP is lost: datagrams that wait for one are dropped without a count of the socket.
   const wire = ['--wire', "match 'udp' ( loss 1% ) delay 20ms", '--seed', '7']
   const vnets = {
@@ -139,12 +156,21 @@ async function startAll(processes, directory) {
     lan: start('lan', '--network', '198.18.4.0/24', '--address', '198.18.4.100/24'),
     attach: start('attach', 'soak0', ...wire),
   }
-  for (const vnet of Object.values(vnets)) await vnet.printed(/^ready$/m, START)
+  for (const vnet of Object.values(vnets)) {
+    await vnet.printed(/^ready$/m, START)
+  }
   const readers = {
     web: start('web', String(PAGE)),
     metrics: start('metrics', String(METRICS)),
     toxiproxy: start('toxiproxy', '--port', String(TOXIPROXY)),
-    capture: start('capture', '--ring', '3x20MB', 'sn0', 'sn1', path.join(directory, 'soak.pcapng')),
+    capture: start(
+      'capture',
+      '--ring',
+      '3x20MB',
+      'sn0',
+      'sn1',
+      path.join(directory, 'soak.pcapng'),
+    ),
   }
   await readers.web.printed(/http:\S+/, START)
   await readers.metrics.printed(/http:\S+/, START)
@@ -164,17 +190,30 @@ async function startTraffic() {
   await new Promise(done => socket.bind(0, done))
   const payload = Buffer.alloc(200)
   // The neighbours are known before a queue for them can be too long.
-  for (const { address } of TARGETS) run('ping', '-c', '1', '-w', '10', address)
+  for (const { address } of TARGETS) {
+    run('ping', '-c', '1', '-w', '10', address)
+  }
   const droppedBefore = queuesDropped()
   const start = performance.now()
   let sent = 0
   const timer = setInterval(() => {
     const due = Math.floor(((performance.now() - start) / 1000) * RATE)
-    for (; sent < due; sent++) for (const { address, port } of TARGETS) socket.send(payload, port, address)
+    for (; sent < due; sent++) {
+      for (const { address, port } of TARGETS) {
+        socket.send(payload, port, address)
+      }
+    }
   }, 10)
   // A failure ends the run.
-  for (const each of [timer, sink, socket]) each.unref()
-  return { stop: () => clearInterval(timer), seen, sent: () => sent, queues: () => queuesDropped() - droppedBefore }
+  for (const each of [timer, sink, socket]) {
+    each.unref()
+  }
+  return {
+    stop: () => clearInterval(timer),
+    seen,
+    sent: () => sent,
+    queues: () => queuesDropped() - droppedBefore,
+  }
 }
 
 const scrape = () => request(`http://127.0.0.1:${METRICS}/metrics`)
@@ -185,7 +224,9 @@ function startScrapes() {
   const timer = setInterval(async () => {
     counts.scrapes += 1
     const text = await scrape().catch(error => error.message)
-    if (!text.includes('vnet_')) counts.failed.push(text.slice(0, 200))
+    if (!text.includes('vnet_')) {
+      counts.failed.push(text.slice(0, 200))
+    }
   }, 1000).unref()
   return { counts, stop: () => clearInterval(timer) }
 }
@@ -200,14 +241,19 @@ async function heapMiB(child, n) {
 
 async function heaps(children, n) {
   const found = {}
-  for (const [name, child] of Object.entries(children)) found[name] = await heapMiB(child, n)
+  for (const [name, child] of Object.entries(children)) {
+    found[name] = await heapMiB(child, n)
+  }
   return found
 }
 
 /** Returns the process ids, also of the process in which `vnet toxiproxy` runs its lab. */
 function pidsOf(children) {
   const pids = Object.fromEntries(Object.entries(children).map(([name, { pid }]) => [name, pid]))
-  const [lab] = readFileSync(`/proc/${pids.toxiproxy}/task/${pids.toxiproxy}/children`, 'utf8').split(' ')
+  const [lab] = readFileSync(
+    `/proc/${pids.toxiproxy}/task/${pids.toxiproxy}/children`,
+    'utf8',
+  ).split(' ')
   return { ...pids, 'toxiproxy, its lab': Number(lab) }
 }
 
@@ -221,11 +267,17 @@ async function sample(children, pids, seconds, report) {
     for (const [name, child] of Object.entries(children)) {
       if (child.ended) throw new Error(`${name} has ended after ${at.toFixed(0)} s`)
     }
-    for (const [name, pid] of Object.entries(pids)) row[name] = residentMiB(pid)
+    for (const [name, pid] of Object.entries(pids)) {
+      row[name] = residentMiB(pid)
+    }
     const minute = Math.floor(at / 60)
-    if (minute > Math.floor((samples.at(-1)?.at ?? 0) / 60)) report(minute)
+    if (minute > Math.floor((samples.at(-1)?.at ?? 0) / 60)) {
+      report(minute)
+    }
     samples.push(row)
-    if (at >= seconds / 3) heap ??= await heaps(children, 1)
+    if (at >= seconds / 3) {
+      heap ??= await heaps(children, 1)
+    }
     await sleep((seconds / SAMPLES) * 1000)
   }
   return { samples, heaps: [heap, await heaps(children, 2)] }
@@ -255,7 +307,9 @@ function kernelDifferences(name) {
   const [{ interfaces }] = vnetJson('stats', name)
   const [{ total, kernel }] = interfaces
   const keys = ['rxPackets', 'txPackets', 'rxBytes', 'txBytes']
-  return keys.filter(key => total[key] !== kernel[key]).map(key => `${name} ${key} ${total[key]} ${kernel[key]}`)
+  return keys
+    .filter(key => total[key] !== kernel[key])
+    .map(key => `${name} ${key} ${total[key]} ${kernel[key]}`)
 }
 
 /** Prints one row a process. Returns the problems found. */
@@ -290,16 +344,26 @@ function receiveBufferErrors() {
 /** Returns the problems of the counters, and prints them. */
 function account({ seen, sent, queues }, { scrapes, failed }) {
   const stages = ['sn0', 'soak0', 'toxiproxy:client/server'].flatMap(unaccounted)
-  for (const { name, in: arrived, missing } of stages) console.log(`${name}: ${arrived} in, ${missing} missing`)
+  for (const { name, in: arrived, missing } of stages) {
+    console.log(`${name}: ${arrived} in, ${missing} missing`)
+  }
   const lost = vnetJson('wire', 'sn0').reduce((sum, { dropped }) => sum + dropped, 0)
   const [full, buffers] = [queues(), receiveBufferErrors()]
   const missing = 2 * sent() - seen.sink - seen.echo - lost - full - buffers
-  console.log(`datagrams: ${sent()} sent to each, snull delivered ${seen.sink}, the lan returned ${seen.echo}`)
-  console.log(`  ${lost} lost by the wire, ${full} in full queues, ${buffers} in full buffers, ${missing} missing`)
+  console.log(
+    `datagrams: ${sent()} sent to each, snull delivered ${seen.sink}, the lan returned ${seen.echo}`,
+  )
+  console.log(
+    `  ${lost} lost by the wire, ${full} in full queues, ${buffers} in full buffers, ${missing} missing`,
+  )
   console.log(`metrics: ${scrapes} scrapes, ${failed.length} failed`)
-  if (missing !== 0) console.log(run('nstat', '-a'))
+  if (missing !== 0) {
+    console.log(run('nstat', '-a'))
+  }
   return [
-    ...stages.filter(({ missing }) => missing !== 0).map(({ name, missing }) => `${name}: ${missing} frames missing`),
+    ...stages
+      .filter(({ missing }) => missing !== 0)
+      .map(({ name, missing }) => `${name}: ${missing} frames missing`),
     ...['sn0', 'sn1'].flatMap(kernelDifferences),
     ...(missing === 0 ? [] : [`${missing} datagrams missing`]),
     ...failed.map(text => `a scrape failed: ${text}`),
@@ -345,7 +409,12 @@ async function soak({ seconds }) {
   try {
     const children = await startAll(processes, directory)
     const pids = pidsOf(children)
-    const visitors = new Visitors({ processes, argv: [process.execPath, VNET], directory, page: PAGE })
+    const visitors = new Visitors({
+      processes,
+      argv: [process.execPath, VNET],
+      directory,
+      page: PAGE,
+    })
     await visitors.first()
     await scrape()
     const before = await openedAtRest(pids)
@@ -366,8 +435,12 @@ async function soak({ seconds }) {
     const problems = compare(Object.keys(pids), sampled, seconds)
     problems.push(...account(traffic, scrapes.counts), ...visitors.problems)
     const busy = minutes.loads.filter(load => load >= LOAD_MAX).length
-    console.log(`load: at most ${Math.max(...minutes.loads).toFixed(2)}, ${busy} minutes at ${LOAD_MAX} or more`)
-    for (const problem of problems) console.log(`FAILED ${problem}`)
+    console.log(
+      `load: at most ${Math.max(...minutes.loads).toFixed(2)}, ${busy} minutes at ${LOAD_MAX} or more`,
+    )
+    for (const problem of problems) {
+      console.log(`FAILED ${problem}`)
+    }
     console.log(problems.length === 0 ? 'ok' : `${problems.length} problems`)
     process.exitCode = problems.length === 0 ? 0 : 1
   } finally {

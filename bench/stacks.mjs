@@ -19,9 +19,20 @@ const BUILT = `${root}build/bench/stacks`
 const NETNS = `vnet-bench-${process.pid}`
 const [ADDRESS, ROUTER] = ['198.18.7.2', '198.18.7.1']
 const PORTS = { 'from the stack': 19, 'to the stack': 9 }
-const VNET = [process.execPath, `${root}dist/vnet.js`, 'host', 'stack0', '--address', `${ADDRESS}/24`]
+const VNET = [
+  process.execPath,
+  `${root}dist/vnet.js`,
+  'host',
+  'stack0',
+  '--address',
+  `${ADDRESS}/24`,
+]
 
-const tap = ['ip tuntap add stack0 mode tap', 'ip link set stack0 up', `ip addr add ${ROUTER}/24 dev stack0`]
+const tap = [
+  'ip tuntap add stack0 mode tap',
+  'ip link set stack0 up',
+  `ip addr add ${ROUTER}/24 dev stack0`,
+]
 const veth = [
   'ip link add stack0 type veth peer name stack1',
   'ip link set stack1 up',
@@ -31,8 +42,16 @@ const veth = [
 
 const CANDIDATES = {
   'vnet host': { links: [], argv: VNET },
-  lwIP: { program: lwip, links: tap, argv: [`${BUILT}/lwip`, 'stack0', ADDRESS, '255.255.255.0', ROUTER] },
-  "gVisor's netstack": { program: gvisor, links: tap, argv: [`${BUILT}/gvisor`, 'stack0', `${ADDRESS}/24`, ROUTER] },
+  lwIP: {
+    program: lwip,
+    links: tap,
+    argv: [`${BUILT}/lwip`, 'stack0', ADDRESS, '255.255.255.0', ROUTER],
+  },
+  "gVisor's netstack": {
+    program: gvisor,
+    links: tap,
+    argv: [`${BUILT}/gvisor`, 'stack0', `${ADDRESS}/24`, ROUTER],
+  },
   "gVisor's netstack, with offloads": {
     ...{ program: gvisor, links: veth },
     argv: [`${BUILT}/gvisor`, 'packet:stack1', `${ADDRESS}/24`, ROUTER],
@@ -80,12 +99,20 @@ async function measure({ links, argv }, secs) {
   const inside = ['ip', 'netns', 'exec', NETNS]
   run('ip', 'netns', 'add', NETNS)
   try {
-    for (const link of ['ip link set lo up', ...links]) run(...inside, ...link.split(' '))
+    for (const link of ['ip link set lo up', ...links]) {
+      run(...inside, ...link.split(' '))
+    }
     const stack = processes.start(argv, inside)
     await stack.printed(/ready/, 20)
     const found = {}
     for (const [direction, port] of Object.entries(PORTS)) {
-      const stream = [process.execPath, `${root}bench/traffic/stream.mjs`, ADDRESS, `${port}`, `${secs}`]
+      const stream = [
+        process.execPath,
+        `${root}bench/traffic/stream.mjs`,
+        ADDRESS,
+        `${port}`,
+        `${secs}`,
+      ]
       const client = processes.start(stream, inside)
       await client.printed(/begin/, 20)
       const used = countCpu(stack.pid)
@@ -103,17 +130,26 @@ async function measure({ links, argv }, secs) {
 const median = numbers => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
 
 async function main() {
-  const { rounds, secs, help } = readOptions({ rounds: whole(5, 1, 100), secs: whole(4, 1, 60), help: flag }).values
+  const { rounds, secs, help } = readOptions({
+    rounds: whole(5, 1, 100),
+    secs: whole(4, 1, 60),
+    help: flag,
+  }).values
   if (help) return void process.stdout.write(HELP)
   const results = new Map(available().map(([name]) => [name, []]))
-  for (let round = 0; round < rounds; round++)
-    for (const [name, all] of results) all.push(await measure(CANDIDATES[name], secs))
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, all] of results) {
+      all.push(await measure(CANDIDATES[name], secs))
+    }
+  }
   const directions = Object.keys(PORTS)
   const row = cells => console.log(`| ${cells.join(' | ')} |`)
   row(['stack', ...directions.flatMap(each => [`Gbit/s ${each}`, 'CPU s/GB'])])
   row(['---', ...directions.flatMap(() => ['---', '---'])])
   for (const [name, all] of results) {
-    const cells = directions.flatMap(each => ['rate', 'cost'].map(key => median(all.map(found => found[each][key]))))
+    const cells = directions.flatMap(each =>
+      ['rate', 'cost'].map(key => median(all.map(found => found[each][key]))),
+    )
     row([name, ...cells.map(value => value.toFixed(2))])
   }
 }

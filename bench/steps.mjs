@@ -88,9 +88,18 @@ export const STEPS = {
   restart100: { place: anywhere, measure: bench => restart(bench, 100) },
   echo1: { place: together, measure: bench => answerTime(bench, 'echo1', echo(bench)) },
   echo: { place: anywhere, measure: bench => answerTime(bench, 'echo', echo(bench)) },
-  ioctl1: { place: together, measure: bench => answerTime(bench, 'ioctl1', supervised(bench, bench.net.a.name, 0)) },
-  ioctl: { place: anywhere, measure: bench => answerTime(bench, 'ioctl', supervised(bench, bench.net.a.name, 0)) },
-  passed1: { place: together, measure: bench => answerTime(bench, 'passed1', supervised(bench, 'lo', EOPNOTSUPP)) },
+  ioctl1: {
+    place: together,
+    measure: bench => answerTime(bench, 'ioctl1', supervised(bench, bench.net.a.name, 0)),
+  },
+  ioctl: {
+    place: anywhere,
+    measure: bench => answerTime(bench, 'ioctl', supervised(bench, bench.net.a.name, 0)),
+  },
+  passed1: {
+    place: together,
+    measure: bench => answerTime(bench, 'passed1', supervised(bench, 'lo', EOPNOTSUPP)),
+  },
   owd50: { place: apart, measure: bench => oneWayDelay(bench, 'owd50', 50_000) },
   owd200: { place: apart, measure: bench => oneWayDelay(bench, 'owd200', 200_000) },
   goodput: { place: apart, measure: goodput },
@@ -105,8 +114,10 @@ export const STEPS = {
 export async function compareOctets(bench) {
   for (const pair of bench.net.pairs) {
     const port = bench.ports.next++
-    await withServers([startTraffic(bench, pair.b.ns, [process.execPath, INTEGRITY, 'serve', port])], () =>
-      runTraffic(bench, pair.a.ns, [process.execPath, INTEGRITY, 'compare', pair.target, port]),
+    await withServers(
+      [startTraffic(bench, pair.b.ns, [process.execPath, INTEGRITY, 'serve', port])],
+      () =>
+        runTraffic(bench, pair.a.ns, [process.execPath, INTEGRITY, 'compare', pair.target, port]),
     )
   }
 }
@@ -120,7 +131,12 @@ async function tcp(bench, [rate, cost], options, grace = GRACE) {
   const pairs = bench.net.pairs.map(pair => ({ ...pair, port: bench.ports.next++ }))
   const time = Math.max(1, Math.round(bench.seconds))
   const servers = pairs.map(({ b, port }) =>
-    startTraffic(bench, b.ns, ['iperf3', '-s', '-1', '--forceflush', '-p', port], /^Server listening/m),
+    startTraffic(
+      bench,
+      b.ns,
+      ['iperf3', '-s', '-1', '--forceflush', '-p', port],
+      /^Server listening/m,
+    ),
   )
   const { settle = 0 } = bench
   const longer = settle === 0 ? options : [...options, '-O', settle]
@@ -128,14 +144,23 @@ async function tcp(bench, [rate, cost], options, grace = GRACE) {
     const counting = delay(settle * 1000).then(() => countCpu(bench.child?.pid))
     const reports = await all(
       pairs.map(({ a, target, port }) =>
-        runTraffic(bench, a.ns, ['iperf3', '-J', '-c', target, '-p', port, '-t', time, ...longer], grace + settle),
+        runTraffic(
+          bench,
+          a.ns,
+          ['iperf3', '-J', '-c', target, '-p', port, '-t', time, ...longer],
+          grace + settle,
+        ),
       ),
     )
     const use = (await counting)()
     const ends = reports.map(report => JSON.parse(report).end)
-    const sums = ends.flatMap(end => [end.sum_received, end.sum_received_bidir_reverse ?? []].flat())
+    const sums = ends.flatMap(end =>
+      [end.sum_received, end.sum_received_bidir_reverse ?? []].flat(),
+    )
     const row = { [rate]: total(sums, 'bits_per_second') / 1e9 }
-    if (bench.child !== undefined) row[cost] = use.candidate / (total(sums, 'bytes') / 1e9)
+    if (bench.child !== undefined) {
+      row[cost] = use.candidate / (total(sums, 'bytes') / 1e9)
+    }
     return { row, use }
   })
 }
@@ -144,13 +169,18 @@ async function tcp(bench, [rate, cost], options, grace = GRACE) {
 async function goodput(bench) {
   const { row, use } = await tcp(bench, ['tcp', 'cpu_gb'], [])
   const most = ((bench.rate / 1e9) * PAYLOAD) / FRAME
-  return { row: { rate_share: (row.tcp / most) * 100, rate_cpu: (use.candidate / use.seconds) * 100 }, use }
+  return {
+    row: { rate_share: (row.tcp / most) * 100, rate_cpu: (use.candidate / use.seconds) * 100 },
+    use,
+  }
 }
 
 async function oneWayDelay(bench, name, rate) {
   const { lost, n, p50, p99, max, use } = await steady(bench, rate, bench.seconds + GRACE)
   const beyond = { p50, p99, max }
-  const row = Object.fromEntries(Object.entries(beyond).map(([part, us]) => [`${name}_${part}`, us - bench.askedUs]))
+  const row = Object.fromEntries(
+    Object.entries(beyond).map(([part, us]) => [`${name}_${part}`, us - bench.askedUs]),
+  )
   return { row: { ...row, [`${name}_loss`]: (lost / (n + lost)) * 100 }, use }
 }
 
@@ -173,7 +203,12 @@ async function steady(bench, rate, limit) {
   const receiver = startTraffic(bench, b.ns, receive)
   return withServers([receiver], async () => {
     const used = countCpu(bench.child?.pid)
-    await runTraffic(bench, a.ns, [...FIRST, `${BUILD}/owd`, 'send', target, port, bench.seconds, rate], limit)
+    await runTraffic(
+      bench,
+      a.ns,
+      [...FIRST, `${BUILD}/owd`, 'send', target, port, bench.seconds, rate],
+      limit,
+    )
     const use = used()
     return { ...lastJson(await receiver.child.output(limit)), use }
   })
@@ -193,18 +228,35 @@ async function watched(bench) {
 
 async function udp64(bench) {
   const { pps, rx, loss, reordered, use } = await flood(bench, SMALL)
-  return { row: { udp64: pps / 1e3, udp64_loss: loss, reordered, ...perMillion(bench, 'cpu_mframes', use, rx) }, use }
+  return {
+    row: {
+      udp64: pps / 1e3,
+      udp64_loss: loss,
+      reordered,
+      ...perMillion(bench, 'cpu_mframes', use, rx),
+    },
+    use,
+  }
 }
 
 async function udp1472(bench) {
   const { pps, rx, loss, use } = await flood(bench, FULL)
-  return { row: { udp1472: pps / 1e3, udp1472_loss: loss, ...perMillion(bench, 'cpu_mframes1472', use, rx) }, use }
+  return {
+    row: {
+      udp1472: pps / 1e3,
+      udp1472_loss: loss,
+      ...perMillion(bench, 'cpu_mframes1472', use, rx),
+    },
+    use,
+  }
 }
 
 async function gso(bench) {
   const { pps, rx, loss, use } = await flood(bench, FULL, SEGMENTS)
   const row = { gso: (pps * FULL * 8) / 1e9, gso_loss: loss }
-  if (bench.child !== undefined && rx > 0) row.cpu_gb_gso = use.candidate / ((rx * FULL) / 1e9)
+  if (bench.child !== undefined && rx > 0) {
+    row.cpu_gb_gso = use.candidate / ((rx * FULL) / 1e9)
+  }
   return { row, use }
 }
 
@@ -225,26 +277,62 @@ async function flood(bench, size, segments = 1) {
   )
   return withServers(receivers, async () => {
     const used = countCpu(bench.child?.pid)
-    const send = ({ pair, port }) => [`${BUILD}/pps`, 'send', pair.target, port, bench.seconds, size, segments]
+    const send = ({ pair, port }) => [
+      `${BUILD}/pps`,
+      'send',
+      pair.target,
+      port,
+      bench.seconds,
+      size,
+      segments,
+    ]
     await all(flows.map(flow => runTraffic(bench, flow.pair.a.ns, send(flow))))
     const use = used()
-    const reports = await all(receivers.map(async ({ child }) => lastJson(await child.output(GRACE))))
+    const reports = await all(
+      receivers.map(async ({ child }) => lastJson(await child.output(GRACE))),
+    )
     const [rx, sent] = [total(reports, 'rx'), total(reports, 'sent')]
-    return { rx, pps: total(reports, 'pps'), loss: (1 - rx / sent) * 100, reordered: total(reports, 'reordered'), use }
+    return {
+      rx,
+      pps: total(reports, 'pps'),
+      loss: (1 - rx / sent) * 100,
+      reordered: total(reports, 'reordered'),
+      use,
+    }
   })
 }
 
-async function roundTrip(bench, name, { pair = bench.net.pairs[0], priority = [], every = [] } = {}) {
+async function roundTrip(
+  bench,
+  name,
+  { pair = bench.net.pairs[0], priority = [], every = [] } = {},
+) {
   const port = bench.ports.next++
   const echo = [...priority, `${BUILD}/lat`, 'echo', port, bench.seconds + GRACE]
   return withServers([startTraffic(bench, pair.b.ns, echo)], async () => {
     const used = countCpu(bench.child?.pid)
     const traced = bench.child?.stdout.length
-    const ping = [...priority, `${BUILD}/lat`, 'ping', pair.target, port, 1_000_000, bench.seconds, ...every]
+    const ping = [
+      ...priority,
+      `${BUILD}/lat`,
+      'ping',
+      pair.target,
+      port,
+      1_000_000,
+      bench.seconds,
+      ...every,
+    ]
     const { n, p50, p99, p99_9, max } = lastJson(await runTraffic(bench, pair.a.ns, ping))
-    const row = { [`${name}_p50`]: p50, [`${name}_p99`]: p99, [`${name}_p99.9`]: p99_9, [`${name}_max`]: max }
+    const row = {
+      [`${name}_p50`]: p50,
+      [`${name}_p99`]: p99,
+      [`${name}_p99.9`]: p99_9,
+      [`${name}_max`]: max,
+    }
     const use = used()
-    if (bench.child !== undefined) row[`${name}_cpu`] = (use.candidate / n) * 1e6
+    if (bench.child !== undefined) {
+      row[`${name}_cpu`] = (use.candidate / n) * 1e6
+    }
     if (bench.ours) {
       const pauses = collections(bench.child.stdout.slice(traced))
       row[`${name}_gc`] = pauses.length
@@ -281,7 +369,11 @@ async function besideFrames(bench, name, mode, options = []) {
   const [{ b }, quiet] = bench.net.pairs
   const flooder = startTraffic(bench, b.ns, [`${BUILD}/flood`, ...mode, b.name, ...options])
   return withServers([flooder], async () => {
-    const { row, use } = await roundTrip(bench, name, { pair: quiet, priority: FIRST, every: [RARE_PING_EVERY] })
+    const { row, use } = await roundTrip(bench, name, {
+      pair: quiet,
+      priority: FIRST,
+      every: [RARE_PING_EVERY],
+    })
     flooder.child.kill('SIGTERM')
     const { sent, seconds } = lastJson(await flooder.child.output(GRACE))
     return { row: { ...row, [`${name}_flood`]: sent / seconds / 1e3 }, use }
@@ -295,10 +387,16 @@ async function besideChurn(bench) {
   let isOver = false
   async function churn() {
     for (; !isOver; cycles++) {
-      for (const what of ['detach', 'attach']) await request(socketOf(bench.net), what, [other.a.name])
+      for (const what of ['detach', 'attach']) {
+        await request(socketOf(bench.net), what, [other.a.name])
+      }
     }
   }
-  const pings = roundTrip(bench, 'churn', { pair: quiet, priority: FIRST, every: [PING_EVERY] }).finally(() => {
+  const pings = roundTrip(bench, 'churn', {
+    pair: quiet,
+    priority: FIRST,
+    every: [PING_EVERY],
+  }).finally(() => {
     isOver = true
   })
   const [{ row, use }] = await all([pings, churn()])
@@ -316,7 +414,10 @@ async function plugin({ net, child }) {
     CNI_IFNAME: net.b.name,
   }
   const sandbox = env.CNI_NETNS
-  const prevResult = { cniVersion: '1.0.0', interfaces: [{ name }, { name: env.CNI_IFNAME, sandbox }] }
+  const prevResult = {
+    cniVersion: '1.0.0',
+    interfaces: [{ name }, { name: env.CNI_IFNAME, sandbox }],
+  }
   const input = JSON.stringify({ cniVersion: '1.0.0', name: 'bench', type: 'vnet-cni', prevResult })
   const used = countCpu(child.pid)
   const times = Array.from({ length: PLUGINS }, () => {
@@ -355,7 +456,9 @@ async function restart({ net, processes, child }, count) {
     await second.program.stop()
     return { row: { [`restart${count}`]: second.ms }, use }
   } finally {
-    for (const name of names) link('delete', name)
+    for (const name of names) {
+      link('delete', name)
+    }
   }
 }
 
@@ -385,7 +488,9 @@ async function besideStranger(bench) {
       const pings = { priority: FIRST, every: [PING_EVERY] }
       const ping = await roundTrip({ ...bench, seconds: PING_PART * seconds }, 'stranger', pings)
       const started = performance.now()
-      if (bench.ours) await listed(processes, child.pid)
+      if (bench.ours) {
+        await listed(processes, child.pid)
+      }
       const list = bench.ours && { stranger_list: performance.now() - started }
       const { candidate, seconds: took } = used()
       flood.child.kill('SIGTERM')
@@ -393,7 +498,10 @@ async function besideStranger(bench) {
       const effort = { stranger_rate: sent / flooded / 1e3, stranger_cores: candidate / took }
       const foreignCores = Math.max(use.foreignCores, ping.use.foreignCores)
       const stolenCores = Math.max(use.stolenCores, ping.use.stolenCores)
-      return { row: { ...row, ...ping.row, ...list, ...effort }, use: { foreignCores, stolenCores } }
+      return {
+        row: { ...row, ...ping.row, ...list, ...effort },
+        use: { foreignCores, stolenCores },
+      }
     })
   })
 }
@@ -407,7 +515,9 @@ function supervised({ net, exec }, name, errno) {
 
 async function answerTime(bench, name, argv) {
   const used = countCpu(bench.child?.pid)
-  const { p50, p99 } = lastJson(await runTraffic(bench, bench.net.a.ns, [...argv, bench.seconds], LOOKING))
+  const { p50, p99 } = lastJson(
+    await runTraffic(bench, bench.net.a.ns, [...argv, bench.seconds], LOOKING),
+  )
   return { row: { [`${name}_p50`]: p50, [`${name}_p99`]: p99 }, use: used() }
 }
 
@@ -420,7 +530,13 @@ async function stall({ child, seconds }) {
   const use = used()
   const lines = child.stdout.slice(from).split('\n').slice(1, -1)
   const cycles = lines.map(line => JSON.parse(line))
-  return { row: { stall_open: median(cycles.map(c => c.open)), stall_close: median(cycles.map(c => c.close)) }, use }
+  return {
+    row: {
+      stall_open: median(cycles.map(c => c.open)),
+      stall_close: median(cycles.map(c => c.close)),
+    },
+    use,
+  }
 }
 
 async function idle({ child, seconds }) {
@@ -436,7 +552,12 @@ async function idle({ child, seconds }) {
  * listens.
  */
 function startTraffic({ processes, traffic }, ns, argv, ready = /^ready$/m) {
-  const child = processes.start(argv.map(String), [...inNamespace(ns), 'taskset', '-c', traffic.join(',')])
+  const child = processes.start(argv.map(String), [
+    ...inNamespace(ns),
+    'taskset',
+    '-c',
+    traffic.join(','),
+  ])
   return { child, ready }
 }
 
@@ -457,7 +578,11 @@ async function withServers(servers, work) {
 /** Waits for all, even if one fails, then throws the first failure. */
 async function all(promises) {
   const settled = await Promise.allSettled(promises)
-  for (const { status, reason } of settled) if (status === 'rejected') throw reason
+  for (const { status, reason } of settled) {
+    if (status === 'rejected') {
+      throw reason
+    }
+  }
   return settled.map(({ value }) => value)
 }
 

@@ -47,7 +47,11 @@ const lan = {
 }
 
 /** Arguments of traffic/flood.c: `flood` aims at the vnet, `idle` at the other program. */
-const onSegment = (mode, rate) => ({ ...lan, flood: () => [mode, STRANGER, rate], idle: () => [mode, IDLE, rate] })
+const onSegment = (mode, rate) => ({
+  ...lan,
+  flood: () => [mode, STRANGER, rate],
+  idle: () => [mode, IDLE, rate],
+})
 const requests = (mode, connections) => ({
   ...cable,
   flood: (_net, child) => [mode, controlSocket(child.pid), connections],
@@ -85,7 +89,9 @@ const ATTACKS = {
   events: {
     ...cable,
     prepare({ stranger }, idle) {
-      if (!idle) run('ip', 'netns', 'set', stranger, 'auto')
+      if (!idle) {
+        run('ip', 'netns', 'set', stranger, 'auto')
+      }
     },
     flood: () => ['events', IDLE],
     idle: () => ['events', IDLE],
@@ -113,7 +119,14 @@ function inC(base, mode, connections) {
   return {
     base,
     like: `${base}-idle`,
-    command: net => ['sh', '-c', '"$0" dumps "$1" & shift; exec "$@"', `${BUILD}/control`, server(net), ...relay(net)],
+    command: net => [
+      'sh',
+      '-c',
+      '"$0" dumps "$1" & shift; exec "$@"',
+      `${BUILD}/control`,
+      server(net),
+      ...relay(net),
+    ],
     stranger: {
       prepare() {},
       bystander: net => [`${BUILD}/flood`, 'idle', idleSocket(net), IDLE],
@@ -131,7 +144,9 @@ function candidate(base, { command, server, prepare, stderr, ...attack }, like, 
       const ends = net.pairs.flatMap(({ a, b }) => [a, b].map(({ ns, name }) => `${ns}/${name}`))
       const program = vnetProgram(command(net, ends))
       const words = server === undefined ? program : withServer(server, program)
-      return stderr === undefined ? words : ['sh', '-c', stderr, `${net.directory}/stderr`, ...words]
+      return stderr === undefined
+        ? words
+        : ['sh', '-c', stderr, `${net.directory}/stderr`, ...words]
     },
     stranger: {
       prepare: net => prepare?.(net, idle),
@@ -146,7 +161,9 @@ const idleSocket = ({ directory }) => `${directory}/idle.sock`
 
 /** The Unix socket on which a vnet takes requests; its name starts with the pid. */
 function controlSocket(pid) {
-  const name = readdirSync(RUN).find(other => other.startsWith(`${pid}-`) && other.endsWith('.sock'))
+  const name = readdirSync(RUN).find(
+    other => other.startsWith(`${pid}-`) && other.endsWith('.sock'),
+  )
   if (name === undefined) throw new Error(`${RUN} has no socket of the vnet with pid ${pid}`)
   return `${RUN}/${name}`
 }

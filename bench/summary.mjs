@@ -7,7 +7,12 @@ export function median(values) {
 
 /** Returns `{ n, median, min, max }` of `n` samples. */
 export function spread(values) {
-  return { n: values.length, median: median(values), min: Math.min(...values), max: Math.max(...values) }
+  return {
+    n: values.length,
+    median: median(values),
+    min: Math.min(...values),
+    max: Math.max(...values),
+  }
 }
 
 /**
@@ -23,7 +28,9 @@ export function summarise(samples, candidates, metrics) {
     summary[name] = {}
     for (const metric of metrics) {
       const values = rows.map(row => row[metric]).filter(value => value !== undefined)
-      if (values.length > 0) summary[name][metric] = spread(values)
+      if (values.length > 0) {
+        summary[name][metric] = spread(values)
+      }
     }
   }
   for (const [name, row] of Object.entries(summary)) {
@@ -31,8 +38,12 @@ export function summarise(samples, candidates, metrics) {
     for (const [metric, entry] of Object.entries(row)) {
       const c = summary[like]?.[metric]?.median
       const veth = summary[size === undefined ? 'veth' : `veth/${size}`]?.[metric]?.median
-      if (c) entry.vsC = entry.median / c
-      if (veth) entry.vsVeth = entry.median / veth
+      if (c) {
+        entry.vsC = entry.median / c
+      }
+      if (veth) {
+        entry.vsVeth = entry.median / veth
+      }
     }
   }
   return summary
@@ -48,7 +59,11 @@ export function subtractPlain(samples, plain, metrics) {
     const values = (samples[plain] ?? []).flatMap(row => row[over[1]] ?? [])
     if (values.length === 0) continue
     const base = median(values)
-    for (const row of Object.values(samples).flat()) if (over[0] in row) row[metric] = row[over[0]] - base
+    for (const row of Object.values(samples).flat()) {
+      if (over[0] in row) {
+        row[metric] = row[over[0]] - base
+      }
+    }
   }
 }
 
@@ -68,7 +83,9 @@ export function furtherDevices(summary, candidates) {
   for (const [base, points] of byBase) {
     const sorted = points.sort((x, y) => x.devices - y.devices)
     const [few, many] = [sorted[0], sorted.at(-1)]
-    if (many.devices > few.devices) costs[base] = (many.rss - few.rss) / (many.devices - few.devices)
+    if (many.devices > few.devices) {
+      costs[base] = (many.rss - few.rss) / (many.devices - few.devices)
+    }
   }
   return costs
 }

@@ -20,7 +20,9 @@ async function copy(from, to) {
     from.onFrames = frames => to.writeBatch(frames)
     return
   }
-  for await (const frames of from) to.writeBatch(frames)
+  for await (const frames of from) {
+    to.writeBatch(frames)
+  }
 }
 
 for (const [from, to] of [

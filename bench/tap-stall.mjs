@@ -34,7 +34,10 @@ for (;;) {
   const taps = []
   let open = 0
   for (const options of KINDS) {
-    open = Math.max(open, await stall(async () => taps.push(await openTap({ name: 'stall%d', ...options }))))
+    open = Math.max(
+      open,
+      await stall(async () => taps.push(await openTap({ name: 'stall%d', ...options }))),
+    )
   }
   const close = await stall(() => Promise.all(taps.map(tap => tap.close())))
   console.log(JSON.stringify({ open, close }))

@@ -25,10 +25,20 @@ const withUnit = ({ text }, unit) => (/\d$/.test(text) ? `${text} ${unit}` : tex
 export function targets(report) {
   const rows = []
   const row = (what, target, why, value, unit = '', detail = undefined) => {
-    if (Number.isFinite(value))
-      rows.push({ what, target: withUnit(target, unit), why, value, unit, reached: target.holds(value), detail })
+    if (Number.isFinite(value)) {
+      rows.push({
+        what,
+        target: withUnit(target, unit),
+        why,
+        value,
+        unit,
+        reached: target.holds(value),
+        detail,
+      })
+    }
   }
-  const entry = (kase, name, metric) => report.cases.find(other => other.kase === kase)?.summary[name]?.[metric]
+  const entry = (kase, name, metric) =>
+    report.cases.find(other => other.kase === kase)?.summary[name]?.[metric]
   const figure = (kase, name, metric) => entry(kase, name, metric)?.median
   const toC = (kase, name, metric) => entry(kase, name, metric)?.vsC
 
@@ -39,8 +49,16 @@ export function targets(report) {
   }
   for (const name of ['cable', 'snull']) {
     const long = `${name}-long`
-    ofOther('TCP, offloads on', atLeast(0.95), `${C}, less the spread of a run`, [long, 'vnet', 'tcp'])
-    ofOther('TCP, offloads off', atLeast(0.9), `${C}, and 0.2 us a frame`, [name, 'vnet-no-offload', 'tcp'])
+    ofOther('TCP, offloads on', atLeast(0.95), `${C}, less the spread of a run`, [
+      long,
+      'vnet',
+      'tcp',
+    ])
+    ofOther('TCP, offloads off', atLeast(0.9), `${C}, and 0.2 us a frame`, [
+      name,
+      'vnet-no-offload',
+      'tcp',
+    ])
     ofOther('CPU per GB', atMost(1.2), `${C}, and the wake-ups of Node`, [long, 'vnet', 'cpu_gb'])
     for (const [part, bound] of Object.entries({ p50: 1.3, p99: 1.5, 'p99.9': 1.5 })) {
       const why = `${C}, and 2 us of Node's event loop`
@@ -48,28 +66,63 @@ export function targets(report) {
     }
   }
   const frames = '64-byte UDP frames received'
-  ofOther(frames, atLeast(0.95), 'the path of the kernel alone', ['cable-long', 'vnet', 'udp64'], 'vsVeth')
+  ofOther(
+    frames,
+    atLeast(0.95),
+    'the path of the kernel alone',
+    ['cable-long', 'vnet', 'udp64'],
+    'vsVeth',
+  )
   ofOther(frames, atLeast(0.8), RELEASE, ['snull-long', 'vnet', 'udp64'])
-  ofOther(`${frames} with --gro`, atLeast(1), 'C, which does not merge', ['cable-long', 'vnet-gro', 'udp64'])
+  ofOther(`${frames} with --gro`, atLeast(1), 'C, which does not merge', [
+    'cable-long',
+    'vnet-gro',
+    'udp64',
+  ])
   const toCable = name => figure('tap', name, 'tcp') / figure('tap', 'vnet', 'tcp')
-  row('a program of vnet/tap: TCP, offloads on', atLeast(0.9), '`vnet cable`', toCable('open-tap'), 'of the cable')
+  row(
+    'a program of vnet/tap: TCP, offloads on',
+    atLeast(0.9),
+    '`vnet cable`',
+    toCable('open-tap'),
+    'of the cable',
+  )
   const attached = figure('attach', 'attach', 'tcp') / figure('attach', 'cable', 'tcp')
   row('an attached veth: TCP', atLeast(0.9), '`vnet cable`', attached, 'of the cable')
-  const beside = (what, metric) => row(what, atMost(1000), RELEASE, figure('attachments', 'vnet', metric), 'us')
+  const beside = (what, metric) =>
+    row(what, atMost(1000), RELEASE, figure('attachments', 'vnet', metric), 'us')
   const aside = metric => figure('attach', 'aside', metric) / figure('attach', 'veth', metric)
   const filtered = 'an attached veth, frames that --only leaves in the kernel'
   row(`${filtered}: TCP`, atLeast(0.97), 'veth', aside('tcp'), 'of the veth')
-  row(`${filtered}: round trip on one CPU, p50`, atMost(1.05), 'veth', aside('rtt1_p50'), 'of the veth')
+  row(
+    `${filtered}: round trip on one CPU, p50`,
+    atMost(1.05),
+    'veth',
+    aside('rtt1_p50'),
+    'of the veth',
+  )
   beside('ping of an attachment beside a flooded one, p99', 'near_p99')
   for (const [step, what] of [
     ['bcast', 'broadcasts'],
     ['gso100', 'large frames'],
   ]) {
     const p50 = figure('attachments', 'delayed', `${step}_p50`) / 1000
-    row(`ping of an attachment with \`delay 500us\` beside one that ${what} flood, p50`, atMost(3), RELEASE, p50, 'ms')
+    row(
+      `ping of an attachment with \`delay 500us\` beside one that ${what} flood, p50`,
+      atMost(3),
+      RELEASE,
+      p50,
+      'ms',
+    )
   }
   beside('ping of an attachment beside one that comes and goes, p99', 'churn_p99')
-  row('the CNI plugin for a pod without a wire', atMost(5), RELEASE, figure('attachments', 'vnet', 'plugin_p50'), 'ms')
+  row(
+    'the CNI plugin for a pod without a wire',
+    atMost(5),
+    RELEASE,
+    figure('attachments', 'vnet', 'plugin_p50'),
+    'ms',
+  )
   for (const n of [18, 100]) {
     row(
       `vnet node is back with ${n} attachments`,
@@ -79,16 +132,42 @@ export function targets(report) {
       'ms',
     )
   }
-  row('openTap: the event loop stands still', atMost(2), RELEASE, figure('open', 'vnet', 'stall_open'), 'ms')
-  row('close of a Tap: the event loop stands still', atMost(2), RELEASE, figure('open', 'vnet', 'stall_close'), 'ms')
+  row(
+    'openTap: the event loop stands still',
+    atMost(2),
+    RELEASE,
+    figure('open', 'vnet', 'stall_open'),
+    'ms',
+  )
+  row(
+    'close of a Tap: the event loop stands still',
+    atMost(2),
+    RELEASE,
+    figure('open', 'vnet', 'stall_close'),
+    'ms',
+  )
   const npm = (metric, best) => {
     const names = Object.keys(report.cases.find(({ kase }) => kase === 'cable')?.summary ?? {})
-    const figures = names.filter(name => name.startsWith('npm-')).map(name => figure('cable', name, metric))
+    const figures = names
+      .filter(name => name.startsWith('npm-'))
+      .map(name => figure('cable', name, metric))
     return figures.length === 0 ? undefined : best(...figures)
   }
   const toNpm = (metric, best) => figure('cable', 'vnet', metric) / npm(metric, best)
-  row('TCP, to the best npm package', atLeast(70), 'the best of npm', toNpm('tcp', Math.max), 'times')
-  row('64-byte frames, to the best npm package', atLeast(10), 'the best of npm', toNpm('udp64', Math.max), 'times')
+  row(
+    'TCP, to the best npm package',
+    atLeast(70),
+    'the best of npm',
+    toNpm('tcp', Math.max),
+    'times',
+  )
+  row(
+    '64-byte frames, to the best npm package',
+    atLeast(10),
+    'the best of npm',
+    toNpm('udp64', Math.max),
+    'times',
+  )
   row(
     'CPU per GB, of the best npm package to ours',
     atLeast(100),
@@ -97,15 +176,40 @@ export function targets(report) {
     'times',
   )
 
-  const perSecond = name => report.memory?.results.find(result => result.name === name)?.perSecond.median
+  const perSecond = name =>
+    report.memory?.results.find(result => result.name === name)?.perSecond.median
   const flip = perSecond('flip') / perSecond('checksum')
-  row('in memory: a flip, to a full checksum of 1,500 bytes', atLeast(3), 'the checksum that it saves', flip, 'times')
+  row(
+    'in memory: a flip, to a full checksum of 1,500 bytes',
+    atLeast(3),
+    'the checksum that it saves',
+    flip,
+    'times',
+  )
 
   const major = Number(/^v(\d+)/.exec(report.environment?.node ?? '')?.[1] ?? 20)
   const start = atMost(major < 22 ? 150 : 120)
-  row('ready, one device in its own namespace', start, RELEASE, figure('loop', 'vnet', 'ready'), 'ms')
-  row('vnet run, until its command runs', atMost(250), RELEASE, figure('run', 'vnet', 'ready'), 'ms')
-  row('peak memory, one device', atMost(66), 'Node alone, and 20 MiB', figure('loop', 'vnet', 'rss'), 'MiB')
+  row(
+    'ready, one device in its own namespace',
+    start,
+    RELEASE,
+    figure('loop', 'vnet', 'ready'),
+    'ms',
+  )
+  row(
+    'vnet run, until its command runs',
+    atMost(250),
+    RELEASE,
+    figure('run', 'vnet', 'ready'),
+    'ms',
+  )
+  row(
+    'peak memory, one device',
+    atMost(66),
+    'Node alone, and 20 MiB',
+    figure('loop', 'vnet', 'rss'),
+    'MiB',
+  )
   const further = report.cases.find(({ kase }) => kase === 'cables')?.furtherDevice?.vnet
   row('peak memory, each further device', atMost(1), RELEASE, further, 'MiB')
   row('idle CPU', atMost(0), C, figure('cable', 'vnet', 'idle'), '%')
@@ -128,7 +232,13 @@ export function targets(report) {
   scaling('cables', 'cables: 64-byte frames, sum', 'udp64', [2, 4, 8])
   scaling('queues', 'queues: TCP of four streams', 'tcp4', [2, 4])
   scaling('queues', 'queues: 64-byte frames of four flows', 'udp64', [2, 4])
-  row('ping beside a flooded cable, p99', atMost(1.2), C, toC('neighbour', 'vnet', 'near_p99'), 'of C')
+  row(
+    'ping beside a flooded cable, p99',
+    atMost(1.2),
+    C,
+    toC('neighbour', 'vnet', 'near_p99'),
+    'of C',
+  )
   row(
     'private ioctl under vnet exec, on one CPU, p50',
     atMost(60),
@@ -139,9 +249,16 @@ export function targets(report) {
 
   const wire = (name, metric) => figure('wire', name, metric)
   const deviation = 'wire: delay 10 ms at'
-  row(`${deviation} 50,000/s, deviation p50`, atMost(71), 'netem, MoonEm 2025', wire('delay', 'dev50_p50'), 'us')
-  for (const [rate, metric] of Object.entries({ '50,000': 'dev50_p99', '200,000': 'dev200_p99' }))
+  row(
+    `${deviation} 50,000/s, deviation p50`,
+    atMost(71),
+    'netem, MoonEm 2025',
+    wire('delay', 'dev50_p50'),
+    'us',
+  )
+  for (const [rate, metric] of Object.entries({ '50,000': 'dev50_p99', '200,000': 'dev200_p99' })) {
     row(`${deviation} ${rate}/s, deviation p99`, atMost(2), C, toC('wire', 'delay', metric), 'of C')
+  }
   const held = wire('held', 'rss') - wire('plain', 'rss')
   row(
     'wire: memory of 100,000 packets in flight',
@@ -181,10 +298,22 @@ export function targets(report) {
   const plain = 'the same without a capture'
   const captured = metric => toC('capture', 'captured', metric)
   row('capture of 128 bytes a frame: TCP', atLeast(0.9), plain, captured('tcp'), 'of plain')
-  row('capture of 128 bytes a frame: 64-byte frames', atLeast(0.65), RELEASE, captured('udp64'), 'of plain')
+  row(
+    'capture of 128 bytes a frame: 64-byte frames',
+    atLeast(0.65),
+    RELEASE,
+    captured('udp64'),
+    'of plain',
+  )
 
   const page = name => figure('web', name, 'watched_cpu') - figure('web', 'plain', 'watched_cpu')
-  row('live page: CPU with one viewer, beyond that of the frames', atMost(2), RELEASE, page('watched'), '% of a core')
+  row(
+    'live page: CPU with one viewer, beyond that of the frames',
+    atMost(2),
+    RELEASE,
+    page('watched'),
+    '% of a core',
+  )
   row(
     'live page: CPU with no viewer, beyond that of the frames',
     atMost(1),
@@ -197,23 +326,54 @@ export function targets(report) {
   const { cpu = '' } = report.site?.environment ?? {}
   const ofSite = (what, target, why, samples = [], unit) => {
     const { median, min, max } = spread(samples)
-    row(what, target, why, median, unit, [`${short(min)} to ${short(max)}`, cpu].filter(Boolean).join(', '))
+    row(
+      what,
+      target,
+      why,
+      median,
+      unit,
+      [`${short(min)} to ${short(max)}`, cpu].filter(Boolean).join(', '),
+    )
   }
-  ofSite('site: exercise 1 at 10 Mbit/s, empty cache, first verdict', atMost(2000), RELEASE, exercise?.verdict, 'ms')
+  ofSite(
+    'site: exercise 1 at 10 Mbit/s, empty cache, first verdict',
+    atMost(2000),
+    RELEASE,
+    exercise?.verdict,
+    'ms',
+  )
   // The screen of chromium has 60 frames a second, and a run of a few seconds one more or less.
   const smooth = { text: 'at least 60', holds: fps => fps >= 59.8 }
   for (const [name, { fps, script }] of Object.entries(playgrounds)) {
     ofSite(`site: ${name}, drawn`, smooth, 'the screen', fps, 'fps')
-    ofSite(`site: ${name}, scripts of a drawn frame, p95`, atMost(8), 'half a frame of the screen', script, 'ms')
+    ofSite(
+      `site: ${name}, scripts of a drawn frame, p95`,
+      atMost(8),
+      'half a frame of the screen',
+      script,
+      'ms',
+    )
   }
 
   const attacks = report.cases.find(({ kase }) => kase === 'strangers')?.summary ?? {}
   for (const name of Object.keys(attacks).filter(attack => !/^c-|-idle$/.test(attack))) {
     const ping = entry('strangers', name, 'stranger_p99')
     const soon = { text: 'at most 1 ms, or 1.5 of idle', holds: ms => ms <= 1 || ping.vsC <= 1.5 }
-    row(`strangers, ${name}: TCP`, atLeast(0.9), IDLE, toC('strangers', name, 'stranger_tcp'), 'of idle')
+    row(
+      `strangers, ${name}: TCP`,
+      atLeast(0.9),
+      IDLE,
+      toC('strangers', name, 'stranger_tcp'),
+      'of idle',
+    )
     row(`strangers, ${name}: ping, p99`, soon, IDLE, ping?.median / 1000, 'ms')
-    row(`strangers, ${name}: \`vnet list\``, atMost(1.5), IDLE, toC('strangers', name, 'stranger_list'), 'of idle')
+    row(
+      `strangers, ${name}: \`vnet list\``,
+      atMost(1.5),
+      IDLE,
+      toC('strangers', name, 'stranger_list'),
+      'of idle',
+    )
   }
   return rows
 }
@@ -227,7 +387,9 @@ export function targetsTable(report) {
   ]
   for (const { what, target, why, value, unit, reached, detail } of targets(report)) {
     const measured = `${short(value)} ${unit}`.trim() + (detail === undefined ? '' : `: ${detail}`)
-    lines.push(`| ${what} | ${target} | ${why} | ${measured} | ${reached ? 'reached' : '**missed**'} |`)
+    lines.push(
+      `| ${what} | ${target} | ${why} | ${measured} | ${reached ? 'reached' : '**missed**'} |`,
+    )
   }
   return lines.join('\n')
 }

@@ -81,7 +81,20 @@ export class Topology {
       }
     }
     if (this.stranger === undefined) return
-    run('ip', '-n', this.stranger, 'link', 'add', IDLE, 'up', 'type', 'veth', 'peer', 'name', 'idle1')
+    run(
+      'ip',
+      '-n',
+      this.stranger,
+      'link',
+      'add',
+      IDLE,
+      'up',
+      'type',
+      'veth',
+      'peer',
+      'name',
+      'idle1',
+    )
     run('ip', '-n', this.stranger, 'link', 'set', 'idle1', 'up')
   }
 
@@ -105,7 +118,11 @@ export class Topology {
 
   /** Brings all interfaces up. */
   up() {
-    for (const { a, b } of this.pairs) for (const { ns, name } of [a, b]) ip(ns, `link set ${name} up`)
+    for (const { a, b } of this.pairs) {
+      for (const { ns, name } of [a, b]) {
+        ip(ns, `link set ${name} up`)
+      }
+    }
   }
 
   /**
@@ -114,16 +131,22 @@ export class Topology {
    */
   async configure(veth, patience = 1) {
     for (const pair of this.pairs) {
-      if (this.shape === 'loop') this.#configureLoop(pair)
-      else this.#configurePair(pair, veth)
+      if (this.shape === 'loop') {
+        this.#configureLoop(pair)
+      } else {
+        this.#configurePair(pair, veth)
+      }
       await this.#answer(pair, patience)
     }
   }
 
   /** Sets how many bytes a TCP connection may have under way, instead of the kernel's maximum. */
   setWindow(bytes) {
-    for (const ns of this.namespaces)
-      for (const buffer of ['tcp_rmem', 'tcp_wmem']) sysctl(ns, `ipv4/${buffer}`, `4096 131072 ${bytes}`)
+    for (const ns of this.namespaces) {
+      for (const buffer of ['tcp_rmem', 'tcp_wmem']) {
+        sysctl(ns, `ipv4/${buffer}`, `4096 131072 ${bytes}`)
+      }
+    }
   }
 
   /** Returns the sum of some counters of /proc/net/snmp over the namespaces and protocols. */
@@ -133,7 +156,11 @@ export class Topology {
       const lines = run(...inNamespace(ns), 'cat', '/proc/net/snmp').split('\n')
       for (let i = 0; i + 1 < lines.length; i += 2) {
         const values = lines[i + 1].split(' ')
-        for (const [at, name] of lines[i].split(' ').entries()) if (names.includes(name)) sum += Number(values[at])
+        for (const [at, name] of lines[i].split(' ').entries()) {
+          if (names.includes(name)) {
+            sum += Number(values[at])
+          }
+        }
       }
     }
     return sum
@@ -145,14 +172,23 @@ export class Topology {
     const prefix = routed ? 32 : 24
     ip(a.ns, `addr add ${source}/${prefix} dev ${a.name}`)
     ip(b.ns, `addr add ${flipped ? '198.18.1.2' : target}/${prefix} dev ${b.name}`)
-    for (const { ns, name } of [a, b]) ip(ns, `link set ${name} up`)
-    if (routed) routeOverTheWire(a, b, source, target)
+    for (const { ns, name } of [a, b]) {
+      ip(ns, `link set ${name} up`)
+    }
+    if (routed) {
+      routeOverTheWire(a, b, source, target)
+    }
     ip(a.ns, `neigh replace ${target} lladdr ${mac(b)} dev ${a.name} nud permanent`)
-    ip(b.ns, `neigh replace ${flipped ? '198.18.1.1' : source} lladdr ${mac(a)} dev ${b.name} nud permanent`)
+    ip(
+      b.ns,
+      `neigh replace ${flipped ? '198.18.1.1' : source} lladdr ${mac(a)} dev ${b.name} nud permanent`,
+    )
   }
 
   #configureLoop({ a, source }) {
-    for (const address of [source, '198.18.1.2']) ip(a.ns, `addr add ${address}/24 dev ${a.name}`)
+    for (const address of [source, '198.18.1.2']) {
+      ip(a.ns, `addr add ${address}/24 dev ${a.name}`)
+    }
     ip(a.ns, `link set ${a.name} up`)
   }
 
@@ -182,7 +218,9 @@ export function inNamespace(ns) {
  * wire.
  */
 function routeOverTheWire(a, b, source, target) {
-  for (const { ns, name } of [a, b]) sysctl(ns, `ipv4/conf/${name}/accept_local`, 1)
+  for (const { ns, name } of [a, b]) {
+    sysctl(ns, `ipv4/conf/${name}/accept_local`, 1)
+  }
   ip(a.ns, `route add ${target}/32 dev ${a.name} src ${source} table 100`)
   ip(a.ns, `route add ${source}/32 dev ${b.name} src ${target} table 101`)
   ip(a.ns, `rule add pref 10 iif ${a.name} lookup local`)

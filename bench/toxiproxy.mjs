@@ -35,7 +35,9 @@ server.listen(0, '127.0.0.1', () => console.log(server.address().port))
 const [program] = readOptions({}, 1).positionals
 const started = []
 process.on('exit', () => {
-  for (const child of started) child.kill()
+  for (const child of started) {
+    child.kill()
+  }
 })
 
 async function lineOf(command, args) {
@@ -81,7 +83,9 @@ async function roundTrips(port, count = SAMPLES) {
     const start = performance.now()
     socket.write('echo!')
     await once(socket, 'data')
-    if (i > 0) times.push(performance.now() - start)
+    if (i > 0) {
+      times.push(performance.now() - start)
+    }
   }
   socket.destroy()
   return times
@@ -113,7 +117,10 @@ const { line: serverPort } = await lineOf(process.execPath, ['-e', SERVER])
 
 async function proxyAt(url) {
   const call = async (method, path, body) => {
-    const response = await fetch(url + path, { method, ...(body && { body: JSON.stringify(body) }) })
+    const response = await fetch(url + path, {
+      method,
+      ...(body && { body: JSON.stringify(body) }),
+    })
     const text = await response.text()
     if (!response.ok) throw new Error(text)
     return text === '' ? undefined : JSON.parse(text)
@@ -131,7 +138,9 @@ async function proxyOf(...options) {
 
 async function originalOf(program) {
   const port = 30_000 + (process.pid % 2000)
-  started.push(spawn(program, ['-port', `${port}`], { stdio: 'ignore', env: { LOG_LEVEL: 'error' } }))
+  started.push(
+    spawn(program, ['-port', `${port}`], { stdio: 'ignore', env: { LOG_LEVEL: 'error' } }),
+  )
   await new Promise(resolve => setTimeout(resolve, 500))
   return proxyAt(`http://127.0.0.1:${port}`)
 }
@@ -154,8 +163,11 @@ await new Promise(resolve => setTimeout(resolve, 500))
 const ports = Object.entries(proxies).map(([name, { port }]) => [name, port])
 const ways = { direct: Number(serverPort), socat: socatPort, ...Object.fromEntries(ports) }
 const rates = Object.fromEntries(Object.keys(ways).map(name => [name, []]))
-for (let i = 0; i < ROUNDS; i++)
-  for (const [name, port] of Object.entries(ways)) rates[name].push(await throughput(port))
+for (let i = 0; i < ROUNDS; i++) {
+  for (const [name, port] of Object.entries(ways)) {
+    rates[name].push(await throughput(port))
+  }
+}
 console.log(
   'Gbit/s',
   Object.entries(rates)
@@ -165,8 +177,9 @@ console.log(
     )
     .join(', '),
 )
-for (const [name, port] of Object.entries(ways))
+for (const [name, port] of Object.entries(ways)) {
   console.log(`round trip ${name}: median ${median(await roundTrips(port)).toFixed(2)} ms`)
+}
 for (const [name, { port, toxic, reset }] of Object.entries(proxies)) {
   for (const latency of [5, 50, 200]) {
     const base = median(await roundTrips(port, 20))
@@ -180,7 +193,9 @@ for (const [name, { port, toxic, reset }] of Object.entries(proxies)) {
   for (const rate of [50, 1000, 20_000]) {
     await toxic('bandwidth', { rate })
     const got = await arriving(port, 6)
-    console.log(`${name} bandwidth ${rate}: ${got.toFixed(1)} KB/s, ${((100 * got) / rate - 100).toFixed(2)} %`)
+    console.log(
+      `${name} bandwidth ${rate}: ${got.toFixed(1)} KB/s, ${((100 * got) / rate - 100).toFixed(2)} %`,
+    )
     await reset()
   }
 }

@@ -17,16 +17,22 @@ export function frameTimes(events) {
   const gaps = marks.slice(1).map(({ ts }, i) => ts - marks[i].ts)
   const [{ pid, tid }] = marks
   const scripts = events
-    .filter(each => each.pid === pid && each.tid === tid && each.ph === 'X' && SCRIPTS.test(each.name))
+    .filter(
+      each => each.pid === pid && each.tid === tid && each.ph === 'X' && SCRIPTS.test(each.name),
+    )
     .sort((a, b) => a.ts - b.ts)
   const times = gaps.map(() => 0)
   let frame = 0
   let end = marks[0].ts
   for (const { ts, dur } of scripts) {
-    while (frame < gaps.length && marks[frame + 1].ts <= ts) frame++
+    while (frame < gaps.length && marks[frame + 1].ts <= ts) {
+      frame++
+    }
     if (frame === gaps.length) break
     // Events are nested.
-    if (ts + dur > end) times[frame] += ts + dur - Math.max(ts, end)
+    if (ts + dur > end) {
+      times[frame] += ts + dur - Math.max(ts, end)
+    }
     end = Math.max(end, ts + dur)
   }
   times.sort((a, b) => a - b)

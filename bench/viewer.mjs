@@ -1,7 +1,8 @@
 /** One viewer of a live page: it reads what the driver view of a browser is sent. */
 
 /** The server of the page that is looked at. Everyone may see these messages, without a token. */
-const events = (port, query) => fetch(`http://127.0.0.1:${port}/events?${new URLSearchParams(query)}`)
+const events = (port, query) =>
+  fetch(`http://127.0.0.1:${port}/events?${new URLSearchParams(query)}`)
 
 /**
  * Looks at the first interface and its peer, of this driver. Resolves with the first message about
@@ -48,5 +49,5 @@ async function until(reader, isEnough) {
 }
 
 async function drain(reader) {
-  while (!(await reader.read()).done);
+  while (!(await reader.read()).done) {}
 }

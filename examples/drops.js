@@ -10,8 +10,12 @@ async function print(device) {
 }
 
 const { devices } = await findVnets(client)
-if (devices.length === 0) console.log('no vnet is running')
-for (const device of devices) await print(device)
+if (devices.length === 0) {
+  console.log('no vnet is running')
+}
+for (const device of devices) {
+  await print(device)
+}
 
 for (const vnet of new Set(devices.map(device => device.vnet))) {
   const onEvent = event => event.event === 'drops' && print({ ...event, vnet }).catch(console.error)

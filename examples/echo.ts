@@ -46,8 +46,16 @@ function exchange(fd: number, message: Buffer): Map<number, Buffer> {
     for (let at = 0; at < received; at += align(into.readUInt32LE(at))) {
       const end = at + into.readUInt32LE(at)
       if (into.readUInt16LE(at + 4) !== NLMSG_ERROR) {
-        for (let nla = at + NLMSG_HDRLEN + GENL_HDRLEN; nla < end; nla += align(into.readUInt16LE(nla)))
-          reply.set(into.readUInt16LE(nla + 2), into.subarray(nla + NLA_HDRLEN, nla + into.readUInt16LE(nla)))
+        for (
+          let nla = at + NLMSG_HDRLEN + GENL_HDRLEN;
+          nla < end;
+          nla += align(into.readUInt16LE(nla))
+        ) {
+          reply.set(
+            into.readUInt16LE(nla + 2),
+            into.subarray(nla + NLA_HDRLEN, nla + into.readUInt16LE(nla)),
+          )
+        }
         continue
       }
       const error = into.readInt32LE(at + NLMSG_HDRLEN)
@@ -59,7 +67,10 @@ function exchange(fd: number, message: Buffer): Map<number, Buffer> {
 
 function byNetlink(text: string): string {
   const fd = libc('socket', AF_NETLINK, SOCK_RAW, NETLINK_GENERIC)
-  const family = exchange(fd, request(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, 'vnet_nl'))
+  const family = exchange(
+    fd,
+    request(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, 'vnet_nl'),
+  )
   const id = family.get(CTRL_ATTR_FAMILY_ID)!.readUInt16LE()
   const reply = exchange(fd, request(id, VNET_CMD_ECHO, VNET_ECHO_ATTR_TEXT, text))
   return reply.get(VNET_ECHO_ATTR_TEXT)!.subarray(0, -1).toString()

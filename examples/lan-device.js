@@ -28,7 +28,12 @@ export const driver = lan({
     const device = hosts.byName('thermometer')
     const broadcast = () => {
       const data = Buffer.from(`${celsius()}\n`)
-      hosts.sendUdp(device, { sourcePort: 4000, address: Uint8Array.of(255, 255, 255, 255), port: 4001, data })
+      hosts.sendUdp(device, {
+        sourcePort: 4000,
+        address: Uint8Array.of(255, 255, 255, 255),
+        port: 4001,
+        data,
+      })
     }
     const timer = setInterval(broadcast, 1000)
     return () => clearInterval(timer)

@@ -98,7 +98,9 @@ function startXmit(skb, dev) {
   if (reason !== 0) return skb.drop(reason)
   underWay.push(skb)
   skb.hold() // moves it to the smallest slot that fits, for a longer stay
-  if (underWay.length === underWay.capacity) dev.txq(skb).stop()
+  if (underWay.length === underWay.capacity) {
+    dev.txq(skb).stop()
+  }
   if (priv.busy) return
   priv.busy = true
   alarm.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)
@@ -110,14 +112,18 @@ function arrived(dev) {
   const { irq, params } = dev.priv
   dev.priv.busy = false
   const n = ++dev.priv.arrivals
-  if (params.lockup === 0 || n % params.lockup !== 0) irq.raise(DONE)
+  if (params.lockup === 0 || n % params.lockup !== 0) {
+    irq.raise(DONE)
+  }
 }
 
 /** @param {Mirror} dev */
 function interrupt(dev) {
   const { irq, underWay } = dev.priv
   if (irq.acknowledge() === 0) return IRQ_NONE
-  for (let skb = underWay.shift(); skb !== undefined; skb = underWay.shift()) netifRx(skb)
+  for (let skb = underWay.shift(); skb !== undefined; skb = underWay.shift()) {
+    netifRx(skb)
+  }
   netifTxWakeAllQueues(dev)
   return IRQ_HANDLED
 }
@@ -152,9 +158,19 @@ function setup(dev) {
 
 /** @param {Priv['params']} params */
 function init(params) {
-  const priv = /** @type {Priv} */ ({ params, busy: false, arrivals: 0, underWay: new Ring(params.buffers) })
+  const priv = /** @type {Priv} */ ({
+    params,
+    busy: false,
+    arrivals: 0,
+    underWay: new Ring(params.buffers),
+  })
   const dev = allocEtherdevMqs({ name: 'mirror%d', setup, priv })
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'mirror', description: 'the machine sees itself', params, init })
+export const driver = defineDriver({
+  name: 'mirror',
+  description: 'the machine sees itself',
+  params,
+  init,
+})

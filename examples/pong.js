@@ -3,7 +3,9 @@ import { allocEtherdevMqs, defineDriver, IFF_NOARP, netifRx } from 'vnet'
 function startXmit(skb) {
   const { bytes, data } = skb
   const [ip, icmp] = [data + 14, data + 34]
-  if (skb.len < 42 || bytes[ip] !== 0x45 || bytes[ip + 9] !== 1 || bytes[icmp] !== 8) return skb.drop()
+  if (skb.len < 42 || bytes[ip] !== 0x45 || bytes[ip + 9] !== 1 || bytes[icmp] !== 8) {
+    return skb.drop()
+  }
   const source = bytes.slice(ip + 12, ip + 16)
   bytes.copyWithin(ip + 12, ip + 16, ip + 20)
   bytes.set(source, ip + 16)
@@ -23,5 +25,7 @@ export const driver = defineDriver({
   name: 'pong',
   description: 'every address of 198.18.0.0/24 answers ping',
   params: {},
-  init: () => [{ dev: allocEtherdevMqs({ name: 'pong%d', setup, priv: {} }), addresses: ['198.18.0.1/24'] }],
+  init: () => [
+    { dev: allocEtherdevMqs({ name: 'pong%d', setup, priv: {} }), addresses: ['198.18.0.1/24'] },
+  ],
 })

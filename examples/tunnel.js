@@ -29,7 +29,11 @@ const HEADERS = 20 + 8 + ETH_HLEN
 const WAITING_MAX = 1 << 20
 
 const params = {
-  peer: text({ default: '192.0.2.2', value: 'ADDRESS', description: 'IPv4 address of the other end' }),
+  peer: text({
+    default: '192.0.2.2',
+    value: 'ADDRESS',
+    description: 'IPv4 address of the other end',
+  }),
   port: int({ default: 4789, min: 1, max: 65535, description: 'UDP port of both ends' }),
 }
 

@@ -30,7 +30,18 @@ const SUITES = {
   all: ['test', '--', '--all'],
   ...Object.fromEntries(
     [
-      ...['long', 'browsers', 'labs', 'containers', 'explore', 'kernel-module', 'course', 'install', 'run', 'packages'],
+      ...[
+        'long',
+        'browsers',
+        'labs',
+        'containers',
+        'explore',
+        'kernel-module',
+        'course',
+        'install',
+        'run',
+        'packages',
+      ],
       'guest',
       'stacks',
     ].map(suite => [suite, ['run', `test:${suite}`]]),
@@ -55,8 +66,12 @@ function parse(args) {
   const { only, times = '10', results = 'suites.jsonl', help = false } = values
   const suites = only?.split(',') ?? Object.keys(SUITES)
   const unknown = suites.find(suite => !Object.hasOwn(SUITES, suite))
-  if (unknown !== undefined) throw new WrongUsage(`--only ${unknown}: expected ${Object.keys(SUITES).join(', ')}`)
-  if (!/^[1-9]\d{0,2}$/.test(times)) throw new WrongUsage(`--times ${times}: expected a number from 1 to 999`)
+  if (unknown !== undefined) {
+    throw new WrongUsage(`--only ${unknown}: expected ${Object.keys(SUITES).join(', ')}`)
+  }
+  if (!/^[1-9]\d{0,2}$/.test(times)) {
+    throw new WrongUsage(`--times ${times}: expected a number from 1 to 999`)
+  }
   return { suites, times: Number(times), results, help }
 }
 
@@ -76,7 +91,11 @@ function runNpm(args) {
   const [program, ...words] = npm()
   const env = { ...process.env, CI: 'true' }
   return new Promise((done, reject) => {
-    const child = spawn(program, [...words, ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(program, [...words, ...args], {
+      cwd: root,
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     running = child
     let counts = ''
     let rest = ''
@@ -98,14 +117,18 @@ async function runSuite(commit, suite, busy) {
   const date = new Date().toISOString()
   const start = performance.now()
   const { code, counts } = await runNpm(SUITES[suite])
-  for (const loop of loops) await loop.terminate()
+  for (const loop of loops) {
+    await loop.terminate()
+  }
   const seconds = Math.round((performance.now() - start) / 1000)
   return { commit, suite, busy, code, counts, seconds, date, node: process.version }
 }
 
 /** Prints the runs as a Markdown table. */
 function print(commit, runs) {
-  console.log(`\n${commit}\n\n| suite | busy loops | exit code | result | seconds |\n|---|---|---|---|---|`)
+  console.log(
+    `\n${commit}\n\n| suite | busy loops | exit code | result | seconds |\n|---|---|---|---|---|`,
+  )
   for (const { suite, busy, code, counts, seconds } of runs) {
     console.log(`| ${suite} | ${busy} | ${code} | ${counts} | ${seconds} |`)
   }
@@ -113,9 +136,13 @@ function print(commit, runs) {
 
 async function main(args) {
   const { suites, times, results, help } = parse(args)
-  if (help) return void process.stdout.write(USAGE.replace('SUITES', Object.keys(SUITES).join(', ')))
+  if (help) {
+    return void process.stdout.write(USAGE.replace('SUITES', Object.keys(SUITES).join(', ')))
+  }
   const changed = git('status', '--porcelain', '--untracked-files=no')
-  if (changed !== '') throw new WrongUsage('each run belongs to a commit: commit your changes first')
+  if (changed !== '') {
+    throw new WrongUsage('each run belongs to a commit: commit your changes first')
+  }
   const commit = git('rev-parse', 'HEAD')
   for (const suite of suites) {
     const wanted = suite === 'test' ? times : 1

@@ -20,7 +20,9 @@ const PARTS = /^\/\*\*[\s\S]*?\*\/|^[^\s}\])/].*(?:\n[ \t}\])].*)*/gm
  */
 export function apiReference() {
   const entries = ['.', ...PACKAGES].flatMap(folder => {
-    const { name, exports } = JSON.parse(readFileSync(resolve(root, folder, 'package.json'), 'utf8'))
+    const { name, exports } = JSON.parse(
+      readFileSync(resolve(root, folder, 'package.json'), 'utf8'),
+    )
     return Object.entries(exports).flatMap(([path, { types }]) => {
       // What products import of each other, and what vnet imports of them.
       if (types === undefined || path.includes('*') || path === './commands') return []
@@ -37,12 +39,21 @@ export function apiReference() {
     for (const [name, declarations] of found) {
       const doc = declarations.map(({ doc }) => doc).join('')
       all.push({ entry, name, kind: declarations[0].kind, doc, declarations })
-      for (const each of declarations) if (!homes.has(each)) homes.set(each, { page, name })
+      for (const each of declarations) {
+        if (!homes.has(each)) {
+          homes.set(each, { page, name })
+        }
+      }
     }
   }
-  const pages = entries.map(({ entry, page, doc, found }) => [page, pageOf(entry, doc, found, homes)])
+  const pages = entries.map(({ entry, page, doc, found }) => [
+    page,
+    pageOf(entry, doc, found, homes),
+  ])
   const index = ['# API', 'What each entry point of vnet and its packages exports.']
-  const lines = entries.map(({ entry, page, doc }) => `- [${entry}](${page}): ${firstSentence(intro(doc))}`)
+  const lines = entries.map(
+    ({ entry, page, doc }) => `- [${entry}](${page}): ${firstSentence(intro(doc))}`,
+  )
   return { pages, index: `${[...index, lines.join('\n')].join('\n\n')}\n`, exports: all }
 }
 
@@ -56,7 +67,9 @@ function typesBeside(found, homes) {
   const named = new Set(found.keys())
   const queue = [...found.values()].flat()
   for (const { code: text = '', module, members } of queue) {
-    if (members !== undefined) queue.push(...[...members.values()].flat())
+    if (members !== undefined) {
+      queue.push(...[...members.values()].flat())
+    }
     if (module === undefined) continue
     const bare = code(text).replace(/\/\*[\s\S]*?\*\/|'[^'\n]*'/g, '')
     for (const [name] of bare.matchAll(/(?<![.\w])[A-Z]\w*[a-z]\w*/g)) {
@@ -65,8 +78,9 @@ function typesBeside(found, homes) {
       if (declarations.length === 0) continue
       named.add(name)
       const home = homes.get(declarations[0])
-      if (home !== undefined) linked.set(name, home)
-      else {
+      if (home !== undefined) {
+        linked.set(name, home)
+      } else {
         added.set(name, declarations)
         queue.push(...declarations)
       }
@@ -79,7 +93,11 @@ function typesBeside(found, homes) {
 function exportsOf(file) {
   const { declarations, lists, stars } = read(file)
   const found = new Map()
-  for (const each of declarations) if (each.isExported) found.set(each.name, [...(found.get(each.name) ?? []), each])
+  for (const each of declarations) {
+    if (each.isExported) {
+      found.set(each.name, [...(found.get(each.name) ?? []), each])
+    }
+  }
   for (const { names, from } of lists) {
     for (const [own, name] of names) {
       const source = from === undefined ? sourceOf(read(file), own) : exportsOf(from).get(own)
@@ -88,10 +106,21 @@ function exportsOf(file) {
     }
   }
   for (const { as, from } of stars) {
-    if (as === undefined) for (const [name, source] of exportsOf(from)) found.set(name, source)
-    else found.set(as, [{ kind: 'namespace', name: as, doc: read(from).doc, members: exportsOf(from) }])
+    if (as === undefined) {
+      for (const [name, source] of exportsOf(from)) {
+        found.set(name, source)
+      }
+    } else {
+      found.set(as, [
+        { kind: 'namespace', name: as, doc: read(from).doc, members: exportsOf(from) },
+      ])
+    }
   }
-  for (const [name, source] of found) if (source.every(({ doc }) => doc.includes('@internal'))) found.delete(name)
+  for (const [name, source] of found) {
+    if (source.every(({ doc }) => doc.includes('@internal'))) {
+      found.delete(name)
+    }
+  }
   return found
 }
 
@@ -118,34 +147,53 @@ function read(file) {
     return existsSync(found) ? found : undefined
   }
   for (const { doc, code } of statements(text)) {
-    const [, list, from] = /^(?:export|import) (?:type )?\{(.*)\}(?: from '(.*)')?;/s.exec(code) ?? []
+    const [, list, from] =
+      /^(?:export|import) (?:type )?\{(.*)\}(?: from '(.*)')?;/s.exec(code) ?? []
     const [, star, as, path] = /^export (\*)(?: as (\w+))? from '(.*)';/.exec(code) ?? []
-    if (star !== undefined) module.stars.push({ as, from: target(path) })
-    else if (list !== undefined) {
+    if (star !== undefined) {
+      module.stars.push({ as, from: target(path) })
+    } else if (list !== undefined) {
       const names = list.split(',').flatMap(item => {
         const [, own, name] = /^\s*(?:type )?(\w+)(?: as (\w+))?\s*$/.exec(item) ?? []
         return own === undefined ? [] : [[own, name ?? own]]
       })
-      if (code.startsWith('export')) module.lists.push({ names, from: from && target(from) })
-      else for (const [own, name] of names) module.imports.set(name, [own, target(from)])
+      if (code.startsWith('export')) {
+        module.lists.push({ names, from: from && target(from) })
+      } else {
+        for (const [own, name] of names) {
+          module.imports.set(name, [own, target(from)])
+        }
+      }
     } else {
       const [, exported, kind, name] =
-        /^(export )?(?:declare )?(?:abstract )?(function|class|interface|type|const|let|namespace) (\w+)/.exec(code) ??
-        []
+        /^(export )?(?:declare )?(?:abstract )?(function|class|interface|type|const|let|namespace) (\w+)/.exec(
+          code,
+        ) ?? []
       if (name === undefined) continue
       const isExported = exported !== undefined
       // `const EPERM: 1, ENOENT: 2;` declares several.
-      const several = kind === 'const' ? [...code.matchAll(/(?<=const |, )([A-Z0-9]+): (\d+)(?=[,;])/g)] : []
-      if (several.length < 2) module.declarations.push({ kind, name, doc, code, isExported, module })
-      else {
-        for (const [, name, value] of several)
-          module.declarations.push({ kind, name, doc: '', code: `const ${name}: ${value};`, isExported })
+      const several =
+        kind === 'const' ? [...code.matchAll(/(?<=const |, )([A-Z0-9]+): (\d+)(?=[,;])/g)] : []
+      if (several.length < 2) {
+        module.declarations.push({ kind, name, doc, code, isExported, module })
+      } else {
+        for (const [, name, value] of several) {
+          module.declarations.push({
+            kind,
+            name,
+            doc: '',
+            code: `const ${name}: ${value};`,
+            isExported,
+          })
+        }
       }
     }
   }
   // A class or driver without a docstring is described at the top of its file.
   for (const each of module.declarations) {
-    if (each.doc === '' && (each.kind === 'class' || each.name === 'driver')) each.doc = module.doc
+    if (each.doc === '' && (each.kind === 'class' || each.name === 'driver')) {
+      each.doc = module.doc
+    }
   }
   return module
 }
@@ -158,7 +206,8 @@ function fileDoc(file) {
       .replace(/(^|\/)dist\//, '$1src/')
       .replace(/\.d\.ts$/, '.ts'),
   )
-  const [doc = '', next] = readFileSync(existsSync(source) ? source : `${source}x`, 'utf8').match(PARTS) ?? []
+  const [doc = '', next] =
+    readFileSync(existsSync(source) ? source : `${source}x`, 'utf8').match(PARTS) ?? []
   return doc.startsWith('/**') && /^(import|export (type )?[{*]|\/\*\*)/.test(next) ? doc : ''
 }
 
@@ -167,7 +216,9 @@ function statements(text) {
   const found = []
   let doc = ''
   for (const [part] of text.matchAll(PARTS)) {
-    if (!part.startsWith('/**')) found.push({ doc, code: part.trimEnd() })
+    if (!part.startsWith('/**')) {
+      found.push({ doc, code: part.trimEnd() })
+    }
     doc = part.startsWith('/**') ? part : ''
   }
   return found
@@ -185,13 +236,17 @@ function pageOf(entry, doc, found, homes) {
   const of = kinds => names.filter(name => kinds.includes(found.get(name)[0].kind))
   const constants = of(['const', 'let'])
   const { linked, added } = typesBeside(found, homes)
-  const links = [...linked].sort().map(([name, home]) => `[${name}](${home.page}#${home.name.toLowerCase()})`)
+  const links = [...linked]
+    .sort()
+    .map(([name, home]) => `[${name}](${home.page}#${home.name.toLowerCase()})`)
   return [
     `# ${entry}`,
     `What \`${entry}\` exports, made from the docstrings of the source.`,
     intro(doc),
     ...KINDS.flatMap(([heading, kinds]) =>
-      of(kinds).length === 0 ? [] : [`## ${heading}`, ...of(kinds).map(name => section(name, found.get(name)))],
+      of(kinds).length === 0
+        ? []
+        : [`## ${heading}`, ...of(kinds).map(name => section(name, found.get(name)))],
     ),
     ...(constants.length === 0
       ? []
@@ -199,7 +254,10 @@ function pageOf(entry, doc, found, homes) {
     ...(links.length === 0 ? [] : ['## Types of other pages', links.join(', ')]),
     ...(added.size === 0
       ? []
-      : ['## Types that are not exported', ...[...added.keys()].sort().map(name => section(name, added.get(name)))]),
+      : [
+          '## Types that are not exported',
+          ...[...added.keys()].sort().map(name => section(name, added.get(name))),
+        ]),
   ]
     .join('\n\n')
     .concat('\n')
@@ -214,14 +272,17 @@ const firstSentence = words => words.replace(/\s+/g, ' ').replace(/[.:] .*/, '.'
 
 function section(name, declarations) {
   const [{ kind, doc, members }] = declarations
-  if (kind === 'namespace')
+  if (kind === 'namespace') {
     return [
       `### ${name}`,
       text(doc),
       fence([...members.values()].flatMap(each => each.map(declaration)).join('\n')),
     ].join('\n\n')
+  }
   const lines = declarations.map(each => (each.doc === doc ? each.code : declaration(each)))
-  return [`### ${name}`, ...prose(doc), fence(lines.map(code).join('\n'))].filter(part => part !== '').join('\n\n')
+  return [`### ${name}`, ...prose(doc), fence(lines.map(code).join('\n'))]
+    .filter(part => part !== '')
+    .join('\n\n')
 }
 
 /**
@@ -232,7 +293,9 @@ function prose(doc) {
   const [prefix, name, kind] = /^(?:\(\d\) )?(?:(\w+)(?:, (an? ndo\w+))?: )?/.exec(text(doc))
   const words = text(doc).slice(prefix.length)
   if (name === undefined) return [words]
-  const kernel = /^[a-z]+_/.test(name) ? [`In the kernel: \`${name}\`${kind ? `, ${kind}` : ''}.`] : []
+  const kernel = /^[a-z]+_/.test(name)
+    ? [`In the kernel: \`${name}\`${kind ? `, ${kind}` : ''}.`]
+    : []
   return [words[0].toUpperCase() + words.slice(1), ...kernel]
 }
 const fence = lines => `\`\`\`ts\n${lines}\n\`\`\``
@@ -247,10 +310,16 @@ const ACCESSORS = {
 export const code = text =>
   text
     .replace(/^export (declare )?/, '')
-    .replace(/^const (\w+): (Getter|Setter|Predicate);/, (_, name, type) => `function ${name}${ACCESSORS[type]};`)
+    .replace(
+      /^const (\w+): (Getter|Setter|Predicate);/,
+      (_, name, type) => `function ${name}${ACCESSORS[type]};`,
+    )
     .replace(/\b_(?=\w+: )/g, '')
     .replace(/^ +#private;\n/gm, '')
-    .replace(/^ +\/\*\*(?:(?!\*\/)[\s\S])*@internal[\s\S]*?\*\/\n.*(?:\n {8,}.*|\n {4}[}\])].*)*\n/gm, '')
+    .replace(
+      /^ +\/\*\*(?:(?!\*\/)[\s\S])*@internal[\s\S]*?\*\/\n.*(?:\n {8,}.*|\n {4}[}\])].*)*\n/gm,
+      '',
+    )
     .replace(/^ {4,}/gm, spaces => ' '.repeat(spaces.length / 2))
 /** Returns a docstring without its stars. */
 export const text = doc =>
@@ -264,5 +333,7 @@ if (process.argv[1] === import.meta.filename) {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   const { pages, index } = apiReference()
-  for (const [file, text] of [...pages, ['README.md', index]]) writeFileSync(resolve(folder, file), text)
+  for (const [file, text] of [...pages, ['README.md', index]]) {
+    writeFileSync(resolve(folder, file), text)
+  }
 }

@@ -37,7 +37,10 @@ export const floors = [
     rooms: ['wire', 'capture'],
     what: 'the wire between two devices: stages such as delay and loss, their text, the simulation; captures, pcap and pcapng files',
   },
-  { rooms: ['linux'], what: 'everything that calls the kernel: TAP, rtnetlink, namespaces, the addon' },
+  {
+    rooms: ['linux'],
+    what: 'everything that calls the kernel: TAP, rtnetlink, namespaces, the addon',
+  },
   {
     rooms: ['drivers', 'attach'],
     what: 'loop, cable, snull with its board, and their common code; a wire on an interface that exists',
@@ -64,10 +67,22 @@ export const floors = [
     ],
     what: 'the network of `vnet lan`: switch, simulated machines, services, configuration, uplink',
   },
-  { product: 'guest', rooms: ['guest'], what: 'programs in a virtual machine with virtual time, in QEMU' },
+  {
+    product: 'guest',
+    rooms: ['guest'],
+    what: 'programs in a virtual machine with virtual time, in QEMU',
+  },
   {
     product: 'inet',
-    rooms: ['inet/contract.ts', 'inet/ip', 'inet/udp.ts', 'inet/tcp', 'inet', 'inet/conform', 'inet/commands'],
+    rooms: [
+      'inet/contract.ts',
+      'inet/ip',
+      'inet/udp.ts',
+      'inet/tcp',
+      'inet',
+      'inet/conform',
+      'inet/commands',
+    ],
     what: '[TCP/IP of a host](../packages/inet/README.md) in TypeScript, also in a browser',
   },
   {
@@ -112,7 +127,11 @@ const order = floors.flatMap(({ rooms }) => rooms)
 /** The product of a room; undefined for the rooms of the core. */
 const productOf = room => floors.find(({ rooms }) => rooms.includes(room))?.product
 /** The products that a room or a product imports. The npm package of learn has no playground. */
-const uses = { lab: ['lan', 'guest', 'inet'], learn: ['guest', 'inet'], 'learn/browser/playground': ['inet', 'web'] }
+const uses = {
+  lab: ['lan', 'guest', 'inet'],
+  learn: ['guest', 'inet'],
+  'learn/browser/playground': ['inet', 'web'],
+}
 /** The files of pure rooms that touch the system: they come right after linux. */
 const NODE = /\.node\.ts$/
 const nodeRank = order.indexOf('linux') + 0.5
@@ -155,19 +174,26 @@ export function drawing(root, tree) {
   for (const { file, path } of within) {
     const program = programOf(file, readFileSync(join(root, path), 'utf8'))
     for (const { specifier } of importsOf(program)) {
-      const target = within.find(each => specifier?.startsWith('.') && each.path === join(dirname(path), specifier))
+      const target = within.find(
+        each => specifier?.startsWith('.') && each.path === join(dirname(path), specifier),
+      )
       if (target === undefined || folderOf(target.path) === folderOf(path)) continue
       const ends = [folderOf(path), folderOf(target.path)]
       arrows.set(ends.join(' '), [...ends, rankOf(target.file) > rankOf(file)])
     }
   }
-  return { folders: [...new Set(within.map(({ path }) => folderOf(path)))], arrows: [...arrows.values()].sort() }
+  return {
+    folders: [...new Set(within.map(({ path }) => folderOf(path)))],
+    arrows: [...arrows.values()].sort(),
+  }
 }
 
 /** Returns the table of the folders of src in docs/internals.md. */
 export function table() {
   const rows = floors.filter(({ what }) => what !== undefined)
-  const folders = rooms => [...new Set(rooms.filter(room => !room.endsWith('.ts')).map(room => room.split('/')[0]))]
+  const folders = rooms => [
+    ...new Set(rooms.filter(room => !room.endsWith('.ts')).map(room => room.split('/')[0])),
+  ]
   return rows
     .map(
       ({ rooms, what, product }) =>
@@ -192,7 +218,10 @@ export function sources(root) {
           .sort()
           .map(file => ({ file: `${prefix}${file}`, path: `${folder}/${file}` }))
   const names = existsSync(join(root, 'packages')) ? readdirSync(join(root, 'packages')) : []
-  return [...filesIn('src', ''), ...names.flatMap(name => filesIn(`packages/${name}/src`, `${name}/`))]
+  return [
+    ...filesIn('src', ''),
+    ...names.flatMap(name => filesIn(`packages/${name}/src`, `${name}/`)),
+  ]
 }
 
 /**
@@ -210,10 +239,14 @@ export function programOf(file, source) {
 
 function violationsIn(root, file, path) {
   const source = readFileSync(join(root, path), 'utf8')
-  const at = (offset, message) => `${path}:${source.slice(0, offset).split('\n').length}: ${message}`
+  const at = (offset, message) =>
+    `${path}:${source.slice(0, offset).split('\n').length}: ${message}`
   const room = roomOf(file)
-  if (!order.includes(room))
-    return [at(0, `${room} is not a known room of src: give it a floor in scripts/check-imports.mjs`)]
+  if (!order.includes(room)) {
+    return [
+      at(0, `${room} is not a known room of src: give it a floor in scripts/check-imports.mjs`),
+    ]
+  }
   const top = path.startsWith('packages/') ? `${file.split('/')[0]}/` : ''
   const program = programOf(file, source)
   const imports = importsOf(program).map(({ specifier, start }) => {
@@ -222,9 +255,14 @@ function violationsIn(root, file, path) {
   })
   const state = program.body.map(node => {
     const declared = node.declaration ?? node
-    if (isMutable(declared)) return at(node.start, 'no module-level let or var: mutable state hangs on a Net')
+    if (isMutable(declared)) {
+      return at(node.start, 'no module-level let or var: mutable state hangs on a Net')
+    }
     if (kept[file] !== undefined || !isFilled(declared)) return undefined
-    return at(node.start, 'no collection that a module fills: give it an owner, or say in `kept` whose it is')
+    return at(
+      node.start,
+      'no collection that a module fills: give it an owner, or say in `kept` whose it is',
+    )
   })
   const closes = file === CLOSER ? [] : closesOf(program).map(start => at(start, UNSEEN_CLOSE))
   return [...imports, ...state, ...closes].filter(Boolean)
@@ -232,7 +270,8 @@ function violationsIn(root, file, path) {
 
 /** The file that calls the addon's close(). */
 const CLOSER = 'linux/errno.ts'
-const UNSEEN_CLOSE = 'native.close() returns a failure that nobody sees: use closeFd() of linux/errno.ts'
+const UNSEEN_CLOSE =
+  'native.close() returns a failure that nobody sees: use closeFd() of linux/errno.ts'
 
 /**
  * Where a syntax tree calls close() of an object named `native` or `calls`, with a descriptor, or
@@ -246,8 +285,13 @@ export function closesOf(node) {
 }
 
 function isClose({ type, callee, arguments: args, id, init }) {
-  if (type === 'CallExpression') return args.length > 0 && callee.property?.name === 'close' && isAddon(callee.object)
-  const taken = type === 'VariableDeclarator' && id.type === 'ObjectPattern' && isAddon(init) ? id.properties : []
+  if (type === 'CallExpression') {
+    return args.length > 0 && callee.property?.name === 'close' && isAddon(callee.object)
+  }
+  const taken =
+    type === 'VariableDeclarator' && id.type === 'ObjectPattern' && isAddon(init)
+      ? id.properties
+      : []
   return taken.some(({ key }) => key?.name === 'close')
 }
 
@@ -278,7 +322,8 @@ export const kept = {
   'lab/playwright.ts': 'the links, by which they are kept',
   'lab/memory/node/native-stream.ts': 'Node, whose classes do not change',
   'lab/memory/node/memory-socket.ts': 'the sockets of Node, by which they are kept',
-  'lab/memory/node/virtual-timeout.ts': 'the sockets and prototypes of Node, by which they are kept',
+  'lab/memory/node/virtual-timeout.ts':
+    'the sockets and prototypes of Node, by which they are kept',
   'lab/memory/node/http2-date.ts': 'the prototypes of Node, by which they are kept',
   'lab/memory/time/fetch-clock.ts': 'the copies of undici in the thread',
   'lab/memory/time/async-types.ts': 'the names of types, which mean the same everywhere',
@@ -295,9 +340,17 @@ export const isFilled = node =>
   node.type === 'VariableDeclaration' &&
   node.declarations.some(({ init, id }) => {
     const type = id.typeAnnotation?.typeAnnotation.type
-    if (init?.type === 'NewExpression') return COLLECTIONS.includes(init.callee.name) && init.arguments.length === 0
-    if (init?.type === 'ArrayExpression') return init.elements.length === 0 && type === 'TSArrayType'
-    return init?.type === 'ObjectExpression' && init.properties.length === 0 && type !== 'TSTypeReference'
+    if (init?.type === 'NewExpression') {
+      return COLLECTIONS.includes(init.callee.name) && init.arguments.length === 0
+    }
+    if (init?.type === 'ArrayExpression') {
+      return init.elements.length === 0 && type === 'TSArrayType'
+    }
+    return (
+      init?.type === 'ObjectExpression' &&
+      init.properties.length === 0 &&
+      type !== 'TSTypeReference'
+    )
   })
 
 /**
@@ -308,7 +361,8 @@ function complaintAbout(specifier, file, room, top) {
   // Drivers are loaded by computed names.
   if (specifier === undefined) return isPure(file) ? 'what is named only at run time' : undefined
   const isRelative = /^\.\.?(\/|$)/.test(specifier)
-  const [, name, inside] = (top !== '' && /^(?:vnet|@vnet\/(\w+))\/internal\/(.*)$/.exec(specifier)) || []
+  const [, name, inside] =
+    (top !== '' && /^(?:vnet|@vnet\/(\w+))\/internal\/(.*)$/.exec(specifier)) || []
   if (isRelative || inside !== undefined) {
     const target = isRelative
       ? relative('src', resolve('src', dirname(file), specifier)).replaceAll(sep, '/')
@@ -319,9 +373,11 @@ function complaintAbout(specifier, file, room, top) {
     const to = roomOf(target)
     if (excepted(room, to)) return undefined
     const [mine, other] = [productOf(room), productOf(to)]
-    if (mine && other && mine !== other && !(uses[room] ?? uses[mine])?.includes(other))
+    if (mine && other && mine !== other && !(uses[room] ?? uses[mine])?.includes(other)) {
       return `${other}, another product (${specifier})`
-    const isAbove = to === room ? NODE.test(target) && !NODE.test(file) : rankOf(target) >= rankOf(file)
+    }
+    const isAbove =
+      to === room ? NODE.test(target) && !NODE.test(file) : rankOf(target) >= rankOf(file)
     return isAbove || (isPure(file) && !isPure(target)) ? `${to} (${specifier})` : undefined
   }
   if (isBuiltin(specifier)) return isPure(file) ? `a builtin of Node (${specifier})` : undefined
@@ -349,21 +405,32 @@ const importing = [
 ]
 
 const importedBy = node =>
-  importing.includes(node.type) ? node.source : node.type === 'TSExternalModuleReference' && node.expression
+  importing.includes(node.type)
+    ? node.source
+    : node.type === 'TSExternalModuleReference' && node.expression
 
 const textOf = node =>
-  node.type === 'TemplateLiteral' && node.expressions.length === 0 ? node.quasis[0].value.cooked : node.value
+  node.type === 'TemplateLiteral' && node.expressions.length === 0
+    ? node.quasis[0].value.cooked
+    : node.value
 
 if (process.argv[1] === import.meta.filename) {
   const { values, positionals } = readOptions({ table: flag, drawing: flag }, 1)
   const [tree] = positionals
-  if (values.table) process.stdout.write(table())
-  else if (values.drawing) {
+  if (values.table) {
+    process.stdout.write(table())
+  } else if (values.drawing) {
     const { folders, arrows } = drawing('.', tree)
-    for (const [from, to, isUp] of arrows) console.log(`${from} -> ${to}${isUp ? ' UP' : ''}`)
-    console.log(`${folders.length} folders, ${arrows.length} arrows, ${arrows.filter(([, , isUp]) => isUp).length} up`)
+    for (const [from, to, isUp] of arrows) {
+      console.log(`${from} -> ${to}${isUp ? ' UP' : ''}`)
+    }
+    console.log(
+      `${folders.length} folders, ${arrows.length} arrows, ${arrows.filter(([, , isUp]) => isUp).length} up`,
+    )
   }
   const found = values.table || values.drawing ? [] : violations(resolve(tree ?? '.'))
-  for (const violation of found) console.error(violation)
+  for (const violation of found) {
+    console.error(violation)
+  }
   process.exitCode = found.length > 0 ? 1 : 0
 }

@@ -29,8 +29,14 @@ const PHRASES = [
   [/\b(begins?|began|anew|(goes|go|going|went) on)\b/i, 'write start, again, continue'],
   [/\btak(e|es|en|ing) out\b/i, 'write remove'],
   [/(?<!\bon )\b(its|their) way\b/i, 'write path or direction'],
-  [/\b(of|for|with|by|from|to|in) (what|who) (is|are|it|they|has|have|waits?|looks?|asks?|wants?)\b/i, 'use a noun'],
-  [/^Of (a|an|the|its|all|each|those|what)\b|(^|[.:;] )Has (a|an|the|its|all|each)\b/, 'begin with the subject'],
+  [
+    /\b(of|for|with|by|from|to|in) (what|who) (is|are|it|they|has|have|waits?|looks?|asks?|wants?)\b/i,
+    'use a noun',
+  ],
+  [
+    /^Of (a|an|the|its|all|each|those|what)\b|(^|[.:;] )Has (a|an|the|its|all|each)\b/,
+    'begin with the subject',
+  ],
 ]
 
 /** Phrases that are marks, and better ones. */
@@ -58,7 +64,9 @@ const TITLE = /\((['"`])(.*)\1, (?:async )?(?:\(|\w+ =>)/
 
 /** The beginning of a comment line by file extension. All of a YAML file is a document. */
 const comments = {
-  ...Object.fromEntries(['.ts', '.tsx', '.mjs', '.js', '.c', '.cc', '.h'].map(extension => [extension, slashes])),
+  ...Object.fromEntries(
+    ['.ts', '.tsx', '.mjs', '.js', '.c', '.cc', '.h'].map(extension => [extension, slashes]),
+  ),
   ...Object.fromEntries(['.py', '.sh', ''].map(extension => [extension, hash])),
   '.yaml': { whole: /./ },
 }
@@ -68,11 +76,19 @@ const comments = {
  * 100`, its marks in the same form, and the number of marks in 100 lines.
  */
 export function checkProse(root) {
-  const files = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' }).split('\0').slice(0, -1)
-  const prose = files.filter(file => existsSync(join(root, file))).flatMap(file => proseOf(root, file))
+  const files = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' })
+    .split('\0')
+    .slice(0, -1)
+  const prose = files
+    .filter(file => existsSync(join(root, file)))
+    .flatMap(file => proseOf(root, file))
   const marks = prose.flatMap(line => phrases(line, MARKS))
   const rate = (100 * marks.length) / Math.max(prose.length, 1)
-  return { mistakes: prose.flatMap(line => [...width(line), ...phrases(line, PHRASES)]), marks, rate }
+  return {
+    mistakes: prose.flatMap(line => [...width(line), ...phrases(line, PHRASES)]),
+    marks,
+    rate,
+  }
 }
 
 /** Returns the prose of a file by line, and the whole line where it is not code. */
@@ -84,7 +100,9 @@ function proseOf(root, file) {
   return lines.flatMap((line, i) => {
     const text = textOf(line, i)
     const prose = (text ?? TITLE.exec(line)?.[2] ?? '').replace(/`[^`]*`/g, '')
-    return prose.trim() === '' ? [] : [{ at: `${file}:${i + 1}`, prose, line: text === undefined ? '' : line }]
+    return prose.trim() === ''
+      ? []
+      : [{ at: `${file}:${i + 1}`, prose, line: text === undefined ? '' : line }]
   })
 }
 
@@ -103,7 +121,9 @@ const phrases = ({ at, prose }, patterns) =>
 const commentIn =
   ({ whole, trailing }) =>
   line => {
-    if (whole.test(line)) return line.replace(/^\s*(\/\/|\/?\*+\/?|#)?\s*/, '').replace(/\s*\*\/$/, '')
+    if (whole.test(line)) {
+      return line.replace(/^\s*(\/\/|\/?\*+\/?|#)?\s*/, '').replace(/\s*\*\/$/, '')
+    }
     const found = trailing?.exec(line)
     return found ? line.slice(found.index + found[0].length) : undefined
   }
@@ -112,21 +132,32 @@ const commentIn =
 function markdownText(lines) {
   let fenced = false
   const text = lines.map(line => {
-    if (/^\s*```/.test(line)) fenced = !fenced
+    if (/^\s*```/.test(line)) {
+      fenced = !fenced
+    }
     return fenced || /^( {4}|\s*\|)/.test(line) ? undefined : line
   })
   return (_, i) => text[i]
 }
 
 /** Returns whether the line can be broken at a space within the width, after its leader. */
-const isBreakable = line => /\S\s+\S/.test(line.replace(/^\s*(\/\/|\/\*\*?|\*|#|-)?\s*/, '').slice(0, WIDTH - 10))
+const isBreakable = line =>
+  /\S\s+\S/.test(line.replace(/^\s*(\/\/|\/\*\*?|\*|#|-)?\s*/, '').slice(0, WIDTH - 10))
 
 if (process.argv[1] === import.meta.filename) {
   const { values, positionals } = readOptions({ marks: flag }, 1)
   const { mistakes, marks, rate } = checkProse(resolve(positionals[0] ?? '.'))
   const isOver = rate > LIMIT
-  if (values.marks || isOver) for (const line of marks) console.error(line)
-  for (const line of mistakes) console.error(line)
-  if (values.marks || isOver) console.error(`${marks.length} marks, ${rate.toFixed(2)} in 100 lines, at most ${LIMIT}`)
+  if (values.marks || isOver) {
+    for (const line of marks) {
+      console.error(line)
+    }
+  }
+  for (const line of mistakes) {
+    console.error(line)
+  }
+  if (values.marks || isOver) {
+    console.error(`${marks.length} marks, ${rate.toFixed(2)} in 100 lines, at most ${LIMIT}`)
+  }
   process.exitCode = isOver || mistakes.length > 0 ? 1 : 0
 }

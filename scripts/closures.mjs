@@ -26,7 +26,9 @@ function graph() {
   for (const { file, path } of files) {
     const program = programOf(file, readFileSync(join(root, path), 'utf8'))
     const targets = specifiers => {
-      const found = specifiers.filter(name => name?.startsWith('.')).map(name => join(dirname(file), name))
+      const found = specifiers
+        .filter(name => name?.startsWith('.'))
+        .map(name => join(dirname(file), name))
       return [...new Set(found)].filter(target => known.has(target))
     }
     all.set(file, targets(importsOf(program).map(({ specifier }) => specifier)))
@@ -48,21 +50,35 @@ export function circles(edges) {
     low.set(file, index.get(file))
     stack.push(file)
     for (const to of edges.get(file)) {
-      if (!index.has(to)) visit(to)
-      if (stack.includes(to)) low.set(file, Math.min(low.get(file), low.get(to)))
+      if (!index.has(to)) {
+        visit(to)
+      }
+      if (stack.includes(to)) {
+        low.set(file, Math.min(low.get(file), low.get(to)))
+      }
     }
     if (low.get(file) !== index.get(file)) return
     const circle = stack.splice(stack.indexOf(file))
-    if (circle.length > 1) found.push(circle.sort())
+    if (circle.length > 1) {
+      found.push(circle.sort())
+    }
   }
-  for (const file of edges.keys()) if (!index.has(file)) visit(file)
+  for (const file of edges.keys()) {
+    if (!index.has(file)) {
+      visit(file)
+    }
+  }
   return found.sort((a, b) => b.length - a.length)
 }
 
 /** Returns every file that `entry` leads to, itself included. */
 export function closure(edges, entry) {
   const found = new Set([entry])
-  for (const file of found) for (const to of edges.get(file)) found.add(to)
+  for (const file of found) {
+    for (const to of edges.get(file)) {
+      found.add(to)
+    }
+  }
   return [...found].sort()
 }
 
@@ -93,8 +109,13 @@ async function wireFiles() {
       log: new Log(LOGLEVEL_ERR, () => {}),
     })
     post('Profiler.startPreciseCoverage', { callCount: true, detailed: false })
-    const [{ dev }] = cable.init({ ...defaultParams(cable.params), wire }, { args: ['a', 'b'], names: [], net })
-    if (stages.length > 0) dev.netdevOps.ndoGetWires(dev)[0].set(stages)
+    const [{ dev }] = cable.init(
+      { ...defaultParams(cable.params), wire },
+      { args: ['a', 'b'], names: [], net },
+    )
+    if (stages.length > 0) {
+      dev.netdevOps.ndoGetWires(dev)[0].set(stages)
+    }
     const { result } = post('Profiler.takePreciseCoverage')
     post('Profiler.stopPreciseCoverage')
     const dist = new URL('../dist/', import.meta.url).href
@@ -115,40 +136,62 @@ function sourcesRun({ url, functions }) {
   const lines = readFileSync(file, 'utf8').split('\n')
   const map = new SourceMap(JSON.parse(readFileSync(`${file}.map`, 'utf8')))
   // Without a name it may be the top level, which ran when the file was loaded.
-  const ran = functions.filter(({ functionName, ranges }) => functionName !== '' && ranges[0].count > 0)
+  const ran = functions.filter(
+    ({ functionName, ranges }) => functionName !== '' && ranges[0].count > 0,
+  )
   return ran.flatMap(({ ranges: [{ startOffset }] }) => {
     let [line, column] = [0, startOffset]
-    while (column > lines[line].length) column -= lines[line++].length + 1
+    while (column > lines[line].length) {
+      column -= lines[line++].length + 1
+    }
     const { originalSource } = map.findEntry(line, column)
     return originalSource === undefined ? [] : originalSource.replace(/^.*\/src\//, '')
   })
 }
 
 /** The modules that each process imports itself until its command or lab is ready, in order. */
-const START = ['vnet', 'cli/process/inherited-files', 'cli/main', 'cli/process/process-io', 'cli/command-line'].map(
-  name => `dist/${name}.js`,
-)
+const START = [
+  'vnet',
+  'cli/process/inherited-files',
+  'cli/main',
+  'cli/process/process-io',
+  'cli/command-line',
+].map(name => `dist/${name}.js`)
 const RUN = [...START, 'packages/lab/dist/commands/index.js', 'packages/lab/dist/run/run.js']
 const COMMANDS = {
-  cable: [...START, 'dist/cli/commands/driver-command.js', 'dist/drivers/cable.js', 'dist/cli/run.js'],
+  cable: [
+    ...START,
+    'dist/cli/commands/driver-command.js',
+    'dist/drivers/cable.js',
+    'dist/cli/run.js',
+  ],
   run: RUN,
   runInside: [...RUN, 'packages/lab/dist/run/run-lab.js', 'packages/lab/dist/network/lab.js'],
   lab: [...START, 'packages/lab/dist/commands/index.js', 'packages/lab/dist/commands/lab.js'],
-  inKernel: ['index', 'network/lab', 'kernel/kernel-world'].map(name => `packages/lab/dist/${name}.js`),
-  inMemory: ['index', 'network/lab', 'memory/memory-world'].map(name => `packages/lab/dist/${name}.js`),
+  inKernel: ['index', 'network/lab', 'kernel/kernel-world'].map(
+    name => `packages/lab/dist/${name}.js`,
+  ),
+  inMemory: ['index', 'network/lab', 'memory/memory-world'].map(
+    name => `packages/lab/dist/${name}.js`,
+  ),
   worker: ['packages/lab/dist/kernel/lab-worker-main.js'],
 }
 
 /** Returns the compiled files that imports of these modules load, and the modules in them. */
 function loadedFiles(entries) {
-  const found = new Set(entries.map(entry => relative(root, joinedFileOf(join(root, entry)) ?? join(root, entry))))
+  const found = new Set(
+    entries.map(entry => relative(root, joinedFileOf(join(root, entry)) ?? join(root, entry))),
+  )
   for (const file of found) {
     if (isData(file)) continue
     const program = parseAst(readFileSync(join(root, file), 'utf8'), {}, file)
     for (const { source } of program.body.filter(isLoaded)) {
       const [, product, name] = /^(?:vnet|@vnet\/(\w+))\/internal\/(.*)$/.exec(source.value) ?? []
-      if (name !== undefined) found.add(`${product === undefined ? '' : `packages/${product}/`}dist/${name}.js`)
-      else if (source.value.startsWith('.')) found.add(join(dirname(file), source.value))
+      if (name !== undefined) {
+        found.add(`${product === undefined ? '' : `packages/${product}/`}dist/${name}.js`)
+      } else if (source.value.startsWith('.')) {
+        found.add(join(dirname(file), source.value))
+      }
     }
   }
   const modules = [...found].flatMap(file => {
@@ -174,7 +217,9 @@ export async function measure() {
     index: closure(values, 'index.ts'),
     tap: closure(values, 'tap.ts'),
     ...(await wireFiles()),
-    commands: Object.fromEntries(Object.entries(COMMANDS).map(([name, entries]) => [name, loadedFiles(entries)])),
+    commands: Object.fromEntries(
+      Object.entries(COMMANDS).map(([name, entries]) => [name, loadedFiles(entries)]),
+    ),
   }
 }
 
@@ -182,12 +227,17 @@ if (process.argv[1] === import.meta.filename) {
   const { json } = readOptions({ json: flag }).values
   const measured = await measure()
   const { runTime, types, index, tap, text, all, commands } = measured
-  if (json) console.log(JSON.stringify(measured))
-  else {
+  if (json) {
+    console.log(JSON.stringify(measured))
+  } else {
     console.log(`run-time circles: ${runTime.length}`)
-    for (const circle of runTime) console.log(`  ${circle.join(' ')}`)
+    for (const circle of runTime) {
+      console.log(`  ${circle.join(' ')}`)
+    }
     console.log(`circles of types: ${types.length}`)
-    for (const { room, files } of types) console.log(`  ${room}, ${files.length} files: ${files.join(' ')}`)
+    for (const { room, files } of types) {
+      console.log(`  ${room}, ${files.length} files: ${files.join(' ')}`)
+    }
     console.log(`files that import ... from 'vnet' loads: ${index.length}`)
     console.log(`files that import ... from 'vnet/tap' loads: ${tap.length}`)
     console.log(`files that the text of --wire crosses: ${text.length}\n  ${text.join(' ')}`)

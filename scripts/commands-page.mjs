@@ -35,7 +35,8 @@ export function commandsPages(commands, common) {
   const drivers = commands.filter(command => common.every(({ long }) => has(command, long)))
   const sections = (all, file) =>
     all.flatMap(command => section(command, drivers.includes(command) ? isCommon : new Set(), file))
-  const linksFrom = (all, file, between = ', ') => all.map(command => link(command, file)).join(between)
+  const linksFrom = (all, file, between = ', ') =>
+    all.map(command => link(command, file)).join(between)
   const index = [
     HEAD,
     '| commands | |\n|---|---|',
@@ -59,7 +60,9 @@ const fileOf = group => (group in GROUPS ? `commands-${group.toLowerCase()}.md` 
 /** Map.groupBy, which Node 20 lacks. */
 function groupBy(all, keyOf) {
   const groups = new Map()
-  for (const each of all) groups.set(keyOf(each), [...(groups.get(keyOf(each)) ?? []), each])
+  for (const each of all) {
+    groups.set(keyOf(each), [...(groups.get(keyOf(each)) ?? []), each])
+  }
   return groups
 }
 
@@ -80,7 +83,9 @@ function section(command, isCommon, file) {
     `    ${usageOf(command).replace(' | ', ' |\n        ')}\n`,
     ...tables(options.filter(({ long, isHidden }) => !isHidden && !isCommon.has(long))),
     ...(isCommon.size > 0
-      ? [`It also has the [options of every driver](${file === INDEX ? '' : INDEX}#${anchorOf(COMMON)}).\n`]
+      ? [
+          `It also has the [options of every driver](${file === INDEX ? '' : INDEX}#${anchorOf(COMMON)}).\n`,
+        ]
       : []),
     '```sh',
     ...examples.map(([line, effect]) => `${line.padEnd(Math.min(width, 50))}  # ${effect}`),
@@ -94,7 +99,8 @@ function tables(options) {
     `| ${heading.replace(/:$/, '')} | |`,
     '|---|---|',
     ...all.map(
-      option => `| \`${cell(termOf(option))}\` | ${cell(descriptionOf(option)).replace(/<(\w+)>/g, '`<$1>`')} |`,
+      option =>
+        `| \`${cell(termOf(option))}\` | ${cell(descriptionOf(option)).replace(/<(\w+)>/g, '`<$1>`')} |`,
     ),
     '',
   ])

@@ -21,31 +21,57 @@ async function breakRules(mutations, { only, pages }) {
   )
   const { survivors, uncovered } = gaps(outcome)
   console.log(`${mutations.length} mutations, ${outcome.cases.length} cases`)
-  for (const name of survivors) console.error(`mutation ${name} fails no case`)
-  if (only === undefined) for (const name of uncovered) console.error(`no mutation fails case ${name}`)
+  for (const name of survivors) {
+    console.error(`mutation ${name} fails no case`)
+  }
+  if (only === undefined) {
+    for (const name of uncovered) {
+      console.error(`no mutation fails case ${name}`)
+    }
+  }
   if (survivors.length > 0 || (only === undefined && uncovered.length > 0)) return false
-  if (pages) for (const [name, text] of Object.entries(pagesOf(outcome))) writeFileSync(new URL(name, DOCS), text)
+  if (pages) {
+    for (const [name, text] of Object.entries(pagesOf(outcome))) {
+      writeFileSync(new URL(name, DOCS), text)
+    }
+  }
   return true
 }
 
 /** Returns whether all cases that must pass do so for legal stacks. */
 async function keepRules(changes, { pages }) {
   const outcome = await runLegalChanges(changes, ({ name, rule, wrong, others }) => {
-    console.log(`${name}: ${rule}\n    ${others.length} of should and may differ: ${others.join(' ')}`)
-    for (const [failed, reason] of wrong) console.error(`legal change ${name} fails case ${failed}: ${reason}`)
+    console.log(
+      `${name}: ${rule}\n    ${others.length} of should and may differ: ${others.join(' ')}`,
+    )
+    for (const [failed, reason] of wrong) {
+      console.error(`legal change ${name} fails case ${failed}: ${reason}`)
+    }
   })
   if (outcome.results.some(({ wrong }) => wrong.size > 0)) return false
-  if (pages) writeFileSync(new URL('conform-legal.md', DOCS), legalPage(outcome))
+  if (pages) {
+    writeFileSync(new URL('conform-legal.md', DOCS), legalPage(outcome))
+  }
   return true
 }
 
-const { only, pages = false, legal = false } = readOptions({ only: text, pages: flag, legal: flag }).values
-if (pages && only !== undefined) refuse('--pages needs all: leave --only out')
+const {
+  only,
+  pages = false,
+  legal = false,
+} = readOptions({ only: text, pages: flag, legal: flag }).values
+if (pages && only !== undefined) {
+  refuse('--pages needs all: leave --only out')
+}
 const all = legal ? readLegalChanges() : readMutations()
 const chosen = only === undefined ? all : all.filter(({ name }) => patternOf(only).test(name))
-if (chosen.length === 0) refuse(`--only ${only}: matches no name, such as ${all[0]?.name}`)
+if (chosen.length === 0) {
+  refuse(`--only ${only}: matches no name, such as ${all[0]?.name}`)
+}
 try {
-  if (!(await (legal ? keepRules : breakRules)(chosen, { only, pages }))) process.exitCode = 1
+  if (!(await (legal ? keepRules : breakRules)(chosen, { only, pages }))) {
+    process.exitCode = 1
+  }
 } catch (error) {
   console.error(`conform-mutations: ${error.message}`)
   process.exitCode = 1

@@ -30,7 +30,10 @@ const GROUPS = ['arp', 'ipv4', 'icmp', 'udp']
 
 /** Returns the module with the texts of the files. */
 function tableOf() {
-  const texts = GROUPS.map(name => [name, readFileSync(join(root, `packages/inet/conform/${name}.txt`), 'utf8')])
+  const texts = GROUPS.map(name => [
+    name,
+    readFileSync(join(root, `packages/inet/conform/${name}.txt`), 'utf8'),
+  ])
   return `import { parseCases } from './notation.ts'
 const texts = ${JSON.stringify(Object.fromEntries(texts))}
 export const readGroup = name => ({ name, cases: parseCases(texts[name]) })`
@@ -65,7 +68,11 @@ const groups = [
   ['vnet/wire/wire', /^src\/wire\//],
   ['vnet/drivers/drivers', /^src\/drivers\//],
   ['vnet/control/control', /^src\/control\//],
-].map(([name, folder], i, { length }) => ({ name, test: id => folder.test(relative(root, id)), priority: length - i }))
+].map(([name, folder], i, { length }) => ({
+  name,
+  test: id => folder.test(relative(root, id)),
+  priority: length - i,
+}))
 
 /**
  * Writes the files to a directory, and returns the output of rolldown. `more` has other entries, by
@@ -79,7 +86,9 @@ export async function bundleCourse(directory, more = {}) {
       'playground-worker': join(root, 'packages/learn/src/browser/playground/playground-worker.ts'),
       vnet: join(root, 'src/index.ts'),
       'vnet-drivers': join(root, 'src/drivers/index.ts'),
-      ...Object.fromEntries(names.map(name => [`exercises/${name}`, join(COURSE, name, 'exercise.js')])),
+      ...Object.fromEntries(
+        names.map(name => [`exercises/${name}`, join(COURSE, name, 'exercise.js')]),
+      ),
       ...more,
     },
     cwd: root,
@@ -104,5 +113,6 @@ export async function bundleCourse(directory, more = {}) {
   }
 }
 
-if (process.argv[1] === import.meta.filename)
+if (process.argv[1] === import.meta.filename) {
   await bundleCourse(resolve(readOptions({}, 1).positionals[0] ?? 'dist/course'))
+}

@@ -49,7 +49,9 @@ export default {
         })
       },
       async getUntestedFiles(tested) {
-        const files = folders.flatMap(src => readdirSync(src, { recursive: true }).map(name => join(src, name)))
+        const files = folders.flatMap(src =>
+          readdirSync(src, { recursive: true }).map(name => join(src, name)),
+        )
         return files.filter(file => isIncluded(file) && !tested.includes(file))
       },
     })

@@ -5,7 +5,8 @@
 import { apiReference, code, text } from './api-reference.mjs'
 
 /** A member of a class or an interface, with the docstring before it. */
-const MEMBER = /(?:^ {2}(\/\*\*(?:(?!\*\/)[\s\S])*\*\/)\n)?^ {2}([\w$'].*(?:\n {4,}.*|\n {2}[}\])].*)*)/gm
+const MEMBER =
+  /(?:^ {2}(\/\*\*(?:(?!\*\/)[\s\S])*\*\/)\n)?^ {2}([\w$'].*(?:\n {4,}.*|\n {2}[}\])].*)*)/gm
 /** What no caller uses as a member. */
 const NO_MEMBER = /^(constructor|static|set|private|protected)\b/
 
@@ -14,7 +15,9 @@ export function editorTypes() {
   const { exports } = apiReference()
   const ofType = new Map()
   for (const { name, declarations } of exports) {
-    if (/^(class|interface)$/.test(declarations[0].kind) && !ofType.has(name)) ofType.set(name, declarations[0])
+    if (/^(class|interface)$/.test(declarations[0].kind) && !ofType.has(name)) {
+      ofType.set(name, declarations[0])
+    }
   }
   const types = {}
   const names = { vnet: {}, 'vnet/drivers': {} }
@@ -23,19 +26,30 @@ export function editorTypes() {
     if (!(entry in names)) continue
     names[entry][name] = nameEntry(first)
     if (first.kind === 'namespace') {
-      const members = [...first.members].map(([member, [declaration]]) => [member, nameEntry(declaration)])
+      const members = [...first.members].map(([member, [declaration]]) => [
+        member,
+        nameEntry(declaration),
+      ])
       types[name] = Object.fromEntries(members)
-    } else if (ofType.get(name) === first) types[name] = membersOf(first)
+    } else if (ofType.get(name) === first) {
+      types[name] = membersOf(first)
+    }
   }
   // What members of these types are: `dev.net`.
   for (const members of Object.values({ ...types })) {
     for (const [, , type = ''] of Object.values(members)) {
       const name = type.replace('[]', '')
-      if (!(name in types) && ofType.has(name)) types[name] = membersOf(ofType.get(name))
+      if (!(name in types) && ofType.has(name)) {
+        types[name] = membersOf(ofType.get(name))
+      }
     }
   }
   for (const members of [...Object.values(names), ...Object.values(types)]) {
-    for (const entry of Object.values(members)) if (!isKnown(entry[2], types)) entry.length = 2
+    for (const entry of Object.values(members)) {
+      if (!isKnown(entry[2], types)) {
+        entry.length = 2
+      }
+    }
   }
   return { names, types }
 }
@@ -62,8 +76,9 @@ function membersOf({ code: source }) {
     const property = member.replace(/^get (\w+)\(\)/, '$1')
     const shown = line(property.replace(/^readonly /, ''))
     const [name] = /^[\w$]+/.exec(shown) ?? []
-    if (name !== undefined && !(name in members))
+    if (name !== undefined && !(name in members)) {
       members[name] = [shown, sentence(doc.replace(/^ +\*/gm, ' *')), typeIn(shown)]
+    }
   }
   return members
 }
@@ -83,7 +98,9 @@ function sentence(doc) {
 /** Returns the type of a property, of the result of a function, or of its elements with `[]`. */
 function typeIn(shown) {
   const [, type = ''] =
-    /^(?:const )?[\w$]+\??: (.*)$|\): ([^()]*)$/.exec(line(shown))?.filter(each => each !== undefined) ?? []
+    /^(?:const )?[\w$]+\??: (.*)$|\): ([^()]*)$/
+      .exec(line(shown))
+      ?.filter(each => each !== undefined) ?? []
   const bare = type.replace(/^readonly | \| undefined$/g, '').replace(/<.*>/, '')
   return /^[A-Z]\w*[a-z]\w*(\[\])?$/.test(bare) ? bare : undefined
 }

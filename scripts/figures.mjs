@@ -41,7 +41,8 @@ export function figureFiles(directory = root) {
 function style() {
   const rules = read('docs/.vitepress/theme/figure.css').replace(/\/\*.*?\*\//gs, '')
   const used = Object.entries(colours).filter(([name]) => rules.includes(`var(--${name})`))
-  const values = scheme => `.figure{${used.map(([name, colour]) => `--${name}:${colour[scheme]}`).join(';')}}`
+  const values = scheme =>
+    `.figure{${used.map(([name, colour]) => `--${name}:${colour[scheme]}`).join(';')}}`
   const small = rules
     .replace(/\s*\n\s*/g, '')
     .replaceAll(': ', ':')
@@ -89,14 +90,20 @@ export async function figureDrawer() {
   const group = (name, { lane, part }, ...children) =>
     h(
       'g',
-      { class: lane === undefined ? name : `${name} ${lane}`, ...(part && { 'data-part': 'ring', 'data-name': part }) },
+      {
+        class: lane === undefined ? name : `${name} ${lane}`,
+        ...(part && { 'data-part': 'ring', 'data-name': part }),
+      },
       ...children,
     )
 
   /** By the property that names a shape. */
   const kinds = {
     box({ box, lines = [], near, at, ...rest }) {
-      const all = [...(box === '' ? [] : [{ text: box, tone: 'name' }]), ...lines.map(text => ({ text }))]
+      const all = [
+        ...(box === '' ? [] : [{ text: box, tone: 'name' }]),
+        ...lines.map(text => ({ text })),
+      ]
       return group(near ? 'end' : 'part', rest, h(shapes.Box, { box: rect(at), lines: all }))
     },
     group({ group: title, dashed, lane = '', at }) {
@@ -108,10 +115,18 @@ export async function figureDrawer() {
     },
     ring({ ring, filled = 0, at, ...rest }) {
       const [cx, cy, outer] = units(at)
-      return group('ring', rest, h(shapes.Circle, { cx, cy, outer, inner: outer - 12, cells: ring, filled }))
+      return group(
+        'ring',
+        rest,
+        h(shapes.Circle, { cx, cy, outer, inner: outer - 12, cells: ring, filled }),
+      )
     },
     arrow({ arrow, dashed, ...rest }) {
-      return group(dashed ? 'arrow dashed' : 'arrow', rest, h(shapes.Arrow, { points: arrow.map(units) }))
+      return group(
+        dashed ? 'arrow dashed' : 'arrow',
+        rest,
+        h(shapes.Arrow, { points: arrow.map(units) }),
+      )
     },
     line: ({ line, dashed, ...rest }) =>
       group(

@@ -13,9 +13,9 @@ const docs = join(root, 'packages/lab/docs')
 /** Pixels of a row, of the names of hosts, and of the times. */
 const [ROW, HEAD, TIMES] = [40, 44, 84]
 
-const names = [...readFileSync(join(docs, 'found.md'), 'utf8').matchAll(/\(found\/(\S+)\.svg\)/g)].map(
-  ([, name]) => name,
-)
+const names = [
+  ...readFileSync(join(docs, 'found.md'), 'utf8').matchAll(/\(found\/(\S+)\.svg\)/g),
+].map(([, name]) => name)
 const directory = mkdtempSync(join(tmpdir(), 'vnet-diagrams-'))
 process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
 mkdirSync(join(docs, 'found'), { recursive: true })
@@ -23,7 +23,9 @@ for (const name of names) {
   const page = join(directory, `${name}.html`)
   const vnet = [join(root, 'dist/vnet.js'), 'explore', join(root, `examples/found/${name}.mjs`)]
   try {
-    execFileSync(process.execPath, [...vnet, '--no-captures', '--stop-at', '1', '--html', page], { stdio: 'ignore' })
+    execFileSync(process.execPath, [...vnet, '--no-captures', '--stop-at', '1', '--html', page], {
+      stdio: 'ignore',
+    })
   } catch (error) {
     // It says so if a fault has failed.
     if (error.status !== 1) throw error
@@ -35,7 +37,8 @@ for (const name of names) {
 /** Returns the diagram of the first failure of a page. */
 function pictureOf(name, page) {
   const [, style] = /<style>(.*?)<\/style>/s.exec(page)
-  const [diagram, pixels] = /<div class="diagram run" style="--width: (\d+)px">.*?<\/ol>\s*<\/div>/s.exec(page)
+  const [diagram, pixels] =
+    /<div class="diagram run" style="--width: (\d+)px">.*?<\/ol>\s*<\/div>/s.exec(page)
   const [width, height] = [Number(pixels) + TIMES, HEAD + ROW * diagram.match(/<li/g).length]
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">
 <title>The packets of ${name}.mjs</title>

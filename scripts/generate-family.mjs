@@ -34,10 +34,14 @@ export function familySource(text, presenceText) {
   const spec = document.toJS()
   // Numbers keep their notation, which may be hexadecimal.
   for (const [i, definition] of (spec.definitions ?? []).entries()) {
-    if (definition.type === 'const') definition.value = document.getIn(['definitions', i, 'value'], true).source
+    if (definition.type === 'const') {
+      definition.value = document.getIn(['definitions', i, 'value'], true).source
+    }
   }
   const sets = new Map(spec['attribute-sets'].map(set => [set.name, set]))
-  const definitions = new Map((spec.definitions ?? []).map(definition => [definition.name, definition]))
+  const definitions = new Map(
+    (spec.definitions ?? []).map(definition => [definition.name, definition]),
+  )
   const present = parse(presenceText)
   checkNames(present, sets, spec.operations.list)
   const attributes = [...sets.values()].flatMap(set => set.attributes)
@@ -48,7 +52,13 @@ export function familySource(text, presenceText) {
       `${spec.doc}\n\nGenerated from docs/vnet_nl.yaml and presence.yaml: edit these files, then \`npm run generate\`.`,
     ),
     importOf(
-      ['policy', 'required', 'withDefault', ...used.filter(codec => !OURS.includes(codec)), ...bases],
+      [
+        'policy',
+        'required',
+        'withDefault',
+        ...used.filter(codec => !OURS.includes(codec)),
+        ...bases,
+      ],
       '../../netlink/index.ts',
     ) + importOf(['strict', ...used.filter(codec => OURS.includes(codec))], './codec.ts'),
     familyConstants(spec),
@@ -63,7 +73,9 @@ function familyConstants({ name, version = 1, 'mcast-groups': groups }) {
   return [
     constant('VNET_GENL_NAME', `'${name}'`),
     constant('VNET_GENL_VERSION', version),
-    ...(groups?.list ?? []).map(({ name }) => constant(`VNET_MCGRP_${upper(name)}_NAME`, `'${name}'`)),
+    ...(groups?.list ?? []).map(({ name }) =>
+      constant(`VNET_MCGRP_${upper(name)}_NAME`, `'${name}'`),
+    ),
   ].join('')
 }
 
@@ -71,7 +83,8 @@ function familyConstants({ name, version = 1, 'mcast-groups': groups }) {
 function definitionConstants({ name, type, doc, value, entries, 'value-start': first = 0 }) {
   if (type === 'const') return constant(`VNET_${upper(name)}`, value, doc)
   const numbers = numbered(entries, first).map(
-    entry => `${comment(entry.doc)}${key(entry.name)}: ${type === 'flags' ? 2 ** entry.value : entry.value},`,
+    entry =>
+      `${comment(entry.doc)}${key(entry.name)}: ${type === 'flags' ? 2 ** entry.value : entry.value},`,
   )
   return `${comment(doc)}export const ${camel(name)}Numbers = {${numbers.join('\n')}} as const\n`
 }
@@ -100,19 +113,27 @@ function attributeSet(set, sets, definitions, present) {
 
 /** Throws for sets, commands and attributes of presence.yaml that the specification lacks. */
 function checkNames({ sets: present, requests, replies }, sets, list) {
-  const known = new Map(list.map(operation => [operation.name, sets.get(operation['attribute-set'])]))
+  const known = new Map(
+    list.map(operation => [operation.name, sets.get(operation['attribute-set'])]),
+  )
   const parts = [
     [present, sets],
     [requests, known],
     [replies, known],
   ]
   for (const [part, owners] of parts) {
-    for (const [name, { required = [], optional = [], default: absent = {} }] of Object.entries(part)) {
+    for (const [name, { required = [], optional = [], default: absent = {} }] of Object.entries(
+      part,
+    )) {
       const attributes = owners.get(name)?.attributes
-      if (attributes === undefined) throw new Error(`presence of ${name}: there is no such set or command`)
+      if (attributes === undefined) {
+        throw new Error(`presence of ${name}: there is no such set or command`)
+      }
       const names = [required === 'all' ? [] : required, optional, Object.keys(absent)].flat()
       const unknown = names.find(each => !attributes.some(attribute => attribute.name === each))
-      if (unknown !== undefined) throw new Error(`presence of ${name}: there is no attribute ${unknown}`)
+      if (unknown !== undefined) {
+        throw new Error(`presence of ${name}: there is no attribute ${unknown}`)
+      }
     }
   }
 }
@@ -121,14 +142,22 @@ function checkNames({ sets: present, requests, replies }, sets, list) {
  * Returns a function that makes the field of an attribute required, or gives it its default, as
  * presence.yaml has it for these attributes.
  */
-function wrapperOf(attributes, { required = [], optional = [], counts, default: absent = {} } = {}) {
+function wrapperOf(
+  attributes,
+  { required = [], optional = [], counts, default: absent = {} } = {},
+) {
   const typeOf = name => attributes.find(attribute => attribute.name === name).type
   const isRequired = name =>
-    required === 'all' ? !optional.includes(name) && typeOf(name) !== 'flag' : required.includes(name)
-  const countOf = name => (typeOf(name) === 'u64' && !isRequired(name) && !optional.includes(name) ? counts : undefined)
+    required === 'all'
+      ? !optional.includes(name) && typeOf(name) !== 'flag'
+      : required.includes(name)
+  const countOf = name =>
+    typeOf(name) === 'u64' && !isRequired(name) && !optional.includes(name) ? counts : undefined
   return (name, made) => {
     const value = typeof absent === 'object' ? (absent[name] ?? countOf(name)) : absent
-    if (value !== undefined) return `withDefault(${made}, ${typeof value === 'number' ? value : JSON.stringify(value)})`
+    if (value !== undefined) {
+      return `withDefault(${made}, ${typeof value === 'number' ? value : JSON.stringify(value)})`
+    }
     return isRequired(name) ? `required(${made})` : made
   }
 }
@@ -141,13 +170,16 @@ function field(attribute, definitions) {
   const { name, value, type, checks = {}, enum: of, 'nested-attributes': inner } = attribute
   const keeps = (...keys) => {
     const found = Object.keys(checks).find(key => !keys.includes(key))
-    if (found !== undefined || attribute['multi-attr']) throw new Error(`${name}: ${found ?? 'multi-attr'} is not kept`)
+    if (found !== undefined || attribute['multi-attr']) {
+      throw new Error(`${name}: ${found ?? 'multi-attr'} is not kept`)
+    }
     return keys.map(key => (checks[key] === undefined ? '' : lengthOf(checks[key], definitions)))
   }
   const codec = codecOf(attribute, definitions)
   if (codec === 'string' || codec === 'name') return call(codec, value, keeps('max-len'))
-  if (codec === 'mac' || codec === 'address')
+  if (codec === 'mac' || codec === 'address') {
     return call(codec, value, keeps('min-len', 'max-len', 'exact-len').slice(3))
+  }
   if (codec === 'binary') {
     const [min, max, exact] = keeps('min-len', 'max-len', 'exact-len')
     return call(codec, value, exact === '' ? [min, max] : [exact, exact])
@@ -167,7 +199,9 @@ function codecOf(attribute, definitions) {
   if (type === 'binary') return { mac: 'mac', 'ipv4-or-v6': 'address' }[hint] ?? 'binary'
   if (type === 'u64') return 'count'
   if (type === 'u8' && checks.max === 1) return 'bool'
-  if (of !== undefined && (attribute['enum-as-flags'] || definitions.get(of).type === 'flags')) return 'flags'
+  if (of !== undefined && (attribute['enum-as-flags'] || definitions.get(of).type === 'flags')) {
+    return 'flags'
+  }
   if (of !== undefined) return 'oneOf'
   if (SCALARS.includes(type)) return type
   if (type === 'nest') return 'nested'
@@ -184,7 +218,9 @@ function flagsOf({ entries, 'value-start': first = 0 }) {
 /** A length: a number, or a constant of the specification. */
 function lengthOf(length, definitions) {
   if (typeof length === 'number') return `${length}`
-  if (definitions.get(length)?.type !== 'const') throw new Error(`${length}: there is no such constant`)
+  if (definitions.get(length)?.type !== 'const') {
+    throw new Error(`${length}: there is no such constant`)
+  }
   return `VNET_${upper(length)}`
 }
 
@@ -202,13 +238,19 @@ function command(operation, sets, { requests, replies }) {
     return [...new Set([...names, ...((part === 'reply' && event?.attributes) || [])])]
   })
   const set = sets.get(operation['attribute-set'])
-  const missing = [...request, ...reply].find(each => !set.attributes.some(attribute => attribute.name === each))
-  if (missing !== undefined) throw new Error(`${name}: there is no attribute ${missing} in ${set.name}`)
+  const missing = [...request, ...reply].find(
+    each => !set.attributes.some(attribute => attribute.name === each),
+  )
+  if (missing !== undefined) {
+    throw new Error(`${name}: there is no attribute ${missing} in ${set.name}`)
+  }
   const prefix = `${name.replace(/^[gs]et-/, '')}-`
   const parts = [
     `name: '${upper(name)}', cmd: ${value}`,
     ...(flags.includes('admin-perm') ? ['changes: true'] : []),
-    ...((operation.do ?? operation.dump) ? [`request: strict(${pick(set, request, prefix, requests[name])})`] : []),
+    ...((operation.do ?? operation.dump)
+      ? [`request: strict(${pick(set, request, prefix, requests[name])})`]
+      : []),
     ...(reply.length > 0 ? [`reply: policy(${pick(set, reply, prefix, replies[name])})`] : []),
   ]
   return `${comment(doc)}${camel(name)}: {${parts.join(',')}},\n`
@@ -220,7 +262,8 @@ function command(operation, sets, { requests, replies }) {
  */
 function pick(set, names, prefix, present) {
   const wrap = wrapperOf(set.attributes, present)
-  const isPlaced = prefix !== undefined && WHICH.every(name => names.includes(name) && wrap(name, '') === '')
+  const isPlaced =
+    prefix !== undefined && WHICH.every(name => names.includes(name) && wrap(name, '') === '')
   const fields = names
     .filter(name => !isPlaced || !WHICH.includes(name))
     .map(name => {
@@ -247,7 +290,9 @@ function nestedFirst(sets) {
     }
     done.add(set)
   }
-  for (const set of sets.values()) visit(set)
+  for (const set of sets.values()) {
+    visit(set)
+  }
   return [...done]
 }
 
@@ -273,7 +318,10 @@ function comment(doc) {
   if (doc === undefined) return ''
   const paragraphs = doc.trim().split(/\n\n+/).map(oneLine)
   if (paragraphs.length === 1 && paragraphs[0].length <= 91) return `/** ${paragraphs[0]} */\n`
-  const lines = paragraphs.flatMap((text, i) => [...(i === 0 ? [] : ['']), ...text.match(/.{1,95}(?: |$)/g)])
+  const lines = paragraphs.flatMap((text, i) => [
+    ...(i === 0 ? [] : ['']),
+    ...text.match(/.{1,95}(?: |$)/g),
+  ])
   return `/**\n${lines.map(line => ` * ${line}`.trimEnd()).join('\n')}\n */\n`
 }
 
@@ -290,5 +338,9 @@ export function formatted(source) {
   return execFileSync(program, args, { cwd: root, input: source, encoding: 'utf8' })
 }
 
-if (process.argv[1] === import.meta.filename)
-  writeFileSync(generated, formatted(familySource(readFileSync(specification, 'utf8'), readFileSync(presence, 'utf8'))))
+if (process.argv[1] === import.meta.filename) {
+  writeFileSync(
+    generated,
+    formatted(familySource(readFileSync(specification, 'utf8'), readFileSync(presence, 'utf8'))),
+  )
+}

@@ -26,12 +26,19 @@ async function load(directory) {
     const [pattern, place] = PLACES.find(([pattern]) => pattern.test(id)) ?? []
     return pattern && join(root, id.replace(pattern, place))
   }
-  const bundle = await rolldown({ input: MAIN, cwd: root, platform: 'node', plugins: [{ name: 'places', resolveId }] })
+  const bundle = await rolldown({
+    input: MAIN,
+    cwd: root,
+    platform: 'node',
+    plugins: [{ name: 'places', resolveId }],
+  })
   const file = join(directory, 'main.mjs')
   await bundle.write({ file, codeSplitting: false })
   await bundle.close()
   const addon = join(root, 'build/Release/vnet.node')
-  if (existsSync(addon)) process.env.VNET_ADDON ??= addon
+  if (existsSync(addon)) {
+    process.env.VNET_ADDON ??= addon
+  }
   return import(pathToFileURL(file))
 }
 
@@ -52,14 +59,20 @@ try {
     rmSync(directory, { recursive: true })
     refuse(wrong)
   }
-  if (positionals.length > 0) sendPackets(positionals, text => console.log(text))
+  if (positionals.length > 0) {
+    sendPackets(positionals, text => console.log(text))
+  }
   for (let each = seed; positionals.length === 0 && each < seed + seeds; each++) {
     const found = [
       runPackets(each, packets, limit, text => console.log(text)),
       await runExchanges(each, exchanges, limit, text => console.log(text)),
     ]
-    console.log(`seed ${each}: ${packets} packets, ${found[0]} differ; ${exchanges} exchanges, ${found[1]} differ`)
-    if (found.some(count => count > 0)) process.exitCode = 1
+    console.log(
+      `seed ${each}: ${packets} packets, ${found[0]} differ; ${exchanges} exchanges, ${found[1]} differ`,
+    )
+    if (found.some(count => count > 0)) {
+      process.exitCode = 1
+    }
   }
 } finally {
   rmSync(directory, { recursive: true, force: true })

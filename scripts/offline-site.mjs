@@ -21,12 +21,19 @@ export function writeServiceWorker(directory) {
   const paths = readdirSync(directory, { recursive: true }).filter(
     path => path !== NAME && statSync(join(directory, path)).isFile(),
   )
-  const files = Object.fromEntries(paths.sort().map(path => [path, digest(readFileSync(join(directory, path)))]))
+  const files = Object.fromEntries(
+    paths.sort().map(path => [path, digest(readFileSync(join(directory, path)))]),
+  )
   const constants = {
     FILES: files,
     EARLY: paths.filter(path => EARLY.some(pattern => pattern.test(path))),
     VERSION: digest(JSON.stringify(files)),
   }
-  const lines = Object.entries(constants).map(([name, value]) => `const ${name} = ${JSON.stringify(value)}\n`)
-  writeFileSync(join(directory, NAME), lines.join('') + readFileSync(join(import.meta.dirname, NAME), 'utf8'))
+  const lines = Object.entries(constants).map(
+    ([name, value]) => `const ${name} = ${JSON.stringify(value)}\n`,
+  )
+  writeFileSync(
+    join(directory, NAME),
+    lines.join('') + readFileSync(join(import.meta.dirname, NAME), 'utf8'),
+  )
 }

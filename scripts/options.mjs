@@ -16,12 +16,15 @@ export function refuse(message) {
 /** Returns the values of the options by name, and at most `most` other words. */
 export function readOptions(options = {}, most = 0) {
   const { values, positionals } = parsed(options)
-  if (positionals.length > most) refuse(`${positionals[most]}: expected ${most === 0 ? 'only options' : 'fewer words'}`)
+  if (positionals.length > most) {
+    refuse(`${positionals[most]}: expected ${most === 0 ? 'only options' : 'fewer words'}`)
+  }
   for (const [name, { usual, least, most }] of Object.entries(options)) {
     if (least === undefined) continue
     const value = values[name] ?? String(usual)
-    if (!/^\d{1,15}$/.test(value) || value < least || value > most)
+    if (!/^\d{1,15}$/.test(value) || value < least || value > most) {
       refuse(`--${name} ${value}: expected a whole number from ${least} to ${most}`)
+    }
     values[name] = Number(value)
   }
   return { values, positionals }

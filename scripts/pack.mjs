@@ -27,7 +27,9 @@ function foldersOf(names) {
   const folders = names.map(name => {
     const folder = PACKAGES.find(each => nameOf(each) === name.replace('@vnet/', ''))
     if (folder !== undefined) return folder
-    throw new SetupError(`vnet: ${name} is not a package: the packages are ${PACKAGES.map(nameOf).join(', ')}`)
+    throw new SetupError(
+      `vnet: ${name} is not a package: the packages are ${PACKAGES.map(nameOf).join(', ')}`,
+    )
   })
   return withDependencies(folders)
 }
@@ -65,7 +67,9 @@ try {
   folders = foldersOf(process.argv.slice(2))
   await prebuild([OWN])
   const packed = packAll(folders)
-  console.log(`In the folder of your project, run\n  npm install --save-dev ${quoted(packed)}/*.tgz`)
+  console.log(
+    `In the folder of your project, run\n  npm install --save-dev ${quoted(packed)}/*.tgz`,
+  )
 } catch (error) {
   if (!error.advice) throw error
   process.stderr.write(`${error.message}\n`)

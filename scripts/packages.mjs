@@ -5,7 +5,15 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { withPublisher } from './publisher.mjs'
 import { npm } from './setup/command.mjs'
@@ -36,11 +44,15 @@ export function withDependencies(folders) {
     if (found.has(folder)) return
     for (const name of Object.keys(manifestOf(folder).dependencies ?? {})) {
       const dependency = byName.get(name)
-      if (dependency !== undefined) add(dependency)
+      if (dependency !== undefined) {
+        add(dependency)
+      }
     }
     found.add(folder)
   }
-  for (const folder of folders) add(folder)
+  for (const folder of folders) {
+    add(folder)
+  }
   return [...found]
 }
 
@@ -54,7 +66,9 @@ const OWN_FIELDS = ['workspaces', 'scripts', 'devDependencies']
 export function publishedManifest(text, publisher, folder) {
   const entries = Object.entries(JSON.parse(text)).filter(([field]) => !OWN_FIELDS.includes(field))
   const manifest = Object.fromEntries(entries)
-  if (manifest.exports !== undefined) manifest.exports = withoutSource(manifest.exports)
+  if (manifest.exports !== undefined) {
+    manifest.exports = withoutSource(manifest.exports)
+  }
   const published = `${JSON.stringify(manifest, null, 2)}\n`
   return publisher === undefined ? published : withPublisher(published, publisher, folder)
 }
@@ -96,7 +110,14 @@ export function pack(folders, directory, publisher) {
 function npmPack(folders, directory) {
   const [program, ...words] = npm()
   const paths = folders.map(folder => resolve(root, folder))
-  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', resolve(directory), ...paths]
+  const args = [
+    'pack',
+    '--json',
+    '--ignore-scripts',
+    '--pack-destination',
+    resolve(directory),
+    ...paths,
+  ]
   // The settings of an outer npm, such as --dry-run or --workspace, must not apply here.
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^npm_(?!config_registry)/i.test(name)),

@@ -5,7 +5,15 @@
  * A target that is up to date is left alone.
  */
 
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { capture, isInstalled, run, SetupError, tool } from './setup/command.mjs'
 import { withLock } from './setup/lock.mjs'
@@ -41,16 +49,22 @@ export async function prebuild(targets) {
   // Before set-up, which under sudo becomes the owner of the tree for good.
   for (const target of targets) {
     const { packages } = TARGETS[target] ?? {}
-    if (target !== OWN && !isCurrent(target)) await installPrograms(packages, `prebuilds for ${target} need`)
+    if (target !== OWN && !isCurrent(target)) {
+      await installPrograms(packages, `prebuilds for ${target} need`)
+    }
   }
   await setUp({ programs: true })
   await withLock(join(root, '.setup-lock'), async () => {
     for (const target of targets) {
-      if (!isCurrent(target)) await build(target)
+      if (!isCurrent(target)) {
+        await build(target)
+      }
     }
     const directory = 'prebuilds'
     for (const target of existsSync(directory) ? readdirSync(directory) : []) {
-      if (!isCurrent(target)) rmSync(join(directory, target), { recursive: true })
+      if (!isCurrent(target)) {
+        rmSync(join(directory, target), { recursive: true })
+      }
     }
   })
 }
@@ -66,9 +80,13 @@ async function build(target) {
     copyFileSync(join(from, name), unfinished)
     const strip = [`${prefix}strip`, 'strip'].find(program => isInstalled(program))
     // Without its symbols, too: an addon keeps the symbols that Node looks up.
-    if (strip !== undefined) await run(`stripping ${target}/${name}`, [strip, '--strip-unneeded', unfinished])
+    if (strip !== undefined) {
+      await run(`stripping ${target}/${name}`, [strip, '--strip-unneeded', unfinished])
+    }
     renameSync(unfinished, fileOf(target, name))
-    if (machine !== undefined) await verify(target, name, machine)
+    if (machine !== undefined) {
+      await verify(target, name, machine)
+    }
   }
   stamp(stampOf(target), now)
 }
@@ -78,7 +96,9 @@ async function cross(target, prefix) {
   const directory = join('build', target)
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true })
-  for (const name of ['binding.gyp', 'native']) symlinkSync(join('../..', name), join(directory, name))
+  for (const name of ['binding.gyp', 'native']) {
+    symlinkSync(join('../..', name), join(directory, name))
+  }
   process.env.CC = `${prefix}gcc`
   process.env.CXX = `${prefix}g++`
   process.env.AR = `${prefix}ar`
@@ -95,7 +115,9 @@ async function cross(target, prefix) {
   try {
     await run(`building for ${target}`, [...tool('node-gyp'), ...options])
   } finally {
-    for (const name of ['CC', 'CXX', 'AR']) delete process.env[name]
+    for (const name of ['CC', 'CXX', 'AR']) {
+      delete process.env[name]
+    }
   }
   return join(directory, 'build/Release')
 }
@@ -117,18 +139,25 @@ async function verifyGlibc(target) {
   for (const name of BUILT_FILES) {
     const file = fileOf(target, name)
     const newest = newestGlibc((await capture('readelf', ['-VW', file])).output)
-    if (newest > GLIBC_MINOR)
-      throw new SetupError(`vnet: ${file} needs glibc 2.${newest}, not 2.${GLIBC_MINOR}: build it on Debian 12`)
+    if (newest > GLIBC_MINOR) {
+      throw new SetupError(
+        `vnet: ${file} needs glibc 2.${newest}, not 2.${GLIBC_MINOR}: build it on Debian 12`,
+      )
+    }
   }
 }
 
 if (process.argv[1] === import.meta.filename) {
   const wrong = process.argv.slice(2).filter(target => !Object.hasOwn(TARGETS, target))
   try {
-    if (wrong.length > 0) throw new SetupError(`vnet: ${wrong[0]}: the targets are ${Object.keys(TARGETS).join(', ')}`)
+    if (wrong.length > 0) {
+      throw new SetupError(`vnet: ${wrong[0]}: the targets are ${Object.keys(TARGETS).join(', ')}`)
+    }
     const targets = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(TARGETS)
     await prebuild(targets)
-    for (const target of targets) await verifyGlibc(target)
+    for (const target of targets) {
+      await verifyGlibc(target)
+    }
     process.stderr.write(`vnet: prebuilds has ${readdirSync('prebuilds').join(', ')}\n`)
   } catch (error) {
     if (!error.advice) throw error

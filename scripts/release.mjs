@@ -30,7 +30,9 @@ function fail(message, code = 1) {
 /** Runs a program on this terminal. */
 function run(program, ...words) {
   const { status } = spawnSync(program, words, { cwd: root, stdio: 'inherit' })
-  if (status !== 0) fail(`${words.join(' ')} failed, see above`)
+  if (status !== 0) {
+    fail(`${words.join(' ')} failed, see above`)
+  }
 }
 
 const nameOf = folder => manifestOf(folder).name
@@ -48,41 +50,65 @@ function packAll(directory) {
   const files = pack(PACKAGES, directory, lacking.length === 0 ? publisher : undefined)
   return PACKAGES.map((folder, i) => {
     const { size } = statSync(files[i])
-    if (size > SIZE_MAX) fail(`${nameOf(folder)} has ${size} bytes when packed, at most ${SIZE_MAX} are allowed`)
+    if (size > SIZE_MAX) {
+      fail(`${nameOf(folder)} has ${size} bytes when packed, at most ${SIZE_MAX} are allowed`)
+    }
     return [folder, files[i]]
   })
 }
 
 const unknown = args.find(word => word !== '--dry-run')
-if (unknown !== undefined) fail(`${unknown} is not an option: use --dry-run or none`, 2)
+if (unknown !== undefined) {
+  fail(`${unknown} is not an option: use --dry-run or none`, 2)
+}
 
 const publisher = readPublisher()
 const lacking = missing(publisher)
 const lack = `scripts/publisher.json has no ${lacking.join(', ')}`
-if (lacking.length > 0 && !isDry) fail(`${lack}: the owner of the packages sets them`)
+if (lacking.length > 0 && !isDry) {
+  fail(`${lack}: the owner of the packages sets them`)
+}
 
 const versions = PACKAGES.map(folder => manifestOf(folder).version)
 const [version] = versions
-if (versions.some(other => other !== version)) fail(`the packages have different versions: ${versions.join(', ')}`)
+if (versions.some(other => other !== version)) {
+  fail(`the packages have different versions: ${versions.join(', ')}`)
+}
 const isAction = process.env.GITHUB_ACTIONS === 'true'
 // In the container of the workflow, git refuses a tree of another user.
-const changes = () => execFileSync('git', ['status', '--porcelain'], { cwd: root, encoding: 'utf8' })
-if (!isDry && !isAction && changes() !== '') fail('commit or remove your changes first: git status')
+const changes = () =>
+  execFileSync('git', ['status', '--porcelain'], { cwd: root, encoding: 'utf8' })
+if (!isDry && !isAction && changes() !== '') {
+  fail('commit or remove your changes first: git status')
+}
 const tag = process.env.GITHUB_REF_TYPE === 'tag' ? process.env.GITHUB_REF_NAME : `v${version}`
-if (tag !== `v${version}`) fail(`the tag is ${tag}, but the version ${version}`)
+if (tag !== `v${version}`) {
+  fail(`the tag is ${tag}, but the version ${version}`)
+}
 
 run(process.execPath, 'scripts/prebuild.mjs')
 const options = ['--access', 'public', '--tag', version.includes('-') ? 'next' : 'latest']
-if (isAction && !isDry) options.push('--provenance')
-if (isDry) options.push('--dry-run')
+if (isAction && !isDry) {
+  options.push('--provenance')
+}
+if (isDry) {
+  options.push('--dry-run')
+}
 const directory = mkdtempSync(join(tmpdir(), 'vnet-release-'))
 // Also after fail(), which ends the process.
 process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
 for (const [folder, file] of packAll(directory)) {
   // A release that failed halfway continues with the other packages.
-  if (!isDry && isPublished(folder)) console.log(`${nameOf(folder)} ${version} is published already`)
-  else run(...npm(), 'publish', file, ...options)
+  if (!isDry && isPublished(folder)) {
+    console.log(`${nameOf(folder)} ${version} is published already`)
+  } else {
+    run(...npm(), 'publish', file, ...options)
+  }
 }
-if (isDry) run(...npm(), 'run', 'test:install')
-if (lacking.length > 0) console.error(`release: ${lack}: only a dry run is possible`)
+if (isDry) {
+  run(...npm(), 'run', 'test:install')
+}
+if (lacking.length > 0) {
+  console.error(`release: ${lack}: only a dry run is possible`)
+}
 console.log(`${isDry ? 'would publish' : 'published'} vnet and its packages ${version}`)

@@ -28,8 +28,20 @@ async function build() {
   rmSync(DIRECTORY, { recursive: true, force: true })
   mkdirSync(DIRECTORY, { recursive: true })
   // Links, so that gyp sees a separate project with the same sources.
-  for (const name of ['binding.gyp', 'native']) symlinkSync(join('../..', name), join(DIRECTORY, name))
-  const arguments_ = ['configure', 'build', 'vnet', '--jobs', 'max', '--debug', '-C', DIRECTORY, ...nodeHeaders()]
+  for (const name of ['binding.gyp', 'native']) {
+    symlinkSync(join('../..', name), join(DIRECTORY, name))
+  }
+  const arguments_ = [
+    'configure',
+    'build',
+    'vnet',
+    '--jobs',
+    'max',
+    '--debug',
+    '-C',
+    DIRECTORY,
+    ...nodeHeaders(),
+  ]
   await run('building the addon with sanitizers', [...tool('node-gyp'), ...arguments_])
   stamp(STAMP, inputs)
 }
@@ -38,7 +50,9 @@ async function build() {
 async function runtime() {
   const { output } = await capture('g++', ['-print-file-name=libasan.so'])
   const file = output.trim()
-  if (!file.startsWith('/')) throw new SetupError('vnet: libasan.so not found, please install g++ with its sanitizers')
+  if (!file.startsWith('/')) {
+    throw new SetupError('vnet: libasan.so not found, please install g++ with its sanitizers')
+  }
   return file
 }
 
@@ -58,7 +72,9 @@ function test(libasan, args) {
   const files = names.map(name => join(TESTS, name))
   const child = spawn(program, [script, 'run', ...files, ...args], { env, stdio: 'inherit' })
   return new Promise((done, reject) => {
-    child.on('error', reject).on('close', (code, signal) => done(code ?? 128 + constants.signals[signal]))
+    child
+      .on('error', reject)
+      .on('close', (code, signal) => done(code ?? 128 + constants.signals[signal]))
   })
 }
 

@@ -30,7 +30,9 @@ async function load(path) {
   const { status, headers } = response
   // A redirected response would not be accepted as a page.
   const loaded = new Response(bytes, { status, headers })
-  if ((await digest(bytes)) === FILES[path]) await (await caches.open(CACHE)).put(scope + path, loaded.clone())
+  if ((await digest(bytes)) === FILES[path]) {
+    await (await caches.open(CACHE)).put(scope + path, loaded.clone())
+  }
   return loaded
 }
 
@@ -48,14 +50,18 @@ async function fill() {
       if (!Object.hasOwn(FILES, path)) continue
       wanted.add(path)
       const response = await old.match(url)
-      if ((await digest(await response.clone().arrayBuffer())) === FILES[path]) unchanged.set(path, response)
+      if ((await digest(await response.clone().arrayBuffer())) === FILES[path]) {
+        unchanged.set(path, response)
+      }
     }
   }
   const cache = await caches.open(CACHE)
   const add = async path => {
     if (unchanged.has(path)) return cache.put(scope + path, unchanged.get(path))
     await load(path)
-    if ((await cache.match(scope + path)) === undefined) throw new Error(`${path} is of another version`)
+    if ((await cache.match(scope + path)) === undefined) {
+      throw new Error(`${path} is of another version`)
+    }
   }
   await Promise.all([...wanted].map(add))
 }
@@ -92,6 +98,9 @@ self.addEventListener('fetch', event => {
   const { method, mode, url } = event.request
   if (method !== 'GET' || !url.startsWith(scope)) return
   const path = pathOf(url)
-  if (path !== undefined) event.respondWith(respond(path))
-  else if (mode !== 'navigate') event.respondWith(respondToOpenPage(event.request))
+  if (path !== undefined) {
+    event.respondWith(respond(path))
+  } else if (mode !== 'navigate') {
+    event.respondWith(respondToOpenPage(event.request))
+  }
 })

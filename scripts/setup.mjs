@@ -28,8 +28,9 @@ function fail(message) {
 }
 
 const found = obstacle(process.version)
-if (found !== undefined) fail(found)
-else
+if (found !== undefined) {
+  fail(found)
+} else {
   import('./setup/main.mjs')
     .then(main => {
       const has = option => process.argv.includes(option)
@@ -46,6 +47,12 @@ else
         'stacks',
       ]
       const own = folders.filter(folder => has(`--${folder}`))
-      return main.setUp({ programs: has('--programs'), testTools: has('--test'), long: has('--long'), own })
+      return main.setUp({
+        programs: has('--programs'),
+        testTools: has('--test'),
+        long: has('--long'),
+        own,
+      })
     })
     .catch(error => fail(error.advice ? error.message : error.stack))
+}

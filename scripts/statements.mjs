@@ -25,14 +25,20 @@ const NO_PROSE = /`[^`]*`|\S*\/\S*|"[^"]*"|Linux Device Drivers/g
 
 function isClaim(text) {
   const prose = text.replace(NO_PROSE, '')
-  return /[a-z]{2,} [a-z]{2,}/i.test(prose) && (/\b(?:kernel|Linux|drivers?)\b/.test(prose) || NAME.test(text))
+  return (
+    /[a-z]{2,} [a-z]{2,}/i.test(prose) &&
+    (/\b(?:kernel|Linux|drivers?)\b/.test(prose) || NAME.test(text))
+  )
 }
 
 /** Returns the statements of a page, as `line text`. */
 export function statementsOf(page) {
   const read = page.replace(UNREAD, text => text.replace(/\S/g, ' '))
   const claims = [...read.matchAll(UNIT)].filter(([text]) => isClaim(text))
-  return claims.map(({ 0: text, index }) => `${read.slice(0, index).split('\n').length} ${text.replace(/\s+/g, ' ')}`)
+  return claims.map(
+    ({ 0: text, index }) =>
+      `${read.slice(0, index).split('\n').length} ${text.replace(/\s+/g, ' ')}`,
+  )
 }
 
 /** Returns `count` elements of a list in their order, or all if it has fewer. */
@@ -44,10 +50,16 @@ export function draw(list, seed, count) {
 
 if (process.argv[1] === import.meta.filename) {
   const { seed, count } = readOptions({ seed: text, count: text }).values
-  if (![seed, count].every(value => /^\d{1,9}$/.test(value))) refuse('give --seed NUMBER and --count NUMBER')
+  if (![seed, count].every(value => /^\d{1,9}$/.test(value))) {
+    refuse('give --seed NUMBER and --count NUMBER')
+  }
   const files = execFileSync('git', ['ls-files', '--', ...PAGES], { encoding: 'utf8' })
     .trim()
     .split('\n')
-  const all = files.flatMap(file => statementsOf(readFileSync(file, 'utf8')).map(found => `${file}:${found}`))
-  for (const statement of draw(all, Number(seed), Number(count))) console.log(statement)
+  const all = files.flatMap(file =>
+    statementsOf(readFileSync(file, 'utf8')).map(found => `${file}:${found}`),
+  )
+  for (const statement of draw(all, Number(seed), Number(count))) {
+    console.log(statement)
+  }
 }

@@ -10,7 +10,9 @@ import { placeOf } from './kernel-tests.mjs'
 export function summary(report) {
   const tests = report.testResults.flatMap(file => file.assertionResults)
   const count = status => tests.filter(test => test.status === status).length
-  const unrun = report.testResults.filter(file => file.status === 'failed' && !file.assertionResults.some(isFailed))
+  const unrun = report.testResults.filter(
+    file => file.status === 'failed' && !file.assertionResults.some(isFailed),
+  )
   const [passed, failed] = [count('passed'), count('failed')]
   return `${passed} passed, ${failed + unrun.length} failed, ${tests.length - passed - failed} skipped`
 }
@@ -31,7 +33,8 @@ export function skippedKernelTests(report, root) {
   return report.testResults
     .map(file => ({
       name: relative(root, file.name),
-      skipped: file.assertionResults.filter(test => !['passed', 'failed'].includes(test.status)).length,
+      skipped: file.assertionResults.filter(test => !['passed', 'failed'].includes(test.status))
+        .length,
     }))
     .filter(({ name, skipped }) => placeOf(name).startsWith('test/kernel/') && skipped > 0)
     .map(({ name, skipped }) => `${name} (${skipped})`)

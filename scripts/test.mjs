@@ -71,9 +71,15 @@ async function main(args) {
     return failed || (await runVitest(args.slice(1)))
   }
   const [arg, ...others] = args
-  if (others.length > 0 || !(arg === undefined || arg === '--all' || arg === '--coverage')) return runVitest(args)
-  if (arg === undefined) process.env.VNET_QUICK = '1'
-  return (await runSteps(checks)) || (await runVitest(arg === '--coverage' ? [arg, ...threshold] : []))
+  if (others.length > 0 || !(arg === undefined || arg === '--all' || arg === '--coverage')) {
+    return runVitest(args)
+  }
+  if (arg === undefined) {
+    process.env.VNET_QUICK = '1'
+  }
+  return (
+    (await runSteps(checks)) || (await runVitest(arg === '--coverage' ? [arg, ...threshold] : []))
+  )
 }
 
 /** Runs steps in parallel and reports them in order, one line each, up to the first failed one. */
@@ -96,7 +102,9 @@ async function start([name, program, ...args]) {
 
 /** Returns the exit code like a shell: 128 plus the signal number if a signal ended the program. */
 function exitCode(codeOrSignal) {
-  return typeof codeOrSignal === 'number' ? codeOrSignal : 128 + (constants.signals[codeOrSignal] ?? 0)
+  return typeof codeOrSignal === 'number'
+    ? codeOrSignal
+    : 128 + (constants.signals[codeOrSignal] ?? 0)
 }
 
 async function runVitest(args, limit) {
@@ -110,8 +118,12 @@ async function runVitest(args, limit) {
     if (!existsSync(file)) return code
     const report = JSON.parse(readFileSync(file, 'utf8'))
     const skipped = process.env.CI ? skippedKernelTests(report, root) : []
-    if (skipped.length > 0) console.log(`kernel tests must not be skipped in CI: ${skipped.join(', ')}${reason()}`)
-    for (const test of unfinishedTests(report, root)) console.log(`did not end: ${test}`)
+    if (skipped.length > 0) {
+      console.log(`kernel tests must not be skipped in CI: ${skipped.join(', ')}${reason()}`)
+    }
+    for (const test of unfinishedTests(report, root)) {
+      console.log(`did not end: ${test}`)
+    }
     console.log(summary(report))
     return code || (skipped.length > 0 ? 1 : 0)
   } finally {
@@ -129,7 +141,12 @@ function vitest(args, limit) {
   return new Promise((resolve, reject) => {
     const [program, script] = tool('vitest')
     const env = { ...process.env, PATH: pathWithNode() }
-    const child = spawn(program, [script, ...args], { cwd: root, env, stdio: 'inherit', timeout: limit })
+    const child = spawn(program, [script, ...args], {
+      cwd: root,
+      env,
+      stdio: 'inherit',
+      timeout: limit,
+    })
     child.on('error', reject)
     child.on('close', (code, signal) => resolve(exitCode(code ?? signal)))
   })

@@ -46,7 +46,13 @@ test('a PcapngWriter makes a file of copies of the frames, with their times', as
   const read = readAll(file)
   expect(read).toMatchObject({
     packets: [
-      { linkType: 101, seconds: 1_700_000_000, nanoseconds: 123_456_789, frame: [1, 2, 3], originalLength: 3 },
+      {
+        linkType: 101,
+        seconds: 1_700_000_000,
+        nanoseconds: 123_456_789,
+        frame: [1, 2, 3],
+        originalLength: 3,
+      },
       { seconds: 5, nanoseconds: 6, frame: [9, 9] },
       { frame: [9, 9, 9, 9, 9] },
     ],

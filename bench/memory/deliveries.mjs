@@ -37,8 +37,11 @@ const smallest = defineDriver({
       dev.netdevOps = {
         ndoStartXmit(skb) {
           const reason = flipNetwork(skb)
-          if (reason === 0) netifRx(skb)
-          else skb.drop(reason)
+          if (reason === 0) {
+            netifRx(skb)
+          } else {
+            skb.drop(reason)
+          }
           return NETDEV_TX_OK
         },
       }
@@ -49,7 +52,12 @@ const smallest = defineDriver({
 
 /** A driver, its options, and the addresses of a frame that has come through it. */
 const WAYS = [
-  { name: 'flip_deliver', title: 'flip and deliver: the smallest driver', driver: smallest, expected: FLIPPED },
+  {
+    name: 'flip_deliver',
+    title: 'flip and deliver: the smallest driver',
+    driver: smallest,
+    expected: FLIPPED,
+  },
   {
     name: 'snull',
     title: 'snull: 64-byte frames flipped and delivered',
@@ -65,8 +73,20 @@ const WAYS = [
     params: { useNapi: true },
     expected: FLIPPED,
   },
-  { name: 'loop', title: 'loop, one queue: flipped and delivered', driver: loop, queues: 1, expected: FLIPPED },
-  { name: 'loop_4', title: 'loop, 4 queues: flipped and delivered', driver: loop, queues: 4, expected: FLIPPED },
+  {
+    name: 'loop',
+    title: 'loop, one queue: flipped and delivered',
+    driver: loop,
+    queues: 1,
+    expected: FLIPPED,
+  },
+  {
+    name: 'loop_4',
+    title: 'loop, 4 queues: flipped and delivered',
+    driver: loop,
+    queues: 4,
+    expected: FLIPPED,
+  },
   {
     name: 'wire_direct',
     title: 'cable, wire direct: 64-byte frames delivered',
@@ -99,7 +119,11 @@ const WAYS = [
   wired('wire_dualpi2', 'cable --wire, rate with dualpi2', 'rate 10gbit dualpi2'),
   wired('wire_policer', 'cable --wire, policer', 'policer 100gbit burst 10mb'),
   wired('wire_match', 'cable --wire, match flow', 'match flow 50% ( loss 0% )'),
-  wired('wire_chain', 'cable --wire, five stages', 'loss 0% duplicate 0% corrupt 0% rate 10gbit delay 100us'),
+  wired(
+    'wire_chain',
+    'cable --wire, five stages',
+    'loss 0% duplicate 0% corrupt 0% rate 10gbit delay 100us',
+  ),
 ]
 
 /** The words draw and decide for every frame, and let all of them pass. */
@@ -122,7 +146,11 @@ const LATEST = 1_000_000
  * Every way. `open()` returns a function that sends a number of frames through, and returns how
  * many arrived.
  */
-export const deliveries = WAYS.map(way => ({ name: way.name, title: way.title, open: () => open(way) }))
+export const deliveries = WAYS.map(way => ({
+  name: way.name,
+  title: way.title,
+  open: () => open(way),
+}))
 
 async function open(way) {
   await tryOnce(way)
@@ -142,7 +170,9 @@ async function open(way) {
     }
     assertConserved(net)
     const delivered = taken(to) - before
-    if (delivered !== times) throw new Error(`${way.name}: ${times} frames sent, ${delivered} delivered`)
+    if (delivered !== times) {
+      throw new Error(`${way.name}: ${times} frames sent, ${delivered} delivered`)
+    }
     return delivered
   }
 }
@@ -163,7 +193,9 @@ export async function inFlight(wire, frames) {
     clock.advance(60e9)
     net.flush()
     assertConserved(net)
-    if (to.taken !== frames) throw new Error(`${wire}: ${frames} frames sent, ${to.taken} delivered`)
+    if (to.taken !== frames) {
+      throw new Error(`${wire}: ${frames} frames sent, ${to.taken} delivered`)
+    }
   }
 }
 
@@ -177,7 +209,8 @@ async function tryOnce(way) {
   net.flush()
   clock.advance(LATEST)
   net.flush()
-  const addresses = to.received.length === 1 ? addressesOf(to.received[0].bytes) : `${to.received.length} frames`
+  const addresses =
+    to.received.length === 1 ? addressesOf(to.received[0].bytes) : `${to.received.length} frames`
   if (addresses !== way.expected) throw new Error(`${way.name} made ${addresses} of a frame`)
 }
 
@@ -190,19 +223,25 @@ async function start({ driver, args = [], params = {}, queues = 1, captured = fa
     log: new Log(LOGLEVEL_ERR, (_, text) => console.error(text)),
   })
   const context = { args, names: [], net, txqs: queues, rxqs: Math.min(queues, 2) }
-  const devices = driver.init({ ...defaultParams(driver.params), ...params }, context).map(({ dev }) => dev)
+  const devices = driver
+    .init({ ...defaultParams(driver.params), ...params }, context)
+    .map(({ dev }) => dev)
   for (const dev of devices) {
     await registerNetdev(dev, net)
     await dev.port.apply({ up: true })
   }
-  if (captured) capture(net)
+  if (captured) {
+    capture(net)
+  }
   return { net, clock, devices, frame: udpFrame([...devices.at(-1).devAddr]) }
 }
 
 /** Captures all devices, and discards the blocks. */
 function capture(net) {
   const onData = () => {
-    for (let view = capture.peek(); view.length > 0; view = capture.peek()) capture.consume(view.length)
+    for (let view = capture.peek(); view.length > 0; view = capture.peek()) {
+      capture.consume(view.length)
+    }
   }
   const wallTime = () => ({ seconds: 0, nanoseconds: 0 })
   const capture = new Capture({ net, wallTime, onData, snaplen: 128 })

@@ -18,7 +18,10 @@ export function udpFrame(destination = [2, 0, 0, 0, 0, 2]) {
   bytes.set(destination, 0)
   bytes.set(SOURCE, 6)
   view.setUint16(ETHERTYPE, 0x0800)
-  bytes.set([0x45, 0, 0, FRAME - NETWORK, 0, 0, 0x40, 0, 64, 17, 0, 0, 198, 18, 0, 1, 198, 18, 0, 2], NETWORK)
+  bytes.set(
+    [0x45, 0, 0, FRAME - NETWORK, 0, 0, 0x40, 0, 64, 17, 0, 0, 198, 18, 0, 1, 198, 18, 0, 2],
+    NETWORK,
+  )
   view.setUint16(NETWORK + 10, ~onesComplementSum(bytes, NETWORK, 20))
   view.setUint16(TRANSPORT, 9)
   view.setUint16(TRANSPORT + 2, 9)
@@ -37,5 +40,10 @@ export function addressesOf(bytes) {
 /** Returns the sum over UDP and its pseudo-header: 0xffff if its checksum is valid. */
 function transportSum(bytes) {
   const length = FRAME - TRANSPORT
-  return onesComplementSum(bytes, TRANSPORT, length, onesComplementSum(bytes, NETWORK + 12, 8, 17 + length))
+  return onesComplementSum(
+    bytes,
+    TRANSPORT,
+    length,
+    onesComplementSum(bytes, NETWORK + 12, 8, 17 + length),
+  )
 }

@@ -27,8 +27,9 @@ function measure(work, seconds) {
 }
 
 const [name, seconds] = process.argv.slice(2)
-if (name === undefined) console.log(JSON.stringify(FIGURES.map(({ name, title }) => ({ name, title }))))
-else {
+if (name === undefined) {
+  console.log(JSON.stringify(FIGURES.map(({ name, title }) => ({ name, title }))))
+} else {
   const work = await FIGURES.find(figure => figure.name === name).open()
   measure(work, WARM_UP) // compiles it
   console.log(JSON.stringify(measure(work, Number(seconds))))

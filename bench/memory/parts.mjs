@@ -13,7 +13,11 @@ const BATCH = 16
 export const parts = [
   { name: 'flip', title: 'flip of one frame, checksums kept right', open: flip },
   { name: 'pool', title: 'pool: alloc and free', open: allocAndFree },
-  { name: 'pool_batch', title: 'pool: take of large slots, 16 at a time, and free', open: takeAndFree },
+  {
+    name: 'pool_batch',
+    title: 'pool: take of large slots, 16 at a time, and free',
+    open: takeAndFree,
+  },
   { name: 'copy', title: 'skb: copy of 64 bytes, and free', open: copyAndFree },
   { name: 'ring', title: 'ring: push and shift', open: pushAndShift },
   { name: 'checksum', title: 'checksum of 1,500 octets', open: fullChecksum },
@@ -34,7 +38,9 @@ function flip() {
   const frame = newFrame(newPool())
   return times => {
     let sum = 0
-    for (let i = 0; i < times; i++) sum += flipNetwork(frame)
+    for (let i = 0; i < times; i++) {
+      sum += flipNetwork(frame)
+    }
     return sum
   }
 }
@@ -42,7 +48,9 @@ function flip() {
 function allocAndFree() {
   const pool = newPool()
   return times => {
-    for (let i = 0; i < times; i++) pool.alloc(FRAME).free()
+    for (let i = 0; i < times; i++) {
+      pool.alloc(FRAME).free()
+    }
     return pool.out
   }
 }
@@ -55,8 +63,12 @@ function takeAndFree() {
   return times => {
     for (let i = 0; i < times; i += BATCH) {
       const n = pool.peek(account, BATCH, offsets)
-      for (let j = 0; j < n; j++) taken[j] = pool.take(account, FRAME)
-      for (let j = 0; j < n; j++) taken[j].free()
+      for (let j = 0; j < n; j++) {
+        taken[j] = pool.take(account, FRAME)
+      }
+      for (let j = 0; j < n; j++) {
+        taken[j].free()
+      }
     }
     return pool.out
   }
@@ -66,7 +78,9 @@ function copyAndFree() {
   const pool = newPool()
   const frame = newFrame(pool)
   return times => {
-    for (let i = 0; i < times; i++) frame.copy().free()
+    for (let i = 0; i < times; i++) {
+      frame.copy().free()
+    }
     return pool.out
   }
 }
@@ -74,9 +88,13 @@ function copyAndFree() {
 function pushAndShift() {
   const pool = newPool()
   const ring = new Ring(64)
-  while (ring.length < 32) ring.push(pool.alloc(FRAME))
+  while (ring.length < 32) {
+    ring.push(pool.alloc(FRAME))
+  }
   return times => {
-    for (let i = 0; i < times; i++) ring.push(ring.shift())
+    for (let i = 0; i < times; i++) {
+      ring.push(ring.shift())
+    }
     return ring.length
   }
 }
@@ -86,7 +104,9 @@ function fullChecksum() {
   const view = new DataView(octets.buffer)
   return times => {
     let sum = 0
-    for (let i = 0; i < times; i++) sum = onesComplementSum(octets, 0, octets.length, sum, view)
+    for (let i = 0; i < times; i++) {
+      sum = onesComplementSum(octets, 0, octets.length, sum, view)
+    }
     return sum
   }
 }
@@ -94,7 +114,9 @@ function fullChecksum() {
 function updateOfWord() {
   return times => {
     let checksum = 0x1234
-    for (let i = 0; i < times; i++) checksum = checksumUpdate(checksum, i & 0xffff, (i >>> 3) & 0xffff)
+    for (let i = 0; i < times; i++) {
+      checksum = checksumUpdate(checksum, i & 0xffff, (i >>> 3) & 0xffff)
+    }
     return checksum
   }
 }

@@ -53,7 +53,11 @@ export class LeanClock {
 
   #next(end) {
     let first
-    for (const alarm of this.#alarms) if (alarm.due <= end && !(first?.due <= alarm.due)) first = alarm
+    for (const alarm of this.#alarms) {
+      if (alarm.due <= end && !(first?.due <= alarm.due)) {
+        first = alarm
+      }
+    }
     return first
   }
 }
@@ -88,10 +92,14 @@ export class LeanQueue {
    * returns.
    */
   send(frame, times) {
-    if (this.#frame !== frame) this.#filled.fill(0)
+    if (this.#frame !== frame) {
+      this.#filled.fill(0)
+    }
     this.#frame = frame
     this.#left = times
-    while (this.#left > 0 && !this.#paused) this.#listener(0)
+    while (this.#left > 0 && !this.#paused) {
+      this.#listener(0)
+    }
   }
 
   read(into, max) {
@@ -109,7 +117,9 @@ export class LeanQueue {
 
   submit(from) {
     const n = from.length
-    for (let i = 0; i < n; i++) from.shift().consume()
+    for (let i = 0; i < n; i++) {
+      from.shift().consume()
+    }
     this.taken += n
     return n
   }

@@ -11,14 +11,17 @@ const socket = connect({ host, port })
 
 if (port === DISCARD) {
   const write = () => {
-    while (socket.write(chunk));
+    while (socket.write(chunk)) {}
   }
   socket.on('connect', write).on('drain', write)
-} else socket.resume()
+} else {
+  socket.resume()
+}
 
 const wait = s => new Promise(resolve => setTimeout(resolve, s * 1000))
 /** Written bytes that wait in Node have not been sent. */
-const bytes = () => (port === DISCARD ? socket.bytesWritten - socket.writableLength : socket.bytesRead)
+const bytes = () =>
+  port === DISCARD ? socket.bytesWritten - socket.writableLength : socket.bytesRead
 
 await wait(1)
 const before = bytes()

@@ -41,14 +41,20 @@ function install(bin, conf) {
   const { name, list } = used(conf)
   // The runtime must find the program that the list names.
   replace(join(bin, TYPE), 0o755, path => copyFileSync(program(), path))
-  if (!hasPlugin(list)) write(join(conf, name), { ...list, plugins: [...list.plugins, ENTRY] })
+  if (!hasPlugin(list)) {
+    write(join(conf, name), { ...list, plugins: [...list.plugins, ENTRY] })
+  }
   console.log(`${TYPE} is in ${name}`)
 }
 
 function check(bin, conf) {
   const { name, list } = used(conf)
-  if (!hasPlugin(list)) throw new Error(`${name} does not name ${TYPE}: restart the pod of vnet node, which adds it`)
-  if (!existsSync(join(bin, TYPE))) throw new Error(`${join(bin, TYPE)} is missing: restart the pod of vnet node`)
+  if (!hasPlugin(list)) {
+    throw new Error(`${name} does not name ${TYPE}: restart the pod of vnet node, which adds it`)
+  }
+  if (!existsSync(join(bin, TYPE))) {
+    throw new Error(`${join(bin, TYPE)} is missing: restart the pod of vnet node`)
+  }
 }
 
 function uninstall(bin, conf) {
@@ -65,13 +71,18 @@ function uninstall(bin, conf) {
 /** Returns the list that the runtime uses. Throws if the plugin does not work in it. */
 function used(conf) {
   const [name] = listed(conf)
-  if (name === undefined) throw new Error(`${conf} has no network yet: install the one of the cluster first`)
+  if (name === undefined) {
+    throw new Error(`${conf} has no network yet: install the one of the cluster first`)
+  }
   const list = parse(name, readFileSync(join(conf, name), 'utf8'))
-  if ([list, ...(list.plugins ?? [])].some(({ type }) => /^multus/.test(type)))
+  if ([list, ...(list.plugins ?? [])].some(({ type }) => /^multus/.test(type))) {
     throw new Error(
       `${name} is of Multus, which does not give annotations to the networks below it: vnet cannot use it`,
     )
-  if (!name.endsWith('.conflist')) throw new Error(`${name} is one plugin: vnet-cni goes into a list, *.conflist`)
+  }
+  if (!name.endsWith('.conflist')) {
+    throw new Error(`${name} is one plugin: vnet-cni goes into a list, *.conflist`)
+  }
   if (!Array.isArray(list.plugins)) throw new Error(`${name} has no plugins`)
   checkVersions(name, list)
   return { name, list }
@@ -80,7 +91,9 @@ function used(conf) {
 /** Throws if the runtime may choose a version that the plugin refuses: then no pod would start. */
 function checkVersions(name, { cniVersion = '', cniVersions = [] }) {
   const known = knownVersions()
-  const unknown = [cniVersion, cniVersions].flat().find(version => version !== '' && !known.includes(version))
+  const unknown = [cniVersion, cniVersions]
+    .flat()
+    .find(version => version !== '' && !known.includes(version))
   if (unknown === undefined) return
   const range = `${known[0]} to ${known.at(-1)}`
   throw new Error(
@@ -92,7 +105,9 @@ function checkVersions(name, { cniVersion = '', cniVersions = [] }) {
 function knownVersions() {
   const env = { ...process.env, CNI_COMMAND: 'VERSION' }
   const { status, stdout, error } = spawnSync(program(), { env, input: '{}', encoding: 'utf8' })
-  if (status !== 0) throw new Error(`${program()} does not run here: ${error?.message ?? `status ${status}`}`)
+  if (status !== 0) {
+    throw new Error(`${program()} does not run here: ${error?.message ?? `status ${status}`}`)
+  }
   return JSON.parse(stdout).supportedVersions
 }
 
@@ -116,7 +131,9 @@ function listed(conf) {
 }
 
 function write(file, list) {
-  replace(file, statSync(file).mode & 0o777, path => writeFileSync(path, `${JSON.stringify(list, undefined, 2)}\n`))
+  replace(file, statSync(file).mode & 0o777, path =>
+    writeFileSync(path, `${JSON.stringify(list, undefined, 2)}\n`),
+  )
 }
 
 /** Others see the old file or the new one. A runtime ignores the name in between. */

@@ -9,7 +9,15 @@
  * GitHub Actions, is where links to files that are not pages lead. Without it they are plain text.
  */
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { bundleCourse } from '../../scripts/course-bundle.mjs'
 import { editorTypes } from '../../scripts/editor-types.mjs'
@@ -19,8 +27,10 @@ import { searchOptions } from './search.mjs'
 
 const root = join(import.meta.dirname, '../..')
 const copies = join(root, 'docs/site')
-const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_SHA, VNET_DOCS_BASE, VNET_DOCS_SOURCE } = process.env
-const ofAction = GITHUB_REPOSITORY && `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/blob/${GITHUB_SHA}/`
+const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_SHA, VNET_DOCS_BASE, VNET_DOCS_SOURCE } =
+  process.env
+const ofAction =
+  GITHUB_REPOSITORY && `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/blob/${GITHUB_SHA}/`
 const source = VNET_DOCS_SOURCE || ofAction
 
 /** Patterns of the paths of pages in the repository, and their paths on the site. */
@@ -61,15 +71,22 @@ const pagesOfPackages = filesIn('packages').flatMap(name => {
 
 /** The paths in the repository of the copied pages, by the paths of their copies. */
 const originals = new Map(
-  [FRONT, 'README.md', ...pagesOfPackages, ...exercises].map(path => [join(copies, onSite(path)), path]),
+  [FRONT, 'README.md', ...pagesOfPackages, ...exercises].map(path => [
+    join(copies, onSite(path)),
+    path,
+  ]),
 )
 rmSync(copies, { recursive: true, force: true })
-for (const [copy, path] of originals) cpSync(join(root, path), copy)
+for (const [copy, path] of originals) {
+  cpSync(join(root, path), copy)
+}
 writeFileSync(join(copies, 'index.md'), frontPage())
 
 /** The checks of the exercises, in a folder of the site that is named by their content. */
 const checks = join(copies, 'checks')
-const contents = (await bundleCourse(checks)).map(({ fileName, code }) => `${fileName}\n${code}`).sort()
+const contents = (await bundleCourse(checks))
+  .map(({ fileName, code }) => `${fileName}\n${code}`)
+  .sort()
 const types = JSON.stringify(editorTypes())
 contents.push(types)
 writeFileSync(join(checks, 'types.json'), types)
@@ -145,15 +162,23 @@ function entry(path, text = '', others = []) {
 
 /** Groups of links to pages, by the headings of README.md, and the pages of the API. */
 function sidebar() {
-  const groups = [{ text: 'vnet', items: [{ text: 'What vnet is, and installation', link: '/readme' }] }]
+  const groups = [
+    { text: 'vnet', items: [{ text: 'What vnet is, and installation', link: '/readme' }] },
+  ]
   const addLinks = index => {
-    for (const [, heading, text, href] of read(index).matchAll(/^##+ (.*)$|\[([^\]]+)\]\(([^):#]+\.md)\)/gm)) {
-      if (heading) groups.push({ text: heading, items: [] })
+    for (const [, heading, text, href] of read(index).matchAll(
+      /^##+ (.*)$|\[([^\]]+)\]\(([^):#]+\.md)\)/gm,
+    )) {
+      if (heading) {
+        groups.push({ text: heading, items: [] })
+      }
       const path = join(dirname(index), href ?? '')
       if (onSite(path) === undefined) continue
       const { items } = groups.at(-1)
       const added = entry(path, text, items)
-      if (items.every(({ link }) => link !== added.link)) items.push(added)
+      if (items.every(({ link }) => link !== added.link)) {
+        items.push(added)
+      }
     }
   }
   addLinks('docs/README.md')
@@ -180,12 +205,16 @@ function resolveLinks(markdown) {
     for (const token of state.tokens.flatMap(({ children }) => children ?? [])) {
       const href = token.attrGet('href') ?? token.attrGet('src') ?? ''
       const [path, anchor = ''] = join(directory, href).split(/(?=#)/)
-      if (token.type === 'image' && isRelative(href)) token.attrSet('src', relative(dirname(file), join(root, path)))
+      if (token.type === 'image' && isRelative(href)) {
+        token.attrSet('src', relative(dirname(file), join(root, path)))
+      }
       if (token.type === 'link_open') {
         const page = onSite(path)
         const to = page ? `/${page}` : source && source + path
         isText = isRelative(href) && !to
-        if (isRelative(href) && to) token.attrSet('href', to + anchor)
+        if (isRelative(href) && to) {
+          token.attrSet('href', to + anchor)
+        }
       }
       if (!isText || !token.type.startsWith('link_')) continue
       Object.assign(token, { type: token.type.replace('link', 'span'), tag: 'span', attrs: null })
@@ -202,7 +231,9 @@ function inlineFigures(markdown) {
       const svg = /^[^:]+\.svg$/.test(src) ? readFileSync(join(directory, src), 'utf8') : ''
       if (!svg.includes('class="figure"')) continue
       const label = `aria-label="${markdown.utils.escapeHtml(token.content.replace(/\s+/g, ' '))}"`
-      const content = svg.replace(/<(title|style)>.*?<\/\1>/gs, '').replace('<svg ', `<svg v-pre ${label} `)
+      const content = svg
+        .replace(/<(title|style)>.*?<\/\1>/gs, '')
+        .replace('<svg ', `<svg v-pre ${label} `)
       Object.assign(token, { type: 'html_inline', content: content.replace(/\n/g, '') })
     }
   })
@@ -212,7 +243,10 @@ function inlineFigures(markdown) {
 function markTables({ renderer: { rules } }) {
   const { table_open: open } = rules
   rules.table_open = (tokens, i, ...rest) =>
-    open(tokens, i, ...rest).replace('<table', tokens[i + 4].content === 'kernel' ? '<table class="names"' : '<table')
+    open(tokens, i, ...rest).replace(
+      '<table',
+      tokens[i + 4].content === 'kernel' ? '<table class="names"' : '<table',
+    )
 }
 
 /** Indented code gets the focus, like code in fences, so that keys scroll it. */
@@ -228,7 +262,8 @@ const NEEDS_SERVER = `if (location.protocol === 'file:') addEventListener('DOMCo
 // biome-ignore lint/style/noDefaultExport: VitePress loads its configuration by the default export.
 export default {
   title: 'vnet',
-  description: 'Networks that fail, in tests and lessons: TAP, drivers and impairments in TypeScript',
+  description:
+    'Networks that fail, in tests and lessons: TAP, drivers and impairments in TypeScript',
   base: VNET_DOCS_BASE || '/',
   rewrites: {
     'README.md': 'contents.md',
@@ -247,21 +282,25 @@ export default {
     ['link', { rel: 'icon', href: `${VNET_DOCS_BASE || '/'}icon.svg` }],
   ],
   markdown: {
-    config: markdown => markdown.use(resolveLinks).use(inlineFigures).use(markTables).use(focusCode),
+    config: markdown =>
+      markdown.use(resolveLinks).use(inlineFigures).use(markTables).use(focusCode),
     theme: { light: codeTheme('light'), dark: codeTheme('dark') },
   },
   vite: { resolve: { alias: PACKAGES } },
   transformPageData({ filePath }) {
     const exercise = exerciseOf(filePath)
     if (exercise !== undefined) return { frontmatter: { exercise, pageClass: 'exercise-page' } }
-    if (filePath === 'playground.md') return { frontmatter: { playground: { bundle }, pageClass: 'playground-page' } }
+    if (filePath === 'playground.md') {
+      return { frontmatter: { playground: { bundle }, pageClass: 'playground-page' } }
+    }
   },
   buildEnd({ outDir }) {
     cpSync(checks, join(outDir, bundle), { recursive: true })
     cpSync(join(root, 'packages/web/src/page/icon.svg'), join(outDir, 'icon.svg'))
     writeServiceWorker(outDir)
     // After the last line of VitePress.
-    const look = outDir === join(import.meta.dirname, 'dist') ? ': npm --prefix docs run preview shows it' : ''
+    const look =
+      outDir === join(import.meta.dirname, 'dist') ? ': npm --prefix docs run preview shows it' : ''
     process.on('exit', () => console.log(`The site is in ${outDir}${look}`))
   },
   themeConfig: {

@@ -8,8 +8,18 @@ export const searchOptions = {
    */
   boostDocument(id, term, { titles }) {
     const isTitle = titles.length === 0
-    if (isTitle && /\/learn\/course\./.test(id) && /^(learn|course|tutorial|write|how)/.test(term)) return 10
-    if (/\/(api\/|kernel-map|internals|commands|contents|comparison|wires-compared|performance)/.test(id)) {
+    if (
+      isTitle &&
+      /\/learn\/course\./.test(id) &&
+      /^(learn|course|tutorial|write|how)/.test(term)
+    ) {
+      return 10
+    }
+    if (
+      /\/(api\/|kernel-map|internals|commands|contents|comparison|wires-compared|performance)/.test(
+        id,
+      )
+    ) {
       return isTitle ? 0.6 : 0.3
     }
     if (/\/(drivers\/|tap-reference)/.test(id)) return 1

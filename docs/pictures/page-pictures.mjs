@@ -37,7 +37,10 @@ const vnet = (...args) => [process.execPath, join(root, 'dist/vnet.js'), ...args
 
 /** Starts a program in a namespace. Resolves with the part of its output that matches. */
 async function start(netns, argv, pattern = /^/) {
-  const child = spawn('ip', ['netns', 'exec', netns, ...argv], { stdio: ['ignore', 'pipe', 'ignore'], cwd: directory })
+  const child = spawn('ip', ['netns', 'exec', netns, ...argv], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    cwd: directory,
+  })
   children.push(child)
   let text = ''
   for (;;) {
@@ -76,26 +79,45 @@ async function open(browser, address, view, options) {
 /** The directory of this clone means nothing to a reader. */
 function hideDirectory([from, to]) {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
-  while (walker.nextNode()) walker.currentNode.data = walker.currentNode.data.replace(from, to)
+  while (walker.nextNode()) {
+    walker.currentNode.data = walker.currentNode.data.replace(from, to)
+  }
 }
 
 async function take(page, name) {
   await page.evaluate(hideDirectory, [root, '/usr/lib/node_modules/vnet/'])
   const png = await page.screenshot()
-  const small = ['png:-', '+dither', '-colors', `${COLOURS}`, '-strip', '-define', 'png:compression-level=9']
+  const small = [
+    'png:-',
+    '+dither',
+    '-colors',
+    `${COLOURS}`,
+    '-strip',
+    '-define',
+    'png:compression-level=9',
+  ]
   execFileSync('convert', [...small, `PNG8:${join(pictures, `${name}.png`)}`], { input: png })
   console.log(`${name}.png`)
 }
 
 /** The pair of a driver with a board, and traffic that a wire delays and loses. */
 async function pictureDriver(browser) {
-  const { child, address } = await startVnet('snull', '--use-napi', '--wire', 'delay 8ms 2ms loss 0.5%')
+  const { child, address } = await startVnet(
+    'snull',
+    '--use-napi',
+    '--wire',
+    'delay 8ms 2ms loss 0.5%',
+  )
   const pings = [
     await start(space, ['ping', '-q', '-i', '0.01', '-s', '400', '198.18.0.2']),
     await start(space, ['ping', '-q', '-i', '0.03', '-s', '1200', '198.18.1.1']),
   ]
   const driver = await open(browser, address, 'driver', { colorScheme: 'light' })
-  const phone = await open(browser, address, 'driver', { colorScheme: 'dark', viewport: PHONE, isMobile: true })
+  const phone = await open(browser, address, 'driver', {
+    colorScheme: 'dark',
+    viewport: PHONE,
+    isMobile: true,
+  })
   const traffic = await open(browser, address, 'traffic', { colorScheme: 'dark', viewport: TALL })
   const frames = await open(browser, address, 'frames', { colorScheme: 'light' })
   await setTimeout(HALF_MS)
@@ -106,13 +128,17 @@ async function pictureDriver(browser) {
   await frames.getByRole('row').filter({ hasText: 'echo reply' }).last().click()
   await take(frames, 'frames')
   // Few frames are dots. The picture shows one that falls.
-  for (const { child } of pings) await stop(child)
+  for (const { child } of pings) {
+    await stop(child)
+  }
   run('ip', 'netns', 'exec', space, ...vnet('wire', 'sn0', 'loss 25% | delay 900ms'))
   const slow = await start(space, ['ping', '-q', '-i', '0.4', '198.18.0.2'])
   await driver.locator('.frame-dot .reason').first().waitFor({ timeout: 60_000 })
   await take(driver, 'driver')
   await stop(slow.child)
-  for (const page of [driver, phone, traffic, frames]) await page.close()
+  for (const page of [driver, phone, traffic, frames]) {
+    await page.close()
+  }
   await stop(child)
 }
 
@@ -132,7 +158,13 @@ async function pictureControls(browser) {
     '',
   ]
   writeFileSync(join(directory, 'commute.yaml'), steps.join('\n'))
-  const { child, address } = await startVnet('cable', `${left}/ca`, `${right}/cb`, '--scenario', 'commute.yaml')
+  const { child, address } = await startVnet(
+    'cable',
+    `${left}/ca`,
+    `${right}/cb`,
+    '--scenario',
+    'commute.yaml',
+  )
   const page = await open(browser, address, 'hands-on', { colorScheme: 'light', viewport: TALL })
   const words = page.getByLabel('Text of the wire')
   await words.fill('delay 20ms losss 1%')
@@ -158,7 +190,18 @@ async function pictureLan(browser) {
   await page.getByRole('heading', { name: `${right}/lan1`, level: 1 }).waitFor()
   await page.getByText('gateway').filter({ visible: true }).first().waitFor()
   run('ip', 'netns', 'exec', left, 'ping', '-q', '-c', '3', '-i', '0.2', '198.18.0.4')
-  const asking = ['udhcpc', '-f', '-q', '-n', '-i', 'lan1', '-x', 'hostname:laptop', '-s', '/bin/true']
+  const asking = [
+    'udhcpc',
+    '-f',
+    '-q',
+    '-n',
+    '-i',
+    'lan1',
+    '-x',
+    'hostname:laptop',
+    '-s',
+    '/bin/true',
+  ]
   run('ip', 'netns', 'exec', right, ...asking)
   await page.getByText('ACK').first().waitFor()
   await page.getByRole('button', { name: /leases 1/ }).click()
@@ -193,15 +236,29 @@ try {
   }
   run('ip', '-n', space, 'link', 'set', 'lo', 'up')
   const executablePath = join(directory, 'chromium')
-  writeFileSync(executablePath, `#!/bin/sh\nexec ip netns exec ${space} chromium "$@"\n`, { mode: 0o700 })
+  writeFileSync(executablePath, `#!/bin/sh\nexec ip netns exec ${space} chromium "$@"\n`, {
+    mode: 0o700,
+  })
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
-  const views = { driver: pictureDriver, controls: pictureControls, lan: pictureLan, step: pictureStep }
+  const views = {
+    driver: pictureDriver,
+    controls: pictureControls,
+    lan: pictureLan,
+    step: pictureStep,
+  }
   const wanted = process.argv.slice(3)
-  for (const [name, make] of Object.entries(views))
-    if (wanted.length === 0 || wanted.includes(name)) await make(browser)
+  for (const [name, make] of Object.entries(views)) {
+    if (wanted.length === 0 || wanted.includes(name)) {
+      await make(browser)
+    }
+  }
   await browser.close()
 } finally {
-  for (const child of children) await stop(child)
-  for (const name of spaces) run('ip', 'netns', 'del', name)
+  for (const child of children) {
+    await stop(child)
+  }
+  for (const name of spaces) {
+    run('ip', 'netns', 'del', name)
+  }
   rmSync(directory, { recursive: true })
 }

@@ -31,25 +31,41 @@ const rows = { left: 0, right: 0 }
 let start = 0
 
 function print(pane, text) {
-  lines.push({ pane, row: rows[pane]++, text, time: Math.max((performance.now() - start) / 1000, 0.05) })
+  lines.push({
+    pane,
+    row: rows[pane]++,
+    text,
+    time: Math.max((performance.now() - start) / 1000, 0.05),
+  })
 }
 
 /** Runs a command of the right terminal to its end. */
 async function run(command, ...args) {
-  print('right', `$ vnet ${[command, ...args].map(arg => (arg.includes(' ') ? `"${arg}"` : arg)).join(' ')}`)
-  const child = spawn(process.execPath, ['dist/vnet.js', command, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-  for await (const line of createInterface(child.stdout)) print('right', line)
+  print(
+    'right',
+    `$ vnet ${[command, ...args].map(arg => (arg.includes(' ') ? `"${arg}"` : arg)).join(' ')}`,
+  )
+  const child = spawn(process.execPath, ['dist/vnet.js', command, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  for await (const line of createInterface(child.stdout)) {
+    print('right', line)
+  }
   print('right', '')
 }
 
-const vnet = spawn(process.execPath, ['dist/vnet.js', 'snull', '--quiet'], { stdio: ['ignore', 'pipe', 'inherit'] })
+const vnet = spawn(process.execPath, ['dist/vnet.js', 'snull', '--quiet'], {
+  stdio: ['ignore', 'pipe', 'inherit'],
+})
 await once(vnet.stdout, 'data')
 // The first reply takes longer, because code is compiled.
 await once(spawn('ping', ['-c', '3', '-i', '0.2', '198.18.0.2'], { stdio: 'ignore' }), 'close')
 start = performance.now()
 const at = async second => setTimeout(start + second * 1000 - performance.now())
 print('left', '$ ping -O -i 0.5 198.18.0.2')
-const ping = spawn('ping', ['-O', '-i', '0.5', '198.18.0.2'], { stdio: ['ignore', 'pipe', 'inherit'] })
+const ping = spawn('ping', ['-O', '-i', '0.5', '198.18.0.2'], {
+  stdio: ['ignore', 'pipe', 'inherit'],
+})
 createInterface(ping.stdout).on('line', line => print('left', line))
 await at(1.5)
 await run('wire', 'sn0', 'delay 50ms 10ms')

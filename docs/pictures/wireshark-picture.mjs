@@ -24,7 +24,8 @@ const directory = mkdtempSync(join(tmpdir(), 'vnet-picture-'))
 const capture = join(directory, 'bad-cable.pcapng')
 const netns = ['left', 'right'].map(name => `${name}-${process.pid}`)
 
-const run = (command, ...args) => execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+const run = (command, ...args) =>
+  execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
 
 /** Starts a program and waits for a line of its output that matches. Returns both. */
 async function start(pattern, command, args) {
@@ -34,7 +35,9 @@ async function start(pattern, command, args) {
     child.stdout.on('data', more => {
       text += more
       const found = pattern.exec(text)
-      if (found !== null) resolve(found[0])
+      if (found !== null) {
+        resolve(found[0])
+      }
     })
     child.on('error', reject).on('close', () => reject(new Error(`${command} ended: ${text}`)))
   })
@@ -51,7 +54,10 @@ async function stop(child) {
 async function capturePings() {
   const ends = [`${netns[0]}/ca`, `${netns[1]}/cb`]
   const options = ['--wire', 'loss 5%', '--seed', '3', '--no-offload', '--capture', capture]
-  const addresses = ['ca=198.18.0.1/24', 'cb=198.18.0.2/24'].flatMap(address => ['--address', address])
+  const addresses = ['ca=198.18.0.1/24', 'cb=198.18.0.2/24'].flatMap(address => [
+    '--address',
+    address,
+  ])
   const { child } = await start(/^ready$/m, process.execPath, [
     join(root, 'dist/vnet.js'),
     'cable',
@@ -60,7 +66,21 @@ async function capturePings() {
     ...addresses,
   ])
   try {
-    run('ip', 'netns', 'exec', netns[0], 'ping', '-q', '-c', '40', '-i', '0.02', '-W', '0.2', '198.18.0.2')
+    run(
+      'ip',
+      'netns',
+      'exec',
+      netns[0],
+      'ping',
+      '-q',
+      '-c',
+      '40',
+      '-i',
+      '0.02',
+      '-W',
+      '0.2',
+      '198.18.0.2',
+    )
   } catch {
     // Some are lost.
   }
@@ -92,7 +112,10 @@ function settings(home) {
       '',
     ].join('\n'),
   )
-  writeFileSync(join(profile, 'colorfilters'), '@Dropped@frame.verdict@[64507,51143,51143][30583,0,0]\n')
+  writeFileSync(
+    join(profile, 'colorfilters'),
+    '@Dropped@frame.verdict@[64507,51143,51143][30583,0,0]\n',
+  )
   const widths = [50, 92, 68, 114, 88, 300, 414]
   writeFileSync(
     join(profile, 'recent'),
@@ -113,12 +136,27 @@ function settings(home) {
 
 /** Takes a picture of Wireshark with the first dropped packet selected. */
 async function takePicture() {
-  const dropped = run('tshark', '-r', capture, '-Y', 'frame.verdict && icmp', '-T', 'fields', '-e', 'frame.number')
+  const dropped = run(
+    'tshark',
+    '-r',
+    capture,
+    '-Y',
+    'frame.verdict && icmp',
+    '-T',
+    'fields',
+    '-e',
+    'frame.number',
+  )
   const [frame] = dropped.split('\n')
   settings(directory)
   const screen = ['-screen', '0', `${WIDTH}x${HEIGHT}x24`, '-nolisten', 'tcp']
   const { child: display, line } = await start(/^\d+\n/, 'Xvfb', ['-displayfd', '1', ...screen])
-  const env = { ...process.env, HOME: directory, DISPLAY: `:${line.trim()}`, QT_STYLE_OVERRIDE: 'Fusion' }
+  const env = {
+    ...process.env,
+    HOME: directory,
+    DISPLAY: `:${line.trim()}`,
+    QT_STYLE_OVERRIDE: 'Fusion',
+  }
   const options = { env, encoding: 'utf8', timeout: LIMIT_MS, stdio: ['ignore', 'pipe', 'ignore'] }
   const wireshark = spawn('wireshark', ['-r', capture, '-g', frame], { env, stdio: 'ignore' })
   try {
@@ -127,12 +165,23 @@ async function takePicture() {
       ['search', '--sync', '--onlyvisible', '--name', 'bad-cable'],
       options,
     ).split('\n')
-    execFileSync('xdotool', ['windowmove', window, '0', '0', 'windowsize', '--sync', window, WIDTH, HEIGHT], options)
+    execFileSync(
+      'xdotool',
+      ['windowmove', window, '0', '0', 'windowsize', '--sync', window, WIDTH, HEIGHT],
+      options,
+    )
     // Nothing reports that Wireshark has drawn its window.
     await setTimeout(DRAWN_MS)
     execFileSync('xdotool', ['windowfocus', window, 'key', 'ctrl+Right'], options)
     await setTimeout(DRAWN_MS)
-    const small = ['+dither', '-colors', `${COLOURS}`, '-strip', '-define', 'png:compression-level=9']
+    const small = [
+      '+dither',
+      '-colors',
+      `${COLOURS}`,
+      '-strip',
+      '-define',
+      'png:compression-level=9',
+    ]
     execFileSync('import', ['-window', 'root', ...small, `PNG8:${picture}`], options)
   } finally {
     await stop(wireshark)
@@ -148,6 +197,8 @@ try {
   await capturePings()
   await takePicture()
 } finally {
-  for (const name of netns) run('ip', 'netns', 'del', name)
+  for (const name of netns) {
+    run('ip', 'netns', 'del', name)
+  }
   rmSync(directory, { recursive: true })
 }

@@ -3,7 +3,8 @@ import net from 'node:net'
 import amqp from 'amqp-connection-manager'
 import { at, between } from './network.mjs'
 
-export const promise = 'ChannelWrapper.d.ts: "messages are queued internally and are guaranteed to be delivered."'
+export const promise =
+  'ChannelWrapper.d.ts: "messages are queued internally and are guaranteed to be delivered."'
 export const options = at('reset', 'src port 5672 and len = 87') // The confirm, Basic.Ack.
 const answers = {
   '414d5150': '0100000000001c000a000a00090000000000000005504c41494e00000005656e5f5553ce',
@@ -18,7 +19,11 @@ const answers = {
 const serve = socket => {
   socket.on('error', () => {})
   socket.on('data', bytes => {
-    for (const method in answers) if (bytes.includes(method, 'hex')) socket.write(answers[method], 'hex')
+    for (const method in answers) {
+      if (bytes.includes(method, 'hex')) {
+        socket.write(answers[method], 'hex')
+      }
+    }
   })
 }
 const listen = () => net.createServer(serve).listen(5672)

@@ -8,7 +8,10 @@ import { at } from './network.mjs'
 export const promise =
   'README: "Axios supports HTTP/2 [...]"; RFC 9113, 8.1.1: "Clients MUST NOT accept a malformed response."'
 // A packet that starts with a frame of 4 bytes of data: the second half of the body.
-export const options = { ...at('reset', 'src port 8000 and tcp[((tcp[12] & 240) / 4) + 2 : 2] = 1024'), timeout: '8s' }
+export const options = {
+  ...at('reset', 'src port 8000 and tcp[((tcp[12] & 240) / 4) + 2 : 2] = 1024'),
+  timeout: '8s',
+}
 
 const answer = (_, reply) => {
   reply.writeHead(200, { 'content-length': 8 }).write('half')
@@ -25,6 +28,10 @@ export default async ({ lab }) => {
   await lab.cable(proxy, server)
   await server.run(() => http2.createServer(answer).listen(8000))
   await proxy.run(() => net.createServer(forward).listen(80))
-  const reply = await client.run(() => axios.get('http://proxy', { httpVersion: 2 }).catch(() => null))
-  if (reply) assert.equal(reply.data, 'halfhalf', `status ${reply.status}`)
+  const reply = await client.run(() =>
+    axios.get('http://proxy', { httpVersion: 2 }).catch(() => null),
+  )
+  if (reply) {
+    assert.equal(reply.data, 'halfhalf', `status ${reply.status}`)
+  }
 }

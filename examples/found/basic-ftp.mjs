@@ -4,7 +4,8 @@ import tls from 'node:tls'
 import { Client } from 'basic-ftp'
 import { at, between } from './network.mjs'
 
-export const promise = 'README, new Client(): "a timeout in milliseconds that will be used for any connection made"'
+export const promise =
+  'README, new Client(): "a timeout in milliseconds that will be used for any connection made"'
 // The server's first message in the TLS handshake.
 export const options = at('silence forever', 'src port 21 and greater 120 and less 160')
 
@@ -20,7 +21,11 @@ const greet = socket => {
   })
 }
 const serve = () => net.createServer(greet).listen(21)
-const secureOptions = { ...psk, pskCallback: () => ({ psk: key, identity: 'me' }), checkServerIdentity: () => {} }
+const secureOptions = {
+  ...psk,
+  pskCallback: () => ({ psk: key, identity: 'me' }),
+  checkServerIdentity: () => {},
+}
 
 export default between(serve, async ({ settles }) => {
   const client = new Client(1000)

@@ -14,7 +14,11 @@ export default between(
   () => listen(80),
   async ({ lab }) => {
     const agent = new http.Agent()
-    const socket = new Socket('http://server', { transports: ['polling'], requestTimeout: 500, agent })
+    const socket = new Socket('http://server', {
+      transports: ['polling'],
+      requestTimeout: 500,
+      agent,
+    })
     await lab.sleep(3000)
     socket.close()
     await lab.sleep(3000)

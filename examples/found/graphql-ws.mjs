@@ -18,7 +18,8 @@ const serve = () => {
 }
 
 export default between(serve, async ({ settles }) => {
-  const url = async () => `ws://server/?token=${encodeURIComponent(await text(net.connect(8000, 'server')))}`
+  const url = async () =>
+    `ws://server/?token=${encodeURIComponent(await text(net.connect(8000, 'server')))}`
   const client = createClient({ url, webSocketImpl: WebSocket, shouldRetry: () => true })
   const answered = new Promise(resolve => {
     client.subscribe({ query: '{ hello }' }, { next() {}, error: resolve, complete: resolve })

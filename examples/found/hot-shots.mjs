@@ -4,7 +4,8 @@ import net from 'node:net'
 import StatsD from 'hot-shots'
 import { at, between } from './network.mjs'
 
-export const promise = 'lib/statsd.js:217: "will gracefully (attempt) to re-open the socket with a small delay"'
+export const promise =
+  'lib/statsd.js:217: "will gracefully (attempt) to re-open the socket with a small delay"'
 export const options = at('reset', 'dst port 8125 and greater 160') // The first metric.
 
 const received = []

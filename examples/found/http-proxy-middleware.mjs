@@ -10,7 +10,8 @@ export const promise = 'README, ejectPlugins: "return 5xx response on proxy erro
 export const options = at('reset', 'src port 8000 and len = 84')
 
 const users = '{"users":["anna","bert"]}'
-const answer = (_, reply) => setTimeout(() => reply.end(users.slice(17)), 100, reply.write(users.slice(0, 17)))
+const answer = (_, reply) =>
+  setTimeout(() => reply.end(users.slice(17)), 100, reply.write(users.slice(0, 17)))
 
 export default between(
   () => http.createServer(answer).listen(8000),

@@ -3,12 +3,17 @@ import http from 'node:http'
 import { HttpsProxyAgent } from 'https-proxy-agent'
 import { at, between } from './network.mjs'
 
-export const promise = 'README: "The `options` argument accepts the usual `http.Agent` constructor options"'
+export const promise =
+  'README: "The `options` argument accepts the usual `http.Agent` constructor options"'
 // The packet that starts with "CO", for CONNECT.
-export const options = at('silence 20s', 'dst port 3128 and tcp[((tcp[12] & 240) / 4) : 2] = 0x434f')
+export const options = at(
+  'silence 20s',
+  'dst port 3128 and tcp[((tcp[12] & 240) / 4) : 2] = 0x434f',
+)
 
 const target = http.createServer((_, reply) => reply.end('hello'))
-const tunnel = (_, socket) => target.emit('connection', socket, socket.write('HTTP/1.1 200 OK\r\n\r\n'))
+const tunnel = (_, socket) =>
+  target.emit('connection', socket, socket.write('HTTP/1.1 200 OK\r\n\r\n'))
 
 export default between(
   () => http.createServer().on('connect', tunnel).listen(3128),

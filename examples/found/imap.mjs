@@ -3,7 +3,8 @@ import net from 'node:net'
 import Imap from 'imap'
 import { at, between } from './network.mjs'
 
-export const promise = 'README, ImapFetch: "**error**(< _Error_ >err) - Emitted when an error occurred."'
+export const promise =
+  'README, ImapFetch: "**error**(< _Error_ >err) - Emitted when an error occurred."'
 export const options = at('reset', 'src port 143 and greater 500')
 
 const replies = {
@@ -25,6 +26,10 @@ export default between(serve, async ({ settles }) => {
   imap.on('error', () => {}).connect()
   await new Promise(resolve => imap.once('ready', resolve))
   await new Promise(resolve => imap.openBox('INBOX', true, resolve))
-  const fetch = imap.fetch(1, { bodies: '' }).on('message', message => message.on('body', body => body.resume()))
-  await settles(new Promise(resolve => fetch.once('end', resolve).once('error', resolve)), { within: '6s' })
+  const fetch = imap
+    .fetch(1, { bodies: '' })
+    .on('message', message => message.on('body', body => body.resume()))
+  await settles(new Promise(resolve => fetch.once('end', resolve).once('error', resolve)), {
+    within: '6s',
+  })
 })

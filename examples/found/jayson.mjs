@@ -23,6 +23,8 @@ export default async ({ lab }) => {
   await server.run(() => net.createServer(serve).listen(8000))
   await balancer.run(() => net.createServer(balance).listen(80))
   const rpc = new jayson.Client.tcp({ host: 'balancer', port: 80 })
-  const reply = await client.run(() => rpc.request('multiply', [6, 7], 1).catch(() => 'an error is right'))
+  const reply = await client.run(() =>
+    rpc.request('multiply', [6, 7], 1).catch(() => 'an error is right'),
+  )
   assert.notEqual(reply, undefined, 'resolved without a result')
 }

@@ -3,7 +3,8 @@ import net from 'node:net'
 import { Kafka } from 'kafkajs'
 import { at, between } from './network.mjs'
 
-export const promise = 'Docs, Default Retry: "the retry mechanism, [...] to retry connections and API calls to Kafka"'
+export const promise =
+  'Docs, Default Retry: "the retry mechanism, [...] to retry connections and API calls to Kafka"'
 export const options = at('mute 3s', 'dst port 9092 and len = 87') // ApiVersions.
 
 // To ApiVersions, which is version 0 of all, and to Metadata.
@@ -23,8 +24,14 @@ const serve = socket => {
 const listen = () => net.createServer(serve).listen(9092)
 
 export default between(listen, async ({ lab }) => {
-  const producer = new Kafka({ brokers: ['server:9092'], logLevel: 0, requestTimeout: 500 }).producer()
+  const producer = new Kafka({
+    brokers: ['server:9092'],
+    logLevel: 0,
+    requestTimeout: 500,
+  }).producer()
   await producer.connect()
   await lab.sleep(6000) // The network is well again.
-  await producer.send({ topic: 'a', acks: 0, messages: [{ value: 'hello' }] }).finally(() => producer.disconnect())
+  await producer
+    .send({ topic: 'a', acks: 0, messages: [{ value: 'hello' }] })
+    .finally(() => producer.disconnect())
 })

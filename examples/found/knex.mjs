@@ -11,10 +11,16 @@ const message = (type, text) => `${type}\0\0\0${String.fromCharCode(text.length 
 const ready = message('Z', 'I')
 const columns = message('T', '\0\x01version\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0')
 const rows = `${columns}${message('D', '\0\x01\0\0\0\x0fPostgreSQL 15.0')}${message('C', 'SELECT 1\0')}${ready}`
-const answers = { 0: message('R', '\0\0\0\0') + ready, 80: message('1', '') + message('2', '') + rows, 81: rows }
+const answers = {
+  0: message('R', '\0\0\0\0') + ready,
+  80: message('1', '') + message('2', '') + rows,
+  81: rows,
+}
 const serve = socket => {
   socket.on('error', () => {})
-  socket.on('data', bytes => (bytes[0] in answers ? socket.write(answers[bytes[0]], 'latin1') : socket.end()))
+  socket.on('data', bytes =>
+    bytes[0] in answers ? socket.write(answers[bytes[0]], 'latin1') : socket.end(),
+  )
 }
 const listen = () => net.createServer(serve).listen(5432)
 

@@ -9,7 +9,8 @@ export const options = at('reset', 'src port 502 and tcp[tcpflags] & tcp-push !=
 
 // One register, of 42.
 const reply = ([a, b]) => Buffer.from([a, b, 0, 0, 0, 5, 1, 3, 2, 0, 42])
-const answer = socket => socket.on('error', () => {}).on('data', request => socket.write(reply(request)))
+const answer = socket =>
+  socket.on('error', () => {}).on('data', request => socket.write(reply(request)))
 
 export default between(
   () => net.createServer(answer).listen(502),

@@ -6,7 +6,13 @@ export const promise =
   'Query.d.ts, timeout: "when a timeout is reached, the connection it occurred on will be destroyed [...]"'
 export const options = at('silence 40s', 'dst port 3306 and greater 500')
 
-const hello = { protocolVersion: 10, serverVersion: '8.0.0', connectionId: 1, statusFlags: 2, characterSet: 8 }
+const hello = {
+  protocolVersion: 10,
+  serverVersion: '8.0.0',
+  connectionId: 1,
+  statusFlags: 2,
+  characterSet: 8,
+}
 const capabilityFlags = 0xffffff & ~0x800 // All but TLS.
 const serve = connection => {
   const answer = (id, write) => {
@@ -14,13 +20,22 @@ const serve = connection => {
     write()
     connection.sequenceId = 0
   }
-  connection.serverHandshake({ ...hello, capabilityFlags, authCallback: (_, done) => answer(2, done) })
+  connection.serverHandshake({
+    ...hello,
+    capabilityFlags,
+    authCallback: (_, done) => answer(2, done),
+  })
   connection.on('error', () => {}).on('query', () => answer(1, () => connection.writeOk()))
 }
 const listen = () => mysql.createServer().on('connection', serve).listen(3306)
 
 export default between(listen, async ({ settles }) => {
-  const pool = mysql.createPool({ host: 'server', user: 'root', connectionLimit: 1, connectTimeout: 2000 })
+  const pool = mysql.createPool({
+    host: 'server',
+    user: 'root',
+    connectionLimit: 1,
+    connectTimeout: 2000,
+  })
   const query = sql => new Promise(resolve => pool.query({ sql, timeout: 2000 }, resolve))
   await query(`select '${'a'.repeat(500)}'`)
   await settles(query('select 2'), { within: '9s' }) // An error is right, too.

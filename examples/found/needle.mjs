@@ -4,7 +4,8 @@ import net from 'node:net'
 import needle from 'needle'
 import { at } from './network.mjs'
 
-export const promise = 'README, done: "Needle\'s `done` will be fired either on success or on failure"'
+export const promise =
+  'README, done: "Needle\'s `done` will be fired either on success or on failure"'
 export const options = at('reset', 'src port 8000 and tcp[tcpflags] & tcp-push != 0 and less 100')
 
 const answer = (_, reply) => {
@@ -16,7 +17,8 @@ const forward = down => {
   const up = net.connect(8000, 'server').on('error', () => down.end())
   down.pipe(up).pipe(down)
 }
-const ask = () => needle('get', 'http://proxy', { open_timeout: 3000, response_timeout: 3000 }).catch(() => {})
+const ask = () =>
+  needle('get', 'http://proxy', { open_timeout: 3000, response_timeout: 3000 }).catch(() => {})
 
 export default async ({ lab, settles }) => {
   const [client, proxy, server] = lab.hosts('client', 'proxy', 'server')

@@ -15,5 +15,13 @@ export const between = (serve, ask) => async run => {
 export const every = {
   world: 'memory',
   timeout: '5min',
-  faults: ['drop', 'delay', 'reset', 'silence 20s', 'mute 20s', 'forget on server', 'forget on client'],
+  faults: [
+    'drop',
+    'delay',
+    'reset',
+    'silence 20s',
+    'mute 20s',
+    'forget on server',
+    'forget on client',
+  ],
 }

@@ -3,7 +3,8 @@ import net from 'node:net'
 import Pop3Command from 'node-pop3'
 import { at, between } from './network.mjs'
 
-export const promise = 'README, ERROR: "event name comes from `socket.on`. Includes `error`, `close`, `timeout`, `end`"'
+export const promise =
+  'README, ERROR: "event name comes from `socket.on`. Includes `error`, `close`, `timeout`, `end`"'
 export const options = at('reset', 'src port 110 and greater 1050 and less 1200')
 
 const answer = socket => {
@@ -19,7 +20,12 @@ const answer = socket => {
 export default between(
   () => net.createServer(answer).listen(110),
   async ({ settles }) => {
-    const client = new Pop3Command({ host: 'server', user: 'me', password: 'secret', timeout: 1000 })
+    const client = new Pop3Command({
+      host: 'server',
+      user: 'me',
+      password: 'secret',
+      timeout: 1000,
+    })
     await settles(Promise.allSettled([client.RETR(1)]), { within: '6s' })
   },
 )

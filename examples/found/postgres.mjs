@@ -3,7 +3,8 @@ import net from 'node:net'
 import postgres from 'postgres'
 import { at, between } from './network.mjs'
 
-export const promise = 'README, The Connection Pool: "[...] you don\'t have to handle errors out of context."'
+export const promise =
+  'README, The Connection Pool: "[...] you don\'t have to handle errors out of context."'
 export const options = at('reset', 'dst port 5432 and greater 250') // The question for the types.
 
 const message = (type, text = '') => `${type}\0\0\0${String.fromCharCode(text.length + 4)}${text}`

@@ -22,7 +22,11 @@ export default async ({ lab, settles }) => {
   await server.run(() => http.createServer(refuse).listen(8000))
   await balancer.run(() => net.createServer(balance).listen(9091))
   await client.run(async () => {
-    const gateway = new prom.Pushgateway('http://balancer:9091', { timeout: 1000 }, new prom.Registry())
+    const gateway = new prom.Pushgateway(
+      'http://balancer:9091',
+      { timeout: 1000 },
+      new prom.Registry(),
+    )
     const push = gateway.push({ jobName: 'test' }).catch(() => 'an error is right')
     await settles(push, { within: '8s' })
   })

@@ -4,7 +4,8 @@ import ReconnectingWebSocket from 'reconnecting-websocket'
 import { WebSocket, WebSocketServer } from 'ws'
 import { at, between } from './network.mjs'
 
-export const promise = 'reconnect(): "Closes the WebSocket connection or connection attempt and connects again."'
+export const promise =
+  'reconnect(): "Closes the WebSocket connection or connection attempt and connects again."'
 export const options = at('reset', 'src port 80 and len = 73')
 
 const serve = () => {

@@ -5,7 +5,8 @@ import replyFrom from '@fastify/reply-from'
 import fastify from 'fastify'
 import { at, between } from './network.mjs'
 
-export const promise = 'README, onError: "Called when an HTTP response is received with error from the source."'
+export const promise =
+  'README, onError: "Called when an HTTP response is received with error from the source."'
 // The reply.
 export const options = at('reset', 'src port 8000 and greater 100')
 

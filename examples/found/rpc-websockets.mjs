@@ -2,7 +2,8 @@
 import { Client, Server } from 'rpc-websockets'
 import { at, between } from './network.mjs'
 
-export const promise = 'API.md, ws.call(): "Resolves once the response is ready. Throws if an RPC error was received."'
+export const promise =
+  'API.md, ws.call(): "Resolves once the response is ready. Throws if an RPC error was received."'
 // A frame of text of the server.
 export const options = at('reset', 'src port 80 and tcp[((tcp[12] & 240) / 4)] = 129')
 

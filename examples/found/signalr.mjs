@@ -18,7 +18,10 @@ const serve = () => {
 export default between(serve, async ({ settles }) => {
   const builder = new HubConnectionBuilder().configureLogging(LogLevel.None).withServerTimeout(1000)
   const direct = { skipNegotiation: true, transport: HttpTransportType.WebSockets }
-  const hub = builder.withAutomaticReconnect([0, 1000, 1000]).withUrl('http://server/hub', direct).build()
+  const hub = builder
+    .withAutomaticReconnect([0, 1000, 1000])
+    .withUrl('http://server/hub', direct)
+    .build()
   await hub.start()
   // It reconnects to another port, so that the filter finds the upgrade.
   hub.onreconnecting(() => {

@@ -19,7 +19,12 @@ export default between(
   async ({ settles }) => {
     const proxies = ['server', 'second'].map(host => ({ host, port: 1080, type: 5 }))
     const destination = { host: 'a.long.name.of.the.target', port: 80 }
-    const chain = SocksClient.createConnectionChain({ command: 'connect', proxies, destination, timeout: 1000 })
+    const chain = SocksClient.createConnectionChain({
+      command: 'connect',
+      proxies,
+      destination,
+      timeout: 1000,
+    })
     await settles(
       chain.then(({ socket }) => socket.destroy()).catch(() => {}),
       { within: '5s' },

@@ -4,7 +4,8 @@ import { promisify } from 'node:util'
 import ssh2 from 'ssh2'
 import { at, between } from './network.mjs'
 
-export const promise = 'SFTP.md, readdir(): "`callback` has 2 parameters: < _Error_ >err, < _mixed_ >list"'
+export const promise =
+  'SFTP.md, readdir(): "`callback` has 2 parameters: < _Error_ >err, < _mixed_ >list"'
 export const options = at('reset', 'src port 22 and greater 500 and less 700')
 
 const hostKeys = [ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 }).private]

@@ -12,7 +12,9 @@ const serve = socket => {
   socket.on('error', () => {})
   socket.on('data', bytes => {
     const [, receipt] = /receipt:(\d+)/.exec(bytes) ?? []
-    if (receipt) socket.write(`RECEIPT\nreceipt-id:${receipt}\n\n\0`)
+    if (receipt) {
+      socket.write(`RECEIPT\nreceipt-id:${receipt}\n\n\0`)
+    }
     if (!bytes.includes('CONNECT\n') || receipt) return
     socket.write('CONNECTED\nversion:1.1\n\n\0')
     setTimeout(() => socket.write('\n'), 300)

@@ -6,11 +6,17 @@ import { at, between } from './network.mjs'
 export const promise =
   'lib/request-base.js, timeout(): "time between sending request and receiving the first byte of the response"'
 // The reply at the new place. The redirect itself is longer.
-export const options = at('silence forever', 'src port 80 and tcp[tcpflags] & tcp-push != 0 and less 165')
+export const options = at(
+  'silence forever',
+  'src port 80 and tcp[tcpflags] & tcp-push != 0 and less 165',
+)
 
 const answer = (request, reply) => {
-  if (request.url === '/new') setTimeout(() => reply.end('here'), 300)
-  else reply.writeHead(302, { location: '/new' }).end()
+  if (request.url === '/new') {
+    setTimeout(() => reply.end('here'), 300)
+  } else {
+    reply.writeHead(302, { location: '/new' }).end()
+  }
 }
 const ask = () => superagent.get('http://server').timeout({ response: 3000 })
 

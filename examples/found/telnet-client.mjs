@@ -4,12 +4,15 @@ import net from 'node:net'
 import { Telnet } from 'telnet-client'
 import { at, between } from './network.mjs'
 
-export const promise = 'README, exec(): "Command result will be passed as the second argument to the callback."'
+export const promise =
+  'README, exec(): "Command result will be passed as the second argument to the callback."'
 export const options = at('silence 2500ms', 'src port 23 and greater 100')
 
 const shell = socket => {
   socket.on('error', () => {}).write('/ # ')
-  socket.on('data', command => socket.write(`${command}output of ${command}/ # `.replaceAll('\n', '\r\n')))
+  socket.on('data', command =>
+    socket.write(`${command}output of ${command}/ # `.replaceAll('\n', '\r\n')),
+  )
 }
 
 export default between(

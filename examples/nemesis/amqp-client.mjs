@@ -36,7 +36,11 @@ for (let confirmed = 0; confirmed < 2; confirmed++) {
 }
 const kept = await withChannel(async channel => {
   const found = []
-  for (let message = await channel.get(QUEUE); message !== false; message = await channel.get(QUEUE)) {
+  for (
+    let message = await channel.get(QUEUE);
+    message !== false;
+    message = await channel.get(QUEUE)
+  ) {
     found.push(message.content.toString())
   }
   return found

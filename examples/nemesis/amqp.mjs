@@ -8,7 +8,11 @@ export RABBITMQ_ENABLED_PLUGINS_FILE="$VNET_DISK/plugins" RABBITMQ_LOG_BASE="$VN
 printf 'loopback_users = none\\ndisk_free_limit.absolute = 1MB\\n' >rabbit.conf
 exec /usr/lib/rabbitmq/bin/rabbitmq-server`
 
-export const options = { faults: [...FAULTS, ...CLOCKS], filter: `port 5672 and (${MESSAGES})`, timeout: '120s' }
+export const options = {
+  faults: [...FAULTS, ...CLOCKS],
+  filter: `port 5672 and (${MESSAGES})`,
+  timeout: '120s',
+}
 
 export default async function scenario({ lab }) {
   const [server, client] = await network(lab, 'client')

@@ -5,7 +5,11 @@ let turn = 0
 /** Sends a request to the next member. Rejects after 1 s. */
 async function ask(path, body) {
   const url = `http://${members[turn++ % members.length]}:2379/v3/kv/${path}`
-  const response = await fetch(url, { method: 'POST', body: JSON.stringify(body), signal: AbortSignal.timeout(1000) })
+  const response = await fetch(url, {
+    method: 'POST',
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(1000),
+  })
   if (!response.ok) throw new Error(await response.text())
   return response.json()
 }

@@ -24,12 +24,18 @@ function commandOf(name, directory) {
 
 export default async function scenario({ lab }) {
   const hosts = lab.hosts('client', ...MEMBERS)
-  for (const [i, host] of hosts.entries()) for (const other of hosts.slice(i + 1)) await lab.cable(host, other)
+  for (const [i, host] of hosts.entries()) {
+    for (const other of hosts.slice(i + 1)) {
+      await lab.cable(host, other)
+    }
+  }
   const [client, ...members] = hosts
   // The first file of etcd is as large as a host's disk.
   const directory = mkdtempSync(join(import.meta.dirname, 'etcd-'))
   try {
-    const started = members.map(each => serve(each, commandOf(each.name, directory), 'ready to serve client'))
+    const started = members.map(each =>
+      serve(each, commandOf(each.name, directory), 'ready to serve client'),
+    )
     await Promise.all(started)
     const lines = await run(client, 'etcd-client.mjs', ...MEMBERS)
     const kept = lines.pop().split(' ')

@@ -5,15 +5,20 @@ const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
 
 function post(body) {
   return new Promise((resolve, reject) => {
-    const request = http.request({ host: 'server', method: 'POST', agent, timeout: 400 }, async response => {
-      try {
-        let text = ''
-        for await (const chunk of response) text += chunk
-        resolve(text)
-      } catch (error) {
-        reject(error)
-      }
-    })
+    const request = http.request(
+      { host: 'server', method: 'POST', agent, timeout: 400 },
+      async response => {
+        try {
+          let text = ''
+          for await (const chunk of response) {
+            text += chunk
+          }
+          resolve(text)
+        } catch (error) {
+          reject(error)
+        }
+      },
+    )
     request.on('timeout', () => request.destroy(new Error('timeout')))
     request.on('error', reject)
     request.end(body)

@@ -4,7 +4,9 @@ import http from 'node:http'
 
 const server = http.createServer(async (request, response) => {
   let body = ''
-  for await (const chunk of request) body += chunk
+  for await (const chunk of request) {
+    body += chunk
+  }
   appendFileSync(`${process.env.VNET_DISK}/executed`, `${body}\n`)
   response.end(body)
 })

@@ -12,5 +12,7 @@ export default async function scenario({ lab }, client = 'http-client.mjs') {
   const executed = readFileSync(join(disk, 'executed'), 'utf8').trim().split('\n')
   const lost = answered.filter(each => !executed.includes(each))
   if (lost.length > 0) throw new Error(`requests have a reply, but were not executed: ${lost}`)
-  if (new Set(executed).size < executed.length) throw new Error(`a request was executed twice: ${executed}`)
+  if (new Set(executed).size < executed.length) {
+    throw new Error(`a request was executed twice: ${executed}`)
+  }
 }

@@ -9,10 +9,14 @@ const left = new Set(['1', '2'])
 let isPublished = false
 for await (const line of createInterface({ input: subscriber.stdout })) {
   if (line.startsWith('Subscribed') && !isPublished) {
-    for (const n of left) while (spawnSync('mosquitto_pub', [...own, '-m', n]).status !== 0);
+    for (const n of left) {
+      while (spawnSync('mosquitto_pub', [...own, '-m', n]).status !== 0) {}
+    }
     isPublished = true
   }
-  if (left.delete(line)) console.log(line)
+  if (left.delete(line)) {
+    console.log(line)
+  }
   if (left.size === 0) break
 }
 subscriber.kill()

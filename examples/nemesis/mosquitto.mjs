@@ -12,5 +12,7 @@ export default async function scenario({ lab }) {
   const [server, client] = await network(lab, 'client')
   await serve(server, BROKER, ' running')
   const arrived = await run(client, 'mosquitto-client.mjs')
-  if (!arrived.includes('1') || !arrived.includes('2')) throw new Error(`1,2 were published, and ${arrived} arrived`)
+  if (!arrived.includes('1') || !arrived.includes('2')) {
+    throw new Error(`1,2 were published, and ${arrived} arrived`)
+  }
 }

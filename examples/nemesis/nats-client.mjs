@@ -27,7 +27,9 @@ const name = 'numbers'
 const manager = await insist(() => jetstreamManager(connection, { timeout }))
 await insist(() => manager.streams.add({ name, subjects: ['number'] }))
 const stream = jetstream(connection, { timeout })
-for (const msgID of ['1', '2']) await insist(() => stream.publish('number', msgID, { msgID, timeout }))
+for (const msgID of ['1', '2']) {
+  await insist(() => stream.publish('number', msgID, { msgID, timeout }))
+}
 const { state } = await insist(() => manager.streams.info(name))
 const kept = []
 for (let seq = 1; seq <= state.messages; seq++) {

@@ -9,5 +9,7 @@ export default async function scenario({ lab }) {
   const [server, client] = await network(lab, 'client')
   await serve(server, SERVER, 'Server is ready')
   const lines = await run(client, 'nats-client.mjs')
-  if (lines.at(-1) !== 'kept 1,2') throw new Error(`1,2 are acknowledged, and the stream has ${lines.at(-1)}`)
+  if (lines.at(-1) !== 'kept 1,2') {
+    throw new Error(`1,2 are acknowledged, and the stream has ${lines.at(-1)}`)
+  }
 }

@@ -26,7 +26,9 @@ export const MESSAGES = 'tcp[13] & 8 != 0 or (ip6[6] == 6 and ip6[53] & 8 != 0)'
 /** Returns a new host `server`, and hosts of the other names, each with a cable to it. */
 export async function network(lab, ...names) {
   const [server, ...clients] = lab.hosts('server', ...names)
-  for (const client of clients) await lab.cable(client, server)
+  for (const client of clients) {
+    await lab.cable(client, server)
+  }
   return [server, ...clients]
 }
 
@@ -37,13 +39,21 @@ export async function network(lab, ...names) {
 export async function serve(host, command, ready) {
   await host.disk()
   await host.start(async ({ host, signal }) => {
-    for await (const line of linesOf(host, 'sh', ['-c', command], signal)) if (line.includes(ready)) return
+    for await (const line of linesOf(host, 'sh', ['-c', command], signal)) {
+      if (line.includes(ready)) {
+        return
+      }
+    }
   })
 }
 
 /** Starts a module in Node like `serve`. Returns the path of the host's disk. */
 export async function serveModule(host, name, ready) {
-  await serve(host, `exec '${process.execPath}' '${fileURLToPath(new URL(name, import.meta.url))}'`, ready)
+  await serve(
+    host,
+    `exec '${process.execPath}' '${fileURLToPath(new URL(name, import.meta.url))}'`,
+    ready,
+  )
   return host.disk()
 }
 
@@ -55,7 +65,9 @@ export async function run(host, name, ...args) {
   const lines = []
   const path = fileURLToPath(new URL(name, import.meta.url))
   await host.start(async ({ host, signal }) => {
-    for await (const line of linesOf(host, process.execPath, [path, ...args], signal)) lines.push(line)
+    for await (const line of linesOf(host, process.execPath, [path, ...args], signal)) {
+      lines.push(line)
+    }
   })
   return lines
 }
@@ -72,7 +84,9 @@ async function* linesOf(host, command, args, signal) {
     yield line
   }
   const status = await ended
-  if (status !== 0) throw new Error(`${command} has ended with ${status}: ${printed.slice(-20).join('\n')}`)
+  if (status !== 0) {
+    throw new Error(`${command} has ended with ${status}: ${printed.slice(-20).join('\n')}`)
+  }
 }
 
 /** Returns what `attempt` returns, once it does not throw: a host may be off, or starting. */

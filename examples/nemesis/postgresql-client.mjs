@@ -2,7 +2,13 @@
 import pg from 'pg'
 
 const timeouts = { connectionTimeoutMillis: 400, query_timeout: 400 }
-const pool = new pg.Pool({ host: 'server', user: 'postgres', database: 'postgres', max: 1, ...timeouts })
+const pool = new pg.Pool({
+  host: 'server',
+  user: 'postgres',
+  database: 'postgres',
+  max: 1,
+  ...timeouts,
+})
 pool.on('error', () => {})
 
 async function insist(...query) {

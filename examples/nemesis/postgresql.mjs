@@ -15,7 +15,11 @@ if ! [ -e ready ]; then
 fi
 exec ${USER}/postgres -D data -c listen_addresses='*' -c unix_socket_directories=`
 
-export const options = { faults: [...FAULTS, ...CLOCKS, 'full 1s on server'], filter: MESSAGES, timeout: '25s' }
+export const options = {
+  faults: [...FAULTS, ...CLOCKS, 'full 1s on server'],
+  filter: MESSAGES,
+  timeout: '25s',
+}
 
 export default async function scenario({ lab }) {
   const [server, client] = await network(lab, 'client')

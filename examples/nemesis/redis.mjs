@@ -21,5 +21,7 @@ export default async function scenario({ lab }) {
   )
   const lost = acknowledged.filter(each => !kept.includes(each))
   if (lost.length > 0) throw new Error(`acknowledged writes are lost: ${lost}`)
-  if (new Set(kept).size < kept.length) throw new Error(`a command was executed twice: ${kept}, of ${sent}`)
+  if (new Set(kept).size < kept.length) {
+    throw new Error(`a command was executed twice: ${kept}, of ${sent}`)
+  }
 }

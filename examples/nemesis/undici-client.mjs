@@ -8,7 +8,9 @@ for (let n = 1, answered = 0; answered < 3; n++) {
     const signal = AbortSignal.timeout(400)
     const { body } = await pool.request({ path: '/', method: 'POST', body: String(n), signal })
     const reply = await body.text()
-    if (reply !== String(n)) console.log(`request ${n} has the reply ${reply}`)
+    if (reply !== String(n)) {
+      console.log(`request ${n} has the reply ${reply}`)
+    }
     console.log(n)
     answered++
   } catch {}

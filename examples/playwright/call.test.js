@@ -6,7 +6,10 @@ const HAS_TURN = spawnSync('turnserver', ['--version']).error === undefined
 /** A camera and a microphone of Chromium's, and no question for them. */
 const FAKE = { args: ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'] }
 
-test('a video call between two symmetric NATs takes the TURN server', async ({ lab, browserIn }) => {
+test('a video call between two symmetric NATs takes the TURN server', async ({
+  lab,
+  browserIn,
+}) => {
   test.skip(!HAS_TURN, 'apt install coturn')
   const [alice, bob, turn] = lab.hosts('alice', 'bob', 'turn')
   const internet = await lab.router('internet', { inside: [turn] })
@@ -14,7 +17,9 @@ test('a video call between two symmetric NATs takes the TURN server', async ({ l
   await lab.router('office', { inside: [bob], outside: internet, nat: 'symmetric' })
   const config = startTurn(turn, [alice, bob])
   await Promise.all([alice, bob].map(onlyIPv4))
-  const [from, to] = await Promise.all([alice, bob].map(async host => openPeer(host, await browserIn(host, FAKE))))
+  const [from, to] = await Promise.all(
+    [alice, bob].map(async host => openPeer(host, await browserIn(host, FAKE))),
+  )
 
   await call(from, to, config, { audio: true, video: true })
 

@@ -19,8 +19,11 @@ test('a slow checkout shows its progress, and orders once', async ({ page, serve
   const orders = []
   const shop = http.createServer((request, response) => {
     response.setHeader('Content-Type', 'text/html')
-    if (request.method === 'POST') orders.push(response)
-    else response.end(PAGE)
+    if (request.method === 'POST') {
+      orders.push(response)
+    } else {
+      response.end(PAGE)
+    }
   })
   await server.listen(shop, 8080)
   await page.goto('http://server:8080/')

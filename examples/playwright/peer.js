@@ -55,7 +55,9 @@ const PAGE = `<!doctype html>
  * context. Chromium shows the addresses of a host only to pages that may use one.
  */
 export async function openPeer(host, browser) {
-  const site = http.createServer((_request, response) => response.setHeader('Content-Type', 'text/html').end(PAGE))
+  const site = http.createServer((_request, response) =>
+    response.setHeader('Content-Type', 'text/html').end(PAGE),
+  )
   const port = await host.listen(site)
   const page = await browser.newPage({ permissions: ['camera', 'microphone'] })
   await page.goto(`http://localhost:${port}/`)
@@ -64,7 +66,10 @@ export async function openPeer(host, browser) {
 
 /** Calls from one page to the other. `media` is what getUserMedia() takes; undefined: only data. */
 export async function call(from, to, config = {}, media = undefined) {
-  const offer = await from.evaluate(([config, media]) => window.offer(config, media), [config, media])
+  const offer = await from.evaluate(
+    ([config, media]) => window.offer(config, media),
+    [config, media],
+  )
   const answer = await to.evaluate(
     ([config, media, offer]) => window.answer(config, media, offer),
     [config, media, offer],
@@ -90,12 +95,16 @@ export function startTurn(host, hidden) {
   const login = ['--lt-cred-mech', `--user=${NAME}:${PASSWORD}`, '--realm=lab']
   const files = ['--no-cli', '--no-tls', '--no-dtls', '--log-file=stdout', '--pidfile=']
   const denied = hidden.map(each => `--denied-peer-ip=${ipv4Of(each)}`)
-  host.spawn('turnserver', ['-n', ...login, ...files, ...denied, '-L', address, '-E', address], { stdio: 'ignore' })
+  host.spawn('turnserver', ['-n', ...login, ...files, ...denied, '-L', address, '-E', address], {
+    stdio: 'ignore',
+  })
   const turn = { urls: `turn:${address}`, username: NAME, credential: PASSWORD }
   return { iceServers: [{ urls: `stun:${address}` }, turn] }
 }
 
 /** Takes the IPv6 addresses of a host away: past a NAT, they would lead to it directly. */
 export async function onlyIPv4(host) {
-  for (const { name } of host.interfaces) await host.exec('ip', ['-6', 'address', 'flush', 'dev', name])
+  for (const { name } of host.interfaces) {
+    await host.exec('ip', ['-6', 'address', 'flush', 'dev', name])
+  }
 }

@@ -24,12 +24,19 @@ await proxy.remove()
 const echo = dgram.createSocket('udp4', (bytes, from) => echo.send(bytes, from.port, from.address))
 echo.bind(0, '127.0.0.1')
 await once(echo, 'listening')
-const body = { name: 'udp', listen: '127.0.0.1:0', upstream: `127.0.0.1:${echo.address().port}`, network: 'udp' }
+const body = {
+  name: 'udp',
+  listen: '127.0.0.1:0',
+  upstream: `127.0.0.1:${echo.address().port}`,
+  network: 'udp',
+}
 const lossy = await toxiproxy.createProxy(body)
 await lossy.addToxic({ type: 'drop', stream: 'upstream', attributes: { first: 1 } })
 const client = dgram.createSocket('udp4')
 const port = Number(lossy.listen.split(':')[1])
-for (const text of ['first', 'second']) client.send(text, port, '127.0.0.1')
+for (const text of ['first', 'second']) {
+  client.send(text, port, '127.0.0.1')
+}
 const [datagram] = await once(client, 'message')
 console.log(`${datagram} of two datagrams`)
 client.close()

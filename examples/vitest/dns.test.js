@@ -11,7 +11,11 @@ async function nameServer(namespace) {
   const socket = await namespace.createSocket('udp4', 53)
   socket.on('message', (message, { port, address }) => {
     const { id, questions } = decode(message)
-    const answers = questions.map(({ name }) => ({ type: 'A', name, data: `192.0.2.${/\d+/.exec(name)}` }))
+    const answers = questions.map(({ name }) => ({
+      type: 'A',
+      name,
+      data: `192.0.2.${/\d+/.exec(name)}`,
+    }))
     socket.send(encode({ type: 'response', id, questions, answers }), port, address)
   })
 }

@@ -14,7 +14,14 @@ test('curl downloads a file over 8 Mbit/s, and no faster', async ({ lab }) => {
   )
 
   const format = '%{size_download} %{speed_download}'
-  const { stdout } = await client.exec('curl', ['-sS', '-o', '/dev/null', '-w', format, 'http://server/'])
+  const { stdout } = await client.exec('curl', [
+    '-sS',
+    '-o',
+    '/dev/null',
+    '-w',
+    format,
+    'http://server/',
+  ])
 
   const [bytes, bytesPerSecond] = stdout.split(' ').map(Number)
   expect(bytes).toBe(FILE.length)

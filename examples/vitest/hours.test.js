@@ -22,14 +22,18 @@ async function retrying(ask, pause) {
 
 test('a server that returns after 30 minutes is not stormed by its clients', async ({ lab }) => {
   const [server, ...clients] = lab.hosts('server', 'c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7', 'c8')
-  const links = await Promise.all(clients.map(client => lab.cable(client, server, { wire: 'delay 10ms' })))
+  const links = await Promise.all(
+    clients.map(client => lab.cable(client, server, { wire: 'delay 10ms' })),
+  )
   const arrivals = []
   const answer = (_, response) => {
     arrivals.push(Math.floor(lab.now / 1000))
     response.end('welcome back')
   }
   await server.listen(http.createServer(answer), 80)
-  for (const link of links) await link.down()
+  for (const link of links) {
+    await link.down()
+  }
   // Without the random part, all clients would return in the same second.
   const random = clients.map((_, i) => ((i * 37) % 8) / 8)
   const answers = clients.map((client, i) => {
@@ -37,9 +41,13 @@ test('a server that returns after 30 minutes is not stormed by its clients', asy
     return retrying(ask, attempt => Math.min(2 ** attempt * 1000, 5 * MINUTE) * (0.5 + random[i]))
   })
   await lab.sleep('30min')
-  for (const link of links) await link.up()
+  for (const link of links) {
+    await link.up()
+  }
   await Promise.all(answers)
-  const most = Math.max(...arrivals.map(second => arrivals.filter(other => other === second).length))
+  const most = Math.max(
+    ...arrivals.map(second => arrivals.filter(other => other === second).length),
+  )
   expect(most).toBeLessThan(3)
 })
 
@@ -48,9 +56,13 @@ test('a token that expires in the middle of a download is renewed', async ({ lab
   await lab.cable(client, server, { wire: 'rate 100kbit delay 20ms' })
   const parts = 40
   const origin = http.createServer((request, response) => {
-    if (request.url === '/token') response.end(String(lab.now + 15 * MINUTE))
-    else if (Number(request.headers.authorization) < lab.now) response.writeHead(401).end()
-    else response.end(Buffer.alloc(500_000))
+    if (request.url === '/token') {
+      response.end(String(lab.now + 15 * MINUTE))
+    } else if (Number(request.headers.authorization) < lab.now) {
+      response.writeHead(401).end()
+    } else {
+      response.end(Buffer.alloc(500_000))
+    }
   })
   await server.listen(origin, 80)
   const renew = async () => (await client.fetch('http://server/token')).text()
@@ -73,17 +85,27 @@ test('a token that expires in the middle of a download is renewed', async ({ lab
 
 test('a keepalive must be shorter than the timeout of a NAT', async ({ lab }) => {
   const [client, server] = lab.hosts('client', 'server')
-  await lab.router('gate', { inside: [client], outside: server, nat: 'symmetric', tcpTimeout: '10min' })
+  await lab.router('gate', {
+    inside: [client],
+    outside: server,
+    nat: 'symmetric',
+    tcpTimeout: '10min',
+  })
   const silent = async keepAlive => {
     const connected = once(listening, 'connection')
     const socket = await client.connect(7, 'server')
-    if (keepAlive !== undefined) socket.setKeepAlive(true, keepAlive)
+    if (keepAlive !== undefined) {
+      socket.setKeepAlive(true, keepAlive)
+    }
     const [accepted] = await connected
     accepted.on('error', () => {})
     await lab.sleep('1h')
     // The server speaks first, after an hour.
     accepted.write('news')
-    return Promise.race([once(socket, 'data').then(String), lab.sleep('1min').then(() => 'nothing')])
+    return Promise.race([
+      once(socket, 'data').then(String),
+      lab.sleep('1min').then(() => 'nothing'),
+    ])
   }
   const listening = net.createServer()
   await server.listen(listening, 7)

@@ -21,7 +21,9 @@ test('a server sends smaller packets once ICMP says so', async ({ lab }) => {
   const { client, server } = await path(lab, 'mtu 1300 icmp')
   const { stdout } = await client.exec('curl', DOWNLOAD)
   expect(stdout).toBe(FILE)
-  expect((await server.exec('ip', ['route', 'get', client.addresses[0]])).stdout).toContain('mtu 1300')
+  expect((await server.exec('ip', ['route', 'get', client.addresses[0]])).stdout).toContain(
+    'mtu 1300',
+  )
 })
 
 test('where ICMP is filtered, a download hangs after the handshake', async ({ lab }) => {

@@ -22,7 +22,9 @@ async function numbersThatArrive(lab) {
   await fault.hit(5)
   await link.ab.wire('')
   sender.send('end', 5000, 'server')
-  while (!Number.isNaN(arrived.at(-1))) await once(receiver, 'message')
+  while (!Number.isNaN(arrived.at(-1))) {
+    await once(receiver, 'message')
+  }
   return { arrived, hits: fault.hits }
 }
 

@@ -24,7 +24,9 @@ async function request(socket, number) {
   }
 }
 
-test('every request gets a response although each direction loses 30 % of the packets', async ({ lab }) => {
+test('every request gets a response although each direction loses 30 % of the packets', async ({
+  lab,
+}) => {
   const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server, { wire: 'loss 30%' })
   const service = await server.createSocket('udp4', 5000)
@@ -32,7 +34,9 @@ test('every request gets a response although each direction loses 30 % of the pa
   const socket = await client.createSocket('udp4')
 
   let sent = 0
-  for (let number = 1; number <= 30; number++) sent += await request(socket, number)
+  for (let number = 1; number <= 30; number++) {
+    sent += await request(socket, number)
+  }
 
   expect(sent).toBeGreaterThan(30)
 })

@@ -62,13 +62,19 @@ test('a session continues after a partition, and no line is missing', async ({ l
   await partition
   connection.end()
 
-  expect(output.trim().split('\n').map(Number)).toEqual(Array.from({ length: LINES }, (_, i) => i + 1))
+  expect(output.trim().split('\n').map(Number)).toEqual(
+    Array.from({ length: LINES }, (_, i) => i + 1),
+  )
   expect(server.stats().TcpRetransSegs).toBeGreaterThan(0)
 })
 
 test('a session ends when its NAT forgets it, and the next one works', async ({ lab }) => {
   const [client, server] = lab.hosts('client', 'server')
-  const router = await lab.router('router', { inside: [client], outside: server, nat: 'restricted' })
+  const router = await lab.router('router', {
+    inside: [client],
+    outside: server,
+    nat: 'restricted',
+  })
   await server.listen(countingServer(), 22)
   const connection = await login(client, { keepaliveInterval: 100 })
 

@@ -35,7 +35,9 @@ test('what a client sends during a short outage arrives after it', async ({ lab 
   expect(String(echo)).toBe('hello?')
 })
 
-test('the server ends a connection that does not answer its pings, and the client connects again', async ({ lab }) => {
+test('the server ends a connection that does not answer its pings, and the client connects again', async ({
+  lab,
+}) => {
   const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server)
   const sockets = await echoServer(server)

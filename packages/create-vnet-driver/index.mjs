@@ -33,14 +33,20 @@ function parse(words) {
 
 /** Returns the path and the name of the project. Throws a UsageError if it cannot be made there. */
 function place([folder, ...more]) {
-  if (folder === undefined || more.length > 0) throw new UsageError('name one folder: create-vnet-driver my-driver')
+  if (folder === undefined || more.length > 0) {
+    throw new UsageError('name one folder: create-vnet-driver my-driver')
+  }
   const path = resolve(folder)
   const name = basename(path)
   if (!/^[a-z][a-z0-9._-]{0,99}$/.test(name)) {
-    throw new UsageError(`'${name}' is no name of a package: begin with a-z, go on with a-z, 0-9, '-', '_' or '.'`)
+    throw new UsageError(
+      `'${name}' is no name of a package: begin with a-z, go on with a-z, 0-9, '-', '_' or '.'`,
+    )
   }
   try {
-    if (existsSync(path) && readdirSync(path).length > 0) throw new UsageError(`${folder} is not empty`)
+    if (existsSync(path) && readdirSync(path).length > 0) {
+      throw new UsageError(`${folder} is not empty`)
+    }
   } catch (error) {
     throw error.code === 'ENOTDIR' ? new UsageError(`${folder} is a file`) : error
   }
@@ -62,7 +68,9 @@ function write(path, text) {
   try {
     writeFileSync(path, text)
   } catch (error) {
-    if (error.path === undefined) error.message += ` '${path}'`
+    if (error.path === undefined) {
+      error.message += ` '${path}'`
+    }
     throw error
   }
 }

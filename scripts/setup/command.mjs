@@ -41,7 +41,9 @@ export function capture(program, args, options = {}) {
     child.stdout.on('data', chunk => output.push(chunk))
     child.stderr.on('data', chunk => output.push(chunk))
     child.on('error', reject)
-    child.on('close', (code, signal) => resolve({ code: code ?? signal, output: Buffer.concat(output).toString() }))
+    child.on('close', (code, signal) =>
+      resolve({ code: code ?? signal, output: Buffer.concat(output).toString() }),
+    )
   })
 }
 

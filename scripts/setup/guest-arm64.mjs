@@ -20,7 +20,9 @@ export async function downloadArm64() {
   const apt = mkdtempSync(join(tmpdir(), 'vnet-apt-'))
   const path = name => join(apt, name)
   try {
-    for (const name of ['lists/partial', 'archives/partial']) mkdirSync(path(name), { recursive: true })
+    for (const name of ['lists/partial', 'archives/partial']) {
+      mkdirSync(path(name), { recursive: true })
+    }
     writeFileSync(path('status'), '')
     const settings = {
       'APT::Architecture': 'arm64',
@@ -35,7 +37,9 @@ export async function downloadArm64() {
     await capture('apt-get', [...options, '-q', 'update'])
     const { output } = await capture('apt-cache', [...options, 'depends', META])
     const [, image] = /Depends: (linux-image-\S+)/.exec(output) ?? []
-    if (image === undefined) throw new SetupError(`vnet: apt offers no ${META}: add Debian's archive to its sources`)
+    if (image === undefined) {
+      throw new SetupError(`vnet: apt offers no ${META}: add Debian's archive to its sources`)
+    }
     await withKernels('the test of an arm64 guest', ({ downloadPackages }) => {
       downloadPackages([...options, image, 'busybox-static'], root)
     })

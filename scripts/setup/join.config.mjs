@@ -19,7 +19,10 @@ const modules = {
   name: 'modules',
   load: path =>
     isModule(path)
-      ? { code: withJoined(readFileSync(path, 'utf8'), path), map: readFileSync(`${path}.map`, 'utf8') }
+      ? {
+          code: withJoined(readFileSync(path, 'utf8'), path),
+          map: readFileSync(`${path}.map`, 'utf8'),
+        }
       : undefined,
 }
 
@@ -33,7 +36,8 @@ export default {
   platform: 'node',
   plugins: [modules],
   external: (id, importer) =>
-    importer !== undefined && !joined.has(id.startsWith('.') ? join(dirname(importer), id) : normalize(id)),
+    importer !== undefined &&
+    !joined.has(id.startsWith('.') ? join(dirname(importer), id) : normalize(id)),
   preserveEntrySignatures: 'strict',
   // No comments with the names of modules.
   experimental: { attachDebugInfo: 'none' },

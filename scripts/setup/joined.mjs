@@ -62,7 +62,12 @@ export const JOINED = {
       'cli/rootless',
     ],
     'control/joined': ['cli/ask', 'control/client/client', 'control/client/find'],
-    'netdev/joined-machine': ['drivers/cable', 'drivers/loop', 'linux/platform', 'wire/wire-resources.node'],
+    'netdev/joined-machine': [
+      'drivers/cable',
+      'drivers/loop',
+      'linux/platform',
+      'wire/wire-resources.node',
+    ],
     'drivers/joined': ['drivers/cable', 'drivers/loop'],
     'capture/joined': ['capture/capture-file.node', 'capture/reader', 'capture/recording.node'],
     'cli/joined-driver': ['cli/commands/driver-command', 'cli/run'],
@@ -88,7 +93,9 @@ export function joinedModules(dist, project) {
     const found = new Set(modules.map(pathOf))
     for (const path of found) {
       if (joined.has(path) || apart.includes(path)) continue
-      for (const each of importsOf(path)) found.add(each)
+      for (const each of importsOf(path)) {
+        found.add(each)
+      }
       // --debug knows drivers by their folder.
       if (isDriver(path, dist) !== isDriver(pathOf(name), dist)) continue
       joined.set(path, name)
@@ -102,7 +109,9 @@ const isDriver = (path, dist) => path.startsWith(join(dist, 'drivers', sep))
 
 /** Returns the paths of modules that a compiled module imports statically. */
 function importsOf(path) {
-  const found = readFileSync(path, 'utf8').matchAll(/^(?:(?:import|export)\b[^'"]*? from|import) '(\.[^']+)'/gm)
+  const found = readFileSync(path, 'utf8').matchAll(
+    /^(?:(?:import|export)\b[^'"]*? from|import) '(\.[^']+)'/gm,
+  )
   return Array.from(found, ([, specifier]) => join(dirname(path), specifier))
 }
 
@@ -125,7 +134,9 @@ export function importJoined(dist) {
     if (!name.endsWith('.js') || name.startsWith(`page${sep}`)) continue
     const text = readFileSync(path, 'utf8')
     const changed = withJoined(text, path)
-    if (changed !== text) writeFileSync(path, changed)
+    if (changed !== text) {
+      writeFileSync(path, changed)
+    }
   }
 }
 
@@ -151,7 +162,8 @@ export function withJoined(text, path) {
       }
       return Array.from(
         byFile,
-        ([file, own]) => `${verb} { ${own.join(', ')} } from '${specifierFor(file, specifier, path)}';`,
+        ([file, own]) =>
+          `${verb} { ${own.join(', ')} } from '${specifierFor(file, specifier, path)}';`,
       ).join(' ')
     })
     .replace(DYNAMIC, (all, _, specifier) => {
@@ -165,7 +177,9 @@ export const slashed = path => path.replaceAll(sep, '/')
 
 /** Returns the specifier of a joined file, for a module that names one of its modules. */
 function specifierFor(file, specifier, path) {
-  if (!specifier.startsWith('.')) return `vnet/internal/${slashed(relative('dist', file)).slice(0, -'.js'.length)}`
+  if (!specifier.startsWith('.')) {
+    return `vnet/internal/${slashed(relative('dist', file)).slice(0, -'.js'.length)}`
+  }
   const found = slashed(relative(dirname(path), file))
   return found.startsWith('.') ? found : `./${found}`
 }
@@ -193,7 +207,9 @@ function exportsOf(path) {
   const statement = /^(import|export) \{([^}]*)\}(?: from "([^"]*)")?;\s*/gm
   const statements = Array.from(text.matchAll(statement))
   if (statements.length === 0 || statements.map(([all]) => all).join('') !== text) return undefined
-  if (!statements.every(([, , , from]) => from === undefined || IS_JOINED.test(from))) return undefined
+  if (!statements.every(([, , , from]) => from === undefined || IS_JOINED.test(from))) {
+    return undefined
+  }
   const [imported, exported] = [new Map(), new Map()]
   for (const [, verb, names, from] of statements) {
     const file = from && join(dirname(path), from)

@@ -42,10 +42,16 @@ function whose(path, code) {
 
 /** The child locks the open file, which it shares with this process. Returns whether it could. */
 async function flock(file, ...options) {
-  const child = spawn('flock', ['-x', ...options, '3'], { stdio: ['ignore', 'ignore', 'inherit', file.fd] })
-  const [status] = await once(child, 'exit').catch(error => {
-    throw error.code === 'ENOENT' ? new SetupError('vnet needs flock: sudo apt-get install util-linux') : error
+  const child = spawn('flock', ['-x', ...options, '3'], {
+    stdio: ['ignore', 'ignore', 'inherit', file.fd],
   })
-  if (status !== 0 && status !== EXIT_HELD) throw new SetupError(`vnet: flock failed, see above (exit ${status})`)
+  const [status] = await once(child, 'exit').catch(error => {
+    throw error.code === 'ENOENT'
+      ? new SetupError('vnet needs flock: sudo apt-get install util-linux')
+      : error
+  })
+  if (status !== 0 && status !== EXIT_HELD) {
+    throw new SetupError(`vnet: flock failed, see above (exit ${status})`)
+  }
   return status === 0
 }

@@ -38,17 +38,29 @@ export async function setUp({ programs = false, testTools = false, long = false,
   const due = wanted.filter(step => !step.native || (isLinux && !takesPrebuilt(step)))
   if (due.some(step => step.native && isDue(step))) {
     checkBuildTools()
-    if (!testTools) warnOfTun()
+    if (!testTools) {
+      warnOfTun()
+    }
   }
-  if (testTools && isLinux) await installTestTools(long)
-  for (const folder of isLinux ? own : []) await installOwnTools(folder)
+  if (testTools && isLinux) {
+    await installTestTools(long)
+  }
+  for (const folder of isLinux ? own : []) {
+    await installOwnTools(folder)
+  }
   if (due.some(isDue)) {
     becomeOwner()
     await withLock(join(root, '.setup-lock'), async () => {
-      for (const step of due) if (isDue(step)) await make(step)
+      for (const step of due) {
+        if (isDue(step)) {
+          await make(step)
+        }
+      }
     })
   }
-  if (isLinux && process.arch === 'x64') await prepareGuests(long, own)
+  if (isLinux && process.arch === 'x64') {
+    await prepareGuests(long, own)
+  }
 }
 
 /** A long test starts a guest, too. Outside CI, set-up succeeds even if that is impossible. */
@@ -56,7 +68,9 @@ async function prepareGuests(long, own) {
   if (!long && !own.includes('guest')) return
   try {
     await downloadGuestKernel()
-    if (own.includes('guest')) await downloadArm64()
+    if (own.includes('guest')) {
+      await downloadArm64()
+    }
   } catch (error) {
     if (process.env.CI || own.includes('guest') || !(error instanceof SetupError)) throw error
     process.stderr.write(`${error.message}\n`)
@@ -86,14 +100,19 @@ async function make(step) {
 function takesPrebuilt(step) {
   if (!isDue(step) || missingBuildTools().length === 0) return false
   if (step.outputs().some(isFile) || !isCurrent(OWN)) return false
-  if (!step.isLate) process.stderr.write(`vnet: taking prebuilds/${OWN}, because there is no compiler\n`)
+  if (!step.isLate) {
+    process.stderr.write(`vnet: taking prebuilds/${OWN}, because there is no compiler\n`)
+  }
   return true
 }
 
 function checkBuildTools() {
   const missing = missingBuildTools()
-  if (missing.length > 0)
-    throw new SetupError(`vnet needs ${missing.join(' and ')}: sudo apt-get install g++ make python3`)
+  if (missing.length > 0) {
+    throw new SetupError(
+      `vnet needs ${missing.join(' and ')}: sudo apt-get install g++ make python3`,
+    )
+  }
 }
 
 /** Building takes minutes, so a lack of rights is reported before. */

@@ -7,7 +7,14 @@ import { existsSync } from 'node:fs'
 import { digest, filesUnder, isStamped } from './stamp.mjs'
 
 export const ADDON = 'vnet.node'
-export const PROGRAMS = ['vnet-launch', 'vnet-rootless', 'vnet-within', 'vnet-clock.so', 'vnet-cni', 'vnet-guest']
+export const PROGRAMS = [
+  'vnet-launch',
+  'vnet-rootless',
+  'vnet-within',
+  'vnet-clock.so',
+  'vnet-cni',
+  'vnet-guest',
+]
 export const BUILT_FILES = [ADDON, ...PROGRAMS]
 
 /** The target of this machine. */
@@ -23,5 +30,8 @@ export function inputsOf(target) {
 
 /** Whether the files of a target are complete, and made from the sources in this directory. */
 export function isCurrent(target) {
-  return isStamped(stampOf(target), inputsOf(target)) && BUILT_FILES.every(name => existsSync(fileOf(target, name)))
+  return (
+    isStamped(stampOf(target), inputsOf(target)) &&
+    BUILT_FILES.every(name => existsSync(fileOf(target, name)))
+  )
 }

@@ -5,7 +5,15 @@
  */
 
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
@@ -35,7 +43,9 @@ export function digest(files, values = []) {
     add(Buffer.from(file))
     add(readFileSync(file))
   }
-  for (const value of values) add(Buffer.from(JSON.stringify(value) ?? ''))
+  for (const value of values) {
+    add(Buffer.from(JSON.stringify(value) ?? ''))
+  }
   return hash.digest('hex')
 }
 

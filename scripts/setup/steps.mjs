@@ -27,11 +27,20 @@ function nativeStep(what, names, isInput) {
     // Not the version of Node: the addon uses Node-API, so one build works with every major
     // version.
     inputs: () =>
-      digest(['binding.gyp', ...filesUnder('native').filter(isInput)], [lockedVersion('node-addon-api'), process.arch]),
+      digest(
+        ['binding.gyp', ...filesUnder('native').filter(isInput)],
+        [lockedVersion('node-addon-api'), process.arch],
+      ),
     outputs: () => names.map(name => `build/Release/${name}`),
     make: () => {
       const options = ['--jobs', 'max', ...nodeHeaders()]
-      return run(`building the ${what}`, [...tool('node-gyp'), 'configure', 'build', ...targets, ...options])
+      return run(`building the ${what}`, [
+        ...tool('node-gyp'),
+        'configure',
+        'build',
+        ...targets,
+        ...options,
+      ])
     },
   }
 }
@@ -78,14 +87,17 @@ const JOIN = ['join.config.mjs', 'joined.mjs'].map(name => `scripts/setup/${name
 /** What compiles a project. Its tsconfig.json is for editors, and needs no compiled package. */
 const BUILD = 'tsconfig.build.json'
 
-const configurations = () => PROJECTS.flatMap(path => ['tsconfig.json', BUILD].map(name => join(path, name)))
+const configurations = () =>
+  PROJECTS.flatMap(path => ['tsconfig.json', BUILD].map(name => join(path, name)))
 
 const dependencies = () => {
-  const { dependencies, devDependencies, optionalDependencies, overrides } = readJson('package.json')
+  const { dependencies, devDependencies, optionalDependencies, overrides } =
+    readJson('package.json')
   return [dependencies, devDependencies, optionalDependencies, overrides]
 }
 
-const lockedVersion = name => readJson('package-lock.json').packages?.[`node_modules/${name}`]?.version
+const lockedVersion = name =>
+  readJson('package-lock.json').packages?.[`node_modules/${name}`]?.version
 
 const readJson = file => JSON.parse(readFileSync(file, 'utf8'))
 
@@ -111,7 +123,9 @@ const isSource = file => /(?<!\.d)\.ts$/.test(file)
 const compiled = source => source.replace(/(^|\/)src\//, '$1dist/').replace(/ts$/, 'js')
 
 /** The packages with code to compile, each after its imports. */
-const PACKAGES = ['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].map(name => `packages/${name}`)
+const PACKAGES = ['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].map(
+  name => `packages/${name}`,
+)
 const PROJECTS = ['.', ...PACKAGES]
 /** Bundled for the site, and not compiled: what its tsconfig.json excludes. */
 const BUNDLED = 'packages/learn/src/browser/'
@@ -124,7 +138,13 @@ const sources = () =>
 async function joinModules(name, to) {
   if (JOINED[name] !== undefined) {
     const environment = `DIST:${to},PROJECT:${name}`
-    await run(`joining modules of ${name}`, [...tool('rolldown'), '-c', JOIN[0], '--environment', environment])
+    await run(`joining modules of ${name}`, [
+      ...tool('rolldown'),
+      '-c',
+      JOIN[0],
+      '--environment',
+      environment,
+    ])
   }
   importJoined(to)
 }
@@ -132,16 +152,34 @@ async function joinModules(name, to) {
 async function compile() {
   await compileTo('dist', async to => {
     await run('compiling', [...tool('tsc'), '-p', BUILD, '--outDir', to, '--noEmitOnError'])
-    for (const name of SHELL_SCRIPTS) copyFileSync(join('src', name), join(to, name))
+    for (const name of SHELL_SCRIPTS) {
+      copyFileSync(join('src', name), join(to, name))
+    }
     await joinModules('vnet', to)
   })
   for (const path of PACKAGES) {
     await compileTo(`${path}/dist`, async to => {
-      await run(`compiling ${path}`, [...tool('tsc'), '-p', join(path, BUILD), '--outDir', to, '--noEmitOnError'])
+      await run(`compiling ${path}`, [
+        ...tool('tsc'),
+        '-p',
+        join(path, BUILD),
+        '--outDir',
+        to,
+        '--noEmitOnError',
+      ])
       await joinModules(basename(path), to)
       if (!PAGE.startsWith(`${path}/`)) return
-      await run('compiling the page', [...tool('tsc'), '-p', join(PAGE, BUILD), '--outDir', to, '--noEmitOnError'])
-      for (const name of pageFiles()) copyFileSync(join(PAGE, name), join(to, 'page', name))
+      await run('compiling the page', [
+        ...tool('tsc'),
+        '-p',
+        join(PAGE, BUILD),
+        '--outDir',
+        to,
+        '--noEmitOnError',
+      ])
+      for (const name of pageFiles()) {
+        copyFileSync(join(PAGE, name), join(to, 'page', name))
+      }
     })
   }
 }

@@ -225,17 +225,23 @@ const toolPath = () => `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
 
 function isThere(name) {
   if (name === LIBNL) return hasLibrary(name)
-  if (name === BUSYBOX) return existsSync('/bin/busybox') && spawnSync('ldd', ['/bin/busybox']).status === 1
+  if (name === BUSYBOX) {
+    return existsSync('/bin/busybox') && spawnSync('ldd', ['/bin/busybox']).status === 1
+  }
   return name === HEADERS ? kernelHeaders() !== undefined : isInstalled(name, toolPath())
 }
 
-const hasLibrary = name => spawnSync('pkg-config', ['--exists', name], { stdio: 'ignore' }).status === 0
+const hasLibrary = name =>
+  spawnSync('pkg-config', ['--exists', name], { stdio: 'ignore' }).status === 0
 
 /** Returns whether another program of that name is installed. */
 function isAnother(name) {
   if (!isThere(name)) return false
   const options = { encoding: 'utf8', timeout: 5000, stdio: ['ignore', 'pipe', 'pipe'] }
-  const { stdout, stderr } = spawnSync(name, ['-V'], { ...options, env: { ...process.env, PATH: toolPath() } })
+  const { stdout, stderr } = spawnSync(name, ['-V'], {
+    ...options,
+    env: { ...process.env, PATH: toolPath() },
+  })
   return !`${stdout}${stderr}`.includes('iputils')
 }
 
@@ -253,7 +259,9 @@ export function toolProblems(long, why = '') {
   const [names, wrong] = [missing.join(', '), ofIputils.filter(isAnother)]
   const install = advice(missing.map(name => wanted[name]))
   return [
-    ...(missing.length === 0 ? [] : [{ tools: missing, line: `the kernel tests need ${names}: ${install}${why}` }]),
+    ...(missing.length === 0
+      ? []
+      : [{ tools: missing, line: `the kernel tests need ${names}: ${install}${why}` }]),
     ...wrong.map(name => ({
       tools: [name],
       line: `the kernel tests need the ${name} of iputils, and this one is another program: ${advice([packages[name]])}`,
@@ -269,7 +277,9 @@ export async function installTestTools(long) {
   const lines = toolProblems(long, why && ` (tried: ${why})`).map(({ line }) => line)
   if (lines.length === 0) return
   if (process.env.CI) throw new SetupError(`vnet: ${lines.join('; ')}`)
-  for (const line of lines) process.stderr.write(`vnet: ${line}\n`)
+  for (const line of lines) {
+    process.stderr.write(`vnet: ${line}\n`)
+  }
 }
 
 /** Installs what test/FOLDER needs. Throws a SetupError of one line if it cannot. */
@@ -303,7 +313,11 @@ async function aptInstall(wanted) {
 
 async function apt(args) {
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
-  const { code, output } = await capture('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=60', ...args], { env })
+  const { code, output } = await capture(
+    'apt-get',
+    ['-q', '-o', 'DPkg::Lock::Timeout=60', ...args],
+    { env },
+  )
   if (code === 0) return ''
   return output.match(/^E: .*$/m)?.[0] ?? `apt-get ${args[0]}: exit ${code}`
 }

@@ -27,9 +27,8 @@ export function provideOwnPackage(url?: string): void {
   const { registerHooks } = module as SynchronousHooks<unknown>
   if (registerHooks !== undefined) {
     registerHooks({ resolve })
-  }
-  // Without synchronous hooks, Node loads this module again, into a thread that resolves.
-  else {
+  } else {
+    // Without synchronous hooks, Node loads this module again, into a thread that resolves.
     module.register(new URL('../../dist/cli/own-package.js', import.meta.url), import.meta.url)
   }
 }

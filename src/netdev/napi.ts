@@ -169,9 +169,8 @@ export class Napi {
       const isCompleted = this.#completed >= 0
       if (work > this.weight) {
         this.#warnOfReturn(`${work}, exceeding its budget of ${this.weight}`)
-      }
-      // More is logged by completeDone.
-      else if (work === this.weight && isCompleted && this.#completed < this.weight) {
+      } else if (work === this.weight && isCompleted && this.#completed < this.weight) {
+        // More is logged by completeDone.
         this.#warnOfReturn(
           `${work}, its whole budget, after napi_complete_done with ${this.#completed}`,
         )

@@ -42,7 +42,7 @@ export interface LoggedArrival extends Line {
 }
 
 /** A decision of a stage, or the drops of a wire after its devices were closed. */
-interface LoggedMoment extends Line {
+export interface LoggedMoment extends Line {
   readonly verdict: 'decide' | 'close'
 }
 

@@ -62,23 +62,31 @@ test('the file has the marks at every moment, and the next daemon reads them', (
   expect(openMark(loadNative(), file, net).culprit).toBe(7)
 })
 
-test.each(['a link', 'a file of another program', 'a mark of another user', 'a directory that does not exist'])(
-  '%s is not touched: a line is logged, and nothing is suspect',
-  kind => {
-    const file = kind.startsWith('a directory') ? join(directory, 'no', 'node.mark') : join(directory, 'mark')
-    const other = join(directory, 'other')
-    writeFileSync(other, 'precious')
-    rmSync(file, { force: true })
-    if (kind === 'a link') symlinkSync(other, file)
-    else if (kind === 'a file of another program') writeFileSync(file, 'precious')
-    else if (kind === 'a mark of another user') {
-      writeFileSync(file, new Uint8Array(4096).fill(1))
-      chownSync(file, 65534, 65534)
-    }
-    const lines: string[] = []
-    const mark = openMark(loadNative(), file, { clock: new FakeClock(), log: log(lines) })
-    expect([mark.words[1], lines.length, readFileSync(other, 'utf8')]).toEqual([0, 1, 'precious'])
-    expect(lines[0]).toMatch(/mark: it is not used: /)
-    if (kind === 'a file of another program') expect(readFileSync(file, 'utf8')).toBe('precious')
-  },
-)
+test.each([
+  'a link',
+  'a file of another program',
+  'a mark of another user',
+  'a directory that does not exist',
+])('%s is not touched: a line is logged, and nothing is suspect', kind => {
+  const file = kind.startsWith('a directory')
+    ? join(directory, 'no', 'node.mark')
+    : join(directory, 'mark')
+  const other = join(directory, 'other')
+  writeFileSync(other, 'precious')
+  rmSync(file, { force: true })
+  if (kind === 'a link') {
+    symlinkSync(other, file)
+  } else if (kind === 'a file of another program') {
+    writeFileSync(file, 'precious')
+  } else if (kind === 'a mark of another user') {
+    writeFileSync(file, new Uint8Array(4096).fill(1))
+    chownSync(file, 65534, 65534)
+  }
+  const lines: string[] = []
+  const mark = openMark(loadNative(), file, { clock: new FakeClock(), log: log(lines) })
+  expect([mark.words[1], lines.length, readFileSync(other, 'utf8')]).toEqual([0, 1, 'precious'])
+  expect(lines[0]).toMatch(/mark: it is not used: /)
+  if (kind === 'a file of another program') {
+    expect(readFileSync(file, 'utf8')).toBe('precious')
+  }
+})

@@ -21,23 +21,34 @@ const params = (wire: string) => paramsOf({ wire }, new StrangerResources(files)
 describe('a text', () => {
   test('is taken with its seed as a number', () => {
     const spec = { wireIn: 'delay 20ms', wireOut: 'loss 1%', seed: '7' }
-    expect(paramsOf(spec, new StrangerResources())).toEqual({ ...spec, wire: undefined, seed: 7, scenario: undefined })
+    expect(paramsOf(spec, new StrangerResources())).toEqual({
+      ...spec,
+      wire: undefined,
+      seed: 7,
+      scenario: undefined,
+    })
     expect([isSpec(spec), isSpec({ seed: '7' })]).toEqual([true, false])
   })
 
   test('a mistake is one line with the column, however long the text is', () => {
     const long = 'match udp ( delay 1ms ) | '.repeat(20)
-    expect(() => params('delay 20ms los 1%')).toThrow(/^wire, column 12: 'los' is not a word of a wire[^\n]*$/)
+    expect(() => params('delay 20ms los 1%')).toThrow(
+      /^wire, column 12: 'los' is not a word of a wire[^\n]*$/,
+    )
     expect(() => params(`${long}los 1%`)).toThrow(/^wire, column 521: [^\n]*$/)
   })
 
   test.each(['-1', '4294967296', '0x7', '7; reboot', ''])('the seed %j is refused', seed => {
-    expect(() => paramsOf({ wire: '', seed }, new StrangerResources())).toThrow(/^seed: it must be a whole number/)
+    expect(() => paramsOf({ wire: '', seed }, new StrangerResources())).toThrow(
+      /^seed: it must be a whole number/,
+    )
   })
 
   test('more than 4096 bytes are refused', () => {
     expect(() => params('delay 1ms'.padEnd(4096))).not.toThrow()
-    expect(() => params('delay 1ms'.padEnd(4097))).toThrow('wire: it has 4097 bytes: at most 4096 are taken')
+    expect(() => params('delay 1ms'.padEnd(4097))).toThrow(
+      'wire: it has 4097 bytes: at most 4096 are taken',
+    )
     expect(() => params('ä'.repeat(2049))).toThrow('it has 4098 bytes')
   })
 
@@ -45,7 +56,9 @@ describe('a text', () => {
     const stages = (n: number) => Array(n).fill('delay 1ms').join(' | ')
     expect(() => params(stages(32))).not.toThrow()
     expect(() => params(stages(33))).toThrow('wire: it has 33 stages: at most 32 are taken')
-    expect(() => params(`match udp ( ${stages(16)} ) else ( ${stages(16)} )`)).toThrow('it has 33 stages')
+    expect(() => params(`match udp ( ${stages(16)} ) else ( ${stages(16)} )`)).toThrow(
+      'it has 33 stages',
+    )
   })
 })
 
@@ -68,7 +81,9 @@ describe('copies', () => {
     [`${twice(3)} | match udp ( loss 1% ) else ( ${twice(2)} )`, 32],
     [`match udp ( ${twice(2)} | match syn ( ${twice(3)} ) )`, 32],
   ])('%s is refused with one line', (wire, copies) => {
-    expect(() => params(wire)).toThrow(`wire: its stages make ${copies} packets of one: at most 16 are taken`)
+    expect(() => params(wire)).toThrow(
+      `wire: its stages make ${copies} packets of one: at most 16 are taken`,
+    )
   })
 })
 
@@ -101,7 +116,9 @@ describe('a filter', () => {
 
   test('a filter that would take long to compile is refused', () => {
     const filter = Array(30).fill('tcp port 1').join(' or ')
-    expect(() => params(`match '${filter}' ( loss 1% )`)).toThrow('a filter has at most 200 characters here')
+    expect(() => params(`match '${filter}' ( loss 1% )`)).toThrow(
+      'a filter has at most 200 characters here',
+    )
   })
 })
 
@@ -114,20 +131,29 @@ describe('a file', () => {
     expect(() => params('trace linked.trace')).not.toThrow()
   })
 
-  test.each(['/etc/shadow', '../secret', 'sub/x', '.hidden', 'nosuch', 'up', 'down', '.'])('%s is refused', name => {
-    symlinkSync('../secret', join(files, 'up'))
-    symlinkSync('/dev/zero', join(files, 'down'))
-    expect(() => params(`trace '${name}'`)).toThrow(/only plain names of files|there is no such file in --files/)
-  })
+  test.each(['/etc/shadow', '../secret', 'sub/x', '.hidden', 'nosuch', 'up', 'down', '.'])(
+    '%s is refused',
+    name => {
+      symlinkSync('../secret', join(files, 'up'))
+      symlinkSync('/dev/zero', join(files, 'down'))
+      expect(() => params(`trace '${name}'`)).toThrow(
+        /only plain names of files|there is no such file in --files/,
+      )
+    },
+  )
 
   test('none is taken without --files', () => {
-    expect(() => paramsOf({ wire: 'trace slow.trace' }, new StrangerResources())).toThrow('the daemon has no --files')
+    expect(() => paramsOf({ wire: 'trace slow.trace' }, new StrangerResources())).toThrow(
+      'the daemon has no --files',
+    )
   })
 
   test('no message quotes it', () => {
     writeFileSync(join(files, 'a.trace'), '1\nroot:$6$secret\n')
     writeFileSync(join(files, 'a.yaml'), '- at: 1s\n  wire: root:$6$secret\n')
-    expect(() => params('trace a.trace')).toThrow(/^wire, column 1: the file a.trace has a mistake in line 2$/)
+    expect(() => params('trace a.trace')).toThrow(
+      /^wire, column 1: the file a.trace has a mistake in line 2$/,
+    )
     const resources = new StrangerResources(files)
     const parse = () => paramsOf({ wire: 'secret' }, resources)
     expect(() => inOneLine('it', resources, () => resources.scenario('a.yaml', parse))).toThrow(

@@ -9,7 +9,9 @@ const MS = 1e6
 
 test('a duration is a number with a unit, in the spelling of tc too', () => {
   expect(
-    ['20ms', '1.5s', '7ns', '50us', '2min', '1h', '3msecs', '1e3us', '.5S'].map(text => parseDuration(text)),
+    ['20ms', '1.5s', '7ns', '50us', '2min', '1h', '3msecs', '1e3us', '.5S'].map(text =>
+      parseDuration(text),
+    ),
   ).toEqual([20 * MS, 1500 * MS, 7, 50_000, 120_000 * MS, 3_600_000 * MS, 3 * MS, MS, 500 * MS])
 })
 
@@ -21,13 +23,20 @@ test('a duration without a unit is refused in one line that shows how to write i
 })
 
 test('a duration without a unit is in microseconds where tc(8) takes it', () => {
-  expect(['50', '0.5', '20ms'].map(text => parseDuration(text, { bareUs: true }))).toEqual([50_000, 500, 20 * MS])
+  expect(['50', '0.5', '20ms'].map(text => parseDuration(text, { bareUs: true }))).toEqual([
+    50_000,
+    500,
+    20 * MS,
+  ])
 })
 
-test.each(['', 'fast', 'm', '5mbit', '-1s', '1 s', `${'9'.repeat(400)}s`, '1e400'])('%j is not a duration', text => {
-  const wrong = `'${text}' is not a duration: a number with us, ms, s, min or h`
-  expect(() => parseDuration(text)).toThrow(new UsageError(wrong))
-})
+test.each(['', 'fast', 'm', '5mbit', '-1s', '1 s', `${'9'.repeat(400)}s`, '1e400'])(
+  '%j is not a duration',
+  text => {
+    const wrong = `'${text}' is not a duration: a number with us, ms, s, min or h`
+    expect(() => parseDuration(text)).toThrow(new UsageError(wrong))
+  },
+)
 
 test('a number of m is not a duration, and the unit of minutes is named', () => {
   for (const text of ['5m', '1.5m']) {
@@ -44,7 +53,10 @@ test('a number that a user passes is in milliseconds', () => {
 })
 
 test('a formatted duration is parsed as the same number', () => {
-  const any = fc.oneof(fc.integer({ min: 0, max: 2 ** 53 - 1 }), fc.double({ min: 2 ** 53, max: 1e300, noNaN: true }))
+  const any = fc.oneof(
+    fc.integer({ min: 0, max: 2 ** 53 - 1 }),
+    fc.double({ min: 2 ** 53, max: 1e300, noNaN: true }),
+  )
   forAll({ numRuns: scaled(5000), seed: SEED }, [any], ns => {
     expect(parseDuration(formatDuration(ns))).toBe(ns)
   })

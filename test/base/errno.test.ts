@@ -24,11 +24,16 @@ const ALIASES = new Set(['EWOULDBLOCK', 'EDEADLOCK', 'ENOTSUP'])
 
 describe('the table', () => {
   // Other systems have other numbers.
-  test.runIf(process.platform === 'linux')('the errno table agrees with every number that Node knows', () => {
-    for (const [name, number] of Object.entries(constants.errno)) {
-      if (!ALIASES.has(name)) expect([name, errnoName(number)]).toEqual([name, name])
-    }
-  })
+  test.runIf(process.platform === 'linux')(
+    'the errno table agrees with every number that Node knows',
+    () => {
+      for (const [name, number] of Object.entries(constants.errno)) {
+        if (!ALIASES.has(name)) {
+          expect([name, errnoName(number)]).toEqual([name, name])
+        }
+      }
+    },
+  )
 
   test('the errno table has each number from 1 to 133 once, except the two that Linux leaves out', () => {
     const numbers = Array.from({ length: 134 }, (_, i) => i + 1)
@@ -38,7 +43,9 @@ describe('the table', () => {
 
   test('each errno constant has its own name', () => {
     for (const [name, value] of Object.entries(errnos)) {
-      if (typeof value === 'number') expect(errnoName(value)).toBe(name)
+      if (typeof value === 'number') {
+        expect(errnoName(value)).toBe(name)
+      }
     }
   })
 })
@@ -52,7 +59,12 @@ test('names and texts take numbers of either sign', () => {
 describe('a VnetError', () => {
   test('a VnetError says what failed and why', () => {
     const error = new VnetError(-EBUSY, ['TUNSETIFF', 'vnet0'])
-    expect(error).toMatchObject({ name: 'VnetError', code: 'EBUSY', errno: EBUSY, syscall: 'TUNSETIFF vnet0' })
+    expect(error).toMatchObject({
+      name: 'VnetError',
+      code: 'EBUSY',
+      errno: EBUSY,
+      syscall: 'TUNSETIFF vnet0',
+    })
     expect(error.message).toBe('TUNSETIFF vnet0: EBUSY, device or resource busy')
     expect(error.advice).toBeUndefined()
     expect(error).toBeInstanceOf(Error)
@@ -72,9 +84,19 @@ test.each([
   [EBUSY, ['TUNSETIFF', 'vnet0'], 'the interface exists', 'vnet0: the interface exists'],
   [EPERM, ['TUNSETIFF', 'vnet0'], 'use sudo', 'vnet0: operation not permitted; use sudo'],
   [EACCES, ['open', '/a'], undefined, '/a: permission denied'],
-  [EINVAL, ['RTM_NEWLINK', 'mtu 7 on tap0'], 'mtu less\n than minimum', 'mtu 7 on tap0: mtu less than minimum'],
+  [
+    EINVAL,
+    ['RTM_NEWLINK', 'mtu 7 on tap0'],
+    'mtu less\n than minimum',
+    'mtu 7 on tap0: mtu less than minimum',
+  ],
   [EPERM, ['SET_WIRE', ''], 'only root may set\n wires', 'only root may set wires'],
-  [EEXIST, 'address 192.0.2.1/24', 'eth0 has a route to it', 'address 192.0.2.1/24: eth0 has a route to it'],
+  [
+    EEXIST,
+    'address 192.0.2.1/24',
+    'eth0 has a route to it',
+    'address 192.0.2.1/24: eth0 has a route to it',
+  ],
   [EPERM, 'timerfd_create', undefined, 'timerfd_create: EPERM, operation not permitted'],
 ] as const)(
   'error %i of %j is a sentence without the name of the call, unless nothing else is known',
@@ -120,23 +142,34 @@ test.each([
     nodes('EMFILE', 'open', { path: '/joined.js' }),
     'this program: too many open files in the process; raise ulimit -n',
   ],
-  [nodes('ENFILE', 'open', { path: '/a' }), '/a: too many open files in the system; raise fs.file-max'],
+  [
+    nodes('ENFILE', 'open', { path: '/a' }),
+    '/a: too many open files in the system; raise fs.file-max',
+  ],
   [
     nodes('EMFILE', 'watch', { path: '/a' }),
     '/a: too many open files in the process; raise ulimit -n and fs.inotify.max_user_instances',
   ],
-  [nodes('ENOSPC', 'watch', { path: '/a' }), '/a: no space left on device; raise fs.inotify.max_user_watches'],
+  [
+    nodes('ENOSPC', 'watch', { path: '/a' }),
+    '/a: no space left on device; raise fs.inotify.max_user_watches',
+  ],
   [
     nodes('EAGAIN', 'spawn ping', { path: 'ping' }),
     'ping: no more processes and threads can be started; raise ulimit -u',
   ],
-  [nodes('ECONNREFUSED', 'connect', { address: '192.0.2.1', port: 80 }), '192.0.2.1 port 80: connection refused'],
+  [
+    nodes('ECONNREFUSED', 'connect', { address: '192.0.2.1', port: 80 }),
+    '192.0.2.1 port 80: connection refused',
+  ],
   [
     Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' }),
     'a thread: no more processes and threads can be started; raise ulimit -u',
   ],
   [
-    Object.assign(new Error('Worker initialization failure: EMFILE'), { code: 'ERR_WORKER_INIT_FAILED' }),
+    Object.assign(new Error('Worker initialization failure: EMFILE'), {
+      code: 'ERR_WORKER_INIT_FAILED',
+    }),
     'a thread: too many open files in the process; raise ulimit -n',
   ],
   [new VnetError(EMFILE, 'socket'), 'socket: too many open files in the process; raise ulimit -n'],

@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { EINVAL, VnetError } from '#src/base/errno.ts'
 import { describeException, isOwnDefect, stackFrame } from '#src/base/exception.ts'
-import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, Log } from '#src/base/log.ts'
+import {
+  LOGLEVEL_DEBUG,
+  LOGLEVEL_ERR,
+  LOGLEVEL_INFO,
+  LOGLEVEL_WARNING,
+  Log,
+} from '#src/base/log.ts'
 import { random } from '#src/base/random.ts'
 
 describe('a log', () => {
@@ -22,7 +28,10 @@ describe('a log', () => {
       log.warn('b')
       log.info('c')
       log.debug('d')
-      const all = [LOGLEVEL_ERR, LOGLEVEL_WARNING, LOGLEVEL_INFO, LOGLEVEL_DEBUG].map((at, i) => [at, 'abcd'[i]])
+      const all = [LOGLEVEL_ERR, LOGLEVEL_WARNING, LOGLEVEL_INFO, LOGLEVEL_DEBUG].map((at, i) => [
+        at,
+        'abcd'[i],
+      ])
       expect(lines).toEqual(all.slice(0, count))
     }
   })
@@ -47,7 +56,9 @@ describe('an exception', () => {
     const inBundle = 'another (http://127.0.0.1:8080/site/check-worker.js:1:605)'
     const inExercise = 'run (/a/packages/learn/course/05-napi/exercise.js:109:13)'
     expect(thrownIn(inBundle, inExercise)).not.toContain('(at ')
-    expect(thrownIn(inBundle, inExercise, 'open (/my.js:3:2)')).toMatch(/ \(at open \(\/my\.js:3:2\)\)$/)
+    expect(thrownIn(inBundle, inExercise, 'open (/my.js:3:2)')).toMatch(
+      / \(at open \(\/my\.js:3:2\)\)$/,
+    )
   })
 
   test('an exception is described with its message and place', () => {
@@ -60,29 +71,37 @@ describe('an exception', () => {
     try {
       Buffer.alloc(-1)
     } catch (error) {
-      expect(describeException(error)).toMatch(/^RangeError: .*\(at .*log-random-exception\.test\.ts/)
+      expect(describeException(error)).toMatch(
+        /^RangeError: .*\(at .*log-random-exception\.test\.ts/,
+      )
     }
   })
 
   test('an error of a disposal is described after the error of its block', () => {
-    const both = Object.assign(new Error('disposal'), { name: 'SuppressedError', error: 'second', suppressed: 'first' })
+    const both = Object.assign(new Error('disposal'), {
+      name: 'SuppressedError',
+      error: 'second',
+      suppressed: 'first',
+    })
     expect(describeException(both)).toBe('first; then second')
   })
 
   test('an exception that is not an Error, or has no stack, is described as it is', () => {
     const bare = new Error('bare')
     delete bare.stack
-    expect([describeException('text'), describeException(undefined), describeException(bare)]).toEqual([
-      'text',
-      'undefined',
-      'Error: bare',
-    ])
+    expect([
+      describeException('text'),
+      describeException(undefined),
+      describeException(bare),
+    ]).toEqual(['text', 'undefined', 'Error: bare'])
   })
 
   test('a system error, and a module that is not found, are described without a line of vnet', async () => {
     const library = new URL('../../src/netdev/register.ts', import.meta.url).href
     const place = `at devOpen (${library}:1:1)`
-    const refused = Object.assign(new VnetError(EINVAL, 'dev_open a'), { stack: `VnetError: a\n    ${place}` })
+    const refused = Object.assign(new VnetError(EINVAL, 'dev_open a'), {
+      stack: `VnetError: a\n    ${place}`,
+    })
     const missing = Object.assign(new Error('Cannot find b'), {
       stack: `Error: b\n    ${place}`,
       code: 'ERR_MODULE_NOT_FOUND',
@@ -104,17 +123,22 @@ describe('an exception', () => {
         }),
       )
     expect(described(library)).toMatch(/; raise ulimit -n, or install vnet again$/)
-    expect(described('/app/node_modules/@vnet/lab/dist/a.js')).toMatch(/; raise ulimit -n, or install vnet again$/)
+    expect(described('/app/node_modules/@vnet/lab/dist/a.js')).toMatch(
+      /; raise ulimit -n, or install vnet again$/,
+    )
     expect(described('/my-driver.js')).not.toContain('ulimit')
   })
 
   test('an error of Node for a system call is described by its path, also with the line of a driver', () => {
-    const ofNode = () => Object.assign(new Error('ENOENT: no such file or directory, open "/a"'), NODES_ERROR)
+    const ofNode = () =>
+      Object.assign(new Error('ENOENT: no such file or directory, open "/a"'), NODES_ERROR)
     const own = new URL('../../src/netdev/register.ts', import.meta.url).href
     const inPackage = new URL('../../packages/lab/dist/kernel/joined.js', import.meta.url).href
     const at = (...places: string[]) =>
       describeException(
-        Object.assign(ofNode(), { stack: ['Error', ...places.map(each => `    at f (${each}:1:2)`)].join('\n') }),
+        Object.assign(ofNode(), {
+          stack: ['Error', ...places.map(each => `    at f (${each}:1:2)`)].join('\n'),
+        }),
       )
     expect([at(own), at(inPackage), at(inPackage, '/my-driver.js')]).toEqual([
       '/a: no such file or directory',
@@ -124,10 +148,16 @@ describe('an exception', () => {
   })
 
   test.each([
-    ['    at Board.push (blob:http://[::1]:8080/6abf-b033#/my%20driver.js:12:7)', 'Board.push (/my driver.js:12:7)'],
+    [
+      '    at Board.push (blob:http://[::1]:8080/6abf-b033#/my%20driver.js:12:7)',
+      'Board.push (/my driver.js:12:7)',
+    ],
     ['    at blob:null/6abf-b033#/mirror.js:12:7', '/mirror.js:12:7'],
     ['push@blob:http://[::1]:8080/6abf-b033#/mirror.js:12:7', 'push (/mirror.js:12:7)'],
-    ['async*init/ndoOpen@blob:http://[::1]:8080/6abf-b033#/mirror.js:12:7', 'ndoOpen (/mirror.js:12:7)'],
+    [
+      'async*init/ndoOpen@blob:http://[::1]:8080/6abf-b033#/mirror.js:12:7',
+      'ndoOpen (/mirror.js:12:7)',
+    ],
     ['setup/<@blob:http://[::1]:8080/6abf-b033#/mirror.js:12:7', '/mirror.js:12:7'],
     ['@https://vnet.example/base/vnet.js:1:2', 'https://vnet.example/base/vnet.js:1:2'],
     ['Error: nobody@fe80::1:2', undefined],
@@ -157,7 +187,11 @@ describe('an exception', () => {
         throw new Error('of toString')
       },
     }
-    expect([describeException(hidden), describeException(hostile), describeException(Object.create(null))]).toEqual([
+    expect([
+      describeException(hidden),
+      describeException(hostile),
+      describeException(Object.create(null)),
+    ]).toEqual([
       'Error: hidden',
       'an exception without a description',
       'an exception without a description',
@@ -166,7 +200,8 @@ describe('an exception', () => {
 })
 
 describe('chance', () => {
-  const draw = (stream: { next(): number }, n = 50): number[] => Array.from({ length: n }, () => stream.next())
+  const draw = (stream: { next(): number }, n = 50): number[] =>
+    Array.from({ length: n }, () => stream.next())
 
   test('the same seed gives the same numbers, another seed others', () => {
     expect(draw(random(42))).toEqual(draw(random(42)))

@@ -21,12 +21,14 @@ test('a heap behaves like a sorted list while items are set, moved, removed and 
     const heap = new MomentHeap<HeapItem>()
     let list: { item: HeapItem; moment: number }[] = []
     for (const step of steps) {
-      if (step.kind === 'shift') agree(heap.shift(), list.shift()?.item)
-      else {
+      if (step.kind === 'shift') {
+        agree(heap.shift(), list.shift()?.item)
+      } else {
         const it = items[step.which]
         list = list.filter(entry => entry.item !== it)
-        if (step.kind === 'remove') heap.remove(it)
-        else {
+        if (step.kind === 'remove') {
+          heap.remove(it)
+        } else {
           heap.set(it, step.moment)
           list.push({ item: it, moment: step.moment })
           // The sort is stable: equal moments keep the order of arming.
@@ -36,7 +38,9 @@ test('a heap behaves like a sorted list while items are set, moved, removed and 
       agree(heap.size, list.length)
       agree(heap.first, list[0]?.moment ?? Number.POSITIVE_INFINITY)
     }
-    while (list.length > 0) agree(heap.shift(), list.shift()?.item)
+    while (list.length > 0) {
+      agree(heap.shift(), list.shift()?.item)
+    }
     agree(heap.shift(), undefined)
     agree(items.filter(it => it.index !== -1).length, 0)
   })
@@ -45,7 +49,13 @@ test('a heap behaves like a sorted list while items are set, moved, removed and 
 test('a cleared heap has none of its items left', () => {
   const heap = new MomentHeap<HeapItem>()
   const items = Array.from({ length: 200 }, item)
-  for (const [i, it] of items.entries()) heap.set(it, i % 7)
+  for (const [i, it] of items.entries()) {
+    heap.set(it, i % 7)
+  }
   heap.clear()
-  expect([heap.size, heap.first, items.filter(it => it.index !== -1).length]).toEqual([0, Number.POSITIVE_INFINITY, 0])
+  expect([heap.size, heap.first, items.filter(it => it.index !== -1).length]).toEqual([
+    0,
+    Number.POSITIVE_INFINITY,
+    0,
+  ])
 })

@@ -22,7 +22,9 @@ describe('printable', () => {
   })
 
   test('printable keeps all other text', () => {
-    for (const text of ['', 'vnet0: up', 'größe→0 日本 🙂 \\x1b "quoted" 100%']) expect(printable(text)).toBe(text)
+    for (const text of ['', 'vnet0: up', 'größe→0 日本 🙂 \\x1b "quoted" 100%']) {
+      expect(printable(text)).toBe(text)
+    }
   })
 })
 

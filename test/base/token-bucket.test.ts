@@ -18,7 +18,9 @@ test('a token bucket grants its burst immediately, then its rate', () => {
 
 test('buckets of a row are emptied and filled separately', () => {
   const buckets = new TokenBucket(new FakeClock(), RATE, 2)
-  for (let n = 0; n < 5; n++) expect(buckets.take(1)).toBe(true)
+  for (let n = 0; n < 5; n++) {
+    expect(buckets.take(1)).toBe(true)
+  }
   expect([buckets.take(1), buckets.take(0)]).toEqual([false, true])
   buckets.fill(1)
   expect(buckets.take(1)).toBe(true)

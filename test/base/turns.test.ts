@@ -24,7 +24,12 @@ function loop() {
   const turns = new Turns(clock, fn => soon.push(fn))
   const done: string[] = []
   /** Work of `steps` steps of `cost` ns each. */
-  function work(name: string, share: Work['share'], steps: number, { cost = STEP_NS, privileged = false } = {}): Steps {
+  function work(
+    name: string,
+    share: Work['share'],
+    steps: number,
+    { cost = STEP_NS, privileged = false } = {},
+  ): Steps {
     return {
       share,
       privileged,
@@ -43,10 +48,14 @@ function loop() {
   function turn(): string {
     const from = done.length
     const due = [...alarms].filter(([, ns]) => ns <= now).map(([fn]) => fn)
-    for (const fn of due) alarms.delete(fn)
+    for (const fn of due) {
+      alarms.delete(fn)
+    }
     const fns = [...soon, ...due]
     soon = []
-    for (const fn of fns) fn()
+    for (const fn of fns) {
+      fn()
+    }
     return done.slice(from).join('')
   }
   /** The time until the end of the next pause, ns; undefined without a pause. */
@@ -55,16 +64,24 @@ function loop() {
   }
   /** Waits for the end of the pause, if there is one, and runs the next turn. */
   function next(): string {
-    if (soon.length === 0) now += pause() ?? 0
+    if (soon.length === 0) {
+      now += pause() ?? 0
+    }
     return turn()
   }
   return { turns, work, turn, pause, next, now: () => now, pending: () => soon.length }
 }
 
 /** Returns the part of `ns` that the steps of `next()` take, counted by their `name`. */
-function partOf(ns: number, name: string, { now, next }: Pick<ReturnType<typeof loop>, 'now' | 'next'>): number {
+function partOf(
+  ns: number,
+  name: string,
+  { now, next }: Pick<ReturnType<typeof loop>, 'now' | 'next'>,
+): number {
   let steps = 0
-  for (const end = now() + ns; now() < end; ) steps += next().split(name).length - 1
+  for (const end = now() + ns; now() < end; ) {
+    steps += next().split(name).length - 1
+  }
   return (steps * STEP_NS) / ns
 }
 
@@ -90,11 +107,14 @@ test('a step that takes longer than a turn is followed by a pause in proportion'
 test.each([
   [false, 400],
   [true, 100],
-])('a turn in which the process was stopped for 5 s is followed by a short pause: privileged %s', (privileged, ms) => {
-  const { turns, work, turn, pause } = loop()
-  turns.add(work('a', 0, 2, { cost: 5000 * NSEC_PER_MSEC, privileged }))
-  expect([turn(), pause()]).toEqual(['a', ms * NSEC_PER_MSEC])
-})
+])(
+  'a turn in which the process was stopped for 5 s is followed by a short pause: privileged %s',
+  (privileged, ms) => {
+    const { turns, work, turn, pause } = loop()
+    turns.add(work('a', 0, 2, { cost: 5000 * NSEC_PER_MSEC, privileged }))
+    expect([turn(), pause()]).toEqual(['a', ms * NSEC_PER_MSEC])
+  },
+)
 
 test('floods without rights together get 10 ms of each 50 ms', () => {
   const { turns, work, ...time } = loop()
@@ -149,7 +169,9 @@ test('no turn follows when all work is done', () => {
 
 test('users take turns, and so does the work of each', () => {
   const { turns, work, turn } = loop()
-  for (const name of ['a', 'b', 'c']) turns.add(work(name, 1, 4))
+  for (const name of ['a', 'b', 'c']) {
+    turns.add(work(name, 1, 4))
+  }
   turns.add(work('x', 'netns 2', 4))
   expect(turn()).toBe('axbxcxaxbcabcabc')
 })
@@ -167,7 +189,9 @@ test('deleted work gets no further step, even if another step deleted it', () =>
     },
     wait() {},
   }
-  for (const each of [one, deleting, other]) turns.add(each)
+  for (const each of [one, deleting, other]) {
+    turns.add(each)
+  }
   expect(turn()).toBe('abbbbb')
 })
 

@@ -21,14 +21,18 @@ test('the balance counts what went in, came out, was dropped and is held', async
   expect(balance(memory.net)).toEqual({ in: 6, made: 0, out: 3, dropped: 2, held: 1 })
   expect(assertConserved(memory.net)).toEqual(balance(memory.net))
   expect(balance(memory.net, [b.dev])).toMatchObject({ in: 2, dropped: 2 })
-  for (const skb of held) skb.drop()
+  for (const skb of held) {
+    skb.drop()
+  }
 })
 
 test('assertConserved throws if a frame vanishes uncounted or comes from nowhere', async () => {
   let make = false
   const { port } = await addDevice(memory, {
     ndoStartXmit: skb => {
-      if (make) netifRx(skb.copy() as SkBuff)
+      if (make) {
+        netifRx(skb.copy() as SkBuff)
+      }
       netifRx(skb)
     },
   })

@@ -64,7 +64,9 @@ test('an alarm may arm itself, and others, while it rings', () => {
   const other = clock.alarm(() => rung.push(-clock.now()))
   const alarm = clock.alarm(() => {
     rung.push(clock.now())
-    if (clock.now() < 30) alarm.at(clock.now() + 10)
+    if (clock.now() < 30) {
+      alarm.at(clock.now() + 10)
+    }
     other.at(clock.now() + 1)
   })
   alarm.at(10)
@@ -112,8 +114,12 @@ test('alarms ring in the order of their moments, and within one moment as they w
     const clock = new FakeClock()
     const rung: number[] = []
     const alarms = Array.from({ length: 6 }, (_, i) => clock.alarm(() => rung.push(i)))
-    for (const { alarm, at } of armings) alarms[alarm]?.at(at)
-    const last = armings.filter(({ alarm }, i) => !armings.slice(i + 1).some(later => later.alarm === alarm))
+    for (const { alarm, at } of armings) {
+      alarms[alarm]?.at(at)
+    }
+    const last = armings.filter(
+      ({ alarm }, i) => !armings.slice(i + 1).some(later => later.alarm === alarm),
+    )
     clock.advance(8)
     expect(rung).toEqual(last.sort((a, b) => a.at - b.at).map(({ alarm }) => alarm))
   })

@@ -6,7 +6,10 @@ const ends = { from: '198.18.0.1', to: '198.18.0.2' }
 
 test.each([
   [arpRequest(ends), 'ARP, Request who-has 198.18.0.2 tell 198.18.0.1, length 28'],
-  [echoRequest({ ...ends, sequence: 3 }), 'IP 198.18.0.1 > 198.18.0.2: ICMP echo request, id 1, seq 3, length 64'],
+  [
+    echoRequest({ ...ends, sequence: 3 }),
+    'IP 198.18.0.1 > 198.18.0.2: ICMP echo request, id 1, seq 3, length 64',
+  ],
   [udpFrame({ ...ends, payload: 'four' }), 'IP 198.18.0.1.50000 > 198.18.0.2.9: UDP, length 4'],
   [
     tcpFrame({ ...ends, sourcePort: 1, sequence: 7 }),

@@ -18,7 +18,10 @@ import { finish, onesComplementSum } from '#src/packet/checksum.ts'
 import * as ethernet from '#src/packet/ethernet.ts'
 import * as icmp from '#src/packet/icmp.ts'
 import * as ipv4 from '#src/packet/ipv4.ts'
-import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_UNHANDLED_PROTO } from '#src/skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_UNHANDLED_PROTO,
+} from '#src/skb/drop-reason.ts'
 import { Ring } from '#src/skb/ring.ts'
 import type { SkBuff } from '#src/skb/sk-buff.ts'
 import { LinuxWireResources } from '#src/wire/wire-resources.node.ts'
@@ -40,7 +43,9 @@ const mirror = defineDriver({
       dev.flags |= IFF_NOARP
     }
     const priv: Mirror = { params, underWay: new Ring(64) }
-    return [{ dev: allocEtherdevMqs({ name: 'mirror%d', setup, priv }), addresses: ['198.18.0.1/24'] }]
+    return [
+      { dev: allocEtherdevMqs({ name: 'mirror%d', setup, priv }), addresses: ['198.18.0.1/24'] },
+    ]
   },
 })
 
@@ -58,7 +63,9 @@ const mirrorOps: NetDeviceOps<Mirror> = {
   },
   ndoStop: dev => void dev.priv.underWay.purge(SKB_DROP_REASON_DEV_STOPPED),
   ndoStartXmit(skb, dev) {
-    if (ethTypeTrans(skb, dev as NetDevice) !== ethernet.ETH_P_IP) return skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)
+    if (ethTypeTrans(skb, dev as NetDevice) !== ethernet.ETH_P_IP) {
+      return skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)
+    }
     ipv4.swapAddresses(skb.bytes, skb.nh)
     dev.priv.underWay.push(skb)
     const alarm = dev.net.clock.alarm(() => dev.priv.irq?.raise(1))
@@ -167,18 +174,30 @@ describe('frames and time', () => {
     bed.advance(4.999)
     expect(bed.received).toHaveLength(0)
     bed.advance('1us')
-    expect(bed.received.map(({ bytes }) => [...bytes.subarray(26, 34)])).toEqual([[198, 18, 0, 9, 198, 18, 0, 1]])
+    expect(bed.received.map(({ bytes }) => [...bytes.subarray(26, 34)])).toEqual([
+      [198, 18, 0, 9, 198, 18, 0, 1],
+    ])
   })
 
   test('a frame that the kernel would not send is refused', async () => {
-    await using bed = await testBed(driverOf({ ndoOpen: netifCarrierOff as never }), {}, { up: false })
+    await using bed = await testBed(
+      driverOf({ ndoOpen: netifCarrierOff as never }),
+      {},
+      { up: false },
+    )
     expect(() => bed.transmit(frame)).toThrow('the kernel transmits nothing on test0: it is down')
     await bed.port().apply({ up: true })
     expect(() => bed.transmit(frame)).toThrow('it has no carrier')
     bed.dev.carrier = true
-    expect(() => bed.transmit(new Uint8Array(13))).toThrow('a frame of 13 bytes has no whole header')
-    expect(() => bed.transmit(new Uint8Array(1519))).toThrow('1519 bytes are more than its MTU of 1500')
-    expect(() => bed.transmit(new Uint8Array(4000), { gsoSize: 1000, gsoType: 1 })).toThrow('dev.features')
+    expect(() => bed.transmit(new Uint8Array(13))).toThrow(
+      'a frame of 13 bytes has no whole header',
+    )
+    expect(() => bed.transmit(new Uint8Array(1519))).toThrow(
+      '1519 bytes are more than its MTU of 1500',
+    )
+    expect(() => bed.transmit(new Uint8Array(4000), { gsoSize: 1000, gsoType: 1 })).toThrow(
+      'dev.features',
+    )
     bed.transmit(frame)
     expect(bed.stats().txDropped).toBe(1)
   })
@@ -200,7 +219,9 @@ describe('frames and time', () => {
   })
 
   test('a driver runs where a page has no shared memory and no setImmediate', async () => {
-    for (const name of ['SharedArrayBuffer', 'setImmediate']) vi.stubGlobal(name, undefined)
+    for (const name of ['SharedArrayBuffer', 'setImmediate']) {
+      vi.stubGlobal(name, undefined)
+    }
     onTestFinished(() => void vi.unstubAllGlobals())
     await using bed = await testBed(mirror, { delay: 1 })
     expect(bed.ping().received).toBe(1)
@@ -244,7 +265,10 @@ test('an ioctl reads and writes the memory of its caller, and nothing else', asy
   })
   await using bed = await testBed(driver)
   const data = Uint8Array.of(1, 2, 3, 4)
-  expect(bed.ioctl(SIOCDEVPRIVATE, { data })).toMatchObject({ result: 7, data: Uint8Array.of(2, 3, 4, 5) })
+  expect(bed.ioctl(SIOCDEVPRIVATE, { data })).toMatchObject({
+    result: 7,
+    data: Uint8Array.of(2, 3, 4, 5),
+  })
   expect(data[0]).toBe(1)
   expect(bed.ioctl(SIOCDEVPRIVATE).result).toBe(-EFAULT)
   expect(bed.ioctl(SIOCDEVPRIVATE + 2, { data }).result).toBe(-EFAULT)
@@ -266,7 +290,9 @@ describe('the end of a bed', () => {
   test('counts the frames that the driver still holds, and names one', async () => {
     const kept: SkBuff[] = []
     const bed = await testBed(driverOf({ ndoStartXmit: skb => void kept.push(skb) }))
-    for (let i = 0; i < 3; i++) bed.transmit(frame)
+    for (let i = 0; i < 3; i++) {
+      bed.transmit(frame)
+    }
     await expect(bed.close()).rejects.toThrow(
       /^test: 3 frames are held after the end, such as 'IP [^;']* length 18' of test0: hand on or free each, [^;]*$/,
     )
@@ -275,7 +301,9 @@ describe('the end of a bed', () => {
   test('throws for a frame that was freed without a counter', async () => {
     const bed = await testBed(driverOf({ ndoStartXmit: skb => skb.free() }))
     bed.transmit(frame)
-    await expect(bed.close()).rejects.toThrow('frames were freed that neither the kernel received nor a drop counts: 1')
+    await expect(bed.close()).rejects.toThrow(
+      'frames were freed that neither the kernel received nor a drop counts: 1',
+    )
   })
 
   test('throws for a timer that never stops', async () => {
@@ -301,8 +329,13 @@ describe('the end of a bed', () => {
       const bed = await testBed(throwing, {}, { allowErrors, onLog: line => lines.push(line) })
       bed.transmit(frame)
       expect(bed.drops()).toEqual({ DRIVER_EXCEPTION: 1 })
-      if (allowErrors) await bed.close()
-      else await expect(bed.close()).rejects.toThrow("test: it logged 'test0: ndoStartXmit: Error: oops")
+      if (allowErrors) {
+        await bed.close()
+      } else {
+        await expect(bed.close()).rejects.toThrow(
+          "test: it logged 'test0: ndoStartXmit: Error: oops",
+        )
+      }
     }
     expect(lines.filter(line => line.includes('oops'))).toHaveLength(2)
   })
@@ -361,7 +394,9 @@ test('an interrupt that is raised without end is an error that names the handler
   })
   const bed = await testBed(again)
   irq?.raise(1)
-  expect(() => bed.advance('1s')).toThrow(/^test: interrupt handler at .*test-bed\.test\.ts:\d+ runs without end$/)
+  expect(() => bed.advance('1s')).toThrow(
+    /^test: interrupt handler at .*test-bed\.test\.ts:\d+ runs without end$/,
+  )
 })
 
 test('a driver to which the kernel replies without end is an error as well', async () => {
@@ -385,8 +420,15 @@ test('a driver to which the kernel replies without end is an error as well', asy
 
 test('without addresses the devices of a driver get 198.18.0.1 and so on, and options replace them', async () => {
   await using one = await testBed(cable, {}, { args: ['a', 'b'] })
-  expect(one.platform.ports.map(({ addresses }) => addresses)).toEqual([['198.18.0.1/24'], ['198.18.0.2/24']])
-  await using other = await testBed(cable, {}, { args: ['a', 'b'], addresses: [['192.0.2.1/30'], ['192.0.2.2/30']] })
+  expect(one.platform.ports.map(({ addresses }) => addresses)).toEqual([
+    ['198.18.0.1/24'],
+    ['198.18.0.2/24'],
+  ])
+  await using other = await testBed(
+    cable,
+    {},
+    { args: ['a', 'b'], addresses: [['192.0.2.1/30'], ['192.0.2.2/30']] },
+  )
   expect(other.ping({ from: other.devices[1] })).toMatchObject({ received: 1 })
   await devClose(other.dev as NetDevice)
   expect(other.dev.flags & IFF_UP).toBe(0)
@@ -403,7 +445,17 @@ test('the private data of a driver keeps its type', async () => {
   expect(arpRequest({ from: '198.18.0.1', to: '198.18.0.9' })).toHaveLength(42)
 })
 
-test.each([[[]], [[{}]], [Promise.resolve([])]])('testBed rejects when init returns no devices: %j', async specs => {
-  const none = defineDriver({ name: 'none', description: 'has no device', params: {}, init: () => specs as never })
-  await expect(testBed(none)).rejects.toThrow(/^init of none: EINVAL, .*it must return a list of at least one device/)
-})
+test.each([[[]], [[{}]], [Promise.resolve([])]])(
+  'testBed rejects when init returns no devices: %j',
+  async specs => {
+    const none = defineDriver({
+      name: 'none',
+      description: 'has no device',
+      params: {},
+      init: () => specs as never,
+    })
+    await expect(testBed(none)).rejects.toThrow(
+      /^init of none: EINVAL, .*it must return a list of at least one device/,
+    )
+  },
+)

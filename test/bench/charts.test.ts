@@ -12,7 +12,9 @@ const widths = (svg: string) =>
 
 describe('barCharts', () => {
   test('a bar chart has bars as long as their medians, on one scale that fits the maximum', () => {
-    const [veth, vnet] = widths(barCharts('t', 'p', panel(bar('veth', 10, 5, 20), bar('vnet', 20, 20, 20))))
+    const [veth, vnet] = widths(
+      barCharts('t', 'p', panel(bar('veth', 10, 5, 20), bar('vnet', 20, 20, 20))),
+    )
     expect(vnet).toBe(400)
     expect(veth).toBe(200)
   })
@@ -24,7 +26,9 @@ describe('barCharts', () => {
   })
 
   test('a bar chart marks the bars of vnet', () => {
-    expect(barCharts('t', 'p', panel(bar('veth', 1), bar('vnet', 1))).match(/class="ours"/g)).toHaveLength(1)
+    expect(
+      barCharts('t', 'p', panel(bar('veth', 1), bar('vnet', 1))).match(/class="ours"/g),
+    ).toHaveLength(1)
   })
 
   test('a bar chart has bars of length zero if all values are zero', () => {
@@ -45,7 +49,10 @@ describe('charts', () => {
     seconds: 2,
     metrics: ['tcp', 'udp64_loss', 'rtt1_p50', 'gso'],
     ours: ['vnet'],
-    summary: { veth: { tcp: entry }, vnet: { tcp: { ...entry, vsC: 0.97 }, udp64_loss: entry, rtt1_p50: entry } },
+    summary: {
+      veth: { tcp: entry },
+      vnet: { tcp: { ...entry, vsC: 0.97 }, udp64_loss: entry, rtt1_p50: entry },
+    },
   }
   const memory = {
     results: [{ name: 'ring', title: 'ring: push', perSecond: { ...entry, median: 2e8 } }],
@@ -53,14 +60,19 @@ describe('charts', () => {
   }
 
   test('the report has one chart for each measured case and kind of figure, and one for memory', () => {
-    expect(Object.keys(charts({ cases: [result], memory }))).toEqual(['cable-throughput', 'cable-latency', 'memory'])
+    expect(Object.keys(charts({ cases: [result], memory }))).toEqual([
+      'cable-throughput',
+      'cable-latency',
+      'memory',
+    ])
     expect(charts({ cases: [] })).toEqual({})
   })
 
   test('the charts contain the figures, the ratios of vnet to C, and how and where they were measured', () => {
-    const svg = charts({ cases: [result], environment: { cpu: 'EPYC', kernel: '6.18', node: 'v20.20.2' } })[
-      'cable-throughput'
-    ]
+    const svg = charts({
+      cases: [result],
+      environment: { cpu: 'EPYC', kernel: '6.18', node: 'v20.20.2' },
+    })['cable-throughput']
     expect(svg).toContain('>2  (0.97 x C)<')
     expect(svg).toContain('median of 5 x 2 s')
     expect(svg).toContain('EPYC, Linux 6.18, Node v20.20.2')
@@ -76,10 +88,15 @@ describe('charts', () => {
 })
 
 test('docs/performance has the charts that docs/performance.md shows, as drawn from its report', () => {
-  const file = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
+  const file = (name: string) =>
+    readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
   const drawn: Record<string, string> = charts(JSON.parse(file('performance.json')))
-  const shown = [...file('performance.md').matchAll(/\(performance\/([\w-]+)\.svg\)/g)].map(([, name = '']) => name)
+  const shown = [...file('performance.md').matchAll(/\(performance\/([\w-]+)\.svg\)/g)].map(
+    ([, name = '']) => name,
+  )
   const files = readdirSync(new URL('../../docs/performance', import.meta.url))
   expect(files.sort()).toEqual(shown.map(name => `${name}.svg`).sort())
-  for (const name of shown) expect(file(`performance/${name}.svg`), name).toBe(drawn[name])
+  for (const name of shown) {
+    expect(file(`performance/${name}.svg`), name).toBe(drawn[name])
+  }
 })

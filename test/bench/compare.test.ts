@@ -10,7 +10,8 @@ const report = (summary: Record<string, Row>, more: object = {}) => ({
   ...more,
 })
 const vnet = (row: Row, more: object = {}) => report({ vnet: row }, more)
-const names = (figures: { where: string; name: string }[]) => figures.map(({ where, name }) => `${where} ${name}`)
+const names = (figures: { where: string; name: string }[]) =>
+  figures.map(({ where, name }) => `${where} ${name}`)
 
 test('a figure is slower if all samples are worse than all old samples', () => {
   const found = compare(vnet({ tcp: entry(14, 16) }), vnet({ tcp: entry(12, 13) }))
@@ -33,7 +34,10 @@ test('more is worse for times and costs', () => {
 })
 
 test('a slower candidate other than vnet is reported and does not count as slower', () => {
-  const found = compare(report({ veth: { tcp: entry(14, 16) } }), report({ veth: { tcp: entry(9, 10) } }))
+  const found = compare(
+    report({ veth: { tcp: entry(14, 16) } }),
+    report({ veth: { tcp: entry(9, 10) } }),
+  )
   expect(found.worse).toEqual([])
   expect(names(found.elsewhere)).toEqual(['cable veth tcp'])
 })
@@ -52,7 +56,9 @@ test('figures that only one report has are skipped', () => {
 })
 
 test('figures in memory are compared, too', () => {
-  const memory = (perSecond: object) => ({ memory: { results: [{ name: 'pool', perSecond }], failures: [] } })
+  const memory = (perSecond: object) => ({
+    memory: { results: [{ name: 'pool', perSecond }], failures: [] },
+  })
   const found = compare(vnet({}, memory(entry(100, 110))), vnet({}, memory(entry(80, 90))))
   expect(names(found.worse)).toEqual(['memory pool'])
 })

@@ -10,7 +10,9 @@ test('the exponent is the slope of the logarithms by least squares', () => {
 })
 
 test('a row is marked if its smallest size takes over 50 ms and its exponent is over 1.1', () => {
-  expect(rowOf('work', [10, 1000], [51, 51_000])).toBe('| work | 10: 51.0, 1,000: 51000 | 1.50 | 1.50 | **over 1.1** |')
+  expect(rowOf('work', [10, 1000], [51, 51_000])).toBe(
+    '| work | 10: 51.0, 1,000: 51000 | 1.50 | 1.50 | **over 1.1** |',
+  )
   expect(rowOf('work', [10, 1000], [50, 50_000])).not.toContain('**')
   expect(rowOf('work', [10, 1000], [51, 5100])).not.toContain('**')
 })

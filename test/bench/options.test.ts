@@ -4,7 +4,8 @@ import { HELP, parseOptions, UsageError } from '../../bench/options.mjs'
 
 // biome-ignore lint/suspicious/noExplicitAny: the benchmark is JavaScript.
 const parsed = (...argv: string[]): any => parseOptions(argv)
-const candidatesOf = (options: ReturnType<typeof parsed>, kase: string) => Object.keys(options.cases[kase].candidates)
+const candidatesOf = (options: ReturnType<typeof parsed>, kase: string) =>
+  Object.keys(options.cases[kase].candidates)
 
 describe('parseOptions', () => {
   test('the default options select every part, its candidates and its metrics, three rounds of one second', () => {
@@ -18,9 +19,18 @@ describe('parseOptions', () => {
     )
     expect(options).toMatchObject({ rounds: 3, seconds: 1, memory: true, json: undefined })
     expect(candidatesOf(options, 'cable')).toEqual(
-      expect.arrayContaining(['veth', 'relay', 'relay-offload', 'npm-node-tuntap2-wintun', 'vnet-no-offload', 'vnet']),
+      expect.arrayContaining([
+        'veth',
+        'relay',
+        'relay-offload',
+        'npm-node-tuntap2-wintun',
+        'vnet-no-offload',
+        'vnet',
+      ]),
     )
-    expect(options.cases.cable.metrics).toEqual(expect.arrayContaining(['tcp4', 'bidir', 'gso', 'rtt1_max', 'idle']))
+    expect(options.cases.cable.metrics).toEqual(
+      expect.arrayContaining(['tcp4', 'bidir', 'gso', 'rtt1_max', 'idle']),
+    )
   })
 
   test('the bench accepts comma-separated lists and repeated options, and sorts them like its table', () => {
@@ -34,7 +44,12 @@ describe('parseOptions', () => {
   })
 
   test('a name without the size selects a candidate of several sizes', () => {
-    expect(candidatesOf(parsed('--candidates', 'vnet'), 'cables')).toEqual(['vnet/1', 'vnet/2', 'vnet/4', 'vnet/8'])
+    expect(candidatesOf(parsed('--candidates', 'vnet'), 'cables')).toEqual([
+      'vnet/1',
+      'vnet/2',
+      'vnet/4',
+      'vnet/8',
+    ])
   })
 
   test('the bench selects an attack together with its idle counterpart', () => {
@@ -53,18 +68,29 @@ describe('parseOptions', () => {
     expect(cases.queues.candidates['busy/4']).toMatchObject({ like: 'relay-offload/4' })
     const net = { pairs: [{ a: { ns: 'x', name: 'a' }, b: { ns: 'y', name: 'b' } }] }
     expect(busy.command(net).slice(3)).toEqual(['cable', '-q', '--busy-poll', '50us', 'x/a', 'y/b'])
-    expect(candidatesOf(parsed('--variant', 'busy=--x', '--candidates', 'busy'), 'snull')).toEqual(['busy'])
+    expect(candidatesOf(parsed('--variant', 'busy=--x', '--candidates', 'busy'), 'snull')).toEqual([
+      'busy',
+    ])
   })
 
   test('--publish sets the options of a published run, each of which can be overridden', () => {
-    const files = { json: 'docs/performance.json', charts: 'docs/performance', targets: 'docs/performance.md' }
+    const files = {
+      json: 'docs/performance.json',
+      charts: 'docs/performance',
+      targets: 'docs/performance.md',
+    }
     expect(parsed('--publish')).toMatchObject({ rounds: 5, seconds: 1, ...files })
-    expect(parsed('--publish', '--rounds', '7', '--json', 'x')).toMatchObject({ rounds: 7, json: 'x' })
+    expect(parsed('--publish', '--rounds', '7', '--json', 'x')).toMatchObject({
+      rounds: 7,
+      json: 'x',
+    })
   })
 
   test('--from accepts only options that use a report', () => {
     const files = { from: 'a.json', compare: 'b.json', charts: 'c', targets: 'd.md' }
-    expect(parsed(...'--from a.json --compare b.json --charts c --targets d.md'.split(' '))).toMatchObject(files)
+    expect(
+      parsed(...'--from a.json --compare b.json --charts c --targets d.md'.split(' ')),
+    ).toMatchObject(files)
   })
 
   test.each([
@@ -95,6 +121,8 @@ describe('parseOptions', () => {
   })
 
   test('the help is at most 130 columns wide, except the lists of names', () => {
-    expect(HELP.split('\n').filter((line: string) => line.length > 130 && !/NAME,/.test(line))).toEqual([])
+    expect(
+      HELP.split('\n').filter((line: string) => line.length > 130 && !/NAME,/.test(line)),
+    ).toEqual([])
   })
 })

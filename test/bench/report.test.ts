@@ -19,11 +19,22 @@ describe('caseTable', () => {
     const samples = { vnet: [{ tcp: 6, ...row }] }
     const summary = summarise(samples, { vnet: {} }, ['tcp', 'reordered'])
     const metrics = ['tcp', 'reordered']
-    return caseTable({ kase: 'cable', rounds: 1, seconds: 1, metrics, samples, summary, failures: [], ...more })
+    return caseTable({
+      kase: 'cable',
+      rounds: 1,
+      seconds: 1,
+      metrics,
+      samples,
+      summary,
+      failures: [],
+      ...more,
+    })
   }
 
   test('caseTable has no warning after a quiet run', () => {
-    expect(table({ reordered: 0, csum_errors: 0, foreign_cores: 0.01, stolen_cores: 0 })).not.toContain('WARNING')
+    expect(
+      table({ reordered: 0, csum_errors: 0, foreign_cores: 0.01, stolen_cores: 0 }),
+    ).not.toContain('WARNING')
   })
 
   test.each([
@@ -36,7 +47,10 @@ describe('caseTable', () => {
   })
 
   test('the case table names every failure, and every omitted candidate with the reason', () => {
-    const more = { failures: ['vnet, round 1: no answer'], leftOut: [{ name: 'npm-x', why: 'npm install failed' }] }
+    const more = {
+      failures: ['vnet, round 1: no answer'],
+      leftOut: [{ name: 'npm-x', why: 'npm install failed' }],
+    }
     expect(table({}, more)).toContain('FAILED vnet, round 1: no answer')
     expect(table({}, more)).toContain('LEFT OUT npm-x: npm install failed')
   })
@@ -49,7 +63,9 @@ describe('caseTable', () => {
   })
 
   test('a figure that is zero for all candidates has one line in the case table', () => {
-    expect(table({ reordered: 0 })).toMatch(/^frames of the 64-byte flood out of order .*: 0, all of them$/m)
+    expect(table({ reordered: 0 })).toMatch(
+      /^frames of the 64-byte flood out of order .*: 0, all of them$/m,
+    )
     expect(table({ reordered: 1 })).not.toContain('all of them')
   })
 
@@ -57,11 +73,16 @@ describe('caseTable', () => {
     const samples = { plain: [{ tcp: 6 }], delay: [{ reordered: 2 }] }
     const metrics = ['tcp', 'reordered']
     const summary = summarise(samples, { plain: {}, delay: {} }, metrics)
-    expect(table({}, { samples, summary }).match(/^ {2}(plain|delay)/gm)).toEqual(['  plain', '  delay'])
+    expect(table({}, { samples, summary }).match(/^ {2}(plain|delay)/gm)).toEqual([
+      '  plain',
+      '  delay',
+    ])
   })
 
   test('caseTable has the memory of each further device', () => {
-    expect(table({}, { furtherDevice: { vnet: 1.5 } })).toMatch(/further device \(MiB\)\n {2}vnet +1\.5$/m)
+    expect(table({}, { furtherDevice: { vnet: 1.5 } })).toMatch(
+      /further device \(MiB\)\n {2}vnet +1\.5$/m,
+    )
   })
 
   test('caseTable has only the reasons if all candidates were omitted', () => {
@@ -71,7 +92,9 @@ describe('caseTable', () => {
 })
 
 test('memoryTable shows millions per second and nanoseconds each', () => {
-  const results = [{ name: 'ring', title: 'ring: push', perSecond: { n: 1, median: 2e8, min: 1e8, max: 3e8 } }]
+  const results = [
+    { name: 'ring', title: 'ring: push', perSecond: { n: 1, median: 2e8, min: 1e8, max: 3e8 } },
+  ]
   expect(memoryTable({ results, failures: ['pool: lost count'] })).toMatch(
     /ring: push +200 \[100 - 300\] +5\nFAILED pool: lost count$/,
   )
@@ -103,14 +126,20 @@ describe('complaint', () => {
       'npm error code E404\nnpm error 404 Not Found - x\nnpm error A complete log of this run',
       'npm error 404 Not Found - x',
     ],
-    ['npm error code X\nnpm error FetchError: no network\nnpm error A log', 'npm error FetchError: no network'],
+    [
+      'npm error code X\nnpm error FetchError: no network\nnpm error A log',
+      'npm error FetchError: no network',
+    ],
   ])('the complaint is the line of %j that describes the failure', (text, line) => {
     expect(complaint(text)).toBe(line)
   })
 })
 
 test('reportJson has one line for the environment, for each case, for the memory and for the site', () => {
-  const report = { environment: { cpus: 2 }, cases: [{ kase: 'a', samples: { vnet: [{ tcp: 1 }] } }, { kase: 'b' }] }
+  const report = {
+    environment: { cpus: 2 },
+    cases: [{ kase: 'a', samples: { vnet: [{ tcp: 1 }] } }, { kase: 'b' }],
+  }
   expect(reportJson(report)).toBe(`{
 "environment": {"cpus":2},
 "cases": [

@@ -23,10 +23,13 @@ test('a process that does not grow has no problem', () => {
 })
 
 test('the last five minutes are compared with minutes 15 to 20, by their medians', () => {
-  const grown = (late: number) => soak({ rss: minute => (minute < 15 ? 100 : minute >= 55 ? late : 60) }).problems
+  const grown = (late: number) =>
+    soak({ rss: minute => (minute < 15 ? 100 : minute >= 55 ? late : 60) }).problems
   expect(grown(68)).toEqual([])
   expect(grown(68.1)).toEqual(['vnet: RSS has grown by 8.1 MiB'])
-  expect(soak({ rss: minute => (minute === 56 || (minute > 20 && minute < 55) ? 200 : 60) }).problems).toEqual([])
+  expect(
+    soak({ rss: minute => (minute === 56 || (minute > 20 && minute < 55) ? 200 : 60) }).problems,
+  ).toEqual([])
 })
 
 test('a heap may grow by 2 MiB', () => {

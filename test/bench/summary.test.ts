@@ -16,7 +16,11 @@ describe('subtractPlain', () => {
   const metrics = { p99: {}, dev_p99: { over: ['p99', 'p50'] } }
 
   test('the median of the plain candidate is subtracted from every sample that has the metric', () => {
-    const samples = { plain: [{ p50: 10 }, { p50: 14 }, { p50: 90 }], delay: [{ p99: 60 }, {}], other: [{ tcp: 1 }] }
+    const samples = {
+      plain: [{ p50: 10 }, { p50: 14 }, { p50: 90 }],
+      delay: [{ p99: 60 }, {}],
+      other: [{ tcp: 1 }],
+    }
     subtractPlain(samples, 'plain', metrics)
     expect(samples.delay).toEqual([{ p99: 60, dev_p99: 46 }, {}])
     expect(samples.other).toEqual([{ tcp: 1 }])
@@ -73,7 +77,11 @@ describe('furtherDevices', () => {
   const rss = (median: number) => ({ rss: { n: 1, median, min: median, max: median } })
 
   test('furtherDevices is the memory per device from the fewest to the most, with two devices per cable', () => {
-    const candidates = { 'vnet/8': cables('vnet', 8), 'vnet/1': cables('vnet', 1), 'vnet/2': cables('vnet', 2) }
+    const candidates = {
+      'vnet/8': cables('vnet', 8),
+      'vnet/1': cables('vnet', 1),
+      'vnet/2': cables('vnet', 2),
+    }
     const summary = { 'vnet/8': rss(90), 'vnet/1': rss(62), 'vnet/2': rss(99) }
     expect(furtherDevices(summary, candidates)).toEqual({ vnet: 2 })
   })

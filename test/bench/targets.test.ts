@@ -2,7 +2,13 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { targets, targetsTable } from '../../bench/targets.mjs'
 
-const one = (median: number, more: object = {}) => ({ n: 1, median, min: median, max: median, ...more })
+const one = (median: number, more: object = {}) => ({
+  n: 1,
+  median,
+  min: median,
+  max: median,
+  ...more,
+})
 
 describe('targets', () => {
   const report = {
@@ -38,7 +44,9 @@ describe('targets', () => {
       { kase: 'open', summary: { vnet: { stall_open: one(1.5), stall_close: one(2.5) } } },
       { kase: 'control', summary: { vnet: { ioctl1_p50: one(61) } } },
     ],
-    memory: { results: ['flip', 'checksum'].map((name, i) => ({ name, perSecond: one(8e7 / 4 ** i) })) },
+    memory: {
+      results: ['flip', 'checksum'].map((name, i) => ({ name, perSecond: one(8e7 / 4 ** i) })),
+    },
     environment: { time: '2026-11-25T10:30:32.684Z', cpu: 'a CPU', cpus: 2 },
     site: {
       environment: { cpu: 'another' },
@@ -55,7 +63,11 @@ describe('targets', () => {
       reached: true,
       detail: '16 (15.5 to 16.25) Gbit/s',
     })
-    expect(row('cable-long: CPU per GB')).toMatchObject({ value: 1.25, target: 'at most 1.2 of C', reached: false })
+    expect(row('cable-long: CPU per GB')).toMatchObject({
+      value: 1.25,
+      target: 'at most 1.2 of C',
+      reached: false,
+    })
     expect(row('cable-long: 64-byte UDP frames received')).toMatchObject({
       value: 0.97,
       target: 'at least 0.95 of veth',
@@ -63,18 +75,33 @@ describe('targets', () => {
       detail: '600 (600 to 600) kpps',
       reached: true,
     })
-    expect(row('a program of vnet/tap: TCP, offloads on')).toMatchObject({ value: 0.95, reached: true })
+    expect(row('a program of vnet/tap: TCP, offloads on')).toMatchObject({
+      value: 0.95,
+      reached: true,
+    })
     expect(row('openTap: the event loop stands still')).toMatchObject({ value: 1.5, reached: true })
-    expect(row('close of a Tap: the event loop stands still')).toMatchObject({ value: 2.5, reached: false })
+    expect(row('close of a Tap: the event loop stands still')).toMatchObject({
+      value: 2.5,
+      reached: false,
+    })
     expect(row('site: exercise 1 at 10 Mbit/s, empty cache, first verdict')).toMatchObject({
       value: 3100,
       reached: false,
       detail: '1500 to 3200, another',
     })
-    expect(row('site: the playground, 5 frames/s, drawn')).toMatchObject({ value: 59.9, reached: true })
+    expect(row('site: the playground, 5 frames/s, drawn')).toMatchObject({
+      value: 59.9,
+      reached: true,
+    })
     expect(row('TCP, to the best npm package')).toMatchObject({ value: 80, reached: true })
-    expect(row('CPU per GB, of the best npm package to ours')).toMatchObject({ value: 120, reached: true })
-    expect(row('in memory: a flip, to a full checksum of 1,500 bytes')).toMatchObject({ value: 4, reached: true })
+    expect(row('CPU per GB, of the best npm package to ours')).toMatchObject({
+      value: 120,
+      reached: true,
+    })
+    expect(row('in memory: a flip, to a full checksum of 1,500 bytes')).toMatchObject({
+      value: 4,
+      reached: true,
+    })
     expect(row('peak memory, each further device')).toMatchObject({ value: 0.5, reached: true })
     expect(row('private ioctl under vnet exec, on one CPU, p50')).toMatchObject({
       value: 61,
@@ -97,8 +124,14 @@ describe('targets', () => {
         stranger_list: one(300, { vsC: 1.1 }),
       }
     }
-    const summary = { log: attack(0.9, 3000, 1.4), dns: attack(0.8, 3000, 1.6), tcp: attack(0.9, 900, 9) }
-    const rows = targets({ cases: [{ kase: 'strangers', summary: { ...summary, 'log-idle': attack(1, 1, 1) } }] })
+    const summary = {
+      log: attack(0.9, 3000, 1.4),
+      dns: attack(0.8, 3000, 1.6),
+      tcp: attack(0.9, 900, 9),
+    }
+    const rows = targets({
+      cases: [{ kase: 'strangers', summary: { ...summary, 'log-idle': attack(1, 1, 1) } }],
+    })
     expect(rows.map(({ what, reached }) => [what, reached])).toEqual([
       ['strangers, log: TCP', true],
       ['strangers, log: ping, p99', true],
@@ -118,12 +151,18 @@ describe('targets', () => {
       plain: { tcp: one(10), rss: one(70) },
       whole: { tcp: one(8.4) },
       packets: { tcp: one(4.1, { vsC: 1.1 }) },
-      delay: { dev50_p50: one(72), dev50_p99: one(249, { vsC: 1.9 }), dev200_p99: one(900, { vsC: 2.1 }) },
+      delay: {
+        dev50_p50: one(72),
+        dev50_p99: one(249, { vsC: 1.9 }),
+        dev200_p99: one(900, { vsC: 2.1 }),
+      },
       held: { rss: one(357), held_loss: one(0) },
       rate100m: { rate_share: one(101.5) },
       rate1g: { rate_share: one(99.5) },
     }
-    expect(targets({ cases: [{ kase: 'wire', summary }] }).map(({ what, reached }) => [what, reached])).toEqual([
+    expect(
+      targets({ cases: [{ kase: 'wire', summary }] }).map(({ what, reached }) => [what, reached]),
+    ).toEqual([
       ['wire: delay 10 ms at 50,000/s, deviation p50', false],
       ['wire: delay 10 ms at 50,000/s, deviation p99', true],
       ['wire: delay 10 ms at 200,000/s, deviation p99', false],
@@ -140,7 +179,10 @@ describe('targets', () => {
     expect(row('snull-long: CPU per GB')).toBeUndefined()
     expect(row('cables: TCP, sum, 8 to one')).toBeUndefined()
     expect(targets({ cases: [] })).toEqual([])
-    const alone = { kase: 'cable', summary: { vnet: { tcp: one(16), udp64: one(800), cpu_gb: one(0.2) } } }
+    const alone = {
+      kase: 'cable',
+      summary: { vnet: { tcp: one(16), udp64: one(800), cpu_gb: one(0.2) } },
+    }
     expect(targets({ cases: [alone] })).toEqual([])
   })
 
@@ -148,13 +190,20 @@ describe('targets', () => {
     expect(targetsTable(report)).toContain(
       '| cable-long: CPU per GB | at most 1.2 of C | C with the same features, and the wake-ups of Node | 1.25 of C: 0.25 (0.25 to 0.25) s/GB | **missed** |',
     )
-    expect(targetsTable(report)).toContain('| idle CPU | at most 0 % | C with the same features | 0 % | reached |')
-    expect(targetsTable(report)).toContain('| does not fall | one device or queue | 0.99 times | reached |')
-    expect(targetsTable(report)).toContain('| figure | target | its reason | measured (2026-11-25, 2 CPUs: a CPU) | |')
+    expect(targetsTable(report)).toContain(
+      '| idle CPU | at most 0 % | C with the same features | 0 % | reached |',
+    )
+    expect(targetsTable(report)).toContain(
+      '| does not fall | one device or queue | 0.99 times | reached |',
+    )
+    expect(targetsTable(report)).toContain(
+      '| figure | target | its reason | measured (2026-11-25, 2 CPUs: a CPU) | |',
+    )
   })
 })
 
 test('docs/performance.md has the table of targets of docs/performance.json', () => {
-  const file = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
+  const file = (name: string) =>
+    readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
   expect(file('performance.md')).toContain(targetsTable(JSON.parse(file('performance.json'))))
 })

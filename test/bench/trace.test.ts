@@ -4,7 +4,14 @@ import { frameTimes, MARK } from '../../bench/trace.mjs'
 
 const thread = { pid: 1, tid: 1 }
 const mark = (ts: number) => ({ ...thread, name: MARK, ph: 'I', ts })
-const event = (name: string, ts: number, dur: number, more = {}) => ({ ...thread, name, ph: 'X', ts, dur, ...more })
+const event = (name: string, ts: number, dur: number, more = {}) => ({
+  ...thread,
+  name,
+  ph: 'X',
+  ts,
+  dur,
+  ...more,
+})
 
 test('the time of scripts is counted once, in the frame of the page in which they run', () => {
   const found = frameTimes([

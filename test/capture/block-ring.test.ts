@@ -51,7 +51,9 @@ describe('a ring of blocks', () => {
     const positions = new Set<number>()
     for (let i = 0; i < 1000; i++) {
       positions.add(write(ring, 10))
-      if (ring.used > 30) ring.consume(20)
+      if (ring.used > 30) {
+        ring.consume(20)
+      }
     }
     expect(Math.max(...positions)).toBe(90)
     expect(Math.min(...positions)).toBe(0)
@@ -60,7 +62,9 @@ describe('a ring of blocks', () => {
   test('a ring uses all its memory for a slow reader after blocks have wrapped early', () => {
     const ring = new BlockRing(new Uint8Array(400), 100)
     const values = Array.from({ length: 46 }, (_, i) => i + 1)
-    for (const value of values.slice(0, 10)) write(ring, 10, value)
+    for (const value of values.slice(0, 10)) {
+      write(ring, 10, value)
+    }
     ring.consume(60)
     expect(
       values
@@ -69,7 +73,9 @@ describe('a ring of blocks', () => {
         .filter(at => at < 0),
     ).toHaveLength(1)
     expect(ring.used).toBe(390)
-    expect([...ring.peek()]).toEqual(values.slice(6, 40).flatMap(value => new Array(10).fill(value)))
+    expect([...ring.peek()]).toEqual(
+      values.slice(6, 40).flatMap(value => new Array(10).fill(value)),
+    )
   })
 
   test('a ring returns the written bytes in order, for any sequence of blocks and reads', () => {
@@ -83,43 +89,59 @@ describe('a ring of blocks', () => {
         const length = below(size + 4)
         const value = i + 1
         if (below(2) === 0 && write(ring, length, value, length + below(3)) >= 0) {
-          for (let j = 0; j < length; j++) model.push(value)
+          for (let j = 0; j < length; j++) {
+            model.push(value)
+          }
         }
         const view = ring.peek()
         const n = below(view.length + 1)
-        if (!view.every((byte, j) => byte === model[j])) expect([...view]).toEqual(model.slice(0, view.length))
+        if (!view.every((byte, j) => byte === model[j])) {
+          expect([...view]).toEqual(model.slice(0, view.length))
+        }
         if (below(3) !== 0) {
           ring.consume(n)
           model.splice(0, n)
         }
-        if (ring.used !== model.length) expect(ring.used).toBe(model.length)
-        if (model.length > 0 && ring.peek().length === 0) expect.fail('blocks wait, and peek() is empty')
+        if (ring.used !== model.length) {
+          expect(ring.used).toBe(model.length)
+        }
+        if (model.length > 0 && ring.peek().length === 0) {
+          expect.fail('blocks wait, and peek() is empty')
+        }
       }
     }
   })
 })
 
-test.each(['its own', 'another'])('frames of any length, from any address of %s pool, are copied and padded', which => {
-  const pool = new SkBuffPool({ large: 2, small: 2 })
-  const ring = new BlockRing(new Uint8Array(1 << 20).fill(0xff))
-  const own = which === 'its own' ? pool : new SkBuffPool({ large: 2, small: 2 })
-  const blocks = new FrameBlocks(ring, own, 300, { seconds: 1, nanoseconds: 0 })
-  const side = { number: 0, flags: 0, idBase: 0, passed: 0, written: 0, lost: 0, lostSince: 0 }
-  const skb = pool.alloc(400) as SkBuff
-  const { data } = skb
-  for (let shift = 0; shift < 4; shift++) {
-    skb.data = data + shift
-    for (let length = 0; length < 310; length++) {
-      skb.len = length
-      for (let i = 0; i < length + 4; i++) skb.bytes[skb.data + i] = i + shift
-      expect(blocks.write(skb, side, 0, undefined)).toBe(true)
-      const block = ring.peek()
-      const kept = Math.min(length, 300)
-      const expected = Array.from({ length: kept }, (_, i) => (i + shift) & 0xff)
-      const padding = new Array<number>((4 - (kept % 4)) % 4).fill(0)
-      expect([...block.subarray(28, 28 + kept + padding.length)]).toEqual([...expected, ...padding])
-      ring.consume(block.length)
+test.each(['its own', 'another'])(
+  'frames of any length, from any address of %s pool, are copied and padded',
+  which => {
+    const pool = new SkBuffPool({ large: 2, small: 2 })
+    const ring = new BlockRing(new Uint8Array(1 << 20).fill(0xff))
+    const own = which === 'its own' ? pool : new SkBuffPool({ large: 2, small: 2 })
+    const blocks = new FrameBlocks(ring, own, 300, { seconds: 1, nanoseconds: 0 })
+    const side = { number: 0, flags: 0, idBase: 0, passed: 0, written: 0, lost: 0, lostSince: 0 }
+    const skb = pool.alloc(400) as SkBuff
+    const { data } = skb
+    for (let shift = 0; shift < 4; shift++) {
+      skb.data = data + shift
+      for (let length = 0; length < 310; length++) {
+        skb.len = length
+        for (let i = 0; i < length + 4; i++) {
+          skb.bytes[skb.data + i] = i + shift
+        }
+        expect(blocks.write(skb, side, 0, undefined)).toBe(true)
+        const block = ring.peek()
+        const kept = Math.min(length, 300)
+        const expected = Array.from({ length: kept }, (_, i) => (i + shift) & 0xff)
+        const padding = new Array<number>((4 - (kept % 4)) % 4).fill(0)
+        expect([...block.subarray(28, 28 + kept + padding.length)]).toEqual([
+          ...expected,
+          ...padding,
+        ])
+        ring.consume(block.length)
+      }
     }
-  }
-  skb.free()
-})
+    skb.free()
+  },
+)

@@ -31,16 +31,26 @@ function walk(bytes: Uint8Array, cuts: readonly number[]): number[][] {
 
 test('the blocks of a stream are found, wherever it is cut', () => {
   const blocks = fc.array(fc.tuple(fc.nat(0xffff_ffff), fc.nat({ max: 3000 })), { maxLength: 12 })
-  forAll({ numRuns: scaled(10_000), seed: SEED }, [blocks, fc.array(fc.nat(20_000))], (shapes, cuts) => {
-    const expected = shapes.map(([type, words], i) => LITTLE.block(type, new Array(4 * (words % 700)).fill(i + 1)))
-    const stream = Uint8Array.from(expected.flat())
-    const inside = cuts.filter(cut => cut < stream.length)
-    expect(walk(stream, inside)).toEqual(expected)
-  })
+  forAll(
+    { numRuns: scaled(10_000), seed: SEED },
+    [blocks, fc.array(fc.nat(20_000))],
+    (shapes, cuts) => {
+      const expected = shapes.map(([type, words], i) =>
+        LITTLE.block(type, new Array(4 * (words % 700)).fill(i + 1)),
+      )
+      const stream = Uint8Array.from(expected.flat())
+      const inside = cuts.filter(cut => cut < stream.length)
+      expect(walk(stream, inside)).toEqual(expected)
+    },
+  )
 })
 
 test('a stream is walked byte by byte', () => {
-  const blocks = [LITTLE.block(6, [1, 2, 3, 4]), LITTLE.block(5), LITTLE.block(7, new Array(8).fill(9))]
+  const blocks = [
+    LITTLE.block(6, [1, 2, 3, 4]),
+    LITTLE.block(5),
+    LITTLE.block(7, new Array(8).fill(9)),
+  ]
   const stream = Uint8Array.from(blocks.flat())
   expect(walk(stream, [...stream.keys()])).toEqual(blocks)
 })

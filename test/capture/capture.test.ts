@@ -34,8 +34,18 @@ interface Seen {
 }
 
 /** Starts a capture of the devices. `read` ends it and returns the packets. */
-function captureOf({ net }: MemoryNet, options: Partial<CaptureSetup> = {}, wants?: (dev: NetDevice) => boolean) {
-  const capture = new Capture({ net, wallTime: () => START, onData: () => {}, driver: 'test', ...options })
+function captureOf(
+  { net }: MemoryNet,
+  options: Partial<CaptureSetup> = {},
+  wants?: (dev: NetDevice) => boolean,
+) {
+  const capture = new Capture({
+    net,
+    wallTime: () => START,
+    onData: () => {},
+    driver: 'test',
+    ...options,
+  })
   capture.follow(wants)
   const taken: Uint8Array[] = []
   function take(): void {
@@ -59,7 +69,12 @@ function packets(file: Uint8Array, each: (record: CaptureRecord) => void = () =>
     each(record)
     const ns = (record.seconds - START.seconds) * 1e9 + record.nanoseconds - START.nanoseconds
     const [comment] = record.comments
-    const packet = { side: record.interfaceIndex, ns, id: record.packetId, bytes: [...record.frame] }
+    const packet = {
+      side: record.interfaceIndex,
+      ns,
+      id: record.packetId,
+      bytes: [...record.frame],
+    }
     seen.push({ ...packet, ...(comment !== undefined && { comment }) })
   }
   return seen
@@ -77,13 +92,20 @@ async function cable(params: { wire?: string; seed?: number } = {}) {
 const frame = (n: number, length = 60) => new Uint8Array(length).fill(n)
 
 function send(port: MemoryPort, ...frames: Uint8Array[]): void {
-  for (const bytes of frames) port.transmit(bytes)
+  for (const bytes of frames) {
+    port.transmit(bytes)
+  }
   port.drain()
 }
 
 /** Sends a GSO frame of three TCP segments. */
 function sendGso(port: MemoryPort): void {
-  const packet = { ...plain, kind: 'tcp', payload: new Array(3000).fill(1), checksum: 'partial' } as const
+  const packet = {
+    ...plain,
+    kind: 'tcp',
+    payload: new Array(3000).fill(1),
+    checksum: 'partial',
+  } as const
   const offload = { gsoSize: 1000, gsoType: SKB_GSO_TCPV4 }
   const info = { ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 16, ...offload }
   port.transmit(buildFrame({ packet, tags: [], padding: [] }), 0, info)
@@ -142,7 +164,13 @@ describe('a capture of a cable', () => {
     memory.clock.advance(2_000_000)
     const seen: unknown[] = []
     packets(file(), ({ drop, comments }) => drop && seen.push([drop, ...comments]))
-    const stage = { direction: 'ab', place: 1, kind: 'delay', text: 'delay 1ms limit 1', why: 'limit' }
+    const stage = {
+      direction: 'ab',
+      place: 1,
+      kind: 'delay',
+      text: 'delay 1ms limit 1',
+      why: 'limit',
+    }
     expect(seen).toEqual([
       [
         { reason: 'QDISC_OVERLIMIT', wire: { ...stage, seed: 7, packet: 2 } },
@@ -155,17 +183,23 @@ describe('a capture of a cable', () => {
     const { memory, a } = await cable()
     const { file } = captureOf(memory)
     const stage = { place: 1, kind: 'match', text: 'x'.repeat(70_000), why: 'match' }
-    const probe = Object.assign(a.frameProbe!, { cause: { direction: 'ab', ...stage, seed: 7, packet: 1 } })
+    const probe = Object.assign(a.frameProbe!, {
+      cause: { direction: 'ab', ...stage, seed: 7, packet: 1 },
+    })
     const skb = Object.assign(memory.net.pool.alloc(60)!, { packetId: 1 })
     probe.dropped(skb, SKB_DROP_REASON_WIRE_LOSS)
     skb.free()
     const seen: unknown[] = []
-    packets(file(), ({ drop, comments: [comment = ''] }) => seen.push([drop, Buffer.byteLength(comment)]))
+    packets(file(), ({ drop, comments: [comment = ''] }) =>
+      seen.push([drop, Buffer.byteLength(comment)]),
+    )
     expect(seen).toEqual([[undefined, 65_535]])
   })
 
   test('a capture records a frame that the wire made on arrival, with its own id and the wire’s time', async () => {
-    const { memory, portA } = await cable({ wire: 'delay 5ms limit 10 | mtu 1000 icmp | reset first 1' })
+    const { memory, portA } = await cable({
+      wire: 'delay 5ms limit 10 | mtu 1000 icmp | reset first 1',
+    })
     // The alarm of the second packet rings 0.6 ms late.
     Object.assign(memory.net.clock, { slack: 1_000_000 })
     const { read } = captureOf(memory)
@@ -179,7 +213,9 @@ describe('a capture of a cable', () => {
     }
     memory.clock.advance(50_000_000)
     const MADE = 2 ** 39
-    expect(read().map(({ side, ns, id, comment }) => [side, ns, id, comment?.split(',')[0]])).toEqual([
+    expect(
+      read().map(({ side, ns, id, comment }) => [side, ns, id, comment?.split(',')[0]]),
+    ).toEqual([
       [0, 0, 1, undefined],
       [0, 400_000, 2, undefined],
       [0, 800_000, 3, undefined],
@@ -207,7 +243,13 @@ describe('a capture of a cable', () => {
     send(portA, frame(1))
     expect(read()).toEqual([
       { side: 0, ns: 0, id: 2 ** 39 + 2 ** 30 + 1, bytes: [...frame(1)] },
-      { side: 0, ns: 0, id: 2 ** 39 + 2 ** 30 + 1, bytes: [...frame(1)], comment: 'dropped: DEV_READY' },
+      {
+        side: 0,
+        ns: 0,
+        id: 2 ** 39 + 2 ** 30 + 1,
+        bytes: [...frame(1)],
+        comment: 'dropped: DEV_READY',
+      },
     ])
   })
 
@@ -227,7 +269,8 @@ describe('a capture of a cable', () => {
     const { read } = captureOf(memory)
     sendGso(portA)
     const seen = read()
-    const of = (side: number) => seen.filter(each => each.side === side).map(({ id, bytes }) => [id, bytes.length])
+    const of = (side: number) =>
+      seen.filter(each => each.side === side).map(({ id, bytes }) => [id, bytes.length])
     expect(of(0)).toEqual([
       [1, 1054],
       [2, 1054],
@@ -259,7 +302,8 @@ describe('a capture', () => {
   })
 
   test('a capture records a drop of a received frame on the receive side', async () => {
-    const ndoStartXmit = (skb: SkBuff, dev: NetDevice) => netifRxDrop(skb, dev, SKB_DROP_REASON_RX_CRC)
+    const ndoStartXmit = (skb: SkBuff, dev: NetDevice) =>
+      netifRxDrop(skb, dev, SKB_DROP_REASON_RX_CRC)
     const { port } = await addDevice(memory, { ndoStartXmit })
     const { read } = captureOf(memory)
     send(port, frame(1))
@@ -274,7 +318,9 @@ describe('a capture', () => {
     const { file } = captureOf(memory, { snaplen: 21 })
     const lengths: unknown[] = []
     send(portA, frame(1, 20), frame(2, 21), frame(3, 22), frame(4, 600))
-    const seen = packets(file(), ({ capturedLength, originalLength }) => lengths.push([capturedLength, originalLength]))
+    const seen = packets(file(), ({ capturedLength, originalLength }) =>
+      lengths.push([capturedLength, originalLength]),
+    )
     expect(lengths.filter((_, i) => i % 2 === 0)).toEqual([
       [20, 20],
       [21, 21],
@@ -304,7 +350,9 @@ describe('a capture', () => {
   test('a capture counts frames beyond its buffer, with the next frame and at the end', async () => {
     const { memory, portA } = await cable()
     const { capture, take, file } = captureOf(memory, { bufferBytes: 16_384 })
-    for (let i = 0; i < 200; i++) send(portA, frame(i, 100))
+    for (let i = 0; i < 200; i++) {
+      send(portA, frame(i, 100))
+    }
     const { lost, frames } = capture
     expect(frames + lost).toBe(400)
     expect(lost).toBeGreaterThan(200)
@@ -324,7 +372,9 @@ describe('a capture', () => {
     const sent = Array.from({ length: 300 }, (_, i) => frame(i, 14 + ((i * 37) % 900)))
     for (const [i, bytes] of sent.entries()) {
       send(portA, bytes)
-      if (i % 3 === 0) take()
+      if (i % 3 === 0) {
+        take()
+      }
     }
     expect(
       read()
@@ -344,7 +394,9 @@ describe('a capture', () => {
     memory.clock.advance(2_000_000)
     expect(notified).toBe(1)
     take()
-    for (let i = 0; i < 150; i++) send(portA, frame(i, 1000))
+    for (let i = 0; i < 150; i++) {
+      send(portA, frame(i, 1000))
+    }
     expect(notified).toBe(2)
     capture.close()
   })
@@ -425,7 +477,9 @@ describe('what a driver receives without a wire', () => {
     const { memory, a } = await cable()
     const { read } = captureOf(memory)
     netifRxDrop(made(memory, 1), a as NetDevice, SKB_DROP_REASON_RX_CRC)
-    expect(read()).toEqual([{ side: 1, ns: 0, id: undefined, bytes: [...frame(1)], comment: 'dropped: RX_CRC' }])
+    expect(read()).toEqual([
+      { side: 1, ns: 0, id: undefined, bytes: [...frame(1)], comment: 'dropped: RX_CRC' },
+    ])
   })
 
   test('a frame from a wire without a device has an id of its own, distinct from sent frames', async () => {
@@ -449,7 +503,11 @@ describe('what a driver receives without a wire', () => {
     skb.dev = b as NetDevice
     netifRx(skb)
     memory.net.flush()
-    expect(read().map(({ side, ns }) => `${side} ${ns}`)).toEqual(['0 0', '3 10000000', '3 50000000'])
+    expect(read().map(({ side, ns }) => `${side} ${ns}`)).toEqual([
+      '0 0',
+      '3 10000000',
+      '3 50000000',
+    ])
   })
 
   test('a frame has the reason of its own drop after a wire dropped another', async () => {
@@ -479,11 +537,17 @@ describe('a capture in trouble', () => {
   test('a capture watches a device that was registered while its buffer was full once it has room', async () => {
     const { memory, portA } = await cable()
     const { take, read } = captureOf(memory, { bufferBytes: 16_384 })
-    for (let i = 0; i < 200; i++) send(portA, frame(i, 100))
+    for (let i = 0; i < 200; i++) {
+      send(portA, frame(i, 100))
+    }
     const come: Awaited<ReturnType<typeof addDevice>>[] = []
-    for (let i = 0; i < 20; i++) come.push(await addDevice(memory))
+    for (let i = 0; i < 20; i++) {
+      come.push(await addDevice(memory))
+    }
     take()
-    for (const [i, { port }] of come.entries()) send(port, frame(i))
+    for (const [i, { port }] of come.entries()) {
+      send(port, frame(i))
+    }
     const ends = read().filter(({ side }) => side > 3)
     expect(new Set(ends.map(({ bytes }) => bytes[0])).size).toBe(20)
   })
@@ -491,10 +555,16 @@ describe('a capture in trouble', () => {
   test('a capture skips a device that was registered and deleted while its buffer was full', async () => {
     const { memory, portA } = await cable()
     const { take, file } = captureOf(memory, { bufferBytes: 16_384 })
-    for (let i = 0; i < 200; i++) send(portA, frame(i, 100))
+    for (let i = 0; i < 200; i++) {
+      send(portA, frame(i, 100))
+    }
     const come: Awaited<ReturnType<typeof addDevice>>[] = []
-    for (let i = 0; i < 20; i++) come.push(await addDevice(memory))
-    for (const { dev } of come) await unregisterNetdev(dev)
+    for (let i = 0; i < 20; i++) {
+      come.push(await addDevice(memory))
+    }
+    for (const { dev } of come) {
+      await unregisterNetdev(dev)
+    }
     take()
     expect(come.filter(({ dev }) => dev.frameProbe !== undefined)).toEqual([])
     expect(() => file()).not.toThrow()
@@ -507,7 +577,9 @@ describe('a capture in trouble', () => {
     take()
     send(portA, frame(1))
     const written = file()
-    expect(Buffer.from(written).indexOf(`received by the kernel in ${netns}, from b`)).toBeGreaterThan(0)
+    expect(
+      Buffer.from(written).indexOf(`received by the kernel in ${netns}, from b`),
+    ).toBeGreaterThan(0)
     expect(packets(written).length).toBe(2)
   })
 

@@ -21,7 +21,9 @@ class FakeCapture {
   }
 
   close(): void {
-    if (this.closes++ === 0) this.put(this.atClose)
+    if (this.closes++ === 0) {
+      this.put(this.atClose)
+    }
   }
 }
 
@@ -37,7 +39,9 @@ test('waiting packets are written in order, one write at a time, even those that
       async write(bytes) {
         expect(++running).toBe(1)
         written.push(Buffer.from(bytes).toString())
-        if (written.length === 1) capture.put('b')
+        if (written.length === 1) {
+          capture.put('b')
+        }
         drain.wake()
         await Promise.resolve()
         running--
@@ -60,7 +64,9 @@ test('bytes that arrive during a write are written when the capture notifies aga
   const sink = {
     async write(bytes: Uint8Array) {
       written.push(Buffer.from(bytes).toString())
-      if (written.length < 3) capture.put(`${written.length}`)
+      if (written.length < 3) {
+        capture.put(`${written.length}`)
+      }
     },
   }
   const drain = new Drain(capture, sink, fail)

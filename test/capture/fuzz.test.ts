@@ -18,7 +18,10 @@ const LONGEST = 2048
 /** The shortest packet is a pcap record or a simple packet block without bytes. */
 const SHORTEST_PACKET = 16
 /** Edge cases of lengths, versions and types. */
-const EDGES = [0, 1, 2, 3, 4, 8, 11, 12, 16, 27, 28, 32, 0x7f, 0x80, 0xff, 0x1000000, 0x1000004, 0x7fffffff, 0xffffffff]
+const EDGES = [
+  0, 1, 2, 3, 4, 8, 11, 12, 16, 27, 28, 32, 0x7f, 0x80, 0xff, 0x1000000, 0x1000004, 0x7fffffff,
+  0xffffffff,
+]
 
 withoutStacks()
 
@@ -32,7 +35,12 @@ interface Parts {
 
 function pcapng(order: Order): Parts {
   const { option, u32, u64 } = order
-  const everything = [option(1, text('why')), option(2, u32(0xa01)), option(4, u64(1n)), option(5, u64(2n))]
+  const everything = [
+    option(1, text('why')),
+    option(2, u32(0xa01)),
+    option(4, u64(1n)),
+    option(5, u64(2n)),
+  ]
   everything.push(option(6, u32(3)), option(7, [1, ...u64(2n)]), option(0, []))
   const other = order === LITTLE ? BIG : LITTLE
   const rest = [
@@ -55,7 +63,12 @@ function pcapng(order: Order): Parts {
 
 function pcap(order: Order, magic: number): Parts {
   const rest = [order.pcapPacket(1, 999_999, [1, 2, 3, 4, 5]), order.pcapPacket(2, 0xffff_ffff, [])]
-  return { order, isPcapng: false, begin: [order.pcap(magic, 1)].map(asBytes), rest: rest.map(asBytes) }
+  return {
+    order,
+    isPcapng: false,
+    begin: [order.pcap(magic, 1)].map(asBytes),
+    rest: rest.map(asBytes),
+  }
 }
 
 const asBytes = (bytes: number[]) => Uint8Array.from(bytes)
@@ -79,14 +92,20 @@ class Mutator {
     const noise = chance.below(16)
     if (noise === 0) return this.#noise(0, chance.below(200))
     let end = 0
-    for (const part of parts.begin) end = this.#part(part, end, parts, 40)
+    for (const part of parts.begin) {
+      end = this.#part(part, end, parts, 40)
+    }
     if (noise === 1) return this.#noise(end, chance.below(200))
-    for (let i = chance.below(8); i >= 0; i--) end = this.#part(chance.of(parts.rest), end, parts, 4)
+    for (let i = chance.below(8); i >= 0; i--) {
+      end = this.#part(chance.of(parts.rest), end, parts, 4)
+    }
     return chance.below(8) === 0 ? chance.below(end + 1) : end
   }
 
   #noise(at: number, length: number): number {
-    for (let i = at; i < at + length; i++) this.bytes[i] = this.#chance.next() >>> 24
+    for (let i = at; i < at + length; i++) {
+      this.bytes[i] = this.#chance.next() >>> 24
+    }
     return at + length
   }
 
@@ -144,20 +163,53 @@ class Digest {
   }
 
   #text(text: string): void {
-    for (let i = 0; i < text.length; i++) this.#add(text.charCodeAt(i))
+    for (let i = 0; i < text.length; i++) {
+      this.#add(text.charCodeAt(i))
+    }
   }
 
   #packet(record: CaptureRecord): void {
     const { seconds, nanoseconds, bytes, at, capturedLength } = record
-    if (!(nanoseconds >= 0 && nanoseconds < 1e9 && Number.isInteger(nanoseconds) && Number.isInteger(seconds))) {
+    if (
+      !(
+        nanoseconds >= 0 &&
+        nanoseconds < 1e9 &&
+        Number.isInteger(nanoseconds) &&
+        Number.isInteger(seconds)
+      )
+    ) {
       throw new Error(`a time of ${seconds} s ${nanoseconds} ns`)
     }
-    if (at < 0 || capturedLength < 0 || at + capturedLength > bytes.length) throw new Error('a frame outside the bytes')
-    for (const n of [seconds, nanoseconds, capturedLength, record.originalLength, record.interfaceIndex]) this.#add(n)
-    for (const n of [record.linkType, record.flags, record.dropCount, record.packetId, record.queue]) this.#add(n ?? -7)
-    for (const n of [Number(record.hasTime), record.verdict, record.verdictType]) this.#add(n ?? -7)
-    for (let i = at; i < at + capturedLength; i++) this.#add(bytes[i] as number)
-    for (const comment of record.comments) this.#text(comment)
+    if (at < 0 || capturedLength < 0 || at + capturedLength > bytes.length) {
+      throw new Error('a frame outside the bytes')
+    }
+    for (const n of [
+      seconds,
+      nanoseconds,
+      capturedLength,
+      record.originalLength,
+      record.interfaceIndex,
+    ]) {
+      this.#add(n)
+    }
+    for (const n of [
+      record.linkType,
+      record.flags,
+      record.dropCount,
+      record.packetId,
+      record.queue,
+    ]) {
+      this.#add(n ?? -7)
+    }
+    for (const n of [Number(record.hasTime), record.verdict, record.verdictType]) {
+      this.#add(n ?? -7)
+    }
+    for (let i = at; i < at + capturedLength; i++) {
+      this.#add(bytes[i] as number)
+    }
+    for (const comment of record.comments) {
+      this.#text(comment)
+    }
   }
 
   /** Reads a file, in chunks of the lengths that `size` returns. */
@@ -177,7 +229,9 @@ class Digest {
       this.#drain(reader, file.length)
     } catch (error) {
       if (!(error instanceof CaptureError)) throw error
-      if (!(error.position >= 0 && error.position <= file.length)) throw new Error(`position ${error.position}`)
+      if (!(error.position >= 0 && error.position <= file.length)) {
+        throw new Error(`position ${error.position}`)
+      }
       this.error = error.message
       this.#text(error.message)
     }
@@ -186,13 +240,21 @@ class Digest {
   #drain(reader: CaptureReader, length: number): void {
     for (let record = reader.next(); record !== undefined; record = reader.next()) {
       this.#packet(record)
-      if (++this.packets * SHORTEST_PACKET > length) throw new Error('more packets than there can be')
+      if (++this.packets * SHORTEST_PACKET > length) {
+        throw new Error('more packets than there can be')
+      }
     }
   }
 }
 
-test('random and mutated files are read or refused, and alike in chunks of any size', { timeout: 600_000 }, () => {
-  const kinds = [LITTLE, BIG].flatMap(order => [pcapng(order), pcapng(order), pcap(order, 0xa1b2c3d4)])
+test('random and mutated files are read or refused, and alike in chunks of any size', {
+  timeout: 600_000,
+}, () => {
+  const kinds = [LITTLE, BIG].flatMap(order => [
+    pcapng(order),
+    pcapng(order),
+    pcap(order, 0xa1b2c3d4),
+  ])
   kinds.push(pcap(BIG, 0xa1b23c4d))
   const [one, other] = [new Digest(), new Digest()]
   const errors = new Set<string | undefined>()

@@ -10,7 +10,10 @@ describe.each([
   ['big endian', BIG],
 ])('%s', (_, order) => {
   test('packets are read with microseconds', () => {
-    const file = [...order.pcap(MICROSECONDS, 1), ...order.pcapPacket(4_000_000_000, 999_999, FRAME)]
+    const file = [
+      ...order.pcap(MICROSECONDS, 1),
+      ...order.pcapPacket(4_000_000_000, 999_999, FRAME),
+    ]
     expect(readAll([...file, ...order.pcapPacket(1, 0, [])])).toEqual({
       packets: [
         {
@@ -39,7 +42,9 @@ describe.each([
 
   test('packets are read with nanoseconds', () => {
     const file = [...order.pcap(NANOSECONDS, 113), ...order.pcapPacket(7, 999_999_999, FRAME)]
-    expect(readAll(file)).toMatchObject({ packets: [{ seconds: 7, nanoseconds: 999_999_999, linkType: 113 }] })
+    expect(readAll(file)).toMatchObject({
+      packets: [{ seconds: 7, nanoseconds: 999_999_999, linkType: 113 }],
+    })
   })
 
   test('a fraction of more than a second is carried into the seconds', () => {
@@ -62,14 +67,23 @@ const whole = ({ u32 }: typeof LITTLE, frame: number[]) => [
 describe.each([LITTLE, BIG])('frames with a check sequence', order => {
   test.each([
     ['of 4 bytes are read without it', 0x2400_0001, [1, 2, 3, 4, 5, 6, 7], [1, 2, 3], 3],
-    ['of 4 bytes, given in bytes, are read without it', 0x4400_0001, [1, 2, 3, 4, 5, 6, 7], [1, 2, 3], 3],
+    [
+      'of 4 bytes, given in bytes, are read without it',
+      0x4400_0001,
+      [1, 2, 3, 4, 5, 6, 7],
+      [1, 2, 3],
+      3,
+    ],
     ['of 2 bytes are read without it', 0x1400_0001, [1, 2, 3], [1], 1],
     ['whose length is not given are read whole', 0x2000_0001, [1, 2, 3, 4, 5], [1, 2, 3, 4, 5], 5],
     ['that are shorter than it are read whole', 0x2400_0001, [1, 2], [1, 2], 2],
   ])('%s', (_, link, given, frame, originalLength) => {
     const file = [...order.pcap(NANOSECONDS, link), ...whole(order, given), ...whole(order, [])]
     const { packets } = readAll(file)
-    expect(packets).toMatchObject([{ frame, originalLength, capturedLength: frame.length, linkType: 1 }, { frame: [] }])
+    expect(packets).toMatchObject([
+      { frame, originalLength, capturedLength: frame.length, linkType: 1 },
+      { frame: [] },
+    ])
   })
 
   test('that were cut before it keep their bytes', () => {
@@ -90,7 +104,10 @@ test.each([
   ['34cdb2a1', 'it is a modified pcap file: `editcap -F pcapng IN OUT` converts it'],
   ['a1b2cd34', 'it is a modified pcap file: `editcap -F pcapng IN OUT` converts it'],
   ['736e6f6f', 'it is a snoop file: `editcap -F pcapng IN OUT` converts it'],
-  ['47424d55', 'begins with the bytes 47424d55; if Wireshark reads it, `editcap -F pcapng IN OUT` converts it'],
+  [
+    '47424d55',
+    'begins with the bytes 47424d55; if Wireshark reads it, `editcap -F pcapng IN OUT` converts it',
+  ],
 ])('a file with the first bytes %s is refused with what to do', (begin, message) => {
   const { error } = readAll([...Buffer.from(begin, 'hex'), 0, 0, 0, 0])
   expect(String(error)).toContain(message)

@@ -14,7 +14,8 @@ const ALL = Number.POSITIVE_INFINITY
 const named = (name: string) => device(1, 0, option(2, text(name)), option(9, [9]))
 const id = (n: number) => option(5, u64(BigInt(n)))
 const dropCount = (n: number) => option(4, u64(BigInt(n)))
-const statistics = (number: number, dropped: number) => block(5, u32(number), u64(7n), option(5, u64(BigInt(dropped))))
+const statistics = (number: number, dropped: number) =>
+  block(5, u32(number), u64(7n), option(5, u64(BigInt(dropped))))
 
 describe('one stream', () => {
   test('one stream is written unchanged', () => {
@@ -35,15 +36,30 @@ describe('one stream', () => {
   test('an open stream ends with statistics of the packets counted so far', () => {
     const content = new PcapngContent(START)
     const source = content.source('a')
-    take(source, [...section(), ...named('x'), ...named('y'), ...packet(0, 1n, [1], option(2, u32(1)), dropCount(5))])
-    take(source, [...packet(0, 1n, [1]), ...packet(1, 1n, [1], dropCount(2), id(3)), ...statistics(1, 4)])
+    take(source, [
+      ...section(),
+      ...named('x'),
+      ...named('y'),
+      ...packet(0, 1n, [1], option(2, u32(1)), dropCount(5)),
+    ])
+    take(source, [
+      ...packet(0, 1n, [1]),
+      ...packet(1, 1n, [1], dropCount(2), id(3)),
+      ...statistics(1, 4),
+    ])
     expect(content).toMatchObject({ frames: 3, lost: 9 })
     const moment = (seconds: number) => [...u32(0), ...u32(seconds * 1e9)]
     expect([...content.tail(END)]).toEqual(
       block(
         5,
         [...u32(0), ...moment(2)],
-        [...option(2, moment(1)), ...option(3, moment(2)), ...dropped(5), ...option(8, u64(2n)), ...option(0, [])],
+        [
+          ...option(2, moment(1)),
+          ...option(3, moment(2)),
+          ...dropped(5),
+          ...option(8, u64(2n)),
+          ...option(0, []),
+        ],
       ),
     )
   })
@@ -62,7 +78,9 @@ describe('one stream', () => {
       source.push(part)
       for (let span = source.take(ALL, true); span !== undefined; span = source.take(ALL, true)) {
         written.push(...span)
-        if (at === 0) expect(span.buffer).toBe(part.buffer)
+        if (at === 0) {
+          expect(span.buffer).toBe(part.buffer)
+        }
       }
       part.fill(0xff)
     }
@@ -91,7 +109,11 @@ describe('several streams', () => {
     const written = [
       ...take(a, [...section(option(4, text('first'))), ...named('a0')]),
       ...take(b, [...section(option(4, text('second'))), ...named('b0')]),
-      ...take(a, [...named('a1'), ...packet(1, 1n, [1], id(42)), ...packet(1, 1n, [3], id(2 ** 40 + 42))]),
+      ...take(a, [
+        ...named('a1'),
+        ...packet(1, 1n, [1], id(42)),
+        ...packet(1, 1n, [3], id(2 ** 40 + 42)),
+      ]),
       ...take(b, packet(0, 1n, [2], option(2, u32(1)), id(42))),
       ...take(b, statistics(0, 9)),
     ]
@@ -134,14 +156,20 @@ describe('several streams', () => {
           written.push(...take(each.source, each.bytes.slice(each.at, each.at + length)))
           each.at += length
         }
-        for (const [n, length] of cuts) step(n, length)
-        for (const n of made.keys()) step(n, ALL)
+        for (const [n, length] of cuts) {
+          step(n, length)
+        }
+        for (const n of made.keys()) {
+          step(n, ALL)
+        }
         const { packets, error } = readAll(written)
         expect(error).toBeUndefined()
         for (const [n, { frames }] of made.entries()) {
           const own = packets.filter(({ frame }) => (frame as number[])[0] === n)
           expect(own.map(({ frame }) => frame)).toEqual(frames)
-          for (const each of own) expect(each.interfaceName).toBe(`${n}`)
+          for (const each of own) {
+            expect(each.interfaceName).toBe(`${n}`)
+          }
         }
         expect(content.frames).toBe(packets.length)
       },
@@ -194,32 +222,75 @@ test('the blocks before the first packet are taken alone, so that keys can follo
   source.push(Uint8Array.from([...head, ...packet(0, 1n, [1])]))
   expect(source.take(ALL, false)).toHaveLength(head.length)
   expect(content.hasBegun).toBe(true)
-  expect([...content.keys(Uint8Array.of(7))]).toEqual(block(10, [...u32(0x544c534b), ...u32(1), 7, 0, 0, 0]))
+  expect([...content.keys(Uint8Array.of(7))]).toEqual(
+    block(10, [...u32(0x544c534b), ...u32(1), 7, 0, 0, 0]),
+  )
 })
 
 test('the length of the whole blocks in front of a cut is known', () => {
   const bytes = Uint8Array.from([...section(), ...named('x')])
   const content = new PcapngContent(START)
   const first = section().length
-  const lengths = [0, 3, first - 1, first, first + 9, bytes.length].map(length => content.whole(bytes, length))
+  const lengths = [0, 3, first - 1, first, first + 9, bytes.length].map(length =>
+    content.whole(bytes, length),
+  )
   expect(lengths).toEqual([0, 0, 0, first, first, bytes.length])
 })
 
 describe('a broken stream', () => {
   const head = [...section(), ...named('x')]
-  const big = [...u32(0x0a0d0d0a), 0, 0, 0, 28, 0x1a, 0x2b, 0x3c, 0x4d, ...new Array(12).fill(0), 0, 0, 0, 28]
+  const big = [
+    ...u32(0x0a0d0d0a),
+    0,
+    0,
+    0,
+    28,
+    0x1a,
+    0x2b,
+    0x3c,
+    0x4d,
+    ...new Array(12).fill(0),
+    0,
+    0,
+    0,
+    28,
+  ]
   const longFrame = packet(0, 1n, [1])
   longFrame[20] = 200
   test.each([
     ['without a section header', named('x'), 'a stream that does not begin with a section header'],
     ['with a section header in the other byte order', big, 'not a section header of vnet'],
-    ['with a section header without magic', block(0x0a0d0d0a, new Array(16).fill(0)), 'without the byte-order magic'],
-    ['with a packet of an unknown interface', [...head, ...packet(1, 1n, [1])], 'interface 1 is not described'],
-    ['with statistics of an unknown interface', [...head, ...statistics(2, 0)], 'interface 2 is not described'],
+    [
+      'with a section header without magic',
+      block(0x0a0d0d0a, new Array(16).fill(0)),
+      'without the byte-order magic',
+    ],
+    [
+      'with a packet of an unknown interface',
+      [...head, ...packet(1, 1n, [1])],
+      'interface 1 is not described',
+    ],
+    [
+      'with statistics of an unknown interface',
+      [...head, ...statistics(2, 0)],
+      'interface 2 is not described',
+    ],
     ['with a short packet', [...head, ...block(6, u32(0))], 'a packet block that is too short'],
-    ['with a packet longer than its block', [...head, ...longFrame], 'a packet that is longer than its block'],
-    ['with a short interface', [...head, ...block(1)], 'an interface description that is too short'],
-    ['with short statistics', [...head, ...block(5, u32(0))], 'a statistics block that is too short'],
+    [
+      'with a packet longer than its block',
+      [...head, ...longFrame],
+      'a packet that is longer than its block',
+    ],
+    [
+      'with a short interface',
+      [...head, ...block(1)],
+      'an interface description that is too short',
+    ],
+    [
+      'with short statistics',
+      [...head, ...block(5, u32(0))],
+      'a statistics block that is too short',
+    ],
     ['with an old packet', [...head, ...block(2)], 'a packet block of type 2'],
     ['with a simple packet', [...head, ...block(3)], 'a packet block of type 3'],
   ])('a stream %s is refused, again and again', (_, bytes, message) => {
@@ -234,7 +305,9 @@ describe('a broken stream', () => {
     take(source, [...section(), ...named('x')])
     source.push(Uint8Array.from([...good, ...packet(9, 1n, [1])]))
     expect([...(source.take(ALL, false) ?? [])]).toEqual(good)
-    expect(() => source.take(ALL, false)).toThrow(/^a: broken at byte \d+: interface 9 is not described$/)
+    expect(() => source.take(ALL, false)).toThrow(
+      /^a: broken at byte \d+: interface 9 is not described$/,
+    )
   })
 
   test('a stream with more interfaces than a reader takes is refused', () => {
@@ -244,24 +317,43 @@ describe('a broken stream', () => {
     const many = Uint8Array.from(new Array(1024).fill(one).flat())
     const push = () => {
       source.push(many.slice())
-      while (source.take(ALL, false) !== undefined);
+      while (source.take(ALL, false) !== undefined) {}
     }
-    for (let i = 0; i < 64; i++) push()
+    for (let i = 0; i < 64; i++) {
+      push()
+    }
     expect(push).toThrow('too many interfaces')
   })
 })
 
 test('a stream with any bytes is written or refused', () => {
-  const good = [...section(), ...named('x'), ...packet(0, 1n, [1], id(7)), ...statistics(0, 3), ...packet(0, 2n, [2])]
-  const changes = fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 })
-  forAll({ numRuns: scaled(100_000), seed: SEED }, [changes, fc.integer({ min: 1, max: 200 })], (changed, size) => {
-    const stream = [...good]
-    for (const [at, value] of changed) stream[at] = value
-    const source = new PcapngContent(START).source('a')
-    try {
-      for (let at = 0; at < stream.length; at += size) take(source, stream.slice(at, at + size))
-    } catch (error) {
-      expect(error).toBeInstanceOf(CaptureError)
-    }
+  const good = [
+    ...section(),
+    ...named('x'),
+    ...packet(0, 1n, [1], id(7)),
+    ...statistics(0, 3),
+    ...packet(0, 2n, [2]),
+  ]
+  const changes = fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), {
+    minLength: 1,
+    maxLength: 6,
   })
+  forAll(
+    { numRuns: scaled(100_000), seed: SEED },
+    [changes, fc.integer({ min: 1, max: 200 })],
+    (changed, size) => {
+      const stream = [...good]
+      for (const [at, value] of changed) {
+        stream[at] = value
+      }
+      const source = new PcapngContent(START).source('a')
+      try {
+        for (let at = 0; at < stream.length; at += size) {
+          take(source, stream.slice(at, at + size))
+        }
+      } catch (error) {
+        expect(error).toBeInstanceOf(CaptureError)
+      }
+    },
+  )
 })

@@ -54,23 +54,38 @@ describe.each([
     ['by the interface, in bytes', [4], 0, 101],
     ['by the flags before the interface', [16], 4 << 5, 101],
     ['nowhere', [], 1, 105],
-  ])('a frame is read without a check sequence that is described %s', (_, ofInterface, flags, originalLength) => {
-    const described = ofInterface.length > 0 ? [option(13, ofInterface)] : []
-    const file = [
-      ...order.section(),
-      ...order.interface(1, 0, ...described),
-      ...order.packet(0, UNITS, FRAME, option(2, u32(flags)), end),
-      ...order.oldPacket(0, 0, UNITS, FRAME, option(2, u32(flags))),
-    ]
-    const { packets } = readAll(file)
-    const kept = [originalLength, FRAME, flags & 1]
-    expect(packets.map(each => [each.originalLength, each.frame, each.flags])).toEqual([kept, kept])
-    const cut = [...order.section(), ...order.interface(1, 0, option(13, [32])), ...order.simplePacket(5, FRAME)]
-    expect(readAll(cut).packets).toMatchObject([{ frame: [1], originalLength: 1 }])
-  })
+  ])(
+    'a frame is read without a check sequence that is described %s',
+    (_, ofInterface, flags, originalLength) => {
+      const described = ofInterface.length > 0 ? [option(13, ofInterface)] : []
+      const file = [
+        ...order.section(),
+        ...order.interface(1, 0, ...described),
+        ...order.packet(0, UNITS, FRAME, option(2, u32(flags)), end),
+        ...order.oldPacket(0, 0, UNITS, FRAME, option(2, u32(flags))),
+      ]
+      const { packets } = readAll(file)
+      const kept = [originalLength, FRAME, flags & 1]
+      expect(packets.map(each => [each.originalLength, each.frame, each.flags])).toEqual([
+        kept,
+        kept,
+      ])
+      const cut = [
+        ...order.section(),
+        ...order.interface(1, 0, option(13, [32])),
+        ...order.simplePacket(5, FRAME),
+      ]
+      expect(readAll(cut).packets).toMatchObject([{ frame: [1], originalLength: 1 }])
+    },
+  )
 
   test('an old packet block has a drop count, flags and comments, and its other options are skipped', () => {
-    const options = [option(2, u32(1)), option(3, [0, 9]), option(5, text('?')), option(1, text('old'))]
+    const options = [
+      option(2, u32(1)),
+      option(3, [0, 9]),
+      option(5, text('?')),
+      option(1, text('old')),
+    ]
     const file = [
       ...order.section(),
       ...order.interface(1, 0),
@@ -79,7 +94,12 @@ describe.each([
     ]
     const { packets, error } = readAll(file)
     expect(error).toBeUndefined()
-    expect(packets[0]).toMatchObject({ seconds: 1_700_000_000, dropCount: 12, flags: 1, comments: ['old'] })
+    expect(packets[0]).toMatchObject({
+      seconds: 1_700_000_000,
+      dropCount: 12,
+      flags: 1,
+      comments: ['old'],
+    })
     expect(packets[0]).not.toHaveProperty('packetId')
     expect(packets[1]).not.toHaveProperty('dropCount')
     expect(packets[1]).not.toHaveProperty('comments')
@@ -108,15 +128,29 @@ describe.each([
       ...order.simplePacket(7, [1, 2, 3, 4, 5, 6, 7]),
     ])
     expect(packets).toMatchObject([
-      { hasTime: false, seconds: 0, nanoseconds: 0, originalLength: 100, frame: [1, 2, 3, 4, 5, 6] },
+      {
+        hasTime: false,
+        seconds: 0,
+        nanoseconds: 0,
+        originalLength: 100,
+        frame: [1, 2, 3, 4, 5, 6],
+      },
       { originalLength: 5, frame: FRAME },
       { originalLength: 7, frame: [1, 2, 3, 4, 5, 6, 7] },
     ])
   })
 
   test('all other blocks are skipped: names, statistics, secrets, custom and unknown ones', () => {
-    const others = [4, 5, 10, 0xbad, 0x4000_0bad, 0x8000_0001, 0x77].flatMap(type => order.block(type, u32(0xffff)))
-    const file = [...order.section(), ...others, ...order.interface(1, 0), ...others, ...order.packet(0, 0n, FRAME)]
+    const others = [4, 5, 10, 0xbad, 0x4000_0bad, 0x8000_0001, 0x77].flatMap(type =>
+      order.block(type, u32(0xffff)),
+    )
+    const file = [
+      ...order.section(),
+      ...others,
+      ...order.interface(1, 0),
+      ...others,
+      ...order.packet(0, 0n, FRAME),
+    ]
     expect(readAll([...file, ...others])).toMatchObject({ packets: [{ frame: FRAME }] })
   })
 
@@ -127,14 +161,24 @@ describe.each([
     ['nanoseconds', option(9, [9]), 1_700_000_000_123_456_789n, 1_700_000_000, 123_456_789],
     ['the last nanoseconds', option(9, [9]), 0xffff_ffff_ffff_ffffn, 18_446_744_073, 709_551_615],
     ['picoseconds', option(9, [12]), 1_700_000_000_123_456_789n, 1_700_000, 123_456],
-    ['1/1024 of a second', option(9, [0x80 | 10]), 1024n * 1_700_000_000n + 1n, 1_700_000_000, 976_562],
+    [
+      '1/1024 of a second',
+      option(9, [0x80 | 10]),
+      1024n * 1_700_000_000n + 1n,
+      1_700_000_000,
+      976_562,
+    ],
     ['2^-32 of a second', option(9, [0x80 | 32]), (5n << 32n) + (1n << 31n), 5, 500_000_000],
     ['2^-127 of a second', option(9, [0xff]), 0xffff_ffff_ffff_ffffn, 0, 0],
     ['10^-127 of a second', option(9, [0x7f]), 0xffff_ffff_ffff_ffffn, 0, 0],
     ['an offset', option(14, u64(1_700_000_000n)), 5_000_001n, 1_700_000_005, 1000],
     ['a negative offset', [...option(9, [9]), ...option(14, u64(-10n))], 7_000_000_001n, -3, 1],
   ])('timestamps are read in %s', (_, options, units, seconds, nanoseconds) => {
-    const file = [...order.section(), ...order.interface(1, 0, options), ...order.packet(0, units, FRAME)]
+    const file = [
+      ...order.section(),
+      ...order.interface(1, 0, options),
+      ...order.packet(0, units, FRAME),
+    ]
     expect(readAll(file)).toMatchObject({ packets: [{ seconds, nanoseconds }] })
   })
 
@@ -156,7 +200,11 @@ describe.each([
 
   test('comments end at a zero byte, and bytes that are not UTF-8 become U+FFFD', () => {
     const comments = [[0x61, 0, 0x62], [0xff, 0x61], []].map(bytes => option(1, bytes))
-    const file = [...order.section(), ...order.interface(1, 0), ...order.packet(0, 0n, FRAME, ...comments)]
+    const file = [
+      ...order.section(),
+      ...order.interface(1, 0),
+      ...order.packet(0, 0n, FRAME, ...comments),
+    ]
     expect(readAll(file)).toMatchObject({ packets: [{ comments: ['a', '\ufffda', ''] }] })
   })
 
@@ -173,11 +221,25 @@ describe.each([
   })
 
   test('options of one packet do not show in the next', () => {
-    const first = order.packet(0, 0n, FRAME, option(2, u32(1)), option(7, [1, ...u64(2n)]), option(1, text('gone')))
-    const file = [...order.section(), ...order.interface(1, 0), ...first, ...order.packet(0, 0n, FRAME)]
+    const first = order.packet(
+      0,
+      0n,
+      FRAME,
+      option(2, u32(1)),
+      option(7, [1, ...u64(2n)]),
+      option(1, text('gone')),
+    )
+    const file = [
+      ...order.section(),
+      ...order.interface(1, 0),
+      ...first,
+      ...order.packet(0, 0n, FRAME),
+    ]
     const { packets } = readAll(file)
     expect(packets[0]).toMatchObject({ flags: 1, verdict: 2, verdictType: 1, comments: ['gone'] })
-    for (const name of ['flags', 'verdict', 'verdictType', 'comments']) expect(packets[1]).not.toHaveProperty(name)
+    for (const name of ['flags', 'verdict', 'verdictType', 'comments']) {
+      expect(packets[1]).not.toHaveProperty(name)
+    }
   })
 
   test('options need no end mark, and anything after the mark is not read', () => {
@@ -192,7 +254,9 @@ describe.each([
   test('version 1.2 is read like 1.0', () => {
     const section = order.section()
     section.splice(14, 2, ...order.u16(2))
-    expect(readAll([...section, ...order.interface(1, 0), ...order.packet(0, 0n, FRAME)]).packets).toHaveLength(1)
+    expect(
+      readAll([...section, ...order.interface(1, 0), ...order.packet(0, 0n, FRAME)]).packets,
+    ).toHaveLength(1)
   })
 })
 
@@ -211,5 +275,7 @@ test('sections follow each other in different byte orders, each with its own int
     { seconds: 1, linkType: 1 },
     { seconds: 2, linkType: 228 },
   ])
-  expect(error).toMatch(/^FILE: broken at byte \d+: a packet of interface 0, which is not described$/)
+  expect(error).toMatch(
+    /^FILE: broken at byte \d+: a packet of interface 0, which is not described$/,
+  )
 })

@@ -41,7 +41,14 @@ test('a section header names hardware, system and program', () => {
 
 test('an interface has its names, address, speed, filter, and nanoseconds', () => {
   const mac = Uint8Array.of(2, 0, 0, 0, 0, 1)
-  const dev = { snaplen: 96, name: 'sn0', description: 'ö', mac, speed: 10_000_000_000, filter: 'tcp' }
+  const dev = {
+    snaplen: 96,
+    name: 'sn0',
+    description: 'ö',
+    mac,
+    speed: 10_000_000_000,
+    filter: 'tcp',
+  }
   expect(hex((to, at) => writeInterface(to, at, dev))).toEqual(
     list(`
       01000000 50000000 01000000 60000000 02000300 736e3000 03000200 c3b60000 06000600 02000000 00010000
@@ -59,12 +66,21 @@ test('an interface of which nothing is known is Ethernet in nanoseconds without 
 test('a packet without options is an enhanced packet block, padded with zeros', () => {
   // 1,700,000,000,123,456,789 is 0x17979cfe 3d85cd15.
   expect(hex((to, at) => writePacket(to, at, packet))).toEqual(
-    list('06000000 28000000 01000000 fe9c9717 15cd853d 05000000 3c000000 01020304 05000000 28000000'),
+    list(
+      '06000000 28000000 01000000 fe9c9717 15cd853d 05000000 3c000000 01020304 05000000 28000000',
+    ),
   )
 })
 
 test('a packet has flags, drop count, id, queue, verdict and comments as options', () => {
-  const options = { flags: 0xa01, dropCount: 3, packetId: 0x1_0000_0002, queue: 7, verdict: 2, comments: ['loss 1%'] }
+  const options = {
+    flags: 0xa01,
+    dropCount: 3,
+    packetId: 0x1_0000_0002,
+    queue: 7,
+    verdict: 2,
+    comments: ['loss 1%'],
+  }
   expect(hex((to, at) => writePacket(to, at, { ...packet, ...options })).slice(9)).toEqual(
     list(`
       02000400 010a0000 04000800 03000000 00000000 05000800 02000000 01000000 06000400 07000000 07000900
@@ -78,7 +94,9 @@ test('a packet with every option but comments fits the overhead that is promised
   const whole = { ...packet, ...options }
   const to = new Uint8Array(PACKET_OVERHEAD + packet.capturedLength)
   expect(writePacket(to, 0, whole)).toBe(to.length)
-  expect(() => writePacket(to.subarray(1), 0, whole)).toThrow(/^a block of 100 bytes where 99 are left$/)
+  expect(() => writePacket(to.subarray(1), 0, whole)).toThrow(
+    /^a block of 100 bytes where 99 are left$/,
+  )
   expect(() => writePacket(to.subarray(0, 30), 0, whole)).toThrow(RangeError)
 })
 
@@ -118,10 +136,17 @@ test('a text above 65,535 bytes is cut in front of a character that does not fit
   expect(lengthOf(`a${'ö'.repeat(40_000)}`)).toBe(65_535)
 })
 
-test.each([-1, 18_446_744_073, Number.NaN])('a packet at second %d has no place in pcapng', seconds => {
-  expect(() => writePacket(new Uint8Array(100), 0, { ...packet, seconds })).toThrow(/^a timestamp of .* seconds/)
-})
+test.each([-1, 18_446_744_073, Number.NaN])(
+  'a packet at second %d has no place in pcapng',
+  seconds => {
+    expect(() => writePacket(new Uint8Array(100), 0, { ...packet, seconds })).toThrow(
+      /^a timestamp of .* seconds/,
+    )
+  },
+)
 
 test('an address of other than six bytes is refused', () => {
-  expect(() => writeInterface(new Uint8Array(100), 0, { mac: new Uint8Array(8) })).toThrow('8 bytes')
+  expect(() => writeInterface(new Uint8Array(100), 0, { mac: new Uint8Array(8) })).toThrow(
+    '8 bytes',
+  )
 })

@@ -2,7 +2,10 @@ import { expect, test } from 'vitest'
 import { ringName } from '#src/capture/capture-file.node.ts'
 
 // In local time, as dumpcap has it.
-const moment = { seconds: new Date(2026, 10, 21, 8, 30, 0).getTime() / 1000, nanoseconds: 999_999_999 }
+const moment = {
+  seconds: new Date(2026, 10, 21, 8, 30, 0).getTime() / 1000,
+  nanoseconds: 999_999_999,
+}
 
 test.each([
   ['a.pcapng', 1, 'a_00001_20261121083000.pcapng'],

@@ -61,40 +61,65 @@ const packet = fc
     const at = Math.min(skipped, rest.bytes.length)
     const capturedLength = rest.bytes.length - at
     const [verdictType, value] = verdict ?? []
-    return { ...rest, at, capturedLength, originalLength: capturedLength + cut, verdict: value, verdictType }
+    return {
+      ...rest,
+      at,
+      capturedLength,
+      originalLength: capturedLength + cut,
+      verdict: value,
+      verdictType,
+    }
   })
 
 /** The packet as a reader returns it, without undefined and empty fields. */
 function read({ bytes, at, comments, ...rest }: CapturedPacket, linkType: number) {
   const frame = [...bytes.subarray(at, at + rest.capturedLength)]
-  const defined = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+  const defined = Object.fromEntries(
+    Object.entries(rest).filter(([, value]) => value !== undefined),
+  )
   return { ...defined, hasTime: true, linkType, frame, ...(comments?.length ? { comments } : {}) }
 }
 
 test('packets written as pcapng are read again, in chunks of any size', () => {
   const end = { seconds: 3, nanoseconds: 0 }
-  forAll(parameters, [fc.array(packet, { maxLength: 8 }), fc.integer({ min: 1, max: 300 })], (packets, size) => {
-    const to = new Uint8Array(20_000)
-    let at = writeSection(to, 0, { os: 'Linux', userAppl: 'vnet' })
-    for (const linkType of [1, 101, 276]) at = writeInterface(to, at, { linkType, name: 'sn%d' })
-    at = writeTlsKeyLog(to, at, Uint8Array.of(1, 2, 3))
-    for (const one of packets) at = writePacket(to, at, one)
-    at = writeStatistics(to, at, { interfaceIndex: 0, start: end, end, received: 1 })
-    const expected = packets.map(one => ({
-      ...read(one, [1, 101, 276][one.interfaceIndex] ?? 0),
-      interfaceName: 'sn%d',
-    }))
-    expect(readAll(to.subarray(0, at), size)).toEqual({ packets: expected })
-  })
+  forAll(
+    parameters,
+    [fc.array(packet, { maxLength: 8 }), fc.integer({ min: 1, max: 300 })],
+    (packets, size) => {
+      const to = new Uint8Array(20_000)
+      let at = writeSection(to, 0, { os: 'Linux', userAppl: 'vnet' })
+      for (const linkType of [1, 101, 276]) {
+        at = writeInterface(to, at, { linkType, name: 'sn%d' })
+      }
+      at = writeTlsKeyLog(to, at, Uint8Array.of(1, 2, 3))
+      for (const one of packets) {
+        at = writePacket(to, at, one)
+      }
+      at = writeStatistics(to, at, { interfaceIndex: 0, start: end, end, received: 1 })
+      const expected = packets.map(one => ({
+        ...read(one, [1, 101, 276][one.interfaceIndex] ?? 0),
+        interfaceName: 'sn%d',
+      }))
+      expect(readAll(to.subarray(0, at), size)).toEqual({ packets: expected })
+    },
+  )
 })
 
 test('packets of a pcap file are read without options, in chunks of any size', () => {
-  forAll(parameters, [fc.array(packet, { maxLength: 8 }), fc.integer({ min: 1, max: 300 })], (packets, size) => {
-    const expected = packets.map(({ seconds, nanoseconds, bytes, at, capturedLength, originalLength }) =>
-      read({ seconds, nanoseconds, interfaceIndex: 0, bytes, at, capturedLength, originalLength }, 101),
-    )
-    expect(readAll(pcapOf(packets, 101), size)).toEqual({ packets: expected })
-  })
+  forAll(
+    parameters,
+    [fc.array(packet, { maxLength: 8 }), fc.integer({ min: 1, max: 300 })],
+    (packets, size) => {
+      const expected = packets.map(
+        ({ seconds, nanoseconds, bytes, at, capturedLength, originalLength }) =>
+          read(
+            { seconds, nanoseconds, interfaceIndex: 0, bytes, at, capturedLength, originalLength },
+            101,
+          ),
+      )
+      expect(readAll(pcapOf(packets, 101), size)).toEqual({ packets: expected })
+    },
+  )
 })
 
 test('a record that was read can be written again, and gives the same bytes', () => {
@@ -115,9 +140,17 @@ describe('the memory of a reader', () => {
   function buffer(count: number, length: number, chunk: number): number {
     const to = new Uint8Array(1000 + count * (length + PACKET_OVERHEAD))
     const moment = { seconds: 0, nanoseconds: 0, interfaceIndex: 0 }
-    const one = { ...moment, bytes: new Uint8Array(length), at: 0, capturedLength: length, originalLength: length }
+    const one = {
+      ...moment,
+      bytes: new Uint8Array(length),
+      at: 0,
+      capturedLength: length,
+      originalLength: length,
+    }
     let end = writeInterface(to, writeSection(to, 0))
-    for (let i = 0; i < count; i++) end = writePacket(to, end, one)
+    for (let i = 0; i < count; i++) {
+      end = writePacket(to, end, one)
+    }
     const reader = new CaptureReader('FILE')
     let [largest, found] = [0, 0]
     for (let at = 0; at < end; at += chunk) {
@@ -144,9 +177,18 @@ describe('the memory of a reader', () => {
 test('a record is overwritten by the next packet', () => {
   const reader = new CaptureReader('FILE')
   const to = new Uint8Array(1000)
-  const fields = { seconds: 1, nanoseconds: 0, interfaceIndex: 0, at: 0, capturedLength: 1, originalLength: 1 }
+  const fields = {
+    seconds: 1,
+    nanoseconds: 0,
+    interfaceIndex: 0,
+    at: 0,
+    capturedLength: 1,
+    originalLength: 1,
+  }
   let at = writeInterface(to, writeSection(to, 0))
-  for (const byte of [1, 2]) at = writePacket(to, at, { ...fields, bytes: Uint8Array.of(byte) })
+  for (const byte of [1, 2]) {
+    at = writePacket(to, at, { ...fields, bytes: Uint8Array.of(byte) })
+  }
   reader.push(to.subarray(0, at))
   const [first, copy] = [reader.next(), reader.next()]
   expect(first).toBe(copy)

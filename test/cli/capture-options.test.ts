@@ -1,6 +1,10 @@
 /** The options of captures, of the commands that make interfaces. */
 import { expect, test } from 'vitest'
-import { type CommonOptions, commonOptions, refuseStrayCaptureOptions } from '#src/cli/parse/options.ts'
+import {
+  type CommonOptions,
+  commonOptions,
+  refuseStrayCaptureOptions,
+} from '#src/cli/parse/options.ts'
 import { runMain } from '#support/run-main.ts'
 
 /** Parses an option's value like the command line. */
@@ -52,7 +56,10 @@ test.each([
   [['--capture', '-'], /^vnet: --capture -: .*`vnet capture IF -`/],
   [['snull', '--ring', '2x1MB'], /^vnet: --ring needs --capture FILE/],
   [['--capture', 'a', '--delete'], /^vnet: --delete cannot be used with --capture/],
-  [['--capture', 'a', '--duration', '10'], /^vnet: --duration 10: must be a time with its unit, such as 500ms or 30s/],
+  [
+    ['--capture', 'a', '--duration', '10'],
+    /^vnet: --duration 10: must be a time with its unit, such as 500ms or 30s/,
+  ],
 ])('vnet %j is refused in one line with exit status 2', async (args, line) => {
   const { status, stdout, stderr } = await runMain(...args)
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' })

@@ -48,30 +48,44 @@ test('capture --json prints its counts in an object, which cannot be where the f
 test.each([
   [[3, 3, 4], true],
   [[3, 4, 2], false],
-])('for frames of the times %j, capture reports whether the file is in order: %s', async (times, isOrdered) => {
-  const { section, interface: device, packet } = LITTLE
-  const two = [...section(), ...device(1, 0), ...device(1, 0)]
-  const bytes = Uint8Array.from([...two, ...times.flatMap((time, i) => packet(i & 1, BigInt(time) << 32n, [1]))])
-  await vnet('one')
-  captures().mockImplementation(async () => streamOf(bytes))
-  const { stderr } = await runMain('capture', file)
-  const last = isOrdered ? '' : 'the file is not in order of time: `reordercap IN OUT` sorts it\n'
-  expect(stderr).toBe(`capturing one\n3 frames captured, 0 lost\n${last}`)
-  const seconds = readAll(readFileSync(file)).packets.map(each => each.seconds as number)
-  expect(seconds).toHaveLength(times.length)
-  expect(seconds.every((each, i) => i === 0 || each >= (seconds[i - 1] as number))).toBe(isOrdered)
-  const { stdout } = await runMain('capture', file, '--json')
-  expect(JSON.parse(stdout)).toEqual({ event: 'capture', frames: 3, lost: 0, isOrdered })
-})
+])(
+  'for frames of the times %j, capture reports whether the file is in order: %s',
+  async (times, isOrdered) => {
+    const { section, interface: device, packet } = LITTLE
+    const two = [...section(), ...device(1, 0), ...device(1, 0)]
+    const bytes = Uint8Array.from([
+      ...two,
+      ...times.flatMap((time, i) => packet(i & 1, BigInt(time) << 32n, [1])),
+    ])
+    await vnet('one')
+    captures().mockImplementation(async () => streamOf(bytes))
+    const { stderr } = await runMain('capture', file)
+    const last = isOrdered ? '' : 'the file is not in order of time: `reordercap IN OUT` sorts it\n'
+    expect(stderr).toBe(`capturing one\n3 frames captured, 0 lost\n${last}`)
+    const seconds = readAll(readFileSync(file)).packets.map(each => each.seconds as number)
+    expect(seconds).toHaveLength(times.length)
+    expect(seconds.every((each, i) => i === 0 || each >= (seconds[i - 1] as number))).toBe(
+      isOrdered,
+    )
+    const { stdout } = await runMain('capture', file, '--json')
+    expect(JSON.parse(stdout)).toEqual({ event: 'capture', frames: 3, lost: 0, isOrdered })
+  },
+)
 
 test('without an interface, capture records whole vnets, skips those that refuse, and ends with the last', async () => {
   const capture = captures().mockRejectedValueOnce(refusal)
   const [one, other] = [await vnet('one'), await vnet('other')]
   const command = startMain('capture', file)
   // Either of them is requested first, and refuses.
-  while ([one, other].every(({ devices }) => devices[0]?.frameProbe === undefined)) await turn()
-  const [name] = [one, other].flatMap(({ devices }) => devices.filter(({ frameProbe }) => frameProbe !== undefined))
-  for (const { server } of [one, other]) await server[Symbol.asyncDispose]()
+  while ([one, other].every(({ devices }) => devices[0]?.frameProbe === undefined)) {
+    await turn()
+  }
+  const [name] = [one, other].flatMap(({ devices }) =>
+    devices.filter(({ frameProbe }) => frameProbe !== undefined),
+  )
+  for (const { server } of [one, other]) {
+    await server[Symbol.asyncDispose]()
+  }
   const stderr = `capturing ${name?.name}\n0 frames captured, 0 lost\n`
   expect(await command.ended).toEqual({ status: 0, stdout: '', stderr })
   const all = { devices: undefined, filter: undefined, snaplen: undefined, dropsOnly: undefined }
@@ -83,7 +97,9 @@ test('an interface that is named is alone in the request', async () => {
   const [one] = [await vnet('one', 'two'), await vnet('other')]
   const capture = captures()
   expect((await captureOf(one, 'one', file)).stderr).toMatch(/^capturing one\n/)
-  expect(capture.mock.calls.map(([, options]) => options?.devices)).toMatchObject([[{ name: 'one' }]])
+  expect(capture.mock.calls.map(([, options]) => options?.devices)).toMatchObject([
+    [{ name: 'one' }],
+  ])
 })
 
 test.each([
@@ -105,7 +121,9 @@ test('a refusal for one of several that are named ends the command, and no file 
   captures().mockRejectedValueOnce(refusal)
   expect(await runMain('capture', 'one', 'other', file)).toMatchObject({ status: 1, stdout: '' })
   expect(existsSync(file)).toBe(false)
-  for (const { devices } of vnets) await captured(devices[0], false)
+  for (const { devices } of vnets) {
+    await captured(devices[0], false)
+  }
 })
 
 test('the capture request has the snaplen, filter and drops', async () => {
@@ -121,8 +139,12 @@ test('the first eight of many interfaces are named, with the number of the other
   const many = await vnet(...Array.from({ length: 10 }, (_, i) => `eth${i}`))
   captures().mockRejectedValueOnce(refusal)
   const { stderr } = await runMain('capture', file)
-  expect(stderr).toMatch(/^vnet: eth0, eth1, .*, eth7 and 2 more: operation not permitted; only root may capture\n$/)
-  expect((await captureOf(many, file)).stderr).toMatch(/^capturing eth0, eth1, .*, eth7 and 2 more\n/)
+  expect(stderr).toMatch(
+    /^vnet: eth0, eth1, .*, eth7 and 2 more: operation not permitted; only root may capture\n$/,
+  )
+  expect((await captureOf(many, file)).stderr).toMatch(
+    /^capturing eth0, eth1, .*, eth7 and 2 more\n/,
+  )
 })
 
 test('a wrong filter is refused before anything is requested', async () => {

@@ -48,7 +48,9 @@ function refused(machine: Partial<System>) {
     .trimEnd()
     .split('\n')
     .map(line => JSON.parse(line))
-  const texts = lines.flatMap(({ works, requirement, text }) => (works ? [] : [[requirement, text]]))
+  const texts = lines.flatMap(({ works, requirement, text }) =>
+    works ? [] : [[requirement, text]],
+  )
   return { status, texts: Object.fromEntries(texts) as Record<string, string> }
 }
 
@@ -60,7 +62,10 @@ test('on a machine where all works, vnet doctor has status 0, and a line for eac
 })
 
 test.each([
-  [ENOENT, 'the device is missing: sudo modprobe tun; in a container, start it with --device /dev/net/tun'],
+  [
+    ENOENT,
+    'the device is missing: sudo modprobe tun; in a container, start it with --device /dev/net/tun',
+  ],
   [ENODEV, 'the kernel has no module for it: sudo modprobe tun'],
   [EACCES, 'its mode is for root alone: sudo chmod 666 /dev/net/tun'],
   [EPERM, 'this container may not use the device: start it with --device /dev/net/tun'],
@@ -71,7 +76,12 @@ test.each([
 
 test.each<[string, number, Partial<System>, string]>([
   ['addon', 1, { whyNot: { ...WHOLE.whyNot, addon: () => 'it is not built' } }, 'it is not built'],
-  ['namespaces', 1, { whyNot: { ...WHOLE.whyNot, namespaces: () => 'AppArmor forbids it' } }, 'AppArmor forbids it'],
+  [
+    'namespaces',
+    1,
+    { whyNot: { ...WHOLE.whyNot, namespaces: () => 'AppArmor forbids it' } },
+    'AppArmor forbids it',
+  ],
   ['confinement', 0, { whyNot: { ...WHOLE.whyNot, confinement: () => 'forbidden' } }, 'forbidden'],
   ['libpcap', 0, { whyNot: { ...WHOLE.whyNot, libpcap: () => 'missing' } }, 'missing'],
   [
@@ -88,7 +98,12 @@ test.each<[string, number, Partial<System>, string]>([
   ],
   ['tcx', 0, { release: '6.5.13' }, 'tcx programs need Linux 6.6 or newer'],
   ['tcx', 0, { release: '5.15.0' }, 'tcx programs need Linux 6.6 or newer'],
-  ['QEMU', 0, { find: without('mksquashfs') }, 'virtual time needs mksquashfs: sudo apt-get install squashfs-tools'],
+  [
+    'QEMU',
+    0,
+    { find: without('mksquashfs') },
+    'virtual time needs mksquashfs: sudo apt-get install squashfs-tools',
+  ],
   ['tshark', 0, { find: without('tshark') }, 'extcap needs tshark: sudo apt-get install tshark'],
   [
     'open files',
@@ -102,14 +117,20 @@ test.each<[string, number, Partial<System>, string]>([
     { read: limits('Max processes    12   unlimited   processes') },
     '12 at most: raise ulimit -u to 64 or more',
   ],
-])('without what %s needs, the status is %i and the line says what to do', (name, status, machine, text) => {
-  expect(refused(machine)).toEqual({ status, texts: { [name]: text } })
-})
+])(
+  'without what %s needs, the status is %i and the line says what to do',
+  (name, status, machine, text) => {
+    expect(refused(machine)).toEqual({ status, texts: { [name]: text } })
+  },
+)
 
-test.each(['1\t0\n', '0\t999\n', ''])('where net.ipv4.ping_group_range is %j, ping may not pass', range => {
-  const { status, texts } = refused({ read: path => (path.endsWith('limits') ? LIMITS : range) })
-  expect([status, Object.keys(texts)]).toEqual([0, ['ping to the Internet']])
-})
+test.each(['1\t0\n', '0\t999\n', ''])(
+  'where net.ipv4.ping_group_range is %j, ping may not pass',
+  range => {
+    const { status, texts } = refused({ read: path => (path.endsWith('limits') ? LIMITS : range) })
+    expect([status, Object.keys(texts)]).toEqual([0, ['ping to the Internet']])
+  },
+)
 
 test('a disk that is full, and one that is read-only, are two sentences', () => {
   const full = refused({ free: () => 1 })

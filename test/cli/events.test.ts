@@ -27,7 +27,9 @@ const AT = '2027-01-15T08:00:00.000Z'
 /** Settles with the subscriptions when there are so many. */
 async function subscribed(count = 1): Promise<Subscription[]> {
   const made = () => subscribe.mock.settledResults.filter(({ type }) => type === 'fulfilled')
-  while (made().length < count) await turn()
+  while (made().length < count) {
+    await turn()
+  }
   return made().map(({ value }) => value)
 }
 
@@ -36,9 +38,18 @@ test('events prints one line per event until the user ends it', async () => {
   const going = startMain('events')
   const [subscription] = await subscribed()
   const close = vi.spyOn(subscription!, 'close')
-  for (const dev of devices) await devOpen(dev)
+  for (const dev of devices) {
+    await devOpen(dev)
+  }
   cutCable(devices[0]!)
-  const states = ['sn0: up', 'red/sn1: up', 'sn0: cut', 'sn0: carrier-off', 'red/sn1: cut', 'red/sn1: carrier-off']
+  const states = [
+    'sn0: up',
+    'red/sn1: up',
+    'sn0: cut',
+    'sn0: carrier-off',
+    'red/sn1: cut',
+    'red/sn1: carrier-off',
+  ]
   const lines = states.map(line => `${AT} ${line}\n`)
   await going.until(text => text.endsWith('red/sn1: carrier-off\n'))
   expect(await going.end()).toEqual(ok(lines.join('')))
@@ -50,7 +61,10 @@ const USUAL = { ifindex: 7, name: 'sn0', attached: false } as DeviceEvent
 const step = { number: 1, device: USUAL, queue: 0, next: 'read' } as const
 test.each<[string, Partial<DeviceEvent>]>([
   ['sn0: up', { event: 'up' }],
-  ['red/sn1: timeout, queue 0, 3 so far', { event: 'timeout', name: 'sn1', netns: 'red', queue: 0, txTimeouts: 3 }],
+  [
+    'red/sn1: timeout, queue 0, 3 so far',
+    { event: 'timeout', name: 'sn1', netns: 'red', queue: 0, txTimeouts: 3 },
+  ],
   ['sn0: drops, 1000 so far', { event: 'drops', dropped: 1000 }],
   ['sn0: carrier-on', { event: 'carrier-on' }],
   ['sn0: step on', { event: 'step', mode: 'on' }],
@@ -76,7 +90,9 @@ test('events IF prints only the events of the given interfaces', async () => {
   const { devices } = await vnet()
   const going = startMain('events', 'red/sn1')
   await subscribed()
-  for (const dev of devices) await devOpen(dev)
+  for (const dev of devices) {
+    await devOpen(dev)
+  }
   await going.until(text => text.endsWith('\n'))
   expect(await going.end()).toEqual(ok(`${AT} red/sn1: up\n`))
   const line = 'vnet: no interface is called nosuch; there are sn0, red/sn1\n'
@@ -132,7 +148,9 @@ describe('a vnet that starts meanwhile', () => {
   })
 
   test('events ends when the user ends it, even if another vnet starts at that moment', async () => {
-    for (const _ of [1, 2]) await vnet()
+    for (const _ of [1, 2]) {
+      await vnet()
+    }
     const going = startMain('events')
     const [first] = await subscribed(2)
     const { close } = first!
@@ -170,7 +188,10 @@ test('events exits 0 when its output is closed, and 1 with a line on a defect', 
   unread.close()
   expect(await unread.ended).toEqual(ok(''))
   const stderr = /^vnet: TypeError: a defect/
-  expect(await broken.end({ defect: new TypeError('a defect') })).toMatchObject({ status: 1, stderr })
+  expect(await broken.end({ defect: new TypeError('a defect') })).toMatchObject({
+    status: 1,
+    stderr,
+  })
 })
 
 test('events ends with its vnet, with a line and exit status 1', async () => {

@@ -55,7 +55,9 @@ describe('a call of Wireshark', () => {
     )
     expect([status, stderr]).toEqual([0, ''])
     expect(stdout.split('\n').map(line => line.replace(/.*\{value=(.*?)\}.*/, '$1'))).toEqual([
-      expect.stringMatching(/^extcap \{version=[\w.-]+\}\{help=file:\/\/.*\/docs\/capture\.md\}\{display=vnet\}$/),
+      expect.stringMatching(
+        /^extcap \{version=[\w.-]+\}\{help=file:\/\/.*\/docs\/capture\.md\}\{display=vnet\}$/,
+      ),
       'vnet-ca',
       'vnet-red:cb',
       'vnet',
@@ -64,11 +66,19 @@ describe('a call of Wireshark', () => {
   })
 
   test('without a vnet the list is empty, which is not an error', async () => {
-    expect(await runMain('extcap', '--extcap-interfaces')).toEqual(ok(expect.stringMatching(/^extcap .*\n$/)))
+    expect(await runMain('extcap', '--extcap-interfaces')).toEqual(
+      ok(expect.stringMatching(/^extcap .*\n$/)),
+    )
   })
 
   test('each interface has Ethernet frames and options, which cannot be loaded again', async () => {
-    const dlts = await runMain('extcap', '--extcap-interface', 'vnet-ca', '--extcap-dlts', '--extcap-version=4.4')
+    const dlts = await runMain(
+      'extcap',
+      '--extcap-interface',
+      'vnet-ca',
+      '--extcap-dlts',
+      '--extcap-version=4.4',
+    )
     expect(dlts).toEqual(ok('dlt {number=1}{name=EN10MB}{display=Ethernet}\n'))
     const config = ['extcap', '--extcap-interface', 'vnet-ca', '--extcap-config']
     expect(await runMain(...config)).toEqual(ok(expect.stringMatching(/^arg .*\{call=--drops\}/m)))
@@ -76,7 +86,8 @@ describe('a call of Wireshark', () => {
   })
 
   test('a filter is checked: no output means that it is right, otherwise the output explains why not', async () => {
-    const check = (filter: string) => runMain('extcap', '--extcap-interface', 'x', '--extcap-capture-filter', filter)
+    const check = (filter: string) =>
+      runMain('extcap', '--extcap-interface', 'x', '--extcap-capture-filter', filter)
     expect(await check('tcp port 80')).toEqual(ok(''))
     expect(await check('tcp prt 80')).toEqual(
       ok(expect.stringMatching(/^filter 'tcp prt 80': syntax error: .*did you mean 'port'\?\n$/)),
@@ -88,7 +99,10 @@ describe('a call of Wireshark', () => {
     expect(await runMain(...capture, '--fifo', join(directory, 'fifo'))).toEqual(
       failed('vnet-ca: its vnet has ended: refresh the list of interfaces'),
     )
-    expect(await runMain(...capture)).toMatchObject({ status: 2, stderr: /--capture needs --fifo PATH/ })
+    expect(await runMain(...capture)).toMatchObject({
+      status: 2,
+      stderr: /--capture needs --fifo PATH/,
+    })
   })
 
   test('SIGTERM ends a capture to a FIFO without a reader, whenever it arrives', async () => {
@@ -109,9 +123,18 @@ describe('a call of Wireshark', () => {
           if (isRefused) throw new VnetError(EPERM, ['CAPTURE', 'ca'])
           return stream
         })
-        const command = startMain('extcap', '--capture', '--extcap-interface', 'vnet-ca', '--fifo', fifo)
+        const command = startMain(
+          'extcap',
+          '--capture',
+          '--extcap-interface',
+          'vnet-ca',
+          '--fifo',
+          fifo,
+        )
         await opening
-        if (isLate) await new Promise(resolve => setImmediate(resolve))
+        if (isLate) {
+          await new Promise(resolve => setImmediate(resolve))
+        }
         const { status, stderr } = await command.end({ signal: 'SIGTERM' })
         const refusal = 'vnet: ca: operation not permitted\n'
         expect([status, stderr]).toEqual(isRefused ? [1, refusal] : [0, ''])
@@ -130,7 +153,9 @@ describe('installing', () => {
   function tshark(...folders: string[]): void {
     const bin = join(directory, 'bin')
     mkdirSync(bin)
-    writeFileSync(join(bin, 'tshark'), `#!/bin/sh\ncat << 'E'\n${folders.join('\n')}\nE\n`, { mode: 0o755 })
+    writeFileSync(join(bin, 'tshark'), `#!/bin/sh\ncat << 'E'\n${folders.join('\n')}\nE\n`, {
+      mode: 0o755,
+    })
     vi.stubEnv('PATH', `${bin}:${process.env.PATH}`)
   }
   const personal = () => join(directory, 'personal', 'extcap')
@@ -144,7 +169,10 @@ describe('installing', () => {
     const file = join(personal(), 'vnet')
     for (const _ of ['first', 'again']) {
       const { status, stdout } = await runMain('extcap', '--install')
-      expect([status, stdout.split('\n')[0]]).toEqual([0, expect.stringContaining(`${file}: runs /`)])
+      expect([status, stdout.split('\n')[0]]).toEqual([
+        0,
+        expect.stringContaining(`${file}: runs /`),
+      ])
     }
     const [shebang, , command] = readFileSync(file, 'utf8').split('\n')
     expect([shebang, statSync(file).mode & 0o777]).toEqual(['#!/bin/sh', 0o755])
@@ -179,7 +207,9 @@ describe('installing', () => {
     writeFileSync(file, '#!/bin/sh\nexit 1\n')
     chmodSync(file, 0o755)
     for (const option of ['--install', '--uninstall']) {
-      expect(await runMain('extcap', option)).toEqual(failed(`${file}: it is another program, which stays as it is`))
+      expect(await runMain('extcap', option)).toEqual(
+        failed(`${file}: it is another program, which stays as it is`),
+      )
     }
     expect(readFileSync(file, 'utf8')).toBe('#!/bin/sh\nexit 1\n')
   })

@@ -19,7 +19,8 @@ const UDP = 'IP 198.18.0.1.12345 > 198.18.0.2.53: UDP, length 5'
 const lines = (stdout: string) => stdout.split('\n').map(line => line.replace(/^\d\d:[\d:.]+ /, ''))
 
 let vnet: Awaited<ReturnType<typeof cableOf>>
-const cableOf = (wire?: string) => serve(cable, ['ca', 'red/cb'], { wireAb: wire, seed: 7 }, { queues: 2 })
+const cableOf = (wire?: string) =>
+  serve(cable, ['ca', 'red/cb'], { wireAb: wire, seed: 7 }, { queues: 2 })
 /** Sends the frame from ca, and the captures of it. */
 function send(...queues: readonly number[]): void {
   for (const queue of queues) {
@@ -72,7 +73,9 @@ test('the options choose the captured interfaces, filter and drops', async () =>
 })
 
 test('lost frames are a line in their place', async () => {
-  captures().mockImplementation(async () => streamOf(head(), frame({ dropCount: 3 }), frame({ dropCount: 1 })))
+  captures().mockImplementation(async () =>
+    streamOf(head(), frame({ dropCount: 3 }), frame({ dropCount: 1 })),
+  )
   const lost = ['3 frames were lost: not read in time', '1 frame was lost: not read in time']
   const { stdout } = await runMain('frames')
   expect(lines(stdout)).toEqual([lost[0], `ca tx-0 ${UDP}`, lost[1], `ca tx-0 ${UDP}`, ''])
@@ -89,7 +92,11 @@ test('the command ends when its vnets do, with one line and status 1', async () 
   const command = startMain('frames')
   await captured(vnet.devices[0])
   vnet.server[Symbol.dispose]()
-  expect(await command.ended).toEqual({ status: 1, stdout: '', stderr: 'vnet: no vnet is running any more\n' })
+  expect(await command.ended).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: 'vnet: no vnet is running any more\n',
+  })
 })
 
 test('vnet frames ends when its output is closed', async () => {
@@ -103,25 +110,39 @@ test('vnet frames ends when its output is closed', async () => {
 })
 
 test.each([
-  [new VnetError(EPERM, 'capture', 'be root'), 'vnet: ca, red/cb: operation not permitted; be root\n'],
+  [
+    new VnetError(EPERM, 'capture', 'be root'),
+    'vnet: ca, red/cb: operation not permitted; be root\n',
+  ],
   [new VnetError(ECONNREFUSED, 'capture'), 'vnet: ca, red/cb: connection refused\n'],
-])('a vnet that refuses with %s is reported if it is named or the only one', async (refusal, stderr) => {
-  captures().mockRejectedValue(refusal)
-  for (const names of [[], ['ca', 'cb']]) {
-    expect(await runMain('frames', ...names)).toEqual({ status: 1, stdout: '', stderr })
-  }
-  // All interfaces that the user may capture.
-  await cableOf()
-  const open = () => captures().mockRejectedValueOnce(refusal).mockResolvedValueOnce(streamOf(head(), frame()))
-  open()
-  expect(await runMain('frames', 'ca', 'cb')).toEqual({ status: 1, stdout: expect.stringContaining(UDP), stderr })
-  open()
-  expect((await runMain('frames')).stderr).toBe('vnet: no vnet is running any more\n')
-})
+])(
+  'a vnet that refuses with %s is reported if it is named or the only one',
+  async (refusal, stderr) => {
+    captures().mockRejectedValue(refusal)
+    for (const names of [[], ['ca', 'cb']]) {
+      expect(await runMain('frames', ...names)).toEqual({ status: 1, stdout: '', stderr })
+    }
+    // All interfaces that the user may capture.
+    await cableOf()
+    const open = () =>
+      captures().mockRejectedValueOnce(refusal).mockResolvedValueOnce(streamOf(head(), frame()))
+    open()
+    expect(await runMain('frames', 'ca', 'cb')).toEqual({
+      status: 1,
+      stdout: expect.stringContaining(UDP),
+      stderr,
+    })
+    open()
+    expect((await runMain('frames')).stderr).toBe('vnet: no vnet is running any more\n')
+  },
+)
 
 test('a stream that is broken ends the command with one line', async () => {
   captures().mockResolvedValue(streamOf(head(), new Uint8Array(12)))
-  expect(await runMain('frames')).toMatchObject({ status: 1, stderr: /^vnet: capture: broken at byte \d+: .*\n$/ })
+  expect(await runMain('frames')).toMatchObject({
+    status: 1,
+    stderr: /^vnet: capture: broken at byte \d+: .*\n$/,
+  })
 })
 
 test('dropped frames are red and have their reason, other frames and JSON are not', async () => {
@@ -134,10 +155,17 @@ test('dropped frames are red and have their reason, other frames and JSON are no
       end = () => fn({ signal: 'SIGINT' })
       return () => {}
     }
-    const ended = main(['frames', 'ca', ...args], { out, err: () => {}, onEnd, find: { directory } })
+    const ended = main(['frames', 'ca', ...args], {
+      out,
+      err: () => {},
+      onEnd,
+      find: { directory },
+    })
     await captured(vnet.devices[0])
     send(0)
-    while (out.mock.calls.length < 2) await turn()
+    while (out.mock.calls.length < 2) {
+      await turn()
+    }
     end()
     await ended
     await captured(vnet.devices[0], false)
@@ -145,14 +173,21 @@ test('dropped frames are red and have their reason, other frames and JSON are no
   }
   const [sent, dropped] = await colours()
   const reason = 'dropped: wire ab, stage 1 loss 100% (seed 7, packet 1)'
-  expect([sent?.[1], dropped?.[1], ...lines(dropped?.[0])]).toEqual([undefined, 'red', `ca tx-0 ${UDP}, ${reason}`, ''])
+  expect([sent?.[1], dropped?.[1], ...lines(dropped?.[0])]).toEqual([
+    undefined,
+    'red',
+    `ca tx-0 ${UDP}, ${reason}`,
+    '',
+  ])
   expect((await colours('--json')).map(([, colour]) => colour)).toEqual([undefined, undefined])
 })
 
 test('a reader that is slow has the stream wait, and Ctrl-C still ends the command', async () => {
   captures().mockResolvedValue(streamOf(head(), ...Array.from({ length: 10 }, () => frame())))
   let end = () => {}
-  const waits = vi.fn(() => (waits.mock.calls.length < 4 ? undefined : new Promise<void>(() => end())))
+  const waits = vi.fn(() =>
+    waits.mock.calls.length < 4 ? undefined : new Promise<void>(() => end()),
+  )
   const out = vi.fn()
   const io: Io = {
     out,

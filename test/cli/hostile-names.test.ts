@@ -10,7 +10,9 @@ test('a name is shown escaped, and is accepted raw or as shown', () => {
   for (const netns of [undefined, 'red']) {
     const device = { name: TITLE, netns }
     expect(label(device)).toBe(netns === undefined ? SHOWN : `red/${SHOWN}`)
-    for (const text of [TITLE, SHOWN, label(device)]) expect(isNamed(device, text)).toBe(true)
+    for (const text of [TITLE, SHOWN, label(device)]) {
+      expect(isNamed(device, text)).toBe(true)
+    }
     expect(isNamed(device, 'hi')).toBe(false)
   }
 })
@@ -32,5 +34,8 @@ test('a cell of a table cannot break out of its line, and counts as wide as it i
 
 test('an error escapes the arguments that it quotes', async () => {
   const { status, stderr } = await runMain('show', `no\n${TITLE}/`)
-  expect([status, stderr]).toEqual([2, `vnet: 'no\\x0a${SHOWN}/' is not [NETNS/]IF: a part is missing\n`])
+  expect([status, stderr]).toEqual([
+    2,
+    `vnet: 'no\\x0a${SHOWN}/' is not [NETNS/]IF: a part is missing\n`,
+  ])
 })

@@ -13,7 +13,11 @@ beforeEach(async () => {
 const page = readFileSync(new URL('../../docs/json.md', import.meta.url), 'utf8')
 const rows = [...page.matchAll(/^\| (`[^|]+`|an error[^|]*) \| `(\w+)` \| (`.*`) \|$/gm)].map(
   ([, command = '', event = '', fields = '']) =>
-    [command.replaceAll('`', ''), event, [...fields.matchAll(/`(\w+)`/g)].map(([, name]) => name)] as const,
+    [
+      command.replaceAll('`', ''),
+      event,
+      [...fields.matchAll(/`(\w+)`/g)].map(([, name]) => name),
+    ] as const,
 )
 
 const ARGS: Readonly<Record<string, readonly string[]>> = {
@@ -30,17 +34,20 @@ const ARGS: Readonly<Record<string, readonly string[]>> = {
 /** `vnet detach` needs `vnet node`: test/kernel/agent/agent.slow.test.ts has it. */
 const asked = rows.filter(([command]) => command !== 'detach')
 
-test.each(asked)('vnet %s --json prints %s objects with the fields of the page', async (command, event, fields) => {
-  const isError = event === 'error'
-  const [name = ''] = command.split(' ')
-  const { status, stdout, stderr } = await runMain(
-    ...(isError ? ['show', 'sn9'] : [name, ...(ARGS[command] ?? ['sn0'])]),
-    '--json',
-  )
-  expect([status, isError ? stdout : stderr]).toEqual([isError ? 1 : 0, ''])
-  const { event: printed, ...rest } = JSON.parse(isError ? stderr : stdout)
-  expect([printed, Object.keys(rest)]).toEqual([event, fields])
-})
+test.each(asked)(
+  'vnet %s --json prints %s objects with the fields of the page',
+  async (command, event, fields) => {
+    const isError = event === 'error'
+    const [name = ''] = command.split(' ')
+    const { status, stdout, stderr } = await runMain(
+      ...(isError ? ['show', 'sn9'] : [name, ...(ARGS[command] ?? ['sn0'])]),
+      '--json',
+    )
+    expect([status, isError ? stdout : stderr]).toEqual([isError ? 1 : 0, ''])
+    const { event: printed, ...rest } = JSON.parse(isError ? stderr : stdout)
+    expect([printed, Object.keys(rest)]).toEqual([event, fields])
+  },
+)
 
 test('list --all names the namespace of an interface of another pid namespace, and no own addresses', async () => {
   await serve(loop, ['lo'])

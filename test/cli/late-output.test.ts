@@ -30,9 +30,13 @@ test('late output writes text in order, one write at a time', () => {
 })
 
 test('without a reader, late output queues a bounded number of lines and later reports the lost ones', () => {
-  for (let n = 0; n < 100_000; n++) output.pushLine(line, lost)
+  for (let n = 0; n < 100_000; n++) {
+    output.pushLine(line, lost)
+  }
   output.push('statistics\n')
-  while (output.isBehind) read()
+  while (output.isBehind) {
+    read()
+  }
   const kept = all().split(line).length - 1
   expect(kept).toBe(Math.floor((256 * 1024) / line.length))
   expect(all()).toBe(`${line.repeat(kept)}statistics\n${100_000 - kept} lost\n`)
@@ -58,7 +62,9 @@ test('a writer that waits for room keeps the queue bounded, and continues when m
 })
 
 test('a writer does not wait for room at a descriptor that failed', async () => {
-  while (output.room === undefined) output.push(line)
+  while (output.room === undefined) {
+    output.push(line)
+  }
   const room = output.room
   read(false)
   await room

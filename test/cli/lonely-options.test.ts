@@ -14,9 +14,18 @@ test.each([
   [['snull', '--duration', '1s'], '--duration needs --capture FILE'],
   [['snull', '--chaos', '1'], '--chaos needs --debug'],
   [['snull', '--user', '0'], '--user and --group are for persistent interfaces: add --persist'],
-  [['snull', '--gro', '--no-offload'], '--gro merges on interfaces with offloads, but --no-offload leaves none'],
-  [['snull', '--eth', 'a', 'b'], 'snull: --eth names the interfaces eth%d: leave it out, or their names'],
-  [['snull', '--eth', '--name', 'a'], 'snull: --eth names the interfaces eth%d: leave it out, or their names'],
+  [
+    ['snull', '--gro', '--no-offload'],
+    '--gro merges on interfaces with offloads, but --no-offload leaves none',
+  ],
+  [
+    ['snull', '--eth', 'a', 'b'],
+    'snull: --eth names the interfaces eth%d: leave it out, or their names',
+  ],
+  [
+    ['snull', '--eth', '--name', 'a'],
+    'snull: --eth names the interfaces eth%d: leave it out, or their names',
+  ],
   [['attach', 'eth0', '--interface', 'x'], '--interface is for --container and --pid'],
   [['attach', 'eth0', '--node', '--quiet'], /^--node: the daemon does not take --quiet: /],
   [['node', '--image-labels'], '--image-labels is for --docker'],
@@ -50,6 +59,9 @@ test.each([
 })
 
 test('the size of a receive filter turns the filter on', () => {
-  expect(paramValues(cable.params, { rxFilterSize: 2 })).toMatchObject({ rxFilter: true, rxFilterSize: 2 })
+  expect(paramValues(cable.params, { rxFilterSize: 2 })).toMatchObject({
+    rxFilter: true,
+    rxFilterSize: 2,
+  })
   expect(paramValues(cable.params)).toMatchObject({ rxFilter: false, rxFilterSize: 32 })
 })

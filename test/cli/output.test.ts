@@ -8,10 +8,20 @@ import { defineDriver } from '#src/netdev/driver.ts'
 import { NETIF_F_ALL_TAP, NETIF_F_HW_CSUM } from '#src/netdev/if.ts'
 import { NetDevice } from '#src/netdev/net-device.ts'
 
-const driver = defineDriver({ name: 'loop', description: '', params: {}, flips: true, init: () => [] })
+const driver = defineDriver({
+  name: 'loop',
+  description: '',
+  params: {},
+  flips: true,
+  init: () => [],
+})
 const plain = defineDriver({ name: 'cable', description: '', params: {}, init: () => [] })
 
-function plan(name: string, addresses: string[], { netns = undefined as string | undefined, features = 0 } = {}): Plan {
+function plan(
+  name: string,
+  addresses: string[],
+  { netns = undefined as string | undefined, features = 0 } = {},
+): Plan {
   const dev = new NetDevice(name, 4, 2, undefined)
   dev.devAddr.set([2, 0, 0, 0, 0, 0xab])
   dev.ifindex = 7
@@ -52,12 +62,17 @@ ready
 test('vnet without arguments first says what it made, and how to see the other commands', () => {
   const { io, text } = texts()
   textOutput({ ...io, commandLine: 'vnet' }, false).ready([plan('vnet0', [])], driver)
-  expect(text.out).toMatch(/^made vnet0 with the driver loop; other commands: vnet --help\nvnet0: 4 tx/)
+  expect(text.out).toMatch(
+    /^made vnet0 with the driver loop; other commands: vnet --help\nvnet0: 4 tx/,
+  )
 })
 
 test('an interface in another namespace is shown with it, and the proposed commands enter it', () => {
   const { io, text } = texts()
-  const plans = [plan('sn0', ['2001:db8::1/64'], { netns: 'red' }), plan('sn1', [], { netns: '/proc/7/ns/net' })]
+  const plans = [
+    plan('sn0', ['2001:db8::1/64'], { netns: 'red' }),
+    plan('sn1', [], { netns: '/proc/7/ns/net' }),
+  ]
   textOutput(io, false).ready(plans, driver)
   expect(text.out).toBe(`\
 sn0: 4 tx 2 rx queues, mtu 1500, 02:00:00:00:00:ab, netns red, 2001:db8::1/64, offloads off
@@ -69,7 +84,10 @@ ready
 
 test('a ping is proposed for each far end within one of the networks, in the namespace of that network', () => {
   const { io, text } = texts()
-  const plans = [plan('sn0', ['198.18.0.1/24'], { netns: 'red' }), plan('sn1', ['198.18.1.2/24'], { netns: 'blue' })]
+  const plans = [
+    plan('sn0', ['198.18.0.1/24'], { netns: 'red' }),
+    plan('sn1', ['198.18.1.2/24'], { netns: 'blue' }),
+  ]
   textOutput(io, false).ready(plans, driver)
   expect(text.out).toContain('try: ip netns exec blue ping 198.18.1.1\n')
   expect(text.out).toContain('try: ip netns exec red ping 198.18.0.2\n')
@@ -98,8 +116,13 @@ test('quiet text output is only the word ready', () => {
 test('JSON output is one object per line', () => {
   const { io, text } = texts()
   const output = jsonOutput(io, false)
-  for (const level of [LOGLEVEL_ERR, LOGLEVEL_WARNING, LOGLEVEL_INFO, LOGLEVEL_DEBUG]) output.log(level, `at ${level}`)
-  output.ready([plan('vnet0', ['198.18.0.1/24'], { netns: 'red', features: NETIF_F_HW_CSUM }), plan('b', [])], driver)
+  for (const level of [LOGLEVEL_ERR, LOGLEVEL_WARNING, LOGLEVEL_INFO, LOGLEVEL_DEBUG]) {
+    output.log(level, `at ${level}`)
+  }
+  output.ready(
+    [plan('vnet0', ['198.18.0.1/24'], { netns: 'red', features: NETIF_F_HW_CSUM }), plan('b', [])],
+    driver,
+  )
   output.statistics([])
   expect(text.err).toBe('')
   const time = expect.any(Number)
@@ -117,7 +140,13 @@ test('JSON output is one object per line', () => {
     {
       event: 'ready',
       interfaces: [
-        { name: 'vnet0', netns: 'red', addresses: ['198.18.0.1/24'], offloads: ['csum'], ...common },
+        {
+          name: 'vnet0',
+          netns: 'red',
+          addresses: ['198.18.0.1/24'],
+          offloads: ['csum'],
+          ...common,
+        },
         { name: 'b', netns: null, addresses: [], offloads: [], ...common },
       ],
     },
@@ -137,7 +166,9 @@ test('a log line in JSON has the time in milliseconds since 1970', () => {
 test('JSON statistics have null for the own namespace, and for the counts of the kernel where they are unknown', () => {
   const { io, text } = texts()
   jsonOutput(io, false).statistics([statisticsOf(plan('a', []).dev, undefined, 5)])
-  expect(JSON.parse(text.out)).toMatchObject({ interfaces: [{ name: 'a', netns: null, time: 5, kernel: null }] })
+  expect(JSON.parse(text.out)).toMatchObject({
+    interfaces: [{ name: 'a', netns: null, time: 5, kernel: null }],
+  })
 })
 
 test('quiet JSON output is only the ready line', () => {

@@ -12,8 +12,18 @@ import { NETIF_F_ALL_TAP, NETIF_F_GRO } from '#src/netdev/if.ts'
 import { Net } from '#src/netdev/net.ts'
 
 const net = () =>
-  new Net({ platform: new MemoryPlatform(), clock: new FakeClock(), log: new Log(LOGLEVEL_ERR, () => {}) })
-const context = (args: string[] = []) => ({ args, net: net(), names: [], txqs: undefined, rxqs: undefined })
+  new Net({
+    platform: new MemoryPlatform(),
+    clock: new FakeClock(),
+    log: new Log(LOGLEVEL_ERR, () => {}),
+  })
+const context = (args: string[] = []) => ({
+  args,
+  net: net(),
+  names: [],
+  txqs: undefined,
+  rxqs: undefined,
+})
 
 function plan(options: CommonOptions, specs?: readonly DeviceSpec[]) {
   return planDevices(specs ?? snull.init(defaultParams(snull.params), context()), options)
@@ -32,7 +42,10 @@ test('--no-address assigns no addresses', () => {
 test('addresses replace all default ones and go to the interfaces in order, further ones to the last', () => {
   expect(addresses({ address: ['192.0.2.1/24'] })).toEqual([['192.0.2.1/24'], []])
   const three = ['192.0.2.1/25', '192.0.2.129/25', '2001:db8::1/64']
-  expect(addresses({ address: three })).toEqual([['192.0.2.1/25'], ['192.0.2.129/25', '2001:db8::1/64']])
+  expect(addresses({ address: three })).toEqual([
+    ['192.0.2.1/25'],
+    ['192.0.2.129/25', '2001:db8::1/64'],
+  ])
 })
 
 test('an address for a named interface goes to it, and does not count in the order', () => {
@@ -47,7 +60,9 @@ test('an address can name the interface by its namespace', () => {
     ['198.18.5.1/24'],
     ['192.0.2.1/24'],
   ])
-  expect(() => plan({ netns: 'blue', address: ['a=192.0.2.1/24'] }, specs())).toThrow('red/a or blue/a')
+  expect(() => plan({ netns: 'blue', address: ['a=192.0.2.1/24'] }, specs())).toThrow(
+    'red/a or blue/a',
+  )
 })
 
 test('hardware addresses go to the interfaces in order', () => {

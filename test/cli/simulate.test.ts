@@ -2,7 +2,13 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND, TC_ACT_SHOT, VERDICT_TC } from '#src/capture/packet.ts'
+import {
+  type CapturedPacket,
+  FLAG_INBOUND,
+  FLAG_OUTBOUND,
+  TC_ACT_SHOT,
+  VERDICT_TC,
+} from '#src/capture/packet.ts'
 import { LITTLE } from '#support/capture-bytes.ts'
 import { pcapngOf, pcapOf, recordsIn, whole } from '#support/capture-records.ts'
 import { fileDirectory } from '#support/fresh-directory.ts'
@@ -97,7 +103,9 @@ describe('a capture', () => {
       packet(4, { interfaceIndex: 1, flags: FLAG_INBOUND }),
       packet(5, { flags: FLAG_INBOUND }),
     ]
-    const stages = stagesOf(await simulate(pcapng('c.pcapng', packets), '--wire', 'loss 0%', '--json'))
+    const stages = stagesOf(
+      await simulate(pcapng('c.pcapng', packets), '--wire', 'loss 0%', '--json'),
+    )
     expect(stages).toMatchObject([
       { event: 'wire', stage: 'loss', direction: 'ab', in: 2, out: 2 },
       { event: 'wire', stage: 'loss', direction: 'ba', in: 4, out: 4 },
@@ -125,7 +133,13 @@ describe('a capture', () => {
       packet(6, { ...a, packetId: 2 ** 39 + 2 ** 30 + 1, verdict: 2, verdictType: 1 }),
     ]
     const file = pcapng('own.pcapng', packets)
-    const { status, stdout, stderr } = await runMain('simulate', file, '--wire', 'loss 0%', '--json')
+    const { status, stdout, stderr } = await runMain(
+      'simulate',
+      file,
+      '--wire',
+      'loss 0%',
+      '--json',
+    )
     expect(stagesOf(stdout)).toMatchObject([
       { direction: 'ab', in: 3 },
       { direction: 'ba', in: 1 },
@@ -140,7 +154,9 @@ describe('a capture', () => {
       packet(0, { flags: FLAG_OUTBOUND, packetId: 1 }),
       packet(1, { flags: FLAG_INBOUND, interfaceIndex: 1, packetId: 2 ** 40 + 1 }),
     ]
-    const stages = stagesOf(await simulate(pcapng('lan.pcapng', packets), '--wire', 'loss 0%', '--json'))
+    const stages = stagesOf(
+      await simulate(pcapng('lan.pcapng', packets), '--wire', 'loss 0%', '--json'),
+    )
     expect(stages).toMatchObject([
       { direction: 'ab', in: 1 },
       { direction: 'ba', in: 1 },
@@ -151,14 +167,26 @@ describe('a capture', () => {
     const cut = packet(0, { capturedLength: 40, originalLength: 1500 })
     // 1,500 bytes take 12 ms at 1 Mbit/s, 100 take 0.8 ms.
     await simulate(pcap('d.pcap', [cut, packet(0)]), '--wire', 'rate 1mbit', '--out', at('d.out'))
-    expect(packetsOf(at('d.out')).map(({ ms, originalLength, frame }) => [ms, originalLength, frame.length])).toEqual([
+    expect(
+      packetsOf(at('d.out')).map(({ ms, originalLength, frame }) => [
+        ms,
+        originalLength,
+        frame.length,
+      ]),
+    ).toEqual([
       [12, 1500, 40],
       [12.8, 1500 - 1400, 100],
     ])
   })
 
   test('a frame with an earlier time than the previous one arrives together with it', async () => {
-    await simulate(pcap('e.pcap', [packet(0), packet(9), packet(3)]), '--wire', 'delay 1ms', '--out', at('e.out'))
+    await simulate(
+      pcap('e.pcap', [packet(0), packet(9), packet(3)]),
+      '--wire',
+      'delay 1ms',
+      '--out',
+      at('e.out'),
+    )
     expect(packetsOf(at('e.out')).map(({ ms }) => ms)).toEqual([1, 10, 10])
   })
 
@@ -168,7 +196,14 @@ describe('a capture', () => {
       Array.from({ length: 100 }, (_, i) => packet(i)),
     )
     const decisions = async (...seed: string[]) => {
-      await simulate(file, '--wire', 'loss 30% delay 5ms 2ms corrupt 10%', '--log', at('f.log'), ...seed)
+      await simulate(
+        file,
+        '--wire',
+        'loss 30% delay 5ms 2ms corrupt 10%',
+        '--log',
+        at('f.log'),
+        ...seed,
+      )
       return readFileSync(at('f.log'), 'utf8')
     }
     const first = await decisions()
@@ -180,7 +215,11 @@ describe('a capture', () => {
   /** A capture of a hundred packets and two drops, one with each of these reasons. */
   const withDrops = (name: string, ...reasons: string[]) => {
     const drops = reasons.map((reason, i) =>
-      packet(200 + i, { comments: [`dropped: ${reason}`], verdict: TC_ACT_SHOT, verdictType: VERDICT_TC }),
+      packet(200 + i, {
+        comments: [`dropped: ${reason}`],
+        verdict: TC_ACT_SHOT,
+        verdictType: VERDICT_TC,
+      }),
     )
     return pcapng(name, [...Array.from({ length: 100 }, (_, i) => packet(i)), ...drops])
   }
@@ -200,28 +239,43 @@ describe('a capture', () => {
   })
 
   test.each([
-    [['wire ab, stage 1 loss 5% (seed 3, packet)'], "packet 101: the comment 'dropped: wire ab, stage 1 loss 5% (seed"],
-    [['wire ba, stage 1 loss 5% (seed 0, packet 7)'], 'has no seed of a wire: give --seed'],
-    [['wire in (ab), stage 1 loss 5% (seed 9007199254740992, packet 7)'], 'has no seed of a wire: give --seed'],
     [
-      ['wire ab, stage 1 loss 5% (seed 3, packet 7)', 'wire ab, stage 1 loss 5% (seed 4, packet 9)'],
+      ['wire ab, stage 1 loss 5% (seed 3, packet)'],
+      "packet 101: the comment 'dropped: wire ab, stage 1 loss 5% (seed",
+    ],
+    [['wire ba, stage 1 loss 5% (seed 0, packet 7)'], 'has no seed of a wire: give --seed'],
+    [
+      ['wire in (ab), stage 1 loss 5% (seed 9007199254740992, packet 7)'],
+      'has no seed of a wire: give --seed',
+    ],
+    [
+      [
+        'wire ab, stage 1 loss 5% (seed 3, packet 7)',
+        'wire ab, stage 1 loss 5% (seed 4, packet 9)',
+      ],
       'its comments have several seeds, such as 3 and 4: give --seed',
     ],
-  ])('comments without one seed are refused without --seed, before a file is written: %j', async (reasons, message) => {
-    const file = withDrops('seeds.pcapng', ...reasons)
-    const words = ['simulate', file, '--wire', 'loss 30%']
-    const { status, stderr } = await runMain(...words, '--out', at('no.out'))
-    expect([status, stderr]).toEqual([2, expect.stringContaining(message)])
-    expect(existsSync(at('no.out'))).toBe(false)
-    expect((await runMain(...words, '--seed', '5')).status).toBe(0)
-  })
+  ])(
+    'comments without one seed are refused without --seed, before a file is written: %j',
+    async (reasons, message) => {
+      const file = withDrops('seeds.pcapng', ...reasons)
+      const words = ['simulate', file, '--wire', 'loss 30%']
+      const { status, stderr } = await runMain(...words, '--out', at('no.out'))
+      expect([status, stderr]).toEqual([2, expect.stringContaining(message)])
+      expect(existsSync(at('no.out'))).toBe(false)
+      expect((await runMain(...words, '--seed', '5')).status).toBe(0)
+    },
+  )
 
   test('a capture that is cut off is simulated up to the cut', async () => {
     const file = pcap('g.pcap', [packet(0), packet(1)])
     writeFileSync(file, readFileSync(file).subarray(0, -1))
     const { status, stdout, stderr } = await runMain('simulate', file, '--wire', 'loss 0%')
     expect(stdout).toMatch(/ab loss +1 +1 /)
-    expect([status, stderr]).toEqual([1, expect.stringMatching(/^vnet: .*g\.pcap: truncated at byte \d+: .*\n$/)])
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^vnet: .*g\.pcap: truncated at byte \d+: .*\n$/),
+    ])
   })
 
   test('a capture of another link type is refused, and so is any other file', async () => {
@@ -233,21 +287,36 @@ describe('a capture', () => {
     ])
     writeFileSync(at('text'), 'no capture')
     const text = await runMain('simulate', at('text'), '--wire', 'loss 0%')
-    expect([text.status, text.stderr]).toEqual([1, expect.stringContaining('neither pcap nor pcapng')])
+    expect([text.status, text.stderr]).toEqual([
+      1,
+      expect.stringContaining('neither pcap nor pcapng'),
+    ])
   })
 
   test('a capture with a packet without a time is refused by its number', async () => {
     const frame = [...plainFrame(100)]
     const blocks = [LITTLE.section(), LITTLE.interface(1, 0), LITTLE.packet(0, 1n, frame)]
-    writeFileSync(at('simple.pcapng'), Uint8Array.from([...blocks, LITTLE.simplePacket(100, frame)].flat()))
+    writeFileSync(
+      at('simple.pcapng'),
+      Uint8Array.from([...blocks, LITTLE.simplePacket(100, frame)].flat()),
+    )
     const { status, stderr } = await runMain('simulate', at('simple.pcapng'), '--wire', 'loss 0%')
-    const reason = 'packet 2 has no time (a simple packet block): a simulation needs the times of all packets'
+    const reason =
+      'packet 2 has no time (a simple packet block): a simulation needs the times of all packets'
     expect([status, stderr]).toEqual([1, `vnet: ${at('simple.pcapng')}: ${reason}\n`])
   })
 
   test('frames that are too short or too long are reported by number', async () => {
-    const packets = [packet(0, { capturedLength: 13, originalLength: 13 }), packet(0, { originalLength: 100_000 })]
-    const { status, stdout, stderr } = await runMain('simulate', pcap('i.pcap', packets), '--wire', 'loss 0%')
+    const packets = [
+      packet(0, { capturedLength: 13, originalLength: 13 }),
+      packet(0, { originalLength: 100_000 }),
+    ]
+    const { status, stdout, stderr } = await runMain(
+      'simulate',
+      pcap('i.pcap', packets),
+      '--wire',
+      'loss 0%',
+    )
     expect([status, stderr.split('\n')]).toEqual([
       0,
       [
@@ -276,7 +345,8 @@ describe('a capture of another program', () => {
       ids.flatMap(id => [ip(10 * id, id, 64), ip(10 * id + 1, id, 63)]),
     )
     const { status, stderr } = await runMain('simulate', file, '--wire', 'loss 0%')
-    const message = '20 frames repeat a packet of the file, and count as packets of their own: capture one interface'
+    const message =
+      '20 frames repeat a packet of the file, and count as packets of their own: capture one interface'
     expect([status, stderr]).toEqual([0, `vnet: ${file}: ${message}\n`])
   })
 
@@ -285,7 +355,9 @@ describe('a capture of another program', () => {
     ['packets that repeat after 100 ms', ids.map(id => ip(100 * id, 1, 64))],
     ['a few repeated packets', [...ids, 20].map(id => ip(id, id, 64))],
   ])('%s are not reported', async (_, packets) => {
-    expect((await runMain('simulate', pcap('once.pcap', packets), '--wire', 'loss 0%')).stderr).toBe('')
+    expect(
+      (await runMain('simulate', pcap('once.pcap', packets), '--wire', 'loss 0%')).stderr,
+    ).toBe('')
   })
 })
 
@@ -300,7 +372,10 @@ describe('a scenario', () => {
   }
 
   test('a scenario changes the wire at its times, counted from the first arrival', async () => {
-    const steps = scenario('cut.yaml', '- { at: 95ms, wire-ab: partition }\n- { at: 200ms, wire-ab: off }\n')
+    const steps = scenario(
+      'cut.yaml',
+      '- { at: 95ms, wire-ab: partition }\n- { at: 200ms, wire-ab: off }\n',
+    )
     await simulate(file, '--scenario', steps, '--out', at('cut.pcapng'))
     const ms = packetsOf(at('cut.pcapng')).map(each => each.ms)
     const sent = Array.from({ length: 60 }, (_, i) => 10 * i)
@@ -332,7 +407,10 @@ describe('a scenario', () => {
   })
 
   test('the log of a run has its scenario, and is repeated from the log alone', async () => {
-    const steps = scenario('log.yaml', '- { at: 95ms, wire: loss 20% }\n- { at: 400ms, wire: delay 7ms 5ms }\n')
+    const steps = scenario(
+      'log.yaml',
+      '- { at: 95ms, wire: loss 20% }\n- { at: 400ms, wire: delay 7ms 5ms }\n',
+    )
     await simulate(file, '--wire', 'loss 10%', '--scenario', steps, '--log', at('run.log'))
     await simulate(at('run.log'), '--log', at('again.log'))
     expect(readFileSync(at('again.log'), 'utf8')).toBe(readFileSync(at('run.log'), 'utf8'))
@@ -340,15 +418,28 @@ describe('a scenario', () => {
 
   test.each([
     ['- { at: 1s, carrier: off }', 'simulate has no carrier to cut: write wire: partition'],
-    ['- { at: 1s, wire-in: off }', 'only attachments have wire-in and wire-out: write wire-ab and wire-ba'],
+    [
+      '- { at: 1s, wire-in: off }',
+      'only attachments have wire-in and wire-out: write wire-ab and wire-ba',
+    ],
   ])('the scenario %s is refused', async (text, message) => {
-    const { status, stderr } = await runMain('simulate', file, '--scenario', scenario('no.yaml', text))
+    const { status, stderr } = await runMain(
+      'simulate',
+      file,
+      '--scenario',
+      scenario('no.yaml', text),
+    )
     expect([status, stderr]).toEqual([2, `vnet: ${at('no.yaml')}: ${message}\n`])
   })
 })
 
 test('a rate without a unit is noted once, with its meaning', async () => {
-  const { status, stderr } = await runMain('simulate', pcap('bare.pcap', [packet(0)]), '--wire', 'rate 10')
+  const { status, stderr } = await runMain(
+    'simulate',
+    pcap('bare.pcap', [packet(0)]),
+    '--wire',
+    'rate 10',
+  )
   expect([status, stderr]).toEqual([0, "vnet: '10' has no unit: it means 10bit/s, as in tc(8)\n"])
 })
 
@@ -386,23 +477,40 @@ describe('a log', () => {
     writeFileSync(at('holes.log'), lines.toSpliced(arrival, 1).join('\n'))
     const { status, stdout, stderr } = await runMain('simulate', at('holes.log'))
     expect(stdout).toMatch(/ab loss +8 +8 /)
-    const message = /line \d+: packet 10 where packet 9 of ab must be: lines are missing, or it logs several wires\n$/
+    const message =
+      /line \d+: packet 10 where packet 9 of ab must be: lines are missing, or it logs several wires\n$/
     expect([status, stderr]).toEqual([1, expect.stringMatching(message)])
   })
 
   test('the log of an attachment has the downlink of a preset in its direction in', async () => {
-    const set = { t: 1, direction: 'ab', side: 'in', stage: 'wire', verdict: 'set', text: 'preset dsl', seed: 1 }
+    const set = {
+      t: 1,
+      direction: 'ab',
+      side: 'in',
+      stage: 'wire',
+      verdict: 'set',
+      text: 'preset dsl',
+      seed: 1,
+    }
     writeFileSync(at('attached.log'), `{"format":2}\n${JSON.stringify(set)}\n`)
-    const stages = stagesOf(await simulate(at('attached.log'), '--json', '--log', at('attached-again.log')))
+    const stages = stagesOf(
+      await simulate(at('attached.log'), '--json', '--log', at('attached-again.log')),
+    )
     expect(readFileSync(at('attached-again.log'), 'utf8')).toContain(JSON.stringify(set))
-    expect(stages.map(({ text }: { text: string }) => text)).toEqual(['rate 1.5mbit limit 96kb', 'delay 25ms'])
+    expect(stages.map(({ text }: { text: string }) => text)).toEqual([
+      'rate 1.5mbit limit 96kb',
+      'delay 25ms',
+    ])
   })
 
   test('a log with an unusable text is refused with the reason', async () => {
     const set = { t: 1, direction: 'ab', stage: 'wire', verdict: 'set', text: 'my-own', seed: 1 }
     writeFileSync(at('own.log'), `{"format":2}\n${JSON.stringify(set)}\n`)
     const { status, stderr } = await runMain('simulate', at('own.log'))
-    expect([status, stderr]).toEqual([1, expect.stringMatching(/own\.log: line 2: its text .*; give --wire\n$/)])
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/own\.log: line 2: its text .*; give --wire\n$/),
+    ])
   })
 })
 
@@ -422,18 +530,38 @@ describe('arguments', () => {
   const file = pcap('z.pcap', [packet(0)])
 
   test.each([
-    ['a capture without words', [file], "simulate: a capture needs --wire, such as --wire 'delay 20ms loss 1%'"],
+    [
+      'a capture without words',
+      [file],
+      "simulate: a capture needs --wire, such as --wire 'delay 20ms loss 1%'",
+    ],
     ['a file that does not exist', [at('none')], `${at('none')}: no such file or directory`, 1],
-    ['wrong words', [file, '--wire', 'los 1%', '--log', at('kept')], "'los' is not a word of a wire"],
-    ['one file for both outputs', [file, '--wire', 'loss 1%', '--out', at('x'), '--log', at('x')], 'need a file each'],
-    ['the input as output', [file, '--wire', 'loss 1%', '--out', file], 'the input file cannot be an output too'],
+    [
+      'wrong words',
+      [file, '--wire', 'los 1%', '--log', at('kept')],
+      "'los' is not a word of a wire",
+    ],
+    [
+      'one file for both outputs',
+      [file, '--wire', 'loss 1%', '--out', at('x'), '--log', at('x')],
+      'need a file each',
+    ],
+    [
+      'the input as output',
+      [file, '--wire', 'loss 1%', '--out', file],
+      'the input file cannot be an output too',
+    ],
     [
       'an output in no directory',
       [file, '--wire', 'loss 1%', '--log', at('no/x')],
       'no/x: no such file or directory',
       1,
     ],
-    ['a seed of 0', [file, '--wire', 'loss 1%', '--seed', '0'], '--seed 0: must be a whole number from 1'],
+    [
+      'a seed of 0',
+      [file, '--wire', 'loss 1%', '--seed', '0'],
+      '--seed 0: must be a whole number from 1',
+    ],
   ] as [string, string[], string, number?][])(
     '%s is one line and touches no file',
     async (_, args, message, code = 2) => {
@@ -466,24 +594,46 @@ describe('--stage', () => {
 
   test('names stages in the text, which count like any other stage', async () => {
     const text = 'stage half | delay 5ms'
-    const { status, stdout } = await runMain('simulate', capture, '--stage', file, '--wire-ab', text)
+    const { status, stdout } = await runMain(
+      'simulate',
+      capture,
+      '--stage',
+      file,
+      '--wire-ab',
+      text,
+    )
     expect(status).toBe(0)
     expect(stdout).toMatch(/^ *ab half +5 +3 +0 +2$/m)
     expect(stdout).toMatch(/^ *ab half dropped: half 2$/m)
   })
 
   test.each([
-    [['--stage', file, '--wire', 'stage hafl'], "'hafl' is not a stage; did you mean 'half'?\n  stage hafl"],
+    [
+      ['--stage', file, '--wire', 'stage hafl'],
+      "'hafl' is not a stage; did you mean 'half'?\n  stage hafl",
+    ],
     [['--stage', file, '--wire', 'stage flat'], 'stage flat returns no wire'],
-    [['--wire', 'stage half'], 'stage half: no file was loaded: --stage FILE, or stages: [FILE] in a lab'],
+    [
+      ['--wire', 'stage half'],
+      'stage half: no file was loaded: --stage FILE, or stages: [FILE] in a lab',
+    ],
     [['--stage', at('no.mjs'), '--wire', 'stage half'], 'no.mjs: no such file'],
-    [['--stage', at('empty.mjs'), '--wire', 'stage half'], 'empty.mjs exports no stage: it needs `export function'],
+    [
+      ['--stage', at('empty.mjs'), '--wire', 'stage half'],
+      'empty.mjs exports no stage: it needs `export function',
+    ],
     [['--stage', at('wrong.mjs'), '--wire', 'stage half'], 'wrong.mjs does not load: '],
-    [['--stage', file, '--wire', 'stage'], 'stage needs the name of a function that --stage FILE exports'],
+    [
+      ['--stage', file, '--wire', 'stage'],
+      'stage needs the name of a function that --stage FILE exports',
+    ],
   ])('%j is refused', async (options, message) => {
     writeFileSync(at('empty.mjs'), 'export default function half() {}\n')
     writeFileSync(at('wrong.mjs'), 'export function (\n')
     const { status, stderr } = await runMain('simulate', capture, ...options)
-    expect([status !== 0, stderr.replaceAll('vnet:   ', '  ')]).toEqual([true, expect.stringContaining(message)])
+    expect([status !== 0, stderr.replaceAll('vnet:   ', '  ')]).toEqual([
+      true,
+      expect.stringContaining(message),
+    ])
   })
 })

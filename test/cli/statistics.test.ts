@@ -5,7 +5,15 @@ import { statisticsRow as stats } from './statistics-row.ts'
 
 function device(fields: Partial<DeviceStatistics>): DeviceStatistics {
   const drops = { tx: {}, rx: {} }
-  const nothing = { total: stats(), queues: [stats()], rxQueues: 1, held: 0, beforeVnet: 0, drops, kernel: undefined }
+  const nothing = {
+    total: stats(),
+    queues: [stats()],
+    rxQueues: 1,
+    held: 0,
+    beforeVnet: 0,
+    drops,
+    kernel: undefined,
+  }
   return { name: 'vnet0', netns: undefined, time: 0, ...nothing, ...fields }
 }
 
@@ -28,7 +36,9 @@ vnet0 rx        7     89       1        2
 
 test('each of several queues has a row for each direction', () => {
   const queues = [stats({ txPackets: 1, rxPackets: 3 }), stats({ txPackets: 2, rxPackets: 99 })]
-  expect(statisticsTable([device({ total: stats({ txPackets: 3, rxPackets: 3 }), queues })])).toBe(`\
+  expect(
+    statisticsTable([device({ total: stats({ txPackets: 3, rxPackets: 3 }), queues })]),
+  ).toBe(`\
           packets  bytes  errors  dropped
 vnet0 tx        3      0       0        0
   tx-0          1      0       0        0
@@ -55,14 +65,17 @@ a dropped by the kernel: tx 5, rx 6
 
 test('notes below the table show the other counters that are not 0', () => {
   const total = stats({ requeues: 3, txTimeouts: 2 })
-  expect(statisticsTable([device({ name: 'a', total, held: 1 }), device({ name: 'b', held: 4 })])).toMatch(
-    /^b rx .*\na requeues: 3\na tx_timeouts: 2\na held: 1\nb held: 4\n$/m,
-  )
+  expect(
+    statisticsTable([device({ name: 'a', total, held: 1 }), device({ name: 'b', held: 4 })]),
+  ).toMatch(/^b rx .*\na requeues: 3\na tx_timeouts: 2\na held: 1\nb held: 4\n$/m)
 })
 
 test('two interfaces of one name are shown with their namespaces, in the notes too', () => {
   const drops = { tx: { NEIGH: 2 }, rx: {} }
-  const devices = [device({ name: 'e0', netns: 'red', drops }), device({ name: 'e0', netns: 'blue', held: 1 })]
+  const devices = [
+    device({ name: 'e0', netns: 'red', drops }),
+    device({ name: 'e0', netns: 'blue', held: 1 }),
+  ]
   expect(statisticsTable([...devices, device({ name: 'other', netns: 'red' })])).toBe(`\
             packets  bytes  errors  dropped
 red/e0 tx         0      0       0        0

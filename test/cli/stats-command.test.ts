@@ -53,18 +53,24 @@ test('stats without names leaves out a vnet that ends meanwhile, and fails if no
 })
 
 test('stats reports every vnet that refuses, whether the others have ended or none ran', async () => {
-  for (const _ of [1, 2, 3]) await vnet()
+  for (const _ of [1, 2, 3]) {
+    await vnet()
+  }
   const { devices } = ControlClient.prototype
   const refusals = (first: number) => {
     const reasons = ['not today', 'nor later']
-    vi.spyOn(ControlClient.prototype, 'devices').mockImplementation(async function (this: ControlClient, path) {
+    vi.spyOn(ControlClient.prototype, 'devices').mockImplementation(async function (
+      this: ControlClient,
+      path,
+    ) {
       const reason = reasons.shift()
       if (reason !== undefined) throw new VnetError(EPERM, 'fake', reason)
       if (first > 2) throw new VnetError(ECONNREFUSED, 'fake')
       return devices.call(this, path)
     })
   }
-  const lines = async () => (await runMain('stats')).stderr.match(/not today|nor later|.*any more/g)?.toSorted()
+  const lines = async () =>
+    (await runMain('stats')).stderr.match(/not today|nor later|.*any more/g)?.toSorted()
   refusals(3)
   expect(await lines()).toEqual(['nor later', 'not today'])
   refusals(2)

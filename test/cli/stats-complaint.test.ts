@@ -33,7 +33,8 @@ const entry = {
   interfaces: [{ name: 'far0', ifindex: 2, inode: 1 }],
 }
 const failed = new VnetError(ETIMEDOUT, ['GET_DEVICES', 'vnet 7 (sn1)'])
-const complaintAbout = (unknown: string[], found: Found) => complaintsAbout(unknown, found, 'vnet stats').join('\n')
+const complaintAbout = (unknown: string[], found: Found) =>
+  complaintsAbout(unknown, found, 'vnet stats').join('\n')
 const found = (some: Partial<Found>): Found => ({
   devices: [],
   here: [],
@@ -45,7 +46,9 @@ const found = (some: Partial<Found>): Found => ({
 })
 
 test('stats does not complain if every named interface exists, or none is named', () => {
-  expect(complaintAbout([], found({ devices: [device], failed: [failed], elsewhere: [entry] }))).toBe('')
+  expect(
+    complaintAbout([], found({ devices: [device], failed: [failed], elsewhere: [entry] })),
+  ).toBe('')
 })
 
 test('a vnet in another namespace is proposed if it has the named interface, or none is named', () => {
@@ -63,9 +66,13 @@ test('a vnet in another namespace is proposed if it has the named interface, or 
 test('the complaint names the first eight of many interfaces, and the number of the others', () => {
   const many = Array.from({ length: 200 }, (_, i) => ({ ...device, name: `p${i}` }))
   const names = 'p0, p1, p2, p3, p4, p5, p6, p7 and 192 more'
-  expect(complaintAbout(['x'], found({ devices: many }))).toBe(`no interface is called x; there are ${names}`)
+  expect(complaintAbout(['x'], found({ devices: many }))).toBe(
+    `no interface is called x; there are ${names}`,
+  )
   const far = { ...entry, interfaces: many.map(({ name }) => ({ name, ifindex: 2, inode: 1 })) }
-  expect(complaintAbout([], found({ elsewhere: [far] }))).toMatch(`; for ${names}: nsenter -n -t 77 vnet stats`)
+  expect(complaintAbout([], found({ elsewhere: [far] }))).toMatch(
+    `; for ${names}: nsenter -n -t 77 vnet stats`,
+  )
 })
 
 test('the proposed command enters the user namespace of a vnet that is the caller’s own', () => {
@@ -74,7 +81,9 @@ test('the proposed command enters the user namespace of a vnet that is the calle
 })
 
 test('vnets in an untrusted directory are mentioned on the same line', () => {
-  const untrusted = [{ path: '/run/vnet', reason: '/run/vnet belongs to a user outside of this user namespace' }]
+  const untrusted = [
+    { path: '/run/vnet', reason: '/run/vnet belongs to a user outside of this user namespace' },
+  ]
   expect(complaintAbout([], found({ untrusted }))).toBe(
     'no vnet is running in this network namespace; ' +
       'the vnets in /run/vnet are not shown: /run/vnet belongs to a user outside of this user namespace',
@@ -82,18 +91,30 @@ test('vnets in an untrusted directory are mentioned on the same line', () => {
 })
 
 test('the proposed command repeats --user, with which root looks at the vnets of another user', () => {
-  const [line] = complaintsAbout([], found({ elsewhere: [{ ...entry, uid: 1000 }] }), 'vnet stats --user 1000', 1000)
+  const [line] = complaintsAbout(
+    [],
+    found({ elsewhere: [{ ...entry, uid: 1000 }] }),
+    'vnet stats --user 1000',
+    1000,
+  )
   expect(line).toMatch(/; for far0: nsenter -n -t 77 vnet stats --user 1000$/)
 })
 
 test('every vnet that failed to reply has a line of its own if no device can be queried', () => {
-  const two = found({ here: [entry], failed: [failed, new VnetError(ETIMEDOUT, ['GET_DEVICES', 'vnet 8 (sn2)'])] })
+  const two = found({
+    here: [entry],
+    failed: [failed, new VnetError(ETIMEDOUT, ['GET_DEVICES', 'vnet 8 (sn2)'])],
+  })
   const lines = ['vnet 7 (sn1): timed out', 'vnet 8 (sn2): timed out']
-  for (const unknown of [[], ['sn1']]) expect(complaintsAbout(unknown, two, 'vnet stats')).toEqual(lines)
+  for (const unknown of [[], ['sn1']]) {
+    expect(complaintsAbout(unknown, two, 'vnet stats')).toEqual(lines)
+  }
 })
 
 test('a vnet that failed to reply is mentioned, because it may have the interface', () => {
-  expect(complaintAbout(['sn1'], found({ here: [entry], failed: [failed] }))).toBe('vnet 7 (sn1): timed out')
+  expect(complaintAbout(['sn1'], found({ here: [entry], failed: [failed] }))).toBe(
+    'vnet 7 (sn1): timed out',
+  )
   expect(complaintAbout(['sn1'], found({ devices: [device], failed: [failed] }))).toBe(
     `no interface is called sn1; there is sn0; vnet 7 (sn1): timed out`,
   )

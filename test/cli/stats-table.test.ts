@@ -9,7 +9,15 @@ import { statisticsRow as stats } from './statistics-row.ts'
 
 function device(fields: Partial<DeviceStats>): DeviceStats {
   const drops = { tx: {}, rx: {} }
-  const nothing = { total: stats(), queues: [stats()], rxQueues: 1, held: 0, beforeVnet: 0, drops, kernel: stats() }
+  const nothing = {
+    total: stats(),
+    queues: [stats()],
+    rxQueues: 1,
+    held: 0,
+    beforeVnet: 0,
+    drops,
+    kernel: stats(),
+  }
   return { name: 'sn0', ifindex: 1, netns: undefined, time: 0, ...nothing, ...fields }
 }
 
@@ -44,7 +52,9 @@ sn0                     vnet  kernel
 })
 
 test('--all shows every field', () => {
-  expect(statsTable([device({})], { all: true }).split('\n')).toHaveLength(1 + 25 + queueCounterFields.length + 2 + 1)
+  expect(statsTable([device({})], { all: true }).split('\n')).toHaveLength(
+    1 + 25 + queueCounterFields.length + 2 + 1,
+  )
   expect(statsTable([device({})], {})).toBe('sn0  vnet  kernel\n')
 })
 
@@ -70,7 +80,9 @@ sn0           vnet  kernel
 test('other counters that are not 0 come last, and in the row of their queue', () => {
   const queues = [stats({ txPackets: 2, requeues: 3 }), stats()]
   const total = stats({ txPackets: 2, requeues: 3 })
-  expect(statsTable([device({ total, kernel: stats(), queues, held: 4 })], { queues: true })).toBe(`\
+  expect(
+    statsTable([device({ total, kernel: stats(), queues, held: 4 })], { queues: true }),
+  ).toBe(`\
 sn0           vnet  kernel
   tx_packets     2       0
   requeues       3
@@ -83,12 +95,17 @@ sn0           vnet  kernel
   const names = queueCounterFields.map(kernelName)
   const values = names.map(name => ` {2}${name} +${Number(name === 'tx_timeouts')}\\n`).join('')
   expect(all).toMatch(
-    new RegExp(`^${values} {2}before vnet +0\\n {2}held +0\\n {2}queue .* {2}${names.join(' {2}')}$`, 'm'),
+    new RegExp(
+      `^${values} {2}before vnet +0\\n {2}held +0\\n {2}queue .* {2}${names.join(' {2}')}$`,
+      'm',
+    ),
   )
 })
 
 test('each interface is a block, named with its namespace', () => {
-  expect(statsTable([device({}), device({ netns: 'red' })], {})).toBe('sn0  vnet  kernel\n\nred/sn0  vnet  kernel\n')
+  expect(statsTable([device({}), device({ netns: 'red' })], {})).toBe(
+    'sn0  vnet  kernel\n\nred/sn0  vnet  kernel\n',
+  )
 })
 
 test('a column has the rate of each counter a second if the round before is known', () => {
@@ -117,8 +134,12 @@ red/sn0       -         -     -         -       -               0
 })
 
 test('the line of an interface has bits, and names the most frequent of its present drops', () => {
-  const reading = (time: number, txBytes: number, tx: Record<string, number>, rx: Record<string, number>) =>
-    device({ time, total: stats({ txBytes, rxPackets: time }), drops: { tx, rx } })
+  const reading = (
+    time: number,
+    txBytes: number,
+    tx: Record<string, number>,
+    rx: Record<string, number>,
+  ) => device({ time, total: stats({ txBytes, rxPackets: time }), drops: { tx, rx } })
   const before = reading(1000, 0, { NEIGH: 90, NOMEM: 5, L4_HDR: 1 }, { FULL_RING: 1 })
   const now = reading(3000, 3e6, { NEIGH: 90, NOMEM: 7, L4_HDR: 5 }, { FULL_RING: 9, RX_CRC: 1 })
   expect(statsTable([now], {}, [before]).split('\n\n').at(-1)).toBe(`\

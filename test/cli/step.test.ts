@@ -25,13 +25,25 @@ async function stepped() {
 function halted(count: number, frame?: Uint8Array, length = frame?.length ?? 0) {
   const device = { ifindex: 8, name: 'sn1', netns: 'red' }
   const place = { number: 2, device, queue: 1, next: 'ndoStartXmit', source: undefined, count }
-  return { mode: 'on', every: 0, halt: { ...place, frame: frame && { length, bytes: frame } } } as const
+  return {
+    mode: 'on',
+    every: 0,
+    halt: { ...place, frame: frame && { length, bytes: frame } },
+  } as const
 }
 
 test('step prints where a frame waits, the frame, and the lines of the driver that run next', async () => {
   await stepped()
-  const { mode, every, halt } = halted(1, Uint8Array.from([...numbered(1)[0]!.subarray(0, 14), 1, 2, 3]))
-  const source = { file: '/a.js', line: 10, first: 9, lines: ['function xmit(skb) {', '  skb.drop()'] }
+  const { mode, every, halt } = halted(
+    1,
+    Uint8Array.from([...numbered(1)[0]!.subarray(0, 14), 1, 2, 3]),
+  )
+  const source = {
+    file: '/a.js',
+    line: 10,
+    first: 9,
+    lines: ['function xmit(skb) {', '  skb.drop()'],
+  }
   vi.spyOn(client, 'step').mockResolvedValue({ mode, every, halt: { ...halt, source } })
   const { stdout, ...rest } = await runMain('step', 'sn0')
   expect(rest).toEqual({ status: 0, stderr: '' })
@@ -55,8 +67,13 @@ test('each step next prints the next step of a frame', async () => {
   send(flowFrame(0, 0))
   expect(await runMain('step', 'sn0')).toEqual(ok('step 1 of 5, sn0, queue 0: read\n'))
   const heads: (string | undefined)[] = []
-  for (const _ of [2, 3]) heads.push((await runMain('step', 'sn0', 'next')).stdout.split('\n')[0])
-  expect(heads).toEqual(['step 2 of 5, sn0, queue 0: ndoStartXmit', 'step 3 of 5, red/sn1, queue 0: interrupt'])
+  for (const _ of [2, 3]) {
+    heads.push((await runMain('step', 'sn0', 'next')).stdout.split('\n')[0])
+  }
+  expect(heads).toEqual([
+    'step 2 of 5, sn0, queue 0: ndoStartXmit',
+    'step 3 of 5, red/sn1, queue 0: interrupt',
+  ])
 })
 
 test('step next --filter runs the steps of other frames and of none, each once, up to a frame that matches', async () => {
@@ -66,10 +83,15 @@ test('step next --filter runs the steps of other frames and of none, each once, 
   const [poll, other, wanted] = [halted(41), halted(42, arp, 300), halted(43, numbered(1)[0])]
   const step = vi.spyOn(client, 'step')
   const next = (filter: string, ...states: (typeof poll)[]) => {
-    for (const state of states) step.mockResolvedValueOnce(state)
+    for (const state of states) {
+      step.mockResolvedValueOnce(state)
+    }
     return runMain('step', 'sn0', 'next', '--filter', filter)
   }
-  const found = { status: 0, stdout: expect.stringMatching(/^step 2 of 5, red\/sn1, queue 1: ndoStartXmit\n/) }
+  const found = {
+    status: 0,
+    stdout: expect.stringMatching(/^step 2 of 5, red\/sn1, queue 1: ndoStartXmit\n/),
+  }
   expect(await next('ether proto 0x88b5', poll, other, wanted)).toMatchObject(found)
   expect(step.mock.calls.map(([, , mode, options]) => [mode, options?.count])).toEqual([
     ['next', undefined],
@@ -84,7 +106,9 @@ test('step next --filter runs the steps of other frames and of none, each once, 
 
 test('step says where the frame is, also if the drops cannot be read after it', async () => {
   await stepped()
-  vi.spyOn(client, 'allStats').mockResolvedValueOnce([]).mockRejectedValueOnce(new VnetError(EPERM, 'fake'))
+  vi.spyOn(client, 'allStats')
+    .mockResolvedValueOnce([])
+    .mockRejectedValueOnce(new VnetError(EPERM, 'fake'))
   expect(await runMain('step', 'sn0', 'next')).toEqual(ok(NONE))
 })
 
@@ -96,10 +120,14 @@ test('step says where and why the step dropped a frame', async () => {
     return runMain('step', 'sn0', 'next', ...args)
   }
   await next()
-  expect(await runMain('step', 'sn0', 'next')).toEqual(ok(`dropped at sn0 (tx): UNHANDLED_PROTO\n${NONE}`))
+  expect(await runMain('step', 'sn0', 'next')).toEqual(
+    ok(`dropped at sn0 (tx): UNHANDLED_PROTO\n${NONE}`),
+  )
   await next()
   const { dropped } = JSON.parse((await runMain('step', 'sn0', 'next', '--json')).stdout)
-  expect(dropped).toEqual([{ interface: 'sn0', direction: 'tx', reason: 'UNHANDLED_PROTO', frames: 1 }])
+  expect(dropped).toEqual([
+    { interface: 'sn0', direction: 'tx', reason: 'UNHANDLED_PROTO', frames: 1 },
+  ])
   expect(JSON.parse((await runMain('step', 'sn0', '--json')).stdout)).not.toHaveProperty('dropped')
 })
 
@@ -121,14 +149,24 @@ test('step --json prints one object', async () => {
     line: expect.any(Number),
     first: expect.any(Number),
   }
-  expect(halt).toMatchObject({ step: 2, interface: 'sn0', queue: 0, next: 'ndoStartXmit', frame, source })
+  expect(halt).toMatchObject({
+    step: 2,
+    interface: 'sn0',
+    queue: 0,
+    next: 'ndoStartXmit',
+    frame,
+    source,
+  })
   expect(halt.source.lines[0]).toContain('function startXmit(')
 })
 
 test('step says that stepping is off, and how often a frame moves by itself', async () => {
   await stepped()
   expect(await runMain('step', 'sn0', 'on', '--every', '500ms')).toEqual(ok(NONE))
-  expect(JSON.parse((await runMain('step', 'sn0', '--json')).stdout)).toMatchObject({ every: 500, halt: null })
+  expect(JSON.parse((await runMain('step', 'sn0', '--json')).stdout)).toMatchObject({
+    every: 500,
+    halt: null,
+  })
   expect(await runMain('step', 'sn0', 'off')).toEqual(ok('off\n'))
 })
 
@@ -136,5 +174,9 @@ test.each([
   [['next', '--every', '1s'], '--every belongs to `step IF on`'],
   [['on', '--filter', 'icmp'], '--filter belongs to `step IF next`'],
 ])('step sn0 %j is refused', async (args, line) => {
-  expect(await runMain('step', 'sn0', ...args)).toEqual({ status: 2, stdout: '', stderr: `vnet: ${line}\n` })
+  expect(await runMain('step', 'sn0', ...args)).toEqual({
+    status: 2,
+    stdout: '',
+    stderr: `vnet: ${line}\n`,
+  })
 })

@@ -10,7 +10,9 @@ const CIDR = 'must be written as 192.0.2.1/24 or 2001:db8::1/64, with IF= before
 const MTU = 'must be a whole number from 68 to 65521'
 const QUEUES = 'must be a whole number from 1 to 256'
 const TXQUEUELEN = 'must be a whole number from 1 to 1000000'
-const REASONS = Array.from({ length: SKB_DROP_REASON_MAX - 1 }, (_, i) => dropReasonName(i + 1)).join(', ')
+const REASONS = Array.from({ length: SKB_DROP_REASON_MAX - 1 }, (_, i) =>
+  dropReasonName(i + 1),
+).join(', ')
 const IOCTL = 'must be a whole number from 0 to 15'
 const INTERVAL = 'must be a time with its unit, such as 500ms, 1s or 2min'
 const MACS = ['--mac', '02:00:00:00:00:01', '--mac', '02:00:00:00:00:02']
@@ -56,7 +58,10 @@ test.each([
   [['--json', './'], "'./' is not a driver: a driver file ends in .js, .mjs or .ts"],
   [['--lockup', '10', 'snull'], "unknown option '--lockup': it is an option of vnet snull"],
   [['--ipv6', 'snull'], 'the command comes first: vnet snull [OPTIONS]'],
-  [['cable', 'a', 'b', '--delay', '10ms'], "unknown option '--delay'; did you mean --wire 'delay ...'?"],
+  [
+    ['cable', 'a', 'b', '--delay', '10ms'],
+    "unknown option '--delay'; did you mean --wire 'delay ...'?",
+  ],
   [['snull', '--dely', '10ms'], "unknown option '--dely'; did you mean --wire 'delay ...'?"],
   [['lan', '--lsos', '1%'], "unknown option '--lsos'; did you mean --wire 'loss ...'?"],
   [['snull', '--wier', 'loss 1%'], "unknown option '--wier'; did you mean '--wire'?"],
@@ -71,10 +76,22 @@ test.each([
   [['run', '--drop', 'icmp', '--drop', 'udp', '--', 'true'], '--drop is given twice'],
   [['run', '--wire', 'loss 1%', '--wire', 'loss 2%', '--', 'true'], '--wire is given twice'],
   [['run', '--wire', '--', 'true'], '--wire needs a value: --wire TEXT'],
-  [['run', '--wire', '', '--', 'true'], "--wire '': must not be empty; without the option, nothing is impaired"],
-  [['run', '--drop', ' ', '--', 'true'], '--drop  : must not be empty; without the option, nothing is impaired'],
-  [['run', '--json', '-', '--', 'true'], "--json -: must be a file: standard output is the command's"],
-  [['run', '--capture', '-', '--', 'true'], "--capture -: must be a file: standard output is the command's"],
+  [
+    ['run', '--wire', '', '--', 'true'],
+    "--wire '': must not be empty; without the option, nothing is impaired",
+  ],
+  [
+    ['run', '--drop', ' ', '--', 'true'],
+    '--drop  : must not be empty; without the option, nothing is impaired',
+  ],
+  [
+    ['run', '--json', '-', '--', 'true'],
+    "--json -: must be a file: standard output is the command's",
+  ],
+  [
+    ['run', '--capture', '-', '--', 'true'],
+    "--capture -: must be a file: standard output is the command's",
+  ],
   [['run', '--capture', '', '--', 'true'], "--capture '': must be the name of a file"],
   [['--bogus', '--version'], "unknown option '--bogus' (see vnet loop --help)"],
   [['--wire', 'loss 1%', 'snull', '--help'], "unknown option '--wire' (see vnet loop --help)"],
@@ -121,15 +138,27 @@ test.each([
   [['snull', '--stuck', 'x'], "--stuck x: 'x' is not a whole number of at least 0"],
   [['snull', '--timeout', '0'], "--timeout 0: '0' is not a whole number from 1 to 86400000"],
   [['snull', '--pool-size', '0'], "--pool-size 0: '0' is not a whole number from 1 to 65536"],
-  [['snull', '--ring-size', '65537'], "--ring-size 65537: '65537' is not a whole number from 1 to 65536"],
-  [['snull', '--drop', 'RX_CRC'], `--drop RX_CRC: 'RX_CRC' is not REASON=N, with N from 1; reasons are ${REASONS}`],
-  [['snull', '--drop', 'RX=1'], `--drop RX=1: 'RX=1' is not REASON=N, with N from 1; reasons are ${REASONS}`],
+  [
+    ['snull', '--ring-size', '65537'],
+    "--ring-size 65537: '65537' is not a whole number from 1 to 65536",
+  ],
+  [
+    ['snull', '--drop', 'RX_CRC'],
+    `--drop RX_CRC: 'RX_CRC' is not REASON=N, with N from 1; reasons are ${REASONS}`,
+  ],
+  [
+    ['snull', '--drop', 'RX=1'],
+    `--drop RX=1: 'RX=1' is not REASON=N, with N from 1; reasons are ${REASONS}`,
+  ],
   [['loop', '--ring-size', '0'], "--ring-size 0: '0' is not a whole number from 1 to 65536"],
   [
     ['cable', 'a', 'b', '--rx-filter-size', '4097'],
     "--rx-filter-size 4097: '4097' is not a whole number from 0 to 4096",
   ],
-  [['cable', 'a', 'b', '--lockup', '1'], "unknown option '--lockup': it is an option of vnet snull"],
+  [
+    ['cable', 'a', 'b', '--lockup', '1'],
+    "unknown option '--lockup': it is an option of vnet snull",
+  ],
 
   [['--user', 'no such'], '--user no such: no such user; give a name that exists, or a number'],
   [['--group', 'no such'], '--group no such: no such group; give a name that exists, or a number'],
@@ -138,14 +167,26 @@ test.each([
     ['--txqs', '2', '--rxqs', '3'],
     'vnet%d: 2 tx and 3 rx queues: from 1 to 256, and no more receive than transmit queues',
   ],
-  [['--rxqs', '5'], 'vnet%d: 4 tx and 5 rx queues: from 1 to 256, and no more receive than transmit queues'],
+  [
+    ['--rxqs', '5'],
+    'vnet%d: 4 tx and 5 rx queues: from 1 to 256, and no more receive than transmit queues',
+  ],
   [['--user', 'root'], '--user and --group are for persistent interfaces: add --persist'],
   [['--group', '0'], '--user and --group are for persistent interfaces: add --persist'],
-  [['--capture-group', 'no such'], '--capture-group no such: no such group; give a name that exists, or a number'],
-  [['--capture-group', '65534'], '--capture-group 65534: unknown groups have this number; name another group'],
+  [
+    ['--capture-group', 'no such'],
+    '--capture-group no such: no such group; give a name that exists, or a number',
+  ],
+  [
+    ['--capture-group', '65534'],
+    '--capture-group 65534: unknown groups have this number; name another group',
+  ],
   [['--persist', '--delete'], '--delete cannot be used with --persist'],
   [MACS, '--mac is given 2 times, but the driver has one interface'],
-  [['snull', ...MACS, '--mac', '02:00:00:00:00:03'], '--mac is given 3 times, but the driver has 2 interfaces'],
+  [
+    ['snull', ...MACS, '--mac', '02:00:00:00:00:03'],
+    '--mac is given 3 times, but the driver has 2 interfaces',
+  ],
   [['--name', 'a', '--name', 'b'], '2 interface names, of which 1 can be used'],
   [
     ['--address', 'sn0=192.0.2.1/24'],
@@ -155,12 +196,18 @@ test.each([
     ['snull', '--address', 'sn2=192.0.2.1/24'],
     "--address sn2=192.0.2.1/24: no interface is called 'sn2'; this run makes sn0 and sn1",
   ],
-  [['cable', 'a', 'b', '--no-offload=c'], "--no-offload=c: no interface is called 'c'; this run makes a and b"],
+  [
+    ['cable', 'a', 'b', '--no-offload=c'],
+    "--no-offload=c: no interface is called 'c'; this run makes a and b",
+  ],
   [
     ['snull', '--no-offload=sn0,', '--mtu', '9000'],
     "--no-offload=sn0,: no interface is called ''; this run makes sn0 and sn1",
   ],
-  [['snull', '--no-offload='], "--no-offload=: no interface is called ''; this run makes sn0 and sn1"],
+  [
+    ['snull', '--no-offload='],
+    "--no-offload=: no interface is called ''; this run makes sn0 and sn1",
+  ],
   [['cable', '--no-offload', 'a', 'a'], 'two interfaces cannot both be called a'],
   [['--offload=off'], "unknown option '--offload=off': it is on, and --no-offload turns it off"],
   [['--busy-poll', '50'], '--busy-poll 50: must be 0us to 1000ms, such as 50us or 1ms'],
@@ -176,8 +223,14 @@ test.each([
   [['show', 'red/'], "'red/' is not [NETNS/]IF: a part is missing"],
   [['show', 'a', 'b'], "show takes at most 1 argument, but got 'b' (see vnet show --help)"],
   [['snull', '--wire', ''], "--wire '': must not be empty; without it, nothing is impaired"],
-  [['cable', 'a', 'b', '--wire-ab', ' '], '--wire-ab  : must not be empty; without it, nothing is impaired'],
-  [['attach', 'eth0', '--wire-in', ''], "--wire-in '': must not be empty; without it, nothing is impaired"],
+  [
+    ['cable', 'a', 'b', '--wire-ab', ' '],
+    '--wire-ab  : must not be empty; without it, nothing is impaired',
+  ],
+  [
+    ['attach', 'eth0', '--wire-in', ''],
+    "--wire-in '': must not be empty; without it, nothing is impaired",
+  ],
   [['lan', 'wire='], 'wire=: must not be empty; without it, nothing is impaired'],
   [['wire', 'a', ''], "wire: a spec is empty; 'off' removes the stages"],
   [['wire', 'a', '--wire-ba', ' '], "wire: a spec is empty; 'off' removes the stages"],
@@ -195,8 +248,14 @@ test.each([
   [['ioctl', 'sn0', '0', 'no'], "'no': must be two hexadecimal digits a byte, such as 0a0b"],
   [['carrier', 'sn0'], 'carrier: missing argument on|off (see vnet carrier --help)'],
   [['carrier', 'sn0', 'up'], "'up': must be on or off"],
-  [['ioctl', 'sn0', '0', '--length', '16385'], '--length 16385: must be a whole number from 1 to 16384'],
-  [['trigger', 'sn0', 'stuck', '--queue', '-1'], '--queue -1: must be a whole number from 0 to 4294967295'],
+  [
+    ['ioctl', 'sn0', '0', '--length', '16385'],
+    '--length 16385: must be a whole number from 1 to 16384',
+  ],
+  [
+    ['trigger', 'sn0', 'stuck', '--queue', '-1'],
+    '--queue -1: must be a whole number from 0 to 4294967295',
+  ],
   [['events', '--drops', 'x'], '--drops x: must be a whole number from 0 to 4294967295'],
   [['stats', '--watch', '0'], `--watch 0: ${INTERVAL}`],
   [['stats', '--watch', '2'], `--watch 2: ${INTERVAL}`],
@@ -204,7 +263,10 @@ test.each([
   [['completion', 'fish'], "'fish': must be bash or zsh"],
 
   [['snull', 'a', 'b', 'c'], '3 interface names, of which 2 can be used'],
-  [['snull', 'a', 'b', '--name', 'c'], 'snull: name the interfaces by arguments or by --name, not by both'],
+  [
+    ['snull', 'a', 'b', '--name', 'c'],
+    'snull: name the interfaces by arguments or by --name, not by both',
+  ],
   [['cable'], 'cable joins two interfaces: cable [NETNS/]IF [NETNS/]IF'],
   [['cable', 'a'], 'cable joins two interfaces: cable [NETNS/]IF [NETNS/]IF'],
   [['cable', 'a', 'b', 'c'], 'cable joins two interfaces: cable [NETNS/]IF [NETNS/]IF'],
@@ -215,7 +277,10 @@ test.each([
   ],
   [['cable', 'red/', 'b'], "'red/' is not [NETNS/]IF: a part is missing"],
   [['cable', '/a', 'b'], "'/a' is not [NETNS/]IF: a part is missing"],
-  [['cable', 'red/a', 'b:1'], "interface name 'b:1': 1 to 15 bytes, no / or : or white space, at most one %d"],
+  [
+    ['cable', 'red/a', 'b:1'],
+    "interface name 'b:1': 1 to 15 bytes, no / or : or white space, at most one %d",
+  ],
 ])('vnet %j is refused in one line with exit status 2', async (args, message) => {
   const line =
     args.includes('--json') && ['completion', 'check', 'list'].some(name => args.includes(name))

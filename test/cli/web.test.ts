@@ -30,7 +30,9 @@ test.each(['web', 'metrics'])('vnet %s --json prints its URL in an object', asyn
 test('vnet web serves interfaces that do not exist yet, and says so', async () => {
   const web = startMain('web', '0', 'nope0')
   await web.until(() => web.text.stderr.includes('\n'))
-  expect(web.text.stderr).toMatch(/^vnet: no (vnet is running|interface is called nope0).*; the page shows .* later\n$/)
+  expect(web.text.stderr).toMatch(
+    /^vnet: no (vnet is running|interface is called nope0).*; the page shows .* later\n$/,
+  )
   expect(await web.end()).toMatchObject({ status: 0 })
 })
 
@@ -54,6 +56,7 @@ test('vnet web prints one line and exits 1 if the address is in use', async () =
 
 test('vnet web at an address that no interface has prints one line', async () => {
   const { status, stderr } = await runMain('web', '192.0.2.77:0')
-  const expected = 'vnet: 192.0.2.77 port 0: address not available here; no interface has this address\n'
+  const expected =
+    'vnet: 192.0.2.77 port 0: address not available here; no interface has this address\n'
   expect({ status, stderr }).toEqual({ status: 1, stderr: expected })
 })

@@ -12,8 +12,26 @@ import { addDevice, addDriver, memoryNets, numbered } from '#support/memory-net.
 const memoryNet = memoryNets()
 
 function stage(fields: Partial<StageReport>): StageReport {
-  const counts = { in: 0, out: 0, held: 0, dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 }
-  return { stage: 'loss', path: '', direction: 'ab', text: '', holds: false, drops: {}, ...counts, ...fields }
+  const counts = {
+    in: 0,
+    out: 0,
+    held: 0,
+    dropped: 0,
+    duplicated: 0,
+    corrupted: 0,
+    reordered: 0,
+    marked: 0,
+  }
+  return {
+    stage: 'loss',
+    path: '',
+    direction: 'ab',
+    text: '',
+    holds: false,
+    drops: {},
+    ...counts,
+    ...fields,
+  }
 }
 
 const wire: WireInfo = {
@@ -21,7 +39,14 @@ const wire: WireInfo = {
   text: { ab: 'loss 10% | delay 5ms', ba: '' },
   stages: [
     stage({ in: 100, out: 90, dropped: 10, drops: { loss: 7, limit: 3 } }),
-    stage({ stage: 'delay', in: 90, out: 88, held: 2, reordered: 4, late: { p50: 0.041, p99: 0.180_499, counts: [] } }),
+    stage({
+      stage: 'delay',
+      in: 90,
+      out: 88,
+      held: 2,
+      reordered: 4,
+      late: { p50: 0.041, p99: 0.180_499, counts: [] },
+    }),
   ],
 }
 
@@ -52,9 +77,10 @@ a ba: off
 
 test('lateness of a millisecond or more is in ms, and is - for a stage without packets', () => {
   const late = { p50: 1.25, p99: 46.137_344, counts: [] }
-  const lines = wireTable('a', { ...wire, stages: [stage({ out: 1, late }), stage({ stage: 'delay', late })] }).split(
-    '\n',
-  )
+  const lines = wireTable('a', {
+    ...wire,
+    stages: [stage({ out: 1, late }), stage({ stage: 'delay', late })],
+  }).split('\n')
   expect(lines.slice(3, 5).map(line => line.split(/ {2,}/).slice(-2))).toEqual([
     ['1.25ms', '46.1ms'],
     ['-', '-'],
@@ -62,11 +88,17 @@ test('lateness of a millisecond or more is in ms, and is - for a stage without p
 })
 
 test('a wire without stages is the two lines alone', () => {
-  expect(wireTable('a', { ...wire, text: { ab: '', ba: '' }, stages: [] })).toBe('a ab: off\na ba: off\n')
+  expect(wireTable('a', { ...wire, text: { ab: '', ba: '' }, stages: [] })).toBe(
+    'a ab: off\na ba: off\n',
+  )
 })
 
 test('a second round shows the packets out per second, and - for a stage that is new or was reset', () => {
-  const before = { ...wire, time: 8000, stages: [stage({ out: 50 }), stage({ stage: 'loss 2', out: 99 })] }
+  const before = {
+    ...wire,
+    time: 8000,
+    stages: [stage({ out: 50 }), stage({ stage: 'loss 2', out: 99 })],
+  }
   const stages = [
     stage({ out: 90 }),
     stage({ stage: 'loss 2', out: 9 }),
@@ -75,7 +107,9 @@ test('a second round shows the packets out per second, and - for a stage that is
   const lines = wireTable('a', { ...wire, stages }, before)
     .split('\n')
     .slice(2, 6)
-  expect(lines.map(line => line.trim().split(/ {2,}/)).map(cells => [cells[0], cells.at(-1)])).toEqual([
+  expect(
+    lines.map(line => line.trim().split(/ {2,}/)).map(cells => [cells[0], cells.at(-1)]),
+  ).toEqual([
     ['in', 'out/s'],
     ['ab loss', '20'],
     ['ab loss 2', '-'],
@@ -110,24 +144,42 @@ test('the statistics of a run end with the stages, escaped, and have none for dr
 
 test('the wires of a cable are counted once, under the name of its first end, until they are closed', async () => {
   const memory = memoryNet()
-  const { devices, ports } = await addDriver(memory, cable, { wireAb: 'delay 1s' }, { args: ['a', 'b'] })
+  const { devices, ports } = await addDriver(
+    memory,
+    cable,
+    { wireAb: 'delay 1s' },
+    { args: ['a', 'b'] },
+  )
   const { dev: other } = await addDevice(memory, {}, { name: 'other' })
   const wires = new Wires()
   wires.add(other, undefined)
   expect(wires.report()).toBeUndefined()
-  for (const dev of devices) wires.add(dev, dev.name === 'a' ? 'red' : undefined)
-  for (const octets of numbered(3)) ports[0]?.transmit(octets)
+  for (const dev of devices) {
+    wires.add(dev, dev.name === 'a' ? 'red' : undefined)
+  }
+  for (const octets of numbered(3)) {
+    ports[0]?.transmit(octets)
+  }
   ports[0]?.drain()
-  expect(wires.report()).toMatchObject([{ name: 'a', netns: 'red', stage: 'delay', direction: 'ab', in: 3, held: 3 }])
+  expect(wires.report()).toMatchObject([
+    { name: 'a', netns: 'red', stage: 'delay', direction: 'ab', in: 3, held: 3 },
+  ])
   await unregisterNetdev(devices[0]!)
   const closed = { in: 3, out: 0, held: 0, dropped: 3, drops: { closed: 3 } }
   expect(wires.report()).toMatchObject([closed])
 })
 
 test('an event of a wire shows its direction and spec, or that the wire is off', () => {
-  const event = { event: 'wire', ifindex: 3, name: 'a', netns: 'red', time: 1_800_000_000_000 } as const
+  const event = {
+    event: 'wire',
+    ifindex: 3,
+    name: 'a',
+    netns: 'red',
+    time: 1_800_000_000_000,
+  } as const
   const rest = { queue: undefined, txTimeouts: undefined, dropped: undefined }
-  const line = (text: string, attached = false) => eventLine({ ...event, ...rest, direction: 'ab', text, attached })
+  const line = (text: string, attached = false) =>
+    eventLine({ ...event, ...rest, direction: 'ab', text, attached })
   expect([line('loss 1%'), line(''), line('loss 1%', true)]).toEqual([
     '2027-01-15T08:00:00.000Z red/a: wire ab: loss 1%',
     '2027-01-15T08:00:00.000Z red/a: wire ab: off',
@@ -138,7 +190,12 @@ test('an event of a wire shows its direction and spec, or that the wire is off',
 test('the seed and the frames that were lost before vnet have lines, by the side of an attachment', () => {
   const beforeVnet = { ab: 0, ba: 275 }
   const full = ' lost, because the queue in the kernel was full'
-  const lines = wireTable('a', { ...wire, stages: [], seed: 23, beforeVnet }, undefined, true).split('\n')
+  const lines = wireTable(
+    'a',
+    { ...wire, stages: [], seed: 23, beforeVnet },
+    undefined,
+    true,
+  ).split('\n')
   expect(lines).toEqual([
     'a in (ab): loss 10% | delay 5ms',
     'a out (ba): off',

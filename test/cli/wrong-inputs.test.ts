@@ -15,7 +15,10 @@ beforeEach(async () => {
 const ONE_LINE = /^vnet: [^\n]+\n(vnet: {3}[^\n]+\nvnet: +\^+\n)?$/
 const NONE = 'no such file or directory'
 /** FIFOs that nothing opens: to open one would wait for ever. */
-const [FIFO, FIFO_JS] = ['fifo', 'fifo.js'].map(name => join(fileDirectory(), name)) as [string, string]
+const [FIFO, FIFO_JS] = ['fifo', 'fifo.js'].map(name => join(fileDirectory(), name)) as [
+  string,
+  string,
+]
 execFileSync('mkfifo', [FIFO, FIFO_JS])
 const PIPE = /fifo(\.js)?: it is a pipe: name a regular file$/
 test.each<[string[], number, string | RegExp]>([
@@ -27,18 +30,38 @@ test.each<[string[], number, string | RegExp]>([
   [['wire', 'sn0', 'delay 20 ms'], 2, /20 ?ms/],
   [['wire', 'sn0', 'dealy 3ms'], 2, /did you mean 'delay'\?/],
   [['wire', 'sn0', 'loss 1% loss 2%'], 2, /loss/],
-  [['wire', 'sn0', 'delay', '20ms'], 2, "a wire spec is one argument, in quotes: 'delay 20ms loss 1%'"],
+  [
+    ['wire', 'sn0', 'delay', '20ms'],
+    2,
+    "a wire spec is one argument, in quotes: 'delay 20ms loss 1%'",
+  ],
   [['wire', 'sn9'], 1, 'no interface is called sn9; there are sn0, red/sn1'],
   [['carrier', 'sn0', 'maybe'], 2, "'maybe': must be on or off"],
-  [['stats', '--watch', '0'], 2, '--watch 0: must be a time with its unit, such as 500ms, 1s or 2min'],
+  [
+    ['stats', '--watch', '0'],
+    2,
+    '--watch 0: must be a time with its unit, such as 500ms, 1s or 2min',
+  ],
   [['web', '99999'], 2, "web: '99999' is not [ADDR:]PORT"],
   [['cable', 'a'], 2, 'cable joins two interfaces: cable [NETNS/]IF [NETNS/]IF'],
-  [['cable', 'nons/a', 'nons/b'], 1, 'nons: there is no such network namespace; `ip netns` lists those with a name'],
-  [['snull', '--netns', 'nope'], 1, 'nope: there is no such network namespace; `ip netns` lists those with a name'],
+  [
+    ['cable', 'nons/a', 'nons/b'],
+    1,
+    'nons: there is no such network namespace; `ip netns` lists those with a name',
+  ],
+  [
+    ['snull', '--netns', 'nope'],
+    1,
+    'nope: there is no such network namespace; `ip netns` lists those with a name',
+  ],
   [['stats', 'a', 'b', 'c'], 1, 'no interface is called a or b or c; there are sn0, red/sn1'],
   [['ioctl', 'sn0', '99'], 2, "'99': must be a whole number from 0 to 15"],
   [['learn', '99-nope'], 2, /99-nope/],
-  [['stats', '--watch', '5parsecs'], 2, '--watch 5parsecs: must be a time with its unit, such as 500ms, 1s or 2min'],
+  [
+    ['stats', '--watch', '5parsecs'],
+    2,
+    '--watch 5parsecs: must be a time with its unit, such as 500ms, 1s or 2min',
+  ],
   [['lan', '--hosts', '-3'], 2, /^--hosts -3: /],
   [['reset', 'lo'], 1, 'no interface is called lo; there are sn0, red/sn1'],
   [['snul'], 2, "unknown command 'snul'; did you mean 'snull'?"],
@@ -52,7 +75,11 @@ test.each<[string[], number, string | RegExp]>([
   [['web'], 2, 'web: missing argument ADDRESS (see vnet web --help)'],
   [['param', 'sn0', 'lockp=3'], 1, "no parameter 'lockp'; did you mean 'lockup'?"],
   [['param', 'sn0', 'lockup=abc'], 1, "lockup: 'abc' is not a whole number of at least 0"],
-  [['trigger', 'sn0', 'explode'], 1, "no fault 'explode'; there are lockup, lost-interrupt, stuck, flap"],
+  [
+    ['trigger', 'sn0', 'explode'],
+    1,
+    "no fault 'explode'; there are lockup, lost-interrupt, stuck, flap",
+  ],
   [['simulate', 'nofile', '--wire', 'loss 1%'], 1, `nofile: ${NONE}`],
   [['replay', 'nofile', '--receive', 'a'], 1, `nofile: ${NONE}`],
   [['./nofile.js'], 1, `./nofile.js: ${NONE}`],
@@ -65,27 +92,59 @@ test.each<[string[], number, string | RegExp]>([
   [['cable', 'a', 'b', '--scenario', '.'], 1, '.: is a directory'],
   [['cable', 'a', 'b', '--stage', 'nofile.js'], 1, /nofile\.js: no such file or directory/],
   [['snull', '--no-address', '--capture', 'nodir/a.pcapng'], 1, `nodir/a.pcapng: ${NONE}: nodir`],
-  [['snull', '--tls-keys', '.', '--capture', 'x.pcapng'], 2, '--tls-keys .: not a file; name the one in SSLKEYLOGFILE'],
+  [
+    ['snull', '--tls-keys', '.', '--capture', 'x.pcapng'],
+    2,
+    '--tls-keys .: not a file; name the one in SSLKEYLOGFILE',
+  ],
   [['lan', '--config', '.'], 1, '.: is a directory'],
-  [['attach', 'nons/eth0'], 1, 'nons: there is no such network namespace; `ip netns` lists those with a name'],
+  [
+    ['attach', 'nons/eth0'],
+    1,
+    'nons: there is no such network namespace; `ip netns` lists those with a name',
+  ],
   [['replay', '.', '--receive', 'a'], 2, '.: it is a directory, not a capture'],
   [['simulate', '.', '--wire', 'loss 1%'], 2, '.: it is a directory, not a capture'],
-  [['learn', '01-drop', '--from', 'nodir'], 1, 'nodir is neither a directory nor an installed package'],
+  [
+    ['learn', '01-drop', '--from', 'nodir'],
+    1,
+    'nodir is neither a directory nor an installed package',
+  ],
   [['lab', 'nofile'], 1, `nofile: ${NONE}`],
   [['lab', 'nofile', '--json', '--time', 'real'], 1, `nofile: ${NONE}`],
   [['lab', 'nofile', '--json', '--time', 'virtual'], 2, '--json: only with --time real'],
   [['lab', 'check', '.'], 1, '.: is a directory'],
-  [['check', 'nofile'], 1, "check: 'nofile' is neither an exercise nor a file; vnet learn lists them"],
-  [['check', 'nofile', 'nodir'], 1, "check: 'nofile' is neither an exercise nor a file; vnet learn lists them"],
+  [
+    ['check', 'nofile'],
+    1,
+    "check: 'nofile' is neither an exercise nor a file; vnet learn lists them",
+  ],
+  [
+    ['check', 'nofile', 'nodir'],
+    1,
+    "check: 'nofile' is neither an exercise nor a file; vnet learn lists them",
+  ],
   [['check', 'ring'], 1, /^check: no ring\.js in \S*03-ring; vnet learn 03-ring writes one$/],
-  [['check', '--kernel', 'ring', 'no.c'], 1, 'check: no no.c; vnet learn --kernel 03-ring writes a skeleton'],
+  [
+    ['check', '--kernel', 'ring', 'no.c'],
+    1,
+    'check: no no.c; vnet learn --kernel 03-ring writes a skeleton',
+  ],
   [['check', '--mistakes', 'nodir'], 1, 'nodir is neither a directory nor an installed package'],
   [['explore', 'nofile', '--', 'true'], 1, `nofile: ${NONE}`],
   [['explore', 'nofile.js'], 1, `nofile.js: ${NONE}`],
   [['replay', 'nofile'], 1, `nofile: ${NONE}`],
   [['extcap', '--bogus'], 2, "unknown option '--bogus' (see vnet extcap --help)"],
-  [['wire', 'sn0', 'ab off, ba loss 60%'], 2, /^a wire spec is for both directions: give this one with --wire-ab/],
-  [['cable', 'a', 'b', '--wire', 'out loss 1%'], 2, /: a wire spec is for both directions: .* --wire-out/],
+  [
+    ['wire', 'sn0', 'ab off, ba loss 60%'],
+    2,
+    /^a wire spec is for both directions: give this one with --wire-ab/,
+  ],
+  [
+    ['cable', 'a', 'b', '--wire', 'out loss 1%'],
+    2,
+    /: a wire spec is for both directions: .* --wire-out/,
+  ],
   [['snull', '--scenario', FIFO], 2, PIPE],
   [['snull', '--log', FIFO], 2, PIPE],
   [['snull', '--stage', FIFO_JS], 2, PIPE],
@@ -95,7 +154,11 @@ test.each<[string[], number, string | RegExp]>([
   [['explore', FIFO_JS], 2, PIPE],
   [['record', '127.0.0.1', '--out', FIFO], 2, PIPE],
   [[FIFO_JS], 2, PIPE],
-  [['snull', '--no-address', '--capture', FIFO], 1, /fifo: nobody reads it: start its reader first, such as wireshark/],
+  [
+    ['snull', '--no-address', '--capture', FIFO],
+    1,
+    /fifo: nobody reads it: start its reader first, such as wireshark/,
+  ],
   [
     ['capture', '--filter', 'bogus', 'a.pcapng'],
     2,
@@ -105,6 +168,9 @@ test.each<[string[], number, string | RegExp]>([
   const said = await runMain(...args)
   expect(said).toEqual({ status, stdout: '', stderr: expect.stringMatching(ONE_LINE) })
   const text = said.stderr.slice('vnet: '.length, -1)
-  if (typeof line === 'string') expect(text).toBe(line)
-  else expect(text.split('\n')[0]).toMatch(line)
+  if (typeof line === 'string') {
+    expect(text).toBe(line)
+  } else {
+    expect(text.split('\n')[0]).toMatch(line)
+  }
 })

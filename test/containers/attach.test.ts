@@ -21,10 +21,22 @@ beforeEach(async () => {
 
 /** Runs a command of the host in the container's network. */
 const inside = (command: string) =>
-  outcome(spawn('nsenter', [`--net=/proc/${web.pid}/ns/net`, ...command.split(' ')], { stdio: 'pipe' }))
+  outcome(
+    spawn('nsenter', [`--net=/proc/${web.pid}/ns/net`, ...command.split(' ')], { stdio: 'pipe' }),
+  )
 
 const attach = (...args: string[]): Promise<Running> =>
-  startVnet(['attach', '--netns', dockerd.netns.name, '--container', 'web', '--seed', '7', '--json', ...args])
+  startVnet([
+    'attach',
+    '--netns',
+    dockerd.netns.name,
+    '--container',
+    'web',
+    '--seed',
+    '7',
+    '--json',
+    ...args,
+  ])
 
 /** Pings the container `count` times, and waits until the wire has received all requests. */
 async function ping(vnet: Running, count: number, options = ''): Promise<StageReport> {
@@ -54,7 +66,9 @@ async function sequence(enough: (seqs: readonly number[]) => boolean): Promise<n
   const child = dockerd.netns.spawn(`ping -n -i 0.005 ${web.address}`)
   const output = lines(child)
   const seqs: number[] = []
-  while (!enough(seqs)) seqs.push(Number(/icmp_seq=(\d+)/.exec(await output.until(/icmp_seq=/))?.[1]))
+  while (!enough(seqs)) {
+    seqs.push(Number(/icmp_seq=(\d+)/.exec(await output.until(/icmp_seq=/))?.[1]))
+  }
   child.kill('SIGKILL')
   return seqs
 }
@@ -86,7 +100,9 @@ describe('what a container receives', () => {
   test('the network stack of a container discards what corrupt changed', async () => {
     const vnet = await attach('--wire-in', 'corrupt 100%')
     expect(await ping(vnet, 20)).toMatchObject({ out: 20, corrupted: 20 })
-    await expect.poll(() => counted(web, 'Icmp.InCsumErrors') + counted(web, 'Ip.InHdrErrors')).toBe(20)
+    await expect
+      .poll(() => counted(web, 'Icmp.InCsumErrors') + counted(web, 'Ip.InHdrErrors'))
+      .toBe(20)
     expect(counted(web, 'Icmp.OutEchoReps')).toBe(0)
     await stop(vnet)
   })
@@ -142,10 +158,13 @@ test('no packet reaches a container between cut and plug', async () => {
 })
 
 test('TCP from a container through delay, loss and reordering arrives whole', async () => {
-  const make = 'mkdir /www; head -c 1000000 /dev/urandom > /www/file; md5sum < /www/file; httpd -h /www'
+  const make =
+    'mkdir /www; head -c 1000000 /dev/urandom > /www/file; md5sum < /www/file; httpd -h /www'
   const made = await dockerd.docker('exec', 'web', '/bin/busybox', 'sh', '-c', make)
   const vnet = await attach('--wire', 'delay 2ms 1ms loss 1% reorder 5%')
-  const got = await outcome(dockerd.netns.spawn(['sh', '-c', `curl -s http://${web.address}/file | md5sum`]))
+  const got = await outcome(
+    dockerd.netns.spawn(['sh', '-c', `curl -s http://${web.address}/file | md5sum`]),
+  )
   expect(got.stdout.trimEnd()).toBe(made)
   await stop(vnet)
 })
@@ -183,6 +202,12 @@ test.each([
   await dockerd.docker('kill', 'ended')
   await dockerd.run('bare', '--network', 'none')
   await dockerd.run('shared', '--network', 'host')
-  const { status, stderr } = await runMain('attach', '--netns', dockerd.netns.name, '--container', name)
+  const { status, stderr } = await runMain(
+    'attach',
+    '--netns',
+    dockerd.netns.name,
+    '--container',
+    name,
+  )
   expect([status, stderr.trimEnd().split('\n')]).toEqual([1, [expect.stringMatching(why)]])
 })

@@ -20,7 +20,9 @@ export async function makeRoot(directory: string): Promise<string> {
   const bin = join(directory, 'root/bin')
   mkdirSync(bin, { recursive: true })
   copyFileSync('/bin/busybox', join(bin, 'busybox'))
-  for (const applet of APPLETS) symlinkSync('busybox', join(bin, applet))
+  for (const applet of APPLETS) {
+    symlinkSync('busybox', join(bin, applet))
+  }
   const archive = join(directory, 'root.tar')
   const args = ['-C', join(directory, 'root'), '-cf', archive, '.']
   await outcome(spawn('tar', args, { stdio: 'pipe' }))
@@ -31,13 +33,19 @@ export async function makeRoot(directory: string): Promise<string> {
 export function copyPlugins(directory: string): void {
   const to = join(directory, 'plugins')
   mkdirSync(to)
-  for (const name of ['bridge', 'host-local', 'loopback']) copyFileSync(join(PLUGINS, name), join(to, name))
+  for (const name of ['bridge', 'host-local', 'loopback']) {
+    copyFileSync(join(PLUGINS, name), join(to, name))
+  }
   copyFileSync(builtFile('vnet-cni', 'the CNI plugin'), join(to, 'vnet-cni'))
 }
 
 /** Writes the chain `pods`, a bridge and vnet's plugin with `own` in its configuration. */
 export function writeChain(directory: string, own: object, cniVersion = '1.0.0'): void {
-  const ipam = { type: 'host-local', dataDir: join(directory, 'ipam'), ranges: [[{ subnet: '198.18.2.0/24' }]] }
+  const ipam = {
+    type: 'host-local',
+    dataDir: join(directory, 'ipam'),
+    ranges: [[{ subnet: '198.18.2.0/24' }]],
+  }
   const bridge = { type: 'bridge', bridge: 'cni0', isGateway: true, ipam }
   const annotations = { 'io.kubernetes.cri.pod-annotations': true }
   const plugins = [bridge, { type: 'vnet-cni', capabilities: annotations, ...own }]

@@ -14,7 +14,8 @@ beforeEach(async () => {
   daemon = await start()
 })
 
-const attachedTo = (id: string) => new RegExp(`: attached \\((container |pod \\S+ \\()${id.slice(0, 12)}\\)?, eth0\\)`)
+const attachedTo = (id: string) =>
+  new RegExp(`: attached \\((container |pod \\S+ \\()${id.slice(0, 12)}\\)?, eth0\\)`)
 /** The shortest round trip to a container, in ms. */
 const roundTrip = async (id: string) =>
   (await pingWithoutLoss(containerd.netns, `-c 3 -i 0.01 ${containerd.address(id)}`)).shortest
@@ -32,7 +33,10 @@ describe('ctr run', () => {
   test('ctr run --cni fails with the reason if a required wire has a mistake', async () => {
     containerd.configure({ wire: 'los 1%', required: true })
     const { status, stderr } = await containerd.run('web')
-    expect([status, stderr]).toEqual([1, expect.stringContaining("wire, column 1: 'los' is not a word of a wire")])
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringContaining("wire, column 1: 'los' is not a word of a wire"),
+    ])
     expect(daemon.stdout).not.toMatch(/: attached/)
   })
 
@@ -40,7 +44,10 @@ describe('ctr run', () => {
     await daemon.stop()
     containerd.configure({ wire: 'delay 1ms', required: true })
     const { status, stderr } = await containerd.run('web')
-    expect([status, stderr]).toEqual([1, expect.stringContaining('vnet node does not reply: start it')])
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringContaining('vnet node does not reply: start it'),
+    ])
   })
 })
 
@@ -61,7 +68,10 @@ describe('RunPodSandbox', () => {
   )
 
   test('a pod has the wire of its annotations, until it is stopped', async () => {
-    const id = await containerd.runPod('front', { 'vnet.dev/wire-in': 'delay 300ms', 'vnet.dev/seed': '7' })
+    const id = await containerd.runPod('front', {
+      'vnet.dev/wire-in': 'delay 300ms',
+      'vnet.dev/seed': '7',
+    })
     await daemon.line(attachedTo(id))
     await daemon.line(/wire: seed 7"/)
     expect(await roundTrip(id)).toBeGreaterThanOrEqual(300)
@@ -82,7 +92,9 @@ describe('RunPodSandbox', () => {
       await containerd.runPod('back'),
     ]
     await daemon.line(attachedTo(front))
-    expect(await pingSome(containerd.netns, `-c 3 -i 0.01 -W 0.1 ${containerd.address(front)}`)).toBe(0)
+    expect(
+      await pingSome(containerd.netns, `-c 3 -i 0.01 -W 0.1 ${containerd.address(front)}`),
+    ).toBe(0)
     await pingWithoutLoss(containerd.netns, `-c 3 -i 0.01 ${containerd.address(back)}`)
     expect(daemon.stdout.match(/: attached/g)).toHaveLength(1)
   })
@@ -91,7 +103,9 @@ describe('RunPodSandbox', () => {
     const id = await containerd.runPod('front', { 'vnet.dev/wire': 'delay 20ms los 1%' })
     expect(JSON.parse(await daemon.line(/pod web\/front/))).toMatchObject({
       level: 'warning',
-      message: expect.stringMatching(/^pod web\/front: wire, column 12: 'los' is not .*: it starts without a wire$/),
+      message: expect.stringMatching(
+        /^pod web\/front: wire, column 12: 'los' is not .*: it starts without a wire$/,
+      ),
     })
     expect(daemon.stdout).not.toMatch(/: attached/)
     await roundTrip(id)

@@ -48,7 +48,11 @@ export class Containerd {
     copyPlugins(this.#directory)
     this.configure({})
     writeFileSync(this.#at('config.toml'), this.#config())
-    this.#child = spawnEngine(this.netns, this.#directory, ['containerd', '-c', this.#at('config.toml')])
+    this.#child = spawnEngine(this.netns, this.#directory, [
+      'containerd',
+      '-c',
+      this.#at('config.toml'),
+    ])
     await lines(this.#child).until(/containerd successfully booted/)
     await this.#makePause()
   }
@@ -78,13 +82,21 @@ export class Containerd {
     const layer = await makeRoot(this.#directory)
     const diff = createHash('sha256').update(readFileSync(layer)).digest('hex')
     const rootfs = { type: 'layers', diff_ids: [`sha256:${diff}`] }
-    const config = { architecture: process.arch === 'x64' ? 'amd64' : process.arch, os: 'linux', rootfs }
+    const config = {
+      architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+      os: 'linux',
+      rootfs,
+    }
     const image = { ...config, config: { Entrypoint: ['/bin/sleep', '1000'] } }
     writeFileSync(this.#at('config.json'), JSON.stringify(image))
     const manifest = [{ Config: 'config.json', RepoTags: [PAUSE], Layers: ['root.tar'] }]
     writeFileSync(this.#at('manifest.json'), JSON.stringify(manifest))
     const files = ['manifest.json', 'config.json', 'root.tar']
-    await outcome(spawn('tar', ['-C', this.#directory, '-cf', this.#at('pause.tar'), ...files], { stdio: 'pipe' }))
+    await outcome(
+      spawn('tar', ['-C', this.#directory, '-cf', this.#at('pause.tar'), ...files], {
+        stdio: 'pipe',
+      }),
+    )
     const { status, stderr } = await this.#ctr(
       'k8s.io',
       'image',
@@ -98,7 +110,9 @@ export class Containerd {
 
   #spawnCtr(namespace: string, ...args: readonly string[]): Child {
     const [nsenter, ...within] = this.within as [string, ...string[]]
-    return spawn(nsenter, [...within, 'ctr', '-a', this.#socket, '-n', namespace, ...args], { stdio: 'pipe' })
+    return spawn(nsenter, [...within, 'ctr', '-a', this.#socket, '-n', namespace, ...args], {
+      stdio: 'pipe',
+    })
   }
 
   #ctr(namespace: string, ...args: readonly string[]): Promise<Outcome> {
@@ -107,7 +121,16 @@ export class Containerd {
 
   /** Runs `ctr run --cni` with a container that sleeps, until it is killed. */
   run(name: string): Promise<Outcome> {
-    const args = ['run', '--rm', '--snapshotter', 'native', '--cni', '--rootfs', this.#at('root'), name]
+    const args = [
+      'run',
+      '--rm',
+      '--snapshotter',
+      'native',
+      '--cni',
+      '--rootfs',
+      this.#at('root'),
+      name,
+    ]
     const ended = this.#ctr(CGROUP, ...args, '/bin/sleep', '1000')
     this.#containers.set(name, ended)
     return ended
@@ -167,7 +190,9 @@ export class Containerd {
 
   /** Removes pods, containers and everything that the daemon kept for them. */
   async removeContainers(): Promise<void> {
-    for (const id of [...this.#pods]) await this.stopPod(id)
+    for (const id of [...this.#pods]) {
+      await this.stopPod(id)
+    }
     for (const name of this.#containers.keys()) {
       await this.kill(name)
       // ctr leaves what a plugin has refused.
@@ -189,14 +214,20 @@ export class Containerd {
 /** Returns a field of a protobuf message: a text or a message of less than 16 KiB. */
 function field(number: number, value: string | Buffer): Buffer {
   const bytes = Buffer.from(value)
-  const length = bytes.length < 128 ? [bytes.length] : [(bytes.length & 127) | 128, bytes.length >> 7]
+  const length =
+    bytes.length < 128 ? [bytes.length] : [(bytes.length & 127) | 128, bytes.length >> 7]
   return Buffer.concat([Buffer.from([(number << 3) | 2, ...length]), bytes])
 }
 
 function callGrpc(session: ClientHttp2Session, path: string, message: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     session.on('error', reject)
-    const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' }
+    const headers = {
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    }
     const stream = session.request(headers)
     const parts: Buffer[] = []
     let status: IncomingHttpHeaders = {}
@@ -207,8 +238,11 @@ function callGrpc(session: ClientHttp2Session, path: string, message: Buffer): P
     stream.on('data', part => parts.push(part)).on('error', reject)
     stream.on('close', () => {
       // A byte for compression and four for the length come first.
-      if (status['grpc-status'] === '0') resolve(Buffer.concat(parts).subarray(5))
-      else reject(new Error(`${path}: ${decodeURIComponent(String(status['grpc-message']))}`))
+      if (status['grpc-status'] === '0') {
+        resolve(Buffer.concat(parts).subarray(5))
+      } else {
+        reject(new Error(`${path}: ${decodeURIComponent(String(status['grpc-message']))}`))
+      }
     })
     const prefix = Buffer.alloc(5)
     prefix.writeUInt32BE(message.length, 1)

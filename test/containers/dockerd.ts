@@ -42,8 +42,23 @@ export class Dockerd {
       this.#root = await makeRoot(this.#directory)
     }
     const at = (name: string) => join(this.#directory, name)
-    const args = ['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid'), '-H', this.host]
-    const network = ['--bip', `${BRIDGE}/24`, '--iptables=false', '--ip6tables=false', '--ip-masq=false']
+    const args = [
+      '--data-root',
+      at('data'),
+      '--exec-root',
+      at('exec'),
+      '--pidfile',
+      at('pid'),
+      '-H',
+      this.host,
+    ]
+    const network = [
+      '--bip',
+      `${BRIDGE}/24`,
+      '--iptables=false',
+      '--ip6tables=false',
+      '--ip-masq=false',
+    ]
     const own = ['-s', 'vfs', '--live-restore', '--cgroup-parent', CGROUP]
     this.#child = spawnEngine(this.netns, this.#directory, ['dockerd', ...own, ...network, ...args])
     await lines(this.#child).until(/API listen on/)
@@ -56,7 +71,10 @@ export class Dockerd {
 
   /** Makes the image `busybox`, with `labels`. */
   async makeImage(name = 'busybox', labels: Readonly<Record<string, string>> = {}): Promise<void> {
-    const changes = Object.entries(labels).flatMap(([label, value]) => ['--change', `LABEL ${label}="${value}"`])
+    const changes = Object.entries(labels).flatMap(([label, value]) => [
+      '--change',
+      `LABEL ${label}="${value}"`,
+    ])
     await this.docker('import', ...changes, this.#root, name)
   }
 
@@ -82,7 +100,9 @@ export class Dockerd {
 
   async removeContainers(): Promise<void> {
     const ids = await this.docker('ps', '-aq')
-    if (ids !== '') await this.docker('rm', '-f', ...ids.split('\n'))
+    if (ids !== '') {
+      await this.docker('rm', '-f', ...ids.split('\n'))
+    }
   }
 
   async remove(): Promise<void> {
@@ -111,8 +131,11 @@ export function freshDockerd(): Dockerd {
   })
   afterEach(() => dockerd.removeContainers())
   afterAll(async () => {
-    if (before === undefined) delete process.env.DOCKER_HOST
-    else process.env.DOCKER_HOST = before
+    if (before === undefined) {
+      delete process.env.DOCKER_HOST
+    } else {
+      process.env.DOCKER_HOST = before
+    }
     await dockerd.remove()
   })
   return dockerd

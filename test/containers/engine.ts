@@ -51,6 +51,8 @@ export async function endEngine(child: Child | undefined): Promise<void> {
 export function removeCgroup(): void {
   for (const name of ['', ...readdirSync(CGROUPS)]) {
     const path = join(CGROUPS, name, CGROUP)
-    if (existsSync(path)) rmdirSync(path)
+    if (existsSync(path)) {
+      rmdirSync(path)
+    }
   }
 }

@@ -13,7 +13,10 @@ type Name = (typeof NAMES)[number]
 const address = (name: Name) => `198.18.1.${10 + NAMES.indexOf(name)}`
 
 /** The containers mount the machine's programs, because etcd is linked to libc. */
-const MOUNTS = ['/usr/bin/etcd', '/lib/x86_64-linux-gnu', '/lib64'].flatMap(path => ['-v', `${path}:${path}:ro`])
+const MOUNTS = ['/usr/bin/etcd', '/lib/x86_64-linux-gnu', '/lib64'].flatMap(path => [
+  '-v',
+  `${path}:${path}:ro`,
+])
 
 beforeEach(async () => {
   await dockerd.docker('network', 'create', '--subnet', '198.18.1.0/24', 'etcd')
@@ -33,7 +36,16 @@ beforeEach(async () => {
       '500',
     ]
     const own = ['--name', name, '--network', 'etcd', '--ip', address(name), ...MOUNTS]
-    await dockerd.docker('run', '-d', ...own, 'busybox', '/usr/bin/etcd', ...options, ...peer, ...client)
+    await dockerd.docker(
+      'run',
+      '-d',
+      ...own,
+      'busybox',
+      '/usr/bin/etcd',
+      ...options,
+      ...peer,
+      ...client,
+    )
   }
 })
 afterEach(async () => {
@@ -42,7 +54,11 @@ afterEach(async () => {
 })
 
 /** Asks a member by its JSON gateway. Returns undefined without a reply in half a second. */
-async function ask(name: Name, path: string, body: object = {}): Promise<Record<string, unknown> | undefined> {
+async function ask(
+  name: Name,
+  path: string,
+  body: object = {},
+): Promise<Record<string, unknown> | undefined> {
   const data = JSON.stringify(body)
   const { status, stdout } = await dockerd.netns.run(
     `curl -s -m 0.5 -d ${data} http://${address(name)}:2379/v3/${path}`,
@@ -55,7 +71,8 @@ const leaderOf = async (name: Name) => (await ask(name, 'maintenance/status'))?.
 const idOf = async (name: Name) =>
   ((await ask(name, 'maintenance/status'))?.header as { member_id?: string } | undefined)?.member_id
 const base64 = (text: string) => Buffer.from(text).toString('base64')
-const put = (name: Name, value: string) => ask(name, 'kv/put', { key: base64('key'), value: base64(value) })
+const put = (name: Name, value: string) =>
+  ask(name, 'kv/put', { key: base64('key'), value: base64(value) })
 const valueAt = async (name: Name) => {
   const reply = await ask(name, 'kv/range', { key: base64('key') })
   const [found] = (reply?.kvs ?? []) as { value: string }[]
@@ -86,7 +103,16 @@ test('a leader that a scenario cuts off is replaced, and follows the new one whe
   // Long enough for an election and two writes on a slow machine.
   writeFileSync(scenario, '- at: 500ms\n  carrier: off\n- at: 15s\n  carrier: on\n')
   const { name } = dockerd.netns
-  const vnet = await startVnet(['attach', '--netns', name, '--container', old, '--scenario', scenario, '--json'])
+  const vnet = await startVnet([
+    'attach',
+    '--netns',
+    name,
+    '--container',
+    old,
+    '--scenario',
+    scenario,
+    '--json',
+  ])
 
   const second = await elected(others, first)
   await expect.poll(() => put(others[0] as Name, 'after')).toHaveProperty('header')

@@ -8,7 +8,12 @@ import { freshDockerd } from './dockerd.ts'
 const dockerd = freshDockerd()
 const directory = freshDirectory()
 
-const SOURCES = ['native/cni/cni.cc', 'package.json', 'packages/lab/package.json', 'packages/lab/src/lab.ts']
+const SOURCES = [
+  'native/cni/cni.cc',
+  'package.json',
+  'packages/lab/package.json',
+  'packages/lab/src/lab.ts',
+]
 const BUILT = [
   'build/Release/vnet.node',
   'coverage/a.json',

@@ -41,12 +41,25 @@ function job(command: string, options: readonly string[]): Promise<string> {
   const system = ['/usr', '/lib', '/lib64'].map(path => `${path}:${path}`)
   const mounts = [...volumes, ...system].flatMap(volume => ['-v', `${volume}:ro`])
   const places = ['/run', '/tmp', '/var'].flatMap(path => ['--tmpfs', path])
-  return dockerd.docker('run', '--rm', ...places, ...mounts, ...options, 'busybox', 'sh', '-c', command)
+  return dockerd.docker(
+    'run',
+    '--rm',
+    ...places,
+    ...mounts,
+    ...options,
+    'busybox',
+    'sh',
+    '-c',
+    command,
+  )
 }
 
-test.each(Object.keys(COMMANDS) as (keyof typeof COMMANDS)[])('the options for GitHub are enough: %s', async name => {
-  await job(COMMANDS[name], GITHUB)
-})
+test.each(Object.keys(COMMANDS) as (keyof typeof COMMANDS)[])(
+  'the options for GitHub are enough: %s',
+  async name => {
+    await job(COMMANDS[name], GITHUB)
+  },
+)
 
 test('the rights for GitLab Runner are enough for a driver and vnet rootless, and a lab says what it lacks', async () => {
   const options = [
@@ -57,15 +70,23 @@ test('the rights for GitLab Runner are enough for a driver and vnet rootless, an
   expect(options).toHaveLength(5)
   await job(COMMANDS.driver, options)
   await job(COMMANDS.rootless, options)
-  await expect(job(COMMANDS.lab, options)).rejects.toThrow('in this container /proc/sys is read-only')
+  await expect(job(COMMANDS.lab, options)).rejects.toThrow(
+    'in this container /proc/sys is read-only',
+  )
 })
 
 test('the API of Docker, which GitLab Runner uses, does not know systempaths=unconfined', async () => {
-  const body = { Image: 'busybox', Cmd: ['sleep', '0'], HostConfig: { SecurityOpt: ['systempaths=unconfined'] } }
+  const body = {
+    Image: 'busybox',
+    Cmd: ['sleep', '0'],
+    HostConfig: { SecurityOpt: ['systempaths=unconfined'] },
+  }
   const headers = { 'content-type': 'application/json' }
   const socketPath = dockerd.host.replace('unix://', '')
   const sent = request({ socketPath, path: '/containers/create', method: 'POST', headers })
   sent.end(JSON.stringify(body))
   const [response] = (await once(sent, 'response')) as [IncomingMessage]
-  expect(await json(response)).toEqual({ message: 'invalid --security-opt 2: "systempaths=unconfined"' })
+  expect(await json(response)).toEqual({
+    message: 'invalid --security-opt 2: "systempaths=unconfined"',
+  })
 })

@@ -12,7 +12,8 @@ useAgentSocket(directory)
 let daemon: Running
 
 const within = () => ['nsenter', `--net=/run/netns/${dockerd.netns.name}`]
-const start = (...args: string[]) => spawnVnet(['node', '--docker', '--json', '-v', ...args], { within: within() })
+const start = (...args: string[]) =>
+  spawnVnet(['node', '--docker', '--json', '-v', ...args], { within: within() })
 
 beforeEach(async () => {
   daemon = await start()
@@ -21,7 +22,10 @@ beforeEach(async () => {
 
 /** Runs a container with labels. */
 function run(name: string, labels: Readonly<Record<string, string>>) {
-  return dockerd.run(name, ...Object.entries(labels).flatMap(([label, value]) => ['--label', `${label}=${value}`]))
+  return dockerd.run(
+    name,
+    ...Object.entries(labels).flatMap(([label, value]) => ['--label', `${label}=${value}`]),
+  )
 }
 
 const attachedTo = ({ id }: { id: string }) =>
@@ -36,7 +40,10 @@ describe('labels of a container', () => {
   })
 
   test('a wire of matches drops the same packet, and leaves other frames in the kernel', async () => {
-    const web = await run('web', { 'vnet.wire-in': "match 'icmp' ( drop nth 2 )", 'vnet.wire-out': '' })
+    const web = await run('web', {
+      'vnet.wire-in': "match 'icmp' ( drop nth 2 )",
+      'vnet.wire-out': '',
+    })
     await daemon.line(attachedTo(web))
     await daemon.line(/only frames of 'icmp' pass the wire/)
     const { stdout } = await dockerd.netns.run(`ping -c 4 -i 0.05 -W 1 ${web.address}`)
@@ -64,7 +71,9 @@ describe('labels of a container', () => {
     await daemon.line(attachedTo(web))
     await dockerd.stop()
     await daemon.line(/docker: .*; trying again every second/)
-    expect((await pingWithoutLoss(dockerd.netns, `-c 3 -i 0.01 ${web.address}`)).shortest).toBeGreaterThanOrEqual(40)
+    expect(
+      (await pingWithoutLoss(dockerd.netns, `-c 3 -i 0.01 ${web.address}`)).shortest,
+    ).toBeGreaterThanOrEqual(40)
     await dockerd.start()
     const next = await run('next', { 'vnet.wire': 'delay 1ms' })
     await daemon.line(attachedTo(next))
@@ -84,12 +93,18 @@ describe('labels of a container', () => {
     [{ 'vnet.wire': 'delay 20ms los 1%' }, "wire, column 12: 'los' is not a word of a wire"],
     [{ 'vnet.scenario': '../x.yaml' }, 'the daemon has no --files'],
     [{ 'vnet.wire': 'trace /etc/shadow' }, 'the daemon has no --files'],
-  ])('the mistake %j in a label is one log line, and the container has no wire', async (labels, why) => {
-    await run('web', labels)
-    const line = await daemon.line(/container web \(\w{12}\):/)
-    expect(JSON.parse(line)).toMatchObject({ level: 'warning', message: expect.stringContaining(why) })
-    expect(daemon.stdout).not.toMatch(/: attached/)
-  })
+  ])(
+    'the mistake %j in a label is one log line, and the container has no wire',
+    async (labels, why) => {
+      await run('web', labels)
+      const line = await daemon.line(/container web \(\w{12}\):/)
+      expect(JSON.parse(line)).toMatchObject({
+        level: 'warning',
+        message: expect.stringContaining(why),
+      })
+      expect(daemon.stdout).not.toMatch(/: attached/)
+    },
+  )
 })
 
 describe('labels of an image', () => {
@@ -98,7 +113,17 @@ describe('labels of an image', () => {
     await dockerd.docker('run', '-d', '--name', 'web', 'labelled', 'sleep', '1000')
     await daemon.line(/container web: only its image has labels/)
     expect(daemon.stdout).not.toMatch(/: attached/)
-    await dockerd.docker('run', '-d', '--name', 'own', '--label', 'vnet.wire=loss 1%', 'labelled', 'sleep', '1000')
+    await dockerd.docker(
+      'run',
+      '-d',
+      '--name',
+      'own',
+      '--label',
+      'vnet.wire=loss 1%',
+      'labelled',
+      'sleep',
+      '1000',
+    )
     await daemon.line(attachedTo(await dockerd.container('own')))
   })
 

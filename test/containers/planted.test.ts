@@ -19,7 +19,10 @@ const dockerd = freshDockerd()
 const within = () => ['nsenter', `--net=/run/netns/${dockerd.netns.name}`]
 
 async function vnet(...args: string[]): Promise<string> {
-  const [program, ...command] = [...within(), process.execPath, PROGRAM, ...args] as [string, ...string[]]
+  const [program, ...command] = [...within(), process.execPath, PROGRAM, ...args] as [
+    string,
+    ...string[],
+  ]
   return (await promisify(execFile)(program, command)).stdout
 }
 async function start(): Promise<Running> {
@@ -27,18 +30,31 @@ async function start(): Promise<Running> {
   await daemon.line(/docker: connected/)
   return daemon
 }
-const run = (name: string, ...labels: string[]) => dockerd.run(name, ...labels.flatMap(label => ['--label', label]))
+const run = (name: string, ...labels: string[]) =>
+  dockerd.run(name, ...labels.flatMap(label => ['--label', label]))
 const ping = ({ address }: DockerContainer) => dockerd.netns.run(`ping -q -c 3 -i 0.01 ${address}`)
 const attached = (daemon: Running, name: string) =>
   daemon.line(new RegExp(`: attached \\((container|pod) \\S*${name} `))
 
 /** Starts a pod as a runtime does, with annotations. */
 async function add(name: string, annotations: object): Promise<void> {
-  const variables = { CONTAINERID: `id-of-${name}`, NETNS: `/proc/${await processIn(pod)}/ns/net`, IFNAME: 'eth0' }
+  const variables = {
+    CONTAINERID: `id-of-${name}`,
+    NETNS: `/proc/${await processIn(pod)}/ns/net`,
+    IFNAME: 'eth0',
+  }
   const ARGS = `IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=${name}`
   const runtimeConfig = { 'io.kubernetes.cri.pod-annotations': annotations }
-  const config = { cniVersion: '1.0.0', name: 'pods', type: 'vnet-cni', prevResult: {}, runtimeConfig }
-  expect(await runPlugin({ COMMAND: 'ADD', PATH: '/opt/cni/bin', ...variables, ARGS }, config)).toMatchObject({
+  const config = {
+    cniVersion: '1.0.0',
+    name: 'pods',
+    type: 'vnet-cni',
+    prevResult: {},
+    runtimeConfig,
+  }
+  expect(
+    await runPlugin({ COMMAND: 'ADD', PATH: '/opt/cni/bin', ...variables, ARGS }, config),
+  ).toMatchObject({
     status: 0,
   })
 }
@@ -92,7 +108,9 @@ async function plantMistakes(daemon: Running): Promise<void> {
   await run('unknown-word', 'vnet.wire=dely 20ms')
   await run('wrong-interface')
   const attach = ['attach', '--node', '--container']
-  await expect(vnet(...attach, 'wrong-interface', '--interface', 'eth9')).rejects.toThrow('it has no interface eth9')
+  await expect(vnet(...attach, 'wrong-interface', '--interface', 'eth9')).rejects.toThrow(
+    'it has no interface eth9',
+  )
   await dockerd.run('shared', '--network', 'container:right-container', '--label', WIRE)
   await dockerd.run('host-network', '--network', 'host', '--label', WIRE)
   await run('connected')
@@ -107,7 +125,10 @@ async function plantMistakes(daemon: Running): Promise<void> {
 async function startRight(daemon: Running): Promise<void> {
   await run('right-container', WIRE)
   await attached(daemon, 'right-container')
-  dockerd.netns.ip(`link add vethpod type veth peer name eth0 netns ${pod.name}`, 'link set vethpod up')
+  dockerd.netns.ip(
+    `link add vethpod type veth peer name eth0 netns ${pod.name}`,
+    'link set vethpod up',
+  )
   pod.ip('link set eth0 up')
   await add('right-pod', { 'vnet.dev/wire': 'loss 0%' })
 }
@@ -123,7 +144,9 @@ function read(list: string, names: readonly string[]): Record<string, string> {
       new RegExp(`(container |pod shop/)${name} |:(shop/)?${name}/`).test(`${first}  ${second}`),
     )
     const mistake = own.find(row => row[3] === 'mistake')
-    const passed = own.map(row => /passed without the wire: \d+/.exec(row.at(-1) ?? '')?.[0]).find(text => text)
+    const passed = own
+      .map(row => /passed without the wire: \d+/.exec(row.at(-1) ?? '')?.[0])
+      .find(text => text)
     return own.length === 0 ? [] : [[name, mistake?.at(-1) ?? passed ?? '']]
   })
   return Object.fromEntries(verdicts)
@@ -131,9 +154,12 @@ function read(list: string, names: readonly string[]): Record<string, string> {
 
 /** Returns the containers and pods with frames that passed without the wire, from the metrics. */
 function readBypassed(metrics: string): string[] {
-  const devices = [...metrics.matchAll(/^vnet_network_bypassed_frames_total\{device="([^"]+)".*\} [1-9]/gm)]
+  const devices = [
+    ...metrics.matchAll(/^vnet_network_bypassed_frames_total\{device="([^"]+)".*\} [1-9]/gm),
+  ]
   return devices.map(([, device]) => {
-    const [info = ''] = new RegExp(`^vnet_network_info\\{device="${device}".*$`, 'm').exec(metrics) ?? []
+    const [info = ''] =
+      new RegExp(`^vnet_network_info\\{device="${device}".*$`, 'm').exec(metrics) ?? []
     return /(container|pod)="([^"]+)"/.exec(info)?.[2] ?? device ?? ''
   })
 }

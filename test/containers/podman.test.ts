@@ -88,14 +88,20 @@ async function run(...options: readonly string[]): Promise<string> {
     ...options,
   ]
   await podman('run', '-d', ...args, 'localhost/busybox', 'sleep', '1000')
-  return podman('inspect', 'web', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}')
+  return podman(
+    'inspect',
+    'web',
+    '--format',
+    '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}',
+  )
 }
 
 const start = (...args: string[]): Promise<Running> =>
   spawnVnet(args, { within: within(), env: { DOCKER_HOST: `unix://${socket}` } })
 
 /** The shortest round trip, in ms. */
-const roundTrip = async (address: string) => (await pingWithoutLoss(netns, `-c 3 -i 0.01 ${address}`)).shortest
+const roundTrip = async (address: string) =>
+  (await pingWithoutLoss(netns, `-c 3 -i 0.01 ${address}`)).shortest
 
 test('a container in a network with the plugin has its wire, until it is removed', async () => {
   writeChain(directory, { wire: 'delay 20ms' }, '0.4.0')

@@ -12,11 +12,20 @@ import type { UserData } from '#src/netdev/ops.ts'
 import { TX_PACKETS } from '#src/netdev/stats.ts'
 import { binary, type MessageBuilder, NLM_F_ACK, NLM_F_DUMP, policy } from '#src/netlink/index.ts'
 import { type AskOptions, ask, read, request } from '#support/genl-request.ts'
-import { addDevice, addDriver, type MemoryNetOptions, memoryNets, numbered, turn } from '#support/memory-net.ts'
+import {
+  addDevice,
+  addDriver,
+  type MemoryNetOptions,
+  memoryNets,
+  numbered,
+  turn,
+} from '#support/memory-net.ts'
 import { flowFrame } from '#support/snull-pair.ts'
 import { ifreqTo } from '#support/user-memory.ts'
 
-const [ECHO, RESET_STATS, SET_CARRIER, GET_PARAM, SET_PARAM, TRIGGER, IOCTL] = [1, 4, 5, 6, 7, 8, 9] as const
+const [ECHO, RESET_STATS, SET_CARRIER, GET_PARAM, SET_PARAM, TRIGGER, IOCTL] = [
+  1, 4, 5, 6, 7, 8, 9,
+] as const
 const [CUT, PLUG] = [14, 15] as const
 const memoryNet = memoryNets()
 /** The right that a client without rights lacks. */
@@ -30,13 +39,34 @@ async function served(options?: MemoryNetOptions) {
   const values = (devices[0]!.priv as { params: Record<string, unknown> }).params
   const other = await addDevice(memory, {}, { name: 'other' })
   const module = { name: 'snull', params: driver.params, values }
-  const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined, module })
+  const vnet = vnetFamily({
+    devices: memory.net.devices,
+    now: () => 0,
+    netnsOf: () => undefined,
+    module,
+  })
   const families = new Map([[VNET_GENL_ID, vnet]])
-  function perform(cmd: number, write: (b: MessageBuilder) => unknown, options: AskOptions & { flags?: number } = {}) {
-    return read(ask(families, request(VNET_GENL_ID, cmd, { flags: NLM_F_ACK, ...options, write }), options))
+  function perform(
+    cmd: number,
+    write: (b: MessageBuilder) => unknown,
+    options: AskOptions & { flags?: number } = {},
+  ) {
+    return read(
+      ask(families, request(VNET_GENL_ID, cmd, { flags: NLM_F_ACK, ...options, write }), options),
+    )
   }
   const [sn0, sn1] = devices as [NetDevice, NetDevice]
-  return { ...memory, sn0, sn1, port0: ports[0]!, port1: ports[1]!, other, values, families, perform }
+  return {
+    ...memory,
+    sn0,
+    sn1,
+    port0: ports[0]!,
+    port1: ports[1]!,
+    other,
+    values,
+    families,
+    perform,
+  }
 }
 
 const done = { answers: [], acks: [{ error: 0 }] }
@@ -52,7 +82,10 @@ const refused = (error: number, message: string, offset?: number) => ({
 describe('ECHO', () => {
   test.each(['hello vnet', '', 'grüße', 'x'.repeat(4000)])('ECHO returns %s', async text => {
     const { perform } = await served()
-    expect(perform(ECHO, b => b.string(1, text))).toEqual({ answers: [{ text }], acks: [{ error: 0 }] })
+    expect(perform(ECHO, b => b.string(1, text))).toEqual({
+      answers: [{ text }],
+      acks: [{ error: 0 }],
+    })
   })
 
   test('ECHO returns the bytes up to the first NUL, even if they are not UTF-8, and adds a missing NUL', async () => {
@@ -60,7 +93,10 @@ describe('ECHO', () => {
     const octets = policy({ text: binary(1) })
     const echo = (...text: number[]) =>
       read(
-        ask(families, request(VNET_GENL_ID, ECHO, { write: b => b.binary(1, Uint8Array.from(text)) })),
+        ask(
+          families,
+          request(VNET_GENL_ID, ECHO, { write: b => b.binary(1, Uint8Array.from(text)) }),
+        ),
         octets,
       ).answers.map(({ text }) => [...(text as Uint8Array)])
     expect(echo(0xff, 0xc3, 7)).toEqual([[0xff, 0xc3, 7, 0]])
@@ -70,7 +106,9 @@ describe('ECHO', () => {
   test('ECHO without a text, or with another attribute, is EINVAL', async () => {
     const { perform } = await served()
     expect(perform(ECHO, () => {})).toEqual(lacking(1, 'text: is missing'))
-    expect(perform(ECHO, b => b.string(1, 'a').u32(2, 0))).toEqual(refused(-22, 'unknown attribute type 2', 28))
+    expect(perform(ECHO, b => b.string(1, 'a').u32(2, 0))).toEqual(
+      refused(-22, 'unknown attribute type 2', 28),
+    )
   })
 })
 
@@ -84,13 +122,16 @@ describe('changes', () => {
     ['TRIGGER', TRIGGER, b => b.string(2, 'sn0').string(22, 'lockup')],
   ]
 
-  test.each(requests)('%s is EPERM without the right, and only acknowledged with it', async (_, cmd, w) => {
-    const { perform, values } = await served()
-    const eperm = refused(-1, missing)
-    expect([perform(cmd, w, { missing }), values.lockup]).toEqual([eperm, 0])
-    expect(perform(cmd, w)).toEqual(done)
-    expect(perform(cmd, w, { flags: 0 })).toEqual({ answers: [], acks: [] })
-  })
+  test.each(requests)(
+    '%s is EPERM without the right, and only acknowledged with it',
+    async (_, cmd, w) => {
+      const { perform, values } = await served()
+      const eperm = refused(-1, missing)
+      expect([perform(cmd, w, { missing }), values.lockup]).toEqual([eperm, 0])
+      expect(perform(cmd, w)).toEqual(done)
+      expect(perform(cmd, w, { flags: 0 })).toEqual({ answers: [], acks: [] })
+    },
+  )
 
   test.each([RESET_STATS, SET_CARRIER, TRIGGER, CUT, PLUG])(
     'command %s needs a device, and one that is there',
@@ -99,7 +140,9 @@ describe('changes', () => {
       const rest = (b: MessageBuilder) =>
         cmd === SET_CARRIER ? b.u8(21, 0) : cmd === TRIGGER ? b.string(22, 'stuck') : b
       expect(perform(cmd, rest)).toEqual(lacking(1, 'the request names no interface'))
-      expect(perform(cmd, b => rest(b.string(2, 'gone')))).toEqual(refused(-19, 'there is no such interface'))
+      expect(perform(cmd, b => rest(b.string(2, 'gone')))).toEqual(
+        refused(-19, 'there is no such interface'),
+      )
     },
   )
 
@@ -108,7 +151,11 @@ describe('changes', () => {
     port0.transmit(flowFrame(0, 1))
     await turn()
     expect(perform(RESET_STATS, b => b.u32(1, sn0.ifindex))).toEqual(done)
-    expect([sn0.getStats64()[TX_PACKETS], sn0.kernelStats()![TX_PACKETS], sn1.getStats64()[0]]).toEqual([0, 0, 1])
+    expect([
+      sn0.getStats64()[TX_PACKETS],
+      sn0.kernelStats()![TX_PACKETS],
+      sn1.getStats64()[0],
+    ]).toEqual([0, 0, 1])
     conserved()
   })
 
@@ -135,7 +182,9 @@ describe('changes', () => {
 
   test('TRIGGER causes a fault, on a queue if it names one', async () => {
     const { perform, port0, sn0 } = await served()
-    expect(perform(TRIGGER, b => b.string(2, 'sn0').string(22, 'lost-interrupt').u32(10, 0))).toEqual(done)
+    expect(
+      perform(TRIGGER, b => b.string(2, 'sn0').string(22, 'lost-interrupt').u32(10, 0)),
+    ).toEqual(done)
     port0.transmit(flowFrame(0, 1))
     await turn()
     expect(sn0.tx[0]!.stopped).toBe(true)
@@ -148,7 +197,9 @@ describe('changes', () => {
     expect(trigger('sn0', 'fire')).toEqual(
       refused(-95, "no fault 'fire'; there are lockup, lost-interrupt, stuck, flap", 28),
     )
-    expect(trigger('other', 'stuck')).toEqual(refused(-95, 'the driver of other has no faults to trigger'))
+    expect(trigger('other', 'stuck')).toEqual(
+      refused(-95, 'the driver of other has no faults to trigger'),
+    )
     expect(trigger('sn0', 'stuck', 1)).toEqual(refused(-22, 'queue: sn0 has 1, counted from 0', 40))
     port0.change({ kind: 'down' })
     expect(trigger('sn0', 'stuck')).toEqual(refused(-100, 'sn0 is down'))
@@ -159,9 +210,9 @@ describe('changes', () => {
     await addDevice(memory, { ndoTrigger: () => -16 }, { name: 'sn0' })
     const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })
     const write = (b: MessageBuilder) => b.string(2, 'sn0').string(22, 'stuck')
-    expect(read(ask(new Map([[VNET_GENL_ID, vnet]]), request(VNET_GENL_ID, TRIGGER, { write })))).toEqual(
-      refused(-16, 'stuck of sn0: device or resource busy'),
-    )
+    expect(
+      read(ask(new Map([[VNET_GENL_ID, vnet]]), request(VNET_GENL_ID, TRIGGER, { write }))),
+    ).toEqual(refused(-16, 'stuck of sn0: device or resource busy'))
   })
 })
 
@@ -190,7 +241,12 @@ describe('parameters', () => {
     const names = ['constructor', 'toString', '__proto__']
     const of = <T>(value: T) => Object.fromEntries(names.map(name => [name, value]))
     const module = { name: 'own', params: of(driver.params.lockup), values: of(7) }
-    const vnet = vnetFamily({ devices: net.devices, now: () => 0, netnsOf: () => undefined, module })
+    const vnet = vnetFamily({
+      devices: net.devices,
+      now: () => 0,
+      netnsOf: () => undefined,
+      module,
+    })
     const { answers } = read(
       ask(new Map([[VNET_GENL_ID, vnet]]), request(VNET_GENL_ID, GET_PARAM, { flags: NLM_F_DUMP })),
     )
@@ -199,24 +255,33 @@ describe('parameters', () => {
 
   test('SET_PARAM immediately sets a live parameter from its command-line text', async () => {
     const { perform, values } = await served()
-    const set = (name: string, value: string) => perform(SET_PARAM, b => b.string(15, name).string(16, value))
+    const set = (name: string, value: string) =>
+      perform(SET_PARAM, b => b.string(15, name).string(16, value))
     const get = (name: string) => perform(GET_PARAM, b => b.string(15, name)).answers[0]!.value
     expect([set('lockup', '0x10'), values.lockup, get('lockup')]).toEqual([done, 16, '16'])
-    expect([set('drop', 'rx_crc=3'), values.drop]).toEqual([done, { reason: expect.any(Number), every: 3, rx: true }])
+    expect([set('drop', 'rx_crc=3'), values.drop]).toEqual([
+      done,
+      { reason: expect.any(Number), every: 3, rx: true },
+    ])
     expect([get('drop'), set('drop', 'none'), values.drop]).toEqual(['RX_CRC=3', done, undefined])
   })
 
   test('SET_PARAM logs the new value, for -v, and no refused one', async () => {
     const { perform, lines } = await served({ level: LOGLEVEL_DEBUG })
     lines.length = 0
-    for (const value of ['0x10', 'often']) perform(SET_PARAM, b => b.string(15, 'lockup').string(16, value))
+    for (const value of ['0x10', 'often']) {
+      perform(SET_PARAM, b => b.string(15, 'lockup').string(16, value))
+    }
     expect(lines).toEqual(['snull: lockup=16'])
   })
 
   test('SET_PARAM refuses a value with the message of the command line and its place', async () => {
     const { perform, values } = await served()
-    const set = (name: string, value: string) => perform(SET_PARAM, b => b.string(15, name).string(16, value))
-    expect(set('lockup', 'often')).toEqual(refused(-22, "lockup: 'often' is not a whole number of at least 0", 32))
+    const set = (name: string, value: string) =>
+      perform(SET_PARAM, b => b.string(15, name).string(16, value))
+    expect(set('lockup', 'often')).toEqual(
+      refused(-22, "lockup: 'often' is not a whole number of at least 0", 32),
+    )
     const stays = 'pool-size is given to snull when it starts, and stays as it is'
     expect(set('poolSize', '8')).toEqual(refused(-95, stays, 20))
     const [unknown] = set('toString', '8').acks
@@ -227,9 +292,15 @@ describe('parameters', () => {
 
   test('GET_PARAM of a device that does not exist is ENODEV', async () => {
     const { perform } = await served()
-    expect(perform(GET_PARAM, b => b.string(2, 'sn1').string(15, 'lockup')).answers).toMatchObject([{ value: '0' }])
-    expect(perform(GET_PARAM, b => b.string(2, 'gone'))).toEqual(refused(-19, 'there is no such interface'))
-    expect(perform(GET_PARAM, b => b.string(3, 'nowhere'))).toEqual(refused(-19, 'there is no such interface'))
+    expect(perform(GET_PARAM, b => b.string(2, 'sn1').string(15, 'lockup')).answers).toMatchObject([
+      { value: '0' },
+    ])
+    expect(perform(GET_PARAM, b => b.string(2, 'gone'))).toEqual(
+      refused(-19, 'there is no such interface'),
+    )
+    expect(perform(GET_PARAM, b => b.string(3, 'nowhere'))).toEqual(
+      refused(-19, 'there is no such interface'),
+    )
     expect(perform(GET_PARAM, () => {})).toEqual(lacking(15, 'the request names no parameter'))
   })
 
@@ -265,7 +336,8 @@ describe('IOCTL', () => {
 
   test('the driver decides which ioctl is EPERM for a client without rights', async () => {
     const { perform, values } = await served()
-    const set = (missing?: string) => perform(IOCTL, ioctl(3, 5, 0, 0, 0), { missing }).answers[0]!.result
+    const set = (missing?: string) =>
+      perform(IOCTL, ioctl(3, 5, 0, 0, 0), { missing }).answers[0]!.result
     expect([set(missing), values.lockup, set(), values.lockup]).toEqual([-1, 0, 0, 5])
   })
 
@@ -273,13 +345,15 @@ describe('IOCTL', () => {
     const { perform } = await served()
     const bare = (name: string) => (b: MessageBuilder) =>
       b.string(2, name).u32(23, 0x89f2).binary(24, ifreqTo(name, 0x1000n))
-    const result = (write: (b: MessageBuilder) => unknown) => perform(IOCTL, write).answers[0]!.result
+    const result = (write: (b: MessageBuilder) => unknown) =>
+      perform(IOCTL, write).answers[0]!.result
     expect([bare('sn0'), ioctl(2, 0, 0, 0), bare('other')].map(result)).toEqual([-14, -14, -95])
   })
 
   test('IOCTL with a short ifreq, or with too much data, is EINVAL', async () => {
     const { perform } = await served()
-    const half = (b: MessageBuilder) => b.string(2, 'sn0').u32(23, 0x89f0).binary(24, new Uint8Array(39))
+    const half = (b: MessageBuilder) =>
+      b.string(2, 'sn0').u32(23, 0x89f0).binary(24, new Uint8Array(39))
     expect(perform(IOCTL, half)).toEqual(refused(-22, 'ifreq: has 39 bytes, fewer than 40', 36))
     const much = ioctl(2, ...new Uint8Array(16385))
     expect(perform(IOCTL, much)).toEqual(refused(-22, 'data: has 16385 bytes, more than 16384', 80))
@@ -306,7 +380,10 @@ describe('IOCTL', () => {
     })
     // After data that it only read, or could not write.
     for (const number of [1, 2]) {
-      expect(perform(ioctl(number, 1, 2, 3, 4))).toEqual({ result: 0, ifreq: ifreqTo('sn0', 0x1000n) })
+      expect(perform(ioctl(number, 1, 2, 3, 4))).toEqual({
+        result: 0,
+        ifreq: ifreqTo('sn0', 0x1000n),
+      })
     }
   })
 })
@@ -329,6 +406,8 @@ test('GET_DEVICES reports a device that is down and without a carrier', async ()
   perform(SET_CARRIER, b => b.string(2, 'sn0').u8(21, 0))
   port0.change({ kind: 'down' })
   port0.transmit(numbered(1)[0]!)
-  const { answers } = read(ask(families, request(VNET_GENL_ID, 2, { write: b => b.u32(1, sn0.ifindex) })))
+  const { answers } = read(
+    ask(families, request(VNET_GENL_ID, 2, { write: b => b.u32(1, sn0.ifindex) })),
+  )
   expect(answers).toMatchObject([{ ifname: 'sn0', driver: 'snull', mtu: 1500, flags: sn0.flags }])
 })

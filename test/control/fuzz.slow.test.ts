@@ -54,7 +54,10 @@ interface Said {
 /** A vnet in memory, its input bytes, and its output for the last of them. */
 async function vnet(around: number) {
   const memory = memoryNet()
-  const { devices } = await addDriver(memory, driver, { ...defaultParams(driver.params), timeout: 50 })
+  const { devices } = await addDriver(memory, driver, {
+    ...defaultParams(driver.params),
+    timeout: 50,
+  })
   const other = await addDevice(memory, {}, { name: 'one', txqs: 3, rxqs: 2 })
   const netnsOf = (dev: unknown) => (dev === other.dev ? 'red' : undefined)
   const values = (devices[0]!.priv as { params: Record<string, unknown> }).params
@@ -114,8 +117,11 @@ async function vnet(around: number) {
 }
 
 function right(): Uint8Array[] {
-  const ask = (cmd: number, write: (b: netlink.MessageBuilder) => unknown, flags = netlink.NLM_F_ACK) =>
-    request(VNET_GENL_ID, cmd, { flags, write }).slice()
+  const ask = (
+    cmd: number,
+    write: (b: netlink.MessageBuilder) => unknown,
+    flags = netlink.NLM_F_ACK,
+  ) => request(VNET_GENL_ID, cmd, { flags, write }).slice()
   const ifreq = new Uint8Array(40)
   return [
     request(0x10, 3, { flags: netlink.NLM_F_ACK, write: b => b.string(2, 'vnet_nl') }),
@@ -142,7 +148,9 @@ function right(): Uint8Array[] {
     ask(21, b => b.u32(1, 2).u8(67, 2).u32(68, 1000), 0),
     ask(21, b => b.u32(1, 2).u8(67, 0)),
     ask(21, b => b.u32(1, 2)),
-    ask(19, b => b.string(2, 'sn0').binary(60, new Uint8Array([0, 14, ...new Uint8Array(14), 0, 3, 1, 2, 3]))),
+    ask(19, b =>
+      b.string(2, 'sn0').binary(60, new Uint8Array([0, 14, ...new Uint8Array(14), 0, 3, 1, 2, 3])),
+    ),
   ]
 }
 
@@ -151,20 +159,26 @@ function heard(octets: Buffer): Said[] {
   return Array.from(netlink.messages(octets), message => {
     const { type, seq, portid, offset } = message
     const error =
-      type === netlink.NLMSG_ERROR || type === netlink.NLMSG_DONE ? netlink.parseAck(octets, message).error : undefined
-    const quoted = type === netlink.NLMSG_ERROR ? octets.toString('latin1', offset + 4, offset + 20) : ''
+      type === netlink.NLMSG_ERROR || type === netlink.NLMSG_DONE
+        ? netlink.parseAck(octets, message).error
+        : undefined
+    const quoted =
+      type === netlink.NLMSG_ERROR ? octets.toString('latin1', offset + 4, offset + 20) : ''
     return { type, seq, portid, error, quoted }
   })
 }
 
-const isRequest = ({ flags, type }: Whole) => (flags & netlink.NLM_F_REQUEST) !== 0 && type >= netlink.NLMSG_MIN_TYPE
+const isRequest = ({ flags, type }: Whole) =>
+  (flags & netlink.NLM_F_REQUEST) !== 0 && type >= netlink.NLMSG_MIN_TYPE
 /**
  * Commands that reply with a message unless they are refused; of nlctrl the only one without a
  * dump.
  */
 const TELLING = new Set([1, 2, 3, 6, 9, 19, 21, 22])
-const tells = (octets: Uint8Array, { type, at }: Whole) => type !== VNET_GENL_ID || TELLING.has(octets[at + 16]!)
-const isDump = (whole: Whole) => isRequest(whole) && (whole.flags & netlink.NLM_F_DUMP) === netlink.NLM_F_DUMP
+const tells = (octets: Uint8Array, { type, at }: Whole) =>
+  type !== VNET_GENL_ID || TELLING.has(octets[at + 16]!)
+const isDump = (whole: Whole) =>
+  isRequest(whole) && (whole.flags & netlink.NLM_F_DUMP) === netlink.NLM_F_DUMP
 
 /**
  * Compares the replies with the requests; throws if there are too few or too many.
@@ -174,23 +188,36 @@ function hold(asked: readonly Whole[], octets: Uint8Array, said: Said[]): void {
   for (const whole of asked) {
     const first = next
     const portid = netlink.getU32(octets, whole.at + 12)
-    while (said[next]?.seq === whole.seq && said[next]!.error === undefined) next++
+    while (said[next]?.seq === whole.seq && said[next]!.error === undefined) {
+      next++
+    }
     const answers = next - first
     const end = said[next]?.seq === whole.seq ? said[next++] : undefined
     const mustEnd = (whole.flags & netlink.NLM_F_ACK) !== 0 || isDump(whole)
     if (mustEnd && end === undefined) throw new Error(`${whole.seq} got no end`)
-    if (!mustEnd && end?.error === 0) throw new Error(`${whole.seq} did not ask for an acknowledgement`)
-    if (!isRequest(whole) && (answers > 0 || (end?.error ?? 0) !== 0)) throw new Error(`${whole.seq} was no request`)
+    if (!mustEnd && end?.error === 0) {
+      throw new Error(`${whole.seq} did not ask for an acknowledgement`)
+    }
+    if (!isRequest(whole) && (answers > 0 || (end?.error ?? 0) !== 0)) {
+      throw new Error(`${whole.seq} was no request`)
+    }
     if (isRequest(whole) && !isDump(whole)) {
       const due = (end?.error ?? 0) === 0 && tells(octets, whole) ? 1 : 0
       if (answers !== due) throw new Error(`${whole.seq} got ${answers} answers`)
     }
-    if (said.slice(first, next).some(each => each.portid !== portid)) throw new Error(`${whole.seq}: another port`)
-    if (end !== undefined && end.error !== 0 && !REFUSALS.has(end.error!)) throw new Error(`refused with ${end.error}`)
+    if (said.slice(first, next).some(each => each.portid !== portid)) {
+      throw new Error(`${whole.seq}: another port`)
+    }
+    if (end !== undefined && end.error !== 0 && !REFUSALS.has(end.error!)) {
+      throw new Error(`refused with ${end.error}`)
+    }
     const header = Buffer.from(octets.subarray(whole.at, whole.at + 16)).toString('latin1')
-    if (end?.type === netlink.NLMSG_ERROR && end.quoted !== header)
+    if (end?.type === netlink.NLMSG_ERROR && end.quoted !== header) {
       throw new Error(`${whole.seq}: another header is quoted`)
-    if (end?.type === netlink.NLMSG_DONE && !isDump(whole)) throw new Error(`${whole.seq} asked for no dump`)
+    }
+    if (end?.type === netlink.NLMSG_DONE && !isDump(whole)) {
+      throw new Error(`${whole.seq} asked for no dump`)
+    }
   }
   if (next !== said.length) throw new Error(`${said.length - next} messages have no receiver`)
 }
@@ -209,13 +236,18 @@ test('a vnet replies once to each request among random and mutated bytes, and re
       const client = chance.below(8)
       try {
         const said = zeros.tell(octets, client)
-        if (!said.equals(ones.tell(octets, client))) throw new Error('the memory around a request changes its reply')
+        if (!said.equals(ones.tell(octets, client))) {
+          throw new Error('the memory around a request changes its reply')
+        }
         const all = heard(said)
         hold(asked, octets, all)
         told.requests += asked.length
         for (const { error } of all) {
-          if (error === undefined) told.answers++
-          else refused.set(error, (refused.get(error) ?? 0) + 1)
+          if (error === undefined) {
+            told.answers++
+          } else {
+            refused.set(error, (refused.get(error) ?? 0) + 1)
+          }
         }
       } catch (error) {
         throw failure(seed, i, octets, error)

@@ -14,7 +14,9 @@ test('a directory that others may write is passed over with a line that says how
   const lines: string[] = []
   const warn = (line: string) => void lines.push(line)
   expect(makeRunDirectory([open, own], warn).path).toBe(own)
-  expect(lines).toEqual([`${open} is not used: others may write ${open}; chmod go-w ${open}, and start again`])
+  expect(lines).toEqual([
+    `${open} is not used: others may write ${open}; chmod go-w ${open}, and start again`,
+  ])
   chmodSync(open, 0o755)
   expect(makeRunDirectory([open, own], warn).path).toBe(open)
   expect(lines).toHaveLength(1)

@@ -20,14 +20,23 @@ test('the image contains the addon, the launchers and the CNI plugin', () => {
 })
 
 test('the image contains the program and the course, which completion reads', () => {
-  for (const path of ['package.json', 'dist', 'packages/lan/dist', 'packages/learn/course', 'deploy'])
+  for (const path of [
+    'package.json',
+    'dist',
+    'packages/lan/dist',
+    'packages/learn/course',
+    'deploy',
+  ]) {
     expect(hasFile(path)).toBe(true)
+  }
 })
 
 test('each base image is an argument, so that a build can pin it by digest', () => {
   const bases = [...file.matchAll(/^FROM (?:\$\{(\w+)\})?/gm)].map(([, base]) => base)
   expect(bases).toEqual(['NODE_IMAGE', 'NODE_IMAGE', 'NODE_SLIM_IMAGE'])
-  for (const name of ['NODE_IMAGE', 'NODE_SLIM_IMAGE']) expect(file).toMatch(new RegExp(`^ARG ${name}=node:`, 'm'))
+  for (const name of ['NODE_IMAGE', 'NODE_SLIM_IMAGE']) {
+    expect(file).toMatch(new RegExp(`^ARG ${name}=node:`, 'm'))
+  }
 })
 
 test('the image has the labels of OCI, and no sources and tests of packages', () => {

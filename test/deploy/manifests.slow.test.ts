@@ -32,7 +32,15 @@ function problems(documents: readonly { apiVersion: string; kind: string }[]): s
   })
   const file = join(testDirectory(), 'manifest.ts')
   writeFileSync(file, lines.join('\n'))
-  const options = ['--noEmit', '--strict', '--ignoreConfig', '--module', 'esnext', '--moduleResolution', 'bundler']
+  const options = [
+    '--noEmit',
+    '--strict',
+    '--ignoreConfig',
+    '--module',
+    'esnext',
+    '--moduleResolution',
+    'bundler',
+  ]
   const compiler = join(process.cwd(), 'node_modules/typescript/bin/tsc')
   return spawnSync(process.execPath, [compiler, ...options, file], { encoding: 'utf8' }).stdout
 }
@@ -57,8 +65,12 @@ describe.each(FILES)('%s', file => {
   test('selects its own pods, and mounts each of its volumes and no other', () => {
     const { selector, template } = specOf(file)
     expect(template.metadata.labels).toMatchObject(selector.matchLabels)
-    const mounted = containersOf(file).flatMap(({ volumeMounts = [] }) => volumeMounts.map(({ name }: Named) => name))
-    expect([...new Set(mounted)].toSorted()).toEqual(template.spec.volumes.map(({ name }: Named) => name).toSorted())
+    const mounted = containersOf(file).flatMap(({ volumeMounts = [] }) =>
+      volumeMounts.map(({ name }: Named) => name),
+    )
+    expect([...new Set(mounted)].toSorted()).toEqual(
+      template.spec.volumes.map(({ name }: Named) => name).toSorted(),
+    )
   })
 
   test('names one image by its digest in all containers, at marked places, with a pull policy and resources', () => {
@@ -66,17 +78,23 @@ describe.each(FILES)('%s', file => {
     expect(new Set(containers.map(({ image }) => image)).size).toBe(1)
     for (const { image, imagePullPolicy, resources } of containers) {
       expect(image).toMatch(/^vnet@sha256:0{64}$/)
-      expect([imagePullPolicy, resources.requests.memory, resources.limits.memory]).not.toContain(undefined)
+      expect([imagePullPolicy, resources.requests.memory, resources.limits.memory]).not.toContain(
+        undefined,
+      )
       expect(imagePullPolicy).toBe('IfNotPresent')
     }
-    expect(readFileSync(join('deploy/kubernetes', file), 'utf8')).toMatch(/# CHANGE: the image[^\n]*\n +image: /)
+    expect(readFileSync(join('deploy/kubernetes', file), 'utf8')).toMatch(
+      /# CHANGE: the image[^\n]*\n +image: /,
+    )
   })
 
   test('no container is privileged, and each gives up all capabilities but those that it names', () => {
-    const added = containersOf(file).map(({ name, securityContext: { privileged, capabilities } }) => {
-      expect([privileged, capabilities.drop]).toEqual([undefined, ['ALL']])
-      return [name, capabilities.add ?? []]
-    })
+    const added = containersOf(file).map(
+      ({ name, securityContext: { privileged, capabilities } }) => {
+        expect([privileged, capabilities.drop]).toEqual([undefined, ['ALL']])
+        return [name, capabilities.add ?? []]
+      },
+    )
     expect(added.filter(([, add]) => add.length > 0)).toEqual(
       file === 'daemonset.yaml' ? [['node', ['NET_ADMIN', 'SYS_ADMIN', 'SYS_PTRACE']]] : [],
     )
@@ -85,7 +103,9 @@ describe.each(FILES)('%s', file => {
   test('what it runs is in the image', () => {
     for (const { command = [] } of containersOf(file)) {
       const script = command.find((word: string) => word.startsWith('/vnet/'))
-      if (script !== undefined) expect(existsSync(script.replace('/vnet/', ''))).toBe(true)
+      if (script !== undefined) {
+        expect(existsSync(script.replace('/vnet/', ''))).toBe(true)
+      }
     }
   })
 })
@@ -95,10 +115,16 @@ interface Named {
 }
 
 test('both manifests are of one DaemonSet, so that one replaces the other, and have the same directories', () => {
-  const [installed, removed] = FILES.map(file => documentsOf(file).find(({ kind }) => kind === 'DaemonSet'))
-  expect([removed.metadata, removed.spec.selector]).toEqual([installed.metadata, installed.spec.selector])
-  for (const volume of removed.spec.template.spec.volumes)
+  const [installed, removed] = FILES.map(file =>
+    documentsOf(file).find(({ kind }) => kind === 'DaemonSet'),
+  )
+  expect([removed.metadata, removed.spec.selector]).toEqual([
+    installed.metadata,
+    installed.spec.selector,
+  ])
+  for (const volume of removed.spec.template.spec.volumes) {
     expect(installed.spec.template.spec.volumes).toContainEqual(volume)
+  }
 })
 
 test('the DaemonSet runs only on Linux nodes with its label, and tolerates no taint', () => {
@@ -110,6 +136,8 @@ test('the DaemonSet runs only on Linux nodes with its label, and tolerates no ta
 test('the container of the daemon has a startup, a liveness and a readiness probe', () => {
   const node = containersOf('daemonset.yaml').find(({ name }) => name === 'node')
   // The plugin waits for 10 s.
-  for (const { timeoutSeconds } of [node.startupProbe, node.livenessProbe]) expect(timeoutSeconds).toBeGreaterThan(10)
+  for (const { timeoutSeconds } of [node.startupProbe, node.livenessProbe]) {
+    expect(timeoutSeconds).toBeGreaterThan(10)
+  }
   expect(node.readinessProbe.exec.command.at(-1)).toBe('--check')
 })

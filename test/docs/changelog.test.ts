@@ -18,6 +18,9 @@ test('each entry of the changelog is whole sentences', () => {
 
 test('no two entries of the changelog have a line or a beginning in common', () => {
   const known = new Set<string>()
-  const parts = [...lines.filter(line => line.startsWith('  ')), ...entries.map(entry => entry.slice(0, 50))]
+  const parts = [
+    ...lines.filter(line => line.startsWith('  ')),
+    ...entries.map(entry => entry.slice(0, 50)),
+  ]
   expect(parts.filter(part => known.size === known.add(part).size)).toEqual([])
 })

@@ -28,9 +28,13 @@ test('every default has a unit, or is a small number', () => {
 
 test('every link from docs/commands.md to a command leads to its heading', () => {
   const anchors = (page: string) =>
-    [...page.matchAll(/^## (.*)$/gm)].map(([, text = '']) => text.toLowerCase().replaceAll(' ', '-'))
+    [...page.matchAll(/^## (.*)$/gm)].map(([, text = '']) =>
+      text.toLowerCase().replaceAll(' ', '-'),
+    )
   const index = 'commands.md'
   const links = [...pages[index]!.matchAll(/\]\((commands-\w+\.md)?#(.*?)\)/g)]
   expect(links.length).toBeGreaterThan(commands.length)
-  for (const [, page = index, anchor] of links) expect(anchors(pages[page] ?? '')).toContain(anchor)
+  for (const [, page = index, anchor] of links) {
+    expect(anchors(pages[page] ?? '')).toContain(anchor)
+  }
 })

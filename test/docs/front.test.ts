@@ -7,18 +7,24 @@ const front = readFileSync('docs/.vitepress/front.md', 'utf8').replace(/\s+/g, '
 const found = readFileSync('packages/lab/docs/found.md', 'utf8')
 
 test('the front page has the numbers of found.md', () => {
-  const [, count, often] = /^(\d+) packages, (\d+) of them with over 4 million downloads a month/m.exec(found) ?? []
+  const [, count, often] =
+    /^(\d+) packages, (\d+) of them with over 4 million downloads a month/m.exec(found) ?? []
   expect(count).toBeDefined()
-  expect(front).toContain(`[${count} packages of npm](../../packages/lab/docs/found.md), ${often} of them with over 4`)
+  expect(front).toContain(
+    `[${count} packages of npm](../../packages/lab/docs/found.md), ${often} of them with over 4`,
+  )
   const packages = [...front.matchAll(/\[([\w-]+)\]\(\S+found\.md#\S+\), (\d+ M)/g)]
   expect(packages).toHaveLength(3)
-  for (const [, name, downloads] of packages)
+  for (const [, name, downloads] of packages) {
     expect(found).toMatch(new RegExp(`^\\| \\[${name}\\]\\(\\S+\\) \\S+ \\| ${downloads} \\|`, 'm'))
+  }
 })
 
 test('the front page has the number of packages that run on hosts', () => {
   const [, count] = /\[(\d+) packages\]\(\S+lab\/docs\/packages\.md\)/.exec(front) ?? []
-  expect(readFileSync('packages/lab/docs/packages.md', 'utf8')).toContain(`These ${count} do, in both worlds`)
+  expect(readFileSync('packages/lab/docs/packages.md', 'utf8')).toContain(
+    `These ${count} do, in both worlds`,
+  )
 })
 
 test('the report on the front page has the form of the report of vnet run', () => {
@@ -26,7 +32,13 @@ test('the report on the front page has the form of the report of vnet run', () =
   const traffic = (packets: number, bytes: number, lost: number) => {
     return { ...causes, packets, bytes, lost: [{ packets: lost, by: 'loss 10%' }] }
   }
-  const counts = { status: 0, retransmissions: 2, routerRetransmissions: 45, refused: 0, repeatedQueries: 0 }
+  const counts = {
+    status: 0,
+    retransmissions: 2,
+    routerRetransmissions: 45,
+    refused: 0,
+    repeatedQueries: 0,
+  }
   const both = { out: traffic(128, 9270, 10), in: traffic(448, 656_000, 45) }
   const lines = reportLines({ seed: 1, seconds: 5.9, ...counts, ...both })
   const shown = lines.filter(line => line.includes('lost')).map(line => `vnet: ${line}`)
@@ -46,5 +58,7 @@ test('the driver on the front page has lines of the solution of the first exerci
     line.replace(/<[^>]+>/g, ''),
   )
   expect(lines).toHaveLength(4)
-  for (const line of lines) expect(solution).toContain(line)
+  for (const line of lines) {
+    expect(solution).toContain(line)
+  }
 })

@@ -25,17 +25,44 @@ const isRead = (file: string) =>
   !/^(CHANGELOG|CONTRIBUTING)\.md$|^test\/docs\/install\.test\.ts$/.test(file)
 
 test('the pattern finds commands that would run a stranger, and no others', () => {
-  const wrong = ['npx vnet run', 'npx --yes vnet', 'npx -y @vnet/lab', 'pnpm dlx vnet', 'npm exec vnet']
-  wrong.push('npm install vnet', 'npm i -D vitest @vnet/lab', 'yarn add vnet', 'npm create vnet-driver my-driver')
+  const wrong = [
+    'npx vnet run',
+    'npx --yes vnet',
+    'npx -y @vnet/lab',
+    'pnpm dlx vnet',
+    'npm exec vnet',
+  ]
+  wrong.push(
+    'npm install vnet',
+    'npm i -D vitest @vnet/lab',
+    'yarn add vnet',
+    'npm create vnet-driver my-driver',
+  )
   wrong.push('npm install -g vnet', 'npm init vnet-driver')
-  for (const text of wrong) expect(text).toMatch(FETCHES)
-  const right = ['npx --no-install vnet run', 'npm install ../vnet/packed/*.tgz', 'npm run pack lab', 'npx vitest run']
-  right.push('npm install --save-dev ../vnet/packed/*.tgz vitest@4', 'npm install ../vnet', 'vnet run -- npm install')
-  for (const text of right) expect(text).not.toMatch(FETCHES)
+  for (const text of wrong) {
+    expect(text).toMatch(FETCHES)
+  }
+  const right = [
+    'npx --no-install vnet run',
+    'npm install ../vnet/packed/*.tgz',
+    'npm run pack lab',
+    'npx vitest run',
+  ]
+  right.push(
+    'npm install --save-dev ../vnet/packed/*.tgz vitest@4',
+    'npm install ../vnet',
+    'vnet run -- npm install',
+  )
+  for (const text of right) {
+    expect(text).not.toMatch(FETCHES)
+  }
 })
 
 test('no page and no message takes vnet from the registry', () => {
-  const files = execFileSync('git', ['ls-files'], { encoding: 'utf8' }).trim().split('\n').filter(isRead)
+  const files = execFileSync('git', ['ls-files'], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .filter(isRead)
   expect(files.length).toBeGreaterThan(1000)
   const found = files.flatMap(file =>
     readFileSync(file, 'utf8')

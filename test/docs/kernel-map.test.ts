@@ -7,9 +7,13 @@ import { readPages } from '#support/pages.ts'
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
 const page = readPages(
-  ...['kernel-map', 'kernel-map-frames', 'kernel-map-control', 'kernel-map-ldd3', 'kernel-map-register'].map(
-    name => `docs/${name}.md`,
-  ),
+  ...[
+    'kernel-map',
+    'kernel-map-frames',
+    'kernel-map-control',
+    'kernel-map-ldd3',
+    'kernel-map-register',
+  ].map(name => `docs/${name}.md`),
 )
 
 interface Row {
@@ -21,7 +25,9 @@ interface Row {
 const rows: readonly Row[] = page.split(/^## /m).flatMap(text => {
   const [section = '', ...lines] = text.split('\n')
   const table = lines.filter(line => line.startsWith('|'))
-  return table.slice(2).map(line => ({ section, text: line, cells: line.split('|').map(cell => cell.trim()) }))
+  return table
+    .slice(2)
+    .map(line => ({ section, text: line, cells: line.split('|').map(cell => cell.trim()) }))
 })
 
 /** Returns the texts in backticks, in order. */
@@ -158,7 +164,9 @@ const wanted: Record<string, string[]> = {
 }
 
 test.each(Object.entries(wanted))('%s: every name has a row', (section, names) => {
-  const there = new Set(rows.filter(row => row.section === section).flatMap(({ cells }) => namesIn(cells[1] ?? '')))
+  const there = new Set(
+    rows.filter(row => row.section === section).flatMap(({ cells }) => namesIn(cells[1] ?? '')),
+  )
   expect(names.filter(name => !there.has(name) && !there.has(`-${name}`))).toEqual([])
 })
 
@@ -181,16 +189,27 @@ test('every file in the map exists, and has the names next to it', () => {
     for (const code of quoted(cells[2])) {
       if (code.startsWith('src/')) {
         file = code
-        if (!existsSync(new URL(file, root))) wrong.push(`${file} is not there: ${text}`)
-      } else if (!isIdentifier(code)) continue
-      else if (file === undefined) {
+        if (!existsSync(new URL(file, root))) {
+          wrong.push(`${file} is not there: ${text}`)
+        }
+        continue
+      }
+      if (!isIdentifier(code)) continue
+      if (file === undefined) {
         // A name before the first file is one of the kernel.
-        if (!kernelNames.has(code)) wrong.push(`${code} has no row: ${text}`)
-      } else if (existsSync(new URL(file, root)) && !new RegExp(`\\b${code}\\b`).test(codeOf(file))) {
+        if (!kernelNames.has(code)) {
+          wrong.push(`${code} has no row: ${text}`)
+        }
+      } else if (
+        existsSync(new URL(file, root)) &&
+        !new RegExp(`\\b${code}\\b`).test(codeOf(file))
+      ) {
         wrong.push(`${code} is not in ${file}: ${text}`)
       }
     }
-    if (file === undefined) wrong.push(`no file: ${text}`)
+    if (file === undefined) {
+      wrong.push(`no file: ${text}`)
+    }
   }
   expect(wrong).toEqual([])
 })
@@ -204,20 +223,28 @@ test('every option in the map is one of the program or of a driver', () => {
   const code = files.map(codeOf).join('\n')
   const options = [...page.matchAll(/`--([a-z-]+)`/g)].map(([, name = '']) => name)
   expect(options.length).toBeGreaterThan(10)
-  const camel = (name: string) => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
-  expect(options.filter(name => !code.includes(`'--${name}`) && !new RegExp(`\\b${camel(name)}: `).test(code))).toEqual(
-    [],
-  )
+  const camel = (name: string) =>
+    name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+  expect(
+    options.filter(
+      name => !code.includes(`'--${name}`) && !new RegExp(`\\b${camel(name)}: `).test(code),
+    ),
+  ).toEqual([])
 })
 
 test('every test in the map exists under its title', () => {
   const wrong: string[] = []
   for (const { text, cells } of rows) {
     const named = [...(cells[3] ?? '').matchAll(/`(test\/[^`]+)` "([^"]*)"/g)]
-    if (named.length === 0) wrong.push(`no test: ${text}`)
+    if (named.length === 0) {
+      wrong.push(`no test: ${text}`)
+    }
     for (const [, file = '', title = ''] of named) {
-      if (!existsSync(new URL(file, root))) wrong.push(`${file} is not there: ${text}`)
-      else if (!titlesOf(file).includes(title)) wrong.push(`"${title}" is not in ${file}`)
+      if (!existsSync(new URL(file, root))) {
+        wrong.push(`${file} is not there: ${text}`)
+      } else if (!titlesOf(file).includes(title)) {
+        wrong.push(`"${title}" is not in ${file}`)
+      }
     }
   }
   expect([...new Set(wrong)]).toEqual([])

@@ -19,12 +19,16 @@ const map = readPages(
 /** The identifiers of a column: 1 is the book's, 2 the kernel's of today, 3 ours. */
 function names(column: number): string[] {
   const rows = page.split('\n').filter(line => line.startsWith('| ') && !line.startsWith('| book'))
-  const code = rows.flatMap(row => [...(row.split('|')[column] ?? '').matchAll(/`([^`]+)`/g)].map(([, text]) => text!))
+  const code = rows.flatMap(row =>
+    [...(row.split('|')[column] ?? '').matchAll(/`([^`]+)`/g)].map(([, text]) => text!),
+  )
   return [...new Set(code.flatMap(text => text.match(/[A-Za-z_]\w{2,}/g) ?? []))]
 }
 
 test('docs/ldd.md and docs/ldd-continued.md name existing functions, fields and options of vnet', () => {
-  const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(name => /\.(ts|json)$/.test(name))
+  const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(name =>
+    /\.(ts|json)$/.test(name),
+  )
   const sources = files.map(name => read(`src/${name}`)).join('\n')
   const words = new Set(sources.match(/\w+/g))
   const known = (name: string) => words.has(name) || words.has(name.replace(/^dev_/, ''))
@@ -39,7 +43,9 @@ test('the kernel map has a row for everything that docs/ldd.md and docs/ldd-cont
 })
 
 test('docs/ldd.md and docs/ldd-continued.md have the headings of the chapter in its order', () => {
-  const headings = [...page.matchAll(/^## (.*?)(?: \((?:2nd|3rd) edition\).*)?$/gm)].map(([, heading]) => heading)
+  const headings = [...page.matchAll(/^## (.*?)(?: \((?:2nd|3rd) edition\).*)?$/gm)].map(
+    ([, heading]) => heading,
+  )
   expect(headings).toEqual([
     'How snull is designed',
     'Connecting to the kernel',

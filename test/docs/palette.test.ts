@@ -25,13 +25,16 @@ test.each(files)('%s has no colour of its own', file => {
 })
 
 test('the page of explore has the names and values of palette.css', () => {
-  const [palette, style] = ['packages/web/src/page/palette.css', 'packages/lab/templates/page.css'].map(file =>
-    readFileSync(file, 'utf8'),
-  ) as [string, string]
+  const [palette, style] = [
+    'packages/web/src/page/palette.css',
+    'packages/lab/templates/page.css',
+  ].map(file => readFileSync(file, 'utf8')) as [string, string]
   const [root = ''] = style.split('\n}')
   const lines = root.match(/^ {2}--.*$/gm) ?? []
   expect(lines).not.toEqual([])
-  for (const line of lines) expect(palette).toContain(`${line}\n`)
+  for (const line of lines) {
+    expect(palette).toContain(`${line}\n`)
+  }
 })
 
 test('the page of explore has the mark of the site', () => {
@@ -43,7 +46,9 @@ test('the page of explore has the mark of the site', () => {
 
 test('a picture has the colours of palette.css, for both schemes', () => {
   const { light, dark } = colours.text!
-  expect(tokens('text')).toBe(`svg{--text:${light}}\n@media (prefers-color-scheme:dark){svg{--text:${dark}}}`)
+  expect(tokens('text')).toBe(
+    `svg{--text:${light}}\n@media (prefers-color-scheme:dark){svg{--text:${dark}}}`,
+  )
   const path = readFileSync('docs/frame-path.svg', 'utf8')
   expect(path).toContain(tokens('panel', 'text', 'muted', 'strong-line', 'accent'))
   const recording = readFileSync('docs/recording.svg', 'utf8')

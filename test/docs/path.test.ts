@@ -10,11 +10,18 @@ const read = (file: string) => readFileSync(join(root, file), 'utf8')
 /** The steps that a file's comments mark, as `1 native/addon/batch.cc`. */
 function marked(): string[] {
   const files = ['src', 'native', ...sourcesOfPackages()].flatMap(folder =>
-    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(file => join(folder, file)),
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(file =>
+      join(folder, file),
+    ),
   )
   return files
     .filter(file => /\.(ts|cc|h)$/.test(file))
-    .flatMap(file => [...read(file).matchAll(/^ *(?:.*\/\/|\/\*\*|\*) \((\w+)\) [A-Z]?\w/gm)].map(([, n]) => [n, file]))
+    .flatMap(file =>
+      [...read(file).matchAll(/^ *(?:.*\/\/|\/\*\*|\*) \((\w+)\) [A-Z]?\w/gm)].map(([, n]) => [
+        n,
+        file,
+      ]),
+    )
     .filter(([n]) => /^[0-9]\w*$/.test(n as string))
     .map(step => step.join(' '))
 }
@@ -23,7 +30,9 @@ function marked(): string[] {
 function documented(): string[] {
   const [, section = ''] = read('docs/internals.md').split('## The path of a frame\n')
   const rows = section.split('\n## ')[0]?.matchAll(/^\| (\w+) \| .* \| (`.*`) \|$/gm) ?? []
-  return [...rows].flatMap(([, n, files = '']) => [...files.matchAll(/`([^`]+)`/g)].map(([, file]) => `${n} ${file}`))
+  return [...rows].flatMap(([, n, files = '']) =>
+    [...files.matchAll(/`([^`]+)`/g)].map(([, file]) => `${n} ${file}`),
+  )
 }
 
 test('each step of the path of a frame is marked in the files that the docs name, and in no others', () => {

@@ -17,11 +17,14 @@ const ROWS = [
 test.each(ROWS)('the row "%s" has the medians that were measured', (title, name) => {
   const { vnet, control } = cases.find(({ kase }: { kase: string }) => kase === 'control').summary
   const figures = [vnet, control].flatMap(of => [of[`${name}_p50`], of[`${name}_p99`]])
-  expect(page).toContain(`| ${title} | ${figures.map(({ median }) => median.toFixed(1)).join(' | ')} |\n`)
+  expect(page).toContain(
+    `| ${title} | ${figures.map(({ median }) => median.toFixed(1)).join(' | ')} |\n`,
+  )
 })
 
 test('the questions name no figure of their own', () => {
-  const [, answer = ''] = /^## Is it fast enough\?\n(.*?)^## /ms.exec(readFileSync('docs/faq.md', 'utf8')) ?? []
+  const [, answer = ''] =
+    /^## Is it fast enough\?\n(.*?)^## /ms.exec(readFileSync('docs/faq.md', 'utf8')) ?? []
   expect(answer).toContain('performance.md')
   expect(answer).not.toMatch(/\d/)
 })

@@ -14,19 +14,29 @@ const page = readPages('docs/security.md', 'docs/security-users.md').replace(/\s
 function constant(file: string, name: string): number {
   const [, value] = new RegExp(`const ${name} = ([\\d_ *]+)`).exec(read(`../src/${file}`)) ?? []
   expect(value, `${name} in ${file}`).toBeDefined()
-  return (value ?? '').split('*').reduce((product, factor) => product * Number(factor.trim().replaceAll('_', '')), 1)
+  return (value ?? '')
+    .split('*')
+    .reduce((product, factor) => product * Number(factor.trim().replaceAll('_', '')), 1)
 }
 
 test('the limits of a host on a TAP match the code', () => {
   const limits = /LIMITS = \{ acceptedMax: (\d+), acceptedOfPeerMax: (\d+) \}/
   const [, all, ofPeer] = limits.exec(read('../packages/lab/src/kernel/tap-world.ts')) ?? []
-  expect(page).toContain(`${Number(all).toLocaleString('en')} TCP connections to it, ${ofPeer} from one address`)
+  expect(page).toContain(
+    `${Number(all).toLocaleString('en')} TCP connections to it, ${ofPeer} from one address`,
+  )
   const inet = (file: string, name: string) => constant(`../packages/inet/src/${file}`, name)
-  expect(page).toContain(`at most ${inet('tcp/receive.ts', 'MAX_WINDOW') / 2 ** 20} MiB of received bytes`)
+  expect(page).toContain(
+    `at most ${inet('tcp/receive.ts', 'MAX_WINDOW') / 2 ** 20} MiB of received bytes`,
+  )
   expect(page).toContain(`and ${inet('tcp/send.ts', 'MAX_BUFFER') / 2 ** 20} MiB of bytes to send`)
   expect(page).toContain(`together ${inet('ip/reassembly.ts', 'MAX_BYTES') / 2 ** 20} MiB`)
-  expect(page).toContain(`${inet('ip/neighbours.ts', 'ENTRIES_MAX').toLocaleString('en')} neighbours`)
-  expect(page).toContain(`${inet('conform/packet-link.ts', 'FRAMES_MAX').toLocaleString('en')} of its frames wait`)
+  expect(page).toContain(
+    `${inet('ip/neighbours.ts', 'ENTRIES_MAX').toLocaleString('en')} neighbours`,
+  )
+  expect(page).toContain(
+    `${inet('conform/packet-link.ts', 'FRAMES_MAX').toLocaleString('en')} of its frames wait`,
+  )
 })
 
 test('the limits in docs/security.md and docs/security-users.md match the code', () => {
@@ -39,7 +49,9 @@ test('the limits in docs/security.md and docs/security-users.md match the code',
   const of = (name: string) => constant('control/server/capture.ts', name)
   const captures = `at most ${of('CAPTURES')} captures at once, ${of('CAPTURES_A_USER')} per user of the group`
   expect(page).toContain(`${captures}, and ${of('KEPT')} are kept`)
-  expect(page).toContain(`a buffer of ${constant('capture/capture.ts', 'BUFFER_BYTES') / 1024 ** 2} MiB`)
+  expect(page).toContain(
+    `a buffer of ${constant('capture/capture.ts', 'BUFFER_BYTES') / 1024 ** 2} MiB`,
+  )
   const sessions = (name: string) => constant('control/server/sessions.ts', name)
   const [all, own, kept] = ['CONNECTIONS', 'CONNECTIONS_A_USER', 'KEPT'].map(sessions)
   expect(page).toContain(`are ${all} connections, ${own} per user, and ${kept} are kept`)

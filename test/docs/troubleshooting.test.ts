@@ -13,7 +13,9 @@ const page = readFileSync('docs/troubleshooting.md', 'utf8')
 const quoted = page
   .split('\n')
   .filter(line => line.startsWith('| ') && !/^\| (message|symptom)/.test(line))
-  .flatMap(line => [...(line.split(' | ')[0] ?? '').matchAll(/`([^`]+)`/g)].map(([, text = '']) => text))
+  .flatMap(line =>
+    [...(line.split(' | ')[0] ?? '').matchAll(/`([^`]+)`/g)].map(([, text = '']) => text),
+  )
   .filter(text => !OTHERS.test(text))
 
 /** The texts of the sources, without what joins the parts of a string over lines. */

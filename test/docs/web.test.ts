@@ -8,7 +8,11 @@ const page = readFileSync(join(import.meta.dirname, '../../packages/web/docs/web
 test('each filter in the table of filters is one', () => {
   const [, table] = page.split('| filter | frames |\n|---|---|\n')
   const rows = table.split('\n\n')[0].split('\n')
-  const filters = rows.flatMap(row => [...row.split('|')[1].matchAll(/`([^`]+)`/g)].map(([, filter]) => filter))
+  const filters = rows.flatMap(row =>
+    [...row.split('|')[1].matchAll(/`([^`]+)`/g)].map(([, filter]) => filter),
+  )
   expect(filters.length).toBeGreaterThan(12)
-  for (const filter of filters) expect(() => compileNumericFilter(filter), filter).not.toThrow()
+  for (const filter of filters) {
+    expect(() => compileNumericFilter(filter), filter).not.toThrow()
+  }
 })

@@ -6,8 +6,14 @@ import { KEYWORDS, PRESETS, parseWire } from '#src/wire/parse.ts'
 import { parseScenario } from '#src/wire/scenario-file.ts'
 import { readPages } from '#support/pages.ts'
 
-const page = readPages('docs/wires.md', 'docs/wires-links.md', 'docs/wires-time.md', 'docs/wires-compared.md')
-const section = (heading: string) => page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
+const page = readPages(
+  'docs/wires.md',
+  'docs/wires-links.md',
+  'docs/wires-time.md',
+  'docs/wires-compared.md',
+)
+const section = (heading: string) =>
+  page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
 /** The cells of a table's rows, without its heading. */
 const rows = (heading: string) =>
   section(heading)
@@ -20,14 +26,21 @@ const rows = (heading: string) =>
 const resources: WireResources = {
   filter: text => Object.assign(() => true, { text }),
   file: () => '1\n',
-  stage: name => Object.assign((next: unknown) => next, { kind: name === 'every' ? 'stage' : name }),
+  stage: name =>
+    Object.assign((next: unknown) => next, { kind: name === 'every' ? 'stage' : name }),
 }
 
 test('docs/wires.md has a row for every keyword, and its examples are wire specs', () => {
   const table = rows('The words')
-  const named = table.flatMap(([text = '']) => [...text.matchAll(/`([a-z_0-9]+)/g)].map(([, word]) => word))
+  const named = table.flatMap(([text = '']) =>
+    [...text.matchAll(/`([a-z_0-9]+)/g)].map(([, word]) => word),
+  )
   const inside = ['gap', 'once', 'icmp', 'at', 'else']
-  for (const word of KEYWORDS) if (!inside.includes(word)) expect(named).toContain(word)
+  for (const word of KEYWORDS) {
+    if (!inside.includes(word)) {
+      expect(named).toContain(word)
+    }
+  }
   for (const [, , , example = ''] of table) {
     const [, text = ''] = /^`(.*)`$/.exec(example) ?? []
     expect(parseWire(text, resources).length, text).toBeGreaterThan(0)
@@ -36,7 +49,9 @@ test('docs/wires.md has a row for every keyword, and its examples are wire specs
 
 test('docs/wires.md has the spec of every preset', () => {
   const table = rows('Presets').map(([name, up, down, source]) => [name, up, down, source !== ''])
-  expect(table).toEqual([...PRESETS].map(([name, { up, down }]) => [`\`${name}\``, `\`${up}\``, `\`${down}\``, true]))
+  expect(table).toEqual(
+    [...PRESETS].map(([name, { up, down }]) => [`\`${name}\``, `\`${up}\``, `\`${down}\``, true]),
+  )
 })
 
 test('docs/wires.md states the order of stages in one group', () => {
@@ -68,17 +83,24 @@ test('docs/wires.md states the order of stages in one group', () => {
 
 test('the scenario in docs/wires-time.md is one', () => {
   const [, yaml = ''] = /```yaml\n(.*?)```/s.exec(section('Over time')) ?? []
-  const { steps, repeat } = parseScenario(yaml, 'page', (text, direction) => parseWire(text, resources, direction))
+  const { steps, repeat } = parseScenario(yaml, 'page', (text, direction) =>
+    parseWire(text, resources, direction),
+  )
   expect([steps.length, repeat, steps[2]?.carrier]).toEqual([4, 60e9, false])
 })
 
 test('docs/wires-compared.md names existing tests, and keywords that a wire has', () => {
   const table = rows('What other tools do')
-  const tests = table.flatMap(([, , , files = '']) => [...files.matchAll(/`(.*?)`/g)].map(([, file]) => file))
+  const tests = table.flatMap(([, , , files = '']) =>
+    [...files.matchAll(/`(.*?)`/g)].map(([, file]) => file),
+  )
   expect(tests.length).toBeGreaterThan(table.length / 2)
-  for (const file of tests) expect(existsSync(new URL(`../${file}`, import.meta.url)), file).toBe(true)
+  for (const file of tests) {
+    expect(existsSync(new URL(`../${file}`, import.meta.url)), file).toBe(true)
+  }
   for (const [, , text = ''] of table) {
-    for (const [, word = ''] of text.matchAll(/`([a-z_0-9]+)[^`]*`/g))
+    for (const [, word = ''] of text.matchAll(/`([a-z_0-9]+)[^`]*`/g)) {
       expect([...KEYWORDS, 'vnet', 'pcap', 'repeat']).toContain(word)
+    }
   }
 })

@@ -13,8 +13,16 @@ import { addDriver, type MemoryNet, memoryNets, sendAll } from '#support/memory-
 
 const makeNet = memoryNets()
 
-async function cable(memory: MemoryNet = makeNet(), options: { down?: boolean; txqs?: number; rxqs?: number } = {}) {
-  const { devices, ports, specs } = await addDriver(memory, driver, {}, { args: ['a', 'b'], ...options })
+async function cable(
+  memory: MemoryNet = makeNet(),
+  options: { down?: boolean; txqs?: number; rxqs?: number } = {},
+) {
+  const { devices, ports, specs } = await addDriver(
+    memory,
+    driver,
+    {},
+    { args: ['a', 'b'], ...options },
+  )
   const [a, b] = devices as [(typeof devices)[0], (typeof devices)[0]]
   const [portA, portB] = ports as [MemoryPort, MemoryPort]
   return { memory, a, b, portA, portB, specs }
@@ -33,16 +41,23 @@ describe('the cable driver', () => {
     ])
   })
 
-  test.each([[[]], [['a']], [['a', 'b', 'c']]])('a cable takes exactly two interfaces, not %j', async args => {
-    await expect(addDriver(makeNet(), driver, {}, { args })).rejects.toThrow(UsageError)
-  })
+  test.each([[[]], [['a']], [['a', 'b', 'c']]])(
+    'a cable takes exactly two interfaces, not %j',
+    async args => {
+      await expect(addDriver(makeNet(), driver, {}, { args })).rejects.toThrow(UsageError)
+    },
+  )
 
   test('a cable passes any frame unchanged, in both directions, in order, on its queue', async () => {
-    const frames = fc.array(fc.record({ bytes: fc.uint8Array({ minLength: 14, maxLength: 300 }), queue: fc.nat(2) }))
+    const frames = fc.array(
+      fc.record({ bytes: fc.uint8Array({ minLength: 14, maxLength: 300 }), queue: fc.nat(2) }),
+    )
     const { portA, portB, memory } = await cable(makeNet(), { txqs: 3, rxqs: 3 })
     forAll(50, [frames, fc.boolean()], (sent, forth) => {
       const [from, to] = forth ? [portA, portB] : [portB, portA]
-      for (const { bytes, queue } of sent) from.transmit(bytes, queue)
+      for (const { bytes, queue } of sent) {
+        from.transmit(bytes, queue)
+      }
       from.drain()
       const received = to.received.splice(0)
       for (let q = 0; q < 3; q++) {
@@ -72,11 +87,15 @@ describe('the cable driver', () => {
   test('a cable passes frames up to the receiver’s MTU with a VLAN tag, and counts longer ones', async () => {
     const { portA, portB, a } = await cable()
     portB.change({ kind: 'mtu', mtu: 1000 })
-    for (const length of [1018, 1019, 1514]) portA.transmit(octets(length))
+    for (const length of [1018, 1019, 1514]) {
+      portA.transmit(octets(length))
+    }
     portA.drain()
     expect(portB.received.map(({ bytes }) => bytes.length)).toEqual([1018])
     expect(a.counters.drops().tx[reasons.SKB_DROP_REASON_PKT_TOO_BIG]).toBe(2)
-    for (const length of [1518, 1519]) portB.transmit(octets(length))
+    for (const length of [1518, 1519]) {
+      portB.transmit(octets(length))
+    }
     portB.drain()
     expect(portA.received.map(({ bytes }) => bytes.length)).toEqual([1518])
     portB.change({ kind: 'mtu', mtu: 9000 })
@@ -86,7 +105,9 @@ describe('the cable driver', () => {
 
   test('a cable drops frames shorter than a link header', async () => {
     const { portA, portB, a } = await cable()
-    for (const length of [13, 14]) portA.transmit(octets(length))
+    for (const length of [13, 14]) {
+      portA.transmit(octets(length))
+    }
     portA.drain()
     expect(portB.received.map(({ bytes }) => bytes.length)).toEqual([14])
     expect(a.counters.drops().tx[reasons.SKB_DROP_REASON_PKT_TOO_SMALL]).toBe(1)
@@ -104,12 +125,21 @@ describe('the cable driver', () => {
 
   test('packets in the wire when an end is deleted are in the last statistics of their sender', async () => {
     const memory = makeNet()
-    const { devices, ports } = await addDriver(memory, driver, { wire: 'delay 1s' }, { args: ['a', 'b'] })
+    const { devices, ports } = await addDriver(
+      memory,
+      driver,
+      { wire: 'delay 1s' },
+      { args: ['a', 'b'] },
+    )
     const [a, b] = devices as [(typeof devices)[0], (typeof devices)[0]]
-    for (const port of ports as MemoryPort[]) sendAll(port, octets(60))
+    for (const port of ports as MemoryPort[]) {
+      sendAll(port, octets(60))
+    }
     const atEnd: (number | undefined)[] = []
     memory.net.registerNetdeviceNotifier((event, dev) => {
-      if (event === NETDEV_UNREGISTER) atEnd.push(dev.counters.drops().tx[reasons.SKB_DROP_REASON_DEV_STOPPED])
+      if (event === NETDEV_UNREGISTER) {
+        atEnd.push(dev.counters.drops().tx[reasons.SKB_DROP_REASON_DEV_STOPPED])
+      }
     })
     await unregisterNetdev(a)
     await unregisterNetdev(b)
@@ -127,7 +157,9 @@ describe('the carrier', () => {
       expect(ports[0]?.carrier).toBe(false)
       await devOpen(second)
       expect([portA.carrier, portB.carrier]).toEqual([true, true])
-      for (const dev of [...memory.net.devices]) await unregisterNetdev(dev)
+      for (const dev of [...memory.net.devices]) {
+        await unregisterNetdev(dev)
+      }
     }
   })
 
@@ -144,9 +176,15 @@ describe('the carrier', () => {
     const { a, b, portA, portB } = await cable()
     cutCable(a)
     expect([portA.carrier, portB.carrier]).toEqual([false, false])
-    for (const port of [portA, portB]) port.transmit(octets(60))
-    for (const port of [portA, portB]) port.drain()
-    expect([a, b].map(dev => dev.counters.drops().tx[reasons.SKB_DROP_REASON_TX_CARRIER])).toEqual([1, 1])
+    for (const port of [portA, portB]) {
+      port.transmit(octets(60))
+    }
+    for (const port of [portA, portB]) {
+      port.drain()
+    }
+    expect([a, b].map(dev => dev.counters.drops().tx[reasons.SKB_DROP_REASON_TX_CARRIER])).toEqual([
+      1, 1,
+    ])
     expect([portA.received, portB.received]).toEqual([[], []])
     plugCable(b)
     expect([portA.carrier, portB.carrier]).toEqual([true, true])
@@ -197,8 +235,11 @@ describe('the carrier', () => {
           end.port.change({ kind: 'gone' })
           end.there = end.up = false
         } else if (verb === 'cut' || verb === 'plug') {
-          if (verb === 'cut') cutCable(end.dev)
-          else plugCable(end.dev)
+          if (verb === 'cut') {
+            cutCable(end.dev)
+          } else {
+            plugCable(end.dev)
+          }
           isCut = verb === 'cut'
         } else {
           await (verb === 'up' ? devOpen : devClose)(end.dev)
@@ -209,10 +250,14 @@ describe('the carrier', () => {
           [ends.b, ends.a],
         ] as const) {
           const carrier = peer.up && !isCut
-          if (self.up) expect([self.port.carrier, netifCarrierOk(self.dev)]).toEqual([carrier, carrier])
+          if (self.up) {
+            expect([self.port.carrier, netifCarrierOk(self.dev)]).toEqual([carrier, carrier])
+          }
         }
       }
-      for (const dev of [...memory.net.devices]) await unregisterNetdev(dev)
+      for (const dev of [...memory.net.devices]) {
+        await unregisterNetdev(dev)
+      }
     })
   })
 })

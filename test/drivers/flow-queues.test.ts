@@ -26,14 +26,25 @@ afterEach(() => expect(pool.out).toBe(0))
  * Sends a frame from the kernel on `queue`, with ports if it has any. Returns the queue on which it
  * goes back.
  */
-function steered(queue: number, packet: Packet, ports?: readonly [number, number], tags: Frame['tags'] = []): number {
+function steered(
+  queue: number,
+  packet: Packet,
+  ports?: readonly [number, number],
+  tags: Frame['tags'] = [],
+): number {
   const octets = buildFrame({ packet, tags, padding: [] })
   const skb = pool.alloc(octets.length)
   if (skb === undefined) throw new Error('no slot')
   skb.bytes.set(octets, skb.data)
   skb.put(octets.length)
-  const h = skb.data + 14 + 4 * tags.length + (packet.source.length === 16 ? 40 : 20 + packet.options.length)
-  for (const [i, port] of (ports ?? []).entries()) skb.bytes.set([port >> 8, port & 255], h + 2 * i)
+  const h =
+    skb.data +
+    14 +
+    4 * tags.length +
+    (packet.source.length === 16 ? 40 : 20 + packet.options.length)
+  for (const [i, port] of (ports ?? []).entries()) {
+    skb.bytes.set([port >> 8, port & 255], h + 2 * i)
+  }
   expect(flipNetwork(skb)).toBe(0)
   skb.queueMapping = queue
   flows.steer(skb)
@@ -42,8 +53,16 @@ function steered(queue: number, packet: Packet, ports?: readonly [number, number
   return queueMapping
 }
 
-const there4: Packet = { ...plain, source: address('198.18.0.1'), destination: address('198.18.0.2') }
-const back4: Packet = { ...plain, source: address('198.18.1.2'), destination: address('198.18.1.1') }
+const there4: Packet = {
+  ...plain,
+  source: address('198.18.0.1'),
+  destination: address('198.18.0.2'),
+}
+const back4: Packet = {
+  ...plain,
+  source: address('198.18.1.2'),
+  destination: address('198.18.1.1'),
+}
 const there6: Packet = {
   ...plain6,
   source: address('2001:db8:0:0:0:0:0:1'),
@@ -59,14 +78,17 @@ describe.each([
   ['IPv4', there4, back4],
   ['IPv6', there6, back6],
 ] as const)('%s', (_, there, back) => {
-  test.each(['tcp', 'udp'] as const)('%s: a flow and its replies stay on the queue of its first frame', kind => {
-    expect(steered(3, { ...there, kind }, [1000, 80])).toBe(3)
-    expect(steered(1, { ...back, kind }, [80, 1000])).toBe(3)
-    expect(steered(0, { ...there, kind }, [1000, 80])).toBe(3)
-    // The same ports between the reversed addresses are another flow.
-    expect(steered(2, { ...back, kind }, [1000, 80])).toBe(2)
-    expect(steered(1, { ...there, kind }, [80, 1000])).toBe(2)
-  })
+  test.each(['tcp', 'udp'] as const)(
+    '%s: a flow and its replies stay on the queue of its first frame',
+    kind => {
+      expect(steered(3, { ...there, kind }, [1000, 80])).toBe(3)
+      expect(steered(1, { ...back, kind }, [80, 1000])).toBe(3)
+      expect(steered(0, { ...there, kind }, [1000, 80])).toBe(3)
+      // The same ports between the reversed addresses are another flow.
+      expect(steered(2, { ...back, kind }, [1000, 80])).toBe(2)
+      expect(steered(1, { ...there, kind }, [80, 1000])).toBe(2)
+    },
+  )
 
   test('flows with other ports, addresses and protocols have queues of their own', () => {
     expect(steered(0, { ...there, kind: 'tcp' }, [1000, 80])).toBe(0)
@@ -85,9 +107,14 @@ describe.each([
     expect(steered(1, { ...back, kind: 'tcp' }, [80, 1000], tags)).toBe(2)
   })
 
-  test.each(['other', 'dccp', 'udplite'] as const)('%s frames go back on the queue they came from', kind => {
-    for (const queue of [0, 3, 1]) expect(steered(queue, { ...there, kind })).toBe(queue)
-  })
+  test.each(['other', 'dccp', 'udplite'] as const)(
+    '%s frames go back on the queue they came from',
+    kind => {
+      for (const queue of [0, 3, 1]) {
+        expect(steered(queue, { ...there, kind })).toBe(queue)
+      }
+    },
+  )
 
   test('all ICMP between two hosts is one flow', () => {
     expect(steered(3, { ...there, kind: 'icmp' })).toBe(3)
@@ -137,8 +164,14 @@ test('a thousand flows at a time each keep their queue', () => {
   const FLOWS = 1000
   const tcp: Packet = { ...there4, kind: 'tcp' }
   const answer: Packet = { ...back4, kind: 'tcp' }
-  for (let i = 0; i < FLOWS; i++) expect(steered(i % 251, tcp, [i + 1, 80])).toBe(i % 251)
+  for (let i = 0; i < FLOWS; i++) {
+    expect(steered(i % 251, tcp, [i + 1, 80])).toBe(i % 251)
+  }
   let kept = 0
-  for (let i = 0; i < FLOWS; i++) if (steered(255, answer, [80, i + 1]) === i % 251) kept++
+  for (let i = 0; i < FLOWS; i++) {
+    if (steered(255, answer, [80, i + 1]) === i % 251) {
+      kept++
+    }
+  }
   expect(kept).toBe(FLOWS)
 })

@@ -10,8 +10,17 @@ import { driver as loop } from '#src/drivers/loop.ts'
 import { driver as snull } from '#src/drivers/snull/driver.ts'
 import { createVnetHdr } from '#src/linux/tap/frame-queue.ts'
 import { NETIF_F_ALL_TAP, NETIF_F_HW_CSUM, NETIF_F_SG } from '#src/netdev/if.ts'
-import { SKB_DROP_REASON_DRIVER_EXCEPTION, SKB_DROP_REASON_NOT_SPECIFIED } from '#src/skb/drop-reason.ts'
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4 } from '#src/skb/sk-buff.ts'
+import {
+  SKB_DROP_REASON_DRIVER_EXCEPTION,
+  SKB_DROP_REASON_NOT_SPECIFIED,
+} from '#src/skb/drop-reason.ts'
+import {
+  CHECKSUM_NONE,
+  CHECKSUM_PARTIAL,
+  SKB_GSO_TCPV4,
+  SKB_GSO_TCPV6,
+  SKB_GSO_UDP_L4,
+} from '#src/skb/sk-buff.ts'
 import { type FuzzFrame, fuzzFrames } from '#support/fuzz-frames.ts'
 import { addDriver, type MemoryNet, memoryNets } from '#support/memory-net.ts'
 import { SEED, scaled } from '#support/scale.ts'
@@ -20,7 +29,13 @@ import { vnetHeaders } from '#support/vnet-header.ts'
 /** The longest frame a TAP gives is 65,547 bytes. */
 const MAX_LENGTH = 65_600
 const QUEUES = 3
-const GSO_TYPE = { none: 0, tcp4: SKB_GSO_TCPV4, tcp6: SKB_GSO_TCPV6, udp: SKB_GSO_UDP_L4, unknown: 1 << 10 }
+const GSO_TYPE = {
+  none: 0,
+  tcp4: SKB_GSO_TCPV4,
+  tcp6: SKB_GSO_TCPV6,
+  udp: SKB_GSO_UDP_L4,
+  unknown: 1 << 10,
+}
 
 const queues = { txqs: QUEUES, rxqs: QUEUES }
 const drivers = {
@@ -53,14 +68,18 @@ for (const [name, add] of Object.entries(drivers)) {
       const { devices, ports } = await add(memory)
       const [port] = ports as [MemoryPort]
       const receiver = ports.at(-1) as MemoryPort
-      for (const dev of devices) dev.features = features
+      for (const dev of devices) {
+        dev.features = features
+      }
       let received = 0
       for (const each of ports) {
         each.onFrame = skb => {
           received++
           createVnetHdr(skb)
           // Far faster than an `expect` for each.
-          if (skb.len > MAX_LENGTH) expect(skb.len).toBeLessThanOrEqual(MAX_LENGTH)
+          if (skb.len > MAX_LENGTH) {
+            expect(skb.len).toBeLessThanOrEqual(MAX_LENGTH)
+          }
           if (features !== 0 || (skb.ipSummed !== CHECKSUM_PARTIAL && skb.gsoSize === 0)) return
           throw new Error(`checksum ${skb.ipSummed}, segments of ${skb.gsoSize}`)
         }
@@ -85,7 +104,9 @@ for (const [name, add] of Object.entries(drivers)) {
         if (outcomes > 1) {
           // Cut: never with everything on, and in no more pieces than there is payload for.
           expect(features, `frame ${i} of seed ${SEED} was cut`).not.toBe(NETIF_F_ALL_TAP)
-          expect(outcomes).toBeLessThanOrEqual(Math.ceil(frame.bytes.length / (info.gsoSize as number)))
+          expect(outcomes).toBeLessThanOrEqual(
+            Math.ceil(frame.bytes.length / (info.gsoSize as number)),
+          )
         }
         if (outcomes < 1) throw new Error(`frame ${i} of seed ${SEED} is gone`)
         if (memory.pool.out !== 0) throw new Error(`frame ${i} of seed ${SEED} took a slot along`)
@@ -109,6 +130,12 @@ function infoOf(frame: FuzzFrame): FrameInfo {
 
 function dropped({ devices }: MemoryNet): number {
   let sum = 0
-  for (const dev of devices) for (const drops of Object.values(dev.counters.drops())) for (const n of drops) sum += n
+  for (const dev of devices) {
+    for (const drops of Object.values(dev.counters.drops())) {
+      for (const n of drops) {
+        sum += n
+      }
+    }
+  }
   return sum
 }

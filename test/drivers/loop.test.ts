@@ -2,7 +2,13 @@ import { describe, expect, test, vi } from 'vitest'
 import { UsageError } from '#src/base/usage-error.ts'
 import type { MemoryPort } from '#src/bed/memory-port.ts'
 import { driver } from '#src/drivers/loop.ts'
-import { IFF_NOARP, NETIF_F_ALL_TAP, NETIF_F_GSO, NETIF_MSG_RX_STATUS, NETIF_MSG_TX_QUEUED } from '#src/netdev/if.ts'
+import {
+  IFF_NOARP,
+  NETIF_F_ALL_TAP,
+  NETIF_F_GSO,
+  NETIF_MSG_RX_STATUS,
+  NETIF_MSG_TX_QUEUED,
+} from '#src/netdev/if.ts'
 import type { NetDevice } from '#src/netdev/net-device.ts'
 import { devClose } from '#src/netdev/netif.ts'
 import { linkStats64 } from '#src/netdev/stats.ts'
@@ -26,7 +32,11 @@ function flowFrame(number: number, to: Uint8Array, flow = 1) {
   const packet = { ...plain, source: [198, 18, 0, flow], payload: [number, 2, 3] }
   const sent = buildFrame({ packet, tags: [], padding: [] })
   const expected = padded(
-    buildFrame({ packet: { ...packet, ...far, source: [198, 18, 1, flow] }, tags: [], padding: [] }),
+    buildFrame({
+      packet: { ...packet, ...far, source: [198, 18, 1, flow] },
+      tags: [],
+      padding: [],
+    }),
   )
   expected.set(to)
   return { sent, expected }
@@ -70,7 +80,9 @@ describe('the loop driver', () => {
         return push(skb)
       })
     }
-    for (const q of [0, 1, 1, 3]) ports[0]?.transmit(flowFrame(0, new Uint8Array(6), 10 + q).sent, q)
+    for (const q of [0, 1, 1, 3]) {
+      ports[0]?.transmit(flowFrame(0, new Uint8Array(6), 10 + q).sent, q)
+    }
     ports[0]?.drain()
     expect(taken).toEqual([[0], [1, 1, 3]])
   })
@@ -79,13 +91,19 @@ describe('the loop driver', () => {
     const { devices, ports } = await addDriver(memory, driver, off)
     const [port] = ports
     const to = devices[0]?.devAddr as Uint8Array
-    for (let number = 0; number < 40; number++)
+    for (let number = 0; number < 40; number++) {
       port?.transmit(flowFrame(number, to, 10 + (number % 4)).sent, number % 4)
+    }
     port?.drain()
     expect(port?.received.length).toBe(40)
     for (let queue = 0; queue < 4; queue++) {
-      const expected = Array.from({ length: 10 }, (_, i) => flowFrame(4 * i + queue, to, 10 + queue).expected)
-      expect(port?.received.filter(frame => frame.queue === queue).map(({ bytes }) => bytes)).toEqual(expected)
+      const expected = Array.from(
+        { length: 10 },
+        (_, i) => flowFrame(4 * i + queue, to, 10 + queue).expected,
+      )
+      expect(
+        port?.received.filter(frame => frame.queue === queue).map(({ bytes }) => bytes),
+      ).toEqual(expected)
     }
   })
 
@@ -94,7 +112,9 @@ describe('the loop driver', () => {
     const to = devices[0]?.devAddr as Uint8Array
     const counts = [1, 2, 3, 5]
     for (const [queue, n] of counts.entries()) {
-      for (let i = 0; i < n; i++) ports[0]?.transmit(flowFrame(i, to, 10 + queue).sent, queue)
+      for (let i = 0; i < n; i++) {
+        ports[0]?.transmit(flowFrame(i, to, 10 + queue).sent, queue)
+      }
     }
     ports[0]?.drain()
     const stats = [0, 1, 2, 3].map(q => linkStats64(devices[0]?.counters.queue(q) as Float64Array))
@@ -111,14 +131,22 @@ describe('the loop driver', () => {
     const expected = padded(buildFrame({ packet: { ...packet, ...far }, tags: [], padding: [] }))
     expected.set(devices[0]?.devAddr as Uint8Array)
     expect(ports[0]?.received).toEqual([
-      expect.objectContaining({ bytes: expected, ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 6 }),
+      expect.objectContaining({
+        bytes: expected,
+        ipSummed: CHECKSUM_PARTIAL,
+        csumStart: 34,
+        csumOffset: 6,
+      }),
     ])
   })
 
   test('loop flips IPv6 too', async () => {
     const { devices, ports } = await addDriver(memory, driver, off)
     sendAll(ports[0]!, buildFrame({ packet: plain6, tags: [], padding: [] }))
-    const flipped = { source: address('2001:db8:0:1:0:0:0:1'), destination: address('2001:db8:0:1:0:0:0:2') }
+    const flipped = {
+      source: address('2001:db8:0:1:0:0:0:1'),
+      destination: address('2001:db8:0:1:0:0:0:2'),
+    }
     const expected = buildFrame({ packet: { ...plain6, ...flipped }, tags: [], padding: [] })
     expected.set(devices[0]?.devAddr as Uint8Array)
     expect(ports[0]?.received.map(({ bytes }) => bytes)).toEqual([expected])
@@ -159,17 +187,30 @@ describe('the loop driver', () => {
     const [dev] = devices as [NetDevice]
     const { sent, expected } = flowFrame(1, dev.devAddr)
     // The former contents of the slot are not visible.
-    const long = buildFrame({ packet: { ...plain, payload: new Array<number>(100).fill(0xaa) }, tags: [], padding: [] })
+    const long = buildFrame({
+      packet: { ...plain, payload: new Array<number>(100).fill(0xaa) },
+      tags: [],
+      padding: [],
+    })
     ports[0]?.transmit(long)
     sendAll(ports[0]!, sent)
     expect(ports[0]?.received.map(({ bytes }) => bytes.length)).toEqual([long.length, 60])
     expect(ports[0]?.received[1]?.bytes).toEqual(expected)
     const { txBytes, rxBytes } = linkStats64(dev.getStats64())
-    expect([sent.length < 60, txBytes, rxBytes]).toEqual([true, long.length + sent.length, long.length + 60])
+    expect([sent.length < 60, txBytes, rxBytes]).toEqual([
+      true,
+      long.length + sent.length,
+      long.length + 60,
+    ])
   })
 
   test('loop drops frames for a full receive ring of --ring-size', async () => {
-    const { devices, ports } = await addDriver(memory, driver, { ringSize: 8 }, { txqs: 2, rxqs: 2 })
+    const { devices, ports } = await addDriver(
+      memory,
+      driver,
+      { ringSize: 8 },
+      { txqs: 2, rxqs: 2 },
+    )
     const [dev] = devices as [NetDevice]
     const { rxRings } = dev.priv as { rxRings: Ring[] }
     expect(rxRings.map(({ capacity }) => capacity)).toEqual([8, 8])
@@ -223,7 +264,8 @@ describe('the loop driver', () => {
       return [...(port.received.pop()?.bytes ?? [])].slice(22, 28)
     }
     await port.apply({ addresses: ['198.18.0.1/24', '198.18.1.2/24'] })
-    const far = (octets: ArrayLike<number>) => Array.from(octets, (octet, i) => (i === 5 ? octet ^ 1 : octet))
+    const far = (octets: ArrayLike<number>) =>
+      Array.from(octets, (octet, i) => (i === 5 ? octet ^ 1 : octet))
     expect(ask()).toEqual(far(dev.devAddr))
     const mac = Uint8Array.of(2, 7, 7, 7, 7, 7)
     port.change({ kind: 'address', address: mac })
@@ -238,5 +280,27 @@ describe('the loop driver', () => {
 /** An ARP request for `target` from `sender`, with this hardware address. */
 function arpRequest(mac: number[], sender: number[], target: number[]): Uint8Array {
   const all = new Array<number>(6).fill(255)
-  return Uint8Array.of(...all, ...mac, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, ...mac, ...sender, 0, 0, 0, 0, 0, 0, ...target)
+  return Uint8Array.of(
+    ...all,
+    ...mac,
+    8,
+    6,
+    0,
+    1,
+    8,
+    0,
+    6,
+    4,
+    0,
+    1,
+    ...mac,
+    ...sender,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    ...target,
+  )
 }

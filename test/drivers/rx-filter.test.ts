@@ -18,12 +18,16 @@ const makeNet = memoryNets()
 const ALL = [255, 255, 255, 255, 255, 255]
 const OTHER = [2, 0, 0, 0, 0, 0x99]
 const group = (n: number): number[] => [0x33, 0x33, 0, 0, n >> 8, n & 0xff]
-const groups = (count: number): Uint8Array[] => Array.from({ length: count }, (_, n) => Uint8Array.from(group(n)))
+const groups = (count: number): Uint8Array[] =>
+  Array.from({ length: count }, (_, n) => Uint8Array.from(group(n)))
 const FLAGS = IFF_UP | IFF_BROADCAST | IFF_MULTICAST
 
 async function cable(params: { rxFilter?: boolean; rxFilterSize?: number }, options = {}) {
   const memory = makeNet()
-  const { devices, ports } = await addDriver(memory, driver, params, { args: ['a', 'b'], ...options })
+  const { devices, ports } = await addDriver(memory, driver, params, {
+    args: ['a', 'b'],
+    ...options,
+  })
   const [a, b] = devices as [NetDevice, NetDevice]
   const [portA, portB] = ports as [MemoryPort, MemoryPort]
   /** Returns for each address whether a frame from a to it reaches b's kernel. */
@@ -47,7 +51,13 @@ const filtering = (rxFilterSize?: number) =>
 describe('a cable with a receive filter', () => {
   test('a receive filter passes frames for its own and the broadcast address, and no others', async () => {
     const { b, passing } = await filtering()
-    expect(passing(b.devAddr, ALL, OTHER, group(1), [1, 0, 94, 0, 0, 1])).toEqual([true, true, false, false, false])
+    expect(passing(b.devAddr, ALL, OTHER, group(1), [1, 0, 94, 0, 0, 1])).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ])
   })
 
   test('filtered frames are counted as OTHERHOST on the receiver, not as errors or drops', async () => {
@@ -59,11 +69,15 @@ describe('a cable with a receive filter', () => {
       rxErrors: 0,
       rxPackets: 0,
     })
-    expect(linkStats64(a.getStats64())).toMatchObject({ txPackets: 3, txDropped: 0, rxOtherhostDropped: 0 })
-    expect([b.counters.drops().rx[SKB_DROP_REASON_OTHERHOST], a.counters.drops().tx.some(n => n > 0)]).toEqual([
-      3,
-      false,
-    ])
+    expect(linkStats64(a.getStats64())).toMatchObject({
+      txPackets: 3,
+      txDropped: 0,
+      rxOtherhostDropped: 0,
+    })
+    expect([
+      b.counters.drops().rx[SKB_DROP_REASON_OTHERHOST],
+      a.counters.drops().tx.some(n => n > 0),
+    ]).toEqual([3, false])
     expect(conserved()).toMatchObject({ in: 3, dropped: 3, held: 0 })
   })
 
@@ -89,15 +103,23 @@ describe('a cable with a receive filter', () => {
     expect(passing(group(0), group(3), ALL)).toEqual([false, false, true])
   })
 
-  test.each([1, 4, 32])('a receive filter of %d groups passes every group if there is one more', async size => {
-    const { portB, passing } = await filtering(size)
-    portB.change({ kind: 'multicast', multicast: groups(size) })
-    expect(passing(group(size - 1), group(size), OTHER)).toEqual([true, false, false])
-    portB.change({ kind: 'multicast', multicast: groups(size + 1) })
-    expect(passing(group(size), group(999), [1, 0, 94, 1, 1, 1], OTHER)).toEqual([true, true, true, false])
-    portB.change({ kind: 'multicast', multicast: groups(1) })
-    expect(passing(group(0), group(1), group(999))).toEqual([true, false, false])
-  })
+  test.each([1, 4, 32])(
+    'a receive filter of %d groups passes every group if there is one more',
+    async size => {
+      const { portB, passing } = await filtering(size)
+      portB.change({ kind: 'multicast', multicast: groups(size) })
+      expect(passing(group(size - 1), group(size), OTHER)).toEqual([true, false, false])
+      portB.change({ kind: 'multicast', multicast: groups(size + 1) })
+      expect(passing(group(size), group(999), [1, 0, 94, 1, 1, 1], OTHER)).toEqual([
+        true,
+        true,
+        true,
+        false,
+      ])
+      portB.change({ kind: 'multicast', multicast: groups(1) })
+      expect(passing(group(0), group(1), group(999))).toEqual([true, false, false])
+    },
+  )
 
   test('a receive filter holds 32 groups by default', async () => {
     const { portB, passing } = await filtering()
@@ -176,7 +198,9 @@ test('a filtered wire counts rejected frames at the receiving device', async () 
     const skb = memory.pool.alloc(60)
     skb?.put(60)
     skb?.bytes.set(address, skb.data)
-    if (skb !== undefined) wire.push(skb)
+    if (skb !== undefined) {
+      wire.push(skb)
+    }
     memory.made++
   }
   memory.net.flush()

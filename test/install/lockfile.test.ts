@@ -18,7 +18,20 @@ const directory = fileDirectory()
 const managers = join(directory, 'managers')
 /** The programs of a machine without a compiler, make and Python. */
 const bin = join(directory, 'bin')
-const PROGRAMS = ['sh', 'env', 'uname', 'ldd', 'cat', 'ls', 'sed', 'grep', 'dirname', 'basename', 'readlink', 'getconf']
+const PROGRAMS = [
+  'sh',
+  'env',
+  'uname',
+  'ldd',
+  'cat',
+  'ls',
+  'sed',
+  'grep',
+  'dirname',
+  'basename',
+  'readlink',
+  'getconf',
+]
 
 /** npm 12 needs a newer Node. */
 const VERSIONS = {
@@ -42,7 +55,9 @@ let server: Server
 /** Serves the packed packages, and all others from npm's registry. */
 async function serve(packed: Record<string, string>): Promise<void> {
   const upstream = run(directory, 'npm', 'config', 'get', 'registry').trim()
-  const tarballs = new Map(Object.entries(packed).map(([name, path]) => [name, path.replace('file:', '')]))
+  const tarballs = new Map(
+    Object.entries(packed).map(([name, path]) => [name, path.replace('file:', '')]),
+  )
   server = createServer(async ({ url = '' }, response) => {
     const path = decodeURIComponent(url)
     const tarball = [...tarballs.values()].find(each => path === `/-/${basename(each)}`)
@@ -51,7 +66,9 @@ async function serve(packed: Record<string, string>): Promise<void> {
     if (own !== undefined) return response.end(JSON.stringify(packument(own)))
     const from = await fetch(new URL(url.slice(1), upstream))
     const body = Buffer.from(await from.arrayBuffer())
-    response.writeHead(from.status, { 'content-type': from.headers.get('content-type') ?? '' }).end(body)
+    response
+      .writeHead(from.status, { 'content-type': from.headers.get('content-type') ?? '' })
+      .end(body)
   }).listen(0, '127.0.0.1')
   await new Promise(done => server.once('listening', done))
   registry = `http://127.0.0.1:${(server.address() as { port: number }).port}/`
@@ -84,7 +101,11 @@ async function node(project: string, program: string, ...args: string[]): Promis
     YARN_ENABLE_IMMUTABLE_INSTALLS: 'false',
     YARN_NPM_MINIMAL_AGE_GATE: '0',
   }
-  const { stdout, stderr } = await promisify(execFile)(program, args, { cwd: project, env, timeout: LIMIT_MS })
+  const { stdout, stderr } = await promisify(execFile)(program, args, {
+    cwd: project,
+    env,
+    timeout: LIMIT_MS,
+  })
   return stdout + stderr
 }
 
@@ -127,10 +148,15 @@ beforeAll(async () => {
   run(root, process.execPath, 'scripts/prebuild.mjs', 'linux-x64', 'linux-arm64')
   const packed = packInto(directory, WITH_LAB)
   mkdirSync(managers)
-  writeFileSync(join(managers, 'package.json'), JSON.stringify({ private: true, dependencies: VERSIONS }))
+  writeFileSync(
+    join(managers, 'package.json'),
+    JSON.stringify({ private: true, dependencies: VERSIONS }),
+  )
   run(managers, 'npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund')
   mkdirSync(bin)
-  for (const name of PROGRAMS) symlinkSync(run(directory, 'which', name).trim(), join(bin, name))
+  for (const name of PROGRAMS) {
+    symlinkSync(run(directory, 'which', name).trim(), join(bin, name))
+  }
   await serve(packed)
 }, LIMIT_MS)
 
@@ -143,14 +169,24 @@ const MANAGERS: Record<string, [node: string, script: string, install: string[][
   'npm 11': [process.execPath, file('npm11', 'bin/npm-cli.js'), NPM],
   'npm 12': [node24, file('npm12', 'bin/npm-cli.js'), NPM],
   pnpm: [node24, file('pnpm', 'bin/pnpm.mjs'), [['install'], ['install', '--frozen-lockfile']]],
-  'yarn 1': [process.execPath, file('yarn1', 'bin/yarn.js'), [['install'], ['install', '--frozen-lockfile']]],
-  'yarn 4': [process.execPath, file('yarn4', 'bin/yarn.js'), [['install'], ['install', '--immutable']]],
+  'yarn 1': [
+    process.execPath,
+    file('yarn1', 'bin/yarn.js'),
+    [['install'], ['install', '--frozen-lockfile']],
+  ],
+  'yarn 4': [
+    process.execPath,
+    file('yarn4', 'bin/yarn.js'),
+    [['install'], ['install', '--immutable']],
+  ],
 }
 
 test.each(Object.keys(MANAGERS))(
   '%s installs the packages, and again from its lockfile, without a compiler',
   async name => {
-    const [program, script, [install = [], again = []]] = MANAGERS[name] as (typeof MANAGERS)[string]
+    const [program, script, [install = [], again = []]] = MANAGERS[
+      name
+    ] as (typeof MANAGERS)[string]
     const project = made(name.replace(' ', ''))
     await expectInstalled(project, await node(project, program, script, ...install))
     const other = copied(project, `${basename(project)}-again`)
@@ -192,8 +228,12 @@ test(
     const found = `import { builtFile } from 'vnet/internal/linux/native'; console.log(builtFile('vnet.node', 'x'))`
     writeFileSync(join(project, 'found.mjs'), found)
     const arm64 = `--import=data:text/javascript,Object.defineProperty(process,'arch',{value:'arm64'})`
-    expect(await node(project, process.execPath, arm64, 'found.mjs')).toMatch(/prebuilds\/linux-arm64\/vnet\.node\n$/)
-    await expect(node(project, process.execPath, asOn('darwin'), 'found.mjs')).rejects.toThrow(/this needs Linux/)
+    expect(await node(project, process.execPath, arm64, 'found.mjs')).toMatch(
+      /prebuilds\/linux-arm64\/vnet\.node\n$/,
+    )
+    await expect(node(project, process.execPath, asOn('darwin'), 'found.mjs')).rejects.toThrow(
+      /this needs Linux/,
+    )
   },
   LIMIT_MS,
 )

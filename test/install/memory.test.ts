@@ -24,11 +24,19 @@ const name = (version: string) => `node-${version}`
 
 /** Without the options of the npm that runs this test, and without CI, where tools are required. */
 const env = Object.fromEntries(
-  Object.entries(process.env).filter(([key]) => !/^(npm_(?!config_registry)|VNET_|CI$|NODE_OPTIONS$)/.test(key)),
+  Object.entries(process.env).filter(
+    ([key]) => !/^(npm_(?!config_registry)|VNET_|CI$|NODE_OPTIONS$)/.test(key),
+  ),
 )
 
 const run = (cwd: string, program: string, ...args: string[]) =>
-  execFileSync(program, args, { cwd, env, encoding: 'utf8', timeout: 300_000, stdio: ['ignore', 'pipe', 'pipe'] })
+  execFileSync(program, args, {
+    cwd,
+    env,
+    encoding: 'utf8',
+    timeout: 300_000,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 
 /** Only set-up: the compilers that it starts have programs for the real system. */
 const AS_MACOS = `if (process.argv[1].endsWith('setup.mjs'))
@@ -48,7 +56,9 @@ const withoutTun = (...words: string[]) =>
 beforeAll(() => {
   mkdirSync(nodes)
   writeFileSync(join(nodes, 'package.json'), '{ "private": true }')
-  const packages = VERSIONS.map(version => `${name(version)}@npm:node-linux-${process.arch}@${version}`)
+  const packages = VERSIONS.map(
+    version => `${name(version)}@npm:node-linux-${process.arch}@${version}`,
+  )
   run(nodes, 'npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', ...packages)
   run(root, 'git', 'clone', '--quiet', root, clone)
   run(clone, 'npm', 'ci', '--no-audit', '--no-fund')
@@ -70,7 +80,13 @@ test.each(VERSIONS)(
   version => {
     const node = join(nodes, 'node_modules', name(version), 'bin/node')
     expect(withoutTun(node, '--version')).toMatch(new RegExp(`^v${version.replace('.', '\\.')}\\.`))
-    const output = withoutTun(node, 'node_modules/vitest/vitest.mjs', 'run', '--no-color', 'packages/lab/test/memory')
+    const output = withoutTun(
+      node,
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      '--no-color',
+      'packages/lab/test/memory',
+    )
     expect(output).toMatch(/Tests {2}\d+ passed/)
   },
   600_000,
@@ -100,6 +116,8 @@ test('the packed files install for macOS without building anything, and a lab ru
   const files = folders.map(path => `./${run(path, 'npm', ...pack).trim()}`)
   run(project, 'npm', 'install', '--os=darwin', '--cpu=arm64', '--no-audit', '--no-fund', ...files)
   expect(existsSync(join(project, 'node_modules/vnet/dist'))).toBe(true)
-  for (const made of ['build', 'prebuilds']) expect(existsSync(join(project, 'node_modules/vnet', made))).toBe(false)
+  for (const made of ['build', 'prebuilds']) {
+    expect(existsSync(join(project, 'node_modules/vnet', made))).toBe(false)
+  }
   expect(run(project, process.execPath, asOn('darwin'), 'lab.js')).toBe('hello 1\n')
 }, 300_000)

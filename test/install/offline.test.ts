@@ -12,12 +12,19 @@ const env = Object.fromEntries(
 )
 
 const run = (cwd: string, program: string, ...args: string[]) =>
-  execFileSync(program, args, { cwd, env, encoding: 'utf8', timeout: 600_000, stdio: ['ignore', 'pipe', 'pipe'] })
+  execFileSync(program, args, {
+    cwd,
+    env,
+    encoding: 'utf8',
+    timeout: 600_000,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 
 test('npm start and npm test work in a clone without a network, after one npm ci', () => {
   run(root, 'git', 'clone', '--quiet', root, clone)
   run(clone, 'npm', 'ci', '--no-audit', '--no-fund')
-  const offline = (line: string) => run(clone, 'unshare', '--net', 'sh', '-ec', `ip link set lo up; ${line}`)
+  const offline = (line: string) =>
+    run(clone, 'unshare', '--net', 'sh', '-ec', `ip link set lo up; ${line}`)
   expect(offline('npm start --silent -- --version')).toMatch(/^\d+\.\d+\.\d+/m)
   expect(offline('npm test -- test/base')).toMatch(/\d+ passed, 0 failed/)
 }, 900_000)

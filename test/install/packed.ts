@@ -13,8 +13,15 @@ export const WITH_LAB: readonly string[] = withDependencies(['packages/lab'])
 
 /** The environment of a project. npm's own variables would make it act on this repository. */
 export function environmentOf(cwd: string): NodeJS.ProcessEnv {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_(?!config_registry)/.test(name)))
-  return { ...env, PATH: `${join(cwd, 'node_modules/node/bin')}:${process.env.PATH}`, CI: '1', VNET_REQUIRED: '1' }
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^npm_(?!config_registry)/.test(name)),
+  )
+  return {
+    ...env,
+    PATH: `${join(cwd, 'node_modules/node/bin')}:${process.env.PATH}`,
+    CI: '1',
+    VNET_REQUIRED: '1',
+  }
 }
 
 /** Runs a program to its end, which must succeed, and returns its output. */
@@ -36,5 +43,7 @@ export function run(cwd: string, program: string, ...args: string[]): string {
 export function packInto(directory: string, folders: readonly string[]): Record<string, string> {
   run(ROOT, process.execPath, 'scripts/prepack.mjs')
   const files = pack(folders, directory)
-  return Object.fromEntries(folders.map((folder, i) => [manifestOf(folder).name, `file:${files[i]}`]))
+  return Object.fromEntries(
+    folders.map((folder, i) => [manifestOf(folder).name, `file:${files[i]}`]),
+  )
 }

@@ -17,17 +17,33 @@ beforeAll(() => {
   packed = packInto(directory, WITH_LAB)
 }, LIMIT_MS)
 
-const [, lab = ''] = /```js\n(import http .*?)```/s.exec(readFileSync(join(root, 'README.md'), 'utf8')) ?? []
+const [, lab = ''] =
+  /```js\n(import http .*?)```/s.exec(readFileSync(join(root, 'README.md'), 'utf8')) ?? []
 const browsers = readFileSync(join(root, 'packages/lab/docs/browsers.md'), 'utf8')
-const [shop = '', config = ''] = [...browsers.matchAll(/```js\n(.*?)```/gs)].map(([, text = '']) => text)
+const [shop = '', config = ''] = [...browsers.matchAll(/```js\n(.*?)```/gs)].map(
+  ([, text = '']) => text,
+)
 const [chromium = ''] = /\/[\w/]+chromium/.exec(config) ?? []
-const { peerDependencies } = JSON.parse(readFileSync(join(root, 'packages/lab/package.json'), 'utf8'))
+const { peerDependencies } = JSON.parse(
+  readFileSync(join(root, 'packages/lab/package.json'), 'utf8'),
+)
 
 /** Makes a project of its own with a test, and installs it. */
-function projectOf(name: string, dependencies: object, text: string, extra: object, ...install: Words): string {
+function projectOf(
+  name: string,
+  dependencies: object,
+  text: string,
+  extra: object,
+  ...install: Words
+): string {
   const project = join(directory, name)
   mkdirSync(project)
-  const manifest = { private: true, type: 'module', devDependencies: { ...packed, ...dependencies }, ...extra }
+  const manifest = {
+    private: true,
+    type: 'module',
+    devDependencies: { ...packed, ...dependencies },
+    ...extra,
+  }
   writeFileSync(join(project, 'package.json'), JSON.stringify(manifest))
   writeFileSync(join(project, 'lab.test.js'), text)
   run(project, ...install)
@@ -37,7 +53,8 @@ function projectOf(name: string, dependencies: object, text: string, extra: obje
 type Words = [program: string, ...args: string[]]
 
 /** Returns what vitest prints in a project. */
-const vitest = (project: string) => run(project, 'node', 'node_modules/vitest/vitest.mjs', 'run', '--no-color')
+const vitest = (project: string) =>
+  run(project, 'node', 'node_modules/vitest/vitest.mjs', 'run', '--no-color')
 
 const NPM: Words = ['npm', 'install', '--no-audit', '--no-fund']
 const PASSED = /Tests {2}1 passed \(1\)/
@@ -46,7 +63,9 @@ test.each(['3.1', '2.1'])(
   'vitest %s is refused in one line',
   version => {
     const project = projectOf(`vitest-${version}`, { vitest: version }, lab, {}, ...NPM)
-    expect(() => vitest(project)).toThrow(new RegExp(`@vnet/lab/vitest needs vitest 3.2 to 5, not ${version}`))
+    expect(() => vitest(project)).toThrow(
+      new RegExp(`@vnet/lab/vitest needs vitest 3.2 to 5, not ${version}`),
+    )
   },
   LIMIT_MS,
 )
@@ -73,18 +92,36 @@ test.each([
 ])(
   '%s installs the packages',
   (name, manager, extra) => {
-    const install: Words = ['npx', '--yes', manager, 'install', ...(name === 'yarn' ? ['--ignore-engines'] : [])]
+    const install: Words = [
+      'npx',
+      '--yes',
+      manager,
+      'install',
+      ...(name === 'yarn' ? ['--ignore-engines'] : []),
+    ]
     expect(vitest(projectOf(name, { vitest: '4.1' }, lab, extra(), ...install))).toMatch(PASSED)
   },
   LIMIT_MS,
 )
 
-test.for(['1.65.0', 'latest'])('Playwright %s runs a browser on a lab', { timeout: LIMIT_MS }, (version, { skip }) => {
-  skip(!existsSync(chromium), `there is no ${chromium}: apt-get install chromium`)
-  const project = projectOf(`playwright-${version}`, { '@playwright/test': version }, shop, {}, ...NPM)
-  writeFileSync(join(project, 'playwright.config.js'), config)
-  expect(run(project, 'npx', 'vnet', 'rootless', '--', 'npx', 'playwright', 'test')).toContain('1 passed')
-})
+test.for(['1.65.0', 'latest'])(
+  'Playwright %s runs a browser on a lab',
+  { timeout: LIMIT_MS },
+  (version, { skip }) => {
+    skip(!existsSync(chromium), `there is no ${chromium}: apt-get install chromium`)
+    const project = projectOf(
+      `playwright-${version}`,
+      { '@playwright/test': version },
+      shop,
+      {},
+      ...NPM,
+    )
+    writeFileSync(join(project, 'playwright.config.js'), config)
+    expect(run(project, 'npx', 'vnet', 'rootless', '--', 'npx', 'playwright', 'test')).toContain(
+      '1 passed',
+    )
+  },
+)
 
 test('the versions of Playwright that @vnet/lab admits start with the first one above', () => {
   expect(peerDependencies['@playwright/test']).toBe('>=1.65.0 <2')

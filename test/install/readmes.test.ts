@@ -3,7 +3,14 @@
  * empty projects of an ordinary user, one for each version of Node. It needs the registry of npm,
  * and the Internet.
  */
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { fileDirectory } from '#support/fresh-directory.ts'
@@ -11,7 +18,11 @@ import { ended, onMachine, USER } from '#support/ordinary-user.ts'
 import { NOBODY } from '#support/privileges.ts'
 import { LIMIT_MS, packInto, run } from './packed.ts'
 
-const PAGES = ['README.md', ...readdirSync('packages').map(name => `packages/${name}/README.md`), 'docs/SKILL.md']
+const PAGES = [
+  'README.md',
+  ...readdirSync('packages').map(name => `packages/${name}/README.md`),
+  'docs/SKILL.md',
+]
 const PACKAGES = PAGES.slice(0, -1).map(dirname)
 const directory = fileDirectory()
 const home = join(directory, 'home')
@@ -20,7 +31,11 @@ let packed: Record<string, string> = {}
 
 /** Lines that do not run as they are printed: the pattern, what runs instead, and why. */
 const INSTEAD: readonly [RegExp, (...groups: string[]) => string, string][] = [
-  [/^npm install (--save-dev )?[^ ]*packed.*/, () => ':', 'the project has installed them from their files'],
+  [
+    /^npm install (--save-dev )?[^ ]*packed.*/,
+    () => ':',
+    'the project has installed them from their files',
+  ],
   [/^npm run pack\b.*/, () => ':', 'it was run in the clone'],
   [
     /^node [^ ]*create-vnet-driver (\S*).*/,
@@ -38,14 +53,26 @@ const INSTEAD: readonly [RegExp, (...groups: string[]) => string, string][] = [
     () => 'mkdir -p students/one; cp -r 01-drop students/one; vnet grade students/*',
     'a class',
   ],
-  [/^npx --no-install vnet check --kernel.*/, () => ':', 'test:kernel-module does it: it downloads a kernel'],
+  [
+    /^npx --no-install vnet check --kernel.*/,
+    () => ':',
+    'test:kernel-module does it: it downloads a kernel',
+  ],
   [
     /^npx --no-install (vnet exec .*)/,
     (_, words) => `printf '${RESET_STATS}' > reset_stats; chmod +x reset_stats; ${words}`,
     'its own',
   ],
-  [/^dhclient ([^#]*)/, (_, words) => `dhclient -d ${OWN_FILES} ${words} & ${LEASED} `, 'its files are those of root'],
-  [/^(?:npx --no-install |node dist\/)?vnet(?:\.js)? /, () => 'vnet ', 'npx would stand between a vnet and its pid'],
+  [
+    /^dhclient ([^#]*)/,
+    (_, words) => `dhclient -d ${OWN_FILES} ${words} & ${LEASED} `,
+    'its files are those of root',
+  ],
+  [
+    /^(?:npx --no-install |node dist\/)?vnet(?:\.js)? /,
+    () => 'vnet ',
+    'npx would stand between a vnet and its pid',
+  ],
 ]
 const SOLUTION = 'node_modules/@vnet/learn/course/01-drop/solution.js'
 const RESET_STATS = `#!/usr/bin/env python3
@@ -54,7 +81,8 @@ request = struct.pack("16sP16x", sys.argv[1].encode(), 0)
 fcntl.ioctl(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0x89f0, request)
 `.replaceAll('\n', '\\n')
 const LEASED = 'until ip address show eth9 | grep -q 198.18; do sleep 0.1; done'
-const OWN_FILES = '-lf $PWD/leases -pf $PWD/dhclient.pid -e RESOLV=resolv.conf -sf $PWD/dhclient-script.sh'
+const OWN_FILES =
+  '-lf $PWD/leases -pf $PWD/dhclient.pid -e RESOLV=resolv.conf -sf $PWD/dhclient-script.sh'
 
 /** Returns the blocks of a page, in which each command and program must be. */
 function blocksOf(page: string): { readonly language: string; readonly text: string }[] {
@@ -81,7 +109,9 @@ function scriptOf(text: string): string {
   if (text === '') return ''
   const [pattern, instead] = INSTEAD.find(([each]) => each.test(line)) ?? []
   const command = pattern === undefined ? line : line.replace(pattern, instead as () => string)
-  if (/^vnet rootless -- bash\b/.test(command)) return `vnet rootless -- bash -ec ${quoted(STARTED + scriptOf(rest))}`
+  if (/^vnet rootless -- bash\b/.test(command)) {
+    return `vnet rootless -- bash -ec ${quoted(STARTED + scriptOf(rest))}`
+  }
   const background = /^(vnet (?!capture).*[^>]) &(?:\s+#.*)?$/.exec(command)?.[1]
   const isAwaited = background !== undefined && !background.includes('>')
   return `${isAwaited ? `started ${background}` : command}\n${scriptOf(rest)}`
@@ -117,7 +147,10 @@ describe.each(['20', '22', '24', '26'])('on Node %s', node => {
     mkdirSync(project)
     copyFileSync('test/support/dhclient-script.sh', join(project, 'dhclient-script.sh'))
     const devDependencies = { ...packed, vitest: '4.1', node }
-    writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module', devDependencies }))
+    writeFileSync(
+      join(project, 'package.json'),
+      JSON.stringify({ private: true, type: 'module', devDependencies }),
+    )
     run('/', 'chown', '-R', USER_ID, project)
     runs(project, 'npm install --no-audit --no-fund')
     runs(project, `[[ $(node --version) = v${node}.* ]]`)
@@ -146,9 +179,10 @@ describe.each(['20', '22', '24', '26'])('on Node %s', node => {
 
 test('each line that does not run as printed is on a page', () => {
   const lines = PAGES.flatMap(blocksOf).flatMap(({ text }) => text.split('\n'))
-  for (const [pattern, , why] of INSTEAD)
+  for (const [pattern, , why] of INSTEAD) {
     expect(
       lines.some(line => pattern.test(line)),
       why,
     ).toBe(true)
+  }
 })

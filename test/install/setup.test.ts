@@ -8,7 +8,15 @@ import { HEADERS_PACKAGE } from '../../scripts/setup/kernel-headers.mjs'
 
 const quiet = { code: 0, stdout: '', stderr: '' }
 /** Compilers of the core, of the packages and of the page; the core and the lab are joined. */
-const compile = ['tsc', 'rolldown', ...Array<string>(5).fill('tsc'), 'rolldown', 'tsc', 'tsc', 'tsc']
+const compile = [
+  'tsc',
+  'rolldown',
+  ...Array<string>(5).fill('tsc'),
+  'rolldown',
+  'tsc',
+  'tsc',
+  'tsc',
+]
 const everything = ['npm', 'node-gyp', ...compile]
 /** Their lines. */
 const compiling = [
@@ -71,7 +79,11 @@ describe('the steps that are due', () => {
   })
 
   test.each([
-    ['of a program builds the programs again', 'native/rootless/rootless.cc', ['building the programs']],
+    [
+      'of a program builds the programs again',
+      'native/rootless/rootless.cc',
+      ['building the programs'],
+    ],
     ['of the addon builds the addon again', 'native/addon/addon.cc', ['building the addon']],
     ['of both builds both again', 'native/fd.h', ['building the addon', 'building the programs']],
   ])('programs are built with --programs, and then a source %s', async (_, file, expected) => {
@@ -87,7 +99,10 @@ describe('the steps that are due', () => {
   })
 
   test('a change of package.json other than dependencies installs nothing', async () => {
-    tree.write('package.json', '{ "version": "2.0.0", "dependencies": { "node-addon-api": "1.0.0" } }')
+    tree.write(
+      'package.json',
+      '{ "version": "2.0.0", "dependencies": { "node-addon-api": "1.0.0" } }',
+    )
     await tree.setUp()
     expect(tree.calls()).toEqual([])
   })
@@ -149,7 +164,9 @@ test('two concurrent runs do each step once, and both end when all is done', asy
 test('dependencies are installed completely and without install scripts, whatever the options of npm', async () => {
   await tree.setUp()
   const [npm] = tree.callLines()
-  expect(npm).toMatch(/^npm ci --ignore-scripts --include=dev --no-dry-run --no-global --location=project/)
+  expect(npm).toMatch(
+    /^npm ci --ignore-scripts --include=dev --no-dry-run --no-global --location=project/,
+  )
 })
 
 const pretend = (property: string, value: string) =>
@@ -158,14 +175,19 @@ const pretend = (property: string, value: string) =>
 test.each([
   ['darwin', ''],
   ['win32', 'delete process.getuid'],
-])('on %s everything but the addon is made, without a compiler, a lock, or programs for tests', async (name, code) => {
-  for (const program of ['g++', 'make', 'python3', 'flock']) tree.remove(`path/${program}`)
-  const preload = `${pretend('platform', name)}; ${code}`
-  expect(await tree.setUp({ args: ['--test', '--long', '--labs'], preload })).toEqual(quiet)
-  expect(tree.calls()).toEqual(everything.filter(call => call !== 'node-gyp'))
-  expect(await tree.setUp({ preload })).toEqual(quiet)
-  expect(tree.calls()).toEqual([])
-})
+])(
+  'on %s everything but the addon is made, without a compiler, a lock, or programs for tests',
+  async (name, code) => {
+    for (const program of ['g++', 'make', 'python3', 'flock']) {
+      tree.remove(`path/${program}`)
+    }
+    const preload = `${pretend('platform', name)}; ${code}`
+    expect(await tree.setUp({ args: ['--test', '--long', '--labs'], preload })).toEqual(quiet)
+    expect(tree.calls()).toEqual(everything.filter(call => call !== 'node-gyp'))
+    expect(await tree.setUp({ preload })).toEqual(quiet)
+    expect(tree.calls()).toEqual([])
+  },
+)
 
 describe('a missing requirement is reported in one line', () => {
   const refusal = (line: string) => ({ code: 1, stdout: '', stderr: `${line}\n` })
@@ -186,13 +208,17 @@ describe('a missing requirement is reported in one line', () => {
     ['python3', 'python3'],
   ])('no %s, before anything is done', async (program, name) => {
     tree.remove(`path/${program}`)
-    expect(await tree.setUp()).toEqual(refusal(`vnet needs ${name}: sudo apt-get install g++ make python3`))
+    expect(await tree.setUp()).toEqual(
+      refusal(`vnet needs ${name}: sudo apt-get install g++ make python3`),
+    )
     expect(tree.calls()).toEqual([])
   })
 
   test('no compiler is needed if the addon has been built', async () => {
     await tree.setUp()
-    for (const program of ['g++', 'make', 'python3']) tree.remove(`path/${program}`)
+    for (const program of ['g++', 'make', 'python3']) {
+      tree.remove(`path/${program}`)
+    }
     tree.remove('dist')
     expect(await tree.setUp()).toEqual(quiet)
   })
@@ -209,7 +235,9 @@ describe('a missing requirement is reported in one line', () => {
     expect(await tree.setUp()).toEqual({ ...quiet, stderr })
     expect(tree.calls()).not.toContain('node-gyp')
     tree.write('native/addon/addon.cc', 'changed')
-    expect(await tree.setUp()).toEqual(refusal('vnet needs a C++ compiler: sudo apt-get install g++ make python3'))
+    expect(await tree.setUp()).toEqual(
+      refusal('vnet needs a C++ compiler: sudo apt-get install g++ make python3'),
+    )
   })
 
   test('another compiler is accepted if CXX names it', async () => {
@@ -241,15 +269,23 @@ describe('--test', () => {
   beforeEach(async () => {
     await tree.setUp({ args: ['--programs'] })
     tree.calls()
-    for (const program of [...iproute2, ...others]) tree.program(program, 'echo iputils')
+    for (const program of [...iproute2, ...others]) {
+      tree.program(program, 'echo iputils')
+    }
   })
 
   const bringThem = some.map(program => `/bin/cp path/ip path/${program}`).join('; ')
 
-  const ofLongTests = list('modinfo promtool chromium openssl pytest-3 qemu-system-x86_64 mksquashfs')
+  const ofLongTests = list(
+    'modinfo promtool chromium openssl pytest-3 qemu-system-x86_64 mksquashfs',
+  )
   const ofGuests = [
-    ...list('qemu-system-x86_64 qemu-system-aarch64 mksquashfs setpriv nft curl dnsmasq udhcpc wg tcpdump openssl'),
-    ...list('gtlsclient gtlsserver redis-server redis-sentinel redis-cli etcd etcdctl pg_createcluster'),
+    ...list(
+      'qemu-system-x86_64 qemu-system-aarch64 mksquashfs setpriv nft curl dnsmasq udhcpc wg tcpdump openssl',
+    ),
+    ...list(
+      'gtlsclient gtlsserver redis-server redis-sentinel redis-cli etcd etcdctl pg_createcluster',
+    ),
   ]
 
   /** Makes the kernel of x86-64 guests a step with this body; the kernel of arm64 guests exists. */
@@ -260,7 +296,9 @@ describe('--test', () => {
   }
 
   test('nothing is installed if every tool exists', async () => {
-    for (const program of some) tree.program(program, 'echo iputils')
+    for (const program of some) {
+      tree.program(program, 'echo iputils')
+    }
     aptGet('exit 1')
     expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual(quiet)
     expect(tree.calls()).toEqual([])
@@ -281,14 +319,21 @@ describe('--test', () => {
   test('a tool that apt-get cannot install is named with the reason, and set-up continues', async () => {
     aptGet('echo "E: Unable to locate package tcpdump"; exit 100')
     tree.remove('dist')
-    const advice = 'vnet: the kernel tests need ping, tcpdump: sudo apt-get install iputils-ping tcpdump'
+    const advice =
+      'vnet: the kernel tests need ping, tcpdump: sudo apt-get install iputils-ping tcpdump'
     const stderr = `${advice} (tried: E: Unable to locate package tcpdump)\n`
-    expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual({ code: 0, stdout: '', stderr })
+    expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual({
+      code: 0,
+      stdout: '',
+      stderr,
+    })
     expect(tree.has('dist/index.js')).toBe(true)
   })
 
   test('a library is missing if pkg-config does not know it or does not exist', async () => {
-    for (const program of some) tree.program(program, 'echo iputils')
+    for (const program of some) {
+      tree.program(program, 'echo iputils')
+    }
     const preload = 'process.getuid = () => 1000'
     const missing = (names: string, packages: string) => ({
       code: 0,
@@ -296,7 +341,9 @@ describe('--test', () => {
       stderr: `vnet: the kernel tests need ${names}: sudo apt-get install ${packages}\n`,
     })
     tree.program('pkg-config', '[ "$*" != "--exists libnl-genl-3.0" ]')
-    expect(await tree.setUp({ args: ['--test'], preload })).toEqual(missing('libnl-genl-3.0', 'libnl-genl-3-dev'))
+    expect(await tree.setUp({ args: ['--test'], preload })).toEqual(
+      missing('libnl-genl-3.0', 'libnl-genl-3-dev'),
+    )
     tree.remove('path/pkg-config')
     expect(await tree.setUp({ args: ['--test'], preload })).toEqual(
       missing('pkg-config, libnl-genl-3.0', 'pkg-config libnl-genl-3-dev'),
@@ -304,7 +351,9 @@ describe('--test', () => {
   })
 
   test('only --long installs the headers of the kernel', async () => {
-    for (const program of [...some, ...ofLongTests]) tree.program(program, 'echo iputils')
+    for (const program of [...some, ...ofLongTests]) {
+      tree.program(program, 'echo iputils')
+    }
     guestKernel('')
     aptGet('')
     // The machine that runs this test may have the headers.
@@ -315,39 +364,64 @@ describe('--test', () => {
     expect(await tree.setUp({ args: ['--test'], preload: without })).toEqual(quiet)
     expect(tree.callLines()).toEqual([])
     const stderr = `vnet: the kernel tests need kernel headers: sudo apt-get install ${HEADERS_PACKAGE}\n`
-    expect(await tree.setUp({ args: ['--test', '--long'], preload: without })).toEqual({ code: 0, stdout: '', stderr })
+    expect(await tree.setUp({ args: ['--test', '--long'], preload: without })).toEqual({
+      code: 0,
+      stdout: '',
+      stderr,
+    })
     expect(tree.callLines()).toEqual(aptCalls(HEADERS_PACKAGE))
   })
 
-  test.runIf(process.arch === 'x64')('the kernel of guests is downloaded for tests of guests only', async () => {
-    for (const program of [...some, ...ofLongTests, ...ofGuests]) tree.program(program, 'echo iputils')
-    guestKernel("print('downloading')")
-    expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual(quiet)
-    const stderr = 'vnet: downloading\n'
-    expect(await tree.setUp({ args: ['--test', '--guest'], preload: root })).toEqual({ code: 0, stdout: '', stderr })
-  })
+  test.runIf(process.arch === 'x64')(
+    'the kernel of guests is downloaded for tests of guests only',
+    async () => {
+      for (const program of [...some, ...ofLongTests, ...ofGuests]) {
+        tree.program(program, 'echo iputils')
+      }
+      guestKernel("print('downloading')")
+      expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual(quiet)
+      const stderr = 'vnet: downloading\n'
+      expect(await tree.setUp({ args: ['--test', '--guest'], preload: root })).toEqual({
+        code: 0,
+        stdout: '',
+        stderr,
+      })
+    },
+  )
 
   test.runIf(process.arch === 'x64')(
     'without a kernel, tests of guests fail in one line, long tests do not',
     async () => {
-      for (const program of [...some, ...ofLongTests, ...ofGuests]) tree.program(program, 'echo iputils')
+      for (const program of [...some, ...ofLongTests, ...ofGuests]) {
+        tree.program(program, 'echo iputils')
+      }
       guestKernel("throw Object.assign(new Error('no apt-get'), { name: 'GuestSetupError' })")
       aptGet('')
       const stderr = 'vnet: the tests of guests need a kernel: no apt-get\n'
-      expect(await tree.setUp({ args: ['--test', '--guest'], preload: root })).toEqual({ code: 1, stdout: '', stderr })
+      expect(await tree.setUp({ args: ['--test', '--guest'], preload: root })).toEqual({
+        code: 1,
+        stdout: '',
+        stderr,
+      })
       const long = await tree.setUp({ args: ['--test', '--long'], preload: root })
       expect(long).toEqual({ code: 0, stdout: '', stderr: expect.stringContaining(stderr) })
     },
   )
 
   test('an arping or a ping that is not from iputils is reported and not replaced', async () => {
-    for (const program of some) tree.program(program, 'echo iputils')
+    for (const program of some) {
+      tree.program(program, 'echo iputils')
+    }
     tree.program('arping', 'echo "arping: invalid option -- V" >&2; exit 1')
     aptGet('exit 1')
     const stderr =
       'vnet: the kernel tests need the arping of iputils, and this one is another program: ' +
       'sudo apt-get install iputils-arping\n'
-    expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual({ code: 0, stdout: '', stderr })
+    expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual({
+      code: 0,
+      stdout: '',
+      stderr,
+    })
     expect(tree.calls()).toEqual([])
     tree.program('arping', 'echo iputils')
     tree.program('ping', 'echo "ping (GNU inetutils) 2.4"')
@@ -368,7 +442,8 @@ describe('--test', () => {
 
   test('a user other than root gets a line with what to install', async () => {
     aptGet('exit 1')
-    const stderr = 'vnet: the kernel tests need ping, tcpdump: sudo apt-get install iputils-ping tcpdump\n'
+    const stderr =
+      'vnet: the kernel tests need ping, tcpdump: sudo apt-get install iputils-ping tcpdump\n'
     const preload = 'process.getuid = () => 1000'
     expect(await tree.setUp({ args: ['--test'], preload })).toEqual({ code: 0, stdout: '', stderr })
     expect(tree.calls()).toEqual([])

@@ -33,9 +33,14 @@ class Collections {
 
   constructor() {
     this.#observer = new PerformanceObserver(list => {
-      for (const entry of list.getEntries() as (PerformanceEntry & { detail: { flags: number } })[]) {
-        if ((entry.detail.flags & constants.NODE_PERFORMANCE_GC_FLAGS_FORCED) === 0) this.#seen++
-        else this.#forced()
+      for (const entry of list.getEntries() as (PerformanceEntry & {
+        detail: { flags: number }
+      })[]) {
+        if ((entry.detail.flags & constants.NODE_PERFORMANCE_GC_FLAGS_FORCED) === 0) {
+          this.#seen++
+        } else {
+          this.#forced()
+        }
       }
     })
     this.#observer.observe({ entryTypes: ['gc'] })
@@ -57,7 +62,9 @@ const { own } = freshNamespaces()
 const pollers: Poller[] = []
 
 afterEach(() => {
-  for (const poller of pollers.splice(0)) poller.close()
+  for (const poller of pollers.splice(0)) {
+    poller.close()
+  }
 })
 
 test.each(firstOf(1, BOTH_WAYS))(
@@ -81,15 +88,22 @@ test.each(firstOf(1, BOTH_WAYS))(
     let arrived = 0
     let done = () => {}
     function sendBurst(): void {
-      for (let i = 0; i < BURST; i++) check(native.sendto(sender, datagram, 0, to), 'sendto')
+      for (let i = 0; i < BURST; i++) {
+        check(native.sendto(sender, datagram, 0, to), 'sendto')
+      }
       left -= BURST
     }
     const poller = native.createPoller(receiver, () => {
-      while (native.recvmsg(receiver, into, 0, meta) >= 0) arrived++
+      while (native.recvmsg(receiver, into, 0, meta) >= 0) {
+        arrived++
+      }
       if (arrived < BURST) return
       arrived = 0
-      if (left > 0) sendBurst()
-      else done()
+      if (left > 0) {
+        sendBurst()
+      } else {
+        done()
+      }
     }) as Poller
     pollers.push(poller)
     poller.start()
@@ -112,7 +126,9 @@ test.each(firstOf(1, BOTH_WAYS))(
       const start = getHeapStatistics().used_heap_size
       await pass(ROUND)
       const garbage = getHeapStatistics().used_heap_size - start
-      if ((await collections.untilForced()) === 0) least = Math.min(least, garbage / ROUND)
+      if ((await collections.untilForced()) === 0) {
+        least = Math.min(least, garbage / ROUND)
+      }
     }
     expect(least).toBeLessThan(GARBAGE)
     expect(getHeapStatistics().used_heap_size - before).toBeLessThan(KEPT)

@@ -27,7 +27,12 @@ interface Started {
 }
 
 async function start(...options: string[]): Promise<Started> {
-  const child = left.spawn([`${directory}/delay`, `${left.name}:left`, `${right.name}:right`, ...options])
+  const child = left.spawn([
+    `${directory}/delay`,
+    `${left.name}:left`,
+    `${right.name}:right`,
+    ...options,
+  ])
   const output = lines(child)
   await output.until(/^ready$/)
   return {
@@ -48,10 +53,14 @@ test('the C program of the bench delivers frames in order, unchanged and not bef
   using from = new PacketSocket(left, 'left')
   using to = new PacketSocket(right, 'right')
   const sent = process.hrtime.bigint()
-  for (let i = 0; i < FRAMES; i++) from.send(numbered(i))
+  for (let i = 0; i < FRAMES; i++) {
+    from.send(numbered(i))
+  }
   await to.until(({ octets }) => octets[14] === FRAMES - 1)
   expect(Number(process.hrtime.bigint() - sent)).toBeGreaterThanOrEqual(20_000_000)
-  expect(to.frames.map(({ octets }) => [...octets])).toEqual(Array.from({ length: FRAMES }, (_, i) => [...numbered(i)]))
+  expect(to.frames.map(({ octets }) => [...octets])).toEqual(
+    Array.from({ length: FRAMES }, (_, i) => [...numbered(i)]),
+  )
   const { ab, ba } = await end()
   expect(ab).toEqual({ in: FRAMES, out: FRAMES, held: 0, dropped: 0, refused: 0 })
   expect(ba).toMatchObject({ in: 0 })
@@ -60,7 +69,9 @@ test('the C program of the bench delivers frames in order, unchanged and not bef
 test('the C program of the bench holds as many packets as its limit and counts the others as dropped', async () => {
   const { end } = await start('60000000', '--limit', '5')
   using from = new PacketSocket(left, 'left')
-  for (let i = 0; i < FRAMES; i++) from.send(numbered(i))
+  for (let i = 0; i < FRAMES; i++) {
+    from.send(numbered(i))
+  }
   expect((await end()).ab).toEqual({ in: FRAMES, out: 0, held: 5, dropped: FRAMES - 5, refused: 0 })
 })
 

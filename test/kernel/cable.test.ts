@@ -12,7 +12,13 @@ import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import type { Netns } from '#support/netns.ts'
 import { PacketSocket } from '#support/packet-socket.ts'
 import { firstOf } from '#support/scale.ts'
-import { hasCarrier, hasNoCarrier, isDown, type ShownLink, untilShown } from '#support/shown-link.ts'
+import {
+  hasCarrier,
+  hasNoCarrier,
+  isDown,
+  type ShownLink,
+  untilShown,
+} from '#support/shown-link.ts'
 import { tcpExchange } from '#support/sockets.ts'
 import { BOTH_WAYS, type Running, startVnet, stopConserved } from '#support/vnet-process.ts'
 
@@ -34,7 +40,9 @@ describe.each(firstOf(1, BOTH_WAYS))('%s', (_, offload) => {
       const capture = await captureFrames(at, there)
       using sender = new PacketSocket(from, name)
       const frames = [...kinds().values()]
-      for (const frame of frames) sender.send(frame)
+      for (const frame of frames) {
+        sender.send(frame)
+      }
       expect(hex(await capture.count(frames.length))).toEqual(hex(frames))
       await capture.stop()
     }
@@ -52,7 +60,9 @@ describe.each(firstOf(1, BOTH_WAYS))('%s', (_, offload) => {
     using sender = new PacketSocket(left, 'left')
     const plain = [0, 1, 46, 1500, 1501, 4096, 8999, 9000].map(size => ethernet(0x88b5, size))
     const frames = [...plain, tagged(ethernet(0x88b5, 9000), [0x8100, 5])]
-    for (const frame of frames) sender.send(frame)
+    for (const frame of frames) {
+      sender.send(frame)
+    }
     expect(hex(await capture.count(frames.length))).toEqual(hex(frames))
     await capture.stop()
     await stopConserved(vnet)
@@ -62,7 +72,10 @@ describe.each(firstOf(1, BOTH_WAYS))('%s', (_, offload) => {
     const vnet = await start('--mtu', '9000', '-v', ...offload)
     right.ip('link set right mtu 1500')
     await vnet.line(/right: mtu 1500/)
-    right.ip('link add vethr type veth peer name vethl', `link set vethl mtu 9000 netns ${left.name}`)
+    right.ip(
+      'link add vethr type veth peer name vethl',
+      `link set vethl mtu 9000 netns ${left.name}`,
+    )
     right.ip('link set vethr up')
     left.ip('link set vethl up')
     const sizes = [1500, 1504, 1505, 1506, 9000, 64]
@@ -74,7 +87,9 @@ describe.each(firstOf(1, BOTH_WAYS))('%s', (_, offload) => {
       using receiver = new PacketSocket(right, to)
       using sender = new PacketSocket(left, from)
       // veth reports a dropped frame to the sender.
-      for (const size of sizes) sender.trySend(ethernet(0x88b5, size))
+      for (const size of sizes) {
+        sender.trySend(ethernet(0x88b5, size))
+      }
       await receiver.until(({ octets }) => octets.length === 14 + 64)
       arrived.push(receiver.frames.map(({ octets }) => octets.length - 14))
     }
@@ -96,8 +111,11 @@ describe.each(firstOf(1, BOTH_WAYS))('%s', (_, offload) => {
     expect(peer).toBe('192.0.2.1')
     const { left: a } = await stopConserved(vnet)
     const size = a!.total.txBytes / a!.total.txPackets
-    if (offload.length === 0) expect(size).toBeGreaterThan(1514)
-    else expect(size).toBeLessThanOrEqual(1514)
+    if (offload.length === 0) {
+      expect(size).toBeGreaterThan(1514)
+    } else {
+      expect(size).toBeLessThanOrEqual(1514)
+    }
   })
 })
 
@@ -122,7 +140,8 @@ test('an end of a cable may be in a namespace that is named by its path', async 
 })
 
 describe('the carrier', () => {
-  const until = (netns: Netns, name: string, is: (link: ShownLink) => boolean) => untilShown(own, netns, name, is)
+  const until = (netns: Netns, name: string, is: (link: ShownLink) => boolean) =>
+    untilShown(own, netns, name, is)
 
   test('both ends of a cable have a carrier when the program is ready', async () => {
     const vnet = await start()
@@ -201,7 +220,9 @@ describe('the carrier', () => {
     using sender = new PacketSocket(left, 'left')
     right.ip('link set right down')
     // The sender's carrier has not gone yet: the driver is in this process.
-    for (let i = 0; i < 5; i++) sender.send(ethernet(0x88b5, 46))
+    for (let i = 0; i < 5; i++) {
+      sender.send(ethernet(0x88b5, 46))
+    }
     await until(left, 'left', hasNoCarrier)
     const { left: a, right: b } = await stopConserved(vnet)
     expect(b!.total.rxPackets + b!.total.rxDropped + a!.total.txDropped).toBe(a!.total.txPackets)

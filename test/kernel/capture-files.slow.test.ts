@@ -13,10 +13,15 @@ import { readAll } from '#support/capture-bytes.ts'
 
 /** What tcpdump writes to stdout with a file on stdin. */
 const tcpdump = (file: Uint8Array, ...args: string[]): Buffer =>
-  execFileSync('tcpdump', ['-r', '-', ...args], { input: file, stdio: ['pipe', 'pipe', 'ignore'], timeout: 60_000 })
+  execFileSync('tcpdump', ['-r', '-', ...args], {
+    input: file,
+    stdio: ['pipe', 'pipe', 'ignore'],
+    timeout: 60_000,
+  })
 
 // An ARP request for 198.18.0.2 from 198.18.0.1, followed by zeros.
-const ARP = 'ffffffffffff020000000001080600010800060400010200000000' + '01c6120001000000000000c6120002'
+const ARP =
+  'ffffffffffff020000000001080600010800060400010200000000' + '01c6120001000000000000c6120002'
 const bytes = new Uint8Array(2000)
 bytes.set(Buffer.from(ARP, 'hex'))
 
@@ -42,11 +47,26 @@ function pcapng(): Uint8Array {
   const mac = Uint8Array.of(2, 0, 0, 0, 0, 1)
   const [start, end] = [packets[0]!, packets[49]!]
   let at = writeSection(to, 0, { hardware: 'tap', os: 'Linux', userAppl: 'vnet' })
-  at = writeInterface(to, at, { name: 'sn0', description: 'snull', mac, speed: 1e10, filter: 'arp' })
+  at = writeInterface(to, at, {
+    name: 'sn0',
+    description: 'snull',
+    mac,
+    speed: 1e10,
+    filter: 'arp',
+  })
   at = writeInterface(to, at, { name: 'sn1' })
   at = writeTlsKeyLog(to, at, Buffer.from('CLIENT_RANDOM 00 11\n'))
-  for (const packet of packets) at = writePacket(to, at, packet)
-  at = writeStatistics(to, at, { interfaceIndex: 0, start, end, received: 25, dropped: 0, delivered: 25 })
+  for (const packet of packets) {
+    at = writePacket(to, at, packet)
+  }
+  at = writeStatistics(to, at, {
+    interfaceIndex: 0,
+    start,
+    end,
+    received: 25,
+    dropped: 0,
+    delivered: 25,
+  })
   return to.subarray(0, at)
 }
 
@@ -66,13 +86,20 @@ const expected = (resolution: number) =>
 test('tcpdump prints the packets of a file with their nanoseconds', () => {
   const lines = tcpdump(pcapng(), '-n', '-tt', '--nano').toString().trimEnd().split('\n')
   expect(lines).toHaveLength(50)
-  expect(lines[0]).toMatch(/^1700000000\.999999999 ARP, Request who-has 198\.18\.0\.2 tell 198\.18\.0\.1, length 28$/)
+  expect(lines[0]).toMatch(
+    /^1700000000\.999999999 ARP, Request who-has 198\.18\.0\.2 tell 198\.18\.0\.1, length 28$/,
+  )
   expect(lines[49]).toMatch(/^1700000049\.999999950 ARP, .*, length 1548$/)
 })
 
 test.each([
   ['nanoseconds', ['--nano'], 1],
   ['microseconds', ['--micro'], 1000],
-])('tcpdump’s conversion of a pcapng file to pcap in %s is read with the same packets', (_, options, resolution) => {
-  expect(readAll(tcpdump(pcapng(), '-w', '-', ...options))).toEqual({ packets: expected(resolution) })
-})
+])(
+  'tcpdump’s conversion of a pcapng file to pcap in %s is read with the same packets',
+  (_, options, resolution) => {
+    expect(readAll(tcpdump(pcapng(), '-w', '-', ...options))).toEqual({
+      packets: expected(resolution),
+    })
+  },
+)

@@ -9,12 +9,19 @@ import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { vnetIn } from '#support/lan-program.ts'
 import type { Netns } from '#support/netns.ts'
 import { PacketSocket } from '#support/packet-socket.ts'
-import { hasCarrier, hasNoCarrier, type ShownLink, shownLink, untilShown } from '#support/shown-link.ts'
+import {
+  hasCarrier,
+  hasNoCarrier,
+  type ShownLink,
+  shownLink,
+  untilShown,
+} from '#support/shown-link.ts'
 import { type Running, spawnVnet, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { own, near, far, files } = freshQuietNamespaces('near', 'far')
 
-const until = (netns: Netns, name: string, is: (link: ShownLink) => boolean) => untilShown(own, netns, name, is)
+const until = (netns: Netns, name: string, is: (link: ShownLink) => boolean) =>
+  untilShown(own, netns, name, is)
 
 /**
  * A driver that gives frames back, and has or has no carrier as it is notified by a signal, from a
@@ -33,7 +40,8 @@ const switched = () =>
   })
 
 describe('netifCarrierOff and netifCarrierOn', () => {
-  const start = (...args: string[]) => spawnVnet([switched(), '--netns', near.name, '--json', ...args])
+  const start = (...args: string[]) =>
+    spawnVnet([switched(), '--netns', near.name, '--json', ...args])
   const carrier = (vnet: Running, on: boolean) => process.kill(vnet.pid, on ? 'SIGUSR2' : 'SIGUSR1')
 
   test('netifCarrierOff and netifCarrierOn from a timer show as NO-CARRIER and LOWER_UP, and operstate follows', async () => {
@@ -56,7 +64,9 @@ describe('netifCarrierOff and netifCarrierOn', () => {
     carrier(vnet, false)
     await until(near, 'mine0', hasNoCarrier)
     using host = new PacketSocket(near, 'mine0')
-    for (let i = 0; i < 3; i++) host.trySend(ethernet(0x88b5, 46))
+    for (let i = 0; i < 3; i++) {
+      host.trySend(ethernet(0x88b5, 46))
+    }
     carrier(vnet, true)
     await until(near, 'mine0', hasCarrier)
     const last = ethernet(0x88b6, 46)
@@ -113,7 +123,9 @@ describe('cable', () => {
     sender.send(ethernet(0x88b5, 46))
     await receiver.until(({ octets }) => octets[13] === 0xb5)
     const statistics = []
-    for (const vnet of cables) statistics.push(await stopConserved(vnet))
+    for (const vnet of cables) {
+      statistics.push(await stopConserved(vnet))
+    }
     expect(statistics[1]!.right!.total.rxPackets).toBeGreaterThan(0)
     expect(receiver.frames.filter(({ octets }) => octets[13] === 0xb5)).toHaveLength(1)
   })
@@ -154,8 +166,12 @@ describe('vnet cut', () => {
     await ended
     // Each end becomes ready at its own time, after its link came up.
     for (const name of ['left', 'right']) {
-      const own = events.filter(event => event.startsWith(name) && !/ (up|down|unregistered)$/.test(event))
-      expect(own.slice(0, 4)).toEqual(['cut', 'carrier-off', 'plugged', 'carrier-on'].map(what => `${name} ${what}`))
+      const own = events.filter(
+        event => event.startsWith(name) && !/ (up|down|unregistered)$/.test(event),
+      )
+      expect(own.slice(0, 4)).toEqual(
+        ['cut', 'carrier-off', 'plugged', 'carrier-on'].map(what => `${name} ${what}`),
+      )
     }
   })
 })
@@ -163,7 +179,11 @@ describe('vnet cut', () => {
 describe('ethtool', () => {
   const shown = (name: string) => {
     const text = near.exec(`ethtool ${name}`)
-    return [/Speed: (.*)/.exec(text)?.[1], /Duplex: (.*)/.exec(text)?.[1], /Link detected: (.*)/.exec(text)?.[1]]
+    return [
+      /Speed: (.*)/.exec(text)?.[1],
+      /Duplex: (.*)/.exec(text)?.[1],
+      /Link detected: (.*)/.exec(text)?.[1],
+    ]
   }
 
   test.each([

@@ -20,7 +20,8 @@ const PROTOCOLS = ['1', '4', '6', '17', '58']
 
 const { netns } = freshNamespaces('netns')
 
-const start = (...args: string[]) => startVnet(['snull', '--ipv6', '--netns', netns.name, '--json', ...args])
+const start = (...args: string[]) =>
+  startVnet(['snull', '--ipv6', '--netns', netns.name, '--json', ...args])
 
 /**
  * Every kind of traffic through both interfaces: pings whole and in fragments, TCP, UDP of odd and
@@ -38,9 +39,16 @@ async function traffic(): Promise<void> {
     ['2001:db8::1', '2001:db8:0:1::2', '2001:db8::2'],
   ] as const) {
     const near = { netns, address: here, reachedAt: '' }
-    const { sent, received } = await tcpExchange(near, { netns, address: there, reachedAt: reached }, HALF_MIB)
+    const { sent, received } = await tcpExchange(
+      near,
+      { netns, address: there, reachedAt: reached },
+      HALF_MIB,
+    )
     expect(received).toEqual(sent)
-    const [client, server] = await Promise.all([udpSocket(netns, here, 0), udpSocket(netns, there, 7000)])
+    const [client, server] = await Promise.all([
+      udpSocket(netns, here, 0),
+      udpSocket(netns, there, 7000),
+    ])
     server.on('message', (message, { address, port }) => server.send(message, port, address))
     for (const size of [0, 1, 512, 1401, 4001]) {
       client.send(Buffer.alloc(size, 0xa5), 7000, reached)
@@ -61,7 +69,9 @@ async function received(of: () => Promise<void>): Promise<{ sn0: HostFrame[]; sn
   using sn0 = new PacketSocket(netns, 'sn0', { vnetHdr: true })
   using sn1 = new PacketSocket(netns, 'sn1', { vnetHdr: true })
   await of()
-  for (const socket of [sn0, sn1]) socket.close()
+  for (const socket of [sn0, sn1]) {
+    socket.close()
+  }
   return { sn0: sn0.frames, sn1: sn1.frames }
 }
 
@@ -116,7 +126,9 @@ test('with --no-offload every checksum is complete and right, and tcpdump agrees
   for (const dump of dumps) {
     await dump.until(line => /ICMP echo reply, .* length 341/.test(line))
     const lines = await dump.stop()
-    expect(lines.filter(line => /cksum 0x[0-9a-f]+ \(correct\)/.test(line)).length).toBeGreaterThan(0)
+    expect(lines.filter(line => /cksum 0x[0-9a-f]+ \(correct\)/.test(line)).length).toBeGreaterThan(
+      0,
+    )
     expect(lines.filter(line => /\bbad\b|incorrect|wrong/.test(line))).toEqual([])
   }
   await stopConserved(vnet)
@@ -127,7 +139,12 @@ test.each(firstOf(1, BOTH_WAYS))(
   async (_, offload) => {
     const vnet = await start('--arp', ...offload)
     const frames = await received(async () => {
-      for (const [i, host] of ['198.18.0.77', '198.18.1.77', '2001:db8::77', '2001:db8:0:1::77'].entries()) {
+      for (const [i, host] of [
+        '198.18.0.77',
+        '198.18.1.77',
+        '2001:db8::77',
+        '2001:db8:0:1::77',
+      ].entries()) {
         for (const size of [0, 33, 1400 + i, 8001]) {
           expect((await netns.run(`ping -c 1 -W 30 -s ${size} ${host}`)).status).toBe(0)
         }
@@ -157,7 +174,21 @@ describe('a partial checksum made by hand', () => {
     const payload = [1, 2, 3]
     const addresses = [198, 18, 0, 1, 198, 18, 0, 2]
     const length = [0, 8 + payload.length]
-    const ip = Uint8Array.from([0x45, 0, 0, 28 + payload.length, 0, 1, 0x40, 0, 64, 17, 0, 0, ...addresses])
+    const ip = Uint8Array.from([
+      0x45,
+      0,
+      0,
+      28 + payload.length,
+      0,
+      1,
+      0x40,
+      0,
+      64,
+      17,
+      0,
+      0,
+      ...addresses,
+    ])
     putWord(ip, 10, 0xffff - ones(ip))
     const udp = [0x30, 0x39, 0, 9, ...length, 0, 0, ...payload]
     const frame = ethernet(0x0800, [...ip, ...udp])
@@ -169,9 +200,17 @@ describe('a partial checksum made by hand', () => {
   async function passed(error: number) {
     using sender = new PacketSocket(netns, 'sn0', { vnetHdr: true })
     using receiver = new PacketSocket(netns, 'sn1', { vnetHdr: true })
-    sender.send(datagram(error), { flags: VIRTIO_NET_HDR_F_NEEDS_CSUM, csumStart: UDP, csumOffset: 6 })
+    sender.send(datagram(error), {
+      flags: VIRTIO_NET_HDR_F_NEEDS_CSUM,
+      csumStart: UDP,
+      csumOffset: 6,
+    })
     const frame = await receiver.until(({ octets }) => octets[IP + 9] === 17)
-    expect(frame).toMatchObject({ flags: VIRTIO_NET_HDR_F_NEEDS_CSUM, csumStart: UDP, csumOffset: 6 })
+    expect(frame).toMatchObject({
+      flags: VIRTIO_NET_HDR_F_NEEDS_CSUM,
+      csumStart: UDP,
+      csumOffset: 6,
+    })
     return verifyAll([frame])
   }
 
@@ -184,13 +223,24 @@ describe('a partial checksum made by hand', () => {
   })
 
   test('a partial checksum made by hand arrives completed when offloads are off', async () => {
-    const vnet = await startVnet(['snull', '--ipv6', '--netns', netns.name, '--json', '--no-offload'])
+    const vnet = await startVnet([
+      'snull',
+      '--ipv6',
+      '--netns',
+      netns.name,
+      '--json',
+      '--no-offload',
+    ])
     using sender = new PacketSocket(netns, 'sn0', { vnetHdr: true })
     using receiver = new PacketSocket(netns, 'sn1', { vnetHdr: true })
     sender.send(datagram(0), { flags: VIRTIO_NET_HDR_F_NEEDS_CSUM, csumStart: UDP, csumOffset: 6 })
     const frame = await receiver.until(({ octets }) => octets[IP + 9] === 17)
     expect(frame.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM).toBe(0)
-    expect(verifyAll([frame])).toMatchObject({ problems: [], partial: 0, verified: { 4: 1, 17: 1 } })
+    expect(verifyAll([frame])).toMatchObject({
+      problems: [],
+      partial: 0,
+      verified: { 4: 1, 17: 1 },
+    })
     await stopConserved(vnet)
   })
 })

@@ -10,7 +10,8 @@ const { near } = freshQuietNamespaces('near')
 
 /** The lines of the example under a heading. */
 function example(heading: string): readonly string[] {
-  const [, text = ''] = new RegExp(`^## ${heading}\\n\\n\`\`\`\\w+\\n(.*?)\`\`\``, 'ms').exec(page) ?? []
+  const [, text = ''] =
+    new RegExp(`^## ${heading}\\n\\n\`\`\`\\w+\\n(.*?)\`\`\``, 'ms').exec(page) ?? []
   return text.trim().split('\n')
 }
 
@@ -27,12 +28,16 @@ const output = (...lines: readonly string[]) =>
 test('every way has an example', () => {
   const headings = [...page.matchAll(/^## (.*)$/gm)].map(([, heading = '']) => heading)
   expect(headings).toHaveLength(8)
-  for (const heading of headings) expect(example(heading), heading).not.toEqual([''])
+  for (const heading of headings) {
+    expect(example(heading), heading).not.toEqual([''])
+  }
 })
 
 test('vnet run installs a package without dependencies', () => {
   const [line = ''] = example('vnet run')
-  expect(output("echo '{}' > package.json", line.replace(' -- ', ' --no-internet -- '))).toContain('up to date')
+  expect(output("echo '{}' > package.json", line.replace(' -- ', ' --no-internet -- '))).toContain(
+    'up to date',
+  )
 })
 
 test('a lab from a file runs its command, and explore tries every packet of it', () => {

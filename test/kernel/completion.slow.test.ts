@@ -9,7 +9,15 @@ import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { type HostFrame, PacketSocket } from '#support/packet-socket.ts'
 import { firstOf } from '#support/scale.ts'
 import { tcpExchange } from '#support/sockets.ts'
-import { expectFlowsInOrder, farEnd, farEnd6, nearEnd, nearEnd6, pingAll, udpEcho } from '#support/traffic.ts'
+import {
+  expectFlowsInOrder,
+  farEnd,
+  farEnd6,
+  nearEnd,
+  nearEnd6,
+  pingAll,
+  udpEcho,
+} from '#support/traffic.ts'
 import { BOTH_WAYS, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const MIB = 1 << 20
@@ -38,42 +46,54 @@ function datagram(length: number, from: string, to: string, mark: number): Uint8
 }
 
 describe.each(COMPLETIONS)('%s', (_, completion) => {
-  test.each(firstOf(1, BOTH_WAYS))('%s pings, TCP and UDP pass in both directions', async (_, offload) => {
-    netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0')
-    const vnet = await start('--ipv6', ...completion, ...offload)
-    for (const remote of ['198.18.0.2', '198.18.1.1', '2001:db8::2', '2001:db8:0:1::1']) {
-      for (const size of [56, 8000]) await pingAll(netns, `-c 10 -i 0.002 -s ${size} ${remote}`)
-    }
-    for (const [near, far] of [
-      [nearEnd(netns), farEnd(netns)],
-      [nearEnd6(netns), farEnd6(netns)],
-    ] as const) {
-      for (const [client, server] of [
-        [near, far],
-        [far, near],
-      ] as const) {
-        const { sent, received } = await tcpExchange(client, server, 2 * MIB)
-        expect(received).toEqual(sent)
-        await udpEcho(client, server, [0, 1, 1472, 8001])
+  test.each(firstOf(1, BOTH_WAYS))(
+    '%s pings, TCP and UDP pass in both directions',
+    async (_, offload) => {
+      netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0')
+      const vnet = await start('--ipv6', ...completion, ...offload)
+      for (const remote of ['198.18.0.2', '198.18.1.1', '2001:db8::2', '2001:db8:0:1::1']) {
+        for (const size of [56, 8000]) {
+          await pingAll(netns, `-c 10 -i 0.002 -s ${size} ${remote}`)
+        }
       }
-    }
-    await expectFlowsInOrder(netns, 4, 500)
-    const { sn0, sn1 } = await stopConserved(vnet)
-    for (const { total } of [sn0!, sn1!]) expect(total).toMatchObject({ txErrors: 0, rxErrors: 0, rxMissedErrors: 0 })
-  })
+      for (const [near, far] of [
+        [nearEnd(netns), farEnd(netns)],
+        [nearEnd6(netns), farEnd6(netns)],
+      ] as const) {
+        for (const [client, server] of [
+          [near, far],
+          [far, near],
+        ] as const) {
+          const { sent, received } = await tcpExchange(client, server, 2 * MIB)
+          expect(received).toEqual(sent)
+          await udpEcho(client, server, [0, 1, 1472, 8001])
+        }
+      }
+      await expectFlowsInOrder(netns, 4, 500)
+      const { sn0, sn1 } = await stopConserved(vnet)
+      for (const { total } of [sn0!, sn1!]) {
+        expect(total).toMatchObject({ txErrors: 0, rxErrors: 0, rxMissedErrors: 0 })
+      }
+    },
+  )
 
-  test.each(firstOf(1, [1, 8, 2]))('%i transmit buffers per queue neither lose nor reorder frames', async poolSize => {
-    const vnet = await start('--txqs', '4', '--pool-size', `${poolSize}`, ...completion)
-    const { sent, received } = await tcpExchange(nearEnd(netns), farEnd(netns), MIB)
-    expect(received).toEqual(sent)
-    // Nothing is under way once the last datagram is back.
-    await expectFlowsInOrder(netns, 64, 100)
-    for (const stats of Object.values(await stopConserved(vnet))) {
-      expect(stats.total.txErrors).toBe(0)
-      expect(stats.drops).toEqual({ tx: {}, rx: {} })
-      for (const queue of stats.queues) expect(queue.txPackets).toBeGreaterThanOrEqual(100)
-    }
-  })
+  test.each(firstOf(1, [1, 8, 2]))(
+    '%i transmit buffers per queue neither lose nor reorder frames',
+    async poolSize => {
+      const vnet = await start('--txqs', '4', '--pool-size', `${poolSize}`, ...completion)
+      const { sent, received } = await tcpExchange(nearEnd(netns), farEnd(netns), MIB)
+      expect(received).toEqual(sent)
+      // Nothing is under way once the last datagram is back.
+      await expectFlowsInOrder(netns, 64, 100)
+      for (const stats of Object.values(await stopConserved(vnet))) {
+        expect(stats.total.txErrors).toBe(0)
+        expect(stats.drops).toEqual({ tx: {}, rx: {} })
+        for (const queue of stats.queues) {
+          expect(queue.txPackets).toBeGreaterThanOrEqual(100)
+        }
+      }
+    },
+  )
 
   test('frames for a full receive ring are counted as missed, and TCP still gets through', async () => {
     const BURST = 100
@@ -84,7 +104,9 @@ describe.each(COMPLETIONS)('%s', (_, completion) => {
       using sender = new PacketSocket(netns, 'sn0')
       using receiver = new PacketSocket(netns, 'sn1')
       // The driver is in this process, so it finds all of them waiting.
-      for (let i = 0; i < BURST; i++) sender.send(datagram(100, '198.18.0.1', '198.18.0.2', i))
+      for (let i = 0; i < BURST; i++) {
+        sender.send(datagram(100, '198.18.0.1', '198.18.0.2', i))
+      }
       sender.send(datagram(101, '198.18.0.1', '198.18.0.2', 0))
       // The first frame of a batch always finds room, and so does a frame that arrives when idle.
       await receiver.until(({ octets }) => octets.length === 100)
@@ -110,8 +132,12 @@ describe('frames shorter than 60 bytes', () => {
     using sender = new PacketSocket(netns, from)
     using receiver = new PacketSocket(netns, to)
     const isFull = ({ octets }: HostFrame) => octets.length === 1000
-    for (let i = 0; i < 20; i++) sender.send(datagram(1000, '198.18.0.1', '198.18.0.3', 0xff))
-    for (const size of SIZES) sender.send(datagram(size, '198.18.0.1', '198.18.0.3', size))
+    for (let i = 0; i < 20; i++) {
+      sender.send(datagram(1000, '198.18.0.1', '198.18.0.3', 0xff))
+    }
+    for (const size of SIZES) {
+      sender.send(datagram(size, '198.18.0.1', '198.18.0.3', size))
+    }
     const last = SIZES.at(-1)
     await receiver.until(({ octets }) => octets.length === last)
     return receiver.frames.filter(frame => !isFull(frame))
@@ -124,22 +150,27 @@ describe('frames shorter than 60 bytes', () => {
     ['snull', ['snull', '--netns'], 'sn0', 'sn1'],
     ['snull with a poll', ['snull', '--use-napi', '--netns'], 'sn0', 'sn1'],
     ['loop', ['loop', '--netns'], 'vnet0', 'vnet0'],
-  ] as const)('come back from %s 60 long, padded with zeros, counted as sent', async (_, args, from, to) => {
-    const vnet = await startVnet([...args, netns.name, '--json'])
-    const frames = await through(from, to)
-    expect(frames.map(({ octets }) => octets.length)).toEqual(SIZES.map(size => Math.max(60, size)))
-    for (const [i, { octets }] of frames.entries()) {
-      const size = SIZES[i]!
-      const data = new Array(size - 42).fill(size)
-      expect([...octets.subarray(42, size)]).toEqual(data)
-      expect([...octets.subarray(size)]).toEqual(new Array(octets.length - size).fill(0))
-    }
-    const statistics = await stopConserved(vnet)
-    expect(statistics[from]!.total.txBytes).toBe(octetsSent)
-    expect(statistics[from]!.kernel!.txBytes).toBe(octetsSent)
-    expect(statistics[to]!.total.rxBytes).toBe(octetsPadded)
-    expect(statistics[to]!.kernel!.rxBytes).toBe(octetsPadded)
-  })
+  ] as const)(
+    'come back from %s 60 long, padded with zeros, counted as sent',
+    async (_, args, from, to) => {
+      const vnet = await startVnet([...args, netns.name, '--json'])
+      const frames = await through(from, to)
+      expect(frames.map(({ octets }) => octets.length)).toEqual(
+        SIZES.map(size => Math.max(60, size)),
+      )
+      for (const [i, { octets }] of frames.entries()) {
+        const size = SIZES[i]!
+        const data = new Array(size - 42).fill(size)
+        expect([...octets.subarray(42, size)]).toEqual(data)
+        expect([...octets.subarray(size)]).toEqual(new Array(octets.length - size).fill(0))
+      }
+      const statistics = await stopConserved(vnet)
+      expect(statistics[from]!.total.txBytes).toBe(octetsSent)
+      expect(statistics[from]!.kernel!.txBytes).toBe(octetsSent)
+      expect(statistics[to]!.total.rxBytes).toBe(octetsPadded)
+      expect(statistics[to]!.kernel!.rxBytes).toBe(octetsPadded)
+    },
+  )
 
   test('frames shorter than 60 bytes pass the cable unchanged', async () => {
     const vnet = await startVnet(['cable', `${netns.name}/a0`, `${netns.name}/b0`, '--json'])

@@ -24,14 +24,19 @@ afterEach(() => {
 
 /** The uids, gids, groups and capabilities of this thread. */
 function credentials(): string[] {
-  return [...readFileSync('/proc/thread-self/status', 'utf8').matchAll(/^(?:Uid|Gid|Groups|Cap\w+):.*$/gm)].map(String)
+  return [
+    ...readFileSync('/proc/thread-self/status', 'utf8').matchAll(
+      /^(?:Uid|Gid|Groups|Cap\w+):.*$/gm,
+    ),
+  ].map(String)
 }
 
 test('connectAs uses the rights of the other user, and the thread is root again afterwards', () => {
   const before = credentials()
   listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o666, () => {})
   const path = listening.path
-  const connect = (uid: number, gid: number) => Connection.connect(native, path, listener, { uid, gid })
+  const connect = (uid: number, gid: number) =>
+    Connection.connect(native, path, listener, { uid, gid })
   // Only root may enter the directory.
   expect(connect(4242, 4243)).toBe(-EACCES)
   expect(credentials()).toEqual(before)
@@ -45,7 +50,9 @@ test('the server sees the other user on that connection, and root on the next', 
   for (const as of [{ uid: 4242, gid: 4243 }, undefined]) {
     const client = Connection.connect(native, listening.path, listener, as)
     const server = Connection.of(native, listening.accept(), listener)
-    if (typeof client === 'number' || typeof server === 'number') throw new Error(`${client} ${server}`)
+    if (typeof client === 'number' || typeof server === 'number') {
+      throw new Error(`${client} ${server}`)
+    }
     expect(server.peer()).toEqual({ uid: 0, gid: 0, ...as, pid: process.pid })
     expect(client.peer()).toEqual({ uid: 0, gid: 0, pid: process.pid })
     client.close()

@@ -28,24 +28,46 @@ describe('a running vnet', () => {
     const within = ['ip', 'netns', 'exec', near.name]
     const vnet = await spawnVnet(['snull', 'sn0', `${far.name}/sn1`, '--json'], { within })
     const [sn0] = vnet.interfaces()
-    expect(await vnetIn(near, 'list', '--names')).toEqual({ status: 0, stdout: `sn0\n${far.name}/sn1\n`, stderr: '' })
+    expect(await vnetIn(near, 'list', '--names')).toEqual({
+      status: 0,
+      stdout: `sn0\n${far.name}/sn1\n`,
+      stderr: '',
+    })
     const { stdout } = await vnetIn(near, 'list', '--json')
     const { name, ifindex, txqs, rxqs } = sn0!
     expect(jsonLines(stdout)).toMatchObject([
       {
         event: 'list',
         interfaces: [
-          { name, ifindex, txqs, rxqs, netns: null, vnet: expect.stringMatching(/^\/run\/vnet\/\d+-[0-9a-f]+\.sock$/) },
+          {
+            name,
+            ifindex,
+            txqs,
+            rxqs,
+            netns: null,
+            vnet: expect.stringMatching(/^\/run\/vnet\/\d+-[0-9a-f]+\.sock$/),
+          },
           { name: 'sn1', netns: far.name },
         ],
       },
     ])
-    const nobody = [...asNobodyIn(near), process.execPath, PROGRAM, 'show', `${far.name}/sn1`, '--json']
+    const nobody = [
+      ...asNobodyIn(near),
+      process.execPath,
+      PROGRAM,
+      'show',
+      `${far.name}/sn1`,
+      '--json',
+    ]
     expect(jsonLines((await near.run(nobody.join(' '))).stdout)).toMatchObject([
       { event: 'show', name: 'sn1', txqs: 1 },
     ])
     // An interface is found in its namespace, although its vnet was started elsewhere.
-    expect(await vnetIn(far, 'list', '--names')).toEqual({ status: 0, stdout: `${far.name}/sn1\n`, stderr: '' })
+    expect(await vnetIn(far, 'list', '--names')).toEqual({
+      status: 0,
+      stdout: `${far.name}/sn1\n`,
+      stderr: '',
+    })
     expect((await vnetIn(far, 'stats', 'sn1')).status).toBe(0)
     expect(await vnetIn(own.addQuiet(), 'list')).toMatchObject({
       status: 1,
@@ -62,7 +84,8 @@ describe('a running vnet', () => {
   test('vnet stats --watch prints until a signal or the end of the vnet', async () => {
     const within = ['ip', 'netns', 'exec', near.name]
     const vnet = await spawnVnet(['--name', 'w0', '--json'], { within })
-    const watch = () => near.spawn([process.execPath, PROGRAM, 'stats', 'w0', '--watch', '20ms', '--json'])
+    const watch = () =>
+      near.spawn([process.execPath, PROGRAM, 'stats', 'w0', '--watch', '20ms', '--json'])
     const child = watch()
     const ended = outcome(child)
     let lines = 0
@@ -73,14 +96,18 @@ describe('a running vnet', () => {
     child.kill('SIGINT')
     const { status, stdout, stderr } = await ended
     expect([status, stderr]).toEqual([0, ''])
-    for (const line of jsonLines(stdout))
+    for (const line of jsonLines(stdout)) {
       expect(line).toMatchObject({ event: 'statistics', interfaces: [{ name: 'w0' }] })
+    }
 
     const other = watch()
     const otherEnded = outcome(other)
     await once(other.stdout, 'data')
     await vnet.stop()
-    expect(await otherEnded).toMatchObject({ status: 1, stderr: expect.stringContaining('"error":"no ') })
+    expect(await otherEnded).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('"error":"no '),
+    })
   })
 })
 
@@ -95,12 +122,17 @@ describe('a fake vnet', () => {
       3: () => [
         b => {
           b.u32(1, 7).string(2, 'sn0')
-          b.nested(9, all => all.nested(1, drop => drop.u8(1, 0).string(2, 'NEIGH').u64(3, dropped)))
+          b.nested(9, all =>
+            all.nested(1, drop => drop.u8(1, 0).string(2, 'NEIGH').u64(3, dropped)),
+          )
         },
       ],
       10: () => [],
     }
-    fake = new FakeVnet(RUN_DIRECTORY, answers, { netns: ino, interfaces: [{ name: 'sn0', ifindex: 7, inode: ino }] })
+    fake = new FakeVnet(RUN_DIRECTORY, answers, {
+      netns: ino,
+      interfaces: [{ name: 'sn0', ifindex: 7, inode: ino }],
+    })
   })
   afterEach(() => fake[Symbol.dispose]())
 
@@ -116,7 +148,9 @@ describe('a fake vnet', () => {
     const until = (line: string) =>
       new Promise<void>(resolve => {
         look = () => {
-          if (text.includes(line)) resolve()
+          if (text.includes(line)) {
+            resolve()
+          }
         }
         look()
       })
@@ -137,16 +171,23 @@ describe('a fake vnet', () => {
       let text = ''
       child.stdout.on('data', more => {
         text += more
-        if (text.includes('"up"')) resolve()
+        if (text.includes('"up"')) {
+          resolve()
+        }
       })
     })
     await fake.hears(10)
-    const vnet = await spawnVnet(['--name', 'late0', '--json'], { within: ['ip', 'netns', 'exec', near.name] })
+    const vnet = await spawnVnet(['--name', 'late0', '--json'], {
+      within: ['ip', 'netns', 'exec', near.name],
+    })
     await isUp
     await vnet.stop()
     fake[Symbol.dispose]()
     const { status, stdout, stderr } = await ended
-    expect([status, stderr]).toEqual([1, '{"event":"error","error":"no vnet is running any more"}\n'])
+    expect([status, stderr]).toEqual([
+      1,
+      '{"event":"error","error":"no vnet is running any more"}\n',
+    ])
     expect(jsonLines(stdout).map(({ event, name }) => [event, name])).toEqual(
       ['registered', 'up', 'down', 'unregistered'].map(event => [event, 'late0']),
     )

@@ -30,7 +30,8 @@ const RESET_STATS = commands.resetStats.cmd
 const SUBSCRIBE = commands.subscribe.cmd
 const CUT = commands.cut.cmd
 /** Names an interface. */
-const nameOne = (builder: MessageBuilder) => void builder.string(vnetAttributes.ifname.type, 'front0')
+const nameOne = (builder: MessageBuilder) =>
+  void builder.string(vnetAttributes.ifname.type, 'front0')
 
 let netns: Netns
 let vnet: Running
@@ -41,7 +42,9 @@ beforeEach(async () => {
   vnet = await spawnVnet(['cable', `${netns.name}/front0`, `${netns.name}/front1`])
 })
 afterEach(() => {
-  for (const client of clients) client.close()
+  for (const client of clients) {
+    client.close()
+  }
 })
 
 /** Returns the ids of the processes that the vnet has started. */
@@ -57,7 +60,9 @@ class Asking {
   #arrived = () => {}
 
   constructor(uid = NOBODY) {
-    const name = readdirSync('/run/vnet').find(each => each.startsWith(`${vnet.pid}-`) && each.endsWith('.sock'))
+    const name = readdirSync('/run/vnet').find(
+      each => each.startsWith(`${vnet.pid}-`) && each.endsWith('.sock'),
+    )
     const onMessage = (bytes: Uint8Array, at: number, length: number) => {
       const copy = bytes.slice(at, at + length)
       this.#got.push({ bytes: copy, message: [...messages(copy)][0] as Message })
@@ -77,7 +82,9 @@ class Asking {
 
   /** Sends a request; returns the error of its acknowledgement, or of the end of a dump. */
   async ask(cmd: number, flags: number, write = (_: MessageBuilder) => {}): Promise<number> {
-    const builder = new MessageBuilder().message(VNET_GENL_ID, NLM_F_REQUEST | flags, 1).payload(genlmsghdr(cmd, 1))
+    const builder = new MessageBuilder()
+      .message(VNET_GENL_ID, NLM_F_REQUEST | flags, 1)
+      .payload(genlmsghdr(cmd, 1))
     write(builder)
     this.#connection.send(builder.bytes)
     const isEnd = ({ type }: Message) => type === NLMSG_DONE || type === NLMSG_ERROR
@@ -116,7 +123,9 @@ describe('the process for clients without rights', () => {
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
       expect([fields[16], fields[38]]).toEqual([NICE, SCHED_OTHER])
     }
-    const files = readdirSync(`/proc/${front}/fdinfo`).map(fd => readFileSync(`/proc/${front}/fdinfo/${fd}`, 'latin1'))
+    const files = readdirSync(`/proc/${front}/fdinfo`).map(fd =>
+      readFileSync(`/proc/${front}/fdinfo/${fd}`, 'latin1'),
+    )
     expect(files.some(text => text.includes('iff:'))).toBe(false)
 
     const pidfd = native.pidfdOpen(front as number, 0)
@@ -144,7 +153,9 @@ describe('the process for clients without rights', () => {
     const stranger = new Asking()
     expect(await stranger.ask(SUBSCRIBE, NLM_F_ACK)).toBe(0)
     await vnetIn(netns, 'cut', 'front0')
-    expect((await stranger.next(({ type }) => type === VNET_GENL_ID)).message.type).toBe(VNET_GENL_ID)
+    expect((await stranger.next(({ type }) => type === VNET_GENL_ID)).message.type).toBe(
+      VNET_GENL_ID,
+    )
     expect(await stranger.ask(GET_STATS, NLM_F_DUMP)).toBe(0)
     expect(await stranger.ask(CUT, NLM_F_ACK, nameOne)).toBe(-1)
   })

@@ -67,7 +67,9 @@ async function staying(command: string[]): Promise<{ said: string; end(): Promis
     child.kill('SIGKILL')
     return ended
   }
-  for await (const line of child.stdout) return { said: String(line).trim(), end }
+  for await (const line of child.stdout) {
+    return { said: String(line).trim(), end }
+  }
   throw new Error(`${command.join(' ')} ended`)
 }
 
@@ -78,12 +80,24 @@ async function subscribed(): Promise<{ taken: number; end(): Promise<unknown> }>
 }
 
 /** The command prefix of a user that may change nothing. */
-const asUser = (uid: number, command: string[]) => ['setpriv', `--reuid=${uid}`, '--clear-groups', ...command]
-const words = (what: string, numbers: readonly number[]) => [program, what, path, ...numbers.map(String)]
+const asUser = (uid: number, command: string[]) => [
+  'setpriv',
+  `--reuid=${uid}`,
+  '--clear-groups',
+  ...command,
+]
+const words = (what: string, numbers: readonly number[]) => [
+  program,
+  what,
+  path,
+  ...numbers.map(String),
+]
 
 /** Runs eight concurrent clients with `count` echoes each; every client gets its own. */
 async function echoes(count: number): Promise<void> {
-  const all = await Promise.all(Array.from({ length: CLIENTS }, (_, id) => client('echo', id, count, 4)))
+  const all = await Promise.all(
+    Array.from({ length: CLIENTS }, (_, id) => client('echo', id, count, 4)),
+  )
   expect(all).toEqual(Array(CLIENTS).fill({ answered: count, wrong: 0 }))
 }
 
@@ -115,13 +129,17 @@ test('clients that flood, never read, or are killed stop no other client or fram
     const flooded = once(flood, 'exit')
     const killed = said(asUser(4244, words('killed', [10 * times])))
     const ping = pingWithoutLoss(netns, '-c 10 -i 0.1 198.18.0.2')
-    for (let i = 0; i < times; i++) expect(await client('echo', 99, 50, 4)).toEqual({ answered: 50, wrong: 0 })
+    for (let i = 0; i < times; i++) {
+      expect(await client('echo', 99, 50, 4)).toEqual({ answered: 50, wrong: 0 })
+    }
     expect(await killed).toEqual({ died: 10 * times })
     await ping
     flood.kill('SIGKILL')
     await Promise.all([flooded, deaf.end()])
   }
-  for (let i = 0; i < 3; i++) await misbehave(3)
+  for (let i = 0; i < 3; i++) {
+    await misbehave(3)
+  }
   await echoes(1000)
   const before = await holds(vnet)
   await misbehave(10)
@@ -155,7 +173,9 @@ test('subscribers that never read leave no memory once they have ended', async (
   }
   await deafened()
   const before = await holds(vnet)
-  for (let round = 0; round < 3; round++) await deafened()
+  for (let round = 0; round < 3; round++) {
+    await deafened()
+  }
   const after = await holds(vnet)
   expect(after.mib - before.mib).toBeLessThan(1)
   await expect.poll(() => descriptors(vnet)).toBeLessThanOrEqual(before.descriptors)

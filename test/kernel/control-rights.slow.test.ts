@@ -14,7 +14,13 @@ import { addDevice, memoryNets } from '#support/memory-net.ts'
 import { asNobodyIn, NOBODY } from '#support/privileges.ts'
 import { pingWithoutLoss } from '#support/traffic.ts'
 import { runCommand } from '#support/vnet-commands.ts'
-import { jsonLines, PROGRAM, spawnVnet, stopConserved, withoutOtherUsers } from '#support/vnet-process.ts'
+import {
+  jsonLines,
+  PROGRAM,
+  spawnVnet,
+  stopConserved,
+  withoutOtherUsers,
+} from '#support/vnet-process.ts'
 
 const native = loadNative()
 const [RESET_STATS, SET_CARRIER, GET_PARAM, SET_PARAM] = [4, 5, 6, 7] as const
@@ -27,20 +33,27 @@ const ends = endedAfterEach<Disposable>()
 beforeEach(() => chmodSync(directory, 0o755))
 
 const text = (value: string) => Buffer.from(`${value}\0`).toString('hex')
-const named = (cmd: number, ifname: string, ...rest: string[]) => [cmd, `2=${text(ifname)}`, ...rest].join(':')
+const named = (cmd: number, ifname: string, ...rest: string[]) =>
+  [cmd, `2=${text(ifname)}`, ...rest].join(':')
 const root = () => []
 const nobody = () => asNobodyIn(netns)
 
 /** Returns the replies to `requests` of a client that runs as `user`. */
-async function ask(user: () => string[], ...requests: string[]): Promise<Record<string, unknown>[]> {
+async function ask(
+  user: () => string[],
+  ...requests: string[]
+): Promise<Record<string, unknown>[]> {
   // The vnet of this test: served in `directory`, or a program in the namespace of this test.
   const all = [directory, RUN_DIRECTORY].flatMap(path => readDirectories(namedDirectory(path)))
   const { ino } = fstatSync(netns.fd)
   // Files of ended vnets in other pid namespaces remain, and the inode may have been theirs before.
   const pidns = ownNamespace('pid')
-  const isOurs = (entry: Entry) => entry.vnet.startsWith(directory) || (entry.netns === ino && entry.pidns === pidns)
+  const isOurs = (entry: Entry) =>
+    entry.vnet.startsWith(directory) || (entry.netns === ino && entry.pidns === pidns)
   const { vnet } = all.find(isOurs) as Entry
-  const { stdout, stderr } = await netns.run([...user(), 'python3', client, vnet, ...requests].join(' '))
+  const { stdout, stderr } = await netns.run(
+    [...user(), 'python3', client, vnet, ...requests].join(' '),
+  )
   expect(stderr).toBe('')
   return jsonLines(stdout)
 }
@@ -60,7 +73,11 @@ function addOne(_dev: unknown, _ifr: Uint8Array, data: UserData): void {
 describe('rights', () => {
   test('every user may read, root may change, and a change by another user is EPERM', async () => {
     const { dev } = await serve()
-    const requests = [named(2, 'one'), named(RESET_STATS, 'one'), named(SET_CARRIER, 'one', '21=00')]
+    const requests = [
+      named(2, 'one'),
+      named(RESET_STATS, 'one'),
+      named(SET_CARRIER, 'one', '21=00'),
+    ]
     const replies = await ask(nobody, ...requests)
     expect(replies.map(({ error }) => error)).toEqual([0, -1, -1])
     expect(replies[1]?.text).toBe(`only root may do this: you are user ${NOBODY}`)
@@ -78,7 +95,9 @@ describe('rights', () => {
 
 test('an ioctl reads and writes the request’s data, for root and for an ordinary user', async () => {
   await serve()
-  for (const user of [root, nobody]) expect(await ask(user, 'IOCTL=one,0,07')).toEqual([{ result: 0, data: '08' }])
+  for (const user of [root, nobody]) {
+    expect(await ask(user, 'IOCTL=one,0,07')).toEqual([{ result: 0, data: '08' }])
+  }
 })
 
 describe('the program', () => {
@@ -89,11 +108,12 @@ describe('the program', () => {
     await pingWithoutLoss(netns, '-c 2 -i 0.02 198.18.0.2')
     const lockup = `15=${text('lockup')}`
     const one = { error: 0, 16: text('1') }
-    expect(await ask(nobody, `${SET_PARAM}:${lockup}:16=${text('1')}`)).toMatchObject([{ error: -1 }])
-    expect(await ask(root, `${SET_PARAM}:${lockup}:16=${text('1')}`, `${GET_PARAM}:${lockup}`)).toMatchObject([
-      { error: 0 },
-      one,
+    expect(await ask(nobody, `${SET_PARAM}:${lockup}:16=${text('1')}`)).toMatchObject([
+      { error: -1 },
     ])
+    expect(
+      await ask(root, `${SET_PARAM}:${lockup}:16=${text('1')}`, `${GET_PARAM}:${lockup}`),
+    ).toMatchObject([{ error: 0 }, one])
     // From now on every frame leads to a timeout, which comes after the frame has arrived.
     await pingWithoutLoss(netns, '-c 2 -i 0.02 198.18.0.2')
     const timeouts = async () => {
@@ -101,17 +121,28 @@ describe('the program', () => {
       return (line!.interfaces as DeviceStatistics[]).map(({ total }) => total.txTimeouts)
     }
     await expect.poll(timeouts).toEqual([2, 2])
-    await ask(root, `${SET_PARAM}:${lockup}:16=${text('0')}`, named(RESET_STATS, 'sn0'), named(RESET_STATS, 'sn1'))
+    await ask(
+      root,
+      `${SET_PARAM}:${lockup}:16=${text('0')}`,
+      named(RESET_STATS, 'sn0'),
+      named(RESET_STATS, 'sn1'),
+    )
     await pingWithoutLoss(netns, '-c 3 -i 0.02 198.18.0.2')
     const { sn0, sn1 } = await stopConserved(vnet)
     for (const { total, kernel } of [sn0!, sn1!]) {
       expect(total).toMatchObject({ txPackets: 3, rxPackets: 3, txErrors: 0, txTimeouts: 0 })
-      expect(kernel).toMatchObject({ txPackets: total.txPackets, txBytes: total.txBytes, rxBytes: total.rxBytes })
+      expect(kernel).toMatchObject({
+        txPackets: total.txPackets,
+        txBytes: total.txBytes,
+        rxBytes: total.rxBytes,
+      })
     }
   })
 
   test('vnet list as root of another user namespace reports why it shows no vnet', async () => {
-    const vnet = await spawnVnet(['loop', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
+    const vnet = await spawnVnet(['loop', '--json'], {
+      within: ['ip', 'netns', 'exec', netns.name],
+    })
     // A user who runs no lab in another test.
     const user = asNobodyIn(netns, 1_000_000 + process.pid)
     const list = [...user, 'unshare', '-Ur', process.execPath, PROGRAM, 'list']

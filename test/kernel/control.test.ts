@@ -38,7 +38,9 @@ async function serve(names: readonly string[], options: Serving = {}) {
   ends.push(control)
   const socket = readdirSync(directory).find(name => name.endsWith('.sock') && !before.has(name))
   const devices = []
-  for (const name of names) devices.push(await addDevice(memory, {}, { name, txqs: 4, rxqs: 2 }))
+  for (const name of names) {
+    devices.push(await addDevice(memory, {}, { name, txqs: 4, rxqs: 2 }))
+  }
   return { ...memory, control, devices, vnet: join(directory, socket ?? 'none') }
 }
 
@@ -48,7 +50,8 @@ function asking(): ControlClient {
   return client
 }
 
-const found = async () => (await findVnets(asking(), { directory })).devices.map(({ name }) => name).sort()
+const found = async () =>
+  (await findVnets(asking(), { directory })).devices.map(({ name }) => name).sort()
 const interfaces = () =>
   readdirSync(directory)
     .filter(name => name.endsWith('.json'))
@@ -56,7 +59,12 @@ const interfaces = () =>
 
 describe('finding', () => {
   test('findVnets returns every running vnet with its socket, and no ended one', async () => {
-    expect(await findVnets(asking(), { directory })).toMatchObject({ devices: [], here: [], failed: [], elsewhere: [] })
+    expect(await findVnets(asking(), { directory })).toMatchObject({
+      devices: [],
+      here: [],
+      failed: [],
+      elsewhere: [],
+    })
     const one = await serve(['one'])
     const second = await serve(['two', 'three'])
     const { devices } = await findVnets(asking(), { directory })
@@ -139,7 +147,9 @@ describe('statistics', () => {
     const { devices, vnet } = await serve(['one', 'two'], {
       netnsOf: ({ name }) => (name === 'two' ? 'red' : undefined),
     })
-    for (const frame of numbered(5)) devices[0]!.port.transmit(frame, 3)
+    for (const frame of numbered(5)) {
+      devices[0]!.port.transmit(frame, 3)
+    }
     await turn()
     const client = asking()
     const [first, second] = await client.devices(vnet)
@@ -175,7 +185,9 @@ describe('statistics', () => {
   test('a reply with hundreds of queues arrives whole', async () => {
     const memory = memoryNet()
     ends.push(serveControl(native, memory.net, { directory }))
-    for (const name of ['a', 'b']) await addDevice(memory, {}, { name, txqs: 256, rxqs: 256 })
+    for (const name of ['a', 'b']) {
+      await addDevice(memory, {}, { name, txqs: 256, rxqs: 256 })
+    }
     const client = asking()
     for (const device of (await findVnets(client, { directory })).devices) {
       expect((await client.stats(device.vnet, device))!.queues).toHaveLength(256)
@@ -183,7 +195,9 @@ describe('statistics', () => {
   })
 
   test('statistics of interfaces with the same name and index in two namespaces are not mixed', async () => {
-    const { devices, vnet } = await serve(['eth0', 'eth1'], { netnsOf: dev => (dev.mtu === 9000 ? 'red' : 'blue') })
+    const { devices, vnet } = await serve(['eth0', 'eth1'], {
+      netnsOf: dev => (dev.mtu === 9000 ? 'red' : 'blue'),
+    })
     const [blue, red] = devices.map(({ dev }) => dev)
     red!.mtu = 9000
     red!.rename('eth0')
@@ -192,7 +206,9 @@ describe('statistics', () => {
     await turn()
     const client = asking()
     const both = []
-    for (const device of await client.devices(vnet)) both.push(await client.stats(vnet, device))
+    for (const device of await client.devices(vnet)) {
+      both.push(await client.stats(vnet, device))
+    }
     expect(both).toMatchObject([
       { name: 'eth0', netns: 'blue', total: { txPackets: 0 } },
       { name: 'eth0', netns: 'red', total: { txPackets: 1 } },
@@ -225,9 +241,13 @@ describe('a subscriber', () => {
       events.push(what)
       told()
     }
-    await using _ = await asking().subscribe(vnet, ({ event }) => note(event), { onLost: () => note('lost') })
+    await using _ = await asking().subscribe(vnet, ({ event }) => note(event), {
+      onLost: () => note('lost'),
+    })
     // All in one turn of the event loop, in which the subscriber cannot read.
-    for (let i = 0; i < 20_000; i++) port.change({ kind: i % 2 === 0 ? 'down' : 'up' })
+    for (let i = 0; i < 20_000; i++) {
+      port.change({ kind: i % 2 === 0 ? 'down' : 'up' })
+    }
     while (!events.includes('lost')) {
       await new Promise<void>(resolve => {
         told = resolve

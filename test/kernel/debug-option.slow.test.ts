@@ -27,11 +27,22 @@ test('--debug finds the mistakes of the driver in docs/debugging.md, with the li
   // Its own frames come back to it.
   await expect.poll(() => sentPackets(netns, 'wrong0')).toBeGreaterThanOrEqual(2)
   const { stderr } = await vnet.stop()
-  for (const line of blockOf('text').trim().split('\n')) expect(stderr).toContain(line.replaceAll('./wrong.js', file))
+  for (const line of blockOf('text').trim().split('\n')) {
+    expect(stderr).toContain(line.replaceAll('./wrong.js', file))
+  }
 })
 
 test('--debug --chaos reports nothing in snull, whose frames still pass', async () => {
-  const vnet = await spawnVnet(['snull', '--use-napi', '--debug', '--chaos', '3', '--json', '--netns', netns.name])
+  const vnet = await spawnVnet([
+    'snull',
+    '--use-napi',
+    '--debug',
+    '--chaos',
+    '3',
+    '--json',
+    '--netns',
+    netns.name,
+  ])
   await netns.run('ping -c 20 -i 0.05 -W 1 198.18.0.2')
   await expect.poll(() => snmp(netns)['Icmp.InEchoReps']).toBeGreaterThanOrEqual(10)
   await vnet.line(/chaos: /)

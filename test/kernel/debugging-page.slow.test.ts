@@ -12,8 +12,13 @@ import { expectConserved, jsonLines, type Running, spawnVnet } from '#support/vn
 
 const VNET = `${process.execPath} dist/vnet.js`
 const page = readPages('docs/debugging.md', 'docs/debugging-steps.md')
-const blocks = [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, kind = '', text = '']) => ({ kind, text }))
-const sessions = blocks.filter(({ kind }) => kind === '').map(({ text }) => text.trimEnd().split('\n'))
+const blocks = [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, kind = '', text = '']) => ({
+  kind,
+  text,
+}))
+const sessions = blocks
+  .filter(({ kind }) => kind === '')
+  .map(({ text }) => text.trimEnd().split('\n'))
 
 const { netns } = freshQuietNamespaces('netns')
 beforeEach(() => {
@@ -22,7 +27,9 @@ beforeEach(() => {
 
 test('the sessions of docs/debugging.md and docs/debugging-steps.md print what the pages show', async () => {
   const terminals = new Terminals()
-  for (const lines of sessions) await terminals.play(lines)
+  for (const lines of sessions) {
+    await terminals.play(lines)
+  }
   await terminals.stop()
   expect(terminals.starts).toBe(2)
 })
@@ -57,23 +64,31 @@ class Terminals {
   async play(lines: readonly string[]): Promise<void> {
     const starts = lines.flatMap((line, i) => (/^(\$ |debug> |\^C)/.test(line) ? [i] : []))
     // Lines of the first terminal.
-    if (starts[0] !== 0) await this.#logged(lines)
+    if (starts[0] !== 0) {
+      await this.#logged(lines)
+    }
     let captured = () => Promise.resolve()
     for (const [i, start] of starts.entries()) {
       const shown = lines.slice(start + 1, starts[i + 1])
-      const [, kind, command = ''] = /^(\$ |debug> |\^C)(?:sudo )?(.*)/.exec(lines[start] ?? '') ?? []
+      const [, kind, command = ''] =
+        /^(\$ |debug> |\^C)(?:sudo )?(.*)/.exec(lines[start] ?? '') ?? []
       if (kind === '^C') {
         await captured()
         await this.stop()
-      } else if (kind === 'debug> ') await this.#debugger?.say(command, shown)
-      else if (shown.includes('ready')) await this.#start(command)
-      else if (command.startsWith('node inspect')) this.#debugger = new Dialogue(netns.spawn(command))
-      else if (command.startsWith('tcpdump')) {
+      } else if (kind === 'debug> ') {
+        await this.#debugger?.say(command, shown)
+      } else if (shown.includes('ready')) {
+        await this.#start(command)
+      } else if (command.startsWith('node inspect')) {
+        this.#debugger = new Dialogue(netns.spawn(command))
+      } else if (command.startsWith('tcpdump')) {
         const child = netns.spawn(command)
         const ended = outcome(child)
         captured = async () => expectShown((await ended).stdout, shown)
         await listening(child)
-      } else await this.#run(command, shown)
+      } else {
+        await this.#run(command, shown)
+      }
     }
   }
 
@@ -82,17 +97,22 @@ class Terminals {
     const vnet = this.#vnet
     if (vnet === undefined) return
     const { stdout } = await netns.run(`${VNET} stats --json`)
-    expectConserved(jsonLines(stdout).flatMap(line => line.interfaces as Parameters<typeof expectConserved>[0]))
+    expectConserved(
+      jsonLines(stdout).flatMap(line => line.interfaces as Parameters<typeof expectConserved>[0]),
+    )
     this.#vnet = undefined
     const { status, stderr } = await vnet.stop('SIGINT')
     expect(status).toBe(0)
     // The run was paused for longer than the watchdog waits.
-    if (this.#debugger !== undefined) expect(stderr).not.toContain('NETDEV WATCHDOG')
+    if (this.#debugger !== undefined) {
+      expect(stderr).not.toContain('NETDEV WATCHDOG')
+    }
   }
 
   async #start(command: string): Promise<void> {
     this.starts++
-    const [, inspect, args = ''] = /^(?:npm start --|node (--inspect) dist\/vnet\.js) (.*)/.exec(command) ?? []
+    const [, inspect, args = ''] =
+      /^(?:npm start --|node (--inspect) dist\/vnet\.js) (.*)/.exec(command) ?? []
     const within = ['ip', 'netns', 'exec', netns.name]
     const nodeArgs = inspect === undefined ? [] : [inspect]
     this.#vnet = await spawnVnet(args.split(' '), { within, nodeArgs })
@@ -111,14 +131,18 @@ class Terminals {
   }
 
   async #logged(shown: readonly string[]): Promise<void> {
-    for (const line of shown) expect(await this.#vnet?.line(pattern(line))).toBeDefined()
+    for (const line of shown) {
+      expect(await this.#vnet?.line(pattern(line))).toBeDefined()
+    }
     expectShown(this.#vnet?.stderr ?? '', shown)
   }
 }
 
 /** Settles when tcpdump captures. */
 async function listening({ stderr }: Child): Promise<void> {
-  for (let text = ''; !text.includes('listening on'); ) text += (await once(stderr, 'data')).join('')
+  for (let text = ''; !text.includes('listening on'); ) {
+    text += (await once(stderr, 'data')).join('')
+  }
 }
 
 /** A debugger, which prints `debug> ` when it expects a command. */
@@ -138,18 +162,24 @@ class Dialogue {
     await this.#until(() => this.#text.includes('debug> '))
     this.#text = ''
     this.#child.stdin.write(`${command}\n`)
-    if (command === '.exit') await once(this.#child, 'close')
-    else await this.until(shown)
+    if (command === '.exit') {
+      await once(this.#child, 'close')
+    } else {
+      await this.until(shown)
+    }
   }
 
   /** Waits until these lines were printed since the last command. */
   async until(shown: readonly string[]): Promise<void> {
-    const printed = () => this.#text.split('\n').map(line => line.replace(/^(debug> |[\b])+/, '').trimEnd())
+    const printed = () =>
+      this.#text.split('\n').map(line => line.replace(/^(debug> |[\b])+/, '').trimEnd())
     await this.#until(() => shown.every(line => printed().includes(line)))
   }
 
   async #until(isEnough: () => boolean): Promise<void> {
-    while (!isEnough()) await once(this.#child.stdout, 'data')
+    while (!isEnough()) {
+      await once(this.#child.stdout, 'data')
+    }
   }
 }
 
@@ -159,7 +189,9 @@ function expectShown(text: string, shown: readonly string[]): void {
   let from = 0
   for (const line of shown) {
     const at = lines.findIndex((actual, i) => i >= from && pattern(line).test(actual))
-    if (at < 0) expect.fail(`not printed: ${line}\nbut:\n${text}`)
+    if (at < 0) {
+      expect.fail(`not printed: ${line}\nbut:\n${text}`)
+    }
     from = at + 1
   }
 }

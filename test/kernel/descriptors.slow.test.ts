@@ -11,7 +11,8 @@ const { own, files } = freshNamespaces()
 
 /** The number of TAPs that the main thread has open, then each of the others. */
 function taps(pid: number): { main: number; others: number[] } {
-  const of = (task: string) => openFiles(`/proc/${pid}/task/${task}/fd`).filter(file => file === '/dev/net/tun').length
+  const of = (task: string) =>
+    openFiles(`/proc/${pid}/task/${task}/fd`).filter(file => file === '/dev/net/tun').length
   const others = readdirSync(`/proc/${pid}/task`).filter(task => task !== String(pid))
   return { main: of(String(pid)), others: others.map(of) }
 }

@@ -61,8 +61,12 @@ describe('-v shows registering step by step', () => {
       const { before, after } = await logOf(vnet)
       const expected = names.flatMap(name => STEPS.map(step => `${name}: ${step}`))
       // A name that is yet to be chosen is the pattern.
-      const registering = before.slice(0, expected.length).map(line => line.replace('vnet%d:', 'vnet0:'))
-      expect(registering).toEqual(expected.map(line => expect.stringMatching(new RegExp(`^${line}(:|$)`))))
+      const registering = before
+        .slice(0, expected.length)
+        .map(line => line.replace('vnet%d:', 'vnet0:'))
+      expect(registering).toEqual(
+        expected.map(line => expect.stringMatching(new RegExp(`^${line}(:|$)`))),
+      )
       expect(before.slice(expected.length)).toEqual(opening)
       expect(after.filter(line => /: (device|module) /.test(line))).toEqual([
         ...names.map(name => `${name}: device closed`),
@@ -107,9 +111,21 @@ describe('a driver that cannot be registered', () => {
 
   test.each(
     firstOf(2, [
-      ['whose ndoInit refuses', { op: 'ndoInit() { return -19 }' }, /^vnet: ndo_init of mine1: ENODEV, /],
-      ['whose ndoInit answers nonsense', { op: 'ndoInit() { return 7 }' }, /^vnet: ndo_init of mine1: EIO, /],
-      ['whose ndoInit throws', { op: "ndoInit() { throw new Error('boom') }" }, /^vnet: ndo_init of mine1: EIO, /],
+      [
+        'whose ndoInit refuses',
+        { op: 'ndoInit() { return -19 }' },
+        /^vnet: ndo_init of mine1: ENODEV, /,
+      ],
+      [
+        'whose ndoInit answers nonsense',
+        { op: 'ndoInit() { return 7 }' },
+        /^vnet: ndo_init of mine1: EIO, /,
+      ],
+      [
+        'whose ndoInit throws',
+        { op: "ndoInit() { throw new Error('boom') }" },
+        /^vnet: ndo_init of mine1: EIO, /,
+      ],
       [
         'whose ndoInit names it badly',
         { op: "ndoInit(dev) { dev.name = 'a/b' }" },
@@ -125,7 +141,11 @@ describe('a driver that cannot be registered', () => {
         { init: veto('NETDEV_POST_INIT') },
         /^vnet: netdevice notifier .*mine1: EBUSY, /,
       ],
-      ['that REGISTER is vetoed for', { init: veto('NETDEV_REGISTER') }, /^vnet: netdevice notifier .*mine1: EBUSY, /],
+      [
+        'that REGISTER is vetoed for',
+        { init: veto('NETDEV_REGISTER') },
+        /^vnet: netdevice notifier .*mine1: EBUSY, /,
+      ],
     ]),
   )(
     '%s ends the run with one line, and the first of two devices is unregistered',
@@ -184,7 +204,8 @@ function program(file: string, ...args: string[]): Promise<Outcome> {
 }
 
 test('--name and --mtu reach a driver that ignores the names: its ndoChangeMtu decides', async () => {
-  const ops = 'ndoChangeMtu: (dev, mtu) => { dev.log.info("asked for " + mtu); return mtu > 2000 ? -22 : 0 }'
+  const ops =
+    'ndoChangeMtu: (dev, mtu) => { dev.log.info("asked for " + mtu); return mtu > 2000 ? -22 : 0 }'
   const file = files.driver({ ops })
   const options = ['--netns', netns.name, '--name', 'other7', '--mtu']
   const vnet = await spawnVnet([file, ...options, '1400'])

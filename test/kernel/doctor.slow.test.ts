@@ -1,6 +1,13 @@
 /** `vnet doctor` on machines that lack something: the sentences of the commands that refuse. */
 import { expect, test } from 'vitest'
-import { asUser, ended, type Machine, onMachine, TREE, VNET_ROOTLESS } from '#support/ordinary-user.ts'
+import {
+  asUser,
+  ended,
+  type Machine,
+  onMachine,
+  TREE,
+  VNET_ROOTLESS,
+} from '#support/ordinary-user.ts'
 
 const DOCTOR = [process.execPath, `${TREE}/dist/vnet.js`, 'doctor', '--json']
 
@@ -12,7 +19,9 @@ function doctor(words: readonly string[]) {
     .trimEnd()
     .split('\n')
     .map(line => JSON.parse(line))
-  const refused = lines.filter(({ works }) => !works).map(({ requirement, text }) => [requirement, text] as const)
+  const refused = lines
+    .filter(({ works }) => !works)
+    .map(({ requirement, text }) => [requirement, text] as const)
   return { status, texts: new Map(refused) }
 }
 
@@ -56,7 +65,8 @@ END
 
 test('without pasta, the sentence is that of vnet run', () => {
   const words = onMachine({ before: WITHOUT_PASTA }, [])
-  const line = 'the way to the Internet is pasta, which is not installed: sudo apt-get install passt'
+  const line =
+    'the way to the Internet is pasta, which is not installed: sudo apt-get install passt'
   expect(doctor(words)).toMatchObject({ status: 1 })
   expect(doctor(words).texts.get('pasta')).toBe(line)
   const run = [process.execPath, `${TREE}/dist/vnet.js`, 'run', '--quiet', '--', '/bin/true']

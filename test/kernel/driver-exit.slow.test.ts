@@ -18,7 +18,11 @@ async function ended(exit: string) {
       ${exit},
     })`)
   const { status, stderr } = await (await startVnet([path, '--netns', netns.name, '-v'])).stop()
-  return { status, unloaded: stderr.includes('mine: module unloaded'), last: stderr.trimEnd().split('\n').at(-1) }
+  return {
+    status,
+    unloaded: stderr.includes('mine: module unloaded'),
+    last: stderr.trimEnd().split('\n').at(-1),
+  }
 }
 
 test('an async exit of a driver is awaited', async () => {

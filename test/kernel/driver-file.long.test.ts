@@ -33,12 +33,24 @@ describe("an error in a user's own driver is shown at the user's line", () => {
 
   test.each([
     ['that does not parse', `\n\nexport const driver = {\n  name: 'x' description: 'y',\n}\n`, 4],
-    ['that imports what there is not', `import {\n  defineDriver,\n  notThere,\n} from '${LIBRARY}'\n`, 3],
+    [
+      'that imports what there is not',
+      `import {\n  defineDriver,\n  notThere,\n} from '${LIBRARY}'\n`,
+      3,
+    ],
     ['that throws when it is loaded', `\nconst nothing = undefined\nnothing.at(0)\n`, 3],
-    ['that asks for a bad device when it is loaded', bad(`allocEtherdevMqs({ name: 'a/b', setup() {} })\n`), 3],
+    [
+      'that asks for a bad device when it is loaded',
+      bad(`allocEtherdevMqs({ name: 'a/b', setup() {} })\n`),
+      3,
+    ],
   ])('of a file %s', async (_, text, line) => {
     const { status, stdout, stderr } = await program(files.write(text))
-    expect([status, stdout, lines(stderr)]).toEqual([2, '', [expect.stringMatching(/^vnet: .* does not load: /)]])
+    expect([status, stdout, lines(stderr)]).toEqual([
+      2,
+      '',
+      [expect.stringMatching(/^vnet: .* does not load: /)],
+    ])
     expect(lineOf(stderr)).toBe(line)
   })
 
@@ -49,7 +61,10 @@ describe("an error in a user's own driver is shown at the user's line", () => {
   test('an error in a file that a driver imports is shown at its line', async () => {
     files.write('export const a =\n  1 +\n', 'part.mjs')
     const { status, stderr } = await program(files.write(`import './part.mjs'\n`))
-    expect([status, lines(stderr)]).toEqual([2, [expect.stringMatching(/does not load: SyntaxError: Unexpected end/)]])
+    expect([status, lines(stderr)]).toEqual([
+      2,
+      [expect.stringMatching(/does not load: SyntaxError: Unexpected end/)],
+    ])
     // Never of another file's.
     expect(stderr).not.toContain('my-driver.mjs:')
   })
@@ -81,8 +96,11 @@ export const driver = {
       [expect.stringMatching(/^vnet: /)],
     ])
     // A refused call of the framework is reported by its argument, other errors by their line.
-    if (line === 0) expect(outcome.stderr).toMatch(/^vnet: interface name '': 1 to 15 bytes/)
-    else expect(lineOf(outcome.stderr)).toBe(line)
+    if (line === 0) {
+      expect(outcome.stderr).toMatch(/^vnet: interface name '': 1 to 15 bytes/)
+    } else {
+      expect(lineOf(outcome.stderr)).toBe(line)
+    }
     expect(links()).toEqual(['lo'])
   })
 
@@ -106,7 +124,9 @@ export const driver = { name: 'mine', description: 'my own', params: {}, init: (
     ] as const) {
       const vnet = await spawnVnet([files.write(text), '--netns', netns.name, '--json'])
       using sender = new PacketSocket(netns, 'mine0')
-      for (let i = 0; i < 5; i++) sender.send(ethernet(0x88b5, octets))
+      for (let i = 0; i < 5; i++) {
+        sender.send(ethernet(0x88b5, octets))
+      }
       const log = JSON.parse(await vnet.line(/ndoStartXmit: /))
       expect(log.message).toContain(`mine0: ndoStartXmit: ${message}`)
       expect(log.message).toMatch(new RegExp(`my-driver\\.mjs:${line}:`))
@@ -115,7 +135,12 @@ export const driver = { name: 'mine', description: 'my own', params: {}, init: (
       await vnet.line(/device closed/)
       const { stdout, status } = await vnet.stop()
       const [{ total, drops }] = JSON.parse(lines(stdout).at(-1)!).interfaces
-      expect([status, total.txPackets, total.txDropped, drops.tx]).toEqual([0, 5, 5, { DRIVER_EXCEPTION: 5 }])
+      expect([status, total.txPackets, total.txDropped, drops.tx]).toEqual([
+        0,
+        5,
+        5,
+        { DRIVER_EXCEPTION: 5 },
+      ])
     }
   })
 })
@@ -162,11 +187,14 @@ describe('parameters', () => {
     ],
     ['ratio: 5', /parameter ratio must be made by int\(\), bool\(\) or text\(\)/],
     ['ratio: undefined', /parameter ratio must be made by int\(\), bool\(\) or text\(\)/],
-  ])('malformed parameters are refused in one line that names them: %s', async (params, message) => {
-    const { status, stdout, stderr } = await program(files.driver({ params }))
-    expect([status, stdout, lines(stderr)]).toEqual([2, '', [expect.stringMatching(message)]])
-    expect(stderr).toContain('my-driver.mjs: ')
-  })
+  ])(
+    'malformed parameters are refused in one line that names them: %s',
+    async (params, message) => {
+      const { status, stdout, stderr } = await program(files.driver({ params }))
+      expect([status, stdout, lines(stderr)]).toEqual([2, '', [expect.stringMatching(message)]])
+      expect(stderr).toContain('my-driver.mjs: ')
+    },
+  )
 })
 
 test(
@@ -193,7 +221,10 @@ export const driver = defineDriver({
 `
     const file = files.write(text, 'my-driver.ts')
     const npx = ['-y', '-p', 'node@22', '--', 'node', '-p', 'process.execPath']
-    const node = execFileSync('npx', npx, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+    const node = execFileSync('npx', npx, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim()
     // That Node, in place of the one the program is started with.
     const within = ['sh', '-c', 'node=$0; shift; exec "$node" "$@"', node]
     const vnet = await spawnVnet([file, '--netns', netns.name, '--json'], { within })

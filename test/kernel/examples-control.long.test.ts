@@ -3,7 +3,16 @@
  * `vnet exec`, and directly. Also third-party tools that speak generic netlink.
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, fstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  fstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, extname, join, resolve } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { ControlClient } from '#src/control/index.ts'
@@ -36,7 +45,9 @@ const { netns } = freshQuietNamespaces('netns')
 /** The command lines in the head of a file, without sudo and their explanations. */
 function lines(file: string): string[] {
   const [comment] = readFileSync(join(root, 'examples', file), 'utf8').split(/\*\/|(?<=.)"""/s)
-  return [...comment!.matchAll(/^(?: \*)? {3,}(?:sudo )?(\S.*?)(?: {2,}.*)?$/gm)].map(([, line]) => line!)
+  return [...comment!.matchAll(/^(?: \*)? {3,}(?:sudo )?(\S.*?)(?: {2,}.*)?$/gm)].map(
+    ([, line]) => line!,
+  )
 }
 
 /** The line that builds a file; undefined if it runs as it is. */
@@ -76,8 +87,12 @@ const inShell = (place: string, line: string) => [
 /** Runs a command in the namespace, as root or as an ordinary user. */
 const run = (place: string, line: string, user: readonly string[] = []) =>
   outcome(netns.spawn([...user, ...inShell(place, line)]))
-const example = (file: string, way: (typeof WAYS)[number], words: string, user: readonly string[] = []) =>
-  run(placeOf(file), runLine(file, way, words), user)
+const example = (
+  file: string,
+  way: (typeof WAYS)[number],
+  words: string,
+  user: readonly string[] = [],
+) => run(placeOf(file), runLine(file, way, words), user)
 const nobody = () => asNobodyIn(netns).slice(4)
 
 beforeAll(() => {
@@ -85,13 +100,18 @@ beforeAll(() => {
   cpSync(join(root, 'examples'), join(project, 'examples'), { recursive: true })
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }')
   mkdirSync(join(project, 'node_modules'))
-  for (const name of ['.bin', '@types', '@vnet', 'ffi-rs'])
+  for (const name of ['.bin', '@types', '@vnet', 'ffi-rs']) {
     symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name))
+  }
   symlinkSync(root, join(project, 'node_modules/vnet'))
   mkdirSync(join(project, 'bin'))
-  writeFileSync(join(project, 'bin/vnet'), `#!/bin/sh\nexec ${process.execPath} ${root}/dist/vnet.js "$@"\n`, {
-    mode: 0o755,
-  })
+  writeFileSync(
+    join(project, 'bin/vnet'),
+    `#!/bin/sh\nexec ${process.execPath} ${root}/dist/vnet.js "$@"\n`,
+    {
+      mode: 0o755,
+    },
+  )
   const builds = new Map([...ECHOES, ...RESETS].map(file => [buildLine(file), placeOf(file)]))
   for (const [line, place] of builds) {
     if (line === undefined) continue
@@ -118,7 +138,9 @@ async function packets(): Promise<number[]> {
 test('every example in C, Python and TypeScript is run by this file', () => {
   const shared = ['genl.py', 'libc.ts']
   const programs = readdirSync(join(root, 'examples')).filter(name => /\.(c|py|ts)$/.test(name))
-  expect(programs.filter(name => !shared.includes(name)).sort()).toEqual([...ECHOES, ...RESETS].sort())
+  expect(programs.filter(name => !shared.includes(name)).sort()).toEqual(
+    [...ECHOES, ...RESETS].sort(),
+  )
 })
 
 describe('echo', () => {
@@ -128,13 +150,21 @@ describe('echo', () => {
       ["'grüße, vnet'", 'grüße, vnet'],
       ['', 'hello'],
     ]) {
-      expect(await example(file, way, words!)).toEqual({ status: 0, stdout: `${text}\n`, stderr: '' })
+      expect(await example(file, way, words!)).toEqual({
+        status: 0,
+        stdout: `${text}\n`,
+        stderr: '',
+      })
     }
   })
 
   test.each(DIRECT)('%s by --direct works for an ordinary user, too', async file => {
     await running()
-    expect(await example(file, '--direct', 'hallo', nobody())).toEqual({ status: 0, stdout: 'hallo\n', stderr: '' })
+    expect(await example(file, '--direct', 'hallo', nobody())).toEqual({
+      status: 0,
+      stdout: 'hallo\n',
+      stderr: '',
+    })
   })
 
   test.each(bothWays(ECHOES))('%s by %s prints one line if no vnet runs', async (file, way) => {
@@ -145,34 +175,50 @@ describe('echo', () => {
 })
 
 describe('reset_stats', () => {
-  test.each(bothWays(RESETS))('%s by %s sets the statistics to 0, and is EPERM for user 65534', async (file, way) => {
-    await running()
-    await pingWithoutLoss(netns, '-c 2 -i 0.02 198.18.0.2')
-    const before = await packets()
-    // Each request and each reply leaves and comes back.
-    expect(before).toEqual([4, 4, 4, 4])
-    const refused = await example(file, way, 'vnet0', nobody())
-    expect(refused).toMatchObject({ status: 1, stdout: '' })
-    expect(refused.stderr).toMatch(/^reset_stats: vnet0: .*operation not permitted.*\n$/i)
-    expect(await packets()).toEqual(before)
-    expect(await example(file, way, 'vnet0')).toEqual({ status: 0, stdout: 'vnet0: statistics reset\n', stderr: '' })
-    expect(await packets()).toEqual([0, 0, 0, 0])
-  })
+  test.each(bothWays(RESETS))(
+    '%s by %s sets the statistics to 0, and is EPERM for user 65534',
+    async (file, way) => {
+      await running()
+      await pingWithoutLoss(netns, '-c 2 -i 0.02 198.18.0.2')
+      const before = await packets()
+      // Each request and each reply leaves and comes back.
+      expect(before).toEqual([4, 4, 4, 4])
+      const refused = await example(file, way, 'vnet0', nobody())
+      expect(refused).toMatchObject({ status: 1, stdout: '' })
+      expect(refused.stderr).toMatch(/^reset_stats: vnet0: .*operation not permitted.*\n$/i)
+      expect(await packets()).toEqual(before)
+      expect(await example(file, way, 'vnet0')).toEqual({
+        status: 0,
+        stdout: 'vnet0: statistics reset\n',
+        stderr: '',
+      })
+      expect(await packets()).toEqual([0, 0, 0, 0])
+    },
+  )
 
-  test.each(bothWays(RESETS))('%s by %s prints one line if no vnet has the interface', async (file, way) => {
-    const { status, stdout, stderr } = await example(file, way, 'nosuch')
-    expect([status, stdout]).toEqual([1, ''])
-    expect(stderr).toMatch(/^reset_stats: nosuch: .+\n$/)
-  })
+  test.each(bothWays(RESETS))(
+    '%s by %s prints one line if no vnet has the interface',
+    async (file, way) => {
+      const { status, stdout, stderr } = await example(file, way, 'nosuch')
+      expect([status, stdout]).toEqual([1, ''])
+      expect(stderr).toMatch(/^reset_stats: nosuch: .+\n$/)
+    },
+  )
 
-  test.each(bothWays(RESETS))('%s by %s prints its usage without an interface, and exits 2', async (file, way) => {
-    const { status, stdout, stderr } = await example(file, way, '')
-    expect([status, stdout]).toEqual([2, ''])
-    expect(stderr).toMatch(/^usage: reset_stats(\.py)? \[--direct.*\] IF\n$/)
-  })
+  test.each(bothWays(RESETS))(
+    '%s by %s prints its usage without an interface, and exits 2',
+    async (file, way) => {
+      const { status, stdout, stderr } = await example(file, way, '')
+      expect([status, stdout]).toEqual([2, ''])
+      expect(stderr).toMatch(/^usage: reset_stats(\.py)? \[--direct.*\] IF\n$/)
+    },
+  )
 
   test('reset_stats.py prints its usage if --direct has no socket', async () => {
-    const { status, stderr } = await run(placeOf('reset_stats.py'), 'python3 reset_stats.py --direct')
+    const { status, stderr } = await run(
+      placeOf('reset_stats.py'),
+      'python3 reset_stats.py --direct',
+    )
     expect([status, stderr]).toEqual([2, 'usage: reset_stats.py [--direct SOCKET] IF\n'])
   })
 })
@@ -183,11 +229,18 @@ test.each([
 ])(
   '%s runs as it is under a Node that takes TypeScript, both ways',
   async (file, word, stdout) => {
-    const node = execFileSync('npx', ['-y', '-p', 'node@22', '--', 'node', '-p', 'process.execPath'], {
-      encoding: 'utf8',
-    })
+    const node = execFileSync(
+      'npx',
+      ['-y', '-p', 'node@22', '--', 'node', '-p', 'process.execPath'],
+      {
+        encoding: 'utf8',
+      },
+    )
     await running()
-    for (const line of [`vnet exec ${node.trim()} examples/${file}`, `${node.trim()} examples/${file} --direct`]) {
+    for (const line of [
+      `vnet exec ${node.trim()} examples/${file}`,
+      `${node.trim()} examples/${file} --direct`,
+    ]) {
       expect(await run(project, `${line} ${word}`)).toMatchObject({ status: 0, stdout })
     }
   },

@@ -5,7 +5,13 @@ import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { outcome } from '#support/netns.ts'
 import { asUser, ended } from '#support/ordinary-user.ts'
 import { pingAll } from '#support/traffic.ts'
-import { type Ended, finalStatistics, spawnVnet, startVnet, stopConserved } from '#support/vnet-process.ts'
+import {
+  type Ended,
+  finalStatistics,
+  spawnVnet,
+  startVnet,
+  stopConserved,
+} from '#support/vnet-process.ts'
 
 const { netns, peer } = freshQuietNamespaces('netns', 'peer')
 
@@ -25,7 +31,14 @@ test('two tunnels over a cable carry pings of every size, count short datagrams 
   netns.ip(`link add out0 type veth peer name out0 netns ${peer.name}`)
   const ends = [netns, peer].map((here, i) => {
     here.ip(`addr add 192.0.2.${i + 1}/24 dev out0`, 'link set out0 up')
-    const args = ['./examples/tunnel.js', '--peer', `192.0.2.${2 - i}`, '--address', `198.18.0.${i + 1}/24`, '--json']
+    const args = [
+      './examples/tunnel.js',
+      '--peer',
+      `192.0.2.${2 - i}`,
+      '--address',
+      `198.18.0.${i + 1}/24`,
+      '--json',
+    ]
     return spawnVnet(args, { within: ['ip', 'netns', 'exec', here.name] })
   })
   const [near, far] = await Promise.all(ends)
@@ -33,10 +46,14 @@ test('two tunnels over a cable carry pings of every size, count short datagrams 
     "import('node:dgram').then(({ createSocket: c }) => { const s = c('udp4'); s.send('short', 4789, '192.0.2.2', () => s.close()) })"
   await outcome(netns.spawn([process.execPath, '-e', short]))
   // They follow the datagram.
-  for (const size of [0, 56, 1400, 20_000]) await pingAll(netns, `-c 10 -i 0.002 -s ${size} 198.18.0.2`)
+  for (const size of [0, 56, 1400, 20_000]) {
+    await pingAll(netns, `-c 10 -i 0.002 -s ${size} 198.18.0.2`)
+  }
   peer.ip('link set tunnel0 down', 'link set tunnel0 up')
   await pingAll(netns, '-c 3 -i 0.002 198.18.0.2')
-  const [a, b] = await Promise.all([near, far].map(async end => finalStatistics((await end?.stop()) as Ended).tunnel0))
+  const [a, b] = await Promise.all(
+    [near, far].map(async end => finalStatistics((await end?.stop()) as Ended).tunnel0),
+  )
   expect(a?.drops.rx).toEqual({})
   expect(b?.drops.rx).toEqual({ PKT_TOO_SMALL: 1 })
   expect(a?.total.rxPackets).toBeGreaterThanOrEqual(43)

@@ -26,9 +26,13 @@ describe.each([
     await pingWithoutLoss(netns, '-c 25 -i 0.03 198.18.0.2')
     const { sn0, sn1 } = await stopConserved(vnet)
     // By vnet's clock: ping does not wait for a reply that is later than others.
-    const waited = messages(vnet).flatMap(text => /timed out after (\d+) ms$/.exec(`${text}`)?.[1] ?? [])
+    const waited = messages(vnet).flatMap(
+      text => /timed out after (\d+) ms$/.exec(`${text}`)?.[1] ?? [],
+    )
     expect(waited).not.toEqual([])
-    for (const ms of waited) expect(Number(ms)).toBeGreaterThanOrEqual(200)
+    for (const ms of waited) {
+      expect(Number(ms)).toBeGreaterThanOrEqual(200)
+    }
     for (const { total, drops } of [sn0!, sn1!]) {
       expect(total).toMatchObject({ txPackets: 25, rxPackets: 25, txErrors: 2 })
       expect(drops).toEqual(nothingLost)
@@ -57,7 +61,9 @@ describe.each([
   test('--spurious: a spurious interrupt does nothing, and is counted', async () => {
     const vnet = await start('--spurious', '5', '-v', ...completion)
     // One after the other: frames that are sent together share an interrupt.
-    for (let i = 0; i < 12; i++) await pingWithoutLoss(netns, '-c 1 198.18.0.2')
+    for (let i = 0; i < 12; i++) {
+      await pingWithoutLoss(netns, '-c 1 198.18.0.2')
+    }
     const { sn0, sn1 } = await stopConserved(vnet)
     for (const { total, drops } of [sn0!, sn1!]) {
       expect(total).toMatchObject({ txPackets: 12, rxPackets: 12, txErrors: 0 })
@@ -65,7 +71,9 @@ describe.each([
     }
     // Two of frames that arrive together are one.
     for (const name of ['sn0', 'sn1']) {
-      expect(messages(vnet)).toContainEqual(expect.stringMatching(`^${name}: \\d+ interrupts, [12] of them spurious$`))
+      expect(messages(vnet)).toContainEqual(
+        expect.stringMatching(`^${name}: \\d+ interrupts, [12] of them spurious$`),
+      )
     }
   })
 
@@ -73,10 +81,18 @@ describe.each([
     const vnet = await start('--lowmem', '5', ...completion)
     // Every fifth of 20 requests, then of the 16 returns.
     await pingWithoutLoss(netns, '-c 20 -i 0.03 198.18.0.2', 13)
-    for (const name of ['sn0', 'sn1']) await vnet.line(new RegExp(`${name}: rx: low on mem - packet dropped`))
+    for (const name of ['sn0', 'sn1']) {
+      await vnet.line(new RegExp(`${name}: rx: low on mem - packet dropped`))
+    }
     const { sn0, sn1 } = await stopConserved(vnet)
-    expect(sn1).toMatchObject({ total: { rxPackets: 16, rxDropped: 4 }, drops: { tx: {}, rx: { NOMEM: 4 } } })
-    expect(sn0).toMatchObject({ total: { rxPackets: 13, rxDropped: 3 }, drops: { tx: {}, rx: { NOMEM: 3 } } })
+    expect(sn1).toMatchObject({
+      total: { rxPackets: 16, rxDropped: 4 },
+      drops: { tx: {}, rx: { NOMEM: 4 } },
+    })
+    expect(sn0).toMatchObject({
+      total: { rxPackets: 13, rxDropped: 3 },
+      drops: { tx: {}, rx: { NOMEM: 3 } },
+    })
   })
 
   test('--lowmem: TCP loses nothing', async () => {
@@ -100,7 +116,7 @@ describe('--flap', () => {
       await monitor.until(/sn0: <NO-CARRIER,.* state DOWN/)
       await monitor.until(/sn0: <.*LOWER_UP.* state UP/)
     }
-    while ((await pingSome(netns, '-c 1 -W 1 198.18.0.2')) === 0);
+    while ((await pingSome(netns, '-c 1 -W 1 198.18.0.2')) === 0) {}
     await stopConserved(vnet)
   })
 
@@ -124,21 +140,39 @@ describe('--drop', () => {
     ['RX_CRC', 'sn1', { rxErrors: 4, rxCrcErrors: 4, rxDropped: 0 }],
     ['FULL_RING', 'sn1', { rxErrors: 0, rxMissedErrors: 4, rxDropped: 0 }],
     ['tx_window', 'sn0', { txErrors: 4, txWindowErrors: 4, txDropped: 0 }],
-  ] as const)('--drop %s=5 drops every fifth frame and counts it at %s', async (reason, name, fields) => {
-    const vnet = await start('--drop', `${reason}=5`)
-    await pingWithoutLoss(netns, '-c 20 -i 0.03 198.18.0.2', 13)
-    const statistics = await stopConserved(vnet)
-    expect(statistics[name]!.total).toMatchObject(fields)
-    const side = name === 'sn0' ? 'tx' : 'rx'
-    expect(statistics[name]!.drops).toEqual({ ...nothingLost, [side]: { [reason.toUpperCase()]: 4 } })
-  })
-
-  test.each(['', 'RX_CRC', 'RX_CRC=', 'RX_CRC=0', 'RX_CRC=-1', 'RX_CRC=1.5', 'NO_SUCH=3', '=3', 'NOT_DROPPED_YET=3'])(
-    "'%s' is refused in one line",
-    async text => {
-      const { status, stdout, stderr } = await runMain('snull', '--netns', netns.name, `--drop=${text}`)
-      expect([status, stdout]).toEqual([2, ''])
-      expect(stderr).toMatch(/^vnet: .*--drop.*REASON=N.*RX_CRC.*\n$/)
+  ] as const)(
+    '--drop %s=5 drops every fifth frame and counts it at %s',
+    async (reason, name, fields) => {
+      const vnet = await start('--drop', `${reason}=5`)
+      await pingWithoutLoss(netns, '-c 20 -i 0.03 198.18.0.2', 13)
+      const statistics = await stopConserved(vnet)
+      expect(statistics[name]!.total).toMatchObject(fields)
+      const side = name === 'sn0' ? 'tx' : 'rx'
+      expect(statistics[name]!.drops).toEqual({
+        ...nothingLost,
+        [side]: { [reason.toUpperCase()]: 4 },
+      })
     },
   )
+
+  test.each([
+    '',
+    'RX_CRC',
+    'RX_CRC=',
+    'RX_CRC=0',
+    'RX_CRC=-1',
+    'RX_CRC=1.5',
+    'NO_SUCH=3',
+    '=3',
+    'NOT_DROPPED_YET=3',
+  ])("'%s' is refused in one line", async text => {
+    const { status, stdout, stderr } = await runMain(
+      'snull',
+      '--netns',
+      netns.name,
+      `--drop=${text}`,
+    )
+    expect([status, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(/^vnet: .*--drop.*REASON=N.*RX_CRC.*\n$/)
+  })
 })

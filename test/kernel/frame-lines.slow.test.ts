@@ -11,14 +11,20 @@ const { near, far } = freshQuietNamespaces('near', 'far')
 
 /** The messages in the log of a vnet. */
 const messages = (vnet: Running) =>
-  jsonLines(vnet.stdout).flatMap(({ event, message }) => (event === 'log' ? [message as string] : []))
+  jsonLines(vnet.stdout).flatMap(({ event, message }) =>
+    event === 'log' ? [message as string] : [],
+  )
 /** The messages about single frames, without what differs from run to run. */
 const frameLines = (vnet: Running) =>
-  messages(vnet).flatMap(line => (/^\S+: [tr]x-\d+ /.test(line) ? [line.replace(/, id \d+.*/, '')] : []))
+  messages(vnet).flatMap(line =>
+    /^\S+: [tr]x-\d+ /.test(line) ? [line.replace(/, id \d+.*/, '')] : [],
+  )
 
 /** One by one: of several, the last reply may come after ping has ended. */
 async function ping(count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await pingOnce(near, '198.18.0.2')
+  for (let i = 0; i < count; i++) {
+    await pingOnce(near, '198.18.0.2')
+  }
 }
 
 /** Waits until the driver was notified of all changes of an interface. */
@@ -125,22 +131,41 @@ describe('-vv', () => {
   })
 
   test('the lines of -vv name the same queues as the counters', async () => {
-    const vnet = await startVnet(['--netns', near.name, '--json', '-vv', '--txqs', '8', '--rxqs', '3'])
+    const vnet = await startVnet([
+      '--netns',
+      near.name,
+      '--json',
+      '-vv',
+      '--txqs',
+      '8',
+      '--rxqs',
+      '3',
+    ])
     // Many flows, so that several queues are used.
     using sender = new PacketSocket(near, 'vnet0')
     using receiver = new PacketSocket(near, 'vnet0')
     const frames = 40
-    for (let port = 1; port <= frames; port++) sender.send(datagram(port))
-    await receiver.until(() => receiver.frames.filter(({ octets }) => octets[23] === 17).length === frames)
+    for (let port = 1; port <= frames; port++) {
+      sender.send(datagram(port))
+    }
+    await receiver.until(
+      () => receiver.frames.filter(({ octets }) => octets[23] === 17).length === frames,
+    )
     const { vnet0 } = await stopConserved(vnet)
     const count = (pattern: RegExp) => messages(vnet).filter(line => pattern.test(line)).length
     for (const [q, { txPackets }] of vnet0!.queues.entries()) {
       expect([q, count(new RegExp(`: TX queue ${q}: enqueue`))]).toEqual([q, txPackets])
-      expect([q, count(new RegExp(`: tx-${q} (?!started|stopped|.*, dropped: )`))]).toEqual([q, txPackets])
+      expect([q, count(new RegExp(`: tx-${q} (?!started|stopped|.*, dropped: )`))]).toEqual([
+        q,
+        txPackets,
+      ])
     }
     expect(vnet0!.queues.filter(({ txPackets }) => txPackets > 0).length).toBeGreaterThan(2)
     for (const rx of [0, 1, 2]) {
-      const sent = vnet0!.queues.reduce((n, { txPackets }, q) => n + (q % 3 === rx ? txPackets : 0), 0)
+      const sent = vnet0!.queues.reduce(
+        (n, { txPackets }, q) => n + (q % 3 === rx ? txPackets : 0),
+        0,
+      )
       expect([rx, count(new RegExp(`: copied to RX queue ${rx}$`))]).toEqual([rx, sent])
       expect([rx, count(new RegExp(`: RX queue ${rx}: delivering`))]).toEqual([rx, sent])
     }
@@ -149,7 +174,18 @@ describe('-vv', () => {
   /** UDP without a checksum, from 198.18.0.1 to 198.18.0.2. */
   function datagram(port: number): Uint8Array {
     const ip = [0x45, 0, 0, 46, 0, 7, 0, 0, 64, 17, 0, 0, 198, 18, 0, 1, 198, 18, 0, 2]
-    return ethernet(0x0800, [...ip, 0x20, port, 0, 9, 0, 26, 0, 0, ...new Array<number>(18).fill(0)])
+    return ethernet(0x0800, [
+      ...ip,
+      0x20,
+      port,
+      0,
+      9,
+      0,
+      26,
+      0,
+      0,
+      ...new Array<number>(18).fill(0),
+    ])
   }
 })
 
@@ -159,8 +195,12 @@ describe('txqueuelen', () => {
     using receiver = new PacketSocket(far, 'right')
     using sender = new PacketSocket(near, 'left')
     // The driver, which is in this process, reads none of them in the meantime.
-    for (let i = 0; i < frames; i++) sender.send(ethernet(0x88b5, 46))
-    await receiver.until(() => receiver.frames.length >= Math.min(frames, shownLink(near, 'left').txqlen))
+    for (let i = 0; i < frames; i++) {
+      sender.send(ethernet(0x88b5, 46))
+    }
+    await receiver.until(
+      () => receiver.frames.length >= Math.min(frames, shownLink(near, 'left').txqlen),
+    )
     await heard(vnet, 'left')
   }
   const start = (...args: string[]) =>
@@ -192,7 +232,10 @@ describe('txqueuelen', () => {
     const { runMain } = await import('#support/run-main.ts')
     for (const n of ['0', '-1', 'x', '1000001']) {
       const { status, stderr } = await runMain('--txqueuelen', n, '--netns', near.name)
-      expect([status, stderr]).toEqual([2, expect.stringMatching(/--txqueuelen.*whole number from 1 to 1000000/)])
+      expect([status, stderr]).toEqual([
+        2,
+        expect.stringMatching(/--txqueuelen.*whole number from 1 to 1000000/),
+      ])
     }
   })
 })

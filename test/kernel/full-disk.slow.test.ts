@@ -13,7 +13,9 @@ const LOST = 'vnet: standard output: no space left on device\n'
 function full(args: string, output = '>') {
   const script = join(directory, output === '>' ? 'out' : 'err')
   // A program that starts at the same time may read it.
-  if (!existsSync(script)) writeFileSync(script, `exec "$@" ${output} /dev/full\n`)
+  if (!existsSync(script)) {
+    writeFileSync(script, `exec "$@" ${output} /dev/full\n`)
+  }
   return near.run(`sh ${script} ${process.execPath} ${PROGRAM} ${args}`.trimEnd())
 }
 
@@ -47,7 +49,10 @@ test('every command that prints reports output that a full disk does not take', 
     expect([commands[i], status, lines]).toEqual([commands[i], 1, LOST])
   }
   const { status, stderr } = await full('capture sn0 - --duration 1s')
-  expect([status, stderr]).toEqual([1, expect.stringContaining('standard output: no space left on device')])
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringContaining('standard output: no space left on device'),
+  ])
 })
 
 test('a disk with room for a part of a text is a full one, and ends --log after a whole line', async () => {
@@ -57,18 +62,31 @@ test('a disk with room for a part of a text is a full one, and ends --log after 
   try {
     const script = join(directory, 'script')
     writeFileSync(script, `exec "$@" > ${disk}/help`)
-    const { status, stderr } = await near.run(`sh ${script} ${process.execPath} ${PROGRAM} help --all`)
+    const { status, stderr } = await near.run(
+      `sh ${script} ${process.execPath} ${PROGRAM} help --all`,
+    )
     expect([status, stderr]).toEqual([1, LOST])
     rmSync(join(disk, 'help'))
     const log = join(disk, 'log')
-    const vnet = await startVnet(['snull', '--netns', near.name, '--wire', 'loss 0%', '--quiet', '--log', log])
+    const vnet = await startVnet([
+      'snull',
+      '--netns',
+      near.name,
+      '--wire',
+      'loss 0%',
+      '--quiet',
+      '--log',
+      log,
+    ])
     await near.run('ping -c 30 -i 0.01 198.18.0.2')
     const line = `vnet: log: ${log}: no space left on device; the log ends here`
     await vnet.line(/^vnet: log: /)
     expect(await vnet.stop()).toMatchObject({ status: 1, stderr: `${line}\n` })
     const lines = readFileSync(log, 'utf8').split('\n')
     expect(lines.pop()).toBe('')
-    for (const each of lines) JSON.parse(each)
+    for (const each of lines) {
+      JSON.parse(each)
+    }
     expect(lines.length).toBeGreaterThan(3)
   } finally {
     execFileSync('umount', ['-l', disk])
@@ -80,6 +98,8 @@ test.each(['', '--json', '-v'])(
   async option => {
     const { status, stderr } = await full(`snull --no-address --for 100ms ${option}`)
     expect([status, stderr]).toEqual([1, expect.stringContaining(LOST)])
-    expect((await full(`snull --no-address --for 100ms ${option}`, '2>')).status).toBe(option === '--json' ? 0 : 1)
+    expect((await full(`snull --no-address --for 100ms ${option}`, '2>')).status).toBe(
+      option === '--json' ? 0 : 1,
+    )
   },
 )

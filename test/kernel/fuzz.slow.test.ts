@@ -43,11 +43,15 @@ async function fuzz(name: string): Promise<void> {
     const { bytes, partial, csumStart, csumOffset, gsoSize, gso } = draw()
     const flags = partial ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0
     const header = { flags, gsoType: GSO_TYPE[gso], gsoSize, csumStart, csumOffset }
-    if ((drawn % 2 === 0 ? plain.trySend(bytes) : offloading.trySend(bytes, header)) === 0) taken++
+    if ((drawn % 2 === 0 ? plain.trySend(bytes) : offloading.trySend(bytes, header)) === 0) {
+      taken++
+    }
     plain.frames.length = 0
     offloading.frames.length = 0
     // Few enough for the kernel's queue; then the driver runs.
-    if (drawn % 64 === 0) await new Promise(setImmediate)
+    if (drawn % 64 === 0) {
+      await new Promise(setImmediate)
+    }
   }
 }
 
@@ -61,15 +65,23 @@ test.each([
 ])(
   '%s %j accounts for every frame on %s, logs nothing, and answers ping afterwards',
   async (command, options, name) => {
-    const ends = command === 'cable' ? [`${netns.name}/ca`, `${netns.name}/cb`] : ['--netns', netns.name]
+    const ends =
+      command === 'cable' ? [`${netns.name}/ca`, `${netns.name}/cb`] : ['--netns', netns.name]
     const vnet = await startVnet([command, ...ends, ...options, '--json'])
     const before = vnet.stdout
     await fuzz(name)
     expect(vnet.stdout).toBe(before)
-    if (command !== 'cable') await pingAll(netns, '-c 2 -i 0.02 198.18.0.2')
+    if (command !== 'cable') {
+      await pingAll(netns, '-c 2 -i 0.02 198.18.0.2')
+    }
     for (const { name, total, kernel } of Object.values(await stopConserved(vnet))) {
       const ours = [total.txPackets, total.txBytes, total.rxPackets, total.rxBytes]
-      expect(ours, name).toEqual([kernel?.txPackets, kernel?.txBytes, kernel?.rxPackets, kernel?.rxBytes])
+      expect(ours, name).toEqual([
+        kernel?.txPackets,
+        kernel?.txBytes,
+        kernel?.rxPackets,
+        kernel?.rxBytes,
+      ])
     }
   },
 )

@@ -3,7 +3,11 @@
  * nothing with a wrong checksum.
  */
 import { expect, test } from 'vitest'
-import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_UDP_L4 } from '#src/linux/uapi.ts'
+import {
+  VIRTIO_NET_HDR_F_NEEDS_CSUM,
+  VIRTIO_NET_HDR_GSO_TCPV4,
+  VIRTIO_NET_HDR_GSO_UDP_L4,
+} from '#src/linux/uapi.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import type { Netns } from '#support/netns.ts'
 import { PacketSocket } from '#support/packet-socket.ts'
@@ -40,7 +44,9 @@ test.each(['IPv4', 'IPv6'])(
     const [a, b] = isIpv6 ? ['2001:db8::1', '2001:db8::2'] : ['192.0.2.1', '192.0.2.2']
     if (isIpv6) {
       for (const netns of [near, far]) {
-        netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0')
+        netns.exec(
+          'sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0',
+        )
       }
     }
     const prefix = isIpv6 ? 64 : 24
@@ -73,7 +79,11 @@ function burst(mac: string, packets: readonly Partial<Packet>[]): Uint8Array[] {
   const link = mac.split(':').map(octet => Number.parseInt(octet, 16))
   return packets.map((packet, identification) => {
     const ends = { source: address('192.0.2.1'), destination: address(FAR) }
-    const frame = buildFrame({ packet: { ...plain, ...ends, identification, ...packet }, tags: [], padding: [] })
+    const frame = buildFrame({
+      packet: { ...plain, ...ends, identification, ...packet },
+      tags: [],
+      padding: [],
+    })
     frame.set(link)
     return frame
   })
@@ -81,7 +91,9 @@ function burst(mac: string, packets: readonly Partial<Packet>[]): Uint8Array[] {
 
 /** A counter of the far end's /proc/net/snmp. */
 function counterOf(protocol: string, name: string): number {
-  const found = new RegExp(`^${protocol}: (.*)\\n${protocol}: (.*)$`, 'm').exec(far.exec('cat /proc/net/snmp'))!
+  const found = new RegExp(`^${protocol}: (.*)\\n${protocol}: (.*)$`, 'm').exec(
+    far.exec('cat /proc/net/snmp'),
+  )!
   return Number(found[2]!.split(' ')[found[1]!.split(' ').indexOf(name)])
 }
 
@@ -97,15 +109,17 @@ test('GRO merges datagrams, and a socket receives each as it was sent', async ()
   using from = new PacketSocket(near, 'left')
   using at = new PacketSocket(far, 'right', { vnetHdr: true })
   const datagrams = payloads.map(payload => ({ kind: 'udp', checksum: 'full', payload }) as const)
-  for (const frame of burst(vnet.interfaces()[1]!.mac, datagrams)) from.send(frame)
+  for (const frame of burst(vnet.interfaces()[1]!.mac, datagrams)) {
+    from.send(frame)
+  }
   await all
   expect(received).toEqual(payloads)
   socket.close()
   await at.until(({ octets }) => octets[23] === 17)
   const udp = at.frames.filter(({ octets }) => octets[23] === 17)
-  expect(udp.map(({ octets, flags, gsoType, gsoSize }) => [octets.length, flags, gsoType, gsoSize])).toEqual([
-    [42 + 500, VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_UDP_L4, 100],
-  ])
+  expect(
+    udp.map(({ octets, flags, gsoType, gsoSize }) => [octets.length, flags, gsoType, gsoSize]),
+  ).toEqual([[42 + 500, VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_UDP_L4, 100]])
   const { right } = await stopConserved(vnet)
   expect(right!.total.groMerged).toBe(4)
 })
@@ -114,16 +128,25 @@ test('GRO does not merge a corrupted segment, and the kernel drops it by its che
   const vnet = await startVnet(args('192.0.2.1/24', '192.0.2.2/24'))
   const segments = burst(
     vnet.interfaces()[1]!.mac,
-    [0, 1, 2, 3, 4].map(i => ({ kind: 'tcp', sequence: 1000 * i, flags: 0x10, payload: new Array(1000).fill(i) })),
+    [0, 1, 2, 3, 4].map(i => ({
+      kind: 'tcp',
+      sequence: 1000 * i,
+      flags: 0x10,
+      payload: new Array(1000).fill(i),
+    })),
   )
   segments[2]![600]! ^= 1
   expect(counterOf('Tcp', 'InCsumErrors')).toBe(0)
   using from = new PacketSocket(near, 'left')
   using at = new PacketSocket(far, 'right', { vnetHdr: true })
-  for (const segment of segments) from.send(segment)
+  for (const segment of segments) {
+    from.send(segment)
+  }
   await at.until(({ octets }) => octets.length > 1000 && octets[54 + 1000] === 4)
   const tcp = at.frames.filter(({ octets }) => octets[23] === 6)
-  expect(tcp.map(({ octets, flags, gsoType, gsoSize }) => [octets.length, flags, gsoType, gsoSize])).toEqual([
+  expect(
+    tcp.map(({ octets, flags, gsoType, gsoSize }) => [octets.length, flags, gsoType, gsoSize]),
+  ).toEqual([
     [54 + 2000, VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4, 1000],
     [54 + 1000, 0, 0, 0],
     [54 + 2000, VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4, 1000],

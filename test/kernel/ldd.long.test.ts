@@ -14,7 +14,9 @@ import { type Running, spawnVnet } from '#support/vnet-process.ts'
 
 const page = readPages('docs/ldd.md', 'docs/ldd-continued.md')
 const blocks = (wanted: string) =>
-  [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)].filter(([, kind]) => kind === wanted).map(([, , text]) => text!)
+  [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)]
+    .filter(([, kind]) => kind === wanted)
+    .map(([, , text]) => text!)
 
 interface Step {
   readonly command: string
@@ -29,7 +31,11 @@ function steps(block: string): Step[] {
   return block.split(/^(?=\$ |\^C)/m).map(text => {
     const [command = '', ...shown] = text.trimEnd().split('\n')
     const logged = shown.filter(isLog)
-    return { command: command.replace(/^\$ /, ''), printed: shown.filter(line => !isLog(line)), logged }
+    return {
+      command: command.replace(/^\$ /, ''),
+      printed: shown.filter(line => !isLog(line)),
+      logged,
+    }
   })
 }
 
@@ -50,15 +56,17 @@ function pattern(line: string): RegExp {
 }
 
 /** The lines in their order, with others between them. */
-const all = (lines: readonly string[]) => RegExp(lines.map(line => pattern(line).source).join('[^]*?'), 'm')
+const all = (lines: readonly string[]) =>
+  RegExp(lines.map(line => pattern(line).source).join('[^]*?'), 'm')
 
 test('every command of docs/ldd.md and docs/ldd-continued.md prints what the pages show', async () => {
   const directory = testDirectory()
   const own = new OwnNetns()
   try {
     const netns = own.addQuiet()
-    for (const entry of ['dist', 'build', 'package.json', 'node_modules'])
+    for (const entry of ['dist', 'build', 'package.json', 'node_modules']) {
       symlinkSync(resolve(entry), join(directory, entry))
+    }
     writeFileSync(join(directory, 'skb.js'), blocks('js').join('\n'))
     const prelude = [
       'shopt -s expand_aliases',
@@ -73,13 +81,17 @@ test('every command of docs/ldd.md and docs/ldd-continued.md prints what the pag
       const captures: [Promise<Outcome>, readonly string[]][] = []
       for (const { command, printed, logged } of steps(block)) {
         const before =
-          command.startsWith('vnet ') && printed.includes('ready') ? [0, 0] : [vnet?.stderr.length, vnet?.stdout.length]
+          command.startsWith('vnet ') && printed.includes('ready')
+            ? [0, 0]
+            : [vnet?.stderr.length, vnet?.stdout.length]
         if (command === '^C') {
           const ended = await vnet!.stop('SIGINT')
           expect(ended.status).toBe(0)
           expect(ended.stdout).toMatch(all(printed))
         } else if (printed.includes('ready')) {
-          vnet = await spawnVnet(command.split(' ').slice(1), { within: ['ip', 'netns', 'exec', netns.name] })
+          vnet = await spawnVnet(command.split(' ').slice(1), {
+            within: ['ip', 'netns', 'exec', netns.name],
+          })
         } else if (command.startsWith('sudo tcpdump')) {
           const child = spawn(command)
           captures.push([outcome(child), printed])
@@ -90,11 +102,16 @@ test('every command of docs/ldd.md and docs/ldd-continued.md prints what the pag
             return stdout + stderr
           }
           // The kernel shows a carrier's change up to a second later.
-          if (/^ip -br link /.test(command)) await expect.poll(run, { timeout: 5000 }).toMatch(all(printed))
-          else expect(await run(), command).toMatch(all(printed))
+          if (/^ip -br link /.test(command)) {
+            await expect.poll(run, { timeout: 5000 }).toMatch(all(printed))
+          } else {
+            expect(await run(), command).toMatch(all(printed))
+          }
         }
         const news = () => `${vnet!.stderr.slice(before[0])}${vnet!.stdout.slice(before[1])}`
-        for (const line of logged) await expect.poll(news, { message: command }).toMatch(pattern(line))
+        for (const line of logged) {
+          await expect.poll(news, { message: command }).toMatch(pattern(line))
+        }
       }
       for (const [capture, printed] of captures) {
         expect((await capture).stdout).toMatch(all(printed))

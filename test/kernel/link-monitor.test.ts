@@ -95,17 +95,35 @@ describe('events at home', () => {
   test.each<[string, string, (link: Link, before: Link) => boolean]>([
     ['up', 'link set tap0 up', link => (link.flags & IFF_UP) !== 0],
     ['the MTU', 'link set tap0 mtu 1400', link => link.mtu === 1400],
-    ['the address', 'link set tap0 address 02:00:00:00:00:42', l => formatMac(l.address) === '02:00:00:00:00:42'],
+    [
+      'the address',
+      'link set tap0 address 02:00:00:00:00:42',
+      l => formatMac(l.address) === '02:00:00:00:00:42',
+    ],
     ['flags', 'link set tap0 arp off', link => (link.flags & IFF_NOARP) !== 0],
-    ['the name', 'link set tap0 name tap9', (link, before) => link.name === 'tap9' && link.ifindex === before.ifindex],
-    ['promiscuous mode', 'link set tap0 promisc on', l => l.promiscuity === 1 && (l.flags & IFF_PROMISC) !== 0],
+    [
+      'the name',
+      'link set tap0 name tap9',
+      (link, before) => link.name === 'tap9' && link.ifindex === before.ifindex,
+    ],
+    [
+      'promiscuous mode',
+      'link set tap0 promisc on',
+      l => l.promiscuity === 1 && (l.flags & IFF_PROMISC) !== 0,
+    ],
     ['allmulti', 'link set tap0 allmulticast on', link => link.allmulti === 1],
     ['the queue length', 'link set tap0 txqueuelen 7', link => link.txQueueLen === 7],
-    ['carrier', 'link set tap0 carrier off', link => !link.carrier && (link.flags & IFF_LOWER_UP) === 0],
+    [
+      'carrier',
+      'link set tap0 carrier off',
+      link => !link.carrier && (link.flags & IFF_LOWER_UP) === 0,
+    ],
   ])('a change of %s is reported for our own namespace', async (_, command, shows) => {
     own.tap(home, 'tap0')
     // The kernel reports a change of carrier only while the interface is up.
-    if (command !== 'link set tap0 up') home.ip('link set tap0 up')
+    if (command !== 'link set tap0 up') {
+      home.ip('link set tap0 up')
+    }
     listen()
     const before = getLink(sock, { name: 'tap0' })!
     const { ifindex } = before
@@ -129,7 +147,10 @@ describe('events at home', () => {
     listen()
     home.ip('tuntap add mode tap name tap0 multi_queue')
     const made = await recorder.until(named('tap0'))
-    expect(made).toMatchObject({ nsid: NSID_HOME, link: { kind: 'tun', tun: { type: 'tap', multiQueue: true } } })
+    expect(made).toMatchObject({
+      nsid: NSID_HOME,
+      link: { kind: 'tun', tun: { type: 'tap', multiQueue: true } },
+    })
     home.ip('link del tap0')
     await recorder.until(named('tap0', 'del'))
   })
@@ -150,7 +171,9 @@ describe('events at home', () => {
       monitor?.sync()
       add(nsid, link, event)
     }
-    for (const mtu of [1001, 1002, 1003]) setLink(sock, ifindex, { mtu })
+    for (const mtu of [1001, 1002, 1003]) {
+      setLink(sock, ifindex, { mtu })
+    }
     expect(recorder.told).toEqual([])
     monitor?.sync()
     expect(recorder.links.map(({ link }) => link.mtu)).toEqual([1001, 1002, 1003])
@@ -163,23 +186,36 @@ describe('events at home', () => {
   ])('a new %s is reported for its interface', async (_, command) => {
     const ifindex = tapBefore('tap0')
     home.ip(command)
-    expect(await recorder.until(told => 'addressesOf' in told)).toEqual({ nsid: NSID_HOME, addressesOf: ifindex })
+    expect(await recorder.until(told => 'addressesOf' in told)).toEqual({
+      nsid: NSID_HOME,
+      addressesOf: ifindex,
+    })
   })
 
   test('2,000 quick changes are all reported, in order', async () => {
     const ifindex = tapBefore('tap0')
     const mtus = Array.from({ length: 2000 }, (_, i) => 1000 + i)
-    for (const mtu of mtus) setLink(sock, ifindex, { mtu })
+    for (const mtu of mtus) {
+      setLink(sock, ifindex, { mtu })
+    }
     await recorder.until(told => 'link' in told && told.link.mtu === 2999)
     expect(recorder.links.map(({ link }) => link.mtu)).toEqual(mtus)
   })
 
   test('messages from other senders than the kernel are ignored', async () => {
     const ifindex = tapBefore('tap0')
-    const stranger = own.own(own.native.socket(uapi.AF_NETLINK, uapi.SOCK_RAW, uapi.NETLINK_ROUTE, home.fd))
+    const stranger = own.own(
+      own.native.socket(uapi.AF_NETLINK, uapi.SOCK_RAW, uapi.NETLINK_ROUTE, home.fd),
+    )
     expect(own.native.bind(stranger, uapi.sockaddrNl())).toBe(0)
-    const forged = new MessageBuilder().message(16, 0, 0).payload(new Uint8Array(16)).string(3, 'forged').u32(4, 1)
-    expect(own.native.sendto(stranger, forged.bytes, 0, uapi.sockaddrNl(0, 1))).toBe(forged.bytes.length)
+    const forged = new MessageBuilder()
+      .message(16, 0, 0)
+      .payload(new Uint8Array(16))
+      .string(3, 'forged')
+      .u32(4, 1)
+    expect(own.native.sendto(stranger, forged.bytes, 0, uapi.sockaddrNl(0, 1))).toBe(
+      forged.bytes.length,
+    )
     setLink(sock, ifindex, { mtu: 999 })
     await recorder.until(told => 'link' in told && told.link.mtu === 999)
     expect(recorder.links.map(({ link }) => link.name)).toEqual(['tap0'])
@@ -196,9 +232,9 @@ describe('events of other namespaces', () => {
     far.ip('tuntap add mode tap name tap0')
     home.ip('tuntap add mode tap name last')
     await recorder.until(named('last'))
-    expect(new Set(recorder.links.filter(({ link }) => link.name === 'tap0').map(({ nsid }) => nsid))).toEqual(
-      new Set([nsid]),
-    )
+    expect(
+      new Set(recorder.links.filter(({ link }) => link.name === 'tap0').map(({ nsid }) => nsid)),
+    ).toEqual(new Set([nsid]))
   })
 
   test('a move is reported in both namespaces, with the new index', async () => {
@@ -258,7 +294,12 @@ describe('overrun', () => {
   beforeEach(() => {
     small.setsockopt = (fd, level, name, value) => {
       const force = level === uapi.SOL_SOCKET && name === uapi.SO_RCVBUFFORCE
-      return own.native.setsockopt(fd, level, force ? uapi.SO_RCVBUF : name, force ? uapi.int32(4096) : value)
+      return own.native.setsockopt(
+        fd,
+        level,
+        force ? uapi.SO_RCVBUF : name,
+        force ? uapi.int32(4096) : value,
+      )
     }
   })
 
@@ -266,7 +307,9 @@ describe('overrun', () => {
     own.tap(home, 'tap0')
     listen(small)
     const { ifindex } = getLink(sock, { name: 'tap0' })!
-    for (let mtu = 1000; mtu < 1200; mtu++) setLink(sock, ifindex, { mtu })
+    for (let mtu = 1000; mtu < 1200; mtu++) {
+      setLink(sock, ifindex, { mtu })
+    }
     await recorder.until(told => 'overrun' in told)
     expect(recorder.told.at(-1)).toEqual({ overrun: true })
     expect(recorder.links.length).toBeLessThan(200)
@@ -282,7 +325,9 @@ describe('overrun', () => {
     listen(small)
     const { ifindex } = getLink(sock, { name: 'tap0' })!
     for (const round of [1, 2]) {
-      for (let mtu = 1000; mtu < 1100; mtu++) setLink(sock, ifindex, { mtu })
+      for (let mtu = 1000; mtu < 1100; mtu++) {
+        setLink(sock, ifindex, { mtu })
+      }
       await recorder.until(() => recorder.told.filter(told => 'overrun' in told).length === round)
     }
   })
@@ -337,7 +382,9 @@ describe('its socket', () => {
       monitor?.close()
       add(nsid, link, event)
     }
-    for (const mtu of [1001, 1002, 1003]) setLink(sock, ifindex, { mtu })
+    for (const mtu of [1001, 1002, 1003]) {
+      setLink(sock, ifindex, { mtu })
+    }
     await recorder.until(named('tap0'))
     await new Promise(resolve => setImmediate(resolve))
     expect(recorder.links).toHaveLength(1)
@@ -351,7 +398,14 @@ describe('its socket', () => {
     let watching = 0
     const createPoller = () => {
       watching++
-      return { start: () => -12, stop: () => 0, watch: () => 0, ref: () => 0, unref: () => 0, close: () => watching-- }
+      return {
+        start: () => -12,
+        stop: () => 0,
+        watch: () => 0,
+        ref: () => 0,
+        unref: () => 0,
+        close: () => watching--,
+      }
     }
     expect(() => listen({ createPoller })).toThrow(/^poll: ENOMEM/)
     expect(watching).toBe(0)

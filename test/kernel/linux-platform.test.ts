@@ -20,7 +20,10 @@ import { registerNetdev } from '#src/netdev/register.ts'
 import { SkBuffPool } from '#src/skb/pool.ts'
 import { OwnNetns } from '#support/netns.ts'
 
-async function toldOf(changes: Partial<Link>, onTold: (close: () => void) => void = () => {}): Promise<string[]> {
+async function toldOf(
+  changes: Partial<Link>,
+  onTold: (close: () => void) => void = () => {},
+): Promise<string[]> {
   using own = new OwnNetns()
   const native = own.at(own.add())
   await using platform = new LinuxPlatform(native)
@@ -38,7 +41,12 @@ async function toldOf(changes: Partial<Link>, onTold: (close: () => void) => voi
 
 test('several simultaneous changes are each reported, up last', async () => {
   const flags = IFF_UP
-  expect(await toldOf({ mtu: 1400, name: 'other', flags })).toEqual(['renamed', 'mtu', 'flags', 'up'])
+  expect(await toldOf({ mtu: 1400, name: 'other', flags })).toEqual([
+    'renamed',
+    'mtu',
+    'flags',
+    'up',
+  ])
 })
 
 test('an event that is older than the modes of an interface does not end them', async () => {
@@ -48,9 +56,18 @@ test('an event that is older than the modes of an interface does not end them', 
   await using platform = new LinuxPlatform(native)
   using sock = RouteSocket.open(native)
   const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
-  const port = await platform.open({ name: 'tap0', queues: 1, features: 0, slots, multicastList: true })
+  const port = await platform.open({
+    name: 'tap0',
+    queues: 1,
+    features: 0,
+    slots,
+    multicastList: true,
+  })
   const before = getLink(sock, { name: 'tap0' }) as Link
-  netns.ip('link add link tap0 address 02:07:07:07:07:07 type macvlan mode private', 'link set macvlan0 up')
+  netns.ip(
+    'link add link tap0 address 02:07:07:07:07:07 type macvlan mode private',
+    'link set macvlan0 up',
+  )
   netns.ip('link set tap0 up')
   port.reportLists()
   expect(port.link.flags & IFF_PROMISC).toBe(IFF_PROMISC)
@@ -62,7 +79,9 @@ test('an event that is older than the modes of an interface does not end them', 
 })
 
 test('nothing more is reported after the listener closes the port', async () => {
-  expect(await toldOf({ mtu: 1400, name: 'other', flags: IFF_UP }, close => close())).toEqual(['renamed'])
+  expect(await toldOf({ mtu: 1400, name: 'other', flags: IFF_UP }, close => close())).toEqual([
+    'renamed',
+  ])
 })
 
 test('eight TAPs are closed at the same time, and the platform after the last, whoever closed them', async () => {
@@ -76,7 +95,9 @@ test('eight TAPs are closed at the same time, and the platform after the last, w
   const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
   const spec = { queues: 1, features: 0, slots }
   const ports = []
-  for (let i = 0; i < 9; i++) ports.push(await platform.open({ ...spec, name: `tap${i}` }))
+  for (let i = 0; i < 9; i++) {
+    ports.push(await platform.open({ ...spec, name: `tap${i}` }))
+  }
   const closing = ports.map(port => port.close())
   let isClosed = false
   const closed = platform.close().then(() => {
@@ -84,7 +105,9 @@ test('eight TAPs are closed at the same time, and the platform after the last, w
   })
   await setImmediate()
   expect(pending).toHaveLength(8)
-  for (const close of pending.splice(0)) close()
+  for (const close of pending.splice(0)) {
+    close()
+  }
   await Promise.all(closing.slice(0, 8))
   await setImmediate()
   expect([pending.length, isClosed]).toEqual([1, false])
@@ -102,8 +125,12 @@ test('two interfaces for another namespace can be made at the same time', async 
   const ports = await Promise.all([1, 2].map(queues => platform.open({ ...spec, queues })))
   expect(ports.map(port => port.link.name).sort()).toEqual(['tap0', 'tap1'])
   expect(ports.map(port => port.announced)).toEqual([true, true])
-  for (const name of ['tap0', 'tap1']) expect(far.ip(`-br link show ${name}`)).toContain(name)
-  for (const port of ports) await port.close()
+  for (const name of ['tap0', 'tap1']) {
+    expect(far.ip(`-br link show ${name}`)).toContain(name)
+  }
+  for (const port of ports) {
+    await port.close()
+  }
 })
 
 test('a Net of a Linux platform grants the time that the platform uses for events', async () => {
@@ -132,11 +159,15 @@ test('a device comes up while events of another interface wait to be read, and r
   // No time is granted until all events have arrived.
   add.mockImplementation(work => void pending.add(work))
   vi.spyOn(turns, 'addNow').mockImplementation(work => void pending.add(work))
-  for (let i = 0; i < 100; i++) netns.ip(`link set other mtu ${1400 + i}`)
+  for (let i = 0; i < 100; i++) {
+    netns.ip(`link set other mtu ${1400 + i}`)
+  }
   await port.apply({ up: true })
   expect(calls).toEqual(['up'])
   vi.restoreAllMocks()
-  for (const work of pending) turns.add(work)
+  for (const work of pending) {
+    turns.add(work)
+  }
   await port.apply({ mtu: 1300 })
   await expect.poll(() => calls).toEqual(['up', 'mtu'])
 })
@@ -170,7 +201,9 @@ test('an interface for a namespace that a descriptor of this process holds is ma
   const moved = await platform.open({ ...spec, netns: named.name })
   expect(moves).toBe(1)
   expect(held.ip('-br link show tap0')).toContain('tap0')
-  for (const port of [moved, inside]) await port.close()
+  for (const port of [moved, inside]) {
+    await port.close()
+  }
 })
 
 test('an interface with a name that is taken before the move leaves no descriptor', async () => {

@@ -66,8 +66,12 @@ test('list and stats reply in a lockup: for how long the driver has not returned
   expect(listed.drops).toBeLessThanOrEqual(drops)
   expect(listed.busy).toBeGreaterThan(900)
   expect((await vnetIn(netns, 'list')).stdout).toMatch(/mine0 +mine +up, busy for \d+ s /)
-  expect((await vnetIn(netns, 'stats', 'mine0')).stdout).toMatch(/mine0: busy for \d+ s, the counters are older\n/)
-  expect((await vnetIn(netns, 'reset', 'mine0')).stderr).toMatch(/the driver has not returned for \d+ s/)
+  expect((await vnetIn(netns, 'stats', 'mine0')).stdout).toMatch(
+    /mine0: busy for \d+ s, the counters are older\n/,
+  )
+  expect((await vnetIn(netns, 'reset', 'mine0')).stderr).toMatch(
+    /the driver has not returned for \d+ s/,
+  )
 
   writeFileSync(go, '')
   await vnet.line(/ returned after/)
@@ -79,7 +83,11 @@ test('list and stats reply in a lockup: for how long the driver has not returned
 test('a loop in vnet node is logged, and a signal ends it', async () => {
   const loop = files.write("process.on('SIGUSR2', () => { for (;;); })", 'loop.mjs')
   const env = { VNET_NODE_SOCKET: join(directory, 'node.sock') }
-  const vnet = await spawnVnet(['node'], { program: LOCKUP_PROGRAM, nodeArgs: ['--import', loop], env })
+  const vnet = await spawnVnet(['node'], {
+    program: LOCKUP_PROGRAM,
+    nodeArgs: ['--import', loop],
+    env,
+  })
   process.kill(vnet.pid, 'SIGUSR2')
   expect(await vnet.line(/ has not returned/)).toContain(`vnet: ${loop}:1:`)
   expect((await vnet.stop('SIGTERM')).status).toBe(143)

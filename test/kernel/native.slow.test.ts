@@ -2,7 +2,16 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { fstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { EAFNOSUPPORT, EAGAIN, EBADF, EBADFD, EINVAL, EIO, ENOBUFS, VnetError } from '#src/base/errno.ts'
+import {
+  EAFNOSUPPORT,
+  EAGAIN,
+  EBADF,
+  EBADFD,
+  EINVAL,
+  EIO,
+  ENOBUFS,
+  VnetError,
+} from '#src/base/errno.ts'
 import { check } from '#src/linux/errno.ts'
 import * as uapi from '#src/linux/uapi.ts'
 import { frames, native } from '../programs/native/support.ts'
@@ -23,14 +32,19 @@ beforeEach(() => {
   nsfd = check(native.open(`/run/netns/${netns}`, uapi.O_RDONLY, -1), 'open')
 })
 afterEach(() => {
-  for (const close of closers.splice(0).reverse()) close()
+  for (const close of closers.splice(0).reverse()) {
+    close()
+  }
   native.close(nsfd)
   ip('netns', 'del', netns)
 })
 
 /** An interface in the test's namespace, up, without addresses. */
 function tap() {
-  const fd = check(native.open('/dev/net/tun', uapi.O_RDWR | uapi.O_NONBLOCK, nsfd), 'open /dev/net/tun')
+  const fd = check(
+    native.open('/dev/net/tun', uapi.O_RDWR | uapi.O_NONBLOCK, nsfd),
+    'open /dev/net/tun',
+  )
   closers.push(() => native.close(fd))
   const request = uapi.ifreq('vnet%d', uapi.IFF_TAP | uapi.IFF_NO_PI)
   check(native.ioctl(fd, uapi.TUNSETIFF, request), 'TUNSETIFF')
@@ -44,7 +58,10 @@ function tap() {
 
 /** A socket that receives and sends whole frames on the kernel's side of the interface. */
 function packetSocket(name: string) {
-  const fd = check(native.socket(uapi.AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, nsfd), 'socket')
+  const fd = check(
+    native.socket(uapi.AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, nsfd),
+    'socket',
+  )
   closers.push(() => native.close(fd))
   const request = uapi.ifreq(name)
   check(native.ioctl(fd, SIOCGIFINDEX, request), 'SIOCGIFINDEX')
@@ -107,7 +124,9 @@ describe('batches on a TAP', () => {
     const { fd, name } = tap()
     const host = packetSocket(name)
     const { batch, frame: read } = frames(8, 2048)
-    for (const mark of [1, 2, 3]) host.send(frame(mark, 60 + mark))
+    for (const mark of [1, 2, 3]) {
+      host.send(frame(mark, 60 + mark))
+    }
     expect(native.readBatch(batch, fd, 8, 0)).toBe(3)
     expect([read(0), read(1), read(2)]).toEqual([1, 2, 3].map(mark => [...frame(mark, 60 + mark)]))
     expect(native.readBatch(batch, fd, 8, 0)).toBe(0)
@@ -117,18 +136,24 @@ describe('batches on a TAP', () => {
     const { fd, name } = tap()
     const host = packetSocket(name)
     const { batch, arena, offsets, lengths } = frames(3, 2048)
-    for (const mark of [0, 1, 2]) arena.set(frame(mark), offsets[mark])
+    for (const mark of [0, 1, 2]) {
+      arena.set(frame(mark), offsets[mark])
+    }
     lengths.fill(60)
     expect(native.writeBatch(batch, fd, 3)).toBe(3)
     expect([...lengths]).toEqual([60, 60, 60])
-    for (const mark of [0, 1, 2]) expect(host.receive()).toEqual([...frame(mark)])
+    for (const mark of [0, 1, 2]) {
+      expect(host.receive()).toEqual([...frame(mark)])
+    }
   })
 
   test('writeBatch writes the other frames when the kernel refuses one', () => {
     const { fd, name } = tap()
     const host = packetSocket(name)
     const { batch, arena, offsets, lengths } = frames(3, 2048)
-    for (const mark of [0, 1, 2]) arena.set(frame(mark), offsets[mark])
+    for (const mark of [0, 1, 2]) {
+      arena.set(frame(mark), offsets[mark])
+    }
     // Shorter than an Ethernet header.
     lengths.set([60, 13, 60])
     expect(native.writeBatch(batch, fd, 3)).toBe(3)
@@ -171,7 +196,9 @@ function polled(fd: number) {
 }
 
 async function turns() {
-  for (let i = 0; i < 5; i++) await new Promise(resolve => setImmediate(resolve))
+  for (let i = 0; i < 5; i++) {
+    await new Promise(resolve => setImmediate(resolve))
+  }
 }
 
 describe('a poller', () => {
@@ -205,7 +232,9 @@ describe('a poller', () => {
     check(native.bind(fd, uapi.sockaddrNl(0, 1 << (RTNLGRP_LINK - 1))), 'bind')
     const { poller, next, statuses } = polled(fd)
     const { set } = tap()
-    for (let i = 0; i < 20; i++) set('mtu', String(1400 + i))
+    for (let i = 0; i < 20; i++) {
+      set('mtu', String(1400 + i))
+    }
     poller.start()
     expect(await next()).toBe(-EBADF)
     await turns()
@@ -213,7 +242,9 @@ describe('a poller', () => {
     const into = new Uint8Array(65536)
     const meta = new Int32Array(3)
     const answers: number[] = []
-    for (let octets = 0; octets !== -EAGAIN; answers.push(octets)) octets = native.recvmsg(fd, into, 0, meta)
+    for (let octets = 0; octets !== -EAGAIN; answers.push(octets)) {
+      octets = native.recvmsg(fd, into, 0, meta)
+    }
     expect(answers[0]).toBe(-ENOBUFS)
     expect(poller.start()).toBe(0)
     set('mtu', '1500')
@@ -237,7 +268,10 @@ test('recvmsg returns the id of the namespace that an event comes from', () => {
   )
   closers.push(() => native.close(fd))
   check(native.bind(fd, uapi.sockaddrNl()), 'bind')
-  check(native.setsockopt(fd, uapi.SOL_NETLINK, uapi.NETLINK_LISTEN_ALL_NSID, uapi.int32(1)), 'NETLINK_LISTEN_ALL_NSID')
+  check(
+    native.setsockopt(fd, uapi.SOL_NETLINK, uapi.NETLINK_LISTEN_ALL_NSID, uapi.int32(1)),
+    'NETLINK_LISTEN_ALL_NSID',
+  )
   check(
     native.setsockopt(fd, uapi.SOL_NETLINK, uapi.NETLINK_ADD_MEMBERSHIP, uapi.int32(RTNLGRP_LINK)),
     'NETLINK_ADD_MEMBERSHIP',
@@ -246,22 +280,43 @@ test('recvmsg returns the id of the namespace that an event comes from', () => {
   const ids = new Set<number>()
   const meta = new Int32Array(3)
   const into = new Uint8Array(65536)
-  while (native.recvmsg(fd, into, 0, meta) > 0) ids.add(meta[1])
+  while (native.recvmsg(fd, into, 0, meta) > 0) {
+    ids.add(meta[1])
+  }
   expect(ids).toContain(id)
 })
 
 test('socketAs opens a socket as another user, and the thread regains its credentials', () => {
-  const status = () => readFileSync('/proc/thread-self/status', 'utf8').match(/^(Uid|Gid|Groups|Cap...):.*$/gm)
+  const status = () =>
+    readFileSync('/proc/thread-self/status', 'utf8').match(/^(Uid|Gid|Groups|Cap...):.*$/gm)
   const before = status()
   const fd = check(
-    native.socketAs(uapi.AF_NETLINK, uapi.SOCK_RAW, uapi.NETLINK_GENERIC, -1, NOBODY, NOBODY, NONE, 0n),
+    native.socketAs(
+      uapi.AF_NETLINK,
+      uapi.SOCK_RAW,
+      uapi.NETLINK_GENERIC,
+      -1,
+      NOBODY,
+      NOBODY,
+      NONE,
+      0n,
+    ),
     'socketAs',
   )
   closers.push(() => native.close(fd))
   expect(fstatSync(fd)).toMatchObject({ uid: NOBODY, gid: NOBODY })
   expect(native.socketAs(9999, uapi.SOCK_RAW, 0, -1, NOBODY, NOBODY, NONE, 0n)).toBe(-EAFNOSUPPORT)
   expect(status()).toEqual(before)
-  expect(native.socketAs(uapi.AF_NETLINK, uapi.SOCK_RAW, uapi.NETLINK_GENERIC, -1, 0xffff_ffff, 0, NONE, 0n)).toBe(
-    -EINVAL,
-  )
+  expect(
+    native.socketAs(
+      uapi.AF_NETLINK,
+      uapi.SOCK_RAW,
+      uapi.NETLINK_GENERIC,
+      -1,
+      0xffff_ffff,
+      0,
+      NONE,
+      0n,
+    ),
+  ).toBe(-EINVAL)
 })

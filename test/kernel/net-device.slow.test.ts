@@ -80,7 +80,10 @@ describe('the flag', () => {
     const vnet = await start()
     const before = shownLink(netns, 'vnet0').flags.includes(name)
     const flags = flip('vnet0', flag)
-    expect([(flags & flag) !== 0, shownLink(netns, 'vnet0').flags.includes(name)]).toEqual([!before, !before])
+    expect([(flags & flag) !== 0, shownLink(netns, 'vnet0').flags.includes(name)]).toEqual([
+      !before,
+      !before,
+    ])
     const line = await vnet.line(/vnet0: flags 0x/)
     expect(Number(/flags (0x[0-9a-f]+)/.exec(line)?.[1]) & 0xffff).toBe(flags)
     await stopConserved(vnet)
@@ -110,6 +113,8 @@ test('the kernel has no resources of a TAP to show or to set, and passes no priv
   const map = ifreq('vnet0')
   expect([ioctl(SIOCGIFMAP, map), map.subarray(16).every(octet => octet === 0)]).toEqual([0, true])
   expect(ioctl(SIOCSIFMAP, map)).toBe(-EOPNOTSUPP)
-  for (let n = 0; n < 16; n++) expect(ioctl(SIOCDEVPRIVATE + n, ifreq('vnet0'))).toBe(-EOPNOTSUPP)
+  for (let n = 0; n < 16; n++) {
+    expect(ioctl(SIOCDEVPRIVATE + n, ifreq('vnet0'))).toBe(-EOPNOTSUPP)
+  }
   await stopConserved(vnet)
 })

@@ -50,7 +50,13 @@ const SEGMENT = 1400
  * flight.
  */
 const ROOM = ['--txqueuelen', '10000']
-const ALL_OFF: Offloads = { tx: false, tso: false, gso: false, gro: false, 'tx-udp-segmentation': false }
+const ALL_OFF: Offloads = {
+  tx: false,
+  tso: false,
+  gso: false,
+  gro: false,
+  'tx-udp-segmentation': false,
+}
 const NOTHING: Sending = { csum: false, tso: false, uso: false }
 
 const { own, near, far } = freshQuietNamespaces('near', 'far')
@@ -63,10 +69,22 @@ const CABLE_ADDRESSES = ['--address', '192.0.2.1/24', '--address', '192.0.2.2/24
 
 /** `left` in one namespace, `right` in the other, and the two ends of the traffic. */
 function args(driver: Driver, ...more: readonly string[]): string[] {
-  client = driver === 'cable' ? { netns: near, address: '192.0.2.1', reachedAt: '192.0.2.1' } : nearEnd(near)
-  server = driver === 'cable' ? { netns: far, address: '192.0.2.2', reachedAt: '192.0.2.2' } : farEnd(far)
+  client =
+    driver === 'cable'
+      ? { netns: near, address: '192.0.2.1', reachedAt: '192.0.2.1' }
+      : nearEnd(near)
+  server =
+    driver === 'cable' ? { netns: far, address: '192.0.2.2', reachedAt: '192.0.2.2' } : farEnd(far)
   const addresses = driver === 'cable' ? CABLE_ADDRESSES : []
-  return [driver, `${near.name}/left`, `${far.name}/right`, ...addresses, ...ROOM, '--json', ...more]
+  return [
+    driver,
+    `${near.name}/left`,
+    `${far.name}/right`,
+    ...addresses,
+    ...ROOM,
+    '--json',
+    ...more,
+  ]
 }
 
 async function change([left, right]: Combination): Promise<void> {
@@ -129,7 +147,10 @@ async function transfer(octets: number): Promise<void> {
 /**
  * Like that, and verifies that all frames arrive as the other end sent them, with right checksums.
  */
-async function verifiedTransfer(octets: number, [left, right]: readonly [Sending, Sending]): Promise<void> {
+async function verifiedTransfer(
+  octets: number,
+  [left, right]: readonly [Sending, Sending],
+): Promise<void> {
   using atLeft = new PacketSocket(near, 'left', { vnetHdr: true })
   using atRight = new PacketSocket(far, 'right', { vnetHdr: true })
   await transfer(octets)
@@ -225,7 +246,8 @@ describe.each(['cable', 'snull'] as const)('%s', driver => {
         [far, 'right'],
       ] as const) {
         const fd = own.own(own.native.open('/dev/net/tun', O_RDWR, netns.fd))
-        const ioctl = (request: number, value: Uint8Array | number) => check(own.native.ioctl(fd, request, value), name)
+        const ioctl = (request: number, value: Uint8Array | number) =>
+          check(own.native.ioctl(fd, request, value), name)
         ioctl(TUNSETIFF, ifreq(name, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE))
         ioctl(TUNSETVNETHDRSZ, int32(name === 'left' ? 12 : 20))
         ioctl(TUNSETOFFLOAD, name === 'left' ? TUN_F_CSUM : TUN_F_CSUM | TUN_F_TSO4)
@@ -234,7 +256,9 @@ describe.each(['cable', 'snull'] as const)('%s', driver => {
       }
       const vnet = await startVnet(args(driver, ...offload))
       const now = await sending()
-      expect(now).toMatchObject(offload.length === 0 ? [{ tso: true }, { tso: true }] : [NOTHING, NOTHING])
+      expect(now).toMatchObject(
+        offload.length === 0 ? [{ tso: true }, { tso: true }] : [NOTHING, NOTHING],
+      )
       await verifiedTransfer(4 * MIB, now)
       expectCountersConserved()
       await stopConserved(vnet)
@@ -251,7 +275,10 @@ describe.each(['cable', 'snull'] as const)('%s', driver => {
       const vnet = await startVnet(args(driver, ...offload))
       await change([offloads, offloads])
       const options = '-Q in -s 2048 -vv ip'
-      const dumps = await Promise.all([captureLines(near, 'left', options), captureLines(far, 'right', options)])
+      const dumps = await Promise.all([
+        captureLines(near, 'left', options),
+        captureLines(far, 'right', options),
+      ])
       await transfer(MIB / 8)
       // A tcpdump that is stopped while it prints reports lost frames, so this frame is the last
       // one.
@@ -287,7 +314,9 @@ describe('a cable with offloads at one end only', () => {
       const line = args('cable', `--no-offload=${without === 0 ? 'left' : 'right'}`)
       if (family === 'IPv6') {
         for (const netns of [near, far]) {
-          netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0')
+          netns.exec(
+            'sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0',
+          )
         }
         client = { netns: near, address: '2001:db8::1', reachedAt: '2001:db8::1' }
         server = { netns: far, address: '2001:db8::2', reachedAt: '2001:db8::2' }
@@ -296,7 +325,9 @@ describe('a cable with offloads at one end only', () => {
       const vnet = await startVnet(line)
       const streams = await startStreams(client, server)
       const datagrams = await openDatagrams(client, server)
-      for (const combination of [...txAndTso(), ...pairwise()].filter(both => both[without]?.tx && both[without].tso)) {
+      for (const combination of [...txAndTso(), ...pairwise()].filter(
+        both => both[without]?.tx && both[without].tso,
+      )) {
         await change(combination)
         const now = await sending()
         expect(now[without]).toEqual(NOTHING)

@@ -18,31 +18,41 @@ const places: [string, (taps: TapPorts) => Netns][] = [
   ['in another namespace', taps => taps.own.add()],
 ]
 
-test.each(places)('the port reports all remaining addresses when one is added or deleted, %s', async (_, place) => {
-  const taps = new TapPorts()
-  const netns = place(taps)
-  const port = await taps.open({ netns: netns.name })
-  const told = new Told(port)
-  expect(port.link.addresses).toEqual([])
-  const steps: [string, string[]][] = [
-    ['addr add 198.18.0.1/24 dev tap0', ['198.18.0.1']],
-    ['addr add 2001:db8::1/64 dev tap0', ['198.18.0.1', '2001:db8::1']],
-    ['addr add 198.18.1.1 peer 192.0.2.1/32 dev tap0', ['198.18.0.1', '198.18.1.1', '2001:db8::1']],
-    ['addr del 198.18.0.1/24 dev tap0', ['198.18.1.1', '2001:db8::1']],
-    ['addr del 2001:db8::1/64 dev tap0', ['198.18.1.1']],
-    ['addr flush dev tap0', []],
-  ]
-  for (const [command, expected] of steps) {
-    netns.ip(command)
-    await told.until('addresses', has(...expected))
-    expect(texts(port.link).sort()).toEqual(expected)
-  }
-  expect(told.kinds).toEqual(steps.map(() => 'addresses'))
-})
+test.each(places)(
+  'the port reports all remaining addresses when one is added or deleted, %s',
+  async (_, place) => {
+    const taps = new TapPorts()
+    const netns = place(taps)
+    const port = await taps.open({ netns: netns.name })
+    const told = new Told(port)
+    expect(port.link.addresses).toEqual([])
+    const steps: [string, string[]][] = [
+      ['addr add 198.18.0.1/24 dev tap0', ['198.18.0.1']],
+      ['addr add 2001:db8::1/64 dev tap0', ['198.18.0.1', '2001:db8::1']],
+      [
+        'addr add 198.18.1.1 peer 192.0.2.1/32 dev tap0',
+        ['198.18.0.1', '198.18.1.1', '2001:db8::1'],
+      ],
+      ['addr del 198.18.0.1/24 dev tap0', ['198.18.1.1', '2001:db8::1']],
+      ['addr del 2001:db8::1/64 dev tap0', ['198.18.1.1']],
+      ['addr flush dev tap0', []],
+    ]
+    for (const [command, expected] of steps) {
+      netns.ip(command)
+      await told.until('addresses', has(...expected))
+      expect(texts(port.link).sort()).toEqual(expected)
+    }
+    expect(told.kinds).toEqual(steps.map(() => 'addresses'))
+  },
+)
 
 test('addresses that exist when the port opens are in its link, and not reported', async () => {
   const taps = new TapPorts()
-  taps.home.ip('tuntap add mode tap name tap0', 'addr add 198.18.0.1/24 dev tap0', 'addr add 2001:db8::1/64 dev tap0')
+  taps.home.ip(
+    'tuntap add mode tap name tap0',
+    'addr add 198.18.0.1/24 dev tap0',
+    'addr add 2001:db8::1/64 dev tap0',
+  )
   const port = await taps.open()
   const told = new Told(port)
   expect(texts(port.link)).toEqual(['198.18.0.1', '2001:db8::1'])
@@ -82,20 +92,23 @@ test('an address with two prefixes counts once, until both are deleted', async (
 test.each([
   ['with events of groups', undefined],
   ['without events of groups', withoutGroupEvents],
-])('on a kernel %s the link-local address is reported while it is still tentative', async (_, overrides) => {
-  const taps = new TapPorts(overrides)
-  const netns = taps.own.add()
-  // Longer than the test, which would miss an address that is reported only after it.
-  netns.exec('sysctl -qw net.ipv6.conf.default.dad_transmits=1000')
-  const port = await taps.open({ netns: netns.name })
-  const told = new Told(port)
-  netns.ip('link set tap0 up')
-  const [address] = texts(await told.until('addresses'))
-  expect(address).toMatch(/^fe80::/)
-  expect(netns.ip('-6 addr show dev tap0')).toContain(`${address}/64 scope link tentative`)
-  netns.ip('link set tap0 down')
-  await told.until('addresses', has())
-})
+])(
+  'on a kernel %s the link-local address is reported while it is still tentative',
+  async (_, overrides) => {
+    const taps = new TapPorts(overrides)
+    const netns = taps.own.add()
+    // Longer than the test, which would miss an address that is reported only after it.
+    netns.exec('sysctl -qw net.ipv6.conf.default.dad_transmits=1000')
+    const port = await taps.open({ netns: netns.name })
+    const told = new Told(port)
+    netns.ip('link set tap0 up')
+    const [address] = texts(await told.until('addresses'))
+    expect(address).toMatch(/^fe80::/)
+    expect(netns.ip('-6 addr show dev tap0')).toContain(`${address}/64 scope link tentative`)
+    netns.ip('link set tap0 down')
+    await told.until('addresses', has())
+  },
+)
 
 test('an address requested of the port is reported before apply settles', async () => {
   const taps = new TapPorts()
@@ -127,7 +140,10 @@ test('addresses of other interfaces are not reported', async () => {
   const port = await taps.open({ netns: far.name })
   const told = new Told(port)
   // The same index in our own namespace.
-  taps.home.ip(`link add other index ${port.link.ifindex} type bridge`, 'addr add 198.18.0.1/24 dev other')
+  taps.home.ip(
+    `link add other index ${port.link.ifindex} type bridge`,
+    'addr add 198.18.0.1/24 dev other',
+  )
   far.ip('addr add 127.0.0.1/8 dev lo')
   await port.apply({ mtu: 1400 })
   expect(told.kinds).toEqual(['mtu'])
@@ -171,7 +187,11 @@ test('after an overrun the addresses are read again and reported', async () => {
   expect(told.kinds).toEqual(['mtu', 'flags', 'addresses', 'multicast'])
   await toldPlain.until('addresses')
   expect([toldPlain.kinds, texts(plain.link)]).toEqual([['addresses'], ['198.18.1.1']])
-  expect([texts(port.link), port.link.multicast.length, port.link.mtu]).toEqual([['198.18.0.1'], 2, 1400])
+  expect([texts(port.link), port.link.multicast.length, port.link.mtu]).toEqual([
+    ['198.18.0.1'],
+    2,
+    1400,
+  ])
   await port.apply({ mtu: 1300 })
   expect(told.kinds).toHaveLength(5)
 })

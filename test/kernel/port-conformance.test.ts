@@ -28,7 +28,9 @@ function limited(native: Native, room: Room): Partial<Native> {
   return {
     writeBatch(batch, fd, n) {
       const done = native.writeBatch(batch, fd, Math.min(n, room.frames))
-      if (done > 0) room.frames -= done
+      if (done > 0) {
+        room.frames -= done
+      }
       return done
     },
   }
@@ -54,7 +56,9 @@ function hosted(port: TapPort, netns: Netns, room: Room, sockets: PacketSocket[]
     },
     userSets(change) {
       netns.ip(`link set dev ${name} ${words(change)}`)
-      if ('name' in change) name = change.name
+      if ('name' in change) {
+        name = change.name
+      }
     },
     userDeletes: () => void netns.ip(`link del ${name}`),
     setRoom: frames => {
@@ -68,14 +72,18 @@ describe('a TAP', () => {
     const own = new OwnNetns()
     const netns = own.add()
     // The kernel's own multicast listener reports would come between a test's frames.
-    netns.exec('sysctl -qw net.ipv6.conf.default.router_solicitations=0 net.ipv6.conf.default.addr_gen_mode=1')
+    netns.exec(
+      'sysctl -qw net.ipv6.conf.default.router_solicitations=0 net.ipv6.conf.default.addr_gen_mode=1',
+    )
     const room: Room = { frames: Number.POSITIVE_INFINITY }
     const platform = new LinuxPlatform(own.at(netns, limited(own.native, room)))
     const sockets: PacketSocket[] = []
     return {
       open: async (spec: PortSpec) => hosted(await platform.open(spec), netns, room, sockets),
       async close() {
-        for (const socket of sockets) socket.close()
+        for (const socket of sockets) {
+          socket.close()
+        }
         await platform.close()
         own.remove()
       },

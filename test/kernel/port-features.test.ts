@@ -39,7 +39,12 @@ describe('setFeatures', () => {
   const ALL = ['csum', 'tso', 'tso6', 'ecn', 'uso']
   const cases: [string, number, number, string[]][] = [
     ['nothing', 0, 0, []],
-    ['everything', flags.NETIF_F_ALL_TAP | flags.NETIF_F_GSO, flags.NETIF_F_ALL_TAP | flags.NETIF_F_GSO, ALL],
+    [
+      'everything',
+      flags.NETIF_F_ALL_TAP | flags.NETIF_F_GSO,
+      flags.NETIF_F_ALL_TAP | flags.NETIF_F_GSO,
+      ALL,
+    ],
     ['checksums of any kind', flags.NETIF_F_HW_CSUM, flags.NETIF_F_HW_CSUM, ['csum']],
     [
       'no checksums',
@@ -55,14 +60,24 @@ describe('setFeatures', () => {
     ],
     ['checksums of IPv4 alone', flags.NETIF_F_IP_CSUM | SOFT | flags.NETIF_F_TSO, SOFT, []],
     ['checksums of IPv6 alone', flags.NETIF_F_IPV6_CSUM | flags.NETIF_F_GSO_UDP_L4, 0, []],
-    ['one beside any', flags.NETIF_F_HW_CSUM | flags.NETIF_F_IP_CSUM, flags.NETIF_F_HW_CSUM, ['csum']],
+    [
+      'one beside any',
+      flags.NETIF_F_HW_CSUM | flags.NETIF_F_IP_CSUM,
+      flags.NETIF_F_HW_CSUM,
+      ['csum'],
+    ],
     [
       'segmentation without checksums',
       SOFT | flags.NETIF_F_TSO | flags.NETIF_F_TSO_ECN | flags.NETIF_F_GSO_UDP_L4,
       SOFT,
       [],
     ],
-    ['ECN without TSO', flags.NETIF_F_HW_CSUM | flags.NETIF_F_TSO_ECN, flags.NETIF_F_HW_CSUM, ['csum']],
+    [
+      'ECN without TSO',
+      flags.NETIF_F_HW_CSUM | flags.NETIF_F_TSO_ECN,
+      flags.NETIF_F_HW_CSUM,
+      ['csum'],
+    ],
     [
       'USO',
       flags.NETIF_F_HW_CSUM | flags.NETIF_F_GSO_UDP_L4,
@@ -84,26 +99,39 @@ describe('setFeatures', () => {
     },
   )
 
-  test.each(cases.slice(1))('opening with %s grants the same features', async (_, asked, got, on) => {
-    const taps = new TapPorts()
-    expect((await taps.open({ features: asked })).features).toBe(got)
-    expect(shown(taps.home)).toEqual(on)
-  })
+  test.each(cases.slice(1))(
+    'opening with %s grants the same features',
+    async (_, asked, got, on) => {
+      const taps = new TapPorts()
+      expect((await taps.open({ features: asked })).features).toBe(got)
+      expect(shown(taps.home)).toEqual(on)
+    },
+  )
 
   test('setFeatures grants nothing without a vnet header', async () => {
     const taps = new TapPorts()
     const port = await taps.open()
-    expect([port.setFeatures(flags.NETIF_F_ALL_TAP), port.features, shown(taps.home)]).toEqual([0, 0, []])
+    expect([port.setFeatures(flags.NETIF_F_ALL_TAP), port.features, shown(taps.home)]).toEqual([
+      0,
+      0,
+      [],
+    ])
   })
 
   test('setFeatures grants all but USO on a kernel without it', async () => {
     const taps = new TapPorts(({ ioctl }) => ({
       ioctl: (fd, request, arg) =>
-        request === TUNSETOFFLOAD && ((arg as number) & TUN_F_USO4) !== 0 ? -EINVAL : ioctl(fd, request, arg),
+        request === TUNSETOFFLOAD && ((arg as number) & TUN_F_USO4) !== 0
+          ? -EINVAL
+          : ioctl(fd, request, arg),
     }))
     const port = await taps.open({ features: flags.NETIF_F_ALL_TAP })
     const without = flags.NETIF_F_ALL_TAP & ~flags.NETIF_F_GSO_UDP_L4
-    expect([port.features, port.setFeatures(0), port.setFeatures(flags.NETIF_F_ALL_TAP)]).toEqual([without, 0, without])
+    expect([port.features, port.setFeatures(0), port.setFeatures(flags.NETIF_F_ALL_TAP)]).toEqual([
+      without,
+      0,
+      without,
+    ])
     expect(shown(taps.home)).toEqual(['csum', 'tso', 'tso6', 'ecn'])
   })
 
@@ -111,7 +139,9 @@ describe('setFeatures', () => {
     const taps = new TapPorts()
     const port = await taps.open({ features: flags.NETIF_F_ALL_TAP })
     taps.home.ip('link del tap0')
-    expect(() => port.setFeatures(0)).toThrow(/^TUNSETOFFLOAD tap0: EBADFD.*; the interface is gone$/)
+    expect(() => port.setFeatures(0)).toThrow(
+      /^TUNSETOFFLOAD tap0: EBADFD.*; the interface is gone$/,
+    )
     await port.close()
     expect(() => port.setFeatures(0)).toThrow(/^tap0: EBADFD/)
   })
@@ -137,8 +167,16 @@ describe('linkKsettings', () => {
     const port = await taps.open()
     await port.apply({ linkKsettings: { speed: 1000, duplex: 'full', autoneg: true } })
     const text = taps.home.exec('ethtool tap0')
-    const modes = (title: string) => new RegExp(`${title} link modes: ([^:]*)\\n`).exec(text)?.[1]?.trim().split(/\s+/)
-    const five = ['10baseT/Half', '10baseT/Full', '100baseT/Half', '100baseT/Full', '1000baseT/Half', '1000baseT/Full']
+    const modes = (title: string) =>
+      new RegExp(`${title} link modes: ([^:]*)\\n`).exec(text)?.[1]?.trim().split(/\s+/)
+    const five = [
+      '10baseT/Half',
+      '10baseT/Full',
+      '100baseT/Half',
+      '100baseT/Full',
+      '1000baseT/Half',
+      '1000baseT/Full',
+    ]
     expect(modes('Supported')?.slice(0, 6)).toEqual(five)
     expect(modes('Advertised')?.slice(0, 6)).toEqual(five)
     expect(modes('Link partner advertised')?.slice(0, 6)).toEqual(five)
@@ -147,9 +185,13 @@ describe('linkKsettings', () => {
     expect(text).not.toContain('2500base')
     await port.apply({ linkKsettings: { speed: 10_000, duplex: 'full', autoneg: true } })
     const fast = taps.home.exec('ethtool tap0')
-    for (const mode of ['2500baseT/Full', '5000baseT/Full', '10000baseT/Full']) expect(fast).toContain(mode)
+    for (const mode of ['2500baseT/Full', '5000baseT/Full', '10000baseT/Full']) {
+      expect(fast).toContain(mode)
+    }
     await port.apply({ linkKsettings: { speed: 1000, duplex: 'full' } })
-    expect(taps.home.exec('ethtool tap0')).toMatch(/Supported link modes: +Not reported[\s\S]*Auto-negotiation: off/)
+    expect(taps.home.exec('ethtool tap0')).toMatch(
+      /Supported link modes: +Not reported[\s\S]*Auto-negotiation: off/,
+    )
   })
 
   test('a fibre link has one speed, without negotiation', async () => {
@@ -164,7 +206,9 @@ describe('linkKsettings', () => {
       await port.apply({ linkKsettings: { speed, duplex: 'full', port: 'fibre' } })
       const text = taps.home.exec('ethtool tap0')
       expect(text).toMatch(/Supported ports: \[ FIBRE \]/)
-      expect(text.match(new RegExp(`(Supported|Advertised) link modes: +${mode}\n`, 'g'))).toHaveLength(2)
+      expect(
+        text.match(new RegExp(`(Supported|Advertised) link modes: +${mode}\n`, 'g')),
+      ).toHaveLength(2)
       expect(text).not.toContain('Link partner')
       expect(text).toMatch(/Auto-negotiation: off\n[\s\S]*Port: FIBRE\n/)
     }
@@ -202,8 +246,12 @@ describe('linkKsettings', () => {
         return domain === AF_INET && broken ? -EMFILE : native.socket(domain, type, protocol, nsfd)
       },
       ioctl(fd, request, arg, data) {
-        if (request === SIOCETHTOOL && data?.[0] === 0x4d) calls.push('settings')
-        if (request === TUNSETCARRIER) calls.push('carrier')
+        if (request === SIOCETHTOOL && data?.[0] === 0x4d) {
+          calls.push('settings')
+        }
+        if (request === TUNSETCARRIER) {
+          calls.push('carrier')
+        }
         return native.ioctl(fd, request, arg, data)
       },
     }))
@@ -214,7 +262,9 @@ describe('linkKsettings', () => {
     await port.apply({ carrier: false })
     expect(calls).toEqual(['settings', 'carrier', 'carrier', 'settings'])
     broken = true
-    await expect(port.apply({ carrier: true })).rejects.toThrow(/^ETHTOOL_SLINKSETTINGS tap0: EMFILE/)
+    await expect(port.apply({ carrier: true })).rejects.toThrow(
+      /^ETHTOOL_SLINKSETTINGS tap0: EMFILE/,
+    )
     expect(taps.home.exec('cat /sys/class/net/tap0/carrier')).toBe('1\n')
   })
 
@@ -240,14 +290,17 @@ describe('linkKsettings', () => {
     ['question', EPERM],
     ['setting', EOPNOTSUPP],
     ['setting', EPERM],
-  ] as const)('a kernel that refuses the %s with %i does not keep the port from working', async (where, error) => {
-    const taps = refusing(where, error)
-    const port = await taps.open()
-    const before = shown(taps.home)
-    await port.apply({ linkKsettings: { speed: 1000, duplex: 'half' }, mtu: 1400 })
-    expect(port.link.mtu).toBe(1400)
-    expect(shown(taps.home)).toEqual(before)
-  })
+  ] as const)(
+    'a kernel that refuses the %s with %i does not keep the port from working',
+    async (where, error) => {
+      const taps = refusing(where, error)
+      const port = await taps.open()
+      const before = shown(taps.home)
+      await port.apply({ linkKsettings: { speed: 1000, duplex: 'half' }, mtu: 1400 })
+      expect(port.link.mtu).toBe(1400)
+      expect(shown(taps.home)).toEqual(before)
+    },
+  )
 
   test.each([
     ['socket', EMFILE],
@@ -279,8 +332,9 @@ test('a port opened without a carrier never has one, in our own and in another n
 test('a port opened without a carrier has none on a kernel without IFF_NO_CARRIER', async () => {
   const taps = new TapPorts(native => ({
     ioctl(fd, request, arg, data) {
-      if (request === TUNSETIFF && arg instanceof Uint8Array)
+      if (request === TUNSETIFF && arg instanceof Uint8Array) {
         new DataView(arg.buffer).setUint16(16, ifreqFlags(arg) & ~IFF_NO_CARRIER, true)
+      }
       return native.ioctl(fd, request, arg, data)
     },
   }))
@@ -327,7 +381,11 @@ describe('a default route', () => {
     expect(routes(home)).toEqual(['default via 198.18.0.1 dev tap0 proto static onlink'])
     expect(home.ip('route show table local')).toBe('')
     await port.apply({ defaultRoute: { via: via(1), there: false } })
-    home.ip('link add other type veth peer name other1', 'addr add 192.0.2.2/24 dev other', 'link set other up')
+    home.ip(
+      'link add other type veth peer name other1',
+      'addr add 192.0.2.2/24 dev other',
+      'link set other up',
+    )
     home.ip('route add default via 192.0.2.1 dev other')
     const before = routes(home)
     await port.apply({ defaultRoute: { via: via(1), there: true } })

@@ -9,7 +9,8 @@ import { TapPorts, Told, withoutGroupEvents } from '#support/tap-ports.ts'
 
 type Multicast = { readonly multicast: readonly Uint8Array[] }
 
-const texts = ({ multicast }: Multicast) => multicast.map(octets => Buffer.from(octets).toString('hex')).sort()
+const texts = ({ multicast }: Multicast) =>
+  multicast.map(octets => Buffer.from(octets).toString('hex')).sort()
 const includes =
   (...wanted: string[]) =>
   (change: Multicast) =>
@@ -42,27 +43,32 @@ test('the multicast list is known when the port opens', async () => {
   expect(texts((await taps.open({ multicastList: true })).link)).toEqual([NODES6])
 })
 
-test.each(places)('groups that `ip maddr` adds and deletes are reported without an event, %s', async (_, place) => {
-  const taps = new TapPorts(withoutGroupEvents)
-  const netns = place(taps)
-  const port = await taps.open({ netns: netns.name, multicastList: true })
-  const told = new Told(port)
-  netns.ip(`maddr add ${MADDR}`)
-  expect(texts(await told.until('multicast'))).toEqual([GROUP, NODES6])
-  expect(texts(port.link)).toEqual([GROUP, NODES6])
-  netns.ip(`maddr del ${MADDR}`)
-  expect(texts(await told.until('multicast', lacks(GROUP)))).toEqual([NODES6])
-  expect(told.kinds).toEqual(['multicast', 'multicast'])
-})
+test.each(places)(
+  'groups that `ip maddr` adds and deletes are reported without an event, %s',
+  async (_, place) => {
+    const taps = new TapPorts(withoutGroupEvents)
+    const netns = place(taps)
+    const port = await taps.open({ netns: netns.name, multicastList: true })
+    const told = new Told(port)
+    netns.ip(`maddr add ${MADDR}`)
+    expect(texts(await told.until('multicast'))).toEqual([GROUP, NODES6])
+    expect(texts(port.link)).toEqual([GROUP, NODES6])
+    netns.ip(`maddr del ${MADDR}`)
+    expect(texts(await told.until('multicast', lacks(GROUP)))).toEqual([NODES6])
+    expect(told.kinds).toEqual(['multicast', 'multicast'])
+  },
+)
 
-test.each(places)('groups that a program joins and leaves are reported immediately by events, %s', async (_, place) => {
-  stopTimer()
-  const taps = new TapPorts()
-  const netns = place(taps)
-  const port = await taps.open({ netns: netns.name, multicastList: true })
-  await port.apply({ addresses: ['198.18.0.1/24', '2001:db8::1/64'], up: true })
-  const told = new Told(port)
-  const script = `
+test.each(places)(
+  'groups that a program joins and leaves are reported immediately by events, %s',
+  async (_, place) => {
+    stopTimer()
+    const taps = new TapPorts()
+    const netns = place(taps)
+    const port = await taps.open({ netns: netns.name, multicastList: true })
+    await port.apply({ addresses: ['198.18.0.1/24', '2001:db8::1/64'], up: true })
+    const told = new Told(port)
+    const script = `
 import socket, struct, sys
 s4 = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s4.setsockopt(0, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("233.252.0.77") + socket.inet_aton("198.18.0.1"))
@@ -70,13 +76,17 @@ s6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 group = socket.inet_pton(socket.AF_INET6, "ff02::db8:77")
 s6.setsockopt(41, socket.IPV6_JOIN_GROUP, group + struct.pack("i", ${port.link.ifindex}))
 sys.stdin.read()`
-  const program = netns.spawn(['python3', '-c', script])
-  const joined = ['01005e7c004d', '33330db80077']
-  await told.until('multicast', includes(...joined))
-  program.stdin.end()
-  const since = told.changes.length
-  await told.until('multicast', change => told.changes.indexOf(change) >= since && lacks(...joined)(change))
-})
+    const program = netns.spawn(['python3', '-c', script])
+    const joined = ['01005e7c004d', '33330db80077']
+    await told.until('multicast', includes(...joined))
+    program.stdin.end()
+    const since = told.changes.length
+    await told.until(
+      'multicast',
+      change => told.changes.indexOf(change) >= since && lacks(...joined)(change),
+    )
+  },
+)
 
 test('on a kernel without those events, the list is read at link events', async () => {
   stopTimer()
@@ -122,7 +132,11 @@ test('the multicast list is empty unless requested, and a timer runs only while 
   const told = new Told(port)
   taps.home.ip(`maddr add ${MADDR}`)
   await port.apply({ up: true })
-  expect([port.refresh().multicast, told.kinds.includes('multicast'), vi.getTimerCount()]).toEqual([[], false, 0])
+  expect([port.refresh().multicast, told.kinds.includes('multicast'), vi.getTimerCount()]).toEqual([
+    [],
+    false,
+    0,
+  ])
   const one = await taps.open({ name: 'tap1', multicastList: true })
   const other = await taps.open({ name: 'tap2', multicastList: true })
   expect(vi.getTimerCount()).toBe(1)

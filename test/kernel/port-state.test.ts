@@ -16,7 +16,9 @@ describe('allocName', () => {
   test('allocName replaces %d by the first free number, and returns a plain name unchanged', async () => {
     const taps = new TapPorts()
     const far = taps.own.add()
-    for (const name of ['vnet0', 'vnet1', 'vnet3', 'vnet04']) taps.home.ip(`link add ${name} type bridge`)
+    for (const name of ['vnet0', 'vnet1', 'vnet3', 'vnet04']) {
+      taps.home.ip(`link add ${name} type bridge`)
+    }
     far.ip('link add vnet0 type bridge')
     const { platform } = taps
     expect(platform.allocName('vnet%d')).toBe('vnet2')
@@ -28,7 +30,10 @@ describe('allocName', () => {
 
   test('allocName chooses the name that the kernel chooses, also with alternative names', async () => {
     const taps = new TapPorts()
-    taps.home.ip('link add br0 type bridge', 'link property add dev br0 altname vnet0 altname other')
+    taps.home.ip(
+      'link add br0 type bridge',
+      'link property add dev br0 altname vnet0 altname other',
+    )
     taps.home.ip('link property add dev br0 altname vnet1')
     const { name } = (await taps.open({ name: 'vnet%d' })).link
     expect([taps.platform.allocName('vnet%d'), name]).toEqual(['vnet3', 'vnet2'])
@@ -51,7 +56,9 @@ test('a port is refused with ENODEV if its interface is deleted while it opens',
     unnamedNetns: () => -EPERM,
     ioctl(fd, request, arg, data) {
       const result = native.ioctl(fd, request, arg, data)
-      if (request === TUNSETOFFLOAD) taps.home.ip('link delete tap0')
+      if (request === TUNSETOFFLOAD) {
+        taps.home.ip('link delete tap0')
+      }
       return result
     },
   }))
@@ -195,7 +202,11 @@ describe('flags', () => {
 
   test('flags of an existing interface are known when the port opens', async () => {
     const taps = new TapPorts()
-    taps.home.ip('tuntap add mode tap name tap0', 'link add br0 type bridge', 'link set tap0 master br0')
+    taps.home.ip(
+      'tuntap add mode tap name tap0',
+      'link add br0 type bridge',
+      'link set tap0 master br0',
+    )
     const both = IFF_PROMISC | IFF_ALLMULTI
     expect((await taps.open()).link.flags & both).toBe(both)
   })
@@ -226,7 +237,12 @@ describe('refresh', () => {
     taps.home.ip('link set tap0 name other0')
     const link = port.refresh()
     expect(link).toBe(port.link)
-    expect(link).toMatchObject({ name: 'other0', mtu: 1400, txQueueLen: 7, addresses: [Uint8Array.of(198, 18, 0, 1)] })
+    expect(link).toMatchObject({
+      name: 'other0',
+      mtu: 1400,
+      txQueueLen: 7,
+      addresses: [Uint8Array.of(198, 18, 0, 1)],
+    })
     expect(told.changes).toEqual([])
     await port.apply({})
     expect([...told.kinds].sort()).toEqual(['addresses', 'mtu', 'renamed', 'txqueuelen'])
@@ -235,27 +251,33 @@ describe('refresh', () => {
   test.each([
     ['MTU', 'mtu 1400', ({ mtu }: LinkState) => ({ mtu })],
     ['hardware address', 'address 02:00:00:00:00:66', ({ address }: LinkState) => ({ address })],
-  ])('the same %s is reported again after it was undone, also when both arrive together', async (...row) => {
-    const [, words, before] = row
-    const taps = new TapPorts()
-    const port = await taps.open()
-    const request = before(port.link)
-    const set = () => taps.home.ip(`link set tap0 ${words}`)
-    let times = 0
-    const done = new Promise<void>(resolve => {
-      port.onChange(({ kind: _, ...changed }) => {
-        if (equals(changed, request)) return
-        times++
-        void port.apply(request)
-        if (times < 3) set()
-        else resolve()
+  ])(
+    'the same %s is reported again after it was undone, also when both arrive together',
+    async (...row) => {
+      const [, words, before] = row
+      const taps = new TapPorts()
+      const port = await taps.open()
+      const request = before(port.link)
+      const set = () => taps.home.ip(`link set tap0 ${words}`)
+      let times = 0
+      const done = new Promise<void>(resolve => {
+        port.onChange(({ kind: _, ...changed }) => {
+          if (equals(changed, request)) return
+          times++
+          void port.apply(request)
+          if (times < 3) {
+            set()
+          } else {
+            resolve()
+          }
+        })
       })
-    })
-    set()
-    await done
-    await port.apply({})
-    expect([times, port.link]).toMatchObject([3, request])
-  })
+      set()
+      await done
+      await port.apply({})
+      expect([times, port.link]).toMatchObject([3, request])
+    },
+  )
 
   test('a change read before onChange is not reported', async () => {
     const taps = new TapPorts()
@@ -270,7 +292,9 @@ describe('refresh', () => {
   test('refresh finds an interface that moved, and the move is reported', async () => {
     const taps = new TapPorts()
     const far = taps.own.add()
-    far.ip(`link add taken index ${(await taps.open({ name: 'tap1' })).link.ifindex + 1} type bridge`)
+    far.ip(
+      `link add taken index ${(await taps.open({ name: 'tap1' })).link.ifindex + 1} type bridge`,
+    )
     const port = await taps.open()
     const told = new Told(port)
     const { ifindex } = port.link
@@ -293,8 +317,13 @@ describe('refresh', () => {
     const port = await taps.open()
     const told = new Told(port)
     const { ifindex } = port.link
-    taps.home.ip(`link set tap0 netns ${far.name}`, `link add foreign index ${ifindex} mtu 1234 type bridge`)
-    if (comesBack) far.ip(`link set tap0 netns ${taps.home.name}`)
+    taps.home.ip(
+      `link set tap0 netns ${far.name}`,
+      `link add foreign index ${ifindex} mtu 1234 type bridge`,
+    )
+    if (comesBack) {
+      far.ip(`link set tap0 netns ${taps.home.name}`)
+    }
     await told.until('moved')
     ;(comesBack ? taps.home : far).ip('link set tap0 mtu 1300')
     await told.until('mtu', ({ mtu }) => mtu === 1300)
@@ -329,7 +358,11 @@ describe('refresh', () => {
     // No event of it was read yet.
     expect(port.kernelStats()![0]).toBe(0)
     await port.apply({ mtu: 1400, txQueueLen: 7, addresses: ['198.18.0.1/24'] })
-    const mtus = JSON.parse(far.ip('-j addr show')).map(({ ifname, mtu, txqlen }: never) => [ifname, mtu, txqlen])
+    const mtus = JSON.parse(far.ip('-j addr show')).map(({ ifname, mtu, txqlen }: never) => [
+      ifname,
+      mtu,
+      txqlen,
+    ])
     expect(mtus).toContainEqual(['taken', 1500, 1000])
     expect(mtus).toContainEqual(['tap0', 1400, 7])
     expect(far.ip('-4 addr show dev taken')).toBe('')

@@ -18,7 +18,8 @@ import { jsonLines, type Running, startVnet } from '#support/vnet-process.ts'
 const { own, netns } = freshNamespaces('netns')
 
 const start = (...args: string[]) => startVnet([...args, '--netns', netns.name])
-const links = (at = netns) => JSON.parse(at.ip('-j link')).map((link: { ifname: string }) => link.ifname)
+const links = (at = netns) =>
+  JSON.parse(at.ip('-j link')).map((link: { ifname: string }) => link.ifname)
 const log = (vnet: Running) => vnet.stderr.trimEnd().split('\n')
 
 /**
@@ -88,7 +89,11 @@ describe('renamed', () => {
     const vnet = await start()
     netns.ip('link set vnet0 down', 'link set vnet0 name other0', 'link set other0 up')
     await vnet.line(/^other0: device opened$/)
-    expect(log(vnet).slice(1)).toEqual(['vnet0: device closed', 'vnet0: renamed to other0', 'other0: device opened'])
+    expect(log(vnet).slice(1)).toEqual([
+      'vnet0: device closed',
+      'vnet0: renamed to other0',
+      'other0: device opened',
+    ])
     await ping('198.18.0.2')
     const { stdout } = await vnet.stop()
     expect(stdout).toMatch(/^other0 tx /m)
@@ -121,7 +126,9 @@ describe('moved to another namespace', () => {
     await vnet.line(/^wanderer: moved /)
     const listed = async () => {
       const { interfaces } = JSON.parse((await runMain('list', '--json')).stdout)
-      return interfaces.find(({ name, pid }: { name: string; pid: number }) => name === 'wanderer' && pid === vnet.pid)
+      return interfaces.find(
+        ({ name, pid }: { name: string; pid: number }) => name === 'wanderer' && pid === vnet.pid,
+      )
     }
     expect(await listed()).toMatchObject({ netns: other.name })
     expect(await runMain('show', `${other.name}/wanderer`)).toMatchObject({ status: 0 })
@@ -154,7 +161,9 @@ describe('a flood of changes', () => {
 
   /** Returns 'opened' and 'closed' in the order of the driver's log. */
   const told = (lines: readonly string[], name: string) =>
-    lines.flatMap(line => (line.startsWith(`${name}: device `) ? [line.slice(name.length + 9)] : []))
+    lines.flatMap(line =>
+      line.startsWith(`${name}: device `) ? [line.slice(name.length + 9)] : [],
+    )
 
   const alternates = (words: readonly string[]) => words.every((word, i) => word !== words[i - 1])
 
@@ -179,19 +188,32 @@ describe('a flood of changes', () => {
     // The default buffer of a socket holds about a hundred events.
     const { setsockopt } = own.native
     const native = own.at(netns, {
-      setsockopt: (fd, level, name, value) => (name === SO_RCVBUFFORCE ? 0 : setsockopt(fd, level, name, value)),
+      setsockopt: (fd, level, name, value) =>
+        name === SO_RCVBUFFORCE ? 0 : setsockopt(fd, level, name, value),
     })
     const lines: string[] = []
     await using platform = new LinuxPlatform(native)
     await using clock = new TimerfdClock(native)
-    const net = new Net({ platform, clock, log: new Log(LOGLEVEL_INFO, (_, text) => lines.push(text)) })
-    const [{ dev }] = loop.init(defaultParams(loop.params), { args: [], net, names: [], txqs: 4, rxqs: 2 })
+    const net = new Net({
+      platform,
+      clock,
+      log: new Log(LOGLEVEL_INFO, (_, text) => lines.push(text)),
+    })
+    const [{ dev }] = loop.init(defaultParams(loop.params), {
+      args: [],
+      net,
+      names: [],
+      txqs: 4,
+      rxqs: 2,
+    })
     await using _registered = await registerNetdev(dev as NetDevice, net)
     // No event is read while the event loop is blocked.
     const states = Array.from({ length: 1001 }, (_, i) => (i % 2 === 0 ? 'up' : 'down'))
     const input = [...states, 'mtu 1300'].map(state => `link set vnet0 ${state}\n`).join('')
     execFileSync('ip', ['-n', netns.name, '-batch', '-'], { input })
-    while (dev.mtu !== 1300) await new Promise(resolve => net.registerNetdeviceNotifier(() => resolve(undefined)))
+    while (dev.mtu !== 1300) {
+      await new Promise(resolve => net.registerNetdeviceNotifier(() => resolve(undefined)))
+    }
     const words = told(lines, 'vnet0')
     expect(alternates(words)).toBe(true)
     expect(words.length).toBeLessThan(1001)
@@ -222,7 +244,9 @@ test('interfaces that are made and deleted leave no descriptor, however they end
   // Descriptors that Node opens once, for watching files for example, remain open.
   await round()
   const before = descriptors()
-  for (let i = 0; i < 3; i++) await round()
+  for (let i = 0; i < 3; i++) {
+    await round()
+  }
   expect(descriptors()).toBe(before)
 })
 
@@ -241,7 +265,9 @@ test('--json prints one object a line on stdout, changes and end included', asyn
   const { stdout, stderr } = await vnet.stop()
   expect(stderr).toBe('')
   const events = jsonLines(stdout)
-  const messages = events.filter(({ event }) => event === 'log').map(({ level, message }) => `${level} ${message}`)
+  const messages = events
+    .filter(({ event }) => event === 'log')
+    .map(({ level, message }) => `${level} ${message}`)
   expect(messages).toContain('info sn0: device opened')
   expect(messages).toContain('debug sn0: address 02:00:00:00:00:99')
   expect(messages).toContainEqual(expect.stringMatching(/^debug sn0: flags 0x/))
@@ -249,7 +275,10 @@ test('--json prints one object a line on stdout, changes and end included', asyn
   expect(messages).toContainEqual(
     expect.stringMatching(/^info sn0: tx-0 IP 198.18.0.1 > 198.18.0.2: ICMP echo request/),
   )
-  expect(events.at(-2)).toMatchObject({ event: 'statistics', interfaces: [{ name: 'sn0' }, { name: 'sn1' }] })
+  expect(events.at(-2)).toMatchObject({
+    event: 'statistics',
+    interfaces: [{ name: 'sn0' }, { name: 'sn1' }],
+  })
   expect(messages.at(-1)).toBe('debug snull: module unloaded')
 })
 

@@ -55,12 +55,15 @@ test.each(firstOf(1, ['ndoStop', 'ndoUninit']))(
 
 test('several exceptions end the program once, and the first is logged', async () => {
   // Without a stack nothing shows that vnet was not interrupted.
-  const init = "let n = 0; process.on('SIGUSR2', () => setInterval(() => { throw 'boom ' + n++ }, 1))"
+  const init =
+    "let n = 0; process.on('SIGUSR2', () => setInterval(() => { throw 'boom ' + n++ }, 1))"
   const vnet = await running(driverFile({ init }))
   const { status, stdout, stderr } = await vnet.stop('SIGUSR2')
   expect([status, links()]).toEqual([1, ['lo']])
   expect(stderr.match(/^vnet: .*$/gm)).toEqual([
-    expect.stringMatching(/^vnet: an uncaught exception of driver broken ended the program: boom 0$/),
+    expect.stringMatching(
+      /^vnet: an uncaught exception of driver broken ended the program: boom 0$/,
+    ),
   ])
   expect(stdout).toMatch(/^broken rx +\d/m)
 })
@@ -74,7 +77,9 @@ test('throwing alarms and rejected promises of a driver are logged with their li
   const vnet = await running(driverFile({ init }))
   process.kill(vnet.pid, 'SIGUSR2')
   await vnet.line(/^alarm: Error: alarm rang \(at .*broken\.mjs:\d+:\d+\)+; vnet goes on$/m)
-  await vnet.line(/^broken: rejected promise: Error: late \(at .*broken\.mjs:\d+:\d+\)+; vnet goes on$/m)
+  await vnet.line(
+    /^broken: rejected promise: Error: late \(at .*broken\.mjs:\d+:\d+\)+; vnet goes on$/m,
+  )
   const { status, stderr } = await vnet.stop()
   expect(status).toBe(0)
   expect(stderr).toMatch(/^broken: rejected promise: 4 similar lines suppressed$/m)
@@ -97,12 +102,16 @@ test('exceptions in callbacks of a socket and of a timer of a driver are logged 
   })`
   const vnet = await running(driverFile({ init }))
   process.kill(vnet.pid, 'SIGUSR2')
-  await vnet.line(/^broken: uncaught exception: Error: boom \(at .*broken\.mjs:\d+:\d+\)+; vnet goes on$/m)
+  await vnet.line(
+    /^broken: uncaught exception: Error: boom \(at .*broken\.mjs:\d+:\d+\)+; vnet goes on$/m,
+  )
   await vnet.line(/^three received$/m)
   const { status, stderr } = await vnet.stop()
   expect(status).toBe(0)
   let logged = stderr.match(/uncaught exception: Error/g)?.length ?? 0
-  for (const [, n] of stderr.matchAll(/uncaught exception: (\d+) similar lines? suppressed/g)) logged += Number(n)
+  for (const [, n] of stderr.matchAll(/uncaught exception: (\d+) similar lines? suppressed/g)) {
+    logged += Number(n)
+  }
   expect(logged).toBe(3)
 })
 
@@ -113,8 +122,12 @@ test('using a frame after passing it on, and scheduling a poll too early, are lo
   const vnet = await running(driverFile({ ops }))
   using host = new PacketSocket(netns, 'broken')
   const frames = numbered(3)
-  for (const frame of frames) host.send(frame)
-  for (const frame of frames) await host.until(({ octets }) => Buffer.from(octets).equals(frame))
+  for (const frame of frames) {
+    host.send(frame)
+  }
+  for (const frame of frames) {
+    await host.until(({ octets }) => Buffer.from(octets).equals(frame))
+  }
   const { status, stderr, stdout } = await vnet.stop()
   expect(status).toBe(0)
   expect(stderr).toMatch(
@@ -138,7 +151,9 @@ test('a driver that throws on every frame logs at most a line per second, and ea
   using host = new PacketSocket(netns, 'broken')
   const [frame] = numbered(1) as [Uint8Array]
   const began = performance.now()
-  for (let i = 0; i < 300; i++) host.send(frame)
+  for (let i = 0; i < 300; i++) {
+    host.send(frame)
+  }
   await vnet.line(/ndoStartXmit: Error: boom \(at .*broken\.mjs:\d+:\d+\)/)
   await expect.poll(() => sentPackets(netns, 'broken')).toBeGreaterThanOrEqual(300)
   const { status, stdout, stderr } = await vnet.stop()
@@ -146,17 +161,32 @@ test('a driver that throws on every frame logs at most a line per second, and ea
   expect(status).toBe(0)
   const lines = stderr.match(/ndoStartXmit: Error/g)?.length ?? 0
   expect(lines).toBeLessThanOrEqual(1 + Math.ceil(seconds))
-  const [, txPackets, txDropped] = /^broken tx +(\d+) +\d+ +\d+ +(\d+)$/m.exec(stdout) as RegExpExecArray
+  const [, txPackets, txDropped] = /^broken tx +(\d+) +\d+ +\d+ +(\d+)$/m.exec(
+    stdout,
+  ) as RegExpExecArray
   expect(Number(txPackets)).toBeGreaterThanOrEqual(300)
   expect(txDropped).toBe(txPackets)
   let suppressed = 0
-  for (const [, n] of stderr.matchAll(/^broken: ndoStartXmit: (\d+) similar lines? suppressed$/gm))
+  for (const [, n] of stderr.matchAll(
+    /^broken: ndoStartXmit: (\d+) similar lines? suppressed$/gm,
+  )) {
     suppressed += Number(n)
-  expect(stdout).toMatch(new RegExp(`^broken tx dropped: .*DRIVER_EXCEPTION ${lines + suppressed}\\b`, 'm'))
+  }
+  expect(stdout).toMatch(
+    new RegExp(`^broken tx dropped: .*DRIVER_EXCEPTION ${lines + suppressed}\\b`, 'm'),
+  )
 })
 
 test('too few descriptors are reported in one line', async () => {
-  const command = ['sh', '-c', 'ulimit -n 40 && exec "$0" "$@"', process.execPath, PROGRAM, '--txqs', '64']
+  const command = [
+    'sh',
+    '-c',
+    'ulimit -n 40 && exec "$0" "$@"',
+    process.execPath,
+    PROGRAM,
+    '--txqs',
+    '64',
+  ]
   const { status, stdout, stderr } = await outcome(netns.spawn(command))
   expect([status, stdout, links()]).toEqual([1, '', ['lo']])
   expect(stderr).toMatch(/^vnet: .*too many open files.*\n$/)

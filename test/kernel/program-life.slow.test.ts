@@ -29,7 +29,12 @@ test.each(firstOf(1, ['SIGINT', 'SIGTERM', 'SIGHUP'] as const))(
     expect(stdout.split('\nready\n')[1]).toMatch(
       /^ +packets +bytes +errors +dropped\nsn0 tx +\d.*\nsn0 rx +\d.*\nsn1 tx +\d.*\nsn1 rx +\d.*\n/,
     )
-    const log = ['sn0: device opened', 'sn1: device opened', 'sn0: device closed', 'sn1: device closed']
+    const log = [
+      'sn0: device opened',
+      'sn1: device opened',
+      'sn0: device closed',
+      'sn1: device closed',
+    ]
     expect(stderr).toBe(`${log.join('\n')}\n`)
     expect(links()).toEqual(['lo'])
   },
@@ -49,7 +54,9 @@ function scheduling(...tids: number[]): { nice: number; slice: number }[] {
     "  _, _, _, nice, _, slice, *_ = struct.unpack('IIQiIQQQ', attributes)",
     "  print(f'{nice} {slice}')",
   ]
-  const lines = execFileSync('python3', ['-c', script.join('\n'), ...tids.map(String)], { encoding: 'utf8' })
+  const lines = execFileSync('python3', ['-c', script.join('\n'), ...tids.map(String)], {
+    encoding: 'utf8',
+  })
   return lines
     .trim()
     .split('\n')
@@ -61,22 +68,28 @@ test.each([
   [0, 'has short slices of CPU time'],
   [5, 'has short slices of CPU time, and keeps its priority'],
   [-5, 'keeps its slices, so that what it starts keeps its priority'],
-])('the main thread of a vnet with nice %i %s; its helper threads have the usual ones', async nice => {
-  const nodeArgs = preload(`(await import('node:os')).setPriority(${nice})`)
-  const vnet = await spawnVnet(['--netns', netns.name], { nodeArgs })
-  const tids = readdirSync(`/proc/${vnet.pid}/task`).map(Number)
-  const helpers = tids.filter(tid => tid !== vnet.pid)
-  const [own, main, ...others] = scheduling(process.pid, vnet.pid, ...helpers)
-  // Before Linux 6.12 all slices are equal, and 0 here.
-  expect(main).toEqual({ nice, slice: nice < 0 ? own.slice : Math.min(own.slice, 100_000) })
-  expect(new Set(others.map(({ slice }) => slice))).toEqual(new Set([own.slice]))
-})
+])(
+  'the main thread of a vnet with nice %i %s; its helper threads have the usual ones',
+  async nice => {
+    const nodeArgs = preload(`(await import('node:os')).setPriority(${nice})`)
+    const vnet = await spawnVnet(['--netns', netns.name], { nodeArgs })
+    const tids = readdirSync(`/proc/${vnet.pid}/task`).map(Number)
+    const helpers = tids.filter(tid => tid !== vnet.pid)
+    const [own, main, ...others] = scheduling(process.pid, vnet.pid, ...helpers)
+    // Before Linux 6.12 all slices are equal, and 0 here.
+    expect(main).toEqual({ nice, slice: nice < 0 ? own.slice : Math.min(own.slice, 100_000) })
+    expect(new Set(others.map(({ slice }) => slice))).toEqual(new Set([own.slice]))
+  },
+)
 
-test.each([0, 19])('vnet metrics that is started with nice %i is no more urgent than 10', async nice => {
-  const nodeArgs = preload(`(await import('node:os')).setPriority(${nice})`)
-  const { pid } = await spawnVnet(['metrics', '0', '--json'], { nodeArgs })
-  expect(scheduling(pid).map(({ nice }) => nice)).toEqual([Math.max(10, nice)])
-})
+test.each([0, 19])(
+  'vnet metrics that is started with nice %i is no more urgent than 10',
+  async nice => {
+    const nodeArgs = preload(`(await import('node:os')).setPriority(${nice})`)
+    const { pid } = await spawnVnet(['metrics', '0', '--json'], { nodeArgs })
+    expect(scheduling(pid).map(({ nice }) => nice)).toEqual([Math.max(10, nice)])
+  },
+)
 
 test('a signal that arrives twice, from the terminal and from a parent, ends the program as one', async () => {
   const vnet = await spawnVnet(['--netns', netns.name])
@@ -90,7 +103,8 @@ test('a signal that arrives twice, from the terminal and from a parent, ends the
 })
 
 test('a signal that is repeated while the interfaces close does not cut the end short', async () => {
-  const again = "process.once('SIGTERM', () => setImmediate(() => process.kill(process.pid, 'SIGTERM')))"
+  const again =
+    "process.once('SIGTERM', () => setImmediate(() => process.kill(process.pid, 'SIGTERM')))"
   const vnet = await spawnVnet(['snull', '--netns', netns.name], { nodeArgs: preload(again) })
   const { status, stdout } = await vnet.stop()
   expect(status).toBe(0)
@@ -108,7 +122,9 @@ test('a second Ctrl-C ends a program whose driver does not end', async () => {
       status = ended.status
     })
     const pressed = () => {
-      if (status === undefined) process.kill(vnet.pid, 'SIGINT')
+      if (status === undefined) {
+        process.kill(vnet.pid, 'SIGINT')
+      }
       return status
     }
     await expect.poll(pressed).toBe(130)
@@ -142,10 +158,16 @@ test('the program continues when its output is closed', async () => {
   })
   const closed = once(child, 'close')
   try {
-    for await (const line of createInterface(child.stdout)) if (line.includes('"ready"')) break
+    for await (const line of createInterface(child.stdout)) {
+      if (line.includes('"ready"')) {
+        break
+      }
+    }
     child.stdout.destroy()
     // Each change is a log line that is not read.
-    for (const state of ['down', 'up', 'down', 'up']) netns.ip(`link set vnet0 ${state}`)
+    for (const state of ['down', 'up', 'down', 'up']) {
+      netns.ip(`link set vnet0 ${state}`)
+    }
     // A frame is lost if the driver has not seen yet that the link is up again.
     expect(await netns.run('ping -c 1 -w 30 -i 0.1 198.18.0.2')).toMatchObject({ status: 0 })
     expect(links()).toEqual(['lo', 'vnet0'])
@@ -184,7 +206,9 @@ test('an idle program uses no CPU: idle, down, without carrier, after a deletion
   await ns[0]?.run('ping -c 9 -i 0.01 -W 0.1 198.18.0.2')
   // Unread frames remain in the queues of a link that goes down.
   process.kill(down.pid, 'SIGSTOP')
-  await Promise.all(['198.18.0.2', '198.18.1.1'].map(to => ns[1]?.run(`ping -c 9 -i 0.01 -W 0.01 ${to}`)))
+  await Promise.all(
+    ['198.18.0.2', '198.18.1.1'].map(to => ns[1]?.run(`ping -c 9 -i 0.01 -W 0.01 ${to}`)),
+  )
   ip(1, 'link set vnet0 down')
   process.kill(down.pid, 'SIGCONT')
   await down.line(/^vnet0: device closed$/)
@@ -208,5 +232,7 @@ test('an idle program uses no CPU: idle, down, without carrier, after a deletion
     restless = restless.filter(({ pid }, i) => ticks(pid) - (before[i] ?? 0) > most)
   }
   expect(restless.map(vnet => all.indexOf(vnet))).toEqual([])
-  expect((await Promise.all(all.map(vnet => vnet.stop()))).map(({ status }) => status)).toEqual([0, 0, 0, 0, 0])
+  expect((await Promise.all(all.map(vnet => vnet.stop()))).map(({ status }) => status)).toEqual([
+    0, 0, 0, 0, 0,
+  ])
 })

@@ -4,7 +4,13 @@ import { freshNamespaces } from '#support/fresh-namespaces.ts'
 import { asNobodyIn, NOBODY } from '#support/privileges.ts'
 import { runMain } from '#support/run-main.ts'
 import { pingOnce } from '#support/traffic.ts'
-import { type Ended, type ReadyInterface, spawnVnet, startVnet, stopConserved } from '#support/vnet-process.ts'
+import {
+  type Ended,
+  type ReadyInterface,
+  spawnVnet,
+  startVnet,
+  stopConserved,
+} from '#support/vnet-process.ts'
 
 const { netns } = freshNamespaces('netns')
 
@@ -14,7 +20,10 @@ const here = () => ['--netns', netns.name]
 const tap0 = (...args: string[]) => ['--name', 'tap0', ...here(), ...args]
 
 /** Runs the program until ready, calls `during`, and ends it. Returns its interfaces when ready. */
-async function run(args: string[], during: () => Promise<void> = async () => {}): Promise<ReadyInterface[]> {
+async function run(
+  args: string[],
+  during: () => Promise<void> = async () => {},
+): Promise<ReadyInterface[]> {
   const vnet = await startVnet([...args, '--json'])
   const interfaces = vnet.interfaces()
   await during()
@@ -25,7 +34,11 @@ async function run(args: string[], during: () => Promise<void> = async () => {})
 /** Runs a command that must fail with one line, and returns the line. */
 async function refused(...args: string[]): Promise<string> {
   const ended: Ended = await runMain(...args)
-  expect(ended).toEqual({ status: 1, stdout: '', stderr: expect.stringMatching(/^vnet: [^\n]+\n$/) })
+  expect(ended).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^vnet: [^\n]+\n$/),
+  })
   return ended.stderr.slice('vnet: '.length, -1)
 }
 
@@ -34,14 +47,18 @@ const names = () => JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: s
 
 function addresses(name: string): string[] {
   const [{ addr_info }] = JSON.parse(netns.ip(`-j -4 addr show ${name}`))
-  return addr_info.map(({ local, prefixlen }: { local: string; prefixlen: number }) => `${local}/${prefixlen}`)
+  return addr_info.map(
+    ({ local, prefixlen }: { local: string; prefixlen: number }) => `${local}/${prefixlen}`,
+  )
 }
 
 describe('addresses of an existing interface', () => {
   test('existing addresses remain and are shown, without the driver’s usual ones', async () => {
     await run(tap0('--persist', '--address', '192.0.2.1/24'))
     for (const more of [[], ['--no-address']]) {
-      const [again] = await run(tap0(...more), async () => expect(addresses('tap0')).toEqual(['192.0.2.1/24']))
+      const [again] = await run(tap0(...more), async () =>
+        expect(addresses('tap0')).toEqual(['192.0.2.1/24']),
+      )
       expect(again?.addresses).toEqual(['192.0.2.1/24'])
     }
   })
@@ -87,13 +104,16 @@ describe('--persist', () => {
     for (const txqs of [8, 1, 4]) {
       await run(tap0('--txqs', `${txqs}`), async () => {
         expect(link('tap0').linkinfo.info_data).toMatchObject({ numqueues: txqs })
-        for (const far of ['198.18.0.2', '198.18.1.1']) await pingOnce(netns, far)
+        for (const far of ['198.18.0.2', '198.18.1.1']) {
+          await pingOnce(netns, far)
+        }
       })
     }
   })
 
   test('each run sets its own offloads', async () => {
-    const feature = () => /^tcp-segmentation-offload: (\w+)/m.exec(netns.exec('ethtool -k tap0'))?.[1]
+    const feature = () =>
+      /^tcp-segmentation-offload: (\w+)/m.exec(netns.exec('ethtool -k tap0'))?.[1]
     for (const [options, there, offloads] of [
       [['--persist'], 'on', ['csum', 'tso4', 'tso6', 'uso']],
       [['--no-offload'], 'off', []],
@@ -104,7 +124,9 @@ describe('--persist', () => {
         expect(feature()).toBe(there)
         await pingOnce(netns, '198.18.0.2 -s 4000')
       })
-      expect(ready?.offloads.filter(name => name !== 'uso')).toEqual(offloads.filter(name => name !== 'uso'))
+      expect(ready?.offloads.filter(name => name !== 'uso')).toEqual(
+        offloads.filter(name => name !== 'uso'),
+      )
     }
   })
 
@@ -123,7 +145,9 @@ describe('--persist', () => {
 
   test('no persistent interface remains if another one cannot be made', async () => {
     netns.ip('link add sn1 type bridge')
-    expect(await refused('snull', '--persist', ...here())).toMatch(/^attach to sn1: .* is not a TAP; choose another/)
+    expect(await refused('snull', '--persist', ...here())).toMatch(
+      /^attach to sn1: .* is not a TAP; choose another/,
+    )
     expect(names()).toEqual(['lo', 'sn1'])
   })
 })
@@ -137,7 +161,9 @@ describe('attaching is refused in a line', () => {
     })
     // Nor to an interface that is not persistent.
     await run(['--name', 'tap1', ...here(), '--no-address'], async () => {
-      expect(await refused('--name', 'tap1', '--no-address', ...here())).toContain('another program drives')
+      expect(await refused('--name', 'tap1', '--no-address', ...here())).toContain(
+        'another program drives',
+      )
     })
   })
 
@@ -151,8 +177,12 @@ describe('attaching is refused in a line', () => {
 
   test('attaching is refused when the interface is not a TAP', async () => {
     netns.ip('tuntap add mode tun name tap0', 'link add br0 type bridge')
-    expect(await refused(...tap0())).toMatch(/^attach to tap0: .* is not a TAP; choose another name$/)
-    expect(await refused('--name', 'br0', ...here())).toMatch(/^attach to br0: .* is not a TAP; choose another name$/)
+    expect(await refused(...tap0())).toMatch(
+      /^attach to tap0: .* is not a TAP; choose another name$/,
+    )
+    expect(await refused('--name', 'br0', ...here())).toMatch(
+      /^attach to br0: .* is not a TAP; choose another name$/,
+    )
   })
 })
 
@@ -188,7 +218,9 @@ describe('--user and --group', () => {
     await pingOnce(netns, '198.18.0.2')
     const warnings = vnet.stdout.split('\n').filter(line => line.includes('"warning"'))
     expect(warnings).toEqual([
-      expect.stringMatching(/tap0: used as it is: mtu 1400 on tap0: operation not permitted; .*CAP_NET_ADMIN: sudo /),
+      expect.stringMatching(
+        /tap0: used as it is: mtu 1400 on tap0: operation not permitted; .*CAP_NET_ADMIN: sudo /,
+      ),
       expect.stringMatching(
         /tap0: used as it is: 192.0.2.1\/24 on tap0: operation not permitted; .*CAP_NET_ADMIN: sudo /,
       ),
@@ -199,7 +231,9 @@ describe('--user and --group', () => {
   test('the interface of another user is refused', async () => {
     await run(tap0('--persist', '--user', 'root'))
     const vnet = spawnVnet(['--name', 'tap0'], { within: asNobodyIn(netns) })
-    await expect(vnet).rejects.toThrow(/^vnet: tap0: operation not permitted; it needs CAP_NET_ADMIN: sudo .*$/m)
+    await expect(vnet).rejects.toThrow(
+      /^vnet: tap0: operation not permitted; it needs CAP_NET_ADMIN: sudo .*$/m,
+    )
   })
 })
 
@@ -207,14 +241,20 @@ describe('--delete', () => {
   test('--delete removes what --persist left', async () => {
     await run(['snull', '--persist', ...here()])
     expect(names()).toEqual(['lo', 'sn0', 'sn1'])
-    expect(await runMain('snull', '--delete', ...here())).toEqual({ status: 0, stdout: '', stderr: '' })
+    expect(await runMain('snull', '--delete', ...here())).toEqual({
+      status: 0,
+      stdout: '',
+      stderr: '',
+    })
     expect(names()).toEqual(['lo'])
   })
 
   test('--delete reports missing interfaces and removes the others', async () => {
     await run(['snull', '--persist', ...here()])
     netns.ip('link del sn0')
-    expect(await refused('snull', '--delete', ...here())).toMatch(/^delete sn0: there is no such interface$/)
+    expect(await refused('snull', '--delete', ...here())).toMatch(
+      /^delete sn0: there is no such interface$/,
+    )
     expect(names()).toEqual(['lo'])
   })
 })

@@ -42,10 +42,17 @@ describe('addresses whose network another interface has', () => {
     ['a network within', '198.18.0.128/25', ['--address', '198.18.0.1/24'], '198.18.0.128/25'],
     ['a network around', '198.18.0.0/15', ['--address', '198.18.0.1/24'], '198.18.0.0/15'],
     ['an address', '198.18.1.77/32', [], '198.18.1.77/32'],
-    ['an IPv6 network', '2001:db8:0:1::/64', ['--ipv6', '--address', '2001:db8:0:1::2/64'], '2001:db8:0:1::/64'],
+    [
+      'an IPv6 network',
+      '2001:db8:0:1::/64',
+      ['--ipv6', '--address', '2001:db8:0:1::2/64'],
+      '2001:db8:0:1::/64',
+    ],
   ])('%s', async (_, route, args, shown) => {
     netns.ip('link add br0 type bridge', 'link set br0 up', `route add ${route} dev br0`)
-    expect(await refused(...args)).toContain(`br0 has a route to ${shown}; choose others with --address`)
+    expect(await refused(...args)).toContain(
+      `br0 has a route to ${shown}; choose others with --address`,
+    )
   })
 
   test('a default route does not conflict with vnet’s addresses', async () => {
@@ -73,27 +80,34 @@ test('a name that another interface has is refused', async () => {
 
 test('a second interface that cannot be created removes the first', async () => {
   netns.ip('link add far type bridge')
-  expect(await refused('cable', 'near', 'far')).toMatch(/^attach to far: an interface of that name exists/)
+  expect(await refused('cable', 'near', 'far')).toMatch(
+    /^attach to far: an interface of that name exists/,
+  )
 })
 
 test('an unknown network namespace is refused', async () => {
   const { status, stderr } = await runMain('--netns', 'vnet-test-none')
   expect(status).toBe(1)
   expect(stderr).toBe(
-    'vnet: vnet-test-none: ' + 'there is no such network namespace; `ip netns` lists those with a name\n',
+    'vnet: vnet-test-none: ' +
+      'there is no such network namespace; `ip netns` lists those with a name\n',
   )
 })
 
 test('a path that is not a network namespace is refused', async () => {
   const { status, stderr } = await runMain('--netns', '/proc/self/ns/uts')
   expect(status).toBe(1)
-  expect(stderr).toBe('vnet: enter network namespace /proc/self/ns/uts: it is not a network namespace\n')
+  expect(stderr).toBe(
+    'vnet: enter network namespace /proc/self/ns/uts: it is not a network namespace\n',
+  )
 })
 
 test('the addon is found in a tree that only root may enter', async () => {
   const tree = testDirectory()
   chmodSync(tree, 0o700)
-  for (const name of ['dist', 'build', 'node_modules', 'package.json']) symlinkSync(resolve(name), join(tree, name))
+  for (const name of ['dist', 'build', 'node_modules', 'package.json']) {
+    symlinkSync(resolve(name), join(tree, name))
+  }
   const program = `${process.execPath} --preserve-symlinks --preserve-symlinks-main ${tree}/dist/vnet.js -q --persist`
   const { stderr } = await netns.run([...asNobodyIn(netns).slice(4), program].join(' '))
   expect(stderr).toMatch(/^vnet: vnet0: operation not permitted; /)
@@ -131,7 +145,9 @@ test('root without CAP_NET_ADMIN, like in a container, gets the advice which cap
 })
 
 test('root of a user namespace is refused in a network namespace of another', async () => {
-  expect(await failing([], ['ip', 'netns', 'exec', netns.name, 'unshare', '--user', '--map-root-user'])).toMatch(
+  expect(
+    await failing([], ['ip', 'netns', 'exec', netns.name, 'unshare', '--user', '--map-root-user']),
+  ).toMatch(
     /^vnet: .*: operation not permitted; another user namespace owns this network namespace, so CAP_NET_ADMIN does not apply to it/,
   )
 })

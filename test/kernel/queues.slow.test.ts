@@ -7,7 +7,14 @@ import { describe, expect, test } from 'vitest'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { runMain } from '#support/run-main.ts'
 import { either, firstOf } from '#support/scale.ts'
-import { expectFlowsInOrder, farEnd, iperf3, nearEnd, pingWithoutLoss, tcpReordering } from '#support/traffic.ts'
+import {
+  expectFlowsInOrder,
+  farEnd,
+  iperf3,
+  nearEnd,
+  pingWithoutLoss,
+  tcpReordering,
+} from '#support/traffic.ts'
 import { BOTH_WAYS, jsonLines, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const FLOWS = 64
@@ -41,12 +48,16 @@ describe.each(firstOf(1, BOTH_WAYS))('%s', (_, offload) => {
     const { queues, rxQueues, total } = (await stopConserved(vnet)).vnet0!
     expect([queues.length, rxQueues]).toEqual([4, 2])
     // At least the frames of a whole flow, in both directions: flows remain on their queues.
-    for (const queue of queues) expect(queue.txPackets).toBeGreaterThanOrEqual(2 * COUNT)
+    for (const queue of queues) {
+      expect(queue.txPackets).toBeGreaterThanOrEqual(2 * COUNT)
+    }
     expect(queues.reduce((n, queue) => n + queue.txPackets, 0)).toBe(total.txPackets)
     // A frame of transmit queue q goes to receive ring q % 2.
     for (const q of [0, 1]) {
       const both = [queues[q]!, queues[q + 2]!]
-      expect(queues[q]!.rxPackets).toBe(both.reduce((n, { txPackets, txDropped }) => n + txPackets - txDropped, 0))
+      expect(queues[q]!.rxPackets).toBe(
+        both.reduce((n, { txPackets, txDropped }) => n + txPackets - txDropped, 0),
+      )
       expect(queues[q + 2]!.rxPackets).toBe(0)
     }
   })
@@ -56,15 +67,29 @@ describe.each(firstOf(1, BOTH_WAYS))('%s', (_, offload) => {
       ['by poll', ['--use-napi']],
       ['by interrupt', []],
     ] as const),
-  )('snull with completion %s: flows use all four queues and are never reordered', async (_, completion) => {
-    const vnet = await startVnet(['snull', '--netns', netns.name, '--json', '--txqs', '4', ...completion, ...offload])
-    await slowly(expectFlowsInOrder(netns, FLOWS, COUNT))
-    const { sn0, sn1 } = await stopConserved(vnet)
-    for (const { queues, rxQueues } of [sn0!, sn1!]) {
-      expect([queues.length, rxQueues]).toEqual([4, 1])
-      for (const queue of queues) expect(queue.txPackets).toBeGreaterThanOrEqual(COUNT)
-    }
-  })
+  )(
+    'snull with completion %s: flows use all four queues and are never reordered',
+    async (_, completion) => {
+      const vnet = await startVnet([
+        'snull',
+        '--netns',
+        netns.name,
+        '--json',
+        '--txqs',
+        '4',
+        ...completion,
+        ...offload,
+      ])
+      await slowly(expectFlowsInOrder(netns, FLOWS, COUNT))
+      const { sn0, sn1 } = await stopConserved(vnet)
+      for (const { queues, rxQueues } of [sn0!, sn1!]) {
+        expect([queues.length, rxQueues]).toEqual([4, 1])
+        for (const queue of queues) {
+          expect(queue.txPackets).toBeGreaterThanOrEqual(COUNT)
+        }
+      }
+    },
+  )
 
   test.each(
     firstOf(2, [
@@ -72,24 +97,31 @@ describe.each(firstOf(1, BOTH_WAYS))('%s', (_, offload) => {
       ['snull', ['snull', '--txqs', '4', '--rxqs', '2'], 'sn0'],
       ['snull with a poll', ['snull', '--txqs', '4', '--rxqs', '4', '--use-napi'], 'sn0'],
     ] as const),
-  )('%s: iperf3 -P 8 in both directions uses all queues, and nothing is reordered', async (_, args, name) => {
-    // Nothing may be lost either, because that looks alike: without offloads a window is thousands
-    // of frames.
-    const room = [
-      '--txqueuelen',
-      '100000',
-      '--ring-size',
-      '65536',
-      ...(args[0] === 'snull' ? ['--pool-size', '4096'] : []),
-    ]
-    const vnet = await startVnet([...args, ...room, '--netns', netns.name, '--json', ...offload])
-    expect(await iperf3(nearEnd(netns), farEnd(netns), 8, UNTIL)).toBeGreaterThan(1 << 20)
-    expect(await tcpReordering(netns)).toEqual({ TCPOFOQueue: 0, TCPSACKReorder: 0, TCPTSReorder: 0 })
-    const { queues } = (await stopConserved(vnet))[name]!
-    // Seventeen connections are spread at random; they leave two of four queues unused once in
-    // thousands of runs.
-    expect(queues.filter(({ txBytes }) => txBytes > 100_000).length).toBeGreaterThanOrEqual(2)
-  })
+  )(
+    '%s: iperf3 -P 8 in both directions uses all queues, and nothing is reordered',
+    async (_, args, name) => {
+      // Nothing may be lost either, because that looks alike: without offloads a window is
+      // thousands of frames.
+      const room = [
+        '--txqueuelen',
+        '100000',
+        '--ring-size',
+        '65536',
+        ...(args[0] === 'snull' ? ['--pool-size', '4096'] : []),
+      ]
+      const vnet = await startVnet([...args, ...room, '--netns', netns.name, '--json', ...offload])
+      expect(await iperf3(nearEnd(netns), farEnd(netns), 8, UNTIL)).toBeGreaterThan(1 << 20)
+      expect(await tcpReordering(netns)).toEqual({
+        TCPOFOQueue: 0,
+        TCPSACKReorder: 0,
+        TCPTSReorder: 0,
+      })
+      const { queues } = (await stopConserved(vnet))[name]!
+      // Seventeen connections are spread at random; they leave two of four queues unused once in
+      // thousands of runs.
+      expect(queues.filter(({ txBytes }) => txBytes > 100_000).length).toBeGreaterThanOrEqual(2)
+    },
+  )
 })
 
 describe('loop has any number of queues', () => {
@@ -102,19 +134,24 @@ describe('loop has any number of queues', () => {
       [['--txqs', '3'], 3, 2],
       [['--txqs', '3', '--rxqs', '2'], 3, 2],
     ] as const),
-  )('loop %j has %i transmit and %i receive queues, each with its counters', async (args, txqs, rxqs) => {
-    const vnet = await startVnet(['loop', '--netns', netns.name, '--json', ...args])
-    expect(vnet.interfaces()).toMatchObject([{ txqs, rxqs }])
-    const { stdout } = await netns.run('ls /sys/class/net/vnet0/queues')
-    expect(stdout.match(/^tx-/gm)).toHaveLength(txqs)
-    await expectFlowsInOrder(netns, 64, 10)
-    const { queues, rxQueues, total } = (await stopConserved(vnet)).vnet0!
-    expect([queues.length, rxQueues]).toEqual([txqs, rxqs])
-    const received = Array.from({ length: txqs }, () => 0)
-    for (const [q, { txPackets }] of queues.entries()) received[q % rxqs]! += txPackets
-    expect(queues.map(({ rxPackets }) => rxPackets)).toEqual(received)
-    expect(total).toMatchObject({ txPackets: 1280, rxPackets: 1280 })
-  })
+  )(
+    'loop %j has %i transmit and %i receive queues, each with its counters',
+    async (args, txqs, rxqs) => {
+      const vnet = await startVnet(['loop', '--netns', netns.name, '--json', ...args])
+      expect(vnet.interfaces()).toMatchObject([{ txqs, rxqs }])
+      const { stdout } = await netns.run('ls /sys/class/net/vnet0/queues')
+      expect(stdout.match(/^tx-/gm)).toHaveLength(txqs)
+      await expectFlowsInOrder(netns, 64, 10)
+      const { queues, rxQueues, total } = (await stopConserved(vnet)).vnet0!
+      expect([queues.length, rxQueues]).toEqual([txqs, rxqs])
+      const received = Array.from({ length: txqs }, () => 0)
+      for (const [q, { txPackets }] of queues.entries()) {
+        received[q % rxqs]! += txPackets
+      }
+      expect(queues.map(({ rxPackets }) => rxPackets)).toEqual(received)
+      expect(total).toMatchObject({ txPackets: 1280, rxPackets: 1280 })
+    },
+  )
 
   test.each([
     [['--txqs', '0'], /--txqs/],
@@ -137,13 +174,21 @@ test('loop -vv logs the path of each frame, from open to unloaded', async () => 
   await pingWithoutLoss(netns, '-c 1 -s 100 198.18.0.2')
   await stopConserved(vnet)
   const messages = jsonLines(vnet.stdout).map(({ message }) => `${message}`)
-  const way = messages.filter(message => /open|TX queue|RX queue|closed|reset|unloaded/.test(message))
+  const way = messages.filter(message =>
+    /open|TX queue|RX queue|closed|reset|unloaded/.test(message),
+  )
   const frame = [
     /^vnet0: TX queue [0-3]: enqueue, len 142$/,
     /^vnet0: copied to RX queue [01]$/,
     /^vnet0: RX queue [01]: deliver/,
   ]
-  const expected = [/^vnet0: device opened$/, ...frame, ...frame, /^vnet0: device closed$/, /module unloaded$/]
+  const expected = [
+    /^vnet0: device opened$/,
+    ...frame,
+    ...frame,
+    /^vnet0: device closed$/,
+    /module unloaded$/,
+  ]
   expect(way).toEqual(expected.map(pattern => expect.stringMatching(pattern)))
 })
 
@@ -152,7 +197,8 @@ test('the final statistics have a line for each queue', async () => {
   await pingWithoutLoss(netns, '-c 1 198.18.0.2')
   const { stdout } = await vnet.stop()
   const table = stdout.slice(stdout.indexOf('ready'))
-  for (const line of ['tx-0', 'tx-1', 'tx-2', 'tx-3', 'rx-0', 'rx-1'])
+  for (const line of ['tx-0', 'tx-1', 'tx-2', 'tx-3', 'rx-0', 'rx-1']) {
     expect(table).toMatch(new RegExp(`^ +${line} +\\d`, 'm'))
+  }
   expect(table).not.toMatch(/rx-2/)
 })

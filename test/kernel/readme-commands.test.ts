@@ -3,10 +3,15 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { ended, onMachine, USER, VNET_ROOTLESS } from '#support/ordinary-user.ts'
 
-const [, section = ''] = /^## Install and try it\n(.*?)^## /ms.exec(readFileSync('README.md', 'utf8')) ?? []
-const [enter, start = '', look = ''] = [...section.matchAll(/```sh\n(.*?)```/gs)].map(([, text = '']) => text)
+const [, section = ''] =
+  /^## Install and try it\n(.*?)^## /ms.exec(readFileSync('README.md', 'utf8')) ?? []
+const [enter, start = '', look = ''] = [...section.matchAll(/```sh\n(.*?)```/gs)].map(
+  ([, text = '']) => text,
+)
 /** The wire's counters, with spaces as in a pattern. */
-const shown = [...look.matchAll(/^# +((?:ab|ba) loss.*?) +- +-$/gm)].map(([, row = '']) => row.replace(/ +/g, ' +'))
+const shown = [...look.matchAll(/^# +((?:ab|ba) loss.*?) +- +-$/gm)].map(([, row = '']) =>
+  row.replace(/ +/g, ' +'),
+)
 
 test.each([
   ['an ordinary user', '666', USER],
@@ -22,9 +27,16 @@ test.each([
     while read -r line; do [ "$line" = ready ] && break; done < /run/ready
     ${look.replace('-i 0.1', '-i 0.01').replace(/^node dist\/vnet.js wire sn0$/m, `until node dist/vnet.js wire sn0 > /run/wire && grep -qE '${last}' /run/wire; do :; done; cat /run/wire`)}
     wait`.replaceAll(/\bnode dist/g, `'${process.execPath}' dist`)
-  const { status, stdout, stderr } = ended([...onMachine({ mode }, [...by, ...VNET_ROOTLESS]), 'sh', '-ec', script])
+  const { status, stdout, stderr } = ended([
+    ...onMachine({ mode }, [...by, ...VNET_ROOTLESS]),
+    'sh',
+    '-ec',
+    script,
+  ])
   expect({ status, stderr }).toEqual({ status: 0, stderr: expect.not.stringMatching(/^vnet: /m) })
-  for (const row of shown) expect(stdout).toMatch(new RegExp(row))
+  for (const row of shown) {
+    expect(stdout).toMatch(new RegExp(row))
+  }
   expect(stdout).toContain('tx dropped WIRE_LOSS')
 })
 
@@ -33,7 +45,8 @@ test('the first commands of the README show a ping that the driver of vnet0 turn
   const [, commands = ''] = /```sh\nsudo npm start .*\n((?:.*\n)*?)# IP/.exec(readme) ?? []
   const lines = [...readme.matchAll(/^# (IP .*)$/gm)].map(([, line = '']) => line)
   expect(lines).toHaveLength(2)
-  const listening = '2> /run/tcpdump > /run/frames & tcpdump=$!; until grep -q ^listening /run/tcpdump; do :; done'
+  const listening =
+    '2> /run/tcpdump > /run/frames & tcpdump=$!; until grep -q ^listening /run/tcpdump; do :; done'
   const script = `
     mkfifo /run/ready
     '${process.execPath}' dist/vnet.js --quiet > /run/ready &
@@ -46,5 +59,7 @@ test('the first commands of the README show a ping that the driver of vnet0 turn
     wait`
   const { status, stdout } = ended(onMachine({}, ['unshare', '-n', 'sh', '-ec', script]))
   expect(status).toBe(0)
-  for (const line of lines) expect(stdout).toContain(line)
+  for (const line of lines) {
+    expect(stdout).toContain(line)
+  }
 })

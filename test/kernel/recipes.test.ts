@@ -9,10 +9,12 @@ import { readPages } from '#support/pages.ts'
 import { createLab, type Lab } from '../../packages/lab/src/index.ts'
 
 const page = readPages('packages/lab/docs/recipes.md', 'packages/lab/docs/recipes-loss.md')
-const recipes = [...page.matchAll(/^### (.*?)\n(.*?)^```js\n(.*?)^```$/gms)].map(([, title = '', , body = '']) => ({
-  title,
-  body,
-}))
+const recipes = [...page.matchAll(/^### (.*?)\n(.*?)^```js\n(.*?)^```$/gms)].map(
+  ([, title = '', , body = '']) => ({
+    title,
+    body,
+  }),
+)
 const scope = { on, once, http, net, expect, vi }
 const AsyncFunction = (async () => {}).constructor as FunctionConstructor
 
@@ -23,7 +25,9 @@ test('the page has at least 20 recipes', () => {
 
 /** Each recipe in the kernel. Recipes that start no program run in memory, too. */
 const runs = recipes.flatMap(({ title, body }) => {
-  const worlds = /\.(exec|spawn)\(/.test(body) ? (['kernel'] as const) : (['kernel', 'memory'] as const)
+  const worlds = /\.(exec|spawn)\(/.test(body)
+    ? (['kernel'] as const)
+    : (['kernel', 'memory'] as const)
   return worlds.map(world => ({ title, body, world }))
 })
 
@@ -40,6 +44,8 @@ test.each(runs)('recipe in the world $world: $title', async ({ body, world }) =>
     await new AsyncFunction('lab', ...Object.keys(scope), body)(lab, ...Object.values(scope))
   } finally {
     await lab.close()
-    for (const path of kept) rmSync(dirname(path), { recursive: true, force: true })
+    for (const path of kept) {
+      rmSync(dirname(path), { recursive: true, force: true })
+    }
   }
 })

@@ -23,9 +23,11 @@ const { here, there, directory } = freshQuietNamespaces('here', 'there')
 const at = (name: string) => join(directory, name)
 const X1 = () => `${there.name}/x1`
 
-const cable = (...args: string[]) => startVnet(['cable', `${here.name}/x0`, X1(), '--json', '--no-address', ...args])
+const cable = (...args: string[]) =>
+  startVnet(['cable', `${here.name}/x0`, X1(), '--json', '--no-address', ...args])
 
-const replay = (file: string, ...args: string[]) => runMain('replay', file, '--receive', X1(), ...args)
+const replay = (file: string, ...args: string[]) =>
+  runMain('replay', file, '--receive', X1(), ...args)
 
 interface Recorded {
   readonly frame: Uint8Array
@@ -57,14 +59,28 @@ function thousand(): string {
 /** Waits for the frames of `thousand`, which must arrive in order. */
 async function expectInOrder(socket: PacketSocket): Promise<void> {
   await socket.until(() => socket.frames.length === 1000)
-  expect(socket.frames.map(({ octets }) => (octets[56]! << 8) | octets[57]!)).toEqual([...Array(1000).keys()])
+  expect(socket.frames.map(({ octets }) => (octets[56]! << 8) | octets[57]!)).toEqual([
+    ...Array(1000).keys(),
+  ])
 }
 
-const frames = (packets: readonly Packet[]) => packets.map(packet => buildFrame({ packet, tags: [], padding: [] }))
+const frames = (packets: readonly Packet[]) =>
+  packets.map(packet => buildFrame({ packet, tags: [], padding: [] }))
 
 /** Starts tcpdump on x1, which ends after `count` frames; `written` returns its file. */
 async function tcpdump(count: number): Promise<{ written(): Promise<string> }> {
-  const child = there.spawn(['tcpdump', '-Z', 'root', '-U', '-i', 'x1', '-c', `${count}`, '-w', at('seen.pcap')])
+  const child = there.spawn([
+    'tcpdump',
+    '-Z',
+    'root',
+    '-U',
+    '-i',
+    'x1',
+    '-c',
+    `${count}`,
+    '-w',
+    at('seen.pcap'),
+  ])
   const ended = outcome(child)
   await listening(child)
   return {
@@ -84,7 +100,10 @@ async function listening(child: Child): Promise<void> {
 
 /** What tcpdump prints of a file, with its opinion of every checksum. */
 const printed = (path: string) =>
-  execFileSync('tcpdump', ['-nvvr', path], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  execFileSync('tcpdump', ['-nvvr', path], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
 
 const framesOf = (path: string) =>
   readAll(readFileSync(path)).packets.map(({ frame }) => Buffer.from(frame as number[]))
@@ -107,9 +126,25 @@ describe('frames', () => {
 
   test('the frames arrive as they are in the file, whatever their length, tags and type', async () => {
     const tag = (n: number) =>
-      Uint8Array.from([...numbered(1)[0]!.subarray(0, 12), 0x81, 0, 0, n, 8, 0, ...Array(46).fill(n)])
+      Uint8Array.from([
+        ...numbered(1)[0]!.subarray(0, 12),
+        0x81,
+        0,
+        0,
+        n,
+        8,
+        0,
+        ...Array(46).fill(n),
+      ])
     const long = (length: number) => Uint8Array.from({ length }, (_, i) => (i === 0 ? 2 : i & 0xff))
-    const sent = [...numbered(200), tag(5), long(15), long(1514), ...frames([plain, plain6]), ...numbered(100, 200)]
+    const sent = [
+      ...numbered(200),
+      tag(5),
+      long(15),
+      long(1514),
+      ...frames([plain, plain6]),
+      ...numbered(100, 200),
+    ]
     const witness = await tcpdump(sent.length)
     const file = pcapng(
       'a.pcapng',
@@ -137,9 +172,15 @@ describe('frames', () => {
     const long = pcapng('long.pcapng', [{ frame: new Uint8Array(3000) }])
     const failed = await replay(long, '--json')
     const refused = `no frame was sent: no frame was taken: 1 longer than the MTU of 1500`
-    expect([failed.status, JSON.parse(failed.stderr)]).toEqual([1, { event: 'error', error: `${long}: ${refused}` }])
+    expect([failed.status, JSON.parse(failed.stderr)]).toEqual([
+      1,
+      { event: 'error', error: `${long}: ${refused}` },
+    ])
     const none = await replay(pcapng('none.pcapng', []))
-    expect([none.status, none.stderr]).toEqual([1, expect.stringContaining('the capture has no packets')])
+    expect([none.status, none.stderr]).toEqual([
+      1,
+      expect.stringContaining('the capture has no packets'),
+    ])
   })
 
   test('no frame is received before its time', async () => {
@@ -181,11 +222,18 @@ describe('frames', () => {
     ]) as [Uint8Array, Uint8Array]
     const flags = FLAG_CHECKSUM_NOT_READY | FLAG_TCP_SEGMENTATION_OFFLOADED
     const witness = await tcpdump(5)
-    const file = pcapng('a.pcapng', [{ frame: tcp, flags }, { frame: udp }, { frame: numbered(1)[0]! }])
+    const file = pcapng('a.pcapng', [
+      { frame: tcp, flags },
+      { frame: udp },
+      { frame: numbered(1)[0]! },
+    ])
     const { status, stdout } = await replay(file)
     expect([status, stdout.split('\n').slice(1, -1)]).toEqual([
       0,
-      ['cut 1 TCP frames longer than the MTU into 4 segments', 'failed 1: 1 longer than the MTU of 1500'],
+      [
+        'cut 1 TCP frames longer than the MTU into 4 segments',
+        'failed 1: 1 longer than the MTU of 1500',
+      ],
     ])
     const seen = await witness.written()
     const text = printed(seen)
@@ -203,9 +251,19 @@ describe('frames', () => {
       sent.map(frame => ({ frame })),
     )
     const { stdout } = await replay(file)
-    expect(stdout).toMatch(/^sent 2 frames, 1578 bytes in .*\nfailed 1: 1 longer than the MTU of 1500\n$/)
+    expect(stdout).toMatch(
+      /^sent 2 frames, 1578 bytes in .*\nfailed 1: 1 longer than the MTU of 1500\n$/,
+    )
     const json = await replay(file, '--limit', '1', '--json')
-    const counts = { sent: 1, bytes: 1518, seconds: expect.any(Number), cut: 0, segments: 0, failed: 0, skipped: 0 }
+    const counts = {
+      sent: 1,
+      bytes: 1518,
+      seconds: expect.any(Number),
+      cut: 0,
+      segments: 0,
+      failed: 0,
+      skipped: 0,
+    }
     expect(JSON.parse(json.stdout)).toEqual({ event: 'replay', ...counts })
     const { x1 } = await stopConserved(vnet)
     expect(x1?.drops.rx).toEqual({ PKT_TOO_BIG: 1 })
@@ -240,14 +298,21 @@ describe('frames', () => {
 
 describe('input', () => {
   /** Starts `vnet replay` of its standard input. */
-  const start = () => spawn(process.execPath, [PROGRAM, 'replay', '-', '--receive', X1()], { stdio: 'pipe' })
+  const start = () =>
+    spawn(process.execPath, [PROGRAM, 'replay', '-', '--receive', X1()], { stdio: 'pipe' })
 
   test('a big-endian file that breaks off in a pipe is played up to there, and one line says where', async () => {
     await cable()
     const order = new Order(false)
     const [frame] = numbered(1) as [Uint8Array]
     const packet = (n: number) => {
-      const octets = [...order.u32(0), ...order.u32(n), ...order.u32(60), ...order.u32(60), ...frame]
+      const octets = [
+        ...order.u32(0),
+        ...order.u32(n),
+        ...order.u32(60),
+        ...order.u32(60),
+        ...frame,
+      ]
       octets[octets.length - 1] = n
       return octets
     }
@@ -288,7 +353,9 @@ describe('input', () => {
     {
       using from = new PacketSocket(here, 'x0')
       using to = new PacketSocket(there, 'x1')
-      for (const frame of numbered(20)) from.send(frame)
+      for (const frame of numbered(20)) {
+        from.send(frame)
+      }
       await to.until(() => to.frames.length === 20)
     }
     await captured.stop()
@@ -296,7 +363,9 @@ describe('input', () => {
     await cable()
     using socket = new PacketSocket(there, 'x1')
     const { stdout } = await replay(at('both.pcapng'))
-    expect(stdout).toMatch(/^sent 20 frames, 1200 bytes in .*\nskipped 20: 20 received by the interface\n$/)
+    expect(stdout).toMatch(
+      /^sent 20 frames, 1200 bytes in .*\nskipped 20: 20 received by the interface\n$/,
+    )
     await socket.until(() => socket.frames.length === 20)
     expect(socket.frames.map(({ octets }) => octets[59])).toEqual([...Array(20).keys()])
     const received = await replay(at('both.pcapng'), '--interface', 'x1', '--direction', 'in')

@@ -4,7 +4,16 @@ import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { describe, expect, test } from 'vitest'
-import { asUser, ended, onMachine, rootless, script, TREE, USER, VNET_ROOTLESS } from '#support/ordinary-user.ts'
+import {
+  asUser,
+  ended,
+  onMachine,
+  rootless,
+  script,
+  TREE,
+  USER,
+  VNET_ROOTLESS,
+} from '#support/ordinary-user.ts'
 import { NOBODY } from '#support/privileges.ts'
 import { firstOf } from '#support/scale.ts'
 
@@ -15,9 +24,11 @@ const SUBORDINATE = `
 
 describe('inside', () => {
   test('an ordinary user is root of a network of its own, in which lo is up', () => {
-    expect(script('id -u; ls /sys/class/net; ping -c 1 -W 30 127.0.0.1 | grep -c " 1 received"; ip -br link')).toMatch(
-      /^0\nlo\n1\nlo +UNKNOWN [^\n]*\n$/,
-    )
+    expect(
+      script(
+        'id -u; ls /sys/class/net; ping -c 1 -W 30 127.0.0.1 | grep -c " 1 received"; ip -br link',
+      ),
+    ).toMatch(/^0\nlo\n1\nlo +UNKNOWN [^\n]*\n$/)
   })
 
   test("Playwright's cache is the one that the user has outside, or has set", () => {
@@ -83,9 +94,19 @@ describe('inside', () => {
   })
 
   test('root gets a network of its own, too, and remains in its user namespace', () => {
-    const text = 'id -u; cat /proc/self/uid_map; ip -br link | cut -d" " -f1; ip netns add red; ls /run/netns'
-    const { status, stdout } = ended([...onMachine({ mode: '600' }, []), ...VNET_ROOTLESS, 'sh', '-ec', text])
-    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^0\n +0 +0 +\d+\nlo\nred\n$/) })
+    const text =
+      'id -u; cat /proc/self/uid_map; ip -br link | cut -d" " -f1; ip netns add red; ls /run/netns'
+    const { status, stdout } = ended([
+      ...onMachine({ mode: '600' }, []),
+      ...VNET_ROOTLESS,
+      'sh',
+      '-ec',
+      text,
+    ])
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: expect.stringMatching(/^0\n +0 +0 +\d+\nlo\nred\n$/),
+    })
     expect(readdirSync('/run/netns')).not.toContain('red')
   })
 })
@@ -98,7 +119,9 @@ describe('users', () => {
   const other = 'setpriv --reuid=103 --regid=103 --clear-groups id -u'
 
   test('root is the only user inside by default', () => {
-    expect(script(`cat /proc/self/uid_map; ${other} || echo none`)).toMatch(/^ +0 +65534 +1\nnone\n$/)
+    expect(script(`cat /proc/self/uid_map; ${other} || echo none`)).toMatch(
+      /^ +0 +65534 +1\nnone\n$/,
+    )
   })
 
   test('an ordinary user with subordinate ids has other users inside', () => {
@@ -108,10 +131,15 @@ describe('users', () => {
   })
 
   test('root is the only user inside if newuidmap fails', () => {
-    const machine = { before: `${SUBORDINATE}\necho nobody:100000:0 > /run/subid`, by: ['setpriv', '--no-new-privs'] }
+    const machine = {
+      before: `${SUBORDINATE}\necho nobody:100000:0 > /run/subid`,
+      by: ['setpriv', '--no-new-privs'],
+    }
     expect(script('cat /proc/self/uid_map', machine)).toMatch(/^ +0 +65534 +1\n$/)
     const privileged = { ...machine, before: SUBORDINATE }
-    expect(script('cat /proc/self/uid_map /proc/self/setgroups', privileged)).toMatch(/^ +0 +65534 +1\ndeny\n$/)
+    expect(script('cat /proc/self/uid_map /proc/self/setgroups', privileged)).toMatch(
+      /^ +0 +65534 +1\ndeny\n$/,
+    )
   })
 
   test('a program that refuses to be root runs as another user of a namespace within', () => {
@@ -132,7 +160,9 @@ describe('/run and /sys', () => {
   })
 
   test('the control groups are still in the new /sys', () => {
-    expect(script('ls /sys/fs/cgroup').trim().split('\n')).toEqual(readdirSync('/sys/fs/cgroup').sort())
+    expect(script('ls /sys/fs/cgroup').trim().split('\n')).toEqual(
+      readdirSync('/sys/fs/cgroup').sort(),
+    )
   })
 })
 
@@ -149,7 +179,13 @@ describe('the command', () => {
   })
 
   test('the command is the process that was started, so it gets its signals', async () => {
-    const [program, ...args] = [...asUser(), ...VNET_ROOTLESS, 'sh', '-c', 'trap "exit 3" USR1; echo; read line']
+    const [program, ...args] = [
+      ...asUser(),
+      ...VNET_ROOTLESS,
+      'sh',
+      '-c',
+      'trap "exit 3" USR1; echo; read line',
+    ]
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     await once(child.stdout, 'data')
     expect(readlinkSync(`/proc/${child.pid}/exe`)).toMatch(/sh$/)
@@ -158,11 +194,29 @@ describe('the command', () => {
   })
 
   test('another terminal of the user enters the namespaces of the command', async () => {
-    const [program, ...args] = [...asUser(), ...VNET_ROOTLESS, 'sh', '-c', 'ip netns add red; echo; read line']
+    const [program, ...args] = [
+      ...asUser(),
+      ...VNET_ROOTLESS,
+      'sh',
+      '-c',
+      'ip netns add red; echo; read line',
+    ]
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     await once(child.stdout, 'data')
-    const enter = ['nsenter', '--preserve-credentials', '--user', '--net', '--mount', '--target', `${child.pid}`]
-    expect(ended([...USER, ...enter, 'ip', 'netns', 'list'])).toEqual({ status: 0, stdout: 'red\n', stderr: '' })
+    const enter = [
+      'nsenter',
+      '--preserve-credentials',
+      '--user',
+      '--net',
+      '--mount',
+      '--target',
+      `${child.pid}`,
+    ]
+    expect(ended([...USER, ...enter, 'ip', 'netns', 'list'])).toEqual({
+      status: 0,
+      stdout: 'red\n',
+      stderr: '',
+    })
     child.stdin.end()
     await once(child, 'close')
   })
@@ -178,8 +232,17 @@ describe('the command', () => {
   })
 
   test('the command has the descriptors that vnet was given', () => {
-    const [program, ...args] = [...asUser(), ...VNET_ROOTLESS, 'sh', '-c', 'echo there >&3; echo >&4']
-    const { status, output } = spawnSync(program, args, { encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe', 'pipe'] })
+    const [program, ...args] = [
+      ...asUser(),
+      ...VNET_ROOTLESS,
+      'sh',
+      '-c',
+      'echo there >&3; echo >&4',
+    ]
+    const { status, output } = spawnSync(program, args, {
+      encoding: 'utf8',
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    })
     expect(output[3]).toBe('there\n')
     expect(status).not.toBe(0)
   })
@@ -197,8 +260,8 @@ describe('the command', () => {
   })
 
   test('the command has the directory and the environment', () => {
-    expect(script('pwd; echo $VNET_TEST', { by: ['env', '-C', `${TREE}/docs`, 'VNET_TEST=yes'] })).toBe(
-      `${TREE}/docs\nyes\n`,
-    )
+    expect(
+      script('pwd; echo $VNET_TEST', { by: ['env', '-C', `${TREE}/docs`, 'VNET_TEST=yes'] }),
+    ).toBe(`${TREE}/docs\nyes\n`)
   })
 })

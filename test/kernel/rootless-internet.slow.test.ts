@@ -11,7 +11,8 @@ import { bindUdp } from '../../packages/lab/src/world/code.ts'
 
 const { machine, server, own } = freshNamespaces('machine', 'server')
 
-const RESOLVER = 'echo nameserver 192.0.2.2 > /run/resolv.conf; mount --bind /run/resolv.conf /etc/resolv.conf'
+const RESOLVER =
+  'echo nameserver 192.0.2.2 > /run/resolv.conf; mount --bind /run/resolv.conf /etc/resolv.conf'
 const INTERNET = VNET_ROOTLESS.map(word => (word === '--' ? '--internet' : word))
 
 /** Joins the machine to a server, by its only route. */
@@ -75,16 +76,29 @@ test('a lab inside leads its hosts to the Internet past a wire', async () => {
     const text = 'ping -qc1 -W30 192.0.2.2; ping -qc1 -W30 2001:db8:ff::2; getent ahostsv4 www.example'
     console.log((await client.exec('sh', ['-c', text])).stdout)
     await lab.close()`
-  const { status, stdout, stderr } = await run(process.execPath, '--input-type=module', '-e', program)
+  const { status, stdout, stderr } = await run(
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    program,
+  )
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   const times = [...stdout.matchAll(/= ([\d.]+)\//g)].map(([, ms]) => Number(ms))
   expect(times.length).toBe(2)
-  for (const ms of times) expect(ms).toBeGreaterThanOrEqual(60)
+  for (const ms of times) {
+    expect(ms).toBeGreaterThanOrEqual(60)
+  }
   expect(stdout).toMatch(/^192\.0\.2\.2 /m)
 })
 
 test('the connection ends with the command, also after kill -9', async () => {
-  const child = machine.spawn([...asUser(), ...INTERNET, 'sh', '-c', 'ls -l /proc/self/fd; read line'])
+  const child = machine.spawn([
+    ...asUser(),
+    ...INTERNET,
+    'sh',
+    '-c',
+    'ls -l /proc/self/fd; read line',
+  ])
   let listed = ''
   child.stdout.on('data', text => {
     listed += text
@@ -119,10 +133,15 @@ test('one line says that pasta is missing, or that there is no route', async () 
   expect(await without).toEqual({
     status: 1,
     stdout: '',
-    stderr: 'vnet: the way to the Internet is pasta, which is not installed: sudo apt-get install passt\n',
+    stderr:
+      'vnet: the way to the Internet is pasta, which is not installed: sudo apt-get install passt\n',
   })
   const far = await outcome(server.spawn([...asUser(), ...INTERNET, 'true']))
-  expect(far).toEqual({ status: 1, stdout: '', stderr: expect.stringMatching(/^vnet: no way to the Internet: .*\n$/) })
+  expect(far).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^vnet: no way to the Internet: .*\n$/),
+  })
   const inside = await outcome(machine.spawn([...asUser(), ...VNET_ROOTLESS, ...INTERNET, 'true']))
   expect(inside.stderr).toMatch(/no way to the Internet: /)
 })

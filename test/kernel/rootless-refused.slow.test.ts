@@ -104,18 +104,29 @@ describe('in a container', () => {
   test.each([
     ['an ordinary user', []],
     ['root', rootWith(DOCKER)],
-  ])('%s makes namespaces where parts of /sys are hidden, which ip netns exec cannot enter', (_, by) => {
-    const user = by.length === 0 ? asUser({ before: masked }) : onMachine({ before: masked }, by)
-    expect(ended([...user, ...VNET_ROOTLESS, 'sh', '-ec', NETNS])).toEqual({ status: 0, stdout: 'lo\n', stderr: '' })
-    expect(ended([...user, ...VNET_ROOTLESS, 'sh', '-ec', `${NETNS}; ip netns exec red true`])).toEqual({
-      status: 255,
-      stdout: 'lo\n',
-      stderr: 'mount of /sys failed: Operation not permitted\n',
-    })
-  })
+  ])(
+    '%s makes namespaces where parts of /sys are hidden, which ip netns exec cannot enter',
+    (_, by) => {
+      const user = by.length === 0 ? asUser({ before: masked }) : onMachine({ before: masked }, by)
+      expect(ended([...user, ...VNET_ROOTLESS, 'sh', '-ec', NETNS])).toEqual({
+        status: 0,
+        stdout: 'lo\n',
+        stderr: '',
+      })
+      expect(
+        ended([...user, ...VNET_ROOTLESS, 'sh', '-ec', `${NETNS}; ip netns exec red true`]),
+      ).toEqual({
+        status: 255,
+        stdout: 'lo\n',
+        stderr: 'mount of /sys failed: Operation not permitted\n',
+      })
+    },
+  )
 
   test('ip netns exec works where no part of /sys is hidden', () => {
-    expect(script(`${NETNS}; ip netns exec red ls /sys/class/net`, { before: readOnly })).toBe('lo\nlo\n')
+    expect(script(`${NETNS}; ip netns exec red ls /sys/class/net`, { before: readOnly })).toBe(
+      'lo\nlo\n',
+    )
   })
 
   test('root with CAP_SYS_ADMIN and CAP_NET_ADMIN needs no user namespace', () => {
@@ -142,21 +153,28 @@ describe('where it is refused', () => {
   test.each(firstOf(3, REFUSALS))(
     'refused by %s, vnet rootless prints the cause and the remedy in one line and exits 1',
     (_, machine, line) => {
-      expect(rootless(['echo', 'started'], machine)).toEqual({ status: 1, stdout: '', stderr: `vnet: ${line}\n` })
+      expect(rootless(['echo', 'started'], machine)).toEqual({
+        status: 1,
+        stdout: '',
+        stderr: `vnet: ${line}\n`,
+      })
     },
   )
 
   const WHY = `import { whyNotRootless } from '${TREE}/dist/linux/rootless.js'; console.log(whyNotRootless())`
-  const why = (machine: Machine) => ended([...asUser(machine), process.execPath, '--input-type=module', '-e', WHY])
+  const why = (machine: Machine) =>
+    ended([...asUser(machine), process.execPath, '--input-type=module', '-e', WHY])
 
   test('docs/rootless.md has the remedy for every cause', () => {
     const page = readFileSync(new URL('../../docs/rootless.md', import.meta.url), 'utf8')
     const remedies = REFUSALS.map(
-      ([, , line]) => /(sudo (?:sysctl -w|chmod|modprobe) [^;]*\w|docker run [^;]*)/.exec(line)?.[1],
+      ([, , line]) =>
+        /(sudo (?:sysctl -w|chmod|modprobe) [^;]*\w|docker run [^;]*)/.exec(line)?.[1],
     )
     expect(remedies.filter(each => each === undefined)).toHaveLength(1)
-    for (const remedy of remedies)
+    for (const remedy of remedies) {
       expect(page).toContain(remedy ?? 'RestrictNamespaces= of a systemd unit | leave it out')
+    }
   })
 
   test('whyNotRootless returns undefined where it is permitted', () => {
@@ -166,7 +184,10 @@ describe('where it is refused', () => {
   // The profile is shown as one process's, and whyNotRootless starts another.
   const shown = REFUSALS.filter(([, { before }]) => before !== confined)
 
-  test.each(shown)('refused by %s, whyNotRootless returns the cause and the remedy', (_, machine, line) => {
-    expect(why(machine)).toEqual({ status: 0, stdout: `${line}\n`, stderr: '' })
-  })
+  test.each(shown)(
+    'refused by %s, whyNotRootless returns the cause and the remedy',
+    (_, machine, line) => {
+      expect(why(machine)).toEqual({ status: 0, stdout: `${line}\n`, stderr: '' })
+    },
+  )
 })

@@ -54,7 +54,8 @@ const ack = (seq: number, error = 0) =>
     .message(netlink.NLMSG_ERROR, 0, seq)
     .payload(new Uint8Array(Int32Array.of(error, 16, 0, 0, 0).buffer))
 const typeOf = (bytes: Uint8Array) => bytes[4] | (bytes[5] << 8)
-const types = (sock: RouteSocket) => sock.dump(request, (_, { type }) => (type === 99 ? undefined : type))
+const types = (sock: RouteSocket) =>
+  sock.dump(request, (_, { type }) => (type === 99 ? undefined : type))
 
 describe('dump', () => {
   test('a dump is read to its end over several datagrams, without undefined results', () => {
@@ -96,9 +97,16 @@ describe('dump', () => {
 
   test('an error at the end of a dump is thrown with the kernel’s message', () => {
     const { native } = kernel(seq => [
-      { bytes: done(seq, -22, netlink.NLM_F_MULTI | netlink.NLM_F_ACK_TLVS).string(1, 'Invalid header.').bytes },
+      {
+        bytes: done(seq, -22, netlink.NLM_F_MULTI | netlink.NLM_F_ACK_TLVS).string(
+          1,
+          'Invalid header.',
+        ).bytes,
+      },
     ])
-    expect(() => types(RouteSocket.open(native))).toThrow(/^RTM_GETLINK: EINVAL, .*; Invalid header$/)
+    expect(() => types(RouteSocket.open(native))).toThrow(
+      /^RTM_GETLINK: EINVAL, .*; Invalid header$/,
+    )
   })
 })
 
@@ -140,11 +148,18 @@ describe('a socket for another namespace, which it names by id', () => {
     ['an address', sock => addAddress(sock, link.ifindex, toPrefix('198.18.0.1/24'))],
   ]
 
-  test.each(changes)('a socket for another namespace sends no change of %s: it is EPERM', (_, change) => {
-    const { native, requests } = kernel(...new Array(2).fill((seq: number) => [{ bytes: ack(seq, -ENODEV).bytes }]))
-    expect(() => change(RouteSocket.openFor(native, 7))).toThrow(/^RTM_NEW.* on ifindex 50: EPERM, /)
-    expect(requests.map(typeOf)).toEqual([RTM_GETLINK])
-  })
+  test.each(changes)(
+    'a socket for another namespace sends no change of %s: it is EPERM',
+    (_, change) => {
+      const { native, requests } = kernel(
+        ...new Array(2).fill((seq: number) => [{ bytes: ack(seq, -ENODEV).bytes }]),
+      )
+      expect(() => change(RouteSocket.openFor(native, 7))).toThrow(
+        /^RTM_NEW.* on ifindex 50: EPERM, /,
+      )
+      expect(requests.map(typeOf)).toEqual([RTM_GETLINK])
+    },
+  )
 
   test('a socket for another namespace reads a link by the id', () => {
     const { native, requests } = kernel(seq => [{ bytes: ack(seq, -ENODEV).bytes }])

@@ -58,9 +58,9 @@ test('setNeighbour sets hardware addresses, of IPv4 and IPv6, as if they had bee
       new RegExp(`lladdr 02:00:00:00:00:0${i} extern_learn +REACHABLE`),
     )
   }
-  expect(refusal(() => setNeighbour(sock, 99, Uint8Array.of(1, 2, 3, 4), new Uint8Array(6))).message).toContain(
-    'RTM_NEWNEIGH 1.2.3.4',
-  )
+  expect(
+    refusal(() => setNeighbour(sock, 99, Uint8Array.of(1, 2, 3, 4), new Uint8Array(6))).message,
+  ).toContain('RTM_NEWNEIGH 1.2.3.4')
 })
 
 describe('links', () => {
@@ -86,7 +86,11 @@ describe('links', () => {
   test('a link is not changed when the next one is read', () => {
     home.ip('link add br0 address 02:00:00:00:00:01 type bridge')
     home.ip('link add br1 address 02:00:00:00:00:02 type bridge')
-    const links = [getLink(sock, { name: 'br0' })!, getLink(sock, { name: 'br1' })!, ...getLinks(sock).slice(1)]
+    const links = [
+      getLink(sock, { name: 'br0' })!,
+      getLink(sock, { name: 'br1' })!,
+      ...getLinks(sock).slice(1),
+    ]
     expect(links.map(({ address }) => address[5])).toEqual([1, 2, 1, 2])
   })
 
@@ -112,7 +116,9 @@ describe('links', () => {
   })
 
   test('a dump of many messages is complete', () => {
-    for (let i = 0; i < 30; i++) home.ip(`link add br${i} type bridge`)
+    for (let i = 0; i < 30; i++) {
+      home.ip(`link add br${i} type bridge`)
+    }
     expect(getLinks(sock)).toHaveLength(31)
   })
 
@@ -134,13 +140,19 @@ describe('links', () => {
       owner: undefined,
       group: undefined,
     })
-    expect(getLink(sock, { name: 'tun0' })?.tun).toMatchObject({ type: 'tun', multiQueue: false, numQueues: 0 })
+    expect(getLink(sock, { name: 'tun0' })?.tun).toMatchObject({
+      type: 'tun',
+      multiQueue: false,
+      numQueues: 0,
+    })
   })
 
   test('the counters equal the output of `ip -s link`', () => {
     const far = own.add()
     // IPv6 would send packets of its own between the two readings.
-    for (const netns of [home, far]) netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=1')
+    for (const netns of [home, far]) {
+      netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=1')
+    }
     home.ip(`link add veth1 type veth peer name veth0 netns ${far.name}`)
     for (const [netns, n] of [
       [far, 0],
@@ -182,7 +194,9 @@ describe('links', () => {
     const ifindex = indexOf('tap0')
     expect(refusal(() => setLink(sock, ifindex, { mtu: 65_522 }))).toMatchObject({
       code: 'EINVAL',
-      message: expect.stringMatching(/^RTM_NEWLINK mtu 65522 on tap0: EINVAL, .*; mtu greater than device maximum$/),
+      message: expect.stringMatching(
+        /^RTM_NEWLINK mtu 65522 on tap0: EINVAL, .*; mtu greater than device maximum$/,
+      ),
     })
     const address = Uint8Array.of(1, 0, 0, 0, 0, 1)
     expect(refusal(() => setLink(sock, ifindex, { address })).message).toMatch(
@@ -231,8 +245,12 @@ describe('moving', () => {
   test('an interface moves under its old name if the new one is taken in the target namespace', () => {
     far.ip('link add vnet0 type bridge')
     own.tap(home, 'tmp0')
-    const error = refusal(() => setLink(sock, indexOf('tmp0'), { netnsFd: far.fd, name: 'vnet0', flags: UP }))
-    expect(error.message).toMatch(/^RTM_NEWLINK netns, name vnet0, flags 0x1\/0x1 on tmp0: EEXIST, /)
+    const error = refusal(() =>
+      setLink(sock, indexOf('tmp0'), { netnsFd: far.fd, name: 'vnet0', flags: UP }),
+    )
+    expect(error.message).toMatch(
+      /^RTM_NEWLINK netns, name vnet0, flags 0x1\/0x1 on tmp0: EEXIST, /,
+    )
     expect(getLink(sock, { name: 'tmp0' })).toBeUndefined()
     expect(getLink(there, { name: 'tmp0' })!.flags & IFF_UP).toBe(0)
   })
@@ -272,7 +290,10 @@ describe('addresses', () => {
     addAddress(sock, ifindex, parsePrefix('2001:db8::1/64')!)
     addAddress(sock, ifindex, parsePrefix('2001:db8::2/64')!, { nodad: true })
     const tentative = new Map(
-      getAddresses(sock, ifindex).map(({ bytes, flags }) => [formatAddress(bytes), (flags & IFA_F_TENTATIVE) !== 0]),
+      getAddresses(sock, ifindex).map(({ bytes, flags }) => [
+        formatAddress(bytes),
+        (flags & IFA_F_TENTATIVE) !== 0,
+      ]),
     )
     expect(tentative.get('2001:db8::1')).toBe(true)
     expect(tentative.get('2001:db8::2')).toBe(false)
@@ -302,9 +323,16 @@ describe('addresses', () => {
 
 describe('routes', () => {
   test('getRoutes reads the routes of both families and every table', () => {
-    home.ip('link add br0 up type bridge', 'addr add 198.18.0.1/24 dev br0', 'addr add 2001:db8::1/64 dev br0 nodad')
+    home.ip(
+      'link add br0 up type bridge',
+      'addr add 198.18.0.1/24 dev br0',
+      'addr add 2001:db8::1/64 dev br0 nodad',
+    )
     home.ip('route add default dev br0 metric 7', 'route add 192.0.2.0/24 dev br0 table 1000')
-    home.ip('route add blackhole 198.19.0.0/16', 'route add 198.19.1.0/24 nexthop dev br0 nexthop dev br0')
+    home.ip(
+      'route add blackhole 198.19.0.0/16',
+      'route add 198.19.1.0/24 nexthop dev br0 nexthop dev br0',
+    )
     const oif = indexOf('br0')
     const routes = getRoutes(sock).map(({ dst, ...rest }) => ({ ...rest, dst: formatAddress(dst) }))
     const plain = { table: 254, metric: 0, complex: false }
@@ -318,11 +346,17 @@ describe('routes', () => {
       { family: AF_INET6, dst: '2001:db8::', prefixLen: 64, oif, type: 1, ...plain, metric: 256 },
       { family: AF_INET6, dst: '2001:db8::1', prefixLen: 128, oif, type: 2, ...plain, table: 255 },
     ]
-    for (const route of expected) expect(routes).toContainEqual(route)
+    for (const route of expected) {
+      expect(routes).toContainEqual(route)
+    }
   })
 
   test('overlappingRoute finds the interface that conflicts with an address', () => {
-    home.ip('link add br0 up type bridge', 'link add br1 up type bridge', 'addr add 198.18.0.1/24 dev br0')
+    home.ip(
+      'link add br0 up type bridge',
+      'link add br1 up type bridge',
+      'addr add 198.18.0.1/24 dev br0',
+    )
     home.ip('route add default dev br0')
     const routes = getRoutes(sock)
     expect(overlappingRoute(routes, parsePrefix('198.18.0.9/24')!)?.oif).toBe(indexOf('br0'))
@@ -337,15 +371,27 @@ describe('routes', () => {
       const family = bytes.length === 4 ? AF_INET : AF_INET6
       return { family, dst: bytes, prefixLen, oif: 2, type, table: 254, metric: 0 }
     }
-    const inTheWay = (cidr: string, ...routes: Route[]) => overlappingRoute(routes, parsePrefix(cidr)!) !== undefined
+    const inTheWay = (cidr: string, ...routes: Route[]) =>
+      overlappingRoute(routes, parsePrefix(cidr)!) !== undefined
     expect(inTheWay('198.18.0.1/24', route('198.18.0.0/15'))).toBe(true)
     expect(inTheWay('198.18.0.1/24', route('198.18.0.77/32', 2))).toBe(true)
     expect(inTheWay('2001:db8::1/64', route('2001:db8::/32'))).toBe(true)
-    const passed = [route('0.0.0.0/0'), route('0.0.0.0/1'), route('128.0.0.0/1'), route('198.18.0.255/32', 3)]
+    const passed = [
+      route('0.0.0.0/0'),
+      route('0.0.0.0/1'),
+      route('128.0.0.0/1'),
+      route('198.18.0.255/32', 3),
+    ]
     expect(inTheWay('198.18.0.1/24', ...passed, route('198.18.0.0/15', 6))).toBe(false)
     expect(inTheWay('169.254.3.1/24', route('169.254.0.0/16'))).toBe(false)
     expect(inTheWay('0.0.0.0/0', route('224.0.0.0/4'))).toBe(false)
-    const passed6 = [route('::/0'), route('2000::/3'), route('fe80::/64'), route('ff00::/8', 5), route('ff00::/8')]
+    const passed6 = [
+      route('::/0'),
+      route('2000::/3'),
+      route('fe80::/64'),
+      route('ff00::/8', 5),
+      route('ff00::/8'),
+    ]
     expect(inTheWay('::/0', ...passed6)).toBe(false)
     expect(inTheWay('2001:db8::1/64', ...passed6)).toBe(false)
   })
@@ -370,7 +416,9 @@ describe('nsidOf', () => {
 
   test('nsidOf refuses a descriptor that is not a namespace', () => {
     const [fd] = own.tap(home, 'tap0')
-    expect(refusal(() => nsidOf(sock, fd)).message).toMatch(/^RTM_GETNSID: EINVAL, .*netns reference is invalid/)
+    expect(refusal(() => nsidOf(sock, fd)).message).toMatch(
+      /^RTM_GETNSID: EINVAL, .*netns reference is invalid/,
+    )
   })
 })
 

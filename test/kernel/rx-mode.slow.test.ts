@@ -11,7 +11,14 @@ import { PacketSocket } from '#support/packet-socket.ts'
 import { firstOf } from '#support/scale.ts'
 import { tcpExchange } from '#support/sockets.ts'
 import { pingOnce } from '#support/traffic.ts'
-import { BOTH_WAYS, jsonLines, type Running, spawnVnet, startVnet, stopConserved } from '#support/vnet-process.ts'
+import {
+  BOTH_WAYS,
+  jsonLines,
+  type Running,
+  spawnVnet,
+  startVnet,
+  stopConserved,
+} from '#support/vnet-process.ts'
 
 const { own, near, far, files } = freshQuietNamespaces('near', 'far')
 
@@ -49,7 +56,8 @@ describe('ndoSetRxMode', () => {
         dev.priv.had = has
       }`,
     })
-  const start = () => spawnVnet([file(), '--netns', near.name, '--json', '--address', '198.18.0.1/24'])
+  const start = () =>
+    spawnVnet([file(), '--netns', near.name, '--json', '--address', '198.18.0.1/24'])
 
   test.each(firstOf(1, ['allmulti', 'promisc']))(
     'ndoSetRxMode is called once for %s on and once for off',
@@ -61,12 +69,17 @@ describe('ndoSetRxMode', () => {
       near.ip(`link set mine0 ${option} off`)
       await vnet.line(new RegExp(`mine0: lost ${mode}"`))
       await stopConserved(vnet)
-      expect(changes(vnet).filter(line => line.endsWith(mode))).toEqual([`has ${mode}`, `lost ${mode}`])
+      expect(changes(vnet).filter(line => line.endsWith(mode))).toEqual([
+        `has ${mode}`,
+        `lost ${mode}`,
+      ])
     },
   )
 
   const changes = (vnet: Running) =>
-    jsonLines(vnet.stdout).flatMap(({ message }) => /^mine0: ((?:has|lost) .*)$/.exec(String(message))?.[1] ?? [])
+    jsonLines(vnet.stdout).flatMap(
+      ({ message }) => /^mine0: ((?:has|lost) .*)$/.exec(String(message))?.[1] ?? [],
+    )
 
   test('ndoSetRxMode is called for groups that `ip maddr` adds and deletes', async () => {
     const vnet = await start()
@@ -80,7 +93,9 @@ describe('ndoSetRxMode', () => {
   })
 
   test('ndoSetRxMode is called for groups that a program joins and leaves, over IPv4 and IPv6', async () => {
-    for (const which of ['all', 'default']) near.exec(`sysctl -qw net.ipv6.conf.${which}.disable_ipv6=0`)
+    for (const which of ['all', 'default']) {
+      near.exec(`sysctl -qw net.ipv6.conf.${which}.disable_ipv6=0`)
+    }
     const vnet = await start()
     const child = join(near, 'mine0', '198.18.0.1', '233.252.0.77', 'ff02::db8:77')
     await vnet.line(/mine0: has 01005e7c004d"/)
@@ -105,7 +120,11 @@ describe('ndoSetRxMode', () => {
 
   test('ndoSetRxMode is called on open with changes made while the device was down', async () => {
     const vnet = await spawnVnet([file(), '--netns', near.name, '--json', '--down'])
-    near.ip('link set mine0 allmulticast on', 'maddr add 01:00:5e:01:02:03 dev mine0', 'link set mine0 up')
+    near.ip(
+      'link set mine0 allmulticast on',
+      'maddr add 01:00:5e:01:02:03 dev mine0',
+      'link set mine0 up',
+    )
     await vnet.line(/mine0: device opened"/)
     await vnet.line(/mine0: has 01005e010203"/)
     await vnet.line(/mine0: has allmulti"/)
@@ -117,7 +136,9 @@ test('ndoSetRxMode is called on each open, before the first frame', async () => 
   const log = (op: string) => `${op}: dev => dev.log.info('${op}')`
   const file = files.driver({ ops: `${log('ndoOpen')}, ${log('ndoSetRxMode')}, ${log('ndoStop')}` })
   const vnet = await spawnVnet([file, '--netns', near.name, '--json', '-v'])
-  for (const state of ['down', 'up', 'mtu 1400']) near.ip(`link set mine0 ${state}`)
+  for (const state of ['down', 'up', 'mtu 1400']) {
+    near.ip(`link set mine0 ${state}`)
+  }
   await vnet.line(/mine0: mtu 1400"/)
   await stopConserved(vnet)
   const lines = jsonLines(vnet.stdout).map(({ message }) => String(message).replace('mine0: ', ''))
@@ -146,15 +167,22 @@ describe('cable --rx-filter', () => {
       .map(octet => Number.parseInt(octet, 16))
 
   /** Which of these frames reach the kernel at the other end; the last is for it. */
-  async function arriving(vnet: Running, ...destinations: (readonly number[])[]): Promise<string[]> {
+  async function arriving(
+    vnet: Running,
+    ...destinations: (readonly number[])[]
+  ): Promise<string[]> {
     using receiver = new PacketSocket(far, 'right')
     using sender = new PacketSocket(near, 'left')
-    for (const mac of destinations) sender.send(to(mac))
+    for (const mac of destinations) {
+      sender.send(to(mac))
+    }
     const last = ethernet(0x88b6, 46)
     last.set(macOf(vnet))
     sender.send(last)
     await receiver.until(({ octets }) => octets[13] === 0xb6)
-    const frames = receiver.frames.filter(({ octets }) => octets[12] === 0x88 && octets[13] === 0xb5)
+    const frames = receiver.frames.filter(
+      ({ octets }) => octets[12] === 0x88 && octets[13] === 0xb5,
+    )
     return frames.map(({ octets }) => [...octets.subarray(0, 6)].join())
   }
 
@@ -162,10 +190,10 @@ describe('cable --rx-filter', () => {
    * Waits until the filter lets this group pass: the driver is notified a moment after the request.
    */
   async function untilPasses(vnet: Running, mac: readonly number[]): Promise<void> {
-    while ((await arriving(vnet, mac)).length === 0);
+    while ((await arriving(vnet, mac)).length === 0) {}
   }
   async function untilKept(vnet: Running, mac: readonly number[]): Promise<void> {
-    while ((await arriving(vnet, mac)).length > 0);
+    while ((await arriving(vnet, mac)).length > 0) {}
   }
 
   test('a receive filter drops frames for others before the kernel, and counts them', async () => {
@@ -177,7 +205,10 @@ describe('cable --rx-filter', () => {
     expect(right!.total).toMatchObject({ rxOtherhostDropped: 3, rxDropped: 0, rxErrors: 0 })
     expect(left!.total).toMatchObject({ txDropped: 0, txErrors: 0 })
     // The kernel never saw them.
-    expect(right!.kernel).toMatchObject({ rxPackets: right!.total.rxPackets, rxOtherhostDropped: 0 })
+    expect(right!.kernel).toMatchObject({
+      rxPackets: right!.total.rxPackets,
+      rxOtherhostDropped: 0,
+    })
   })
 
   test('a cable has no receive filter by default', async () => {
@@ -264,25 +295,35 @@ describe('cable --rx-filter', () => {
     expect(right!.drops.rx).toEqual({ OTHERHOST: 1 })
   })
 
-  test.each(firstOf(1, BOTH_WAYS))('ARP, pings, IPv6 and TCP pass a receive filter, %s', async (_, offload) => {
-    for (const netns of [near, far]) {
-      for (const which of ['all', 'default']) netns.exec(`sysctl -qw net.ipv6.conf.${which}.disable_ipv6=0`)
-    }
-    const addresses = ['left=2001:db8::1/64', 'right=2001:db8::2/64'].flatMap(address => ['--address', address])
-    const vnet = await start('--rx-filter', ...addresses, ...offload)
-    const lines = await captureLines(far, 'right', 'arp')
-    await pingOnce(near, '192.0.2.2')
-    expect((await lines.count(2)).join('\n')).toContain('Request who-has 192.0.2.2 tell 192.0.2.1')
-    await lines.stop()
-    await pingOnce(near, '2001:db8::2')
-    await pingOnce(far, '2001:db8::1')
-    await pingOnce(far, '192.0.2.1')
-    const { sent, received } = await tcpExchange(
-      { netns: near, address: '192.0.2.1', reachedAt: '192.0.2.1' },
-      { netns: far, address: '192.0.2.2', reachedAt: '192.0.2.2' },
-      1 << 20,
-    )
-    expect(received).toEqual(sent)
-    await stopConserved(vnet)
-  })
+  test.each(firstOf(1, BOTH_WAYS))(
+    'ARP, pings, IPv6 and TCP pass a receive filter, %s',
+    async (_, offload) => {
+      for (const netns of [near, far]) {
+        for (const which of ['all', 'default']) {
+          netns.exec(`sysctl -qw net.ipv6.conf.${which}.disable_ipv6=0`)
+        }
+      }
+      const addresses = ['left=2001:db8::1/64', 'right=2001:db8::2/64'].flatMap(address => [
+        '--address',
+        address,
+      ])
+      const vnet = await start('--rx-filter', ...addresses, ...offload)
+      const lines = await captureLines(far, 'right', 'arp')
+      await pingOnce(near, '192.0.2.2')
+      expect((await lines.count(2)).join('\n')).toContain(
+        'Request who-has 192.0.2.2 tell 192.0.2.1',
+      )
+      await lines.stop()
+      await pingOnce(near, '2001:db8::2')
+      await pingOnce(far, '2001:db8::1')
+      await pingOnce(far, '192.0.2.1')
+      const { sent, received } = await tcpExchange(
+        { netns: near, address: '192.0.2.1', reachedAt: '192.0.2.1' },
+        { netns: far, address: '192.0.2.2', reachedAt: '192.0.2.2' },
+        1 << 20,
+      )
+      expect(received).toEqual(sent)
+      await stopConserved(vnet)
+    },
+  )
 })

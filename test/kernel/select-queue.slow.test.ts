@@ -9,7 +9,13 @@ import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { firstOf } from '#support/scale.ts'
 import { udpSocket } from '#support/sockets.ts'
 import { pingWithoutLoss, udpFlows } from '#support/traffic.ts'
-import { expectConserved, finalStatistics, type Running, startVnet, stopConserved } from '#support/vnet-process.ts'
+import {
+  expectConserved,
+  finalStatistics,
+  type Running,
+  startVnet,
+  stopConserved,
+} from '#support/vnet-process.ts'
 
 const dist = new URL('../../dist/', import.meta.url)
 const pause = new Int32Array(new SharedArrayBuffer(4))
@@ -20,7 +26,13 @@ const { netns, files } = freshQuietNamespaces('netns')
  * Runs a driver like loop with four queues. `before` is code between the flip and netifRx, `ops`
  * are further operations.
  */
-async function start({ before = '', ops = '' }: { before?: string; ops?: string }): Promise<Running> {
+async function start({
+  before = '',
+  ops = '',
+}: {
+  before?: string
+  ops?: string
+}): Promise<Running> {
   const path = files.write(
     `import { allocNetdevMqs, defineDriver, etherSetup, ethHwAddrRandom, IFF_NOARP, netifRx } from '${new URL('index.js', dist)}'
     import { addressToHost, flipNetwork } from '${new URL('drivers/flip/hidden-loopback.js', dist)}'
@@ -56,15 +68,23 @@ describe('ndoSelectQueue', () => {
     // By the destination port: 7000 + q.
     const vnet = await start({ ops: 'ndoSelectQueue: (dev, skb) => skb.bytes[skb.data + 37] & 3' })
     const client = await udpSocket(netns, '198.18.0.1', 0)
-    const servers = await Promise.all([0, 1, 2, 3].map(q => udpSocket(netns, '198.18.1.2', 7000 + q)))
+    const servers = await Promise.all(
+      [0, 1, 2, 3].map(q => udpSocket(netns, '198.18.1.2', 7000 + q)),
+    )
     let arrived = 0
     await new Promise<void>(resolve => {
-      for (const server of servers) server.on('message', () => ++arrived === 100 && resolve())
+      for (const server of servers) {
+        server.on('message', () => ++arrived === 100 && resolve())
+      }
       for (const [q, n] of [10, 20, 30, 40].entries()) {
-        for (let i = 0; i < n; i++) client.send('x', 7000 + q, '198.18.0.2')
+        for (let i = 0; i < n; i++) {
+          client.send('x', 7000 + q, '198.18.0.2')
+        }
       }
     })
-    for (const socket of [client, ...servers]) socket.close()
+    for (const socket of [client, ...servers]) {
+      socket.close()
+    }
     const { queues, total } = (await stopConserved(vnet)).mine0!
     expect(queues.map(({ rxPackets }) => rxPackets)).toEqual([10, 20, 30, 40])
     expect(total).toMatchObject({ txPackets: 100, rxPackets: 100 })
@@ -77,7 +97,9 @@ describe('ndoSelectQueue', () => {
     const vnet = await start({ ops: `ndoSelectQueue: ${select}` })
     await pingWithoutLoss(netns, '-c 20 -i 0.002 198.18.0.2')
     const { queues } = (await stopConserved(vnet)).mine0!
-    for (const { txPackets, rxPackets } of queues) expect(rxPackets).toBe(txPackets)
+    for (const { txPackets, rxPackets } of queues) {
+      expect(rxPackets).toBe(txPackets)
+    }
   })
 
   test('a queue that is not there is taken modulo the number of queues', async () => {
@@ -93,7 +115,11 @@ describe('ndoSelectQueue', () => {
       "() => { throw new Error('no idea') }",
       /"level":"error".*mine0: ndoSelectQueue: .*no idea \(at .*driver\.mjs:/,
     ],
-    ['answers no number', "() => 'x'", /"level":"error".*mine0: ndoSelectQueue: returned x, not the number of a queue/],
+    [
+      'answers no number',
+      "() => 'x'",
+      /"level":"error".*mine0: ndoSelectQueue: returned x, not the number of a queue/,
+    ],
   ])('one that %s leaves frames where they are, and that is said', async (_, select, line) => {
     const vnet = await start({ ops: `ndoSelectQueue: ${select}` })
     await pingWithoutLoss(netns, '-c 20 -i 0.002 198.18.0.2')
@@ -102,7 +128,9 @@ describe('ndoSelectQueue', () => {
     expect(ended.status).toBe(0)
     const { mine0 } = finalStatistics(ended)
     expectConserved([mine0!])
-    for (const { txPackets, rxPackets } of mine0!.queues) expect(rxPackets).toBe(txPackets)
+    for (const { txPackets, rxPackets } of mine0!.queues) {
+      expect(rxPackets).toBe(txPackets)
+    }
   })
 })
 
@@ -144,7 +172,10 @@ describe('a frame that goes back on another queue than it came from', () => {
     }
     const { there, back } = await flows
     const { queues } = (await stopConserved(vnet)).mine0!
-    return { used: queues.filter(({ txPackets }) => txPackets >= 2 * COUNT).length, late: there.late + back.late }
+    return {
+      used: queues.filter(({ txPackets }) => txPackets >= 2 * COUNT).length,
+      late: there.late + back.late,
+    }
   }
 
   test('frames that return on their queue use four queues, and none is late', async () => {
@@ -153,8 +184,14 @@ describe('a frame that goes back on another queue than it came from', () => {
 
   test.each(
     firstOf(1, [
-      ['the next queue, before netifRx', { before: 'skb.queueMapping = (skb.queueMapping + 1) % 4' }],
-      ['the next queue, by ndoSelectQueue', { ops: 'ndoSelectQueue: (dev, skb) => skb.queueMapping + 1' }],
+      [
+        'the next queue, before netifRx',
+        { before: 'skb.queueMapping = (skb.queueMapping + 1) % 4' },
+      ],
+      [
+        'the next queue, by ndoSelectQueue',
+        { ops: 'ndoSelectQueue: (dev, skb) => skb.queueMapping + 1' },
+      ],
       ['any queue', { ops: 'ndoSelectQueue: dev => Math.floor(Math.random() * 4)' }],
     ]),
   )('sending frames back on %s reorders flows', async (_, wrong) => {

@@ -16,24 +16,38 @@ const owners = (root: string) => new Set(everythingIn(root).map(path => lstatSyn
 
 test('set-up under sudo gives its files to the user who owns the tree', async () => {
   using tree = new SetupTree()
-  for (const path of everythingIn(tree.root)) chownSync(path, nobody, nobody)
+  for (const path of everythingIn(tree.root)) {
+    chownSync(path, nobody, nobody)
+  }
   const env = { SUDO_UID: `${nobody}`, SUDO_GID: `${nobody}` }
   expect(await tree.setUp({ env })).toEqual({ code: 0, stdout: '', stderr: '' })
-  const compiled = ['tsc', 'rolldown', ...Array<string>(5).fill('tsc'), 'rolldown', 'tsc', 'tsc', 'tsc']
+  const compiled = [
+    'tsc',
+    'rolldown',
+    ...Array<string>(5).fill('tsc'),
+    'rolldown',
+    'tsc',
+    'tsc',
+    'tsc',
+  ]
   expect(tree.calls()).toEqual(['npm', 'node-gyp', ...compiled])
   expect(owners(tree.root)).toEqual(new Set([nobody]))
 })
 
 test("set-up by a root that is not sudo's gives its files to the owner of the tree, too", async () => {
   using tree = new SetupTree()
-  for (const path of everythingIn(tree.root)) chownSync(path, nobody, nobody)
+  for (const path of everythingIn(tree.root)) {
+    chownSync(path, nobody, nobody)
+  }
   expect(await tree.setUp()).toEqual({ code: 0, stdout: '', stderr: '' })
   expect(owners(tree.root)).toEqual(new Set([nobody]))
 })
 
 test('without an account of the owner, set-up makes files as root', async () => {
   using tree = new SetupTree()
-  for (const path of everythingIn(tree.root)) chownSync(path, 12_345, 12_345)
+  for (const path of everythingIn(tree.root)) {
+    chownSync(path, 12_345, 12_345)
+  }
   expect((await tree.setUp()).code).toBe(0)
   expect(owners(tree.root)).toEqual(new Set([0, 12_345]))
 })

@@ -29,7 +29,9 @@ test('snull makes sn0 and sn1 with the driver’s MACs and an address each, NOAR
     // "\0SNUL0"
     expect(link.address).toBe(`00:53:4e:55:4c:3${i}`)
     expect(link.flags).toEqual(expect.arrayContaining(['UP', 'LOWER_UP', 'NOARP']))
-    expect(link.addr_info).toContainEqual(expect.objectContaining({ local: address, prefixlen: 24 }))
+    expect(link.addr_info).toContainEqual(
+      expect.objectContaining({ local: address, prefixlen: 24 }),
+    )
   }
   await stopConserved(vnet)
 })
@@ -49,7 +51,9 @@ async function pingTwice(...remotes: string[]): Promise<void> {
     const { stdout } = await netns.run(`ping -c 1 -W 30 -s ${size} ${remote}`)
     expect(stdout).toContain('1 packets transmitted, 1 received, 0% packet loss')
   }
-  for (let i = 0; i < 2; i++) await Promise.all(remotes.flatMap(remote => [56, 8000].map(size => once(size, remote))))
+  for (let i = 0; i < 2; i++) {
+    await Promise.all(remotes.flatMap(remote => [56, 8000].map(size => once(size, remote))))
+  }
 }
 
 describe.each(firstOf(1, BOTH_WAYS))('%s', (_, offload) => {
@@ -67,7 +71,10 @@ describe.each(firstOf(1, BOTH_WAYS))('%s', (_, offload) => {
 
   test('tcpdump on sn1 shows the flipped addresses of packets sent on sn0', async () => {
     const vnet = await start(...offload)
-    const [on0, on1] = await Promise.all([captureLines(netns, 'sn0', 'icmp'), captureLines(netns, 'sn1', 'icmp')])
+    const [on0, on1] = await Promise.all([
+      captureLines(netns, 'sn0', 'icmp'),
+      captureLines(netns, 'sn1', 'icmp'),
+    ])
     await netns.run('ping -c 1 -W 30 198.18.0.2')
     const [sent, arrived] = await Promise.all([on0.count(2), on1.count(2)])
     expect(sent[0]).toContain('IP 198.18.0.1 > 198.18.0.2: ICMP echo request')
@@ -84,11 +91,16 @@ describe.each(firstOf(1, BOTH_WAYS))('%s', (_, offload) => {
     expect(received).toEqual(sent)
     expect(peer).toBe('198.18.1.1')
     const { sn0, sn1 } = await stopConserved(vnet)
-    for (const { total } of [sn0!, sn1!]) expect(total.txBytes).toBeGreaterThan(4 * MIB)
+    for (const { total } of [sn0!, sn1!]) {
+      expect(total.txBytes).toBeGreaterThan(4 * MIB)
+    }
     // Frames of 64 KiB with offloads, of 1,514 bytes without.
     const size = sn0!.total.txBytes / sn0!.total.txPackets
-    if (offload.length === 0) expect(size).toBeGreaterThan(1514)
-    else expect(size).toBeLessThanOrEqual(1514)
+    if (offload.length === 0) {
+      expect(size).toBeGreaterThan(1514)
+    } else {
+      expect(size).toBeLessThanOrEqual(1514)
+    }
   })
 
   test('TCP over IPv6 carries megabytes in both directions unchanged', async () => {
@@ -159,7 +171,11 @@ test('traceroute to a router on sn1 shows it by the address that the near side u
   expect(first).toMatch(/^ 1 {2}192\.0\.2\.5 /)
   expect(more).toEqual([])
   // A packet that the router would have to forward ends there with ICMP "time exceeded".
-  router.ip('link add beyond type bridge', 'link set beyond up', 'addr add 192.0.3.65/26 dev beyond')
+  router.ip(
+    'link add beyond type bridge',
+    'link set beyond up',
+    'addr add 192.0.3.65/26 dev beyond',
+  )
   const beyond = await netns.run('traceroute -n -w 20 -q 1 -m 1 192.0.2.77')
   expect(beyond.stdout).toMatch(/^ 1 {2}198\.18\.0\.2 /m)
   await stopConserved(vnet)

@@ -3,14 +3,25 @@
  * programs.
  */
 import { describe, expect, test } from 'vitest'
-import { PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST } from '#src/skb/sk-buff.ts'
+import {
+  PACKET_BROADCAST,
+  PACKET_HOST,
+  PACKET_MULTICAST,
+  PACKET_OTHERHOST,
+} from '#src/skb/sk-buff.ts'
 import { ethernet } from '#support/frames.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { PacketSocket } from '#support/packet-socket.ts'
 import { firstOf } from '#support/scale.ts'
 import { sentPackets } from '#support/shown-link.ts'
 import { pingSome, pingWithoutLoss } from '#support/traffic.ts'
-import { expectConserved, finalStatistics, type Running, spawnVnet, stopConserved } from '#support/vnet-process.ts'
+import {
+  expectConserved,
+  finalStatistics,
+  type Running,
+  spawnVnet,
+  stopConserved,
+} from '#support/vnet-process.ts'
 
 const { netns, files } = freshQuietNamespaces('netns')
 
@@ -84,9 +95,14 @@ describe('ping gets replies from a driver that', () => {
     ]),
   )('%s', async (_, reply) => {
     const vnet = await start(reply)
-    for (const octets of [56, 1400]) await pingWithoutLoss(netns, `-c 3 -i 0.02 -s ${octets} 198.18.0.2`)
+    for (const octets of [56, 1400]) {
+      await pingWithoutLoss(netns, `-c 3 -i 0.02 -s ${octets} 198.18.0.2`)
+    }
     const { mine0 } = await stopConserved(vnet)
-    expect(mine0).toMatchObject({ total: { txPackets: 6, rxPackets: 6 }, drops: { tx: {}, rx: {} } })
+    expect(mine0).toMatchObject({
+      total: { txPackets: 6, rxPackets: 6 },
+      drops: { tx: {}, rx: {} },
+    })
   })
 })
 
@@ -95,7 +111,9 @@ test('a put that does not fit loses the frame, and the error names both sizes an
   expect(await pingSome(netns, '-c 3 -i 0.01 -W 1 198.18.0.2')).toBe(0)
   const line = await vnet.line(/skb_over_panic/)
   await expect.poll(() => sentPackets(netns, 'mine0')).toBe(3)
-  expect(line).toMatch(/mine0: ndoStartXmit: SkbError: skb_over_panic: skb_put of 70000 bytes where \d{5} are left/)
+  expect(line).toMatch(
+    /mine0: ndoStartXmit: SkbError: skb_over_panic: skb_put of 70000 bytes where \d{5} are left/,
+  )
   expect(line).toMatch(/my-driver\.mjs:\d+:\d+/)
   const statistics = finalStatistics(await vnet.stop())
   expectConserved(Object.values(statistics))
@@ -111,7 +129,14 @@ test('ethTypeTrans sets the packet type and the protocol of a frame', async () =
       skb.drop()
     }`,
   })
-  const vnet = await spawnVnet([file, '--netns', netns.name, '--json', '--mac', '02:00:00:00:00:07'])
+  const vnet = await spawnVnet([
+    file,
+    '--netns',
+    netns.name,
+    '--json',
+    '--mac',
+    '02:00:00:00:00:07',
+  ])
   using sender = new PacketSocket(netns, 'mine0')
   const kinds: [number[], number][] = [
     [[2, 0, 0, 0, 0, 7], PACKET_HOST],

@@ -17,7 +17,10 @@ const MIB = 1 << 20
 const { near, far } = freshQuietNamespaces('near', 'far')
 
 function difference(after: ShownCounters, before: ShownCounters): ShownCounters {
-  const fields = Object.entries(after).map(([field, n]) => [field, n - before[field as keyof ShownCounters]])
+  const fields = Object.entries(after).map(([field, n]) => [
+    field,
+    n - before[field as keyof ShownCounters],
+  ])
   return Object.fromEntries(fields)
 }
 
@@ -36,7 +39,9 @@ async function traffic(client: End, server: End): Promise<void> {
   let answers = 0
   await new Promise<void>(resolve => {
     a.on('message', () => ++answers === 100 && resolve())
-    for (let i = 0; i < 100; i++) a.send(Buffer.alloc(i), 7000, server.reachedAt)
+    for (let i = 0; i < 100; i++) {
+      a.send(Buffer.alloc(i), 7000, server.reachedAt)
+    }
   })
   a.close()
   b.close()
@@ -61,19 +66,22 @@ function expectSame(ours: DeviceStatistics, kernels: ShownCounters): void {
 }
 
 describe.each(DRIVERS)('%s', driver => {
-  test.each(BOTH_WAYS)('%s vnet counts the same packets and bytes as the kernel', async (_, offload) => {
-    const { args, client, server, interfaces } = driverSetup(driver, near, far)
-    const vnet = await startVnet([...args, '--json', ...offload])
-    await traffic(client, server)
-    const kernels = await atRest(vnet, interfaces)
-    const statistics = await stopConserved(vnet)
-    for (const [i, [, name]] of interfaces.entries()) {
-      expectSame(statistics[name]!, kernels[i]!)
-      expect(kernels[i]!.txBytes).toBeGreaterThan(2 * MIB)
-      // The kernel does not report what it dropped itself.
-      expect(statistics[name]!.kernel).toMatchObject({ rxDropped: 0, rxErrors: 0, txErrors: 0 })
-    }
-  })
+  test.each(BOTH_WAYS)(
+    '%s vnet counts the same packets and bytes as the kernel',
+    async (_, offload) => {
+      const { args, client, server, interfaces } = driverSetup(driver, near, far)
+      const vnet = await startVnet([...args, '--json', ...offload])
+      await traffic(client, server)
+      const kernels = await atRest(vnet, interfaces)
+      const statistics = await stopConserved(vnet)
+      for (const [i, [, name]] of interfaces.entries()) {
+        expectSame(statistics[name]!, kernels[i]!)
+        expect(kernels[i]!.txBytes).toBeGreaterThan(2 * MIB)
+        // The kernel does not report what it dropped itself.
+        expect(statistics[name]!.kernel).toMatchObject({ rxDropped: 0, rxErrors: 0, txErrors: 0 })
+      }
+    },
+  )
 })
 
 test('statistics of a persistent interface count from the moment at which vnet attached to it', async () => {
@@ -82,12 +90,16 @@ test('statistics of a persistent interface count from the moment at which vnet a
   await traffic(client, server)
   await stopConserved(first)
   const before = interfaces.map(([netns, name]) => shownCounters(netns, name))
-  for (const { txPackets } of before) expect(txPackets).toBeGreaterThan(0)
+  for (const { txPackets } of before) {
+    expect(txPackets).toBeGreaterThan(0)
+  }
   const second = await startVnet([...args, '--json', '--persist'])
   await traffic(client, server)
   const after = await atRest(second, interfaces)
   const statistics = await stopConserved(second)
-  for (const [i, [, name]] of interfaces.entries()) expectSame(statistics[name]!, difference(after[i]!, before[i]!))
+  for (const [i, [, name]] of interfaces.entries()) {
+    expectSame(statistics[name]!, difference(after[i]!, before[i]!))
+  }
   const removed = [...args, '--delete']
   const { main } = await import('#src/cli/main.ts')
   expect(await main(removed, { out() {}, err() {}, onEnd: () => () => {} })).toBe(0)
@@ -101,7 +113,9 @@ test('frames that the kernel dropped from its full ring are shown apart from vne
   using sender = new PacketSocket(near, 'left')
   const last = ethernet(0x88b6, 46)
   // The driver, which is in this process, reads none of them in the meantime.
-  for (let i = 0; i < txqlen + 200; i++) sender.send(ethernet(0x88b5, 46))
+  for (let i = 0; i < txqlen + 200; i++) {
+    sender.send(ethernet(0x88b5, 46))
+  }
   await receiver.until(() => receiver.frames.length === txqlen)
   sender.send(last)
   await receiver.until(({ octets }) => octets[13] === 0xb6)
@@ -138,7 +152,11 @@ describe('drops', () => {
   /** Frames that snull drops, and why. */
   const frames: [reason: string, what: string, frame: Uint8Array][] = [
     ['NEIGH', 'ARP', ethernet(0x0806, 46)],
-    ['NEIGH', 'neighbour solicitation', ethernet(0x86dd, IPV6(58, 135, 0, 0, 0, ...new Array<number>(20).fill(0)))],
+    [
+      'NEIGH',
+      'neighbour solicitation',
+      ethernet(0x86dd, IPV6(58, 135, 0, 0, 0, ...new Array<number>(20).fill(0))),
+    ],
     ['UNHANDLED_PROTO', 'not IP', ethernet(0x88b5, 46)],
     ['UNHANDLED_PROTO', 'LLC', ethernet(38, 38)],
     ['IP_AUTH', 'AH over IPv4', ethernet(0x0800, [...IPV4(51, ...FROM_TO), ...PAYLOAD])],
@@ -148,27 +166,49 @@ describe('drops', () => {
       'IPv6 routing header',
       ethernet(0x86dd, IPV6(43, 59, 2, 0, 1, ...new Array<number>(20).fill(0))),
     ],
-    ['IP_NOT_TRANSLATABLE', 'from 0.0.0.0', ethernet(0x0800, [...IPV4(17, 0, 0, 0, 0, 198, 18, 0, 2), ...PAYLOAD])],
+    [
+      'IP_NOT_TRANSLATABLE',
+      'from 0.0.0.0',
+      ethernet(0x0800, [...IPV4(17, 0, 0, 0, 0, 198, 18, 0, 2), ...PAYLOAD]),
+    ],
     ['IP_INHDR', 'IPv4 longer than its frame', ethernet(0x0800, IPV4(17, ...FROM_TO))],
-    ['L4_HDR', 'UDP cut short', ethernet(0x0800, [0x45, 0, 0, 24, ...IPV4(17, ...FROM_TO).slice(4), 0, 0, 0, 0])],
+    [
+      'L4_HDR',
+      'UDP cut short',
+      ethernet(0x0800, [0x45, 0, 0, 24, ...IPV4(17, ...FROM_TO).slice(4), 0, 0, 0, 0]),
+    ],
   ]
 
   test.each(firstOf(1, BOTH_WAYS))(
     '%s every drop is counted with its reason, and nothing arrives',
     async (_, offload) => {
-      const vnet = await startVnet(['snull', `${near.name}/sn0`, `${far.name}/sn1`, '--json', ...offload])
+      const vnet = await startVnet([
+        'snull',
+        `${near.name}/sn0`,
+        `${far.name}/sn1`,
+        '--json',
+        ...offload,
+      ])
       using receiver = new PacketSocket(far, 'sn1')
       using sender = new PacketSocket(near, 'sn0')
-      for (const [, , frame] of frames) sender.send(frame)
+      for (const [, , frame] of frames) {
+        sender.send(frame)
+      }
       // The last one passes.
       sender.send(ethernet(0x0800, [...IPV4(1, ...FROM_TO), ...PAYLOAD]))
       await receiver.until(({ octets }) => octets[23] === 1)
       expect(receiver.frames).toHaveLength(1)
       const { sn0, sn1 } = await stopConserved(vnet)
       const reasons: Record<string, number> = {}
-      for (const [reason] of frames) reasons[reason] = (reasons[reason] ?? 0) + 1
+      for (const [reason] of frames) {
+        reasons[reason] = (reasons[reason] ?? 0) + 1
+      }
       expect(sn0!.drops).toEqual({ tx: reasons, rx: {} })
-      expect(sn0!.total).toMatchObject({ txPackets: frames.length + 1, txDropped: frames.length, rxPackets: 0 })
+      expect(sn0!.total).toMatchObject({
+        txPackets: frames.length + 1,
+        txDropped: frames.length,
+        rxPackets: 0,
+      })
       expect(sn1!.total.rxPackets).toBe(1)
     },
   )

@@ -46,7 +46,13 @@ describe('a vnet whose interfaces are in other namespaces', () => {
   test.each(firstOf(1, BOTH_WAYS))(
     '%s it reports by name, up and down, what it reports at its end',
     async (_, offload) => {
-      const vnet = await startVnet(['snull', `${near.name}/sn0`, `${far.name}/sn1`, '--json', ...offload])
+      const vnet = await startVnet([
+        'snull',
+        `${near.name}/sn0`,
+        `${far.name}/sn1`,
+        '--json',
+        ...offload,
+      ])
       await pingWithoutLoss(near, '-c 3 -i 0.02 198.18.0.2')
       using sender = new PacketSocket(near, 'sn0')
       sender.send(ethernet(0x0806, 46))
@@ -77,7 +83,11 @@ describe('a vnet whose interfaces are in other namespaces', () => {
         kernel: shownCounters(near, 'sn0'),
       })
       const [other] = await ask(`${far.name}/sn1`)
-      expect(other).toMatchObject({ name: 'sn1', netns: far.name, kernel: shownCounters(far, 'sn1') })
+      expect(other).toMatchObject({
+        name: 'sn1',
+        netns: far.name,
+        kernel: shownCounters(far, 'sn1'),
+      })
 
       const { sn0, sn1 } = await stopConserved(vnet)
       for (const [asked, last] of [
@@ -85,7 +95,10 @@ describe('a vnet whose interfaces are in other namespaces', () => {
         [other!, sn1!],
       ] as const) {
         const { ifindex: _ifindex, ...same } = asked
-        expect(same.total).toMatchObject({ txPackets: last.total.txPackets, rxPackets: last.total.rxPackets })
+        expect(same.total).toMatchObject({
+          txPackets: last.total.txPackets,
+          rxPackets: last.total.rxPackets,
+        })
         expect(Object.keys(same).sort()).toEqual(Object.keys(last).sort())
         expect(Object.keys(same.total)).toEqual(Object.keys(last.total))
       }
@@ -108,7 +121,9 @@ describe('a vnet as a program of its own', () => {
     const all = await statsIn(near, 'vnet0', '--all', '--queues')
     expect(all.stdout).toMatch(/^ {2}collisions +0 +0$/m)
     expect(all.stdout.match(/^ {2}[0-3] .*$/gm)).toHaveLength(4)
-    const nobody = await near.run([...asNobodyIn(near), process.execPath, PROGRAM, 'stats', 'vnet0'].join(' '))
+    const nobody = await near.run(
+      [...asNobodyIn(near), process.execPath, PROGRAM, 'stats', 'vnet0'].join(' '),
+    )
     const withoutKernel = stdout.replace(/\d+$/gm, count => '-'.padStart(count.length))
     expect(nobody).toEqual({ status: 0, stderr: '', stdout: withoutKernel })
     await stopConserved(vnet)
@@ -135,7 +150,9 @@ while time.monotonic() < end:
         expect([field, total[field]]).toEqual([field, kernel![field]])
       }
       expect(total.txPackets).toBeGreaterThanOrEqual(before)
-      if (total.txPackets > before) grown++
+      if (total.txPackets > before) {
+        grown++
+      }
       before = total.txPackets
     }
     child.kill('SIGKILL')
@@ -165,7 +182,18 @@ while time.monotonic() < end:
 
 describe('output besides the fields', () => {
   test('transmit timeouts are shown with their queue while the vnet runs and at its end', async () => {
-    const args = ['snull', '--lockup', '1', '--pool-size', '1', '--timeout', '20', '--netns', near.name, '--json']
+    const args = [
+      'snull',
+      '--lockup',
+      '1',
+      '--pool-size',
+      '1',
+      '--timeout',
+      '20',
+      '--netns',
+      near.name,
+      '--json',
+    ]
     const vnet = await startVnet(args)
     await pingWithoutLoss(near, '-c 2 -i 0.02 198.18.0.2')
     const [asked] = interfacesOf(await runMain('stats', `${near.name}/sn0`, '--json'))
@@ -178,14 +206,20 @@ describe('output besides the fields', () => {
     expect(stdout).toMatch(/^ {2}queue .* tx_timeouts\n {2}0 .* [1-9]$/m)
     expect(stdout).not.toContain('requeues')
     const { sn0 } = await stopConserved(vnet)
-    expect(sn0).toMatchObject({ total: { requeues: 0 }, queues: [{ txTimeouts: sn0!.total.txTimeouts }], held: 0 })
+    expect(sn0).toMatchObject({
+      total: { requeues: 0 },
+      queues: [{ txTimeouts: sn0!.total.txTimeouts }],
+      held: 0,
+    })
     expect(sn0!.total.txTimeouts).toBeGreaterThanOrEqual(asked!.total.txTimeouts)
   })
 
   test('interfaces of one name are shown with their namespaces in the final table and in its JSON', async () => {
     const args = ['cable', `${near.name}/e0`, `${far.name}/e0`]
     const text = await (await startVnet(args)).stop()
-    for (const { name } of [near, far]) expect(text.stdout).toMatch(new RegExp(`^${name}/e0 tx +\\d`, 'm'))
+    for (const { name } of [near, far]) {
+      expect(text.stdout).toMatch(new RegExp(`^${name}/e0 tx +\\d`, 'm'))
+    }
     const vnet = await startVnet([...args, '--json'])
     const { stdout } = await vnet.stop()
     const { interfaces } = jsonLines(stdout).find(({ event }) => event === 'statistics')!
@@ -197,7 +231,11 @@ describe('output besides the fields', () => {
 
 describe('no vnet', () => {
   test('without a vnet, or after it was killed, stats prints one line, exits 1 and removes its file', async () => {
-    const none = { status: 1, stdout: '', stderr: 'vnet: no vnet is running in this network namespace\n' }
+    const none = {
+      status: 1,
+      stdout: '',
+      stderr: 'vnet: no vnet is running in this network namespace\n',
+    }
     // A name that no other vnet on this machine has.
     const name = near.name.slice(-10)
     expect(await statsIn(near, name)).toEqual(none)

@@ -13,7 +13,9 @@ const twice = <T>(value: T) => [value, value]
 const { netns } = freshQuietNamespaces('netns')
 
 test('vnet snull --step halts a ping before each step, shows its frame and the driver’s lines, and loses nothing', async () => {
-  const vnet = await spawnVnet(['snull', '--step', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
+  const vnet = await spawnVnet(['snull', '--step', '--json'], {
+    within: ['ip', 'netns', 'exec', netns.name],
+  })
   const socket = readDirectories().find(({ pid }) => pid === vnet.pid)?.vnet as string
   const { name, ifindex } = vnet.interfaces()[0]!
   const sn0 = { name, ifindex }
@@ -28,10 +30,16 @@ test('vnet snull --step halts a ping before each step, shows its frame and the d
   async function onEvent({ step }: DeviceEvent): Promise<void> {
     if (step === undefined) return
     const { halt } = await client.step(socket, sn0)
-    if (halt !== undefined) halts.push(halt)
-    if (step.number === 2 && halts.length === 2) shown = await netns.run(`${process.execPath} ${PROGRAM} step sn0`)
+    if (halt !== undefined) {
+      halts.push(halt)
+    }
+    if (step.number === 2 && halts.length === 2) {
+      shown = await netns.run(`${process.execPath} ${PROGRAM} step sn0`)
+    }
     await client.step(socket, sn0, 'next')
-    if (halts.length === STEPS) reached()
+    if (halts.length === STEPS) {
+      reached()
+    }
   }
   // A halt before that would be missed.
   await client.subscribe(socket, event => void onEvent(event).catch(failed), { events: ['step'] })
@@ -52,9 +60,11 @@ test('vnet snull --step halts a ping before each step, shows its frame and the d
     '5 sn0 write',
     '3 sn1 interrupt',
   ])
-  const places = halts.slice(1, 4).map(({ source: { file = '', line = 0, first = 0, lines = [] } = {} }) => {
-    return [file.replace(/.*\/src\//, ''), lines[line - first], lines[0]]
-  })
+  const places = halts
+    .slice(1, 4)
+    .map(({ source: { file = '', line = 0, first = 0, lines = [] } = {} }) => {
+      return [file.replace(/.*\/src\//, ''), lines[line - first], lines[0]]
+    })
   expect(places).toEqual([
     ['drivers/snull/driver.ts', ...twice(expect.stringMatching(/^function startXmit\(/))],
     ['drivers/snull/driver.ts', ...twice(expect.stringMatching(/^function interrupt\(/))],
@@ -69,7 +79,9 @@ test('vnet snull --step halts a ping before each step, shows its frame and the d
 })
 
 test('a vnet that ends while a frame waits lets the frame continue, and its final statistics hold none', async () => {
-  const vnet = await spawnVnet(['snull', '--step', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
+  const vnet = await spawnVnet(['snull', '--step', '--json'], {
+    within: ['ip', 'netns', 'exec', netns.name],
+  })
   const socket = readDirectories().find(({ pid }) => pid === vnet.pid)?.vnet as string
   const { name, ifindex } = vnet.interfaces()[0]!
   using client = ControlClient.open()
@@ -78,8 +90,11 @@ test('a vnet that ends while a frame waits lets the frame continue, and its fina
     reached = resolve
   })
   function onEvent({ step }: DeviceEvent): void {
-    if (step?.number === 4) reached()
-    else if (step !== undefined) void client.step(socket, { name, ifindex }, 'next')
+    if (step?.number === 4) {
+      reached()
+    } else if (step !== undefined) {
+      void client.step(socket, { name, ifindex }, 'next')
+    }
   }
   await client.subscribe(socket, onEvent, { events: ['step'] })
   const ping = netns.run('ping -c 1 -W 1 198.18.0.2')

@@ -38,12 +38,23 @@ describe('opening', () => {
     // The addon keeps this one.
     own.native.unnamedNetns()
     const before = descriptors()
-    const options = { name: 'lib%d', mtu: 1400, mac: '02:00:00:00:00:17', queues: 2, addresses: ['198.18.0.1/24'] }
+    const options = {
+      name: 'lib%d',
+      mtu: 1400,
+      mac: '02:00:00:00:00:17',
+      queues: 2,
+      addresses: ['198.18.0.1/24'],
+    }
     const tap = await open(options)
     const [shown] = JSON.parse(netns.ip('-j -d addr show dev lib0'))
     expect(shown).toMatchObject({ ifindex: tap.ifindex, mtu: 1400, address: '02:00:00:00:00:17' })
     expect(shown.flags).toEqual(expect.arrayContaining(['UP', 'LOWER_UP']))
-    expect(shown.linkinfo.info_data).toMatchObject({ type: 'tap', multi_queue: true, numqueues: 2, vnet_hdr: false })
+    expect(shown.linkinfo.info_data).toMatchObject({
+      type: 'tap',
+      multi_queue: true,
+      numqueues: 2,
+      vnet_hdr: false,
+    })
     expect(shown.addr_info).toMatchObject([{ local: '198.18.0.1', prefixlen: 24 }])
     expect([tap.name, tap.mac, tap.mtu, tap.queues]).toEqual(['lib0', '02:00:00:00:00:17', 1400, 2])
     await tap.close()
@@ -82,8 +93,12 @@ describe('opening', () => {
     netns.ip('link add veth0 type veth peer name veth1')
     const before = descriptors()
     await expect(open({ name: 'veth0' })).rejects.toMatchObject({ errno: EEXIST })
-    await expect(open({ routes: ['192.0.2.0/24 via 198.18.7.7'] })).rejects.toMatchObject({ errno: ENETUNREACH })
-    await expect(open({ netns: 'there-is-none' })).rejects.toThrow('there is no such network namespace')
+    await expect(open({ routes: ['192.0.2.0/24 via 198.18.7.7'] })).rejects.toMatchObject({
+      errno: ENETUNREACH,
+    })
+    await expect(open({ netns: 'there-is-none' })).rejects.toThrow(
+      'there is no such network namespace',
+    )
     expect(netns.ip('-br link')).not.toContain('tap')
     expect(descriptors()).toBe(before)
   })
@@ -97,7 +112,9 @@ describe('opening', () => {
     })
     expect(tap.isUp).toBe(false)
     // Everything that needs no turn of the event loop runs here.
-    for (let i = 0; i < 100; i++) await null
+    for (let i = 0; i < 100; i++) {
+      await null
+    }
     expect(isClosed).toBe(false)
     await closing
   })
@@ -116,10 +133,14 @@ describe('frames', () => {
   test('openTap reads the kernel’s frames, and the kernel receives written ones', async () => {
     const tap = await open()
     using socket = new PacketSocket(netns, tap.name)
-    for (let i = 0; i < 40; i++) socket.send(numberedFrame(i))
+    for (let i = 0; i < 40; i++) {
+      socket.send(numberedFrame(i))
+    }
     const seen: number[] = []
     for await (const frames of tap) {
-      for (const { bytes, length } of frames) seen.push(bytes[length - 1] as number)
+      for (const { bytes, length } of frames) {
+        seen.push(bytes[length - 1] as number)
+      }
       if (seen.length < 40) continue
       // Some go back as they are, some as bytes.
       expect(tap.writeBatch([...frames.slice(0, 2), numberedFrame(100)])).toBe(true)
@@ -176,22 +197,27 @@ describe('offloads', () => {
    * Joins two TAPs in namespaces of their own, and sends TCP in both directions, verified byte by
    * byte.
    */
-  async function join(layer: 'tap' | 'tun', ways: [boolean, boolean], onFrame = (_: TapFrame): void => {}) {
+  async function join(
+    layer: 'tap' | 'tun',
+    ways: [boolean, boolean],
+    onFrame = (_: TapFrame): void => {},
+  ) {
     const far = own.addQuiet()
     const ends = [
       { netns: netns.name, addresses: ['198.18.0.1/24'] },
       { netns: far.name, addresses: ['198.18.0.2/24'] },
     ]
-    const [a, b] = (await Promise.all(ends.map((end, i) => open({ ...end, layer, offload: ways[i] as boolean })))) as [
-      Tap,
-      Tap,
-    ]
+    const [a, b] = (await Promise.all(
+      ends.map((end, i) => open({ ...end, layer, offload: ways[i] as boolean })),
+    )) as [Tap, Tap]
     for (const [from, to] of [
       [a, b],
       [b, a],
     ] as const) {
       from.onFrames = frames => {
-        for (const frame of frames) onFrame(frame)
+        for (const frame of frames) {
+          onFrame(frame)
+        }
         to.writeBatch(frames)
       }
     }
@@ -205,26 +231,50 @@ describe('offloads', () => {
     ['tun', [true, true]],
     ['tun', [true, false]],
     ['tun', [false, false]],
-  ] as const)('TCP through two of layer %s with offloads %j arrives byte by byte', async (layer, ways) => {
-    let largest = 0
-    const { a, b, streams } = await join(layer, [...ways], ({ length }) => {
-      largest = Math.max(largest, length)
-    })
-    await transfer(streams)
-    expect(largest > 9000).toBe(ways[0] || ways[1])
-    for (const { counters } of [a, b]) expect(counters.dropped).toBe(0)
-  })
+  ] as const)(
+    'TCP through two of layer %s with offloads %j arrives byte by byte',
+    async (layer, ways) => {
+      let largest = 0
+      const { a, b, streams } = await join(layer, [...ways], ({ length }) => {
+        largest = Math.max(largest, length)
+      })
+      await transfer(streams)
+      expect(largest > 9000).toBe(ways[0] || ways[1])
+      for (const { counters } of [a, b]) {
+        expect(counters.dropped).toBe(0)
+      }
+    },
+  )
 
-  const udp = buildPacket({ ...plain, kind: 'udp', payload: Array(3000).fill(7), checksum: 'partial' })
-  const whole = { gsoSize: 1000, gsoType: SKB_GSO_UDP_L4, ipSummed: CHECKSUM_PARTIAL, csumStart: 20, csumOffset: 6 }
+  const udp = buildPacket({
+    ...plain,
+    kind: 'udp',
+    payload: Array(3000).fill(7),
+    checksum: 'partial',
+  })
+  const whole = {
+    gsoSize: 1000,
+    gsoType: SKB_GSO_UDP_L4,
+    ipSummed: CHECKSUM_PARTIAL,
+    csumStart: 20,
+    csumOffset: 6,
+  }
   test.each([
     ['GSO that is right', whole, {}],
     ['GSO without a partial checksum', { ...whole, ipSummed: CHECKSUM_NONE }, { SKB_GSO_SEG: 1 }],
     ['GSO with the checksum field of TCP', { ...whole, csumOffset: 16 }, { SKB_GSO_SEG: 1 }],
     ['GSO with a checksum beyond the frame', { ...whole, csumStart: 5000 }, { SKB_GSO_SEG: 1 }],
     ['GSO of 3000 segments', { ...whole, gsoSize: 1 }, { SKB_GSO_SEG: 1 }],
-    ['a checksum beyond the frame', { ipSummed: CHECKSUM_PARTIAL, csumStart: 5000, csumOffset: 6 }, { SKB_CSUM: 1 }],
-    ['a checksum field at the end', { ipSummed: CHECKSUM_PARTIAL, csumStart: 3026, csumOffset: 1 }, { SKB_CSUM: 1 }],
+    [
+      'a checksum beyond the frame',
+      { ipSummed: CHECKSUM_PARTIAL, csumStart: 5000, csumOffset: 6 },
+      { SKB_CSUM: 1 },
+    ],
+    [
+      'a checksum field at the end',
+      { ipSummed: CHECKSUM_PARTIAL, csumStart: 3026, csumOffset: 1 },
+      { SKB_CSUM: 1 },
+    ],
   ])('a frame with %s that the kernel refuses has its own reason', async (_, info, drops) => {
     const tap = await open({ layer: 'tun', offload: true, addresses: ['198.18.0.2/24'] })
     tap.write(Uint8Array.from(udp), info)
@@ -248,7 +298,9 @@ describe('offloads', () => {
     let cut = 0
     a.onFrames = frames => {
       for (const frame of frames) {
-        if (frame.gsoSize !== 0) cut++
+        if (frame.gsoSize !== 0) {
+          cut++
+        }
         for (const packet of frame.segment()) {
           expect(packet.length).toBeLessThanOrEqual(1514)
           b.write(packet.bytes)
@@ -268,7 +320,11 @@ describe('events', () => {
     const tap = await open()
     const events: unknown[] = []
     tap.on('down', () => events.push('down')).on('mtu', mtu => events.push(mtu))
-    netns.ip(`link set ${tap.name} down`, `link set ${tap.name} mtu 1280 name other0`, 'link set other0 up')
+    netns.ip(
+      `link set ${tap.name} down`,
+      `link set ${tap.name} mtu 1280 name other0`,
+      'link set other0 up',
+    )
     await once(tap, 'up')
     expect(events).toEqual(['down', 1280])
     expect([tap.name, tap.mtu, tap.isUp]).toEqual(['other0', 1280, true])
@@ -284,7 +340,8 @@ describe('events', () => {
     const closed = once(tap, 'close')
     const gone = once(tap, 'gone')
     const loop = (async () => {
-      for await (const _ of tap);
+      for await (const _ of tap) {
+      }
     })()
     const failure = expect(loop).rejects.toMatchObject({ errno: EBADFD })
     remove(tap.name)
@@ -299,7 +356,8 @@ describe('events', () => {
     const controller = new AbortController()
     const tap = await open({ signal: controller.signal })
     setImmediate(() => controller.abort())
-    for await (const _ of tap);
+    for await (const _ of tap) {
+    }
     await tap.close()
     expect(netns.ip('-br link')).not.toContain(tap.name)
   })
@@ -311,6 +369,8 @@ describe('events', () => {
       setTimeout(() => tap.close().then(() => console.log('closed')), 300).unref()
     `
     const options = { encoding: 'utf8', timeout: 60_000 } as const
-    expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], options)).toBe('closed\n')
+    expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], options)).toBe(
+      'closed\n',
+    )
   })
 })

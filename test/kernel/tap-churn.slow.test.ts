@@ -17,7 +17,10 @@ const links = () => JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: s
 
 test(`${CYCLES} interfaces one after the other leave no descriptor and little memory`, async () => {
   const child = netns.spawn(`${process.execPath} --expose-gc ${program('tap-churn.mjs')} ${CYCLES}`)
-  const [stdout, [status]] = await Promise.all([child.stdout.setEncoding('utf8').toArray(), once(child, 'close')])
+  const [stdout, [status]] = await Promise.all([
+    child.stdout.setEncoding('utf8').toArray(),
+    once(child, 'close'),
+  ])
   expect(status).toBe(0)
   const { megabytes, lost, links } = JSON.parse(stdout.join(''))
   expect({ lost, links }).toEqual({ lost: 0, links: ['lo'] })

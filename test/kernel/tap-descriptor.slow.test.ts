@@ -27,8 +27,12 @@ const taps: Tap[] = []
 const fds = new Set<number>()
 
 afterEach(async () => {
-  for (const tap of taps.splice(0)) await tap.close()
-  for (const fd of fds) closeSync(fd)
+  for (const tap of taps.splice(0)) {
+    await tap.close()
+  }
+  for (const fd of fds) {
+    closeSync(fd)
+  }
   fds.clear()
 })
 
@@ -38,7 +42,9 @@ function tun(name?: string, flags = IFF_TAP | IFF_NO_PI): number {
   // The Tap closes it.
   own.native.release(fd)
   fds.add(fd)
-  if (name !== undefined) expect(own.native.ioctl(fd, TUNSETIFF, ifreq(name, flags))).toBe(0)
+  if (name !== undefined) {
+    expect(own.native.ioctl(fd, TUNSETIFF, ifreq(name, flags))).toBe(0)
+  }
   return fd
 }
 
@@ -55,23 +61,32 @@ describe('a descriptor', () => {
     ['plain frames', IFF_TAP | IFF_NO_PI, {}],
     ['a vnet header that is not asked for', IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, {}],
     ['offloads', IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, { offload: true }],
-  ])('a TAP with %s is set up, read and written, and deleted by close', async (_, flags, options) => {
-    const fd = tun('helper0', flags)
-    const tap = await open({ fd, mtu: 1400, addresses: ['198.18.0.1/24'], ...options })
-    expect([tap.name, tap.layer, tap.mtu, tap.isUp, tap.queues]).toEqual(['helper0', 'tap', 1400, true, 1])
-    using socket = new PacketSocket(netns, tap.name)
-    socket.send(numberedFrame(7))
-    for await (const [first] of tap) {
-      if (first?.bytes[12] !== 0x88) continue
-      expect(first.bytes[59]).toBe(7)
-      tap.write(numberedFrame(8))
-      break
-    }
-    await socket.until(({ octets }) => octets[59] === 8)
-    await tap.close()
-    expect(netns.ip('-br link')).not.toContain('helper0')
-    expect(() => fstatSync(fd)).toThrow('EBADF')
-  })
+  ])(
+    'a TAP with %s is set up, read and written, and deleted by close',
+    async (_, flags, options) => {
+      const fd = tun('helper0', flags)
+      const tap = await open({ fd, mtu: 1400, addresses: ['198.18.0.1/24'], ...options })
+      expect([tap.name, tap.layer, tap.mtu, tap.isUp, tap.queues]).toEqual([
+        'helper0',
+        'tap',
+        1400,
+        true,
+        1,
+      ])
+      using socket = new PacketSocket(netns, tap.name)
+      socket.send(numberedFrame(7))
+      for await (const [first] of tap) {
+        if (first?.bytes[12] !== 0x88) continue
+        expect(first.bytes[59]).toBe(7)
+        tap.write(numberedFrame(8))
+        break
+      }
+      await socket.until(({ octets }) => octets[59] === 8)
+      await tap.close()
+      expect(netns.ip('-br link')).not.toContain('helper0')
+      expect(() => fstatSync(fd)).toThrow('EBADF')
+    },
+  )
 
   test('a TUN is recognized, and its events are reported', async () => {
     const tap = await open({ fd: tun('helper0', IFF_TUN | IFF_NO_PI) })
@@ -91,11 +106,41 @@ describe('a descriptor', () => {
 
   test.each<[string, () => number, TapOptions, number, string]>([
     ['a file', () => openSync('/dev/null', 'r+'), {}, 25, 'it is not a TAP or TUN'],
-    ['a number without a descriptor', () => 9999, {}, EBADF, 'no descriptor of that number is open'],
-    ['/dev/net/tun without an interface', () => tun(), {}, 77, 'it has no interface: attach it with TUNSETIFF first'],
-    ['a TAP with packet information', () => tun('helper0', IFF_TAP), {}, EINVAL, 'open it with IFF_NO_PI'],
-    ['a TAP for a TUN', () => tun('helper0'), { layer: 'tun' }, EINVAL, 'helper0 is a TAP, not a TUN'],
-    ['a TAP without a vnet header', () => tun('helper0'), { offload: true }, EINVAL, 'opened without IFF_VNET_HDR'],
+    [
+      'a number without a descriptor',
+      () => 9999,
+      {},
+      EBADF,
+      'no descriptor of that number is open',
+    ],
+    [
+      '/dev/net/tun without an interface',
+      () => tun(),
+      {},
+      77,
+      'it has no interface: attach it with TUNSETIFF first',
+    ],
+    [
+      'a TAP with packet information',
+      () => tun('helper0', IFF_TAP),
+      {},
+      EINVAL,
+      'open it with IFF_NO_PI',
+    ],
+    [
+      'a TAP for a TUN',
+      () => tun('helper0'),
+      { layer: 'tun' },
+      EINVAL,
+      'helper0 is a TAP, not a TUN',
+    ],
+    [
+      'a TAP without a vnet header',
+      () => tun('helper0'),
+      { offload: true },
+      EINVAL,
+      'opened without IFF_VNET_HDR',
+    ],
   ])('%s is refused in one line, and remains open', async (_, make, options, errno, text) => {
     const fd = make()
     const error = await openTap({ fd, ...options }).catch(error => error)
@@ -103,7 +148,9 @@ describe('a descriptor', () => {
     expect(error.message).not.toContain('\n')
     if (errno === EBADF) return
     expect(fstatSync(fd).isCharacterDevice()).toBe(true)
-    if (!fds.has(fd)) closeSync(fd)
+    if (!fds.has(fd)) {
+      closeSync(fd)
+    }
   })
 
   test('a second Tap on a descriptor is refused, in each thread, and the first one works', async () => {
@@ -126,7 +173,11 @@ describe('a descriptor', () => {
     await worker.terminate()
     using socket = new PacketSocket(netns, 'helper0')
     socket.send(numberedFrame(7))
-    for await (const [frame] of first) if (frame?.bytes[59] === 7) break
+    for await (const [frame] of first) {
+      if (frame?.bytes[59] === 7) {
+        break
+      }
+    }
     await first.close()
     expect(() => fstatSync(fd)).toThrow('EBADF')
   })
@@ -194,7 +245,8 @@ describe('a program without rights', () => {
    * The helper of the page: makes an interface, sets it up, and starts Node with the descriptor 3.
    * The tree may be in root's home, so asNobodyIn() removes the rights.
    */
-  const [, page = ''] = /^```python\n(.*?)^```$/ms.exec(readFileSync('docs/tap-reference.md', 'utf8')) ?? []
+  const [, page = ''] =
+    /^```python\n(.*?)^```$/ms.exec(readFileSync('docs/tap-reference.md', 'utf8')) ?? []
   const HELPER = page.replace(/^os\.execvp.*$/m, 'os.execvp(sys.argv[1], sys.argv[1:])')
 
   /** Runs a program in `netns`, whose helper may make the interface in another namespace. */
@@ -220,7 +272,8 @@ describe('a program without rights', () => {
       console.log('read', tap.name)
       await tap.close()
     `
-    const route = "subprocess.run('ip route add 192.0.2.0/24 via 198.18.0.9 dev tap0'.split(), check=True)"
+    const route =
+      "subprocess.run('ip route add 192.0.2.0/24 via 198.18.0.9 dev tap0'.split(), check=True)"
     const ended = await run(netns, code, HELPER.replace('os.execvp', `${route}\nos.execvp`))
     expect(ended).toMatchObject({ status: 0, stdout: 'EPERM\nEPERM\nread tap0\n', stderr: '' })
   })
@@ -231,7 +284,11 @@ describe('a program without rights', () => {
       import { openTap } from 'vnet/tap'
       await openTap({ fd: 3 }).catch(error => console.log(error.message))
     `
-    const { stdout } = await run(far, code, HELPER.replace('IFF_NO_PI = 0x0002', 'IFF_NO_PI = 0x0001'))
+    const { stdout } = await run(
+      far,
+      code,
+      HELPER.replace('IFF_NO_PI = 0x0002', 'IFF_NO_PI = 0x0001'),
+    )
     expect(stdout).toBe(
       'fd 3: EPERM, operation not permitted; ' +
         'a TUN takes CAP_NET_ADMIN in its network namespace: add it, or pass on a TAP\n',
@@ -257,10 +314,22 @@ describe('routes', () => {
 
   test('routes lead over the interface, and end with it', async () => {
     const both = own.add()
-    const options = { netns: both.name, name: 'lib0', addresses: ['198.18.0.1/24', '2001:db8::1/64'] }
-    const routes = ['192.0.2.0/24', '0.0.0.0/0 via 198.18.0.9', '2001:db8:1::/48', '::/0 via 2001:db8::9']
+    const options = {
+      netns: both.name,
+      name: 'lib0',
+      addresses: ['198.18.0.1/24', '2001:db8::1/64'],
+    }
+    const routes = [
+      '192.0.2.0/24',
+      '0.0.0.0/0 via 198.18.0.9',
+      '2001:db8:1::/48',
+      '::/0 via 2001:db8::9',
+    ]
     const tap = await open({ ...options, routes })
-    expect(shown(4, both)).toEqual(['default via 198.18.0.9 dev lib0', '192.0.2.0/24 dev lib0 scope link'])
+    expect(shown(4, both)).toEqual([
+      'default via 198.18.0.9 dev lib0',
+      '192.0.2.0/24 dev lib0 scope link',
+    ])
     expect(shown(6, both).map(line => line.replace(/ metric.*/, ''))).toEqual([
       '2001:db8:1::/48 dev lib0',
       'default via 2001:db8::9 dev lib0',
@@ -278,7 +347,10 @@ describe('routes', () => {
     netns.ip(`route add ${to} proto static ${route}`)
     const before = shown(4)
     const opening = open({ netns: netns.name, routes: [to] })
-    await expect(opening).rejects.toMatchObject({ errno: EEXIST, message: expect.stringContaining('remove it first') })
+    await expect(opening).rejects.toMatchObject({
+      errno: EEXIST,
+      message: expect.stringContaining('remove it first'),
+    })
     expect(shown(4)).toEqual(before)
     expect(netns.ip('-br link')).not.toContain('tap0')
   })
@@ -300,8 +372,15 @@ describe('routes', () => {
   })
 
   test('only unicast routes of the main table count', async () => {
-    netns.ip('tuntap add dev keep0 mode tap', 'link set keep0 up', 'link add other0 up type veth peer name other1')
-    netns.ip('route add 192.0.2.0/24 dev keep0 table 100', 'route add throw 192.0.2.0/24 metric 100')
+    netns.ip(
+      'tuntap add dev keep0 mode tap',
+      'link set keep0 up',
+      'link add other0 up type veth peer name other1',
+    )
+    netns.ip(
+      'route add 192.0.2.0/24 dev keep0 table 100',
+      'route add throw 192.0.2.0/24 metric 100',
+    )
     const options = { netns: netns.name, name: 'keep0', routes: ['192.0.2.0/24'] }
     await (await open(options)).close()
     expect(shown(4)).toContain('192.0.2.0/24 dev keep0 scope link')

@@ -26,7 +26,9 @@ describe.each([
     await pingWithoutLoss(netns, '-c 25 -i 0.03 198.18.0.2')
     // By vnet's clock: ping does not wait for a reply that is later than others.
     for (const name of ['sn0', 'sn1']) {
-      const line = await vnet.line(new RegExp(`${name}: NETDEV WATCHDOG: transmit queue 0 timed out`))
+      const line = await vnet.line(
+        new RegExp(`${name}: NETDEV WATCHDOG: transmit queue 0 timed out`),
+      )
       expect(Number(/after (\d+) ms/.exec(line)?.[1])).toBeGreaterThanOrEqual(TIMEOUT)
     }
     const { sn0, sn1 } = await stopConserved(vnet)
@@ -39,7 +41,16 @@ describe.each([
   test.each(firstOf(1, BOTH_WAYS))(
     '%s TCP and UDP lose nothing in many lockups and stay in order',
     async (_, offload) => {
-      const vnet = await start('--txqs', '4', '--lockup', '40', '--timeout', '5', ...completion, ...offload)
+      const vnet = await start(
+        '--txqs',
+        '4',
+        '--lockup',
+        '40',
+        '--timeout',
+        '5',
+        ...completion,
+        ...offload,
+      )
       const { sent, received } = await tcpExchange(nearEnd(netns), farEnd(netns), 1 << 20)
       expect(received).toEqual(sent)
       await expectFlowsInOrder(netns, 16, 50)
@@ -54,9 +65,19 @@ describe.each([
   test('a stopped queue does not stop others', async () => {
     const FLOWS = 32
     const LOCKUP = 200
-    const vnet = await start('--txqs', '4', '--lockup', `${LOCKUP}`, '--timeout', '600000', ...completion)
+    const vnet = await start(
+      '--txqs',
+      '4',
+      '--lockup',
+      `${LOCKUP}`,
+      '--timeout',
+      '600000',
+      ...completion,
+    )
     const server = await udpSocket(netns, '198.18.1.2', 7000)
-    const clients = await Promise.all(Array.from({ length: FLOWS }, () => udpSocket(netns, '198.18.0.1', 0)))
+    const clients = await Promise.all(
+      Array.from({ length: FLOWS }, () => udpSocket(netns, '198.18.0.1', 0)),
+    )
     let sent = 0
     const send = (flow: number) => {
       clients[flow]?.send(`${flow}`, 7000, '198.18.0.2')
@@ -77,15 +98,21 @@ describe.each([
     send(0)
     const open = new Set<number>()
     server.on('message', message => open.add(Number(`${message}`)))
-    for (let flow = 1; flow < FLOWS; flow++) send(flow)
-    while (open.size === 0) await once(server, 'message')
+    for (let flow = 1; flow < FLOWS; flow++) {
+      send(flow)
+    }
+    while (open.size === 0) {
+      await once(server, 'message')
+    }
     const [neighbour] = open
     for (let i = 0; i < 50; i++) {
       send(neighbour as number)
       await once(server, 'message')
     }
     expect(open.has(0)).toBe(false)
-    for (const socket of [server, ...clients]) socket.close()
+    for (const socket of [server, ...clients]) {
+      socket.close()
+    }
     const { sn0, sn1 } = await stopConserved(vnet)
     // The queue was never restarted: its waiting frames are dropped with the device.
     expect(sn0!.total).toMatchObject({ txPackets: sent, txErrors: 0 })
@@ -95,14 +122,27 @@ describe.each([
   })
 
   test('frames after a lockup are counted when the link goes down, and the queue works after the next up', async () => {
-    const vnet = await start('--lockup', '3', '--pool-size', '1', '--timeout', '600000', '-v', ...completion)
-    const opened = () => jsonLines(vnet.stdout).filter(({ message }) => /: device opened$/.test(`${message}`)).length
+    const vnet = await start(
+      '--lockup',
+      '3',
+      '--pool-size',
+      '1',
+      '--timeout',
+      '600000',
+      '-v',
+      ...completion,
+    )
+    const opened = () =>
+      jsonLines(vnet.stdout).filter(({ message }) => /: device opened$/.test(`${message}`)).length
     await pingWithoutLoss(netns, '-c 2 -i 0.5 198.18.0.2')
     // The third request arrives, and locks up both ends, so that the others wait.
     await netns.run('ping -q -c 4 -i 0.002 198.18.0.2')
     await expect.poll(() => snmp(netns)['Icmp.InEchos']).toBe(3)
-    for (const state of ['down', 'up'])
-      for (const name of ['sn0', 'sn1']) await netns.run(`ip link set ${name} ${state}`)
+    for (const state of ['down', 'up']) {
+      for (const name of ['sn0', 'sn1']) {
+        await netns.run(`ip link set ${name} ${state}`)
+      }
+    }
     await netns.run('ip route replace 198.18.0.0/24 dev sn0')
     // A device that is still down would drop the frames that were sent before it opens.
     await expect.poll(opened).toBe(4)

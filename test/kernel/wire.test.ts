@@ -8,7 +8,13 @@ import { type Outcome, outcome } from '#support/netns.ts'
 import { asNobodyIn } from '#support/privileges.ts'
 import { pingWithoutLoss } from '#support/traffic.ts'
 import { runCommand } from '#support/vnet-commands.ts'
-import { jsonLines, PROGRAM, type Running, startVnet, stopConserved } from '#support/vnet-process.ts'
+import {
+  jsonLines,
+  PROGRAM,
+  type Running,
+  startVnet,
+  stopConserved,
+} from '#support/vnet-process.ts'
 
 const DONE = { status: 0, stdout: '', stderr: '' }
 
@@ -17,7 +23,14 @@ const { near, far, directory } = freshQuietNamespaces('near', 'far')
 /** A cable with these options, an address at each end. */
 async function cable(...options: string[]): Promise<Running> {
   const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24']
-  const vnet = await startVnet(['cable', `${near.name}/left`, `${far.name}/right`, ...addresses, '--json', ...options])
+  const vnet = await startVnet([
+    'cable',
+    `${near.name}/left`,
+    `${far.name}/right`,
+    ...addresses,
+    '--json',
+    ...options,
+  ])
   // The first packet takes no longer than the others: no address is to be resolved.
   await pingWithoutLoss(near, '-c 1 198.18.0.2')
   return vnet
@@ -43,22 +56,43 @@ async function stages(): Promise<ShownStage[]> {
 
 test('a cable delays packets in both directions, and vnet wire shows the effects of its stages', async () => {
   const vnet = await cable('--wire', 'delay 10ms', '--wire-ba', 'delay 10ms loss 0%')
-  expect((await pingWithoutLoss(near, '-c 5 -i 0.05 198.18.0.2')).shortest).toBeGreaterThanOrEqual(20)
-  const common = { event: 'wire', name: 'left', netns: near.name, path: '', held: 0, dropped: 0, drops: {} }
+  expect((await pingWithoutLoss(near, '-c 5 -i 0.05 198.18.0.2')).shortest).toBeGreaterThanOrEqual(
+    20,
+  )
+  const common = {
+    event: 'wire',
+    name: 'left',
+    netns: near.name,
+    path: '',
+    held: 0,
+    dropped: 0,
+    drops: {},
+  }
   let shown = await stages()
   // The kernel may verify a hardware address at any moment.
-  while (shown.some(({ held }) => held !== 0)) shown = await stages()
+  while (shown.some(({ held }) => held !== 0)) {
+    shown = await stages()
+  }
   expect(shown).toMatchObject([
     { ...common, stage: 'delay', direction: 'ab', text: 'delay 10ms' },
     { ...common, stage: 'loss', direction: 'ba', text: 'loss 0%', duplicated: 0, corrupted: 0 },
     { ...common, stage: 'delay', direction: 'ba', reordered: 0, marked: 0 },
   ])
-  for (const { in: entered, out } of shown) expect([entered, (entered as number) >= 6]).toEqual([out, true])
+  for (const { in: entered, out } of shown) {
+    expect([entered, (entered as number) >= 6]).toEqual([out, true])
+  }
   expect(shown[0]?.late).toEqual({ p50: expect.any(Number), p99: expect.any(Number) })
   const table = (await wire('left')).stdout.split('\n')
-  expect(table.slice(0, 2)).toEqual([`${near.name}/left ab: delay 10ms`, `${near.name}/left ba: delay 10ms loss 0%`])
+  expect(table.slice(0, 2)).toEqual([
+    `${near.name}/left ab: delay 10ms`,
+    `${near.name}/left ba: delay 10ms loss 0%`,
+  ])
   expect(table[2]).toMatch(/^ +in +out +held +dropped +late p50 +late p99$/)
-  expect(table.slice(3, 6).map(line => line.trim().split(/ {2,}/)[0])).toEqual(['ab delay', 'ba loss', 'ba delay'])
+  expect(table.slice(3, 6).map(line => line.trim().split(/ {2,}/)[0])).toEqual([
+    'ab delay',
+    'ba loss',
+    'ba delay',
+  ])
   await stopConserved(vnet)
 })
 
@@ -66,15 +100,24 @@ test('no packet is lost while a wire spec is replaced or removed: packets in fli
   const vnet = await cable('--wire', 'delay 30ms')
   const ping = near.spawn('ping -q -i 0.005 198.18.0.2')
   const pinged = outcome(ping)
-  for (const words of ['delay 5ms', 'delay 30ms | rate 100mbit', 'off', 'hold', 'delay 20ms 5ms', 'off']) {
+  for (const words of [
+    'delay 5ms',
+    'delay 30ms | rate 100mbit',
+    'off',
+    'hold',
+    'delay 20ms 5ms',
+    'off',
+  ]) {
     expect(await wire('left', words)).toEqual(DONE)
   }
   ping.kill('SIGINT')
   const [, sent] = /^(\d+) packets transmitted/m.exec((await pinged).stdout) ?? []
   // Removed stages exist until they hold no packet.
-  while ((await stages()).some(({ stage }) => stage !== null));
+  while ((await stages()).some(({ stage }) => stage !== null)) {}
   const { left, right } = await stopConserved(vnet)
-  for (const { drops } of [left!, right!]) expect(drops).toEqual({ tx: {}, rx: {} })
+  for (const { drops } of [left!, right!]) {
+    expect(drops).toEqual({ tx: {}, rx: {} })
+  }
   expect(right!.total.rxPackets).toBeGreaterThanOrEqual(Number(sent))
 })
 
@@ -95,13 +138,24 @@ test('a spec for one direction does not change the other, and is the same from e
 
 test('a wrong spec exits with status 2 and the parser’s lines, and changes neither direction', async () => {
   const vnet = await cable('--wire', 'delay 1ms')
-  const { status, stdout, stderr } = await wire('left', '--wire-ab', 'delay 2ms', '--wire-ba', 'delay 2ms lost 1%')
+  const { status, stdout, stderr } = await wire(
+    'left',
+    '--wire-ab',
+    'delay 2ms',
+    '--wire-ba',
+    'delay 2ms lost 1%',
+  )
   expect([status, stdout]).toEqual([2, ''])
   expect(stderr).toMatch(/^vnet: .*'lost'.*\nvnet: +delay 2ms lost 1%\nvnet: +\^{4}\n$/)
-  expect((await wire('left', '--wire-ba', `delay 1ms 1ms distribution ${directory}/none`)).status).toBe(1)
+  expect(
+    (await wire('left', '--wire-ba', `delay 1ms 1ms distribution ${directory}/none`)).status,
+  ).toBe(1)
   writeFileSync(join(directory, 'long'), '1\n'.repeat(40_000))
   const long = await wire('left', `trace ${directory}/long`)
-  expect([long.status, long.stderr]).toEqual([2, expect.stringContaining('give it at the start, by --wire')])
+  expect([long.status, long.stderr]).toEqual([
+    2,
+    expect.stringContaining('give it at the start, by --wire'),
+  ])
   expect((await stages()).map(({ text }) => text)).toEqual(['delay 1ms', 'delay 1ms'])
   await stopConserved(vnet)
 })
@@ -111,10 +165,24 @@ test('vnet wire reads the files and compiles the filters of a spec in its own di
   writeFileSync(join(directory, 'table'), '0 '.repeat(16))
   writeFileSync(join(directory, 'trace'), '1\n2\n')
   const words = 'match icmp (trace ./trace | delay 5ms 1ms distribution ./table) else (blackhole)'
-  const change = ['sh', '-c', `cd ${directory} && exec "$@"`, 'sh', process.execPath, PROGRAM, 'wire', 'left', words]
+  const change = [
+    'sh',
+    '-c',
+    `cd ${directory} && exec "$@"`,
+    'sh',
+    process.execPath,
+    PROGRAM,
+    'wire',
+    'left',
+    words,
+  ]
   expect(await outcome(near.spawn(change))).toEqual(DONE)
-  expect((await pingWithoutLoss(near, '-c 3 -i 0.05 198.18.0.2')).longest).toBeGreaterThanOrEqual(10)
-  const delay = (await stages()).find(({ stage, direction }) => stage === 'delay' && direction === 'ab')
+  expect((await pingWithoutLoss(near, '-c 3 -i 0.05 198.18.0.2')).longest).toBeGreaterThanOrEqual(
+    10,
+  )
+  const delay = (await stages()).find(
+    ({ stage, direction }) => stage === 'delay' && direction === 'ab',
+  )
   expect(delay).toMatchObject({ path: 'match then ', out: 3 })
   await stopConserved(vnet)
 })
@@ -125,7 +193,10 @@ test('every user may look at a wire, and only root and the owner may change it',
     const [, , , , ...within] = asNobodyIn(near)
     return outcome(near.spawn([...within, process.execPath, PROGRAM, 'wire', 'left', ...args]))
   }
-  expect(await asNobody()).toMatchObject({ status: 0, stdout: expect.stringContaining('ab: delay 1ms') })
+  expect(await asNobody()).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('ab: delay 1ms'),
+  })
   const { status, stderr } = await asNobody('off')
   expect([status, stderr]).toEqual([1, expect.stringMatching(/^vnet: only root/)])
   expect(await stages()).toHaveLength(2)
@@ -153,10 +224,11 @@ test('each change is an event at both ends and a line of the log', async () => {
     ['right', 'ab', ''],
   ])
   const lines = jsonLines(logged.stdout).filter(({ event }) => event === 'log')
-  expect(lines.map(({ level, message }) => `${level} ${message}`).filter(line => line.includes('left: wire'))).toEqual([
-    'info left: wire ab: loss 1%',
-    'info left: wire ab: off',
-  ])
+  expect(
+    lines
+      .map(({ level, message }) => `${level} ${message}`)
+      .filter(line => line.includes('left: wire')),
+  ).toEqual(['info left: wire ab: loss 1%', 'info left: wire ab: off'])
 })
 
 test('vnet wire of a loop exits with status 1 and names the drivers that have wires', async () => {
@@ -176,7 +248,9 @@ test('the statistics at the end have a line for each stage, with its drops by re
   expect(await wire('left', '--wire-ab', 'loss every 2')).toEqual(DONE)
   await near.run('ping -q -c 4 -i 0.02 -W 0.1 198.18.0.2')
   const ended = await vnet.stop()
-  const { wires } = jsonLines(ended.stdout).find(({ event }) => event === 'statistics') as { wires: ShownStage[] }
+  const { wires } = jsonLines(ended.stdout).find(({ event }) => event === 'statistics') as {
+    wires: ShownStage[]
+  }
   expect(wires).toMatchObject([
     { name: 'left', netns: near.name, stage: 'loss', direction: 'ab', text: 'loss every 2' },
   ])

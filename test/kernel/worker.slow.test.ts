@@ -16,21 +16,29 @@ test('terminating a worker amid traffic deletes its interfaces, time after time'
   const frame = ethernet(0x0800, 1000)
   let before = 0
   for (let round = 0; round < 4; round++) {
-    const worker = new Worker(new URL('../support/snull-worker.mjs', import.meta.url), { workerData: netns.name })
+    const worker = new Worker(new URL('../support/snull-worker.mjs', import.meta.url), {
+      workerData: netns.name,
+    })
     expect(await once(worker, 'message')).toEqual(['ready'])
     expect(links()).toEqual(['lo', 'wk0', 'wk1'])
     using host = new PacketSocket(netns, 'wk0')
-    for (let i = 0; i < 900; i++) host.send(frame)
+    for (let i = 0; i < 900; i++) {
+      host.send(frame)
+    }
     let going = true
     const terminated = worker.terminate().finally(() => {
       going = false
     })
-    while (going && host.trySend(frame) === 0) await new Promise(setImmediate)
+    while (going && host.trySend(frame) === 0) {
+      await new Promise(setImmediate)
+    }
     expect(await terminated).toBe(1)
     expect(links()).toEqual(['lo'])
     host.close()
     // The first worker allocates what Node keeps for the next ones.
-    if (round === 0) before = descriptors()
+    if (round === 0) {
+      before = descriptors()
+    }
   }
   expect(descriptors()).toBeLessThanOrEqual(before)
 })

@@ -9,7 +9,9 @@ const failing = (errno: number, log = '') =>
   ({
     bpf(_nsfd, _command, _attr, ...pointers) {
       const into = pointers.at(-1)
-      if (into instanceof Uint8Array) into.set(Buffer.from(log))
+      if (into instanceof Uint8Array) {
+        into.set(Buffer.from(log))
+      }
       return -errno
     },
     // No thread: the call is made on the spot.
@@ -51,5 +53,7 @@ test('a program is loaded again when a signal ended its verification', () => {
   const results = [-EAGAIN, -EAGAIN, 7]
   const native = { bpf: () => results.shift() } as unknown as Native
   expect(loadProgram(native, 'interrupted', [exit()])).toBe(7)
-  expect(() => loadProgram(failing(EAGAIN), 'stuck', [exit()])).toThrow(/^BPF_PROG_LOAD eBPF program stuck: EAGAIN/)
+  expect(() => loadProgram(failing(EAGAIN), 'stuck', [exit()])).toThrow(
+    /^BPF_PROG_LOAD eBPF program stuck: EAGAIN/,
+  )
 })

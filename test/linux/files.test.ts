@@ -39,7 +39,9 @@ test.each([
 ])('without a directory in %s, the error names it', (name, entry, reason) => {
   const path = join(directory, entry)
   writeFileSync(join(directory, 'file'), '')
-  for (const each of ['TMPDIR', 'TMP', 'TEMP']) vi.stubEnv(each, each === name ? path : undefined)
+  for (const each of ['TMPDIR', 'TMP', 'TEMP']) {
+    vi.stubEnv(each, each === name ? path : undefined)
+  }
   expect(sentence(() => makeTemporaryDirectory('vnet-'))).toBe(
     `${name}=${path}: ${reason}; set TMPDIR to another directory`,
   )
@@ -66,11 +68,19 @@ test('a directory that is a file, or below one, is refused by the first path tha
 })
 
 // /proc takes no new directory.
-test.runIf(process.platform === 'linux')('the error is of the system, and not that nothing exists', () => {
-  chmodSync(directory, 0o700)
-  expect(sentence(() => makeDirectories('/proc/vnet/a'))).toBe('/proc/vnet: no such file or directory')
-})
+test.runIf(process.platform === 'linux')(
+  'the error is of the system, and not that nothing exists',
+  () => {
+    chmodSync(directory, 0o700)
+    expect(sentence(() => makeDirectories('/proc/vnet/a'))).toBe(
+      '/proc/vnet: no such file or directory',
+    )
+  },
+)
 
-test.runIf(process.platform === 'linux')('the error of a file that a full disk does not take names the file', () => {
-  expect(sentence(() => writeFile('/dev/full', 'a'))).toBe('/dev/full: no space left on device')
-})
+test.runIf(process.platform === 'linux')(
+  'the error of a file that a full disk does not take names the file',
+  () => {
+    expect(sentence(() => writeFile('/dev/full', 'a'))).toBe('/dev/full: no space left on device')
+  },
+)

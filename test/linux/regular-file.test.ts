@@ -1,10 +1,24 @@
 import { execFileSync } from 'node:child_process'
-import { chownSync, existsSync, lstatSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { UsageError } from '#src/base/usage-error.ts'
-import { checkRegular, openOutput, readTextFile, refuseForeign, replaceFile } from '#src/linux/regular-file.ts'
+import {
+  checkRegular,
+  openOutput,
+  readTextFile,
+  refuseForeign,
+  replaceFile,
+} from '#src/linux/regular-file.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 
 const directory = freshDirectory()
@@ -45,14 +59,18 @@ test('a pipe, a socket and a device are refused by their kinds, and are not wait
     const refusal = new UsageError(`${path}: it is ${kind}: name a regular file`)
     expect(() => readTextFile(path)).toThrow(refusal)
     expect(() => checkRegular(path)).toThrow(refusal)
-    if (path !== '/dev/zero') expect(() => openOutput(path)).toThrow(refusal)
+    if (path !== '/dev/zero') {
+      expect(() => openOutput(path)).toThrow(refusal)
+    }
   }
   server.close()
 })
 
 test('an output in a directory that does not exist names the missing part', () => {
   const path = at('a/b/c')
-  expect(() => openOutput(path)).toThrow(new UsageError(`${path}: no such file or directory: ${at('a')}`))
+  expect(() => openOutput(path)).toThrow(
+    new UsageError(`${path}: no such file or directory: ${at('a')}`),
+  )
 })
 
 test('a file is replaced as a whole, and nothing but a regular file of this user is replaced', () => {
@@ -67,7 +85,9 @@ test('a file is replaced as a whole, and nothing but a regular file of this user
     ['/dev/null', 'a device'],
     [directory, 'a directory'],
   ]
-  for (const [path, kind] of refused) expect(() => replaceFile(path, 'x', 0o600)).toThrow(`it is ${kind}, which vnet`)
+  for (const [path, kind] of refused) {
+    expect(() => replaceFile(path, 'x', 0o600)).toThrow(`it is ${kind}, which vnet`)
+  }
   expect(lstatSync(at('link')).isSymbolicLink()).toBe(true)
   expect(readFileSync(at('precious'), 'utf8')).toBe('text')
 })
@@ -81,5 +101,7 @@ test('the file in which a new text is prepared must be free or ours', () => {
 test.runIf(process.geteuid?.() === 0)("another user's file is not replaced", () => {
   writeFileSync(at('other'), 'text')
   chownSync(at('other'), 65534, 65534)
-  expect(() => refuseForeign(at('other'))).toThrow('it is a file of user 65534, which vnet does not replace')
+  expect(() => refuseForeign(at('other'))).toThrow(
+    'it is a file of user 65534, which vnet does not replace',
+  )
 })

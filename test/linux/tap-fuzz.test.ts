@@ -46,10 +46,14 @@ test('frames of any content and description are read, cut, copied and written, a
             const packets = one.segment()
             cut += packets.length
             tap.writeBatch(packets)
-          } else if (!one.completeChecksum()) odd++
+          } else if (!one.completeChecksum()) {
+            odd++
+          }
         }
       }
-      for (const [octets, description] of frames) port.transmit(octets, 0, description)
+      for (const [octets, description] of frames) {
+        port.transmit(octets, 0, description)
+      }
       port.drain()
       let written = 0
       for (const [octets, description] of frames) {

@@ -17,11 +17,18 @@ const PREVIOUS = '{ "ips": [{"address": "192.0.2.1/24"}], "dns": {"search": ["a}
 const config = (more = '') =>
   `{"name":"n","nested":{"prevResult":1,"required":true},"text":"\\"required\\":true}",${more}\n "prevResult" : ${PREVIOUS} ,"cniVersion":"1.0.0"}`
 
-const call = (COMMAND: string, text = config()) => runPlugin({ COMMAND, CONTAINERID: 'c', IFNAME: 'eth0' }, text)
+const call = (COMMAND: string, text = config()) =>
+  runPlugin({ COMMAND, CONTAINERID: 'c', IFNAME: 'eth0' }, text)
 
 /** Runs ADD, which succeeds, and returns what it writes to stderr. */
 function complaint(more: object, args: string): string {
-  const env = { ...process.env, CNI_COMMAND: 'ADD', CNI_CONTAINERID: 'c', CNI_IFNAME: 'eth0', CNI_ARGS: args }
+  const env = {
+    ...process.env,
+    CNI_COMMAND: 'ADD',
+    CNI_CONTAINERID: 'c',
+    CNI_IFNAME: 'eth0',
+    CNI_ARGS: args,
+  }
   const input = JSON.stringify({ cniVersion: '1.0.0', prevResult: {}, ...more })
   const ran = spawnSync(builtFile('vnet-cni', 'the CNI plugin'), { env, input, encoding: 'utf8' })
   expect([ran.status, ran.stdout]).toEqual([0, '{}'])
@@ -41,9 +48,14 @@ describe('without a daemon', () => {
     ],
     ['of CNI_ARGS', {}, 'IgnoreUnknown=1;VNET_WIRE=loss 1%'],
     ['of the configuration', { wireOut: 'loss 1%' }, ''],
-  ])('ADD without a daemon writes a line about a wire %s, for the log of the runtime', (_, more, args) => {
-    expect(complaint(more, args)).toBe('vnet-cni: vnet node does not reply: the pod starts without its wire\n')
-  })
+  ])(
+    'ADD without a daemon writes a line about a wire %s, for the log of the runtime',
+    (_, more, args) => {
+      expect(complaint(more, args)).toBe(
+        'vnet-cni: vnet node does not reply: the pod starts without its wire\n',
+      )
+    },
+  )
 
   test('ADD without a daemon writes no line about a pod without a wire', () => {
     const runtimeConfig = { 'io.kubernetes.cri.pod-annotations': { other: 'x' } }
@@ -73,12 +85,20 @@ describe('without a daemon', () => {
     const { status, stdout } = await call('ADD', '{"cniVersion":"1.1.0"}')
     expect([status, JSON.parse(stdout)]).toEqual([
       1,
-      { cniVersion: '1.1.0', code: 7, msg: 'vnet-cni needs prevResult: put it after another plugin' },
+      {
+        cniVersion: '1.1.0',
+        code: 7,
+        msg: 'vnet-cni needs prevResult: put it after another plugin',
+      },
     ])
   })
 
   test('a configuration that does not end is refused, however deep it is', async () => {
-    for (const text of ['{"a":"'.repeat(100), '{"a":'.repeat(1 << 19), `{"a":${'['.repeat(1 << 20)}`]) {
+    for (const text of [
+      '{"a":"'.repeat(100),
+      '{"a":'.repeat(1 << 19),
+      `{"a":${'['.repeat(1 << 20)}`,
+    ]) {
       const { status, stdout } = await call('ADD', text)
       expect([status, JSON.parse(stdout).code]).toEqual([1, 6])
     }
@@ -94,7 +114,10 @@ describe('versions', () => {
   })
 
   test('VERSION needs no configuration, and refuses one that is not JSON or has a number as its version', async () => {
-    expect(JSON.parse((await call('VERSION', '')).stdout)).toEqual({ cniVersion: '1.1.0', supportedVersions: VERSIONS })
+    expect(JSON.parse((await call('VERSION', '')).stdout)).toEqual({
+      cniVersion: '1.1.0',
+      supportedVersions: VERSIONS,
+    })
     for (const [text, msg] of [
       ['{', 'the configuration is not a JSON object'],
       ['{"cniVersion":5}', 'cniVersion is not a text'],
@@ -120,18 +143,35 @@ async function askDaemon(variables: Readonly<Record<string, string>>, text: stri
 /** The results of a plugin before, as their versions have them. */
 const RESULTS: Readonly<Record<string, object>> = {
   '0.1.0': { ip4: { ip: '192.0.2.2/24', gateway: '192.0.2.1' }, dns: {} },
-  '0.2.0': { cniVersion: '0.2.0', ip4: { ip: '192.0.2.2/24' }, ip6: { ip: '2001:db8::2/64' }, dns: {} },
+  '0.2.0': {
+    cniVersion: '0.2.0',
+    ip4: { ip: '192.0.2.2/24' },
+    ip6: { ip: '2001:db8::2/64' },
+    dns: {},
+  },
   '0.3.0': { cniVersion: '0.3.0', ips: [{ version: '4', address: '192.0.2.2/24', interface: 0 }] },
-  '0.3.1': { cniVersion: '0.3.1', interfaces: [{ name: 'eth0' }], ips: [{ version: '4', address: '192.0.2.2/24' }] },
+  '0.3.1': {
+    cniVersion: '0.3.1',
+    interfaces: [{ name: 'eth0' }],
+    ips: [{ version: '4', address: '192.0.2.2/24' }],
+  },
   '0.4.0': { cniVersion: '0.4.0', ips: [{ version: '6', address: '2001:db8::2/64' }] },
   '1.0.0': { cniVersion: '1.0.0', ips: [{ address: '192.0.2.2/24', interface: 0 }] },
-  '1.1.0': { cniVersion: '1.1.0', interfaces: [{ name: 'eth0', mtu: 1500 }], ips: [{ address: '192.0.2.2/24' }] },
+  '1.1.0': {
+    cniVersion: '1.1.0',
+    interfaces: [{ name: 'eth0', mtu: 1500 }],
+    ips: [{ address: '192.0.2.2/24' }],
+  },
 }
 
 describe('with and without a daemon alike', () => {
   const pod = { CONTAINERID: 'c', IFNAME: 'eth0' }
   /** Calls both sides, which must agree, and returns what they printed. */
-  async function both(COMMAND: string, text: string, variables: Readonly<Record<string, string>> = pod) {
+  async function both(
+    COMMAND: string,
+    text: string,
+    variables: Readonly<Record<string, string>> = pod,
+  ) {
     const [alone, asked] = await Promise.all(
       [runPlugin, askDaemon].map(async side => {
         const { status, stdout } = await side({ COMMAND, ...variables }, text)
@@ -142,11 +182,16 @@ describe('with and without a daemon alike', () => {
     return alone
   }
 
-  test.each(VERSIONS)('ADD of version %s prints prevResult unchanged, and CHECK and DEL succeed', async cniVersion => {
-    const text = JSON.stringify({ cniVersion, name: 'n', prevResult: RESULTS[cniVersion] })
-    expect(await both('ADD', text)).toEqual({ status: 0, printed: RESULTS[cniVersion] })
-    for (const command of ['CHECK', 'DEL']) expect(await both(command, text)).toEqual({ status: 0, printed: undefined })
-  })
+  test.each(VERSIONS)(
+    'ADD of version %s prints prevResult unchanged, and CHECK and DEL succeed',
+    async cniVersion => {
+      const text = JSON.stringify({ cniVersion, name: 'n', prevResult: RESULTS[cniVersion] })
+      expect(await both('ADD', text)).toEqual({ status: 0, printed: RESULTS[cniVersion] })
+      for (const command of ['CHECK', 'DEL']) {
+        expect(await both(command, text)).toEqual({ status: 0, printed: undefined })
+      }
+    },
+  )
 
   test('a configuration without a version, or with an empty one, has the first version', async () => {
     for (const version of [{}, { cniVersion: '' }]) {
@@ -166,18 +211,22 @@ describe('with and without a daemon alike', () => {
     },
   )
 
-  test.each(['CHECK', 'GC', 'STATUS'])('%s refuses an unknown version, and a number', async command => {
-    for (const [version, code] of [
-      ['9.9.9', 1],
-      [5, 6],
-    ] as const) {
-      const text = JSON.stringify({ cniVersion: version, 'cni.dev/valid-attachments': [] })
-      expect(await both(command, text)).toMatchObject({ status: 1, printed: { code } })
-    }
-  })
+  test.each(['CHECK', 'GC', 'STATUS'])(
+    '%s refuses an unknown version, and a number',
+    async command => {
+      for (const [version, code] of [
+        ['9.9.9', 1],
+        [5, 6],
+      ] as const) {
+        const text = JSON.stringify({ cniVersion: version, 'cni.dev/valid-attachments': [] })
+        expect(await both(command, text)).toMatchObject({ status: 1, printed: { code } })
+      }
+    },
+  )
 
   test('the last of two versions counts', async () => {
-    const text = '{"cniVersion":"9.9.9","prevResult":{},"cniVersion":"1.0.0","prevResult":{"dns":{}}}'
+    const text =
+      '{"cniVersion":"9.9.9","prevResult":{},"cniVersion":"1.0.0","prevResult":{"dns":{}}}'
     expect(await both('ADD', text)).toEqual({ status: 0, printed: { dns: {} } })
   })
 
@@ -219,8 +268,9 @@ describe('with and without a daemon alike', () => {
   })
 
   test('a broken configuration has code 6 in each command', async () => {
-    for (const command of ['CHECK', 'DEL', 'GC', 'STATUS', 'FLY'])
+    for (const command of ['CHECK', 'DEL', 'GC', 'STATUS', 'FLY']) {
       expect(await both(command, '{')).toMatchObject({ status: 1, printed: { code: 6 } })
+    }
   })
 
   test.each([
@@ -250,7 +300,10 @@ describe('with and without a daemon alike', () => {
     ['ADD', { prevResult: 'x' }, pod, 7],
   ])('%s with %j and the variables %j has code %i', async (command, config, variables, code) => {
     const text = JSON.stringify({ cniVersion: '1.1.0', name: 'n', ...config })
-    expect(await both(command, text, variables)).toMatchObject({ status: 1, printed: { cniVersion: '1.1.0', code } })
+    expect(await both(command, text, variables)).toMatchObject({
+      status: 1,
+      printed: { cniVersion: '1.1.0', code },
+    })
   })
 })
 

@@ -12,7 +12,15 @@ import type { NetDeviceOps } from '#src/netdev/ops.ts'
 import { registerNetdev } from '#src/netdev/register.ts'
 import { SKB_DROP_REASON_DRIVER_EXCEPTION } from '#src/skb/drop-reason.ts'
 import type { SkBuff } from '#src/skb/sk-buff.ts'
-import { addDevice, freshNet, makeDevice, memoryNets, numbered, sendAll, turn } from '#support/memory-net.ts'
+import {
+  addDevice,
+  freshNet,
+  makeDevice,
+  memoryNets,
+  numbered,
+  sendAll,
+  turn,
+} from '#support/memory-net.ts'
 
 const makeNet = memoryNets()
 const memory = freshNet()
@@ -28,9 +36,15 @@ describe('an async operation', () => {
   ][] = [
     ['ndoInit', (memory, ops) => registerNetdev(makeDevice(ops), memory.net).catch(() => {})],
     ['ndoOpen', async (memory, ops) => await addDevice(memory, ops).catch(() => {})],
-    ['ndoStop', async (memory, ops) => (await addDevice(memory, ops)).port.change({ kind: 'down' })],
+    [
+      'ndoStop',
+      async (memory, ops) => (await addDevice(memory, ops)).port.change({ kind: 'down' }),
+    ],
     ['ndoSetRxMode', async (memory, ops) => await addDevice(memory, ops)],
-    ['ndoChangeMtu', async (memory, ops) => (await addDevice(memory, ops)).port.change({ kind: 'mtu', mtu: 1400 })],
+    [
+      'ndoChangeMtu',
+      async (memory, ops) => (await addDevice(memory, ops)).port.change({ kind: 'mtu', mtu: 1400 }),
+    ],
     ['ndoGetStats64', async (memory, ops) => (await addDevice(memory, ops)).dev.getStats64()],
     [
       'ndoStartXmit',
@@ -40,14 +54,17 @@ describe('an async operation', () => {
       },
     ],
   ]
-  test.each(ops)('an async %s is logged as a mistake, and its error too when it comes', async (name, act) => {
-    await act(memory, { [name]: rejects })
-    await turn()
-    expect(memory.lines.filter(line => line.includes(`${name}`))).toEqual([
-      expect.stringMatching(new RegExp(`: ${name}: is async, but must return .* at once$`)),
-      expect.stringMatching(new RegExp(`: ${name}, async: Error: too late \\(at `)),
-    ])
-  })
+  test.each(ops)(
+    'an async %s is logged as a mistake, and its error too when it comes',
+    async (name, act) => {
+      await act(memory, { [name]: rejects })
+      await turn()
+      expect(memory.lines.filter(line => line.includes(`${name}`))).toEqual([
+        expect.stringMatching(new RegExp(`: ${name}: is async, but must return .* at once$`)),
+        expect.stringMatching(new RegExp(`: ${name}, async: Error: too late \\(at `)),
+      ])
+    },
+  )
 })
 
 test.each<[unknown]>([[5n], [1], [-1], ['no'], [Number.NaN]])(
@@ -56,26 +73,38 @@ test.each<[unknown]>([[5n], [1], [-1], ['no'], [Number.NaN]])(
     const { dev, port } = await addDevice(memory, { ndoStartXmit: () => answer as number })
     sendAll(port, ...numbered(3))
     expect(dev.counters.drops().tx[SKB_DROP_REASON_DRIVER_EXCEPTION]).toBe(3)
-    expect(memory.lines.at(-1)).toContain(`returned ${String(answer)}, not NETDEV_TX_OK or NETDEV_TX_BUSY`)
+    expect(memory.lines.at(-1)).toContain(
+      `returned ${String(answer)}, not NETDEV_TX_OK or NETDEV_TX_BUSY`,
+    )
   },
 )
 
-test.each([-1.5, -1e9, -4096])('an errno of %d, which does not exist, becomes EIO', async answer => {
-  await expect(registerNetdev(makeDevice({ ndoInit: () => answer }), memory.net)).rejects.toThrow('EIO')
-})
+test.each([-1.5, -1e9, -4096])(
+  'an errno of %d, which does not exist, becomes EIO',
+  async answer => {
+    await expect(registerNetdev(makeDevice({ ndoInit: () => answer }), memory.net)).rejects.toThrow(
+      'EIO',
+    )
+  },
+)
 
 describe('a result that means nothing', () => {
   test.each<[string, () => number]>([
     ['a promise', rejects],
     ['undefined', () => undefined as unknown as number],
-  ])('an interrupt handler that returns %s is logged, and counts as spurious', async (_, handler) => {
-    const { dev } = await addDevice(memory)
-    const irq = new Irq(dev)
-    irq.request(handler)
-    irq.raise(1)
-    await turn()
-    expect([irq.spurious, memory.lines.some(line => line.includes('interrupt handler'))]).toEqual([1, true])
-  })
+  ])(
+    'an interrupt handler that returns %s is logged, and counts as spurious',
+    async (_, handler) => {
+      const { dev } = await addDevice(memory)
+      const irq = new Irq(dev)
+      irq.request(handler)
+      irq.raise(1)
+      await turn()
+      expect([irq.spurious, memory.lines.some(line => line.includes('interrupt handler'))]).toEqual(
+        [1, true],
+      )
+    },
+  )
 
   test.each<[string, () => number]>([
     ['a promise', rejects],
@@ -135,14 +164,18 @@ test('a driver that keeps every frame causes one warning that no slot is free', 
       return NETDEV_TX_OK
     },
     ndoStop: () => {
-      for (const skb of kept.splice(0)) skb.drop()
+      for (const skb of kept.splice(0)) {
+        skb.drop()
+      }
     },
   })
   await registerNetdev(dev, memory.net)
   await devOpen(dev)
   const port = memory.platform.port(dev.name)
   sendAll(port, ...numbered(9))
-  for (const skb of kept.splice(0, 2)) skb.drop()
+  for (const skb of kept.splice(0, 2)) {
+    skb.drop()
+  }
   port.drain()
   expect(memory.lines.filter(line => line.includes('no free slot'))).toEqual([
     'test0: no free slot: 4 frames are held, and no more are read until one is freed',

@@ -16,13 +16,17 @@ async function joined() {
   const { dev, port } = await addDevice(memory, { ndoStartXmit: skb => skb.drop() })
   Object.assign(port as MemoryPort, {
     beforeVnet: (now: boolean) => {
-      if (now) lost.looks++
+      if (now) {
+        lost.looks++
+      }
       return lost.frames
     },
   })
   dev.txQueueLen = 100
   const send = (frames: number) => {
-    for (let i = 0; i < frames; i++) port.transmit(new Uint8Array(60))
+    for (let i = 0; i < frames; i++) {
+      port.transmit(new Uint8Array(60))
+    }
     port.drain()
   }
   const lines = () => memory.lines.filter(line => line.includes('before vnet'))

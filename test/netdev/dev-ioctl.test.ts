@@ -1,6 +1,15 @@
 /** The ioctls that reach a driver, from any caller. */
 import { describe, expect, test } from 'vitest'
-import { EBUSY, EFAULT, EINVAL, EIO, ENODEV, EOPNOTSUPP, EPERM, VnetError } from '#src/base/errno.ts'
+import {
+  EBUSY,
+  EFAULT,
+  EINVAL,
+  EIO,
+  ENODEV,
+  EOPNOTSUPP,
+  EPERM,
+  VnetError,
+} from '#src/base/errno.ts'
 import { devIoctl, noMemory } from '#src/netdev/dev-ioctl.ts'
 import type { Ifmap, NetDeviceOps } from '#src/netdev/ops.ts'
 import { addDevice, makeDevice, memoryNets } from '#support/memory-net.ts'
@@ -40,7 +49,9 @@ describe('ndoSiocdevprivate', () => {
   test('ndoSiocdevprivate gets the sixteen private commands and no others', async () => {
     const seen: number[] = []
     const { ask } = await device((_dev, _ifr, _data, cmd) => void seen.push(cmd - SIOCDEVPRIVATE))
-    for (let n = -1; n <= 16; n++) expect(ask(SIOCDEVPRIVATE + n)).toBe(n >= 0 && n < 16 ? 0 : -EOPNOTSUPP)
+    for (let n = -1; n <= 16; n++) {
+      expect(ask(SIOCDEVPRIVATE + n)).toBe(n >= 0 && n < 16 ? 0 : -EOPNOTSUPP)
+    }
     expect(seen).toEqual(Array.from({ length: 16 }, (_, n) => n))
   })
 
@@ -71,15 +82,25 @@ describe('ndoSiocdevprivate', () => {
       },
       'VnetError: board: EINVAL',
     ],
-    ['reads without a bound', (_dev, _ifr, data) => void data.read(Number.POSITIVE_INFINITY), 'RangeError: Infinity'],
-    ['writes without a bound', (_dev, _ifr, data) => void data.write(new Uint8Array(2 ** 21)), 'RangeError: 2097152'],
+    [
+      'reads without a bound',
+      (_dev, _ifr, data) => void data.read(Number.POSITIVE_INFINITY),
+      'RangeError: Infinity',
+    ],
+    [
+      'writes without a bound',
+      (_dev, _ifr, data) => void data.write(new Uint8Array(2 ** 21)),
+      'RangeError: 2097152',
+    ],
     ['answers nonsense', () => 1.5, 'returned 1.5'],
     ['is async', (async () => 0) as unknown as Private, 'is async'],
   ])(
     'an ndoSiocdevprivate that %s is EIO, with at most one line per second that has its place',
     async (_, op, text) => {
       const { ask, lines } = await device(op)
-      for (let i = 0; i < 3; i++) expect(ask(SIOCDEVPRIVATE)).toBe(-EIO)
+      for (let i = 0; i < 3; i++) {
+        expect(ask(SIOCDEVPRIVATE)).toBe(-EIO)
+      }
       const told = lines.filter(line => line.includes('ndoSiocdevprivate'))
       expect(told).toEqual([expect.stringContaining(text)])
     },

@@ -9,7 +9,9 @@ async function device(ndoGetStats64?: (dev: unknown, stats: Float64Array) => voi
   const memory = memoryNet()
   const { dev, port } = await addDevice(memory, ndoGetStats64 ? { ndoGetStats64 } : {}, { txqs: 2 })
   function send(count: number): void {
-    for (const [i, octets] of numbered(count).entries()) port.transmit(octets, i % 2)
+    for (const [i, octets] of numbered(count).entries()) {
+      port.transmit(octets, i % 2)
+    }
     port.drain()
   }
   return { ...memory, dev, send }
@@ -27,9 +29,11 @@ test('a reset sets every counter to zero, and frames are still conserved', async
   expect([dev.tx[0]!.requeues, dev.tx[0]!.transTimeout]).toEqual([0, 0])
   expect(conserved()).toEqual({ in: 5, made: 0, out: 0, dropped: 5, held: 0 })
   send(3)
-  expect([dev.getStats64()[TX_PACKETS], dev.getStats64()[TX_DROPPED], dev.kernelStats()![TX_PACKETS]]).toEqual([
-    3, 3, 3,
-  ])
+  expect([
+    dev.getStats64()[TX_PACKETS],
+    dev.getStats64()[TX_DROPPED],
+    dev.kernelStats()![TX_PACKETS],
+  ]).toEqual([3, 3, 3])
   dev.resetStats()
   expect(conserved()).toEqual({ in: 8, made: 0, out: 0, dropped: 8, held: 0 })
 })
@@ -72,6 +76,8 @@ test('a frame held over a reset counts as in before it, and as out or dropped af
   port.drain()
   dev.resetStats()
   expect(memory.conserved()).toMatchObject({ in: 1, held: 1 })
-  for (const skb of held) skb.drop()
+  for (const skb of held) {
+    skb.drop()
+  }
   expect(memory.conserved()).toMatchObject({ in: 1, dropped: 1, held: 0 })
 })

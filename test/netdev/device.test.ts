@@ -2,11 +2,23 @@ import { describe, expect, test, vi } from 'vitest'
 import { E2BIG, EINVAL } from '#src/base/errno.ts'
 import { random } from '#src/base/random.ts'
 import { allocEtherdevMqs, allocNetdevMqs, ethHwAddrRandom } from '#src/netdev/eth.ts'
-import { ARPHRD_ETHER, devValidName, IFF_BROADCAST, IFF_MULTICAST, isValidEtherAddr } from '#src/netdev/if.ts'
+import {
+  ARPHRD_ETHER,
+  devValidName,
+  IFF_BROADCAST,
+  IFF_MULTICAST,
+  isValidEtherAddr,
+} from '#src/netdev/if.ts'
 import type { NetDevice } from '#src/netdev/net-device.ts'
 import { devOpen, netifRx } from '#src/netdev/netif.ts'
 import { registerNetdev } from '#src/netdev/register.ts'
-import { linkStats64, linkStats64Fields, RX_PACKETS, TX_DROPPED, TX_ERRORS } from '#src/netdev/stats.ts'
+import {
+  linkStats64,
+  linkStats64Fields,
+  RX_PACKETS,
+  TX_DROPPED,
+  TX_ERRORS,
+} from '#src/netdev/stats.ts'
 import * as reasons from '#src/skb/drop-reason.ts'
 import { OWNER_PORT } from '#src/skb/error.ts'
 import type { SkBuff } from '#src/skb/sk-buff.ts'
@@ -61,15 +73,26 @@ describe('allocating a device', () => {
     [1.5, 1, EINVAL],
     [1, 0.5, EINVAL],
     [Number.NaN, 1, EINVAL],
-  ])('%d transmit and %d receive queues are refused before setup is called', (txqs, rxqs, errno) => {
-    const setup = vi.fn()
-    const alloc = () => allocNetdevMqs({ name: 'x', priv: undefined, setup, txqs, rxqs })
-    expect(alloc).toThrow(expect.objectContaining({ errno, syscall: `x: ${txqs} tx and ${rxqs} rx queues` }))
-    expect(setup).not.toHaveBeenCalled()
-  })
+  ])(
+    '%d transmit and %d receive queues are refused before setup is called',
+    (txqs, rxqs, errno) => {
+      const setup = vi.fn()
+      const alloc = () => allocNetdevMqs({ name: 'x', priv: undefined, setup, txqs, rxqs })
+      expect(alloc).toThrow(
+        expect.objectContaining({ errno, syscall: `x: ${txqs} tx and ${rxqs} rx queues` }),
+      )
+      expect(setup).not.toHaveBeenCalled()
+    },
+  )
 
   test('a device may have as many queues as a TAP', () => {
-    const dev = allocNetdevMqs({ name: 'x', priv: undefined, setup: () => {}, txqs: 256, rxqs: 256 })
+    const dev = allocNetdevMqs({
+      name: 'x',
+      priv: undefined,
+      setup: () => {},
+      txqs: 256,
+      rxqs: 256,
+    })
     expect([dev.numTxQueues, dev.numRxQueues]).toEqual([256, 256])
   })
 
@@ -133,7 +156,13 @@ test('a valid address is not a group address, not zero, and has six bytes', () =
     [1, 0, 0, 0, 0, 1],
     [2, 0, 0],
   ]
-  expect(valid.map(octets => isValidEtherAddr(Uint8Array.from(octets)))).toEqual([true, true, false, false, false])
+  expect(valid.map(octets => isValidEtherAddr(Uint8Array.from(octets)))).toEqual([
+    true,
+    true,
+    false,
+    false,
+    false,
+  ])
 })
 
 test('a frame probe that is set before a device is registered is notified of its frames in both directions', async () => {
@@ -202,7 +231,10 @@ describe('counters', () => {
     received.owner = OWNER_PORT
     received.drop(reasons.SKB_DROP_REASON_NOMEM)
     const { tx, rx } = dev.counters.drops()
-    expect([tx.indexOf(1), rx.indexOf(1)]).toEqual([reasons.SKB_DROP_REASON_FULL_RING, reasons.SKB_DROP_REASON_NOMEM])
+    expect([tx.indexOf(1), rx.indexOf(1)]).toEqual([
+      reasons.SKB_DROP_REASON_FULL_RING,
+      reasons.SKB_DROP_REASON_NOMEM,
+    ])
     const { txDropped, rxDropped } = linkStats64(dev.counters.queue(1))
     expect([txDropped, rxDropped, linkStats64(dev.counters.queue(0)).txDropped]).toEqual([1, 1, 0])
   })
@@ -213,7 +245,9 @@ describe('counters', () => {
       const dev = makeDevice({}, { txqs: 2, rxqs: 2 })
       frame(dev, 60, 0).drop(reason)
       const { tx } = dev.counters.drops()
-      expect([tx[reasons.SKB_DROP_REASON_NOT_SPECIFIED], tx.reduce((a, b) => a + b)]).toEqual([1, 1])
+      expect([tx[reasons.SKB_DROP_REASON_NOT_SPECIFIED], tx.reduce((a, b) => a + b)]).toEqual([
+        1, 1,
+      ])
     },
   )
 
@@ -234,7 +268,10 @@ describe('counters', () => {
         stats[TX_ERRORS] = (stats[TX_ERRORS] ?? 0) + 5
       },
     })
-    expect([linkStats64(dev.getStats64()).txErrors, linkStats64(dev.getStats64()).txErrors]).toEqual([5, 5])
+    expect([
+      linkStats64(dev.getStats64()).txErrors,
+      linkStats64(dev.getStats64()).txErrors,
+    ]).toEqual([5, 5])
     broken = true
     expect(linkStats64(dev.getStats64()).txErrors).toBe(0)
     expect(memory.lines.at(-1)).toMatch(/^test0: ndoGetStats64: Error: no counters/)

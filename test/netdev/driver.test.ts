@@ -14,14 +14,18 @@ import {
 describe('a parameter', () => {
   test('an int parameter accepts decimal and hexadecimal', () => {
     const param = int({ default: 5, description: '', min: -10, max: 100 })
-    expect(['0', '100', '-10', '0x1f', '0X1F', '007'].map(param.parse)).toEqual([0, 100, -10, 31, 31, 7])
+    expect(['0', '100', '-10', '0x1f', '0X1F', '007'].map(param.parse)).toEqual([
+      0, 100, -10, 31, 31, 7,
+    ])
     expect([param.type, param.default, param.live]).toEqual(['int', 5, false])
   })
 
   test('an int parameter refuses other text and numbers out of its bounds', () => {
     const param = int({ default: 5, description: '', max: 100 })
     for (const text of ['', ' ', 'x', '1.5', '1e3', '+1', '0x', '-1', '101', '1 ', 'NaN', '--1']) {
-      expect(() => param.parse(text)).toThrow(new UsageError(`'${text}' is not a whole number from 0 to 100`))
+      expect(() => param.parse(text)).toThrow(
+        new UsageError(`'${text}' is not a whole number from 0 to 100`),
+      )
     }
     expect(() => int({ default: 1, description: '', min: 1 }).parse('0')).toThrow(
       "'0' is not a whole number of at least 1",
@@ -31,7 +35,13 @@ describe('a parameter', () => {
   test('a bool parameter accepts the usual words', () => {
     const param = bool({ default: false, description: '', live: true })
     expect(['1', 'y', 'Yes', 'on', 'TRUE'].map(param.parse)).toEqual([true, true, true, true, true])
-    expect(['0', 'n', 'No', 'off', 'FALSE'].map(param.parse)).toEqual([false, false, false, false, false])
+    expect(['0', 'n', 'No', 'off', 'FALSE'].map(param.parse)).toEqual([
+      false,
+      false,
+      false,
+      false,
+      false,
+    ])
     expect([param.type, param.live]).toEqual(['bool', true])
     for (const text of ['', '2', 'yess', 'maybe']) {
       expect(() => param.parse(text)).toThrow(new UsageError(`'${text}' is neither 1 nor 0`))
@@ -52,7 +62,10 @@ test('a text parameter has the value that its parse function returns', () => {
 })
 
 test('defaultParams returns the default of each parameter', () => {
-  const params = { n: int({ default: 5, description: '' }), on: bool({ default: true, description: '' }) }
+  const params = {
+    n: int({ default: 5, description: '' }),
+    on: bool({ default: true, description: '' }),
+  }
   expect(defaultParams(params)).toEqual({ n: 5, on: true })
 })
 
@@ -64,13 +77,17 @@ describe('[NETNS/]IF', () => {
   })
 
   test('[NETNS/]IF with a missing part is refused', () => {
-    for (const text of ['far/', '/sn1', '/']) expect(() => interfaceArg(text)).toThrow(UsageError)
+    for (const text of ['far/', '/sn1', '/']) {
+      expect(() => interfaceArg(text)).toThrow(UsageError)
+    }
   })
 })
 
 describe('the interfaces of a driver', () => {
   const named = (args: string[], names: string[] = []) =>
-    interfaceArgs({ args, names } as unknown as DriverContext, ['sn0', 'sn1']).map(({ name }) => name)
+    interfaceArgs({ args, names } as unknown as DriverContext, ['sn0', 'sn1']).map(
+      ({ name }) => name,
+    )
 
   test('interfaceArgs returns the arguments, otherwise --name, otherwise the defaults', () => {
     expect(named([])).toEqual(['sn0', 'sn1'])

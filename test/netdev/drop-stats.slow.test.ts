@@ -62,7 +62,9 @@ async function dropping(reason: number, rx: boolean) {
     { ndoStartXmit: (skb, dev) => (rx ? netifRxDrop(skb, dev, reason) : skb.drop(reason)) },
     { txqs: 2, rxqs: 2 },
   )
-  for (const octets of numbered(3)) added.port.transmit(octets, 1)
+  for (const octets of numbered(3)) {
+    added.port.transmit(octets, 1)
+  }
   added.port.drain()
   return { ...memory, ...added }
 }
@@ -102,14 +104,23 @@ test('every field that a drop can count in has a reason that is a drop of its si
   expect(named(fields(true)).every(field => field?.startsWith('rx'))).toBe(true)
   expect(named(fields(false)).every(field => field?.startsWith('tx'))).toBe(true)
   // The reasons have the same names as in the tables above.
-  for (const name of [...Object.keys(RX), ...Object.keys(TX)]) expect(reasons).toHaveProperty(`SKB_DROP_REASON_${name}`)
+  for (const name of [...Object.keys(RX), ...Object.keys(TX)]) {
+    expect(reasons).toHaveProperty(`SKB_DROP_REASON_${name}`)
+  }
 })
 
 test('every field of rtnl_link_stats64 can be made to count', () => {
-  const byDrop = all.flatMap(reason => [...statsOfDrop(reason, true), ...statsOfDrop(reason, false)])
+  const byDrop = all.flatMap(reason => [
+    ...statsOfDrop(reason, true),
+    ...statsOfDrop(reason, false),
+  ])
   const byFrames: LinkStats64Field[] = ['rxPackets', 'txPackets', 'rxBytes', 'txBytes', 'multicast']
   const byDriver: LinkStats64Field[] = ['collisions', 'rxCompressed', 'txCompressed']
-  const names = new Set([...byDrop.map(field => linkStats64Fields[field]), ...byFrames, ...byDriver])
+  const names = new Set([
+    ...byDrop.map(field => linkStats64Fields[field]),
+    ...byFrames,
+    ...byDriver,
+  ])
   expect([...names].sort()).toEqual([...linkStats64Fields].sort())
 })
 
@@ -131,7 +142,11 @@ describe('fields that a driver counts', () => {
 describe('a frame that the host receives', () => {
   async function received(to: readonly number[]) {
     const memory = makeNet()
-    const { dev, port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) }, { txqs: 2, rxqs: 2 })
+    const { dev, port } = await addDevice(
+      memory,
+      { ndoStartXmit: skb => netifRx(skb) },
+      { txqs: 2, rxqs: 2 },
+    )
     const [octets] = numbered(1) as [Uint8Array]
     octets.set(to)
     port.transmit(octets, 1)

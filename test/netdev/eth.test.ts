@@ -41,19 +41,30 @@ function withFrame<T>(octets: number[], use: (skb: SkBuff) => T): { result: T; o
 
 describe('devHardHeader', () => {
   test('devHardHeader pushes destination, source and type, and returns 14', () => {
-    const made = withFrame([1, 2, 3], skb => devHardHeader(skb, device(), 0x0806, Uint8Array.from(OTHER)))
+    const made = withFrame([1, 2, 3], skb =>
+      devHardHeader(skb, device(), 0x0806, Uint8Array.from(OTHER)),
+    )
     expect(made).toEqual({ result: 14, octets: [...OTHER, ...OWN, 8, 6, 1, 2, 3] })
   })
 
   test('devHardHeader accepts another source', () => {
-    const make = (skb: SkBuff) => devHardHeader(skb, device(), 0x86dd, Uint8Array.from(OTHER), Uint8Array.from(THIRD))
-    expect(withFrame([1], make)).toEqual({ result: 14, octets: [...OTHER, ...THIRD, 0x86, 0xdd, 1] })
+    const make = (skb: SkBuff) =>
+      devHardHeader(skb, device(), 0x86dd, Uint8Array.from(OTHER), Uint8Array.from(THIRD))
+    expect(withFrame([1], make)).toEqual({
+      result: 14,
+      octets: [...OTHER, ...THIRD, 0x86, 0xdd, 1],
+    })
   })
 
-  test.each([1, 4])('devHardHeader writes the length of the payload for type %i, which is 802.3', type => {
-    const made = withFrame(new Array(46).fill(9), skb => devHardHeader(skb, device(), type, Uint8Array.from(OTHER)))
-    expect(made.octets.slice(12, 15)).toEqual([0, 46, 9])
-  })
+  test.each([1, 4])(
+    'devHardHeader writes the length of the payload for type %i, which is 802.3',
+    type => {
+      const made = withFrame(new Array(46).fill(9), skb =>
+        devHardHeader(skb, device(), type, Uint8Array.from(OTHER)),
+      )
+      expect(made.octets.slice(12, 15)).toEqual([0, 46, 9])
+    },
+  )
 
   test('devHardHeader without headroom is an skb_under_panic', () => {
     const push = (skb: SkBuff) => {
@@ -99,12 +110,16 @@ describe('devParseHeader', () => {
       skb.push(20)
       return parse(skb, new Uint8Array(6))
     }
-    for (const read of [pulled, pushed]) expect(withFrame(frame, read).result).toEqual([6, ...THIRD])
+    for (const read of [pulled, pushed]) {
+      expect(withFrame(frame, read).result).toEqual([6, ...THIRD])
+    }
   })
 
   test('devParseHeader returns 0 for a frame without a whole header', () => {
     for (const length of [0, 13]) {
-      const { result } = withFrame(new Array(length).fill(7), skb => parse(skb, Uint8Array.from(OTHER)))
+      const { result } = withFrame(new Array(length).fill(7), skb =>
+        parse(skb, Uint8Array.from(OTHER)),
+      )
       expect(result).toEqual([0, ...OTHER])
     }
   })
@@ -118,7 +133,9 @@ describe('devParseHeader', () => {
       return devParseHeader(skb, new Uint8Array(6))
     }
     expect(withFrame(frame, read).result).toBe(0)
-    expect(withFrame(frame, skb => parse(skb, new Uint8Array(6), bare)).result).toEqual([0, 0, 0, 0, 0, 0, 0])
+    expect(withFrame(frame, skb => parse(skb, new Uint8Array(6), bare)).result).toEqual([
+      0, 0, 0, 0, 0, 0, 0,
+    ])
   })
 })
 
@@ -134,13 +151,18 @@ describe('ethMacAddr', () => {
     expect([ethMacAddr(dev, Uint8Array.from(OTHER)), ...dev.devAddr]).toEqual([-EBUSY, ...OWN])
   })
 
-  test.each([[[1, 0, 0, 0, 0, 1]], [[0, 0, 0, 0, 0, 0]], [[2, 0, 0, 0, 1]], [[2, 0, 0, 0, 0, 1, 0, 0]]])(
-    'ethMacAddr is EADDRNOTAVAIL for %j',
-    octets => {
-      const dev = device()
-      expect([ethMacAddr(dev, Uint8Array.from(octets)), ...dev.devAddr]).toEqual([-EADDRNOTAVAIL, ...OWN])
-    },
-  )
+  test.each([
+    [[1, 0, 0, 0, 0, 1]],
+    [[0, 0, 0, 0, 0, 0]],
+    [[2, 0, 0, 0, 1]],
+    [[2, 0, 0, 0, 0, 1, 0, 0]],
+  ])('ethMacAddr is EADDRNOTAVAIL for %j', octets => {
+    const dev = device()
+    expect([ethMacAddr(dev, Uint8Array.from(octets)), ...dev.devAddr]).toEqual([
+      -EADDRNOTAVAIL,
+      ...OWN,
+    ])
+  })
 })
 
 test('ethValidateAddr refuses a device with an address that is zero or a group', () => {

@@ -24,7 +24,9 @@ test('an endless flood on one device starves no other device, timer or event loo
   const other = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
   const [ofFlooded, ofOther] = [count(flooded.port), count(other.port)]
   ;(flooded.port.queues[0] as MemoryQueue).repeat(frame, ENDLESS)
-  for (let i = 0; i < 500; i++) other.port.transmit(frame)
+  for (let i = 0; i < 500; i++) {
+    other.port.transmit(frame)
+  }
   await new Promise<void>(resolve => setTimeout(resolve, 1))
   let turns = 0
   while (ofOther() < 500) {
@@ -69,13 +71,21 @@ test('a flooded device with slow frames gives other devices their turn after 200
 
 test('every queue of a flooded device gets its turn', async () => {
   const memory = makeNet({ large: 64 })
-  const { port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) }, { txqs: 3, rxqs: 3 })
+  const { port } = await addDevice(
+    memory,
+    { ndoStartXmit: skb => netifRx(skb) },
+    { txqs: 3, rxqs: 3 },
+  )
   const frames = [0, 0, 0]
   port.onFrame = skb => {
     frames[skb.queueMapping] = (frames[skb.queueMapping] ?? 0) + 1
   }
-  for (const queue of port.queues) queue.repeat(frame, ENDLESS)
-  for (let i = 0; i < 20; i++) await new Promise<void>(resolve => setImmediate(resolve))
+  for (const queue of port.queues) {
+    queue.repeat(frame, ENDLESS)
+  }
+  for (let i = 0; i < 20; i++) {
+    await new Promise<void>(resolve => setImmediate(resolve))
+  }
   const [least, most] = [Math.min(...frames), Math.max(...frames)]
   expect(least).toBeGreaterThanOrEqual(10 * 64)
   expect(most - least).toBeLessThanOrEqual(64)
@@ -89,7 +99,9 @@ test('a flooded device can be stopped', async () => {
   await new Promise<void>(resolve => setImmediate(resolve))
   await dev.port?.apply({ up: false })
   const before = received()
-  for (let i = 0; i < 3; i++) await new Promise<void>(resolve => setImmediate(resolve))
+  for (let i = 0; i < 3; i++) {
+    await new Promise<void>(resolve => setImmediate(resolve))
+  }
   expect(received()).toBe(before)
 })
 
@@ -97,16 +109,31 @@ test('after frames that are cut into hundreds of segments, a poll handles only o
   const memory = makeNet({ large: 64, small: 4096 })
   const { port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
   const segments = count(port)
-  const packet: Packet = { ...plain, kind: 'tcp', payload: new Array(60_000).fill(1), checksum: 'partial' }
+  const packet: Packet = {
+    ...plain,
+    kind: 'tcp',
+    payload: new Array(60_000).fill(1),
+    checksum: 'partial',
+  }
   const bytes = buildFrame({ packet, tags: [], padding: [] })
-  const info = { ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 16, gsoSize: 100, gsoType: SKB_GSO_TCPV4 }
+  const info = {
+    ipSummed: CHECKSUM_PARTIAL,
+    csumStart: 34,
+    csumOffset: 16,
+    gsoSize: 100,
+    gsoType: SKB_GSO_TCPV4,
+  }
   const [frames, each] = [40, 600]
-  for (let i = 0; i < frames; i++) port.transmit(bytes, 0, info)
+  for (let i = 0; i < frames; i++) {
+    port.transmit(bytes, 0, info)
+  }
   const turns: number[] = []
   while (segments() < frames * each) {
     const before = segments()
     await new Promise<void>(resolve => setImmediate(resolve))
-    if (segments() > before) turns.push((segments() - before) / each)
+    if (segments() > before) {
+      turns.push((segments() - before) / each)
+    }
   }
   // The cost of a frame is known after the first batch.
   expect(turns).toEqual([16, ...new Array(frames - 16).fill(1)])
@@ -117,10 +144,23 @@ test('a poll cuts two batches of frames with the usual 45 segments', async () =>
   const memory = makeNet({ large: 64, small: 4096 })
   const { port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
   const segments = count(port)
-  const packet: Packet = { ...plain, kind: 'tcp', payload: new Array(45 * 1448).fill(1), checksum: 'partial' }
+  const packet: Packet = {
+    ...plain,
+    kind: 'tcp',
+    payload: new Array(45 * 1448).fill(1),
+    checksum: 'partial',
+  }
   const bytes = buildFrame({ packet, tags: [], padding: [] })
-  const info = { ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 16, gsoSize: 1448, gsoType: SKB_GSO_TCPV4 }
-  for (let i = 0; i < 40; i++) port.transmit(bytes, 0, info)
+  const info = {
+    ipSummed: CHECKSUM_PARTIAL,
+    csumStart: 34,
+    csumOffset: 16,
+    gsoSize: 1448,
+    gsoType: SKB_GSO_TCPV4,
+  }
+  for (let i = 0; i < 40; i++) {
+    port.transmit(bytes, 0, info)
+  }
   await new Promise<void>(resolve => setImmediate(resolve))
   expect(segments()).toBe(32 * 45)
 })

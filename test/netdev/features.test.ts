@@ -40,12 +40,37 @@ describe('features that exclude each other are dropped and logged', () => {
   const HW_AND_IP = 'mixed HW and IP checksum settings.'
   const NO_AND_OTHER = 'mixed no checksumming and other settings.'
   const cases: [string, given: number, left: number, notices: string[]][] = [
-    ['HW_CSUM with IP_CSUM', flags.NETIF_F_HW_CSUM | flags.NETIF_F_IP_CSUM, flags.NETIF_F_HW_CSUM, [HW_AND_IP]],
-    ['HW_CSUM with IPV6_CSUM', flags.NETIF_F_HW_CSUM | flags.NETIF_F_IPV6_CSUM, flags.NETIF_F_HW_CSUM, [HW_AND_IP]],
-    ['NO_CSUM with HW_CSUM', flags.NETIF_F_NO_CSUM | flags.NETIF_F_HW_CSUM, flags.NETIF_F_NO_CSUM, [NO_AND_OTHER]],
-    ['NO_CSUM with IP_CSUM', flags.NETIF_F_NO_CSUM | PROTOCOL_CSUM, flags.NETIF_F_NO_CSUM, [NO_AND_OTHER]],
+    [
+      'HW_CSUM with IP_CSUM',
+      flags.NETIF_F_HW_CSUM | flags.NETIF_F_IP_CSUM,
+      flags.NETIF_F_HW_CSUM,
+      [HW_AND_IP],
+    ],
+    [
+      'HW_CSUM with IPV6_CSUM',
+      flags.NETIF_F_HW_CSUM | flags.NETIF_F_IPV6_CSUM,
+      flags.NETIF_F_HW_CSUM,
+      [HW_AND_IP],
+    ],
+    [
+      'NO_CSUM with HW_CSUM',
+      flags.NETIF_F_NO_CSUM | flags.NETIF_F_HW_CSUM,
+      flags.NETIF_F_NO_CSUM,
+      [NO_AND_OTHER],
+    ],
+    [
+      'NO_CSUM with IP_CSUM',
+      flags.NETIF_F_NO_CSUM | PROTOCOL_CSUM,
+      flags.NETIF_F_NO_CSUM,
+      [NO_AND_OTHER],
+    ],
     ['all of them', flags.NETIF_F_CSUM_MASK, flags.NETIF_F_NO_CSUM, [HW_AND_IP, NO_AND_OTHER]],
-    ['SG without a checksum', flags.NETIF_F_SG, 0, ['Dropping NETIF_F_SG since no checksum feature.']],
+    [
+      'SG without a checksum',
+      flags.NETIF_F_SG,
+      0,
+      ['Dropping NETIF_F_SG since no checksum feature.'],
+    ],
     [
       'TSO without SG',
       flags.NETIF_F_HW_CSUM | ALL_TSO,
@@ -64,7 +89,12 @@ describe('features that exclude each other are dropped and logged', () => {
       CSUM_SG | flags.NETIF_F_GSO,
       ['Dropping NETIF_F_TSO_ECN since no TSO feature.'],
     ],
-    ['USO without a checksum', flags.NETIF_F_GSO_UDP_L4, 0, ['Dropping NETIF_F_GSO_UDP_L4 since no checksum feature.']],
+    [
+      'USO without a checksum',
+      flags.NETIF_F_GSO_UDP_L4,
+      0,
+      ['Dropping NETIF_F_GSO_UDP_L4 since no checksum feature.'],
+    ],
     [
       'USO without SG',
       flags.NETIF_F_HW_CSUM | flags.NETIF_F_GSO_UDP_L4,

@@ -19,7 +19,9 @@ const QUEUES = 2
 function segment(i: number): Uint8Array {
   const packet = { ...plain, kind: 'tcp', identification: i, sequence: PAYLOAD * i, flags: 0x10 }
   const payload = new Array<number>(PAYLOAD).fill(i)
-  return Uint8Array.from(buildFrame({ packet: { ...packet, payload } as Packet, tags: [], padding: [] }))
+  return Uint8Array.from(
+    buildFrame({ packet: { ...packet, payload } as Packet, tags: [], padding: [] }),
+  )
 }
 
 /** A device that is its own far end; `then(n)` is done when the n-th frame was handed on. */
@@ -40,7 +42,9 @@ async function reflecting(then: (n: number, dev: NetDevice) => void = () => {}) 
 }
 
 function send(port: MemoryPort, count: number, queue = 0): void {
-  for (let i = 0; i < count; i++) port.transmit(segment(i), queue)
+  for (let i = 0; i < count; i++) {
+    port.transmit(segment(i), queue)
+  }
   port.drain()
 }
 

@@ -2,7 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Gro } from '#src/netdev/gro.ts'
 import { skbGsoSegment } from '#src/netdev/gso.ts'
-import { NETIF_F_ALL_TAP, NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from '#src/netdev/if.ts'
+import {
+  NETIF_F_ALL_TAP,
+  NETIF_F_GRO,
+  NETIF_F_GSO_UDP_L4,
+  NETIF_F_TSO,
+  NETIF_F_TSO6,
+} from '#src/netdev/if.ts'
 import { netifRx } from '#src/netdev/netif.ts'
 import { fillHeaderChecksum } from '#src/packet/ipv4.ts'
 import { FRAME_MAX } from '#src/skb/pool.ts'
@@ -19,7 +25,15 @@ import {
 import { forAll } from '#support/for-all.ts'
 import { addDevice, freshNet } from '#support/memory-net.ts'
 import { balancedPool, octetsOf } from '#support/skb.ts'
-import { buildFrame, FIELD, isIpv6, type Packet, plain, plain6, transportOffset } from '../packet/frames.ts'
+import {
+  buildFrame,
+  FIELD,
+  isIpv6,
+  type Packet,
+  plain,
+  plain6,
+  transportOffset,
+} from '../packet/frames.ts'
 
 const pool = balancedPool({ large: 70, small: 128 })
 const memory = freshNet()
@@ -45,11 +59,17 @@ interface Stream {
 
 const stream: Stream = { packet: plain, options: OPTIONS, payload: [], sequence: 7, flags: ACK }
 const numbered = (n: number): number[] => Array.from({ length: n }, (_, i) => (i * 7919) >> 3)
-const headers = ({ packet, options }: Stream): number => 14 + transportOffset(packet) + 20 + options.length
+const headers = ({ packet, options }: Stream): number =>
+  14 + transportOffset(packet) + 20 + options.length
 
 /** A stream's bytes as one GSO frame, as a kernel hands it over. */
 function whole({ packet, options, payload, sequence, flags }: Stream, gsoSize: number): SkBuff {
-  const tcp: Packet = { ...packet, kind: 'tcp', checksum: 'partial', payload: [...options, ...payload] }
+  const tcp: Packet = {
+    ...packet,
+    kind: 'tcp',
+    checksum: 'partial',
+    payload: [...options, ...payload],
+  }
   const skb = placed(buildFrame({ packet: tcp, tags: [], padding: [] }))
   const { bytes } = skb
   const h = skb.data + 14 + transportOffset(packet)
@@ -91,8 +111,9 @@ function merge(frames: readonly SkBuff[], features = ALL): SkBuff[] {
   const gro = new Gro(pool.bytes)
   const received: SkBuff[] = []
   for (const skb of frames) {
-    if (gro.receive(skb, features)) skb.free()
-    else {
+    if (gro.receive(skb, features)) {
+      skb.free()
+    } else {
       gro.hold(skb)
       received.push(skb)
     }
@@ -105,12 +126,19 @@ const anyStream = fc
   .record({
     packet: fc.constantFrom(plain, plain6),
     options: fc.constantFrom([], OPTIONS, numbered(40)),
-    payload: fc.uint8Array({ minLength: 1, maxLength: 3000, size: 'max' }).map(octets => [...octets]),
+    payload: fc
+      .uint8Array({ minLength: 1, maxLength: 3000, size: 'max' })
+      .map(octets => [...octets]),
     sequence: fc.oneof(fc.nat(0xffffffff), fc.integer({ min: 0xfffff000, max: 0xffffffff })),
     flags: fc.constantFrom(ACK, PSH_ACK),
     identification: fc.oneof(fc.nat(0xffff), fc.constant(0xfffe)),
   })
-  .map(({ identification, packet, ...rest }): Stream => ({ ...rest, packet: { ...packet, identification } }))
+  .map(
+    ({ identification, packet, ...rest }): Stream => ({
+      ...rest,
+      packet: { ...packet, identification },
+    }),
+  )
 
 describe('segments of a stream', () => {
   test('segments become the GSO frame they were cut from, and are the same bytes when cut again', () => {
@@ -129,31 +157,41 @@ describe('segments of a stream', () => {
       }
       expect(octetsOf(skb)).toEqual(before)
       const csumStart = skb.data + headers({ ...description, options: [] }) - 20
-      expect(skb).toMatchObject({ gsoSize, gsoType, ipSummed: CHECKSUM_PARTIAL, csumStart, csumOffset: 16 })
+      expect(skb).toMatchObject({
+        gsoSize,
+        gsoType,
+        ipSummed: CHECKSUM_PARTIAL,
+        csumStart,
+        csumOffset: 16,
+      })
       expect(cut(skb)).toEqual(segments)
     })
   })
 
   test('a segment with a changed byte is not merged, but its neighbours are', () => {
-    forAll(500, [anyStream, fc.nat(), fc.nat(), fc.integer({ min: 1, max: 255 })], (description, which, where, by) => {
-      const segments = cut(whole({ ...description, payload: numbered(1000) }, 250))
-      const wrong = segments[which % 4] as number[]
-      // Behind the link header, which no sum covers.
-      const at = 14 + (where % (wrong.length - 14))
-      // The flow label and traffic class of IPv6 are in none either.
-      if (isIpv6(description.packet) && at < 18) return
-      if (isIpv6(description.packet) && at === 14 + 7) return
-      wrong[at] = (wrong[at] as number) ^ by
-      const merged = merge(segments.map(placed))
-      const frames = merged.flatMap(skb => {
-        if (skb.gsoSize !== 0) return cut(skb)
-        const octets = octetsOf(skb)
-        skb.free()
-        return [octets]
-      })
-      expect(merged.length).toBeGreaterThan(1)
-      expect(frames).toEqual(segments)
-    })
+    forAll(
+      500,
+      [anyStream, fc.nat(), fc.nat(), fc.integer({ min: 1, max: 255 })],
+      (description, which, where, by) => {
+        const segments = cut(whole({ ...description, payload: numbered(1000) }, 250))
+        const wrong = segments[which % 4] as number[]
+        // Behind the link header, which no sum covers.
+        const at = 14 + (where % (wrong.length - 14))
+        // The flow label and traffic class of IPv6 are in none either.
+        if (isIpv6(description.packet) && at < 18) return
+        if (isIpv6(description.packet) && at === 14 + 7) return
+        wrong[at] = (wrong[at] as number) ^ by
+        const merged = merge(segments.map(placed))
+        const frames = merged.flatMap(skb => {
+          if (skb.gsoSize !== 0) return cut(skb)
+          const octets = octetsOf(skb)
+          skb.free()
+          return [octets]
+        })
+        expect(merged.length).toBeGreaterThan(1)
+        expect(frames).toEqual(segments)
+      },
+    )
   })
 
   test('segments of 64 KiB are one frame, and further ones start another', () => {
@@ -171,7 +209,9 @@ describe('segments of a stream', () => {
     )
     const merged = merge([...first, ...second].map(placed))
     expect(merged.map(({ len }) => len)).toEqual([66 + 45 * 1448, 66 + 10 * 1448])
-    for (const skb of merged) skb.free()
+    for (const skb of merged) {
+      skb.free()
+    }
   })
 
   test('segments with partial checksums are merged without verification', () => {
@@ -184,7 +224,11 @@ describe('segments of a stream', () => {
     }
     const [skb, ...others] = merge(segments) as [SkBuff]
     const original = whole({ ...stream, payload: numbered(1000) }, 500)
-    expect([others, octetsOf(skb), skb.ipSummed]).toEqual([[], octetsOf(original), CHECKSUM_PARTIAL])
+    expect([others, octetsOf(skb), skb.ipSummed]).toEqual([
+      [],
+      octetsOf(original),
+      CHECKSUM_PARTIAL,
+    ])
     skb.free()
     original.free()
   })
@@ -193,7 +237,9 @@ describe('segments of a stream', () => {
     const original = whole({ ...stream, payload: numbered(3 * 1200) }, 1200)
     const expected = octetsOf(original)
     const segments = cut(original).map(placed)
-    for (const skb of segments) expect(skb.hold()).toBe(true)
+    for (const skb of segments) {
+      expect(skb.hold()).toBe(true)
+    }
     const [skb, ...others] = merge(segments) as [SkBuff]
     expect([others, octetsOf(skb), skb.slotClass === pool.large]).toEqual([[], expected, true])
     skb.free()
@@ -210,7 +256,9 @@ describe('segments of a stream', () => {
     view.setUint16(check, (view.getUint16(check) + 0xffff - 8) % 0xffff)
     const merged = merge(segments.map((octets, i) => (i === 3 ? pushed : placed(octets))))
     expect(merged.map(({ len }) => len)).toEqual([66 + 800, 66 + 400])
-    for (const skb of merged) skb.free()
+    for (const skb of merged) {
+      skb.free()
+    }
 
     const shorter = cut(whole({ ...stream, payload: numbered(500) }, 200))
     const [last] = cut(
@@ -226,18 +274,23 @@ describe('segments of a stream', () => {
     )
     const two = merge([...shorter, last as number[]].map(placed))
     expect(two.map(({ len }) => len)).toEqual([66 + 500, 66 + 100])
-    for (const skb of two) skb.free()
+    for (const skb of two) {
+      skb.free()
+    }
   })
 })
 
 describe('two frames are not merged when', () => {
-  const segments = (packet: Packet = plain) => cut(whole({ ...stream, packet, payload: numbered(400) }, 200))
+  const segments = (packet: Packet = plain) =>
+    cut(whole({ ...stream, packet, payload: numbered(400) }, 200))
 
   function expectApart(frames: readonly SkBuff[], features = ALL): void {
     const before = frames.map(skb => [octetsOf(skb), skb.ipSummed, skb.gsoSize])
     const after = merge(frames, features)
     expect(after.map(skb => [octetsOf(skb), skb.ipSummed, skb.gsoSize])).toEqual(before)
-    for (const skb of after) skb.free()
+    for (const skb of after) {
+      skb.free()
+    }
   }
 
   /** With a partial sum, which is not verified. */
@@ -310,10 +363,14 @@ describe('two frames are not merged when', () => {
 
   test('frames in small slots are not merged if no large slot is free', () => {
     const frames = cut(whole({ ...stream, payload: numbered(2400) }, 1200)).map(placed)
-    for (const skb of frames) expect(skb.hold()).toBe(true)
+    for (const skb of frames) {
+      expect(skb.hold()).toBe(true)
+    }
     const taken = Array.from({ length: 70 }, () => pool.alloc(FRAME_MAX) as SkBuff)
     expectApart(frames)
-    for (const skb of taken) skb.free()
+    for (const skb of taken) {
+      skb.free()
+    }
   })
 
   test('frames with padding, IP options, no payload, a longer successor or another frame between are not merged', () => {
@@ -352,7 +409,9 @@ describe('two frames are not merged when', () => {
     const frames = segments(packet).map(placed)
     for (const skb of frames) {
       skb.bytes[skb.data + at] ^= by
-      if (packet === plain) fillHeaderChecksum(skb.bytes, skb.data + 14)
+      if (packet === plain) {
+        fillHeaderChecksum(skb.bytes, skb.data + 14)
+      }
     }
     expectApart(frames.map(believed))
   })
@@ -362,10 +421,15 @@ describe('two frames are not merged when', () => {
     const pushed = believed(placed(a))
     pushed.bytes[pushed.data + 34 + FLAGS] = PSH_ACK
     expectApart([pushed, believed(placed(b))])
-    const [first, shorter] = cut(whole({ ...stream, payload: numbered(300) }, 200)) as [number[], number[]]
+    const [first, shorter] = cut(whole({ ...stream, payload: numbered(300) }, 200)) as [
+      number[],
+      number[],
+    ]
     expectApart([placed(first), placed([...shorter, 0, 0])].map(believed))
     const packet = { ...plain, identification: plain.identification + 1 }
-    const [empty] = cut(whole({ ...stream, packet, sequence: stream.sequence + 200 }, 200)) as [number[]]
+    const [empty] = cut(whole({ ...stream, packet, sequence: stream.sequence + 200 }, 200)) as [
+      number[],
+    ]
     expectApart([placed(a), placed(empty)])
   })
 
@@ -397,7 +461,9 @@ describe('datagrams of a flow', () => {
   function lengths(frames: readonly SkBuff[]): number[] {
     const merged = merge(frames)
     const found = merged.map(({ len }) => len)
-    for (const skb of merged) skb.free()
+    for (const skb of merged) {
+      skb.free()
+    }
     return found
   }
 
@@ -405,22 +471,26 @@ describe('datagrams of a flow', () => {
     ['IPv4', plain],
     ['IPv6', plain6],
   ])('datagrams of %s become one frame, and are the same bytes when cut again', (_, packet) => {
-    forAll(100, [fc.integer({ min: 1, max: 900 }), fc.integer({ min: 1, max: 40 }), fc.nat()], (size, count, last) => {
-      const frames = row(packet, ...new Array<number>(count).fill(size), 1 + (last % size))
-      const before = frames.map(octetsOf)
-      const [skb, ...others] = merge(frames) as [SkBuff]
-      const csumStart = skb.data + 14 + transportOffset(packet)
+    forAll(
+      100,
+      [fc.integer({ min: 1, max: 900 }), fc.integer({ min: 1, max: 40 }), fc.nat()],
+      (size, count, last) => {
+        const frames = row(packet, ...new Array<number>(count).fill(size), 1 + (last % size))
+        const before = frames.map(octetsOf)
+        const [skb, ...others] = merge(frames) as [SkBuff]
+        const csumStart = skb.data + 14 + transportOffset(packet)
 
-      expect(skb).toMatchObject({
-        gsoSize: size,
-        gsoType: SKB_GSO_UDP_L4,
-        ipSummed: CHECKSUM_PARTIAL,
-        csumStart,
-        csumOffset: 6,
-      })
-      expect(others).toEqual([])
-      expect(cut(skb)).toEqual(before)
-    })
+        expect(skb).toMatchObject({
+          gsoSize: size,
+          gsoType: SKB_GSO_UDP_L4,
+          ipSummed: CHECKSUM_PARTIAL,
+          csumStart,
+          csumOffset: 6,
+        })
+        expect(others).toEqual([])
+        expect(cut(skb)).toEqual(before)
+      },
+    )
   })
 
   test('datagrams with partial checksums are merged', () => {
@@ -442,8 +512,9 @@ describe('datagrams of a flow', () => {
     const alone = [42 + 18, 42 + 18]
     for (const at of [34, 35, 36, 37]) {
       const [a, b] = row(plain, 18, 18) as [SkBuff, SkBuff]
-      for (const skb of [a, b])
+      for (const skb of [a, b]) {
         Object.assign(skb, { ipSummed: CHECKSUM_PARTIAL, csumStart: skb.data + 34, csumOffset: 6 })
+      }
       b.bytes[b.data + at] ^= 1
       expect([at, lengths([a, b])]).toEqual([at, alone])
     }
@@ -455,7 +526,11 @@ describe('datagrams of a flow', () => {
       wrong[i]!.bytes[wrong[i]!.data + 50] ^= 1
       expect(lengths(wrong)).toEqual(alone)
       const short = row(plain, 18, 18)
-      Object.assign(short[i]!, { ipSummed: CHECKSUM_PARTIAL, csumStart: short[i]!.data + 34, csumOffset: 6 })
+      Object.assign(short[i]!, {
+        ipSummed: CHECKSUM_PARTIAL,
+        csumStart: short[i]!.data + 34,
+        csumOffset: 6,
+      })
       short[i]!.bytes[short[i]!.data + 39]--
       expect(lengths(short)).toEqual(alone)
     }
@@ -476,13 +551,17 @@ describe('datagrams of a flow', () => {
 
   test('datagrams are not merged with segments, across IP versions, or for a device without USO or GRO', () => {
     const udp = row(plain, 18)
-    const [segment] = cut(whole({ ...stream, options: [], payload: numbered(18) }, 200)) as [number[]]
+    const [segment] = cut(whole({ ...stream, options: [], payload: numbered(18) }, 200)) as [
+      number[],
+    ]
     expect(lengths([...udp, placed(segment)])).toEqual([42 + 18, 54 + 18])
     expect(lengths([...row(plain, 18), ...row(plain6, 18)])).toEqual([42 + 18, 62 + 18])
     for (const features of [ALL & ~NETIF_F_GSO_UDP_L4, ALL & ~NETIF_F_GRO]) {
       const apart = merge(row(plain, 18, 18), features)
       expect(apart).toHaveLength(2)
-      for (const skb of apart) skb.free()
+      for (const skb of apart) {
+        skb.free()
+      }
     }
   })
 })
@@ -492,14 +571,22 @@ describe('a device with NETIF_F_GRO', () => {
   const through = { ndoStartXmit: (skb: SkBuff) => netifRx(skb) }
 
   test('a device with NETIF_F_GRO delivers the frames of a poll as one, and counts the others as merged', async () => {
-    const { dev, port } = await addDevice(memory, through, { features: NETIF_F_ALL_TAP | NETIF_F_GRO })
+    const { dev, port } = await addDevice(memory, through, {
+      features: NETIF_F_ALL_TAP | NETIF_F_GRO,
+    })
     const original = whole({ ...stream, payload }, 1448)
     const expected = octetsOf(original)
-    for (const octets of cut(original)) port.transmit(Uint8Array.from(octets))
+    for (const octets of cut(original)) {
+      port.transmit(Uint8Array.from(octets))
+    }
     port.drain()
     expect(port.received).toHaveLength(1)
     expect([...port.received[0]!.bytes]).toEqual(expected)
-    expect(port.received[0]).toMatchObject({ gsoSize: 1448, gsoType: SKB_GSO_TCPV4, ipSummed: CHECKSUM_PARTIAL })
+    expect(port.received[0]).toMatchObject({
+      gsoSize: 1448,
+      gsoType: SKB_GSO_TCPV4,
+      ipSummed: CHECKSUM_PARTIAL,
+    })
     expect([...dev.counters.groMerged]).toEqual([39])
     expect(memory.conserved()).toMatchObject({ in: 40, out: 40, dropped: 0, held: 0 })
   })
@@ -507,7 +594,9 @@ describe('a device with NETIF_F_GRO', () => {
   test('a device without NETIF_F_GRO leaves frames as they are', async () => {
     const { port } = await addDevice(memory, through, { features: NETIF_F_ALL_TAP })
     const segments = cut(whole({ ...stream, payload }, 1448))
-    for (const octets of segments) port.transmit(Uint8Array.from(octets))
+    for (const octets of segments) {
+      port.transmit(Uint8Array.from(octets))
+    }
     port.drain()
     expect(port.received.map(({ bytes }) => [...bytes])).toEqual(segments)
   })
@@ -517,7 +606,9 @@ describe('a device with NETIF_F_GRO', () => {
     const segments = cut(whole({ ...stream, payload: numbered(4 * 1448) }, 1448))
     for (const merges of [true, false, true]) {
       dev.mergesWire = merges
-      for (const octets of segments) port.transmit(Uint8Array.from(octets))
+      for (const octets of segments) {
+        port.transmit(Uint8Array.from(octets))
+      }
       port.drain()
     }
     const lengths = port.received.map(({ bytes }) => bytes.length)
@@ -534,21 +625,35 @@ describe('a device with NETIF_F_GRO', () => {
       },
     }
     const { dev, port } = await addDevice(memory, switching, { features: NETIF_F_ALL_TAP })
-    const [first, second, third, fourth] = cut(whole({ ...stream, payload: numbered(4 * 1448) }, 1448))
-    for (const octets of [first, second, fourth, third]) port.transmit(Uint8Array.from(octets as number[]))
+    const [first, second, third, fourth] = cut(
+      whole({ ...stream, payload: numbered(4 * 1448) }, 1448),
+    )
+    for (const octets of [first, second, fourth, third]) {
+      port.transmit(Uint8Array.from(octets as number[]))
+    }
     port.drain()
-    expect(port.received.map(({ bytes }) => bytes.length)).toEqual([66 + 2 * 1448, 66 + 1448, 66 + 1448])
+    expect(port.received.map(({ bytes }) => bytes.length)).toEqual([
+      66 + 2 * 1448,
+      66 + 1448,
+      66 + 1448,
+    ])
     expect([...port.received[1]!.bytes]).toEqual(fourth)
     memory.conserved()
   })
 
   test('nothing is merged into a frame that the kernel had no room for', async () => {
-    const { dev, port } = await addDevice(memory, through, { features: NETIF_F_ALL_TAP | NETIF_F_GRO })
+    const { dev, port } = await addDevice(memory, through, {
+      features: NETIF_F_ALL_TAP | NETIF_F_GRO,
+    })
     port.room = 0
     const segments = cut(whole({ ...stream, payload: numbered(4 * 1448) }, 1448))
-    for (const octets of segments.slice(0, 2)) port.transmit(Uint8Array.from(octets))
+    for (const octets of segments.slice(0, 2)) {
+      port.transmit(Uint8Array.from(octets))
+    }
     port.drain()
-    for (const octets of segments.slice(2)) port.transmit(Uint8Array.from(octets))
+    for (const octets of segments.slice(2)) {
+      port.transmit(Uint8Array.from(octets))
+    }
     port.drain()
     expect([port.received.length, dev.held]).toEqual([0, 2])
     port.room = 2

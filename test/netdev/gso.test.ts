@@ -46,7 +46,9 @@ describe('completing a partial checksum', () => {
       const { ipSummed } = skb
       skb.free()
       expect(ipSummed).toBe(CHECKSUM_NONE)
-      expect(after).toEqual([...buildFrame({ ...unpadded, packet: { ...description.packet, checksum: 'full' } })])
+      expect(after).toEqual([
+        ...buildFrame({ ...unpadded, packet: { ...description.packet, checksum: 'full' } }),
+      ])
     })
   })
 
@@ -94,11 +96,18 @@ describe('completing a partial checksum', () => {
       const lines: string[] = []
       const warn = (about: string, text: string) => lines.push(`${about}: ${text}`)
       skb.dev = { name: 'x0', countReceived: () => {}, countDrop: () => {}, limitedLog: { warn } }
-      Object.assign(skb, { ipSummed, csumStart: skb.data + 34, csumOffset: 16, gsoSize: 10, gsoType: SKB_GSO_TCPV4 })
+      Object.assign(skb, {
+        ipSummed,
+        csumStart: skb.data + 34,
+        csumOffset: 16,
+        gsoSize: 10,
+        gsoType: SKB_GSO_TCPV4,
+      })
       const before = octetsOf(skb)
       expect(skbChecksumHelp(skb)).toBe(false)
       expect([octetsOf(skb), skb.ipSummed]).toEqual([before, ipSummed])
-      const line = /^skb_checksum_help: skb_checksum_help of a frame of \d+ bytes with gsoSize 10, .*gso\.test\.ts/
+      const line =
+        /^skb_checksum_help: skb_checksum_help of a frame of \d+ bytes with gsoSize 10, .*gso\.test\.ts/
       expect(lines).toEqual([expect.stringMatching(line)])
       skb.free()
     }
@@ -128,11 +137,18 @@ function gsoSkb(description: Frame, gsoSize: number, octets?: Uint8Array): SkBuf
 
 /** TCP segments and UDP datagrams as a kernel hands them to a card that cuts them. */
 const gso = fc
-  .tuple(partialFrame, fc.uint8Array({ minLength: 1, maxLength: 700 }), fc.constantFrom('full', 'partial', 'zero'))
+  .tuple(
+    partialFrame,
+    fc.uint8Array({ minLength: 1, maxLength: 700 }),
+    fc.constantFrom('full', 'partial', 'zero'),
+  )
   .map(([description, payload, checksum]): Frame => {
     const { packet } = description
     const isZero = checksum === 'zero' && packet.kind === 'tcp'
-    return { ...description, packet: { ...packet, payload: [...payload], checksum: isZero ? 'full' : checksum } }
+    return {
+      ...description,
+      packet: { ...packet, payload: [...payload], checksum: isZero ? 'full' : checksum },
+    }
   })
 
 const HEADER = { tcp: 20, udp: 8 }
@@ -194,10 +210,20 @@ describe('segments', () => {
     })
   })
 
-  function expectTcp(packet: Packet, octets: number[], at: number, i: number, count: number, gsoSize: number): void {
+  function expectTcp(
+    packet: Packet,
+    octets: number[],
+    at: number,
+    i: number,
+    count: number,
+    gsoSize: number,
+  ): void {
     const segment = octets.slice(at)
     expect(
-      addsUp([...pseudoHeader(packet.source, packet.destination, protocolOf(packet), segment.length), ...segment]),
+      addsUp([
+        ...pseudoHeader(packet.source, packet.destination, protocolOf(packet), segment.length),
+        ...segment,
+      ]),
     ).toBe(true)
     const sequence = Buffer.from(segment).readUInt32BE(4)
     expect(sequence).toBe(0x01020304 + i * gsoSize)
@@ -233,7 +259,12 @@ describe('segments', () => {
   })
 
   test('the identification of segments wraps after 0xffff', () => {
-    const packet: Packet = { ...plain, identification: 0xffff, payload: new Array(20).fill(1), checksum: 'partial' }
+    const packet: Packet = {
+      ...plain,
+      identification: 0xffff,
+      payload: new Array(20).fill(1),
+      checksum: 'partial',
+    }
     const ring = new Ring(8)
     expect(skbGsoSegment(gsoSkb(framed(packet), 10), ring)).toBe(2)
     const ids = [0, 1].map(i => {
@@ -249,7 +280,11 @@ describe('segments', () => {
 
   test('a UDP checksum of a segment that is zero is written as 0xffff', () => {
     const open = buildTransport({ ...plain, payload: [1, 2, 0, 0] })
-    const packet: Packet = { ...plain, payload: [1, 2, ...open.slice(6, 8), 5, 5, 5, 5], checksum: 'partial' }
+    const packet: Packet = {
+      ...plain,
+      payload: [1, 2, ...open.slice(6, 8), 5, 5, 5, 5],
+      checksum: 'partial',
+    }
     const ring = new Ring(8)
     expect(skbGsoSegment(gsoSkb(framed(packet), 4), ring)).toBe(2)
     const checks = [0, 1].map(i => octetsOf(ring.peek(i) as SkBuff).slice(40, 42))
@@ -279,7 +314,12 @@ describe('segments', () => {
   })
 
   test('64 KiB become 45 segments of the usual size, and large segments use large slots', () => {
-    const packet: Packet = { ...plain, kind: 'tcp', payload: new Array(65160).fill(3), checksum: 'partial' }
+    const packet: Packet = {
+      ...plain,
+      kind: 'tcp',
+      payload: new Array(65160).fill(3),
+      checksum: 'partial',
+    }
     const ring = new Ring(64)
     expect(skbGsoSegment(gsoSkb(framed(packet), 1448), ring)).toBe(45)
     ring.purge(1)
@@ -290,7 +330,12 @@ describe('segments', () => {
 })
 
 describe('a frame that cannot be segmented', () => {
-  const tcp: Packet = { ...plain, kind: 'tcp', payload: new Array(600).fill(1), checksum: 'partial' }
+  const tcp: Packet = {
+    ...plain,
+    kind: 'tcp',
+    payload: new Array(600).fill(1),
+    checksum: 'partial',
+  }
   const udp6: Packet = { ...plain6, payload: new Array(600).fill(1), checksum: 'partial' }
 
   /** Expects a reason, the frame the caller's still and as it was, and nothing new in the ring. */
@@ -312,7 +357,13 @@ describe('a frame that cannot be segmented', () => {
   }
 
   test('a frame of an unknown kind, two kinds, none, or without a size is not segmented', () => {
-    for (const type of [0, 1 << 1, SKB_GSO_TCPV4 | SKB_GSO_TCPV6, SKB_GSO_TCPV4 | (1 << 8), SKB_GSO_TCP_ECN]) {
+    for (const type of [
+      0,
+      1 << 1,
+      SKB_GSO_TCPV4 | SKB_GSO_TCPV6,
+      SKB_GSO_TCPV4 | (1 << 8),
+      SKB_GSO_TCP_ECN,
+    ]) {
       refusedWith(tcp, skb => {
         skb.gsoType = type
       })
@@ -355,7 +406,9 @@ describe('a frame that cannot be segmented', () => {
     ]
     for (const [packet, offset, octet] of edits) {
       refusedWith(packet, (skb, at) => {
-        if (offset === 59) skb.bytes[at + 58] = 0
+        if (offset === 59) {
+          skb.bytes[at + 58] = 0
+        }
         skb.bytes[at + offset] = octet
       })
     }
@@ -393,7 +446,12 @@ describe('a frame that cannot be segmented', () => {
 
   test('a frame of more than 1,024 segments is not segmented, with the smallest size of Linux’s TCP it is', () => {
     const large = new PoisonedPool({ large: 1, small: 1024 })
-    const packet: Packet = { ...plain, kind: 'tcp', payload: new Array(65160).fill(3), checksum: 'partial' }
+    const packet: Packet = {
+      ...plain,
+      kind: 'tcp',
+      payload: new Array(65160).fill(3),
+      checksum: 'partial',
+    }
     const octets = buildFrame(framed(packet))
     for (const [gsoSize, expected] of [
       [63, -SKB_DROP_REASON_SKB_GSO_SEG],
@@ -406,7 +464,9 @@ describe('a frame that cannot be segmented', () => {
       skb.gsoSize = gsoSize
       const ring = new Ring(4096)
       expect(skbGsoSegment(skb, ring)).toBe(expected)
-      if (expected < 0) skb.free()
+      if (expected < 0) {
+        skb.free()
+      }
       ring.purge(1)
       expect(large.out).toBe(0)
     }
@@ -424,11 +484,17 @@ describe('a frame that cannot be segmented', () => {
   test('if slots run out the segments are freed, and the ring keeps its order', () => {
     const ring = new Ring(128)
     const before = Array.from({ length: 3 }, () => skbFor(pool, framed(plain)))
-    for (const skb of before) ring.push(skb)
+    for (const skb of before) {
+      ring.push(skb)
+    }
     const held: SkBuff[] = []
-    while (pool.out < 66) held.push(pool.alloc(60) as SkBuff)
+    while (pool.out < 66) {
+      held.push(pool.alloc(60) as SkBuff)
+    }
     expectRefused(SKB_DROP_REASON_NOMEM, gsoSkb(framed(tcp), 50), ring)
     expect([ring.shift(), ring.shift(), ring.shift(), ring.shift()]).toEqual([...before, undefined])
-    for (const skb of [...before, ...held]) skb.free()
+    for (const skb of [...before, ...held]) {
+      skb.free()
+    }
   })
 })

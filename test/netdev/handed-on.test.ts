@@ -50,7 +50,10 @@ function verbs(skb: SkBuff, other: SkBuff, dev: NetDevice): Record<string, () =>
 function expectRefused(skb: SkBuff, other: SkBuff, dev: NetDevice, state: string): void {
   const { data, len, owner, mac } = skb
   for (const [verb, call] of Object.entries(verbs(skb, other, dev))) {
-    const text = state === 'a freed frame' && verb === 'kfree_skb' ? 'double free' : `${verb.trim()} on ${state}`
+    const text =
+      state === 'a freed frame' && verb === 'kfree_skb'
+        ? 'double free'
+        : `${verb.trim()} on ${state}`
     expect(call, verb).toThrow(new RegExp(`^${text}, (by|at) .*handed-on\\.test\\.ts:\\d+:\\d+`))
     expect([skb.data, skb.len, skb.owner, skb.mac], verb).toEqual([data, len, owner, mac])
   }
@@ -84,7 +87,9 @@ test('every verb refuses a frame that a wire holds, and the wire delivers it onc
   const [skb, other] = [makeFrame(memory, dev), memory.pool.alloc(60) as SkBuff]
   wire.wire.push(skb)
   expectRefused(skb, other, dev, 'a frame that a wire was given already')
-  expect(() => wire.wire.push(skb)).toThrow(/^wire push on a frame that a wire was given already, .*handed-on/)
+  expect(() => wire.wire.push(skb)).toThrow(
+    /^wire push on a frame that a wire was given already, .*handed-on/,
+  )
   memory.clock.advance(2_000_000)
   memory.net.flush()
   memory.made = 1
@@ -110,7 +115,9 @@ test.each<[string, string, (skb: SkBuff) => void]>([
         mistake(skb)
       },
     })
-    for (const bytes of numbered(3)) port.transmit(bytes)
+    for (const bytes of numbered(3)) {
+      port.transmit(bytes)
+    }
     port.drain()
     expect(peerPort.received.map(({ bytes }) => bytes)).toEqual(numbered(3))
     expect(memory.lines.filter(line => line.includes('ndoStartXmit'))).toEqual([

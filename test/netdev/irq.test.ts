@@ -38,7 +38,9 @@ describe('an interrupt', () => {
 
   test('an interrupt raised many times is taken once, with all bits', async () => {
     const { irq, taken, flush } = await line()
-    for (let i = 0; i < 10; i++) irq.raise(i % 2 === 0 ? RX : TX)
+    for (let i = 0; i < 10; i++) {
+      irq.raise(i % 2 === 0 ? RX : TX)
+    }
     flush()
     await turn()
     expect([taken, irq.count]).toEqual([[RX | TX], 1])
@@ -62,7 +64,8 @@ describe('an interrupt', () => {
       return IRQ_HANDLED
     })
     sendAll(port, ...numbered(18))
-    const xmits = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `xmit ${from + i}`)
+    const xmits = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, i) => `xmit ${from + i}`)
     expect(order).toEqual([...xmits(0, 16), `interrupt ${TX}`, ...xmits(16, 18), `interrupt ${TX}`])
   })
 
@@ -77,7 +80,9 @@ describe('an interrupt', () => {
     const irq = new Irq(dev)
     irq.request(() => {
       irq.acknowledge()
-      for (const skb of ring.splice(0)) netifRx(skb)
+      for (const skb of ring.splice(0)) {
+        netifRx(skb)
+      }
       return IRQ_HANDLED
     })
     sendAll(port, ...numbered(5))
@@ -90,7 +95,9 @@ describe('an interrupt', () => {
     const order: string[] = []
     a.setHandler(() => {
       order.push(`a${a.irq.acknowledge()}`)
-      if (order.length === 1) a.irq.raise(TX)
+      if (order.length === 1) {
+        a.irq.raise(TX)
+      }
       return IRQ_HANDLED
     })
     b.setHandler(() => {
@@ -142,7 +149,9 @@ describe('a mask', () => {
   test('request_irq refuses the result of a handler in place of the handler', async () => {
     const { irq } = await line()
     const request = irq.request.bind(irq) as (handler: unknown) => void
-    expect(() => request(IRQ_NONE)).toThrow(new TypeError('request_irq: the handler is 0, not a function'))
+    expect(() => request(IRQ_NONE)).toThrow(
+      new TypeError('request_irq: the handler is 0, not a function'),
+    )
   })
 
   test('request_irq refuses a line that has a handler, with -EBUSY, and keeps the handler', async () => {
@@ -246,7 +255,9 @@ test('a handler that throws is logged with its place, and is called again', asyn
   })
   irq.raise(RX)
   flush()
-  expect(memory.lines.at(-1)).toMatch(/^test0: interrupt handler: Error: bad status \(at .*irq\.test\.ts:\d+:\d+\)+$/)
+  expect(memory.lines.at(-1)).toMatch(
+    /^test0: interrupt handler: Error: bad status \(at .*irq\.test\.ts:\d+:\d+\)+$/,
+  )
   broken = false
   irq.raise(TX)
   await undefined // no poll is under way: a microtask takes it
@@ -259,7 +270,9 @@ describe('a handler that raises its own interrupt forever', () => {
     let on = true
     setHandler(() => {
       irq.acknowledge()
-      if (on) irq.raise(RX)
+      if (on) {
+        irq.raise(RX)
+      }
       return IRQ_HANDLED
     })
     const stop = () => {

@@ -26,7 +26,11 @@ async function noting(answers: Partial<Record<keyof NetDeviceOps<unknown>, numbe
     ndoStop: () => note('ndoStop'),
     ndoChangeMtu: (dev, mtu) => note('ndoChangeMtu', mtu, dev.mtu),
     ndoSetMacAddress: (dev, address) => note('ndoSetMacAddress', [...address], [...dev.devAddr]),
-    ndoSetRxMode: dev => void note('ndoSetRxMode', dev.flags & (flags.IFF_PROMISC | flags.IFF_ALLMULTI | flags.IFF_UP)),
+    ndoSetRxMode: dev =>
+      void note(
+        'ndoSetRxMode',
+        dev.flags & (flags.IFF_PROMISC | flags.IFF_ALLMULTI | flags.IFF_UP),
+      ),
     ndoUninit: () => void note('ndoUninit'),
   })
   const events: number[] = []
@@ -53,21 +57,31 @@ describe("the user's change", () => {
   test('the driver is notified of a new MTU before the device has it', async () => {
     const { dev, port, calls, events } = await noting()
     port.change({ kind: 'mtu', mtu: 9000 })
-    expect([calls, events, dev.mtu]).toEqual([[['ndoChangeMtu', 9000, 1500]], [flags.NETDEV_CHANGEMTU], 9000])
+    expect([calls, events, dev.mtu]).toEqual([
+      [['ndoChangeMtu', 9000, 1500]],
+      [flags.NETDEV_CHANGEMTU],
+      9000,
+    ])
   })
 
   test('the driver is notified of a new address before the device has it', async () => {
     const { dev, port, calls, events } = await noting()
     const before = [...dev.devAddr]
     port.change({ kind: 'address', address: mac })
-    expect([calls, events]).toEqual([[['ndoSetMacAddress', [...mac], before]], [flags.NETDEV_CHANGEADDR]])
+    expect([calls, events]).toEqual([
+      [['ndoSetMacAddress', [...mac], before]],
+      [flags.NETDEV_CHANGEADDR],
+    ])
     expect([...dev.devAddr]).toEqual([...mac])
   })
 
   test('a change of flags sets them, except IFF_UP, which has its own change', async () => {
     const { dev, port, calls, events } = await noting()
     port.change({ kind: 'flags', flags: flags.IFF_PROMISC | flags.IFF_BROADCAST })
-    expect([calls, events]).toEqual([[['ndoSetRxMode', flags.IFF_PROMISC | flags.IFF_UP]], [flags.NETDEV_CHANGE]])
+    expect([calls, events]).toEqual([
+      [['ndoSetRxMode', flags.IFF_PROMISC | flags.IFF_UP]],
+      [flags.NETDEV_CHANGE],
+    ])
     expect(dev.flags).toBe(flags.IFF_PROMISC | flags.IFF_BROADCAST | flags.IFF_UP)
   })
 
@@ -123,7 +137,11 @@ describe("the user's change", () => {
     port.change({ kind: 'mtu', mtu: 1400 })
     port.change({ kind: 'address', address: mac })
     port.change({ kind: 'flags', flags: flags.IFF_NOARP })
-    expect([dev.mtu, [...dev.devAddr], dev.flags]).toEqual([1400, [...mac], flags.IFF_NOARP | flags.IFF_UP])
+    expect([dev.mtu, [...dev.devAddr], dev.flags]).toEqual([
+      1400,
+      [...mac],
+      flags.IFF_NOARP | flags.IFF_UP,
+    ])
   })
 })
 
@@ -140,7 +158,11 @@ test('a device has the interface’s groups, addresses and flags at the time of 
   })
   const dev = makeDevice()
   await registerNetdev(dev, net)
-  expect([dev.mc, dev.addresses, dev.flags]).toEqual([groups, [Uint8Array.of(198, 18, 0, 1)], flags.IFF_PROMISC])
+  expect([dev.mc, dev.addresses, dev.flags]).toEqual([
+    groups,
+    [Uint8Array.of(198, 18, 0, 1)],
+    flags.IFF_PROMISC,
+  ])
 })
 
 describe('IFF_DEBUG', () => {
@@ -198,7 +220,9 @@ describe('a change that the driver refuses', () => {
     port.change({ kind: 'address', address: mac })
     expect([[...dev.devAddr], [...port.link.address], events]).toEqual([before, before, []])
     expect(calls).toEqual([['ndoSetMacAddress', [...mac], before]])
-    expect(lines).toEqual(['test0: hardware address refused by the driver: EOPNOTSUPP; back to the former one'])
+    expect(lines).toEqual([
+      'test0: hardware address refused by the driver: EOPNOTSUPP; back to the former one',
+    ])
   })
 
   test('an exception in ndoChangeMtu counts as EIO and is logged with its place', async () => {
@@ -251,7 +275,9 @@ describe('devSetMtu', () => {
   test('devSetMtu rejects an MTU out of the device’s range without asking the driver', async () => {
     const { dev, calls } = await noting()
     dev.maxMtu = 2000
-    await expect(devSetMtu(dev, 2001)).rejects.toThrow('invalid argument; the driver takes 68 to 2000')
+    await expect(devSetMtu(dev, 2001)).rejects.toThrow(
+      'invalid argument; the driver takes 68 to 2000',
+    )
     expect([dev.mtu, calls]).toEqual([1500, []])
   })
 
@@ -331,7 +357,11 @@ describe('the carrier', () => {
 
 describe('a flood of changes', () => {
   /** Changes the interface 200 times, and returns the log, without the lines of other kinds. */
-  async function flood(kind: RegExp, change: (port: MemoryPort, i: number) => void, answers = {}): Promise<string[]> {
+  async function flood(
+    kind: RegExp,
+    change: (port: MemoryPort, i: number) => void,
+    answers = {},
+  ): Promise<string[]> {
     const { port, lines, clock } = await noting(answers)
     for (let i = 0; i < 200; i++) {
       change(port, i)
@@ -343,22 +373,31 @@ describe('a flood of changes', () => {
   const lastOf = (lines: string[]) => [lines.length, lines.at(-1)?.replace(/^\w+: /, '')]
 
   test('a flood of new names logs 100 of them in 10 seconds and counts the rest', async () => {
-    const lines = await flood(/renamed/, (port, i) => port.change({ kind: 'renamed', name: `name${i}` }))
+    const lines = await flood(/renamed/, (port, i) =>
+      port.change({ kind: 'renamed', name: `name${i}` }),
+    )
     expect(lastOf(lines)).toEqual([101, 'renamed to: 100 similar lines suppressed'])
     expect(lines.at(-1)).toMatch(/^name199: /)
   })
 
   test('the count of suppressed lines is logged when the device is unregistered', async () => {
     const { dev, port, lines } = await noting()
-    for (let i = 0; i < 101; i++) port.change({ kind: 'renamed', name: `name${i}` })
+    for (let i = 0; i < 101; i++) {
+      port.change({ kind: 'renamed', name: `name${i}` })
+    }
     expect(lines).toHaveLength(100)
     await unregisterNetdev(dev)
     expect(lines).toContain('name100: renamed to: 1 similar line suppressed')
   })
 
   test('a flood of moves logs 100 of them in 10 seconds and counts the rest', async () => {
-    const lines = await flood(/moved/, (port, i) => port.change({ kind: 'moved', name: `name${i}`, ifindex: i }))
-    expect(lastOf(lines)).toEqual([101, 'moved to another network namespace, there: 100 similar lines suppressed'])
+    const lines = await flood(/moved/, (port, i) =>
+      port.change({ kind: 'moved', name: `name${i}`, ifindex: i }),
+    )
+    expect(lastOf(lines)).toEqual([
+      101,
+      'moved to another network namespace, there: 100 similar lines suppressed',
+    ])
   })
 
   test('a flood of down and up logs 100 of each in 10 seconds and counts the rest', async () => {
@@ -376,7 +415,11 @@ describe('a flood of changes', () => {
 
   test('a flood of MTUs and addresses that the driver refuses logs 100 of each in 10 seconds', async () => {
     const refuse = { ndoChangeMtu: -EINVAL, ndoSetMacAddress: -EOPNOTSUPP }
-    const mtus = await flood(/MTU/, (port, i) => port.change({ kind: 'mtu', mtu: 1000 + i }), refuse)
+    const mtus = await flood(
+      /MTU/,
+      (port, i) => port.change({ kind: 'mtu', mtu: 1000 + i }),
+      refuse,
+    )
     expect(lastOf(mtus)).toEqual([101, 'MTU refused: 100 similar lines suppressed'])
     const address = (i: number) => Uint8Array.of(2, 9, 8, 7, 6, i)
     const addresses = await flood(
@@ -384,6 +427,9 @@ describe('a flood of changes', () => {
       (port, i) => port.change({ kind: 'address', address: address(i) }),
       refuse,
     )
-    expect(lastOf(addresses)).toEqual([101, 'hardware address refused: 100 similar lines suppressed'])
+    expect(lastOf(addresses)).toEqual([
+      101,
+      'hardware address refused: 100 similar lines suppressed',
+    ])
   })
 })

@@ -10,7 +10,13 @@ import { Napi } from '#src/netdev/napi.ts'
 import { netifCarrierOff, netifCarrierOn, netifRx, netifRxDrop } from '#src/netdev/netif.ts'
 import type { NetDeviceOps } from '#src/netdev/ops.ts'
 import { SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOMEM } from '#src/skb/drop-reason.ts'
-import { addDevice, type DeviceOptions, makeDevice, memoryNets, sendAll } from '#support/memory-net.ts'
+import {
+  addDevice,
+  type DeviceOptions,
+  makeDevice,
+  memoryNets,
+  sendAll,
+} from '#support/memory-net.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
 
 const makeNet = memoryNets()
@@ -18,7 +24,11 @@ const frame = buildFrame({ packet: plain, tags: [], padding: [] })
 const TEXT = 'IP 198.18.0.1.12345 > 198.18.0.2.53: UDP, length 5'
 
 /** A device that logs the events of `msgEnable`, and `logged`, which returns the new lines. */
-async function logging(msgEnable: number, ops: Partial<NetDeviceOps<unknown>> = {}, options: DeviceOptions = {}) {
+async function logging(
+  msgEnable: number,
+  ops: Partial<NetDeviceOps<unknown>> = {},
+  options: DeviceOptions = {},
+) {
   const memory = makeNet({ msgEnable })
   const added = await addDevice(memory, ops, options)
   const logged = () => memory.lines.splice(0).map(line => line.replace(/^test0: /, ''))
@@ -55,7 +65,9 @@ test('a poll is logged with its work and its budget, and whether it runs again',
   const works = [64, 3]
   const napi = new Napi(dev, napi => {
     const work = works.shift() ?? 0
-    if (work < napi.weight) napi.completeDone(work)
+    if (work < napi.weight) {
+      napi.completeDone(work)
+    }
     return work
   })
   napi.enable()
@@ -67,7 +79,9 @@ test('a poll is logged with its work and its budget, and whether it runs again',
 test('a transmit queue is logged when it is stopped, started and woken, once each', async () => {
   const { dev, logged } = await logging(flags.NETIF_MSG_TX_QUEUED, {}, { txqs: 2, rxqs: 1 })
   const txq = dev.tx[1]!
-  for (const call of ['wake', 'stop', 'stop', 'wake', 'wake', 'stop', 'start', 'start'] as const) txq[call]()
+  for (const call of ['wake', 'stop', 'stop', 'wake', 'wake', 'stop', 'start', 'start'] as const) {
+    txq[call]()
+  }
   expect(logged()).toEqual(['tx-1 stopped', 'tx-1 woken', 'tx-1 stopped', 'tx-1 started'])
 })
 
@@ -84,7 +98,11 @@ test('NETDEV_TX_BUSY is logged, and the wake that ends it', async () => {
 })
 
 test('a look of the watchdog is logged with how long the queue is stopped', async () => {
-  const { dev, clock, logged } = await logging(flags.NETIF_MSG_TIMER, {}, { watchdogTimeo: 50, txqs: 2, rxqs: 1 })
+  const { dev, clock, logged } = await logging(
+    flags.NETIF_MSG_TIMER,
+    {},
+    { watchdogTimeo: 50, txqs: 2, rxqs: 1 },
+  )
   dev.tx[0]!.stop()
   clock.advance(20 * NSEC_PER_MSEC)
   dev.tx[0]!.wake()
@@ -102,22 +120,29 @@ test.each([
   ['NETIF_MSG_TX_ERR', flags.NETIF_MSG_TX_ERR, [`tx-1 ${TEXT}, dropped: FULL_RING`]],
   ['NETIF_MSG_RX_ERR', flags.NETIF_MSG_RX_ERR, [`rx-1 ${TEXT}, dropped: NOMEM`]],
   ['NETIF_MSG_PKTDATA', flags.NETIF_MSG_PKTDATA, [`tx-1 ${TEXT}`, `tx-1 ${TEXT}`]],
-] as const)('of two dropped frames, a sent and a received one, %s logs what it stands for', async (_, bit, lines) => {
-  let sent = 0
-  const ops: Partial<NetDeviceOps<unknown>> = {
-    ndoStartXmit: (skb, dev) =>
-      sent++ === 0 ? skb.drop(SKB_DROP_REASON_FULL_RING) : netifRxDrop(skb, dev, SKB_DROP_REASON_NOMEM),
-  }
-  const { port, logged } = await logging(bit, ops, { txqs: 2, rxqs: 2 })
-  port.transmit(frame, 1)
-  port.transmit(frame, 1)
-  port.drain()
-  expect(logged()).toEqual(lines)
-})
+] as const)(
+  'of two dropped frames, a sent and a received one, %s logs what it stands for',
+  async (_, bit, lines) => {
+    let sent = 0
+    const ops: Partial<NetDeviceOps<unknown>> = {
+      ndoStartXmit: (skb, dev) =>
+        sent++ === 0
+          ? skb.drop(SKB_DROP_REASON_FULL_RING)
+          : netifRxDrop(skb, dev, SKB_DROP_REASON_NOMEM),
+    }
+    const { port, logged } = await logging(bit, ops, { txqs: 2, rxqs: 2 })
+    port.transmit(frame, 1)
+    port.transmit(frame, 1)
+    port.drain()
+    expect(logged()).toEqual(lines)
+  },
+)
 
 test('the carrier is logged when it changes', async () => {
   const { dev, logged } = await logging(flags.NETIF_MSG_LINK)
-  for (const set of [netifCarrierOff, netifCarrierOff, netifCarrierOn]) set(dev)
+  for (const set of [netifCarrierOff, netifCarrierOff, netifCarrierOn]) {
+    set(dev)
+  }
   expect(logged()).toEqual(['carrier off', 'carrier on'])
 })
 

@@ -2,7 +2,13 @@
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_SEC } from '#src/base/clock.ts'
 import { LOGLEVEL_WARNING } from '#src/base/log.ts'
-import { IFF_DEBUG, IFF_UP, NETIF_F_ALL_TAP, NETIF_MSG_FRAMES, NETIF_MSG_PKTDATA } from '#src/netdev/if.ts'
+import {
+  IFF_DEBUG,
+  IFF_UP,
+  NETIF_F_ALL_TAP,
+  NETIF_MSG_FRAMES,
+  NETIF_MSG_PKTDATA,
+} from '#src/netdev/if.ts'
 import { netifRx } from '#src/netdev/netif.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4 } from '#src/skb/sk-buff.ts'
 import { addDevice, memoryNets, sendAll } from '#support/memory-net.ts'
@@ -30,7 +36,11 @@ describe('a line about a frame', () => {
 
   test('a frame from a queue beyond the receive queues has the receive queue that counts it', async () => {
     const memory = makeNet({ msgEnable: NETIF_MSG_PKTDATA })
-    const { port } = await addDevice(memory, { ndoStartXmit: netifRx }, { txqs: 4, rxqs: 2, features: NETIF_F_ALL_TAP })
+    const { port } = await addDevice(
+      memory,
+      { ndoStartXmit: netifRx },
+      { txqs: 4, rxqs: 2, features: NETIF_F_ALL_TAP },
+    )
     memory.lines.length = 0
     port.transmit(frame, 3)
     port.drain()
@@ -40,11 +50,24 @@ describe('a line about a frame', () => {
   test('the log line of a GSO frame has the size of its segments', async () => {
     const { port, lines } = await mirror(NETIF_MSG_PKTDATA)
     const payload = new Array<number>(30).fill(7)
-    const bytes = buildFrame({ packet: { ...plain, payload, checksum: 'partial' }, tags: [], padding: [] })
-    const info = { ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 6, gsoSize: 10, gsoType: SKB_GSO_UDP_L4 }
+    const bytes = buildFrame({
+      packet: { ...plain, payload, checksum: 'partial' },
+      tags: [],
+      padding: [],
+    })
+    const info = {
+      ipSummed: CHECKSUM_PARTIAL,
+      csumStart: 34,
+      csumOffset: 6,
+      gsoSize: 10,
+      gsoType: SKB_GSO_UDP_L4,
+    }
     port.transmit(bytes, 0, info)
     port.drain()
-    expect(lines.map(line => line.replace(/^.*, length/, 'length'))).toEqual(['length 30, gso 10', 'length 30, gso 10'])
+    expect(lines.map(line => line.replace(/^.*, length/, 'length'))).toEqual([
+      'length 30, gso 10',
+      'length 30, gso 10',
+    ])
   })
 
   test('frames are logged while IFF_DEBUG is on', async () => {
@@ -63,7 +86,9 @@ describe('a line about a frame', () => {
   test('IFF_DEBUG, which another namespace’s root may set, logs 100 frames in 10 seconds and counts the rest', async () => {
     const { port, lines, clock } = await mirror(0)
     port.change({ kind: 'flags', flags: IFF_UP | IFF_DEBUG })
-    for (let n = 0; n < 200; n++) sendAll(port, frame)
+    for (let n = 0; n < 200; n++) {
+      sendAll(port, frame)
+    }
     expect(lines).toHaveLength(100)
     clock.advance(10 * NSEC_PER_SEC)
     expect(lines.slice(100)).toEqual(['test0: IFF_DEBUG: 300 similar lines suppressed'])
@@ -72,7 +97,9 @@ describe('a line about a frame', () => {
   test('IFF_DEBUG does not limit the lines that the program itself asks for', async () => {
     const { port, lines } = await mirror(NETIF_MSG_PKTDATA)
     port.change({ kind: 'flags', flags: IFF_UP | IFF_DEBUG })
-    for (let n = 0; n < 200; n++) sendAll(port, frame)
+    for (let n = 0; n < 200; n++) {
+      sendAll(port, frame)
+    }
     expect(lines).toHaveLength(400)
   })
 

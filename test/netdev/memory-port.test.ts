@@ -13,11 +13,17 @@ function flowOf(bytes: Uint8Array): number {
 }
 
 function change(port: MemoryPort, user: UserChange): void {
-  if ('up' in user) port.change({ kind: user.up ? 'up' : 'down' })
-  else if ('mtu' in user) port.change({ kind: 'mtu', mtu: user.mtu })
-  else if ('address' in user) port.change({ kind: 'address', address: user.address })
-  else if ('name' in user) port.change({ kind: 'renamed', name: user.name })
-  else port.change({ kind: 'txqueuelen', txQueueLen: user.txQueueLen })
+  if ('up' in user) {
+    port.change({ kind: user.up ? 'up' : 'down' })
+  } else if ('mtu' in user) {
+    port.change({ kind: 'mtu', mtu: user.mtu })
+  } else if ('address' in user) {
+    port.change({ kind: 'address', address: user.address })
+  } else if ('name' in user) {
+    port.change({ kind: 'renamed', name: user.name })
+  } else {
+    port.change({ kind: 'txqueuelen', txQueueLen: user.txQueueLen })
+  }
 }
 
 function hosted(port: MemoryPort): OpenPort {

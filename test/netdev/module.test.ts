@@ -125,12 +125,16 @@ test('the values of parameters that name interfaces are found, if they are set',
     other: text({ default: undefined, description: '', names: 'interface' }),
     file: text({ default: undefined, description: '', names: 'scenario' }),
   }
-  expect(namedBy(params, { uplink: 'eth0', other: undefined, file: 'f' }, 'interface')).toEqual(['eth0'])
+  expect(namedBy(params, { uplink: 'eth0', other: undefined, file: 'f' }, 'interface')).toEqual([
+    'eth0',
+  ])
 })
 
 test('names go to the devices in order, even of a driver that ignores them', () => {
   const { devices } = insmod(pair([]), { net: memory.net, names: ['a0'] })
   expect(devices.map(({ name }) => name)).toEqual(['a0', 'b'])
   const three = { net: memory.net, names: ['a0', 'a1', 'a2'] }
-  expect(() => insmod(pair([]), three)).toThrow(new UsageError('3 interface names, of which 2 can be used'))
+  expect(() => insmod(pair([]), three)).toThrow(
+    new UsageError('3 interface names, of which 2 can be used'),
+  )
 })

@@ -19,7 +19,9 @@ async function poller(weight?: number) {
       const done = Math.min(state.work, budget)
       state.work -= done
       state.polls.push(done)
-      if (done < budget) state.completed.push(self.completeDone(done))
+      if (done < budget) {
+        state.completed.push(self.completeDone(done))
+      }
       return done
     },
     weight,
@@ -110,7 +112,9 @@ describe('a poll that is scheduled', () => {
     let polls = 0
     await flushed(self => {
       self.completeDone(0)
-      if (++polls < 3) expect(self.schedule()).toBe(true)
+      if (++polls < 3) {
+        expect(self.schedule()).toBe(true)
+      }
       return 0
     })
     expect(polls).toBe(3)
@@ -122,7 +126,9 @@ describe('a poll that is scheduled', () => {
     let polls = 0
     const napi = new Napi(dev, (self, budget) => {
       self.completeDone(budget)
-      if (++polls < 15) self.schedule()
+      if (++polls < 15) {
+        self.schedule()
+      }
       return budget
     })
     napi.enable()
@@ -153,7 +159,9 @@ describe('a poll that is scheduled', () => {
     memory.net.flush()
     expect(polls).toBe(1)
     expect(memory.lines.at(-1)).toMatch(
-      new RegExp(`^test0: napi poll: rxPoll, added ${HERE}, returned 1 of 64 without napi_complete_done: it is not`),
+      new RegExp(
+        `^test0: napi poll: rxPoll, added ${HERE}, returned 1 of 64 without napi_complete_done: it is not`,
+      ),
     )
   })
 
@@ -209,17 +217,23 @@ describe('warnings', () => {
     const napi = new Napi(dev, () => 0)
     expect(napi.schedule()).toBe(false)
     expect(warnings()).toEqual([
-      expect.stringMatching(`^test0: napi_schedule before napi_enable, ${HERE}: the poll does not run$`),
+      expect.stringMatching(
+        `^test0: napi_schedule before napi_enable, ${HERE}: the poll does not run$`,
+      ),
     ])
   })
 
   test('a driver that schedules a poll after it disabled it is warned, and the other times are counted', async () => {
     const { napi } = await poller()
     napi.disable()
-    for (let n = 0; n < 4; n++) expect(napi.schedule()).toBe(false)
+    for (let n = 0; n < 4; n++) {
+      expect(napi.schedule()).toBe(false)
+    }
     memory.clock.advance(NSEC_PER_SEC)
     expect(warnings()).toEqual([
-      expect.stringMatching(`^test0: napi_schedule after napi_disable, ${HERE}: the poll does not run$`),
+      expect.stringMatching(
+        `^test0: napi_schedule after napi_disable, ${HERE}: the poll does not run$`,
+      ),
       'test0: napi_schedule: 3 similar lines suppressed',
     ])
   })
@@ -246,7 +260,9 @@ describe('warnings', () => {
       return budget
     })
     expect(warnings()).toEqual([
-      expect.stringMatching(`^test0: napi_complete_done with 64 of 64 handled, ${HERE}: a poll that returns its whole`),
+      expect.stringMatching(
+        `^test0: napi_complete_done with 64 of 64 handled, ${HERE}: a poll that returns its whole`,
+      ),
     ])
   })
 
@@ -271,7 +287,9 @@ describe('warnings', () => {
     })
     expect(polls).toBe(2)
     expect(warnings()).toEqual([
-      expect.stringMatching(`^test0: napi poll: the function, added ${HERE}, returned 65, exceeding its budget of 64$`),
+      expect.stringMatching(
+        `^test0: napi poll: the function, added ${HERE}, returned 65, exceeding its budget of 64$`,
+      ),
     ])
   })
 })
@@ -324,7 +342,9 @@ test('a poll that throws is logged with its place, ends there, and may be schedu
     self.completeDone(0)
     return 0
   })
-  expect(memory.lines.at(-1)).toMatch(/^test0: napi poll: Error: no ring \(at .*napi\.test\.ts:\d+:\d+\)+$/)
+  expect(memory.lines.at(-1)).toMatch(
+    /^test0: napi poll: Error: no ring \(at .*napi\.test\.ts:\d+:\d+\)+$/,
+  )
   expect(polls).toBe(1)
   expect(napi.schedule()).toBe(true)
   await undefined // no poll is under way: a microtask runs it
@@ -374,7 +394,9 @@ describe('a poll that never completes', () => {
     })
     irq.raise(1)
     const { port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
-    for (const octets of numbered(40)) port.transmit(octets)
+    for (const octets of numbered(40)) {
+      port.transmit(octets)
+    }
     port.drain()
     expect([port.received.length, other.state.polls, interrupts]).toEqual([40, [3], 1])
     state.on = false
@@ -388,7 +410,9 @@ test('an interrupt that a poll unmasks is taken in the same flush', async () => 
   const irq = new Irq(dev)
   const napi = new Napi(dev, self => {
     order.push('poll')
-    if (order.length === 2) irq.raise(1) // comes while it is masked
+    if (order.length === 2) {
+      irq.raise(1) // comes while it is masked
+    }
     self.completeDone(0)
     irq.unmask(1)
     return 0

@@ -4,7 +4,13 @@ import { LOGLEVEL_ERR, Log } from '#src/base/log.ts'
 import { Turns } from '#src/base/turns.ts'
 import { FakeClock } from '#src/bed/fake-clock.ts'
 import { MemoryPlatform } from '#src/bed/memory-port.ts'
-import { NETDEV_POST_INIT, NETDEV_REGISTER, NETDEV_UNREGISTER, NETDEV_UP, NETREG_UNREGISTERED } from '#src/netdev/if.ts'
+import {
+  NETDEV_POST_INIT,
+  NETDEV_REGISTER,
+  NETDEV_UNREGISTER,
+  NETDEV_UP,
+  NETREG_UNREGISTERED,
+} from '#src/netdev/if.ts'
 import { Net } from '#src/netdev/net.ts'
 import { devOpen } from '#src/netdev/netif.ts'
 import { unregisterNetdev } from '#src/netdev/register.ts'
@@ -16,7 +22,9 @@ describe('netdevice notifiers', () => {
   test('notifiers run in the order of registration until they are removed', async () => {
     const memory = makeNet()
     const told: string[] = []
-    const stopA = memory.net.registerNetdeviceNotifier((event, dev) => void told.push(`a ${dev.name} ${event}`))
+    const stopA = memory.net.registerNetdeviceNotifier(
+      (event, dev) => void told.push(`a ${dev.name} ${event}`),
+    )
     memory.net.registerNetdeviceNotifier((event, dev) => void told.push(`b ${dev.name} ${event}`))
     const { dev } = await addDevice(memory, {}, { down: true })
     expect(told.splice(0)).toEqual([
@@ -54,7 +62,9 @@ describe('netdevice notifiers', () => {
     await expect(addDevice(memory)).rejects.toMatchObject({ errno: EIO })
     expect(told.splice(0)).toEqual([NETDEV_POST_INIT])
     expect(memory.lines).toEqual([
-      expect.stringMatching(/^test0: netdevice notifier: Error: broken \(at .*net\.test\.ts:\d+:\d+\)+$/),
+      expect.stringMatching(
+        /^test0: netdevice notifier: Error: broken \(at .*net\.test\.ts:\d+:\d+\)+$/,
+      ),
     ])
     stop()
     const { dev } = await addDevice(memory)
@@ -62,7 +72,11 @@ describe('netdevice notifiers', () => {
       throw new Error('broken again')
     })
     await unregisterNetdev(dev)
-    expect([told.at(-1), dev.regState, memory.platform.ports]).toEqual([NETDEV_UNREGISTER, NETREG_UNREGISTERED, []])
+    expect([told.at(-1), dev.regState, memory.platform.ports]).toEqual([
+      NETDEV_UNREGISTER,
+      NETREG_UNREGISTERED,
+      [],
+    ])
   })
 
   test('a notifier may remove itself while it runs', () => {
@@ -73,7 +87,9 @@ describe('netdevice notifiers', () => {
       stop()
     })
     net.registerNetdeviceNotifier(() => void told.push('b'))
-    for (let i = 0; i < 2; i++) net.callNetdeviceNotifiers(NETDEV_UP, makeDevice())
+    for (let i = 0; i < 2; i++) {
+      net.callNetdeviceNotifiers(NETDEV_UP, makeDevice())
+    }
     expect(told).toEqual(['a', 'b', 'b'])
   })
 })
@@ -87,7 +103,11 @@ test('a Net grants the time of its platform, so that floods of both get no more 
 
 test('a Net makes its own pool and random numbers by default', () => {
   const make = () =>
-    new Net({ platform: new MemoryPlatform(), clock: new FakeClock(), log: new Log(LOGLEVEL_ERR, () => {}) })
+    new Net({
+      platform: new MemoryPlatform(),
+      clock: new FakeClock(),
+      log: new Log(LOGLEVEL_ERR, () => {}),
+    })
   const [a, b] = [make(), make()]
   expect(a.pool === b.pool).toBe(false)
   expect(a.random.next()).toBe(b.random.next())

@@ -27,7 +27,15 @@ import {
   SKB_GSO_UDP_L4,
   type SkBuff,
 } from '#src/skb/sk-buff.ts'
-import { addDevice, freshNet, makeDevice, memoryNets, numbered, numberOf, sendAll } from '#support/memory-net.ts'
+import {
+  addDevice,
+  freshNet,
+  makeDevice,
+  memoryNets,
+  numbered,
+  numberOf,
+  sendAll,
+} from '#support/memory-net.ts'
 import { framed, skbOf } from '#support/skb.ts'
 import { buildFrame, FIELD, type Packet, plain, plain6, transportOffset } from '../packet/frames.ts'
 
@@ -39,7 +47,12 @@ const payload = Array.from({ length: 3000 }, (_, i) => i & 0xff)
 /** A frame as a kernel with offloads hands it over: its checksum partial, or itself to be cut. */
 function offloaded(packet: Packet, gsoSize = 0): { bytes: Uint8Array; info: FrameInfo } {
   const partial: Packet = { ...packet, checksum: 'partial' }
-  const kind = packet.kind === 'udp' ? SKB_GSO_UDP_L4 : packet.source.length === 4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6
+  const kind =
+    packet.kind === 'udp'
+      ? SKB_GSO_UDP_L4
+      : packet.source.length === 4
+        ? SKB_GSO_TCPV4
+        : SKB_GSO_TCPV6
   const info = {
     ipSummed: CHECKSUM_PARTIAL,
     csumStart: 14 + transportOffset(partial),
@@ -77,7 +90,10 @@ describe('a partial checksum', () => {
     const { send } = await mirror(0)
     for (const packet of [plain, plain6, { ...plain, kind: 'tcp' as const }]) {
       const [received] = send(offloaded(packet))
-      expect([received?.ipSummed, received?.bytes]).toEqual([CHECKSUM_NONE, buildFrame(framed(packet))])
+      expect([received?.ipSummed, received?.bytes]).toEqual([
+        CHECKSUM_NONE,
+        buildFrame(framed(packet)),
+      ])
     }
   })
 
@@ -101,30 +117,46 @@ describe('a frame to be cut', () => {
     ['TCP over IPv6', tcp6, base | flags.NETIF_F_TSO6],
     ['UDP', udp, base | flags.NETIF_F_GSO_UDP_L4],
     ['TCP with all offloads', tcp, flags.NETIF_F_ALL_TAP],
-  ])('a GSO frame of %s is left whole for a receiver that can cut it', async (_, packet, features) => {
-    const { send } = await mirror(features)
-    const frame = offloaded(packet, 1000)
-    expect(send(frame)).toEqual([expect.objectContaining({ ...frame.info, bytes: frame.bytes })])
-  })
+  ])(
+    'a GSO frame of %s is left whole for a receiver that can cut it',
+    async (_, packet, features) => {
+      const { send } = await mirror(features)
+      const frame = offloaded(packet, 1000)
+      expect(send(frame)).toEqual([expect.objectContaining({ ...frame.info, bytes: frame.bytes })])
+    },
+  )
 
   test.each([
-    ['TCP over IPv4', tcp, base | flags.NETIF_F_TSO6 | flags.NETIF_F_TSO_ECN | flags.NETIF_F_GSO_UDP_L4],
-    ['TCP over IPv6', tcp6, base | flags.NETIF_F_TSO | flags.NETIF_F_TSO_ECN | flags.NETIF_F_GSO_UDP_L4],
+    [
+      'TCP over IPv4',
+      tcp,
+      base | flags.NETIF_F_TSO6 | flags.NETIF_F_TSO_ECN | flags.NETIF_F_GSO_UDP_L4,
+    ],
+    [
+      'TCP over IPv6',
+      tcp6,
+      base | flags.NETIF_F_TSO | flags.NETIF_F_TSO_ECN | flags.NETIF_F_GSO_UDP_L4,
+    ],
     ['UDP', udp, base | flags.NETIF_F_TSO | flags.NETIF_F_TSO6],
     ['TCP without any', tcp, 0],
-  ])('a GSO frame of %s is cut, in order, for a receiver that cannot', async (_, packet, features) => {
-    const { send, dev, memory } = await mirror(features)
-    const received = send(offloaded(packet, 1000))
-    const headers = (received[0]?.bytes.length ?? 0) - 1000
-    expect(received.map(({ bytes }) => [...bytes.subarray(headers)])).toEqual([
-      payload.slice(0, 1000),
-      payload.slice(1000, 2000),
-      payload.slice(2000),
-    ])
-    expect(received.map(({ gsoSize, ipSummed }) => [gsoSize, ipSummed])).toEqual(Array(3).fill([0, CHECKSUM_NONE]))
-    expect(dev.counters.sum()[RX_PACKETS]).toBe(3)
-    expect(memory.conserved()).toMatchObject({ in: 1, made: 2, out: 3 })
-  })
+  ])(
+    'a GSO frame of %s is cut, in order, for a receiver that cannot',
+    async (_, packet, features) => {
+      const { send, dev, memory } = await mirror(features)
+      const received = send(offloaded(packet, 1000))
+      const headers = (received[0]?.bytes.length ?? 0) - 1000
+      expect(received.map(({ bytes }) => [...bytes.subarray(headers)])).toEqual([
+        payload.slice(0, 1000),
+        payload.slice(1000, 2000),
+        payload.slice(2000),
+      ])
+      expect(received.map(({ gsoSize, ipSummed }) => [gsoSize, ipSummed])).toEqual(
+        Array(3).fill([0, CHECKSUM_NONE]),
+      )
+      expect(dev.counters.sum()[RX_PACKETS]).toBe(3)
+      expect(memory.conserved()).toMatchObject({ in: 1, made: 2, out: 3 })
+    },
+  )
 
   test('a frame that is cut while another is delivered leaves the segments of that one alone', async () => {
     const memory = makeNet({ large: 16, small: 1024 })
@@ -136,7 +168,9 @@ describe('a frame to be cut', () => {
     second.port.drain()
     let delivered = 0
     first.port.onFrame = () => {
-      if (delivered++ === 0) netifRx(waiting[0] as SkBuff)
+      if (delivered++ === 0) {
+        netifRx(waiting[0] as SkBuff)
+      }
     }
     // More segments than a receive queue takes: it is written out before all of them are in it.
     const small = offloaded(tcp, 10)
@@ -184,7 +218,9 @@ test('netifRx refuses a frame that has no device or was given to the kernel befo
   const { dev, port } = await addDevice(memory)
   const skb = memory.pool.alloc(60) as SkBuff
   skb.put(60)
-  expect(() => netifRx(skb)).toThrow(/^netif_rx of a frame that is on no device, .*: set skb\.dev; /)
+  expect(() => netifRx(skb)).toThrow(
+    /^netif_rx of a frame that is on no device, .*: set skb\.dev; /,
+  )
   expect(skb.owner).toBe(OWNER_HOLDER)
   skb.dev = dev
   netifRx(skb)
@@ -209,8 +245,11 @@ test.each([-1, 1.5, Number.NaN, 0x10001, 1e10])(
 
 function receiveOrDrop(skb: SkBuff, queue: number): void {
   skb.queueMapping = queue
-  if (numberOf(skb) % 2 === 0) netifRx(skb)
-  else skb.drop()
+  if (numberOf(skb) % 2 === 0) {
+    netifRx(skb)
+  } else {
+    skb.drop()
+  }
 }
 
 describe('ethTypeTrans', () => {
@@ -234,7 +273,10 @@ describe('ethTypeTrans', () => {
     ['a group', [1, 0, 94, 0, 0, 1], PACKET_MULTICAST],
     ['nearly all', [255, 255, 255, 255, 255, 254], PACKET_MULTICAST],
   ])('ethTypeTrans sets pktType for a frame to %s address', (_, to, pktType) => {
-    expect(translated([...to, 2, 0, 0, 0, 0, 1, 0x86, 0xdd, 0x60])).toEqual({ protocol: 0x86dd, pktType })
+    expect(translated([...to, 2, 0, 0, 0, 0, 1, 0x86, 0xdd, 0x60])).toEqual({
+      protocol: 0x86dd,
+      pktType,
+    })
   })
 
   test.each([
@@ -268,7 +310,9 @@ test('one call stops, starts or wakes all queues', async () => {
 })
 
 test('a frame that the driver drops itself counts on the sending side', async () => {
-  const { dev, port } = await addDevice(memory, { ndoStartXmit: skb => skb.drop(SKB_DROP_REASON_WIRE_LOSS) })
+  const { dev, port } = await addDevice(memory, {
+    ndoStartXmit: skb => skb.drop(SKB_DROP_REASON_WIRE_LOSS),
+  })
   sendAll(port, ...numbered(1))
   const { tx, rx } = dev.counters.drops()
   expect([tx[SKB_DROP_REASON_WIRE_LOSS], rx[SKB_DROP_REASON_WIRE_LOSS]]).toEqual([1, 0])

@@ -31,7 +31,9 @@ describe('partsOf', () => {
     irq.raise(4)
     memory.net.flush()
     irq.mask(6)
-    expect(irqs()).toEqual([{ kind: 'irq', name: 'irq 0', state: 'masked 0x6, status 0x4', count: 1 }])
+    expect(irqs()).toEqual([
+      { kind: 'irq', name: 'irq 0', state: 'masked 0x6, status 0x4', count: 1 },
+    ])
     irq.free()
     expect(irqs()).toEqual([])
   })
@@ -101,15 +103,21 @@ describe('partsOf', () => {
     ['returned a part whose name is rrr', [{ kind: 'ring', name: 'r'.repeat(201) }]],
     ['returned a part whose direction is up', [{ kind: 'ring', name: 'r', direction: 'up' }]],
     ['returned a part whose length is -1', [{ kind: 'ring', name: 'r', length: -1 }]],
-    ['returned a part whose capacity is 4294967296', [{ kind: 'ring', name: 'r', capacity: 2 ** 32 }]],
+    [
+      'returned a part whose capacity is 4294967296',
+      [{ kind: 'ring', name: 'r', capacity: 2 ** 32 }],
+    ],
     ['returned a part whose state is 0', [{ kind: 'ring', name: 'r', state: 0 }]],
     ['returned a part whose count is 0.5', [{ kind: 'ring', name: 'r', count: 0.5 }]],
-  ])('a wrong return value of ndoGetParts is logged, "%s", and the other parts are kept', async (line, wrong) => {
-    const good = { kind: 'ring', name: 'good', length: 1, capacity: 2 } as const
-    const parts = Array.isArray(wrong) ? [...wrong, good] : wrong
-    const { dev } = await addDevice(memory, { ndoGetParts: () => parts as never })
-    const kinds = Array.isArray(wrong) ? ['queue', 'ring', 'pool'] : ['queue', 'pool']
-    expect(partsOf(dev).map(({ kind }) => kind)).toEqual(kinds)
-    expect(memory.lines.join()).toContain(line)
-  })
+  ])(
+    'a wrong return value of ndoGetParts is logged, "%s", and the other parts are kept',
+    async (line, wrong) => {
+      const good = { kind: 'ring', name: 'good', length: 1, capacity: 2 } as const
+      const parts = Array.isArray(wrong) ? [...wrong, good] : wrong
+      const { dev } = await addDevice(memory, { ndoGetParts: () => parts as never })
+      const kinds = Array.isArray(wrong) ? ['queue', 'ring', 'pool'] : ['queue', 'pool']
+      expect(partsOf(dev).map(({ kind }) => kind)).toEqual(kinds)
+      expect(memory.lines.join()).toContain(line)
+    },
+  )
 })

@@ -22,7 +22,14 @@ import { devOpen, netifDevicePresent } from '#src/netdev/netif.ts'
 import type { NetDeviceOps } from '#src/netdev/ops.ts'
 import type { PortSpec } from '#src/netdev/port.ts'
 import { registerNetdev, unregisterNetdev } from '#src/netdev/register.ts'
-import { freshNet, type MemoryNet, makeDevice, memoryNets, numbered, turn } from '#support/memory-net.ts'
+import {
+  freshNet,
+  type MemoryNet,
+  makeDevice,
+  memoryNets,
+  numbered,
+  turn,
+} from '#support/memory-net.ts'
 
 const makeNet = memoryNets()
 const memory = freshNet()
@@ -61,7 +68,9 @@ function recording(memory: MemoryNet, faults: Faults) {
   let opening = false
   vi.spyOn(platform, 'allocName').mockImplementation((pattern: string) => {
     // A platform chooses the name again as it opens a port; that is not a step.
-    if (!opening) step('allocName')
+    if (!opening) {
+      step('allocName')
+    }
     return allocName(pattern)
   })
   vi.spyOn(platform, 'open').mockImplementation(async (spec: PortSpec): Promise<MemoryPort> => {
@@ -77,7 +86,11 @@ function recording(memory: MemoryNet, faults: Faults) {
 
 /** A port that records its calls; the n-th refresh may return another state of the kernel. */
 function watched(port: MemoryPort, step: (name: string) => number): MemoryPort {
-  const [apply, close, setFeatures] = [port.apply.bind(port), port.close.bind(port), port.setFeatures.bind(port)]
+  const [apply, close, setFeatures] = [
+    port.apply.bind(port),
+    port.close.bind(port),
+    port.setFeatures.bind(port),
+  ]
   let refreshes = 0
   vi.spyOn(port, 'apply').mockImplementation(async request => {
     step('apply')
@@ -98,7 +111,15 @@ function watched(port: MemoryPort, step: (name: string) => number): MemoryPort {
   return Object.defineProperty(port, 'announced', { get: () => step('announced') === 0 })
 }
 
-const SETUP = ['allocName', 'ndoInit', 'platform.open', 'apply', 'setFeatures', 'POST_INIT', 'REGISTER']
+const SETUP = [
+  'allocName',
+  'ndoInit',
+  'platform.open',
+  'apply',
+  'setFeatures',
+  'POST_INIT',
+  'REGISTER',
+]
 const ALL = [...SETUP, 'refresh 1', 'refresh 2', 'announced']
 /** The steps that undo, in order, by the step that fails. */
 const UNDONE: Record<string, string[]> = {
@@ -139,7 +160,12 @@ function fieldsOf(dev: NetDevice) {
 }
 
 function deviceWith(ops: Partial<NetDeviceOps<unknown>>): NetDevice {
-  const dev = makeDevice(ops, { features: NETIF_F_HW_CSUM | NETIF_F_SG, txqs: 2, rxqs: 2, watchdogTimeo: 50 })
+  const dev = makeDevice(ops, {
+    features: NETIF_F_HW_CSUM | NETIF_F_SG,
+    txqs: 2,
+    rxqs: 2,
+    watchdogTimeo: 50,
+  })
   dev.flags |= IFF_NOARP
   dev.mtu = 1400
   dev.txQueueLen = 77
@@ -150,37 +176,55 @@ function deviceWith(ops: Partial<NetDeviceOps<unknown>>): NetDevice {
 /** Expects that the Net, the platform, the pool and the clock hold nothing of the device. */
 function expectNothingLeft({ net, platform, pool, clock }: MemoryNet): void {
   const account = pool.openAccount(() => {})
-  expect([net.devices, platform.ports, account.quota, pool.out, clock.armed]).toEqual([[], [], pool.large.count, 0, 0])
+  expect([net.devices, platform.ports, account.quota, pool.out, clock.armed]).toEqual([
+    [],
+    [],
+    pool.large.count,
+    0,
+    0,
+  ])
   pool.closeAccount(account)
 }
 
 describe('a step of registering that fails', () => {
-  test.each(FAULTS)('when %s %s, the previous steps are undone, the last first', async (name, _, fault, errno) => {
-    const faults: Faults = { [name]: fault }
-    const { steps, ops } = recording(memory, faults)
-    const dev = deviceWith(ops)
-    const before = fieldsOf(dev)
-    await expect(registerNetdev(dev, memory.net)).rejects.toMatchObject({ name: 'VnetError', errno })
-    expect(steps).toEqual([...ALL.slice(0, ALL.indexOf(name) + 1), ...(UNDONE[name] ?? [])])
-    expect(fieldsOf(dev)).toEqual(before)
-    expectNothingLeft(memory)
+  test.each(FAULTS)(
+    'when %s %s, the previous steps are undone, the last first',
+    async (name, _, fault, errno) => {
+      const faults: Faults = { [name]: fault }
+      const { steps, ops } = recording(memory, faults)
+      const dev = deviceWith(ops)
+      const before = fieldsOf(dev)
+      await expect(registerNetdev(dev, memory.net)).rejects.toMatchObject({
+        name: 'VnetError',
+        errno,
+      })
+      expect(steps).toEqual([...ALL.slice(0, ALL.indexOf(name) + 1), ...(UNDONE[name] ?? [])])
+      expect(fieldsOf(dev)).toEqual(before)
+      expectNothingLeft(memory)
 
-    // Without the fault the same device is registered.
-    delete faults[name]
-    steps.length = 0
-    await registerNetdev(dev, memory.net)
-    expect(steps).toEqual(ALL)
-    expect([dev.name, dev.regState, memory.net.devices]).toEqual(['test0', NETREG_REGISTERED, [dev]])
-    await devOpen(dev)
-    const port = memory.platform.port('test0')
-    port.transmit(numbered(1)[0] as Uint8Array, 1)
-    await turn()
-    expect(memory.conserved()).toMatchObject({ in: 1, dropped: 1, held: 0 })
-  })
+      // Without the fault the same device is registered.
+      delete faults[name]
+      steps.length = 0
+      await registerNetdev(dev, memory.net)
+      expect(steps).toEqual(ALL)
+      expect([dev.name, dev.regState, memory.net.devices]).toEqual([
+        'test0',
+        NETREG_REGISTERED,
+        [dev],
+      ])
+      await devOpen(dev)
+      const port = memory.platform.port('test0')
+      port.transmit(numbered(1)[0] as Uint8Array, 1)
+      await turn()
+      expect(memory.conserved()).toMatchObject({ in: 1, dropped: 1, held: 0 })
+    },
+  )
 
   test('a device that POST_INIT vetoes is not announced as unregistered', async () => {
     const { steps, ops } = recording(memory, { POST_INIT: () => -EBUSY })
-    await expect(registerNetdev(deviceWith(ops), memory.net)).rejects.toMatchObject({ errno: EBUSY })
+    await expect(registerNetdev(deviceWith(ops), memory.net)).rejects.toMatchObject({
+      errno: EBUSY,
+    })
     expect(steps).not.toContain('UNREGISTER')
   })
 
@@ -232,7 +276,9 @@ describe('a step of registering that fails', () => {
       return port
     })
     net.registerNetdeviceNotifier(() => -EBUSY)
-    await expect(registerNetdev(makeDevice(), net, { persist: true })).rejects.toMatchObject({ errno: EBUSY })
+    await expect(registerNetdev(makeDevice(), net, { persist: true })).rejects.toMatchObject({
+      errno: EBUSY,
+    })
     expect(requests.at(-1)).toEqual({ persist: false })
     requests.length = 0
     await expect(registerNetdev(makeDevice(), net)).rejects.toMatchObject({ errno: EBUSY })
@@ -249,7 +295,9 @@ describe('a step of registering that fails', () => {
       return port
     })
     net.registerNetdeviceNotifier(() => -EBUSY)
-    await expect(registerNetdev(makeDevice(), net, { persist: true })).rejects.toMatchObject({ errno: EBUSY })
+    await expect(registerNetdev(makeDevice(), net, { persist: true })).rejects.toMatchObject({
+      errno: EBUSY,
+    })
     expect(requests).toEqual([{}])
   })
 })
@@ -259,7 +307,14 @@ describe('the name', () => {
     const seen: unknown[] = []
     const dev = makeDevice({
       ndoInit: d =>
-        void seen.push(d.name, d.net === memory.net, d.regState, d.ifindex, d.port, memory.platform.ports.length),
+        void seen.push(
+          d.name,
+          d.net === memory.net,
+          d.regState,
+          d.ifindex,
+          d.port,
+          memory.platform.ports.length,
+        ),
     })
     await registerNetdev(dev, memory.net)
     expect(seen).toEqual(['test0', true, NETREG_UNINITIALIZED, 0, undefined, 0])
@@ -344,7 +399,14 @@ describe('the effect of a step', () => {
     const seen: unknown[] = []
     memory.net.registerNetdeviceNotifier((event, dev) => {
       const { ifindex, features, mtu, devAddr } = dev
-      seen.push([EVENTS.get(event), ifindex > 0, features, mtu, [...devAddr], netifDevicePresent(dev)])
+      seen.push([
+        EVENTS.get(event),
+        ifindex > 0,
+        features,
+        mtu,
+        [...devAddr],
+        netifDevicePresent(dev),
+      ])
     })
     const dev = makeDevice({}, { features: NETIF_F_HW_CSUM | NETIF_F_SG })
     dev.mtu = 1234
@@ -393,7 +455,9 @@ describe('the effect of a step', () => {
 test('a change during registration is not lost', async () => {
   const { platform, net } = memory
   net.registerNetdeviceNotifier((event, dev) => {
-    if (event === NETDEV_REGISTER) platform.port(dev.name).change({ kind: 'mtu', mtu: 1300 })
+    if (event === NETDEV_REGISTER) {
+      platform.port(dev.name).change({ kind: 'mtu', mtu: 1300 })
+    }
   })
   const dev = makeDevice()
   await registerNetdev(dev, net)

@@ -31,7 +31,9 @@ function recording(memory: MemoryNet, fail?: string) {
     const port = await open(spec)
     const [apply, close] = [port.apply.bind(port), port.close.bind(port)]
     vi.spyOn(port, 'apply').mockImplementation(async request => {
-      if (step(`apply ${Object.keys(request).join(' ')}`.trim()) < 0) throw new VnetError(EBUSY, 'RTM_NEWLINK')
+      if (step(`apply ${Object.keys(request).join(' ')}`.trim()) < 0) {
+        throw new VnetError(EBUSY, 'RTM_NEWLINK')
+      }
       await apply(request)
     })
     vi.spyOn(port, 'close').mockImplementation(async () => {
@@ -65,7 +67,11 @@ describe('registering', () => {
     expect(steps.splice(0)).toEqual(['apply up', 'ndoOpen', 'UP'])
     await unregisterNetdev(dev)
     expect(steps).toEqual(['ndoStop', 'DOWN', 'UNREGISTER', 'ndoUninit', 'port.close'])
-    expect([dev.regState, memory.net.devices, dev.port]).toEqual([flags.NETREG_UNREGISTERED, [], undefined])
+    expect([dev.regState, memory.net.devices, dev.port]).toEqual([
+      flags.NETREG_UNREGISTERED,
+      [],
+      undefined,
+    ])
   })
 
   test('unregistering a device that is down does not stop it again', async () => {
@@ -83,7 +89,9 @@ describe('registering', () => {
       },
     })
     await expect(registerNetdev(dev, memory.net)).rejects.toThrow('ndo_init of test0: EIO')
-    expect(memory.lines).toEqual([expect.stringMatching(/^test0: ndoInit: Error: no hardware \(at .*register\.test/)])
+    expect(memory.lines).toEqual([
+      expect.stringMatching(/^test0: ndoInit: Error: no hardware \(at .*register\.test/),
+    ])
   })
 
   test('a positive result of ndoInit is EIO', async () => {
@@ -98,15 +106,20 @@ describe('registering', () => {
       'is async, but must return 0 or a negative errno at once',
     ],
     ['no number', () => Number.NaN, 'returned NaN, not 0 or a negative errno'],
-  ])('an ndoInit that returns %s fails with EIO, and the reason is logged', async (_, ndoInit, reason) => {
-    await expect(registerNetdev(makeDevice({ ndoInit }), memory.net)).rejects.toThrow('EIO')
-    expect(memory.lines).toEqual([`test0: ndoInit: ${reason}`])
-  })
+  ])(
+    'an ndoInit that returns %s fails with EIO, and the reason is logged',
+    async (_, ndoInit, reason) => {
+      await expect(registerNetdev(makeDevice({ ndoInit }), memory.net)).rejects.toThrow('EIO')
+      expect(memory.lines).toEqual([`test0: ndoInit: ${reason}`])
+    },
+  )
 
   test('a device is refused before it has an interface if its operations have no function ndoStartXmit', async () => {
     const dev = makeDevice()
     dev.netdevOps = { ndo_start_xmit() {} } as unknown as NetDeviceOps<unknown>
-    await expect(registerNetdev(dev, memory.net)).rejects.toThrow('dev.netdevOps has no function ndoStartXmit')
+    await expect(registerNetdev(dev, memory.net)).rejects.toThrow(
+      'dev.netdevOps has no function ndoStartXmit',
+    )
     expect([dev.regState, memory.platform.ports.length]).toEqual([flags.NETREG_UNINITIALIZED, 0])
   })
 
@@ -138,7 +151,9 @@ describe('registering', () => {
 
   test('a name that is taken is refused', async () => {
     await addDevice(memory, {}, { name: 'same' })
-    await expect(registerNetdev(makeDevice({}, { name: 'same' }), memory.net)).rejects.toMatchObject({ errno: EEXIST })
+    await expect(
+      registerNetdev(makeDevice({}, { name: 'same' }), memory.net),
+    ).rejects.toMatchObject({ errno: EEXIST })
   })
 })
 
@@ -151,9 +166,19 @@ describe('a device that was registered', () => {
     dev.devAddr.set([2, 1, 2, 3, 4, 5])
     await registerNetdev(dev, memory.net)
     const port = memory.platform.port('x0')
-    expect(port.link).toMatchObject({ name: 'x0', mtu: 1400, txQueueLen: 50, address: Uint8Array.of(2, 1, 2, 3, 4, 5) })
+    expect(port.link).toMatchObject({
+      name: 'x0',
+      mtu: 1400,
+      txQueueLen: 50,
+      address: Uint8Array.of(2, 1, 2, 3, 4, 5),
+    })
     expect(port.link.flags & flags.IFF_NOARP).toBe(flags.IFF_NOARP)
-    expect([dev.name, dev.ifindex, dev.port, port.queues.length]).toEqual(['x0', port.link.ifindex, port, 2])
+    expect([dev.name, dev.ifindex, dev.port, port.queues.length]).toEqual([
+      'x0',
+      port.link.ifindex,
+      port,
+      2,
+    ])
     expect(dev.flags & (flags.IFF_NOARP | flags.IFF_UP)).toBe(flags.IFF_NOARP)
     expect(dev.features).toBe(flags.NETIF_F_ALL_TAP | flags.NETIF_F_GSO)
   })
@@ -165,7 +190,10 @@ describe('a device that was registered', () => {
 
   test('a device offers only features that work together, and logs which were dropped', async () => {
     const { dev } = await addDevice(memory, {}, { features: flags.NETIF_F_SG })
-    expect([dev.features, memory.lines[0]]).toEqual([0, 'test0: Dropping NETIF_F_SG since no checksum feature.'])
+    expect([dev.features, memory.lines[0]]).toEqual([
+      0,
+      'test0: Dropping NETIF_F_SG since no checksum feature.',
+    ])
   })
 
   test('a carrier that is off before registration is off on the port', async () => {
@@ -251,13 +279,17 @@ describe('opening and closing', () => {
     const dev = makeDevice(ops)
     await registerNetdev(dev, memory.net)
     steps.length = 0
-    for (const ask of [devClose, devOpen, devOpen, devClose, devClose, devOpen]) await ask(dev)
+    for (const ask of [devClose, devOpen, devOpen, devClose, devClose, devOpen]) {
+      await ask(dev)
+    }
     expect(steps.filter(step => step.startsWith('ndo'))).toEqual(['ndoOpen', 'ndoStop', 'ndoOpen'])
   })
 
   test('opening an unregistered device is refused, closing it does nothing', async () => {
     const dev = makeDevice()
-    await expect(devOpen(dev)).rejects.toThrow(/^dev_open test%d: ENODEV, .*; it is not registered$/)
+    await expect(devOpen(dev)).rejects.toThrow(
+      /^dev_open test%d: ENODEV, .*; it is not registered$/,
+    )
     await devClose(dev)
   })
 
@@ -265,7 +297,10 @@ describe('opening and closing', () => {
     const { dev } = await addDevice(memory)
     expect(dev.flags).toBe(flags.IFF_UP | flags.IFF_BROADCAST | flags.IFF_MULTICAST)
     await devClose(dev)
-    expect([memory.lines, dev.flags & flags.IFF_UP]).toEqual([['test0: device opened', 'test0: device closed'], 0])
+    expect([memory.lines, dev.flags & flags.IFF_UP]).toEqual([
+      ['test0: device opened', 'test0: device closed'],
+      0,
+    ])
   })
 
   test.each([
@@ -280,7 +315,9 @@ describe('opening and closing', () => {
       { down: true },
     )
     memory.net.registerNetdeviceNotifier(event => void events.push(event))
-    await expect(devOpen(dev)).rejects.toThrow(/^dev_open test0: EIO, .*; the driver refused, for the reason logged$/)
+    await expect(devOpen(dev)).rejects.toThrow(
+      /^dev_open test0: EIO, .*; the driver refused, for the reason logged$/,
+    )
     expect([dev.flags & flags.IFF_UP, port.up, stopped, events]).toEqual([0, false, [], []])
     expect(memory.lines).toEqual(['test0: ndo_open failed: EBUSY; taking the link down again'])
     port.transmit(numbered(1)[0] as Uint8Array)

@@ -45,9 +45,15 @@ const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 
 describe('frames received in a poll', () => {
   test('frames received in a poll are written with one call per batch and queue', async () => {
-    const { port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) }, { txqs: 2, rxqs: 2 })
+    const { port } = await addDevice(
+      memory,
+      { ndoStartXmit: skb => netifRx(skb) },
+      { txqs: 2, rxqs: 2 },
+    )
     const submit = vi.spyOn(MemoryQueue.prototype, 'submit')
-    for (const octets of numbered(16)) port.transmit(octets, 1)
+    for (const octets of numbered(16)) {
+      port.transmit(octets, 1)
+    }
     port.drain()
     expect([submit.mock.results.map(({ value }) => value), numbers(port)]).toEqual([[16], upTo(16)])
     expect(port.received.every(({ queue }) => queue === 1)).toBe(true)
@@ -74,7 +80,9 @@ describe('a frame received outside a poll', () => {
   test('a frame received outside a poll is flushed soon, together with later ones', async () => {
     const { dev, port } = await addDevice(memory)
     const submit = vi.spyOn(MemoryQueue.prototype, 'submit')
-    for (let i = 0; i < 3; i++) netifRx(make(memory, dev, i))
+    for (let i = 0; i < 3; i++) {
+      netifRx(make(memory, dev, i))
+    }
     expect([submit.mock.calls.length, dev.held]).toEqual([0, 3])
     await Promise.resolve()
     expect([submit.mock.calls.length, numbers(port), dev.held]).toEqual([1, [0, 1, 2], 0])
@@ -98,7 +106,9 @@ describe('a frame received outside a poll', () => {
 
   test('a frame is written to the queue it came from, modulo the queues', async () => {
     const { dev, port } = await addDevice(memory, {}, { txqs: 2, rxqs: 2 })
-    for (const queue of [0, 1, 2, 5]) netifRx(make(memory, dev, queue, queue))
+    for (const queue of [0, 1, 2, 5]) {
+      netifRx(make(memory, dev, queue, queue))
+    }
     await turn()
     const byQueue = port.received.map(frame => [numberOf(frame), frame.queue])
     expect(byQueue.sort((a, b) => Number(a[0]) - Number(b[0]))).toEqual([
@@ -115,7 +125,9 @@ describe('a host without room', () => {
   test('frames that the kernel has no room for remain in the ring and are tried again by an alarm', async () => {
     const { dev, port } = await addDevice(memory)
     port.room = 2
-    for (let i = 0; i < 5; i++) netifRx(make(memory, dev, i))
+    for (let i = 0; i < 5; i++) {
+      netifRx(make(memory, dev, i))
+    }
     await turn()
     expect([numbers(port), dev.held]).toEqual([[0, 1], 3])
     memory.conserved()
@@ -150,9 +162,15 @@ describe('a host without room', () => {
     const memory = makeNet({ small: 400 })
     const { dev, port } = await addDevice(memory)
     port.room = 0
-    for (let i = 0; i < 300; i++) netifRx(make(memory, dev, i))
+    for (let i = 0; i < 300; i++) {
+      netifRx(make(memory, dev, i))
+    }
     const { rx, tx } = dev.counters.drops()
-    expect([dev.held, rx[SKB_DROP_REASON_CPU_BACKLOG], tx.some(n => n > 0)]).toEqual([256, 44, false])
+    expect([dev.held, rx[SKB_DROP_REASON_CPU_BACKLOG], tx.some(n => n > 0)]).toEqual([
+      256,
+      44,
+      false,
+    ])
     expect(dev.counters.sum()[RX_DROPPED]).toBe(44)
     memory.conserved()
     port.room = Number.POSITIVE_INFINITY
@@ -165,7 +183,9 @@ describe('a host without room', () => {
 test('a ring that fills during a poll is flushed immediately', async () => {
   const memory = makeNet({ small: 400 })
   const { dev, port } = await addDevice(memory)
-  for (let i = 0; i < 300; i++) netifRx(make(memory, dev, i & 0xff))
+  for (let i = 0; i < 300; i++) {
+    netifRx(make(memory, dev, i & 0xff))
+  }
   expect(port.received.length).toBe(256)
   await turn()
   expect(port.received.length).toBe(300)
@@ -176,13 +196,17 @@ describe('frames that the kernel cannot receive', () => {
     const { dev, port } = await addDevice(memory, {}, { down: true })
     netifRx(make(memory, dev, 0))
     await turn()
-    expect([port.received.length, dev.counters.drops().rx[SKB_DROP_REASON_DEV_READY]]).toEqual([0, 1])
+    expect([port.received.length, dev.counters.drops().rx[SKB_DROP_REASON_DEV_READY]]).toEqual([
+      0, 1,
+    ])
   })
 
   test('frames for the kernel are dropped when the device is unregistered, and no alarm remains', async () => {
     const { dev, port } = await addDevice(memory)
     port.room = 0
-    for (let i = 0; i < 3; i++) netifRx(make(memory, dev, i))
+    for (let i = 0; i < 3; i++) {
+      netifRx(make(memory, dev, i))
+    }
     await turn()
     await unregisterNetdev(dev)
     expect([memory.pool.out, dev.counters.drops().rx[SKB_DROP_REASON_DEV_STOPPED]]).toEqual([0, 3])
@@ -196,13 +220,16 @@ describe('frames that the kernel cannot receive', () => {
     expect([memory.pool.out, dev.counters.drops().rx[SKB_DROP_REASON_DEV_READY]]).toEqual([0, 1])
   })
 
-  test.each([0, 8])('a frame of GSO size %d without offloads is dropped on an unregistered device', gsoSize => {
-    const dev = makeDevice()
-    memory.devices.push(dev)
-    const skb = make(memory, dev, 0)
-    skb.ipSummed = CHECKSUM_PARTIAL
-    skb.gsoSize = gsoSize
-    netifRx(skb)
-    expect([memory.pool.out, dev.counters.drops().rx[SKB_DROP_REASON_DEV_READY]]).toEqual([0, 1])
-  })
+  test.each([0, 8])(
+    'a frame of GSO size %d without offloads is dropped on an unregistered device',
+    gsoSize => {
+      const dev = makeDevice()
+      memory.devices.push(dev)
+      const skb = make(memory, dev, 0)
+      skb.ipSummed = CHECKSUM_PARTIAL
+      skb.gsoSize = gsoSize
+      netifRx(skb)
+      expect([memory.pool.out, dev.counters.drops().rx[SKB_DROP_REASON_DEV_READY]]).toEqual([0, 1])
+    },
+  )
 })

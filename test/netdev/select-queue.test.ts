@@ -27,7 +27,9 @@ async function selecting(ndoSelectQueue?: NetDeviceOps<unknown>['ndoSelectQueue'
 }
 
 function send(port: MemoryPort, count: number, queue = 0, first = 0): void {
-  for (const octets of numbered(count, first)) port.transmit(octets, queue)
+  for (const octets of numbered(count, first)) {
+    port.transmit(octets, queue)
+  }
   port.drain()
 }
 
@@ -91,7 +93,9 @@ describe('the queue a driver chooses', () => {
       [2, 1],
     ])
     expect(lines.slice(1)).toEqual([
-      expect.stringMatching(/^test0: ndoSelectQueue: Error: no hash \(at .*select-queue\.test\.ts:\d+:\d+\)+$/),
+      expect.stringMatching(
+        /^test0: ndoSelectQueue: Error: no hash \(at .*select-queue\.test\.ts:\d+:\d+\)+$/,
+      ),
     ])
   })
 
@@ -104,7 +108,9 @@ describe('the queue a driver chooses', () => {
 
 describe('a chosen queue that is stopped', () => {
   test('a stopped queue that is chosen holds its frames, in order, while others continue', async () => {
-    const { dev, port, seen, conserved } = await selecting((_, skb) => (numberOf(skb) % 2 === 0 ? 2 : 0))
+    const { dev, port, seen, conserved } = await selecting((_, skb) =>
+      numberOf(skb) % 2 === 0 ? 2 : 0,
+    )
     dev.tx[2]?.stop()
     send(port, 10)
     expect(seen).toEqual([1, 3, 5, 7, 9].map(number => [0, number]))

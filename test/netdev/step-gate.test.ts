@@ -12,7 +12,16 @@ import { unregisterNetdev } from '#src/netdev/register.ts'
 import { StepGate } from '#src/netdev/step-gate.ts'
 import { SKB_DROP_REASON_TX_CARRIER } from '#src/skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '#src/skb/sk-buff.ts'
-import { addDevice, addDriver, freshNet, memoryNets, numbered, numberOf, sendAll, turn } from '#support/memory-net.ts'
+import {
+  addDevice,
+  addDriver,
+  freshNet,
+  memoryNets,
+  numbered,
+  numberOf,
+  sendAll,
+  turn,
+} from '#support/memory-net.ts'
 import { flowFrame, flowNumber, snullPair } from '#support/snull-pair.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
 
@@ -120,7 +129,9 @@ describe('a frame that is stepped', () => {
     const { memory, port0 } = await snullPair(makeNet())
     const gate = new StepGate(memory.net)
     sendAll(port0, flowFrame(0, 0))
-    while (gate.halt?.step !== 4) gate.next()
+    while (gate.halt?.step !== 4) {
+      gate.next()
+    }
     expect(gate.halt.caller).toMatch(/\/drivers\/snull\/driver\.ts:\d+$/)
   })
 
@@ -128,19 +139,27 @@ describe('a frame that is stepped', () => {
     ['a driver', 'driver', '4 test0 netifRx 60', /\/step-gate\.test\.ts:\d+$/],
     ['a wire', 'wire', '3 test0 wire 60', undefined],
     ['a client', 'client', '4 test0 netifRx 60', undefined],
-  ] as const)('a frame of %s waits where its source says, whatever file calls netifRx', async (_, from, at, line) => {
-    const { dev } = await addDevice(memory)
-    memory.made = 1
-    new StepGate(memory.net)
-    const skb = memory.pool.alloc(60) as SkBuff
-    skb.bytes.set(numbered(1)[0] as Uint8Array, skb.put(60))
-    skb.dev = dev
-    if (from === 'driver') netifRx(skb)
-    else netifRxFrom(skb, from)
-    expect(place(memory.net)).toBe(at)
-    expect(memory.net.gate?.halt?.caller).toEqual(line === undefined ? undefined : expect.stringMatching(line))
-    walk(memory.net)
-  })
+  ] as const)(
+    'a frame of %s waits where its source says, whatever file calls netifRx',
+    async (_, from, at, line) => {
+      const { dev } = await addDevice(memory)
+      memory.made = 1
+      new StepGate(memory.net)
+      const skb = memory.pool.alloc(60) as SkBuff
+      skb.bytes.set(numbered(1)[0] as Uint8Array, skb.put(60))
+      skb.dev = dev
+      if (from === 'driver') {
+        netifRx(skb)
+      } else {
+        netifRxFrom(skb, from)
+      }
+      expect(place(memory.net)).toBe(at)
+      expect(memory.net.gate?.halt?.caller).toEqual(
+        line === undefined ? undefined : expect.stringMatching(line),
+      )
+      walk(memory.net)
+    },
+  )
 
   test('the second frame halts before each step, as the first did', async () => {
     const { memory, port0 } = await snullPair(makeNet())
@@ -161,7 +180,9 @@ describe('a frame that is stepped', () => {
   test('the next frame is read when nothing of the one before waits any more', async () => {
     const { memory, port0, port1 } = await snullPair(makeNet())
     new StepGate(memory.net)
-    for (const n of [0, 1]) port0.transmit(flowFrame(0, n))
+    for (const n of [0, 1]) {
+      port0.transmit(flowFrame(0, n))
+    }
     port1.transmit(flowFrame(1, 2))
     port0.drain()
     port1.drain()
@@ -222,7 +243,15 @@ async function timedDevice(memory = makeNet()) {
   const send = (n: number) => {
     sendAll(port, ...numbered(1, n))
   }
-  return { ...memory, dev, alarm, arrived, sent, send, pass: (ms: number) => memory.clock.advance(ms * NSEC_PER_MSEC) }
+  return {
+    ...memory,
+    dev,
+    alarm,
+    arrived,
+    sent,
+    send,
+    pass: (ms: number) => memory.clock.advance(ms * NSEC_PER_MSEC),
+  }
 }
 
 describe('a driver’s alarm, and ndoTxTimeout', () => {
@@ -247,18 +276,24 @@ describe('a driver’s alarm, and ndoTxTimeout', () => {
     expect(place(net)).toBe('3 test1 arrived 60')
   })
 
-  test.each(['cancelled', 'armed again'])('an alarm that is %s while it waits is no step any more', async how => {
-    const { net, alarm, clock, send, pass } = await timedDevice()
-    new StepGate(net)
-    send(1)
-    walk(net)
-    pass(10)
-    if (how === 'cancelled') alarm.cancel()
-    else alarm.at(clock.now() + 5 * NSEC_PER_MSEC)
-    expect(place(net)).toBeUndefined()
-    pass(5)
-    expect(place(net)).toBe(how === 'cancelled' ? undefined : '3 test0 arrived 60')
-  })
+  test.each(['cancelled', 'armed again'])(
+    'an alarm that is %s while it waits is no step any more',
+    async how => {
+      const { net, alarm, clock, send, pass } = await timedDevice()
+      new StepGate(net)
+      send(1)
+      walk(net)
+      pass(10)
+      if (how === 'cancelled') {
+        alarm.cancel()
+      } else {
+        alarm.at(clock.now() + 5 * NSEC_PER_MSEC)
+      }
+      expect(place(net)).toBeUndefined()
+      pass(5)
+      expect(place(net)).toBe(how === 'cancelled' ? undefined : '3 test0 arrived 60')
+    },
+  )
 
   test('an alarm that always rings again does not keep the next frame from its driver', async () => {
     const { net, clock, send, pass } = await timedDevice()
@@ -322,29 +357,43 @@ describe('a driver’s alarm, and ndoTxTimeout', () => {
 })
 
 describe('what stepping does not lose', () => {
-  test.each([false, true])('frames keep their order when stepping starts and ends, useNapi %s', async useNapi => {
-    const { memory, port0, port1 } = await snullPair(makeNet(), { useNapi, poolSize: 4 })
-    const all = Array.from({ length: 40 }, (_, n) => n)
-    for (const n of all) port0.transmit(flowFrame(0, n))
-    port0.drain()
-    const gate = new StepGate(memory.net)
-    for (const n of all) {
-      sendAll(port0, flowFrame(0, 40 + n))
-      for (let i = n % 9; i > 0; i--) gate.next()
-      memory.conserved()
-    }
-    gate.off()
-    port0.drain()
-    expect(port1.received.map(flowNumber).map(([, n]) => n)).toEqual([...all, ...all.map(n => 40 + n)])
-  })
+  test.each([false, true])(
+    'frames keep their order when stepping starts and ends, useNapi %s',
+    async useNapi => {
+      const { memory, port0, port1 } = await snullPair(makeNet(), { useNapi, poolSize: 4 })
+      const all = Array.from({ length: 40 }, (_, n) => n)
+      for (const n of all) {
+        port0.transmit(flowFrame(0, n))
+      }
+      port0.drain()
+      const gate = new StepGate(memory.net)
+      for (const n of all) {
+        sendAll(port0, flowFrame(0, 40 + n))
+        for (let i = n % 9; i > 0; i--) {
+          gate.next()
+        }
+        memory.conserved()
+      }
+      gate.off()
+      port0.drain()
+      expect(port1.received.map(flowNumber).map(([, n]) => n)).toEqual([
+        ...all,
+        ...all.map(n => 40 + n),
+      ])
+    },
+  )
 
   test('every moment of a frame’s way can be the last one of stepping', async () => {
     for (let steps = 0; steps < 14; steps++) {
       const { memory, port0, port1 } = await snullPair(makeNet())
       const gate = new StepGate(memory.net)
-      for (const n of [0, 1]) port0.transmit(flowFrame(0, n))
+      for (const n of [0, 1]) {
+        port0.transmit(flowFrame(0, n))
+      }
       port0.drain()
-      for (let i = 0; i < steps; i++) gate.next()
+      for (let i = 0; i < steps; i++) {
+        gate.next()
+      }
       gate.off()
       port0.drain()
       expect(port1.received.map(flowNumber)).toEqual([
@@ -361,7 +410,9 @@ describe('what stepping does not lose', () => {
       const { ports } = await addDriver(memory, cable, {}, { args: ['a', 'b'] })
       const gate = new StepGate(memory.net)
       sendAll(ports[0]!, ...numbered(1))
-      for (let i = 0; i < steps; i++) gate.next()
+      for (let i = 0; i < steps; i++) {
+        gate.next()
+      }
       gate.off()
       ports[0]?.drain()
       expect(ports[1]?.received).toHaveLength(1)
@@ -375,10 +426,16 @@ describe('what stepping does not lose', () => {
         const { memory, port0, port1, sn0, sn1 } = await snullPair(makeNet(), { useNapi })
         const gate = new StepGate(memory.net)
         sendAll(port0, flowFrame(0, 0))
-        for (let i = 0; i < steps; i++) gate.next()
-        for (const dev of [sn1, sn0]) await devClose(dev)
+        for (let i = 0; i < steps; i++) {
+          gate.next()
+        }
+        for (const dev of [sn1, sn0]) {
+          await devClose(dev)
+        }
         expect(memory.conserved().held).toBe(0)
-        for (const dev of [sn0, sn1]) await devOpen(dev)
+        for (const dev of [sn0, sn1]) {
+          await devOpen(dev)
+        }
         expect(place(memory.net)).toBeUndefined()
         sendAll(port0, flowFrame(0, 1))
         walk(memory.net)
@@ -392,7 +449,9 @@ describe('what stepping does not lose', () => {
       const { memory, port0, sn1 } = await snullPair(makeNet())
       const gate = new StepGate(memory.net)
       sendAll(port0, flowFrame(0, 0))
-      for (let i = 0; i < steps; i++) gate.next()
+      for (let i = 0; i < steps; i++) {
+        gate.next()
+      }
       await unregisterNetdev(sn1)
       walk(memory.net)
       expect(memory.conserved().held).toBe(0)
@@ -438,7 +497,9 @@ describe('what stepping does not lose', () => {
     const ops = { ndoSelectQueue: () => 1, ndoStartXmit }
     const { port } = await addDevice(memory, ops, { txqs: 2 })
     const gate = new StepGate(memory.net)
-    for (const frame of numbered(2)) port.transmit(frame, 0)
+    for (const frame of numbered(2)) {
+      port.transmit(frame, 0)
+    }
     port.drain()
     gate.next()
     expect(gate.halt).toMatchObject({ step: 2, queue: 1 })
@@ -469,7 +530,9 @@ describe('what stepping does not lose', () => {
     const gate = new StepGate(memory.net)
     port1.room = 0
     sendAll(port0, flowFrame(0, 0))
-    for (let i = 0; i < 8; i++) gate.next()
+    for (let i = 0; i < 8; i++) {
+      gate.next()
+    }
     expect(place(memory.net)).toBe('5 sn1 write 60')
     port1.room = 1
     walk(memory.net)
@@ -496,13 +559,17 @@ describe('what stepping does not lose', () => {
     const memory = makeNet({ large: 1024, small: 1024 })
     const wireAb = cable.params.wireAb.parse('delay 5ms')
     const { ports } = await addDriver(memory, cable, { wireAb }, { args: ['a', 'b'] })
-    for (let n = 0; n < 300; n++) ports[0]?.transmit(numbered(1, n & 0xff)[0] as Uint8Array)
+    for (let n = 0; n < 300; n++) {
+      ports[0]?.transmit(numbered(1, n & 0xff)[0] as Uint8Array)
+    }
     ports[0]?.drain()
     const gate = new StepGate(memory.net)
     memory.clock.advance(5 * NSEC_PER_MSEC)
     expect([place(memory.net), ports[1]?.received]).toEqual(['4 b netifRx 60', []])
     gate.off()
-    expect(ports[1]?.received.map(numberOf)).toEqual(Array.from({ length: 300 }, (_, n) => n & 0xff))
+    expect(ports[1]?.received.map(numberOf)).toEqual(
+      Array.from({ length: 300 }, (_, n) => n & 0xff),
+    )
   })
 })
 
@@ -601,7 +668,9 @@ describe('while stepping', () => {
     const { net } = memory
     const reports: string[] = []
     net.registerNetdeviceNotifier((event, dev) => {
-      if (event === NETDEV_STEP) reports.push(`${dev.name} ${net.gate?.halt?.step ?? (net.gate ? 'on' : 'off')}`)
+      if (event === NETDEV_STEP) {
+        reports.push(`${dev.name} ${net.gate?.halt?.step ?? (net.gate ? 'on' : 'off')}`)
+      }
     })
     const gate = new StepGate(net)
     await turn()
@@ -622,7 +691,9 @@ describe('while stepping', () => {
     new StepGate(net)
     const reports: string[] = []
     net.registerNetdeviceNotifier((event, dev) => {
-      if (event === NETDEV_STEP) reports.push(`${dev.name} ${net.gate?.halt?.step ?? 'on'}`)
+      if (event === NETDEV_STEP) {
+        reports.push(`${dev.name} ${net.gate?.halt?.step ?? 'on'}`)
+      }
     })
     for (let n = 0; n < 2; n++) {
       sendAll(port0, flowFrame(0, n))
@@ -670,7 +741,9 @@ test('the code of a halt is the function of the driver, also while its use of fr
   bed.advance(0)
   while (gate.halt !== undefined) {
     const { step, next, code } = gate.halt
-    if (code !== undefined) codes.push([step, next, (code as { readonly name: string }).name])
+    if (code !== undefined) {
+      codes.push([step, next, (code as { readonly name: string }).name])
+    }
     gate.next()
   }
   expect(codes).toEqual([

@@ -53,8 +53,14 @@ async function sink(options: { txqs?: number } = {}) {
   return { ...memory, ...added, seen }
 }
 
-function transmit(port: { transmit(bytes: Uint8Array, queue?: number): void }, count: number, queue = 0): void {
-  for (const octets of numbered(count)) port.transmit(octets, queue)
+function transmit(
+  port: { transmit(bytes: Uint8Array, queue?: number): void },
+  count: number,
+  queue = 0,
+): void {
+  for (const octets of numbered(count)) {
+    port.transmit(octets, queue)
+  }
 }
 
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
@@ -65,7 +71,10 @@ describe('a wake-up', () => {
     const read = vi.spyOn(port.queues[0] as MemoryQueue, 'read')
     transmit(port, 200)
     wakeUp()
-    expect([seen, read.mock.results.map(({ value }) => value)]).toEqual([upTo(64), [16, 16, 16, 16]])
+    expect([seen, read.mock.results.map(({ value }) => value)]).toEqual([
+      upTo(64),
+      [16, 16, 16, 16],
+    ])
     wakeUp()
     expect(seen).toEqual(upTo(128))
     await turn()
@@ -87,13 +96,16 @@ describe('a wake-up', () => {
     [5, 2],
     [19, 2],
     [20, 3],
-  ])('a wake-up with %i frames reads %i times, because a batch of large frames ends early', async (frames, reads) => {
-    const { port, seen } = await sink()
-    const read = vi.spyOn(port.queues[0] as MemoryQueue, 'read')
-    transmit(port, frames)
-    wakeUp()
-    expect([seen.length, read.mock.calls.length]).toEqual([frames, reads])
-  })
+  ])(
+    'a wake-up with %i frames reads %i times, because a batch of large frames ends early',
+    async (frames, reads) => {
+      const { port, seen } = await sink()
+      const read = vi.spyOn(port.queues[0] as MemoryQueue, 'read')
+      transmit(port, frames)
+      wakeUp()
+      expect([seen.length, read.mock.calls.length]).toEqual([frames, reads])
+    },
+  )
 
   test('each frame is counted on the queue it was read from when it is read', async () => {
     const { port, dev } = await sink({ txqs: 3 })
@@ -115,10 +127,14 @@ describe('a stopped queue', () => {
         ndoStartXmit: (skb, dev) => {
           const ring = rings[skb.queueMapping] as Ring
           ring.push(skb)
-          if (ring.length === ring.capacity) dev.txq(skb).stop()
+          if (ring.length === ring.capacity) {
+            dev.txq(skb).stop()
+          }
         },
         ndoStop: () => {
-          for (const ring of rings) ring.purge(SKB_DROP_REASON_DEV_STOPPED)
+          for (const ring of rings) {
+            ring.purge(SKB_DROP_REASON_DEV_STOPPED)
+          }
         },
       },
       { txqs },
@@ -193,8 +209,12 @@ describe('a stopped queue', () => {
     const [txq] = dev.tx
     const queue = port.queues[0] as MemoryQueue
     const [pause, resume] = [vi.spyOn(queue, 'pause'), vi.spyOn(queue, 'resume')]
-    for (let i = 0; i < 3; i++) txq?.stop()
-    for (let i = 0; i < 3; i++) txq?.wake()
+    for (let i = 0; i < 3; i++) {
+      txq?.stop()
+    }
+    for (let i = 0; i < 3; i++) {
+      txq?.wake()
+    }
     expect([pause.mock.calls.length, resume.mock.calls.length]).toEqual([1, 1])
   })
 })
@@ -208,7 +228,9 @@ describe('NETDEV_TX_BUSY', () => {
       ndoStartXmit: (skb, dev) => {
         state.offered++
         if (state.busy) {
-          if (stops) dev.txq(skb).stop()
+          if (stops) {
+            dev.txq(skb).stop()
+          }
           return NETDEV_TX_BUSY
         }
         state.seen.push(numberOf(skb))
@@ -236,7 +258,12 @@ describe('NETDEV_TX_BUSY', () => {
     transmit(port, 20)
     state.busy = true
     wakeUp()
-    expect([state.offered, dev.tx[0]?.held, dev.tx[0]?.stopped, port.queues[0]?.paused]).toEqual([1, 16, false, true])
+    expect([state.offered, dev.tx[0]?.held, dev.tx[0]?.stopped, port.queues[0]?.paused]).toEqual([
+      1,
+      16,
+      false,
+      true,
+    ])
     clock.advance(NSEC_PER_MSEC - 1)
     expect(state.offered).toBe(1)
     clock.advance(1)
@@ -315,7 +342,9 @@ describe('NETDEV_TX_BUSY', () => {
     const { port } = await addDevice(memory, {
       ndoStartXmit: (skb, dev) => {
         // Every third frame is refused the first time.
-        if (numberOf(skb) % 3 === 2 && dev.txq(skb).requeues < seen.length - seen.length / 3) return NETDEV_TX_BUSY
+        if (numberOf(skb) % 3 === 2 && dev.txq(skb).requeues < seen.length - seen.length / 3) {
+          return NETDEV_TX_BUSY
+        }
         seen.push(numberOf(skb))
         skb.drop(SKB_DROP_REASON_WIRE_LOSS)
         return NETDEV_TX_OK
@@ -338,7 +367,9 @@ describe('NETDEV_TX_BUSY', () => {
     })
     transmit(port, 1)
     wakeUp()
-    expect(memory.lines.at(-1)).toBe('test0: ndoStartXmit: returned NETDEV_TX_BUSY for a frame that it had handed on')
+    expect(memory.lines.at(-1)).toBe(
+      'test0: ndoStartXmit: returned NETDEV_TX_BUSY for a frame that it had handed on',
+    )
     expect([dev.tx[0]?.held, port.received.length]).toEqual([0, 1])
   })
 })
@@ -421,9 +452,13 @@ describe('an exception in ndoStartXmit', () => {
       port.transmit(numbered(1, 1)[0] as Uint8Array)
       port.drain()
     }
-    for (let i = 0; i < 5; i++) throwOnce()
+    for (let i = 0; i < 5; i++) {
+      throwOnce()
+    }
     expect(logged()).toEqual([
-      expect.stringMatching(/^test0: ndoStartXmit: RangeError: broken \(at .*tx-queue\.test\.ts:\d+:\d+\)+$/),
+      expect.stringMatching(
+        /^test0: ndoStartXmit: RangeError: broken \(at .*tx-queue\.test\.ts:\d+:\d+\)+$/,
+      ),
     ])
     clock.advance(NSEC_PER_SEC - 1)
     throwOnce()
@@ -462,10 +497,14 @@ describe('an empty pool', () => {
     expect(queue.paused).toBe(false)
     await turn()
     expect([held.map(numberOf), queue.paused]).toEqual([[1, 2, 3, 4], true])
-    for (const skb of held.splice(0)) skb.drop()
+    for (const skb of held.splice(0)) {
+      skb.drop()
+    }
     await turn()
     expect(held.map(numberOf)).toEqual([5])
-    for (const skb of held.splice(0)) skb.drop()
+    for (const skb of held.splice(0)) {
+      skb.drop()
+    }
   })
 
   test('the first read after an empty pool asks for a whole batch', async () => {
@@ -477,10 +516,14 @@ describe('an empty pool', () => {
     await turn()
     expect(read).toHaveLastReturnedWith(-ENOBUFS)
     read.mockClear()
-    for (const skb of held.splice(0)) skb.drop()
+    for (const skb of held.splice(0)) {
+      skb.drop()
+    }
     await turn()
     expect(read.mock.calls[0]?.[1]).toBe(16)
-    for (const skb of held.splice(0)) skb.drop()
+    for (const skb of held.splice(0)) {
+      skb.drop()
+    }
   })
 
   test('a device without slots leaves the others theirs', async () => {
@@ -494,25 +537,37 @@ describe('an empty pool', () => {
     transmit(other.port, 50)
     other.port.drain()
     expect(other.port.received.map(numberOf)).toEqual(upTo(50))
-    for (const skb of held.splice(0)) skb.drop()
+    for (const skb of held.splice(0)) {
+      skb.drop()
+    }
     await unregisterNetdev(stuck.dev)
-    for (const skb of held.splice(0)) skb.drop()
+    for (const skb of held.splice(0)) {
+      skb.drop()
+    }
   })
 
   test('a freed slot resumes all queues that paused without one', async () => {
     const memory = makeNet({ large: 2 })
     const held: SkBuff[] = []
-    const { port } = await addDevice(memory, { ndoStartXmit: skb => void held.push(skb) }, { txqs: 2 })
+    const { port } = await addDevice(
+      memory,
+      { ndoStartXmit: skb => void held.push(skb) },
+      { txqs: 2 },
+    )
     transmit(port, 3, 0)
     transmit(port, 3, 1)
     const seen: number[] = []
     for (let i = 0; i < 20 && seen.length < 6; i++) {
       await turn()
       seen.push(held.length)
-      for (const skb of held.splice(0)) skb.drop()
+      for (const skb of held.splice(0)) {
+        skb.drop()
+      }
     }
     await turn()
-    for (const skb of held.splice(0)) skb.drop()
+    for (const skb of held.splice(0)) {
+      skb.drop()
+    }
     expect(memory.conserved().in).toBe(6)
   })
 })
@@ -650,14 +705,18 @@ describe('the device goes, once', () => {
     happens(port)
     await turn()
     expect(net.devices).toEqual([])
-    expect(lines.filter(line => line.includes('outside'))).toEqual(['test0: interface was deleted from outside'])
+    expect(lines.filter(line => line.includes('outside'))).toEqual([
+      'test0: interface was deleted from outside',
+    ])
   })
 })
 
 test('a read that fails otherwise costs no device: it is counted, logged once, and tried again after 10 ms', async () => {
   const { port, lines, net, dev, clock, seen } = await sink()
   const read = vi.spyOn(port.queues[0] as MemoryQueue, 'read')
-  for (const error of [EFAULT, EIO, ENOMEM]) read.mockReturnValueOnce(-error).mockReturnValueOnce(-error)
+  for (const error of [EFAULT, EIO, ENOMEM]) {
+    read.mockReturnValueOnce(-error).mockReturnValueOnce(-error)
+  }
   transmit(port, 3)
   for (let failed = 1; failed <= 6; failed++) {
     await turn()
@@ -671,7 +730,9 @@ test('a read that fails otherwise costs no device: it is counted, logged once, a
   await turn()
   expect([seen, net.devices]).toEqual([upTo(3), [dev]])
   expect(lines.filter(line => line.includes('cannot be read'))).toEqual(
-    ['EFAULT', 'EIO', 'ENOMEM'].map(name => `test0: transmit queue 0 cannot be read: ${name}; trying again`),
+    ['EFAULT', 'EIO', 'ENOMEM'].map(
+      name => `test0: transmit queue 0 cannot be read: ${name}; trying again`,
+    ),
   )
 })
 
@@ -704,13 +765,19 @@ test('a poll that throws is over, and later interrupts are taken', async () => {
 
 test('a queue that had four frames or more is polled again', async () => {
   const { port, seen } = await sink()
-  for (const frame of numbered(71)) port.transmit(frame)
+  for (const frame of numbered(71)) {
+    port.transmit(frame)
+  }
   expect([wakeUp(), seen.length]).toEqual([true, 64])
   expect([wakeUp(), seen.length]).toEqual([true, 71])
   expect(wakeUp()).toBe(false)
-  for (const frame of numbered(3)) port.transmit(frame)
+  for (const frame of numbered(3)) {
+    port.transmit(frame)
+  }
   expect([wakeUp(), seen.length]).toEqual([false, 74])
-  for (const frame of numbered(4)) port.transmit(frame)
+  for (const frame of numbered(4)) {
+    port.transmit(frame)
+  }
   expect(wakeUp()).toBe(true)
 })
 

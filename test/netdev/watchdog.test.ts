@@ -16,7 +16,10 @@ import { addDevice, makeDevice, memoryNets, numbered } from '#support/memory-net
 const makeNet = memoryNets()
 
 /** A device with a watchdog of 50 ms. Records the ms and the queue of each ndoTxTimeout. */
-async function watched(ops: Partial<NetDeviceOps<unknown>> = {}, options: { down?: boolean; txqs?: number } = {}) {
+async function watched(
+  ops: Partial<NetDeviceOps<unknown>> = {},
+  options: { down?: boolean; txqs?: number } = {},
+) {
   const memory = makeNet()
   const timeouts: [ms: number, queue: number][] = []
   const added = await addDevice(
@@ -241,7 +244,9 @@ describe('a handler', () => {
     const { a, b, pass, timeouts } = await watched({
       ndoTxTimeout: (dev, queue) => {
         dev.tx[queue]?.wake()
-        if (queue === 0) dev.tx[queue]?.stop()
+        if (queue === 0) {
+          dev.tx[queue]?.stop()
+        }
       },
     })
     a.stop()
@@ -289,6 +294,10 @@ describe('a handler', () => {
     })
     netifTxStopAllQueues(dev)
     pass(500)
-    expect([timeouts, dev.tx.map(txq => txq.stopped), clock.armed]).toEqual([[[50, 0]], [false, false, false], 0])
+    expect([timeouts, dev.tx.map(txq => txq.stopped), clock.armed]).toEqual([
+      [[50, 0]],
+      [false, false, false],
+      0,
+    ])
   })
 })

@@ -1,13 +1,21 @@
 /** Arbitraries of netlink: valid sets of attributes, and any bytes. */
 import fc from 'fast-check'
-import { decodeAttributes, type Fields, MessageBuilder, NetlinkParseError, type Policy } from '#src/netlink/index.ts'
+import {
+  decodeAttributes,
+  type Fields,
+  MessageBuilder,
+  NetlinkParseError,
+  type Policy,
+} from '#src/netlink/index.ts'
 
 /**
  * Strings of all code points but the surrogates. The unit 'binary' of fast-check has the same ones,
  * but takes seconds to make them.
  */
 export const unicode: fc.Arbitrary<string> = fc.string({
-  unit: fc.nat(0x10_ffff - 0x800).map(number => String.fromCodePoint(number < 0xd800 ? number : number + 0x800)),
+  unit: fc
+    .nat(0x10_ffff - 0x800)
+    .map(number => String.fromCodePoint(number < 0xd800 ? number : number + 0x800)),
 })
 
 /** Writes a message, and returns the bytes after its header. */
@@ -18,7 +26,10 @@ export function payloadOf(write: (builder: MessageBuilder) => void): Uint8Array 
 }
 
 /** Puts bytes into the middle of a buffer filled with `around`. */
-export function surrounded(octets: Uint8Array, around: number): { bytes: Uint8Array; offset: number } {
+export function surrounded(
+  octets: Uint8Array,
+  around: number,
+): { bytes: Uint8Array; offset: number } {
   const bytes = new Uint8Array(octets.length + 64).fill(around)
   bytes.set(octets, 32)
   return { bytes, offset: 32 }
@@ -35,7 +46,10 @@ export function outcome(parse: () => unknown): { value: unknown } | { reason: st
 }
 
 /** Decodes twice, with different bytes around the range, which must not be read. */
-export function decodesAlike<F extends Fields>(policy: Policy<F>, octets: Uint8Array): [unknown, unknown] {
+export function decodesAlike<F extends Fields>(
+  policy: Policy<F>,
+  octets: Uint8Array,
+): [unknown, unknown] {
   const [one, other] = [0x00, 0xff].map(around => {
     const { bytes, offset } = surrounded(octets, around)
     return outcome(() => copied(decodeAttributes(policy, bytes, offset, octets.length)))
@@ -54,10 +68,19 @@ export function copied(value: unknown): unknown {
 export function mutated(octets: Uint8Array): fc.Arbitrary<Uint8Array> {
   const change = fc.tuple(fc.nat(Math.max(0, octets.length - 1)), fc.integer({ min: 0, max: 255 }))
   return fc
-    .tuple(fc.array(change, { maxLength: 4 }), fc.nat(octets.length), fc.uint8Array({ maxLength: 8 }), fc.boolean())
+    .tuple(
+      fc.array(change, { maxLength: 4 }),
+      fc.nat(octets.length),
+      fc.uint8Array({ maxLength: 8 }),
+      fc.boolean(),
+    )
     .map(([changes, cut, tail, shorten]) => {
       const copy = shorten ? octets.slice(0, cut) : new Uint8Array([...octets, ...tail])
-      for (const [at, value] of changes) if (at < copy.length) copy[at] = value
+      for (const [at, value] of changes) {
+        if (at < copy.length) {
+          copy[at] = value
+        }
+      }
       return copy
     })
 }

@@ -5,13 +5,18 @@ import { forAll } from '#support/for-all.ts'
 import { mutated, outcome, payloadOf, surrounded } from './arbitraries.ts'
 
 const written = fc.array(
-  fc.record({ type: fc.integer({ min: 0, max: 0x3fff }), payload: fc.uint8Array({ maxLength: 20 }) }),
+  fc.record({
+    type: fc.integer({ min: 0, max: 0x3fff }),
+    payload: fc.uint8Array({ maxLength: 20 }),
+  }),
   { maxLength: 6 },
 )
 
 function build(list: { type: number; payload: Uint8Array }[]): Uint8Array {
   return payloadOf(builder => {
-    for (const { type, payload } of list) builder.binary(type, payload)
+    for (const { type, payload } of list) {
+      builder.binary(type, payload)
+    }
   })
 }
 
@@ -29,7 +34,9 @@ describe('attributes', () => {
   })
 
   test('the flags of an attribute are not part of its type', () => {
-    const bytes = payloadOf(builder => builder.nested(18, inner => inner.flag(1)).binary(7, Uint8Array.of(1)))
+    const bytes = payloadOf(builder =>
+      builder.nested(18, inner => inner.flag(1)).binary(7, Uint8Array.of(1)),
+    )
     bytes[bytes.length - 8 + 3] |= 0x40
     expect([...attributes(bytes)]).toEqual([
       { type: 18, offset: 4, length: 4 },

@@ -103,17 +103,28 @@ function right(): Uint8Array[] {
     message(b => {
       b.u32(1, 2).string(2, 'one').string(3, 'red').u32(4, 4).u32(5, 2)
       b.nested(7, stats => [1, 2, 3, 25].map(type => stats.u64(type, 9n)))
-      b.nested(9, drops => drops.nested(1, drop => drop.u8(1, 0).string(2, 'NOT_SPECIFIED').u64(3, 5n)))
+      b.nested(9, drops =>
+        drops.nested(1, drop => drop.u8(1, 0).string(2, 'NOT_SPECIFIED').u64(3, 5n)),
+      )
     }),
-    message(b => b.u32(1, 2).u32(23, 0x89f0).binary(24, new Uint8Array(40)).binary(26, new Uint8Array(8))),
+    message(b =>
+      b.u32(1, 2).u32(23, 0x89f0).binary(24, new Uint8Array(40)).binary(26, new Uint8Array(8)),
+    ),
     message(b => b.u32(1, 2).string(2, 'one').u32(28, 3).u64(31, 100n)),
     message(b => b.string(15, 'lockup').string(16, '10').string(17, 'int')),
-    answer(b => writeAck(b, request, quoted!, 7, { error: -22, message: 'it is wrong', offset: 20 })),
+    answer(b =>
+      writeAck(b, request, quoted!, 7, { error: -22, message: 'it is wrong', offset: 20 }),
+    ),
     answer(b => writeAck(b, request, quoted!, 7, { error: 0 })),
     answer(b => writeDone(b, 1, 7, { error: -5, message: 'it failed' })),
     // An acknowledgement that quotes its whole request, and a cookie.
     answer(b =>
-      b.message(2, 0x200, 1).payload(new Uint8Array(4)).payload(request).string(1, 'text').binary(3, request),
+      b
+        .message(2, 0x200, 1)
+        .payload(new Uint8Array(4))
+        .payload(request)
+        .string(1, 'text')
+        .binary(3, request),
     ),
   ]
 }
@@ -130,7 +141,9 @@ class Digest {
   }
 
   text(text: string): void {
-    for (let i = 0; i < text.length; i++) this.add(text.charCodeAt(i))
+    for (let i = 0; i < text.length; i++) {
+      this.add(text.charCodeAt(i))
+    }
   }
 
   attempt(parse: () => void): void {
@@ -144,29 +157,49 @@ class Digest {
 
   /** `from` and `to`: the range of the buffer that a view may cover. */
   anything(value: unknown, from: number, to: number): void {
-    if (typeof value === 'number') this.add(value)
-    else if (typeof value === 'bigint') this.add(Number(value & 0xffff_ffffn) ^ Number(value >> 32n))
-    else if (typeof value === 'string') this.text(value)
-    else if (value instanceof Uint8Array) {
-      if (value.byteOffset < from || value.byteOffset + value.length > to) throw new Error('a view of other octets')
-      for (const octet of value) this.add(octet)
-    } else if (Array.isArray(value)) for (const each of value) this.anything(each, from, to)
-    else if (typeof value === 'object' && value !== null) {
+    if (typeof value === 'number') {
+      this.add(value)
+    } else if (typeof value === 'bigint') {
+      this.add(Number(value & 0xffff_ffffn) ^ Number(value >> 32n))
+    } else if (typeof value === 'string') {
+      this.text(value)
+    } else if (value instanceof Uint8Array) {
+      if (value.byteOffset < from || value.byteOffset + value.length > to) {
+        throw new Error('a view of other octets')
+      }
+      for (const octet of value) {
+        this.add(octet)
+      }
+    } else if (Array.isArray(value)) {
+      for (const each of value) {
+        this.anything(each, from, to)
+      }
+    } else if (typeof value === 'object' && value !== null) {
       const set = value as Record<string, unknown>
       for (const name in set) {
         this.text(name)
         this.anything(set[name], from, to)
       }
-    } else this.add(value === true ? 1 : 2)
+    } else {
+      this.add(value === true ? 1 : 2)
+    }
   }
 }
 
 function within(what: { offset: number; length: number }, from: number, to: number): void {
-  if (what.offset < from || what.length < 0 || what.offset + what.length > to) throw new Error('it lies outside')
+  if (what.offset < from || what.length < 0 || what.offset + what.length > to) {
+    throw new Error('it lies outside')
+  }
 }
 
 /** The hash of `length` bytes at `offset`, and the number of messages found. */
-function look(digest: Digest, bytes: Uint8Array, offset: number, length: number, by: Policy<Fields>): number {
+function look(
+  digest: Digest,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  by: Policy<Fields>,
+): number {
   const [from, to] = [bytes.byteOffset + offset, bytes.byteOffset + offset + length]
   let found = 0
   digest.value = 0
@@ -175,7 +208,9 @@ function look(digest: Digest, bytes: Uint8Array, offset: number, length: number,
       found++
       within(message, offset, offset + length)
       const { type, flags, seq, portid, offset: at, length: size } = message
-      for (const n of [type, flags, seq, portid, at - offset, size]) digest.add(n)
+      for (const n of [type, flags, seq, portid, at - offset, size]) {
+        digest.add(n)
+      }
       digest.attempt(() => {
         for (const attribute of attributes(bytes, at, size)) {
           within(attribute, at, at + size)
@@ -197,7 +232,9 @@ function look(digest: Digest, bytes: Uint8Array, offset: number, length: number,
 test('random and mutated datagrams are decoded or refused, and nothing around them is read', {
   timeout: 300_000,
 }, () => {
-  const [zeros, ones] = [0x00, 0xff].map(octet => new Uint8Array(FUZZ_OCTETS + 2 * AROUND).fill(octet))
+  const [zeros, ones] = [0x00, 0xff].map(octet =>
+    new Uint8Array(FUZZ_OCTETS + 2 * AROUND).fill(octet),
+  )
   const [one, other] = [new Digest(), new Digest()]
   const rights = right()
   const told = new Set<number>()
@@ -222,7 +259,9 @@ test('random and mutated datagrams are decoded or refused, and nothing around th
       }
       zeros!.fill(0x00, AROUND, AROUND + length)
       ones!.fill(0xff, AROUND, AROUND + length)
-      if (i % 100 === 0) told.add(one.value)
+      if (i % 100 === 0) {
+        told.add(one.value)
+      }
     }
   }
   // The datagrams are parsed to that depth, and differ.

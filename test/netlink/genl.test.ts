@@ -11,7 +11,10 @@ function parse(octets: Uint8Array, offset = 0) {
 
 describe('the generic header', () => {
   test('parseGenl returns the command, version and position of the attributes', () => {
-    const octets = new netlink.MessageBuilder().message(0x3f0, 5, 7).payload(netlink.genlmsghdr(3, 1)).u32(1, 42).bytes
+    const octets = new netlink.MessageBuilder()
+      .message(0x3f0, 5, 7)
+      .payload(netlink.genlmsghdr(3, 1))
+      .u32(1, 42).bytes
     expect(parse(octets)).toEqual({ cmd: 3, version: 1, offset: 20, length: 8 })
     expect([...netlink.attributes(octets, 20, 8)]).toMatchObject([{ type: 1, length: 4 }])
   })
@@ -22,26 +25,39 @@ describe('the generic header', () => {
       .payload(Uint8Array.of(3, 1, 0))
       .bytes.subarray(0, 19)
     expect(() => parse(cut)).toThrow('3 bytes are too few for a generic header (at offset 0)')
-    const reserved = new netlink.MessageBuilder().message(16, 0, 0).payload(Uint8Array.of(3, 1, 0, 1)).bytes
-    expect(() => parse(reserved)).toThrow('the reserved bytes of the header are not zero (at offset 0)')
+    const reserved = new netlink.MessageBuilder()
+      .message(16, 0, 0)
+      .payload(Uint8Array.of(3, 1, 0, 1)).bytes
+    expect(() => parse(reserved)).toThrow(
+      'the reserved bytes of the header are not zero (at offset 0)',
+    )
   })
 })
 
 describe('arrays of sets', () => {
   const array = netlink.policy({
-    items: netlink.indexedArray(9, netlink.policy({ id: netlink.required(netlink.u32(1)), text: netlink.string(2) })),
+    items: netlink.indexedArray(
+      9,
+      netlink.policy({ id: netlink.required(netlink.u32(1)), text: netlink.string(2) }),
+    ),
   })
   interface Item {
     readonly id: number
     readonly text: string
   }
-  const write = (items: readonly Item[]) => payloadOf(builder => netlink.encodeAttributes(builder, array, { items }))
+  const write = (items: readonly Item[]) =>
+    payloadOf(builder => netlink.encodeAttributes(builder, array, { items }))
 
   test('arrays of sets are decoded in order, even empty ones', () => {
-    const item = fc.record({ id: fc.nat(), text: fc.string({ maxLength: 9 }).map(text => text.replaceAll('\0', '')) })
+    const item = fc.record({
+      id: fc.nat(),
+      text: fc.string({ maxLength: 9 }).map(text => text.replaceAll('\0', '')),
+    })
     forAll(100, [fc.array(item, { maxLength: 9 })], items => {
       const { bytes, offset } = surrounded(write(items), 0xff)
-      expect(decodesAlike(array, bytes.slice(offset, bytes.length - 32))[0]).toEqual({ value: expect.anything() })
+      expect(decodesAlike(array, bytes.slice(offset, bytes.length - 32))[0]).toEqual({
+        value: expect.anything(),
+      })
       expect(decode(write(items))).toEqual(items)
     })
   })
@@ -110,7 +126,12 @@ describe('replies', () => {
     const builder = new netlink.MessageBuilder()
     netlink.writeDone(builder, 77, 9, { error: 0 })
     const { answer, ack } = read(builder.bytes)
-    expect(answer).toMatchObject({ type: netlink.NLMSG_DONE, flags: netlink.NLM_F_MULTI, seq: 77, portid: 9 })
+    expect(answer).toMatchObject({
+      type: netlink.NLMSG_DONE,
+      flags: netlink.NLM_F_MULTI,
+      seq: 77,
+      portid: 9,
+    })
     expect(ack).toEqual({ error: 0 })
     netlink.writeDone(builder.reset(), 77, 9, { error: -5, message: 'no more' })
     expect(read(builder.bytes).ack).toEqual({ error: -5, message: 'no more' })

@@ -6,13 +6,23 @@ import { mutated, outcome, surrounded } from './arbitraries.ts'
 
 const u16 = fc.integer({ min: 0, max: 0xffff })
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff })
-const written = fc.record({ type: u16, flags: u16, seq: u32, portid: u32, payload: fc.uint8Array({ maxLength: 40 }) })
+const written = fc.record({
+  type: u16,
+  flags: u16,
+  seq: u32,
+  portid: u32,
+  payload: fc.uint8Array({ maxLength: 40 }),
+})
 
-function build(list: { type: number; flags: number; seq: number; portid: number; payload: Uint8Array }[]): Uint8Array {
+function build(
+  list: { type: number; flags: number; seq: number; portid: number; payload: Uint8Array }[],
+): Uint8Array {
   const builder = new MessageBuilder(0)
   for (const { type, flags, seq, portid, payload } of list) {
     builder.message(type, flags, seq, portid)
-    if (payload.length > 0) builder.payload(payload)
+    if (payload.length > 0) {
+      builder.payload(payload)
+    }
   }
   return builder.bytes
 }
@@ -30,18 +40,26 @@ describe('messages', () => {
   })
 
   test('the header of a message has the layout of struct nlmsghdr', () => {
-    const bytes = new MessageBuilder().message(0x0102, 0x0304, 0x05060708, 0x090a0b0c).payload(Uint8Array.of(1)).bytes
+    const bytes = new MessageBuilder()
+      .message(0x0102, 0x0304, 0x05060708, 0x090a0b0c)
+      .payload(Uint8Array.of(1)).bytes
     const view = new DataView(bytes.buffer, bytes.byteOffset)
     // This machine is little-endian, as all that Node 20 has builds for except s390x.
-    expect([view.getUint32(0, true), view.getUint16(4, true), view.getUint16(6, true)]).toEqual([17, 0x0102, 0x0304])
+    expect([view.getUint32(0, true), view.getUint16(4, true), view.getUint16(6, true)]).toEqual([
+      17, 0x0102, 0x0304,
+    ])
     expect([view.getUint32(8, true), view.getUint32(12, true)]).toEqual([0x05060708, 0x090a0b0c])
   })
 
   test('the messages before a malformed one are returned', () => {
-    const bytes = build([{ type: 16, flags: 0, seq: 1, portid: 0, payload: Uint8Array.of(1, 2, 3, 4) }])
+    const bytes = build([
+      { type: 16, flags: 0, seq: 1, portid: 0, payload: Uint8Array.of(1, 2, 3, 4) },
+    ])
     const given: Message[] = []
     const read = () => {
-      for (const message of messages(new Uint8Array([...bytes, 1, 2, 3]))) given.push(message)
+      for (const message of messages(new Uint8Array([...bytes, 1, 2, 3]))) {
+        given.push(message)
+      }
     }
     expect(read).toThrow(new NetlinkParseError('3 bytes are too few for a message header', 20))
     expect(given).toHaveLength(1)
@@ -50,11 +68,17 @@ describe('messages', () => {
   test('a message length below the header or beyond the end is refused with its position', () => {
     const bytes = build([{ type: 16, flags: 0, seq: 1, portid: 0, payload: new Uint8Array(0) }])
     bytes[0] = 15
-    expect(() => [...messages(bytes)]).toThrow('message length 15 is less than its header (at offset 0)')
+    expect(() => [...messages(bytes)]).toThrow(
+      'message length 15 is less than its header (at offset 0)',
+    )
     bytes[0] = 17
-    expect(() => [...messages(bytes)]).toThrow('message length 17 exceeds the 16 bytes left (at offset 0)')
+    expect(() => [...messages(bytes)]).toThrow(
+      'message length 17 exceeds the 16 bytes left (at offset 0)',
+    )
     bytes.fill(0xff, 0, 4)
-    expect(() => [...messages(bytes)]).toThrow('message length 4294967295 exceeds the 16 bytes left (at offset 0)')
+    expect(() => [...messages(bytes)]).toThrow(
+      'message length 4294967295 exceeds the 16 bytes left (at offset 0)',
+    )
   })
 
   test('the padding of the last message may be missing', () => {

@@ -8,12 +8,18 @@ const octets = fc.uint8Array({ maxLength: 15 }).map(bytes => bytes.map(octet => 
 
 describe('a name', () => {
   test('encodeName restores the bytes of every name', () => {
-    forAll(100, [octets], bytes => void expect(netlink.encodeName(netlink.decodeName(bytes))).toEqual(bytes))
+    forAll(
+      100,
+      [octets],
+      bytes => void expect(netlink.encodeName(netlink.decodeName(bytes))).toEqual(bytes),
+    )
   })
 
   test('decodeName returns different strings for different bytes', () => {
     forAll(100, [octets, octets], (one, other) => {
-      expect(netlink.decodeName(one) === netlink.decodeName(other)).toBe(Buffer.compare(one, other) === 0)
+      expect(netlink.decodeName(one) === netlink.decodeName(other)).toBe(
+        Buffer.compare(one, other) === 0,
+      )
     })
   })
 
@@ -27,7 +33,11 @@ describe('a name', () => {
   })
 
   test('encodeName encodes text as UTF-8', () => {
-    forAll(100, [unicode], text => void expect(Buffer.from(netlink.encodeName(text)).toString()).toBe(text))
+    forAll(
+      100,
+      [unicode],
+      text => void expect(Buffer.from(netlink.encodeName(text)).toString()).toBe(text),
+    )
   })
 
   test('a name passes through an attribute up to the length that its policy allows', () => {

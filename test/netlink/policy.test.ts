@@ -55,18 +55,39 @@ type Values = typeof values extends fc.Arbitrary<infer T> ? T : never
 
 function write(builder: MessageBuilder, value: Values): void {
   const { byte, short, word, signed, long, text, octets, present, inside } = value
-  if (byte !== undefined) builder.u8(1, byte)
-  if (short !== undefined) builder.u16(2, short)
-  if (word !== undefined) builder.u32(3, word)
-  if (signed !== undefined) builder.s32(4, signed)
-  if (long !== undefined) builder.u64(5, long)
-  if (text !== undefined) builder.string(6, text)
-  if (octets !== undefined) builder.binary(7, octets)
-  if (present) builder.flag(8)
-  if (inside !== undefined) builder.nested(9, nest => nest.string(1, inside.kind).u32(2, inside.id))
+  if (byte !== undefined) {
+    builder.u8(1, byte)
+  }
+  if (short !== undefined) {
+    builder.u16(2, short)
+  }
+  if (word !== undefined) {
+    builder.u32(3, word)
+  }
+  if (signed !== undefined) {
+    builder.s32(4, signed)
+  }
+  if (long !== undefined) {
+    builder.u64(5, long)
+  }
+  if (text !== undefined) {
+    builder.string(6, text)
+  }
+  if (octets !== undefined) {
+    builder.binary(7, octets)
+  }
+  if (present) {
+    builder.flag(8)
+  }
+  if (inside !== undefined) {
+    builder.nested(9, nest => nest.string(1, inside.kind).u32(2, inside.id))
+  }
 }
 
-function refusal(octets: Uint8Array, by: Parameters<typeof decodeAttributes>[0] = everything): NetlinkParseError {
+function refusal(
+  octets: Uint8Array,
+  by: Parameters<typeof decodeAttributes>[0] = everything,
+): NetlinkParseError {
   try {
     decodeAttributes(by, octets)
   } catch (error) {
@@ -143,7 +164,11 @@ describe('decodeAttributes', () => {
 
   test('a number of a wrong size is refused with its name and position', () => {
     const octets = payloadOf(builder => builder.u8(1, 1).u16(3, 5))
-    expect(refusal(octets)).toMatchObject({ attribute: 'word', reason: 'has 2 bytes, not 4', offset: 8 })
+    expect(refusal(octets)).toMatchObject({
+      attribute: 'word',
+      reason: 'has 2 bytes, not 4',
+      offset: 8,
+    })
     expect(refusal(octets).message).toBe('word: has 2 bytes, not 4 (at offset 8)')
     const longer = payloadOf(builder => builder.u64(3, 5n))
     expect(refusal(longer).message).toBe('word: has 8 bytes, not 4 (at offset 0)')
@@ -161,7 +186,9 @@ describe('decodeAttributes', () => {
   })
 
   test('an error in a nest is reported with its path from the outside', () => {
-    const octets = payloadOf(builder => builder.nested(9, nest => nest.u32(2, 1).u16(1, 0x4141).u8(2, 0)))
+    const octets = payloadOf(builder =>
+      builder.nested(9, nest => nest.u32(2, 1).u16(1, 0x4141).u8(2, 0)),
+    )
     expect(refusal(octets).message).toBe('inside.id: has 1 bytes, not 4 (at offset 20)')
   })
 
@@ -179,7 +206,9 @@ describe('decodeAttributes', () => {
   })
 
   test('policy throws if two names have one type', () => {
-    expect(() => policy({ one: u8(1), other: u16(1) })).toThrow('other: attribute type 1 is named twice')
+    expect(() => policy({ one: u8(1), other: u16(1) })).toThrow(
+      'other: attribute type 1 is named twice',
+    )
   })
 
   test('random and mutated bytes are decoded or refused with NetlinkParseError, and nothing outside the range is read', () => {
@@ -210,10 +239,14 @@ describe('MessageBuilder', () => {
       builder => builder.flag(0x4000),
       builder =>
         builder.nested(1, nest => {
-          for (let i = 0; i < 2; i++) nest.binary(1, new Uint8Array(40_000))
+          for (let i = 0; i < 2; i++) {
+            nest.binary(1, new Uint8Array(40_000))
+          }
         }),
     ]
-    for (const write of refused) expect(() => payloadOf(write)).toThrow(RangeError)
+    for (const write of refused) {
+      expect(() => payloadOf(write)).toThrow(RangeError)
+    }
   })
 
   test('the largest possible attribute is written and read', () => {

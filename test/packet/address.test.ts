@@ -25,7 +25,9 @@ const ipv6 = fc
   .array(fc.oneof(fc.constant(0), fc.nat(0xffff)), { minLength: 8, maxLength: 8 })
   .map(groups => Uint8Array.from(groups.flatMap(group => [group >> 8, group & 0xff])))
 const address = fc.oneof(ipv4, ipv6)
-const almost = fc.string({ unit: fc.constantFrom(':', '::', '.', '0', '1', '255', '01', 'f', 'ffff', '1.2.3.4', 'g') })
+const almost = fc.string({
+  unit: fc.constantFrom(':', '::', '.', '0', '1', '255', '01', 'f', 'ffff', '1.2.3.4', 'g'),
+})
 
 /** The first `prefixLen` bits as text, taken one by one. */
 function bits(bytes: Uint8Array, prefixLen: number): string {
@@ -59,13 +61,17 @@ test.each([
 
 test('parseAddress accepts upper case and every form of an IPv6 address', () => {
   const texts = ['0:0:1:0:0:0:0:ABCD', '0:0:1::abcd', '::1:0:0:0:0:abcd', '0000:0:0001::AbCd']
-  expect(texts.map(text => formatAddress(parseAddress(text)!))).toEqual(Array(4).fill('0:0:1::abcd'))
+  expect(texts.map(text => formatAddress(parseAddress(text)!))).toEqual(
+    Array(4).fill('0:0:1::abcd'),
+  )
 })
 
 test('formatAddress agrees with the URL standard on IPv6 addresses that are not IPv4-mapped', () => {
   forAll(100, [ipv6], bytes => {
     const text = formatAddress(bytes)
-    if (!text.includes('.')) expect(new URL(`http://[${text}]/`).hostname).toBe(`[${text}]`)
+    if (!text.includes('.')) {
+      expect(new URL(`http://[${text}]/`).hostname).toBe(`[${text}]`)
+    }
   })
 })
 
@@ -85,18 +91,27 @@ test('an IPv4 address is the same as text, as a number and as bytes', () => {
 test('a MAC address is parsed in either case and formatted in lower case', () => {
   const mac = Uint8Array.of(2, 0, 0x5e, 0xab, 0, 0xff)
   expect([parseMac('02:00:5e:ab:00:ff'), parseMac('02:00:5E:AB:00:FF')]).toEqual([mac, mac])
-  expect([formatMac(mac), formatMac(Uint8Array.of(9, ...mac, 9), 1)]).toEqual(Array(2).fill('02:00:5e:ab:00:ff'))
+  expect([formatMac(mac), formatMac(Uint8Array.of(9, ...mac, 9), 1)]).toEqual(
+    Array(2).fill('02:00:5e:ab:00:ff'),
+  )
 })
 
-test.each(['', '02:00:5e:ab:00', '02:00:5e:ab:00:ff:00', '02-00-5e-ab-00-ff', '2:0:5e:ab:0:ff', '02:00:5e:ab:00:fg'])(
-  'parseMac refuses %j',
-  text => {
-    expect(parseMac(text)).toBeUndefined()
-  },
-)
+test.each([
+  '',
+  '02:00:5e:ab:00',
+  '02:00:5e:ab:00:ff:00',
+  '02-00-5e-ab-00-ff',
+  '2:0:5e:ab:0:ff',
+  '02:00:5e:ab:00:fg',
+])('parseMac refuses %j', text => {
+  expect(parseMac(text)).toBeUndefined()
+})
 
 test('parsePrefix reads both families and keeps the host part', () => {
-  expect(parsePrefix('198.18.0.1/24')).toEqual({ bytes: Uint8Array.of(198, 18, 0, 1), prefixLen: 24 })
+  expect(parsePrefix('198.18.0.1/24')).toEqual({
+    bytes: Uint8Array.of(198, 18, 0, 1),
+    prefixLen: 24,
+  })
   const bytes = Uint8Array.of(0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
   expect(parsePrefix('2001:db8::1/64')).toEqual({ bytes, prefixLen: 64 })
 })
@@ -157,7 +172,8 @@ test('networkOf, maskOf and isInPrefix agree with a comparison bit by bit', () =
 })
 
 test('two prefixes intersect when one contains the other, and never across families', () => {
-  const intersect = (one: string, other: string) => prefixesIntersect(parsePrefix(one)!, parsePrefix(other)!)
+  const intersect = (one: string, other: string) =>
+    prefixesIntersect(parsePrefix(one)!, parsePrefix(other)!)
   expect(intersect('198.18.0.1/24', '198.18.0.2/32')).toBe(true)
   expect(intersect('198.18.0.2/32', '198.18.0.1/24')).toBe(true)
   expect(intersect('198.18.0.1/24', '198.18.1.1/24')).toBe(false)

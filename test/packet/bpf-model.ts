@@ -59,7 +59,12 @@ export const CODE = {
 } as const
 export type Name = keyof typeof CODE
 
-export const op = (name: Name, k = 0, jt = 0, jf = 0): BpfInstruction => ({ code: CODE[name], jt, jf, k })
+export const op = (name: Name, k = 0, jt = 0, jf = 0): BpfInstruction => ({
+  code: CODE[name],
+  jt,
+  jf,
+  k,
+})
 const [LD, LDX, ST, STX, ALU, JMP, RET] = [0, 1, 2, 3, 4, 5, 6]
 const classOf = ({ code }: BpfInstruction) => code & 7
 
@@ -67,7 +72,9 @@ const classOf = ({ code }: BpfInstruction) => code & 7
 export function isValid(program: readonly BpfInstruction[]): boolean {
   const codes = new Set<number>(Object.values(CODE))
   const isMemory = (one: BpfInstruction) =>
-    classOf(one) === ST || classOf(one) === STX || (classOf(one) <= LDX && (one.code & 0xe0) === 0x60)
+    classOf(one) === ST ||
+    classOf(one) === STX ||
+    (classOf(one) <= LDX && (one.code & 0xe0) === 0x60)
   const isFine = (one: BpfInstruction, i: number) => {
     const { code, jt, jf, k } = one
     if (!codes.has(code)) return false
@@ -101,7 +108,10 @@ export function model(program: readonly BpfInstruction[], frame: Uint8Array): nu
   const memory = new Array<bigint>(16).fill(0n)
   const load = (at: bigint, size: number) => {
     if (at + BigInt(size) > BigInt(frame.length)) return undefined
-    return [...frame.subarray(Number(at), Number(at) + size)].reduce((sum, byte) => sum * 256n + BigInt(byte), 0n)
+    return [...frame.subarray(Number(at), Number(at) + size)].reduce(
+      (sum, byte) => sum * 256n + BigInt(byte),
+      0n,
+    )
   }
   for (let pc = 0; ; pc++) {
     const one = program[pc]
@@ -123,8 +133,11 @@ export function model(program: readonly BpfInstruction[], frame: Uint8Array): nu
         const size = [4, 2, 1][(code & 0x18) >> 3]
         const value = fetch(code & 0xe0, size)
         if (value === undefined) return 0
-        if (classOf(one) === LD) a = value
-        else x = value
+        if (classOf(one) === LD) {
+          a = value
+        } else {
+          x = value
+        }
         break
       }
       case ST:
@@ -161,14 +174,19 @@ export function model(program: readonly BpfInstruction[], frame: Uint8Array): nu
       case RET:
         return Number((code & 0x10) === 0 ? k : a)
       default:
-        if (code === CODE.tax) x = a
-        else a = x
+        if (code === CODE.tax) {
+          x = a
+        } else {
+          a = x
+        }
     }
   }
 }
 
 const names = Object.keys(CODE) as Name[]
-const EDGES = [0, 1, 2, 3, 5, 15, 16, 31, 32, 63, 64, 0x7fffffff, 0x80000000, 0xffe00000, 0xffffffff]
+const EDGES = [
+  0, 1, 2, 3, 5, 15, 16, 31, 32, 63, 64, 0x7fffffff, 0x80000000, 0xffe00000, 0xffffffff,
+]
 
 /** Returns a random program; about half of them are valid. */
 export function randomProgram({ below }: Random): BpfInstruction[] {
@@ -182,10 +200,21 @@ export function randomProgram({ below }: Random): BpfInstruction[] {
     const isConstant = /^(ld|ldx|add|sub|mul|and|or|xor|jeq|jgt|jge|jset|ret) #$/.test(name)
     const small = isMemory ? below(3) : name === 'ja' ? below(left) : below(40)
     const k = below(8) === 0 || isConstant ? EDGES[below(EDGES.length)] : small
-    return { code: CODE[name], k, jt: isJump ? below(left) : below(2), jf: isJump ? below(left) : 0 }
+    return {
+      code: CODE[name],
+      k,
+      jt: isJump ? below(left) : below(2),
+      jf: isJump ? below(left) : 0,
+    }
   })
-  if (below(10) !== 0) program[length - 1] = below(2) === 0 ? op('ret a') : op('ret #', 1 + below(9))
-  if (below(20) === 0) program[below(length)] = { ...program[below(length)], code: below(0x10000) }
+  if (below(10) !== 0) {
+    program[length - 1] = below(2) === 0 ? op('ret a') : op('ret #', 1 + below(9))
+  }
+  if (below(20) === 0) {
+    program[below(length)] = { ...program[below(length)], code: below(0x10000) }
+  }
   // Most programs write the words that others read.
-  return below(4) === 0 ? program : [op('st', 0), op('ld len'), op('st', 1), op('stx', 2), ...program]
+  return below(4) === 0
+    ? program
+    : [op('st', 0), op('ld len'), op('st', 1), op('stx', 2), ...program]
 }

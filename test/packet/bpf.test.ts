@@ -20,7 +20,8 @@ const bytes = Uint8Array.from([0xee, 0xee, 0xee, ...FRAME, 0xee, 0xee, 0xee, 0xe
 
 const run = (...program: BpfInstruction[]) => new BpfProgram(program).run(bytes, AT, FRAME.length)
 /** Returns A after instructions that start with the given registers. */
-const given = (a: number, x: number, ...rest: BpfInstruction[]) => run(op('ldx #', x), op('ld #', a), ...rest, RET_A)
+const given = (a: number, x: number, ...rest: BpfInstruction[]) =>
+  run(op('ldx #', x), op('ld #', a), ...rest, RET_A)
 
 describe('loads', () => {
   test.each<[Name, number, number]>([
@@ -49,7 +50,8 @@ describe('loads', () => {
   })
 
   test('len is the whole length of a frame that was cut off, and loads end at its bytes', () => {
-    const cut = (...program: BpfInstruction[]) => new BpfProgram(program).runCutOff(Uint8Array.from(FRAME), 1500)
+    const cut = (...program: BpfInstruction[]) =>
+      new BpfProgram(program).runCutOff(Uint8Array.from(FRAME), 1500)
     expect([cut(op('ld len'), RET_A), cut(op('ldx len'), op('txa'), RET_A)]).toEqual([1500, 1500])
     expect([cut(op('ldb []', 7), RET_A), cut(op('ldb []', 8), op('ret #', 9))]).toEqual([0xff, 0])
     expect(cut(op('ld len'), op('ldb []', 8), op('ret #', 9))).toBe(0)
@@ -86,13 +88,25 @@ describe('loads', () => {
       [0x80000000, 0x80000000],
       [9, 0],
       [0x7fffffff, 0x7fffffff],
-    ])
-      for (const name of ['ld [x+]', 'ldh [x+]', 'ldb [x+]'] as const) expect(given(77, x, op(name, k))).toBe(0)
+    ]) {
+      for (const name of ['ld [x+]', 'ldh [x+]', 'ldb [x+]'] as const) {
+        expect(given(77, x, op(name, k))).toBe(0)
+      }
+    }
   })
 
   test('loads from frames shorter than the load end the program with 0', () => {
-    for (const name of ['ld []', 'ldh []', 'ldb []', 'ld [x+]', 'ldh [x+]', 'ldb [x+]', 'msh'] as const)
+    for (const name of [
+      'ld []',
+      'ldh []',
+      'ldb []',
+      'ld [x+]',
+      'ldh [x+]',
+      'ldb [x+]',
+      'msh',
+    ] as const) {
       expect(new BpfProgram([op(name), op('ret #', 9)]).run(bytes, AT, 0)).toBe(0)
+    }
     expect(new BpfProgram([op('ld []'), op('ret #', 9)]).run(bytes, AT, 3)).toBe(0)
     expect(new BpfProgram([op('ldh []'), op('ret #', 9)]).run(bytes, AT, 1)).toBe(0)
   })
@@ -117,17 +131,20 @@ describe('arithmetic', () => {
     ['rsh', 0x80000000, 31, 1],
     ['rsh', 0x80000001, 0, 0x80000001],
   ]
-  test.each(cases)('%s of %i and %i is %i, with a constant and with X', (name, a, operand, expected) => {
-    expect(given(a, 99, op(`${name} #` as Name, operand))).toBe(expected)
-    expect(given(a, operand, op(`${name} x` as Name))).toBe(expected)
-  })
+  test.each(cases)(
+    '%s of %i and %i is %i, with a constant and with X',
+    (name, a, operand, expected) => {
+      expect(given(a, 99, op(`${name} #` as Name, operand))).toBe(expected)
+      expect(given(a, operand, op(`${name} x` as Name))).toBe(expected)
+    },
+  )
 
   test('neg negates A modulo 2^32', () => {
-    expect([given(1, 0, op('neg')), given(0, 0, op('neg')), given(0x80000000, 0, op('neg'))]).toEqual([
-      MAX,
-      0,
-      0x80000000,
-    ])
+    expect([
+      given(1, 0, op('neg')),
+      given(0, 0, op('neg')),
+      given(0x80000000, 0, op('neg')),
+    ]).toEqual([MAX, 0, 0x80000000])
   })
 
   test('division and remainder by an X of zero end the program with 0', () => {
@@ -136,8 +153,9 @@ describe('arithmetic', () => {
   })
 
   test('a shift by an X of 32 or more gives 0', () => {
-    for (const x of [32, 33, 0x80000000, MAX])
+    for (const x of [32, 33, 0x80000000, MAX]) {
       expect([given(MAX, x, op('lsh x')), given(MAX, x, op('rsh x'))]).toEqual([0, 0])
+    }
   })
 
   test('tax and txa copy one register to the other', () => {
@@ -159,11 +177,14 @@ describe('jumps and returns', () => {
     ['jset', 0x80000000, 0xc0000000, true],
     ['jset', 3, 4, false],
   ]
-  test.each(cases)('%s of %i and %i is %s, with a constant and with X', (name, a, operand, expected) => {
-    const ends = [op('ret #', 1), op('ret #', 2), op('ret #', 3)]
-    expect(given(a, 99, op(`${name} #` as Name, operand, 2, 1), ...ends)).toBe(expected ? 3 : 2)
-    expect(given(a, operand, op(`${name} x` as Name, 0, 0, 1), ...ends)).toBe(expected ? 1 : 2)
-  })
+  test.each(cases)(
+    '%s of %i and %i is %s, with a constant and with X',
+    (name, a, operand, expected) => {
+      const ends = [op('ret #', 1), op('ret #', 2), op('ret #', 3)]
+      expect(given(a, 99, op(`${name} #` as Name, operand, 2, 1), ...ends)).toBe(expected ? 3 : 2)
+      expect(given(a, operand, op(`${name} x` as Name, 0, 0, 1), ...ends)).toBe(expected ? 1 : 2)
+    },
+  )
 
   test('ja skips k instructions', () => {
     expect(run(op('ja', 1), op('ret #', 1), op('ret #', 2))).toBe(2)
@@ -177,12 +198,12 @@ describe('jumps and returns', () => {
   })
 
   test('ret returns a constant or A, unsigned', () => {
-    expect([run(op('ret #', MAX)), run(op('ret #', 0)), run(op('ld #', MAX), RET_A), run(RET_A)]).toEqual([
-      MAX,
-      0,
-      MAX,
-      0,
-    ])
+    expect([
+      run(op('ret #', MAX)),
+      run(op('ret #', 0)),
+      run(op('ld #', MAX), RET_A),
+      run(RET_A),
+    ]).toEqual([MAX, 0, MAX, 0])
   })
 
   test('registers are 0 at the start of every run', () => {
@@ -202,23 +223,55 @@ describe('the check', () => {
       Array.from({ length: 4097 }, () => END),
       'a BPF program has 1 to 4096 instructions, not 4097',
     ],
-    ['if it does not end with a return', [END, op('ld #')], 'BPF instruction 1: the last one is not a return'],
+    [
+      'if it does not end with a return',
+      [END, op('ld #')],
+      'BPF instruction 1: the last one is not a return',
+    ],
     ['if ja goes past the end', [op('ja', 1), END], 'BPF instruction 0: jump past the end'],
-    ['if a true branch goes past the end', [op('jeq #', 0, 1, 0), END], 'BPF instruction 0: jump past the end'],
-    ['if a false branch goes past the end', [op('jset x', 0, 0, 1), END], 'BPF instruction 0: jump past the end'],
+    [
+      'if a true branch goes past the end',
+      [op('jeq #', 0, 1, 0), END],
+      'BPF instruction 0: jump past the end',
+    ],
+    [
+      'if a false branch goes past the end',
+      [op('jset x', 0, 0, 1), END],
+      'BPF instruction 0: jump past the end',
+    ],
     [
       'if ja goes backward',
       [END, op('ja', MAX), END],
       'BPF instruction 1: jump backward, which pcap-filter(7) needs for protochain only, and the kernel refuses',
     ],
     ['if it divides by a constant 0', [op('div #', 0), END], 'BPF instruction 0: division by zero'],
-    ['if it takes a remainder by a constant 0', [op('mod #', 0), END], 'BPF instruction 0: division by zero'],
+    [
+      'if it takes a remainder by a constant 0',
+      [op('mod #', 0), END],
+      'BPF instruction 0: division by zero',
+    ],
     ['if it shifts left by 32', [op('lsh #', 32), END], 'BPF instruction 0: shift by 32 bits'],
     ['if it shifts right by 32', [op('rsh #', 32), END], 'BPF instruction 0: shift by 32 bits'],
-    ['if it stores A in M[16]', [op('st', 16), END], 'BPF instruction 0: there is no scratch memory M[16]'],
-    ['if it stores X in M[16]', [op('stx', 16), END], 'BPF instruction 0: there is no scratch memory M[16]'],
-    ['if it loads A from M[16]', [op('ld M', 16), END], 'BPF instruction 0: there is no scratch memory M[16]'],
-    ['if it loads X from M[16]', [op('ldx M', 16), END], 'BPF instruction 0: there is no scratch memory M[16]'],
+    [
+      'if it stores A in M[16]',
+      [op('st', 16), END],
+      'BPF instruction 0: there is no scratch memory M[16]',
+    ],
+    [
+      'if it stores X in M[16]',
+      [op('stx', 16), END],
+      'BPF instruction 0: there is no scratch memory M[16]',
+    ],
+    [
+      'if it loads A from M[16]',
+      [op('ld M', 16), END],
+      'BPF instruction 0: there is no scratch memory M[16]',
+    ],
+    [
+      'if it loads X from M[16]',
+      [op('ldx M', 16), END],
+      'BPF instruction 0: there is no scratch memory M[16]',
+    ],
     [
       'if it loads ancillary data (SKF_AD_OFF + SKF_AD_PKTTYPE)',
       [op('ldb []', 0xfffff004), END],
@@ -252,8 +305,11 @@ describe('the check', () => {
       { jt: -1 },
       { jf: 256 },
       { jf: Number.NaN },
-    ])
-      expect(() => new BpfProgram([{ ...END, ...wrong }])).toThrow('BPF instruction 0: a field is out of range')
+    ]) {
+      expect(() => new BpfProgram([{ ...END, ...wrong }])).toThrow(
+        'BPF instruction 0: a field is out of range',
+      )
+    }
   })
 
   test('a program is refused if it has any code but the 49 that the kernel knows', () => {
@@ -263,7 +319,9 @@ describe('the check', () => {
         new BpfProgram([op('st', 1), { code, jt: 0, jf: 0, k: 1 }, END, END])
         accepted.push(code)
       } catch (error) {
-        if ((error as Error).message !== `BPF instruction 1: unknown code 0x${code.toString(16)}`) throw error
+        if ((error as Error).message !== `BPF instruction 1: unknown code 0x${code.toString(16)}`) {
+          throw error
+        }
       }
     }
     expect(accepted).toEqual(Object.values(CODE).sort((a, b) => a - b))
@@ -302,10 +360,14 @@ describe('random programs', () => {
       for (let frames = 0; frames < 4; frames++) {
         const at = chance.below(20)
         const length = chance.below(64)
-        for (let i = 0; i < frame.length; i++) frame[i] = chance.below(256)
+        for (let i = 0; i < frame.length; i++) {
+          frame[i] = chance.below(256)
+        }
         const expected = model(program, frame.subarray(at, at + length))
         expect(compiled.run(frame, at, length), why()).toBe(expected)
-        if (expected !== 0) matched++
+        if (expected !== 0) {
+          matched++
+        }
       }
     }
     expect(accepted).toBeGreaterThan(PROGRAMS / 4)
@@ -320,7 +382,9 @@ describe('the names of codes', () => {
 
   test('the interpreter has one case for each code, and its comment is the name of the code', () => {
     const named = cases.map(([, code, name]) => [name, Number(code)] as const)
-    for (const [name, code] of named) expect(codes, `case ${code}`).toHaveProperty(name, code)
+    for (const [name, code] of named) {
+      expect(codes, `case ${code}`).toHaveProperty(name, code)
+    }
     expect(new Set(named.map(([, code]) => code))).toEqual(new Set(Object.values(CODE)))
     expect(named).toHaveLength(Object.values(CODE).length)
   })

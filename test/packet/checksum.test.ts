@@ -38,7 +38,12 @@ describe('the sum of bytes', () => {
   test('onesComplementSum adds to an earlier sum', () => {
     forAll(100, [buffer, buffer], (first, second) => {
       const even = first.subarray(0, first.length & ~1)
-      const sum = onesComplementSum(second, 0, second.length, onesComplementSum(even, 0, even.length))
+      const sum = onesComplementSum(
+        second,
+        0,
+        second.length,
+        onesComplementSum(even, 0, even.length),
+      )
       expect(sum).toBe(naiveSum([...even, ...second]))
     })
   })
@@ -47,7 +52,9 @@ describe('the sum of bytes', () => {
     const bytes = new Uint8Array(0x100003).fill(0xff)
     const view = new DataView(bytes.buffer)
     expect(onesComplementSum(bytes, 1, 0x100001)).toBe(naiveSum(bytes.subarray(1, 0x100002)))
-    expect(onesComplementSum(bytes, 1, 0x100001, 0xffff, view)).toBe(naiveSum(bytes.subarray(1, 0x100002)))
+    expect(onesComplementSum(bytes, 1, 0x100001, 0xffff, view)).toBe(
+      naiveSum(bytes.subarray(1, 0x100002)),
+    )
   })
 
   test('fold returns the 16-bit residue of every 32-bit sum', () => {
@@ -93,10 +100,16 @@ describe('the sum of a pseudo-header', () => {
   const protocol = fc.nat(255)
 
   test('pseudoHeaderSum4 equals the naive sum', () => {
-    forAll(100, [fc.uint8Array({ minLength: 20, maxLength: 20 }), protocol, fc.nat(0xffff)], (header, next, length) => {
-      const expected = naiveSum(pseudoHeader([...header.slice(12, 16)], [...header.slice(16)], next, length))
-      expect(pseudoHeaderSum4(header, 0, next, length)).toBe(expected)
-    })
+    forAll(
+      100,
+      [fc.uint8Array({ minLength: 20, maxLength: 20 }), protocol, fc.nat(0xffff)],
+      (header, next, length) => {
+        const expected = naiveSum(
+          pseudoHeader([...header.slice(12, 16)], [...header.slice(16)], next, length),
+        )
+        expect(pseudoHeaderSum4(header, 0, next, length)).toBe(expected)
+      },
+    )
   })
 
   test('pseudoHeaderSum6 equals the naive sum, also of jumbograms', () => {
@@ -104,7 +117,9 @@ describe('the sum of a pseudo-header', () => {
       100,
       [fc.uint8Array({ minLength: 40, maxLength: 40 }), protocol, fc.nat(0xfffff)],
       (header, next, length) => {
-        const expected = naiveSum(pseudoHeader([...header.slice(8, 24)], [...header.slice(24)], next, length))
+        const expected = naiveSum(
+          pseudoHeader([...header.slice(8, 24)], [...header.slice(24)], next, length),
+        )
         expect(pseudoHeaderSum6(header, 0, next, length)).toBe(expected)
       },
     )
@@ -118,7 +133,9 @@ describe('an incremental update', () => {
   })
 
   test('an incremental update equals a full computation, also for zero', () => {
-    const some = fc.uint8Array({ minLength: 4, maxLength: 40 }).filter(bytes => bytes.length % 2 === 0)
+    const some = fc
+      .uint8Array({ minLength: 4, maxLength: 40 })
+      .filter(bytes => bytes.length % 2 === 0)
     forAll(
       { examples: [[Uint8Array.of(0, 1, 0xff, 0xfd), 1, 0xfffe]] },
       [some, fc.nat(19), fc.nat(0xffff)],

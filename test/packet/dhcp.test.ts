@@ -35,8 +35,8 @@ test('build writes the fields at the positions of RFC 951, in at least 300 bytes
   expect(left).toEqual([])
   expect(data).toHaveLength(300)
   expect([...data.subarray(0, 34)]).toEqual([
-    1, 1, 6, 2, 0xfe, 0xed, 0xbe, 0xef, 0, 3, 0x80, 0, 198, 18, 0, 1, 198, 18, 0, 2, 198, 18, 0, 3, 198, 18, 0, 4, 2, 0,
-    0, 0, 0, 1,
+    1, 1, 6, 2, 0xfe, 0xed, 0xbe, 0xef, 0, 3, 0x80, 0, 198, 18, 0, 1, 198, 18, 0, 2, 198, 18, 0, 3,
+    198, 18, 0, 4, 2, 0, 0, 0, 0, 1,
   ])
   expect(Buffer.from(data.subarray(44, 48)).toString()).toBe('boot')
   expect(Buffer.from(data.subarray(108, 118)).toString()).toBe('pxelinux.0')
@@ -45,16 +45,24 @@ test('build writes the fields at the positions of RFC 951, in at least 300 bytes
 })
 
 test('parse returns the options that build wrote, in any number of parts', () => {
-  const option = fc.tuple(fc.integer({ min: 1, max: 254 }), fc.uint8Array({ minLength: 0, maxLength: 400 }))
-  forAll(100, [fc.array(option, { maxLength: 8 }), fc.integer({ min: 548, max: 1472 })], (list, limit) => {
-    const options = new Map(list.filter(([code]) => code !== 52))
-    const { data, left } = build({ ...bare, options }, limit)
-    const back = parse(data)
-    expect(data.length).toBeLessThanOrEqual(limit)
-    expect([back?.sname, back?.file]).toEqual([bare.sname, bare.file])
-    for (const [code, value] of options)
-      expect(back?.options.get(code)).toEqual(left.includes(code) ? undefined : value)
-  })
+  const option = fc.tuple(
+    fc.integer({ min: 1, max: 254 }),
+    fc.uint8Array({ minLength: 0, maxLength: 400 }),
+  )
+  forAll(
+    100,
+    [fc.array(option, { maxLength: 8 }), fc.integer({ min: 548, max: 1472 })],
+    (list, limit) => {
+      const options = new Map(list.filter(([code]) => code !== 52))
+      const { data, left } = build({ ...bare, options }, limit)
+      const back = parse(data)
+      expect(data.length).toBeLessThanOrEqual(limit)
+      expect([back?.sname, back?.file]).toEqual([bare.sname, bare.file])
+      for (const [code, value] of options) {
+        expect(back?.options.get(code)).toEqual(left.includes(code) ? undefined : value)
+      }
+    },
+  )
 })
 
 test('build returns the codes of options that do not fit', () => {
@@ -101,10 +109,16 @@ describe('a message is read', () => {
 test.each([
   ['shorter than its fields', build(bare).data.subarray(0, 239)],
   ['without the cookie', build(bare).data.map((octet, i) => (i === 236 ? 98 : octet))],
-  ['with a hardware address of more than 16 octets', build(bare).data.map((octet, i) => (i === 2 ? 17 : octet))],
+  [
+    'with a hardware address of more than 16 octets',
+    build(bare).data.map((octet, i) => (i === 2 ? 17 : octet)),
+  ],
   ['whose option runs past its end', octets(53, 2, 1)],
   ['that ends before a length', octets(53)],
-  ['whose overloaded field is broken', octets(52, 1, 2, 255).map((octet, i) => (i >= 44 && i < 108 ? 9 : octet))],
+  [
+    'whose overloaded field is broken',
+    octets(52, 1, 2, 255).map((octet, i) => (i >= 44 && i < 108 ? 9 : octet)),
+  ],
   ['with an overload of no field', octets(52, 1, 4, 255)],
   ['with an overload of two octets', octets(52, 2, 1, 1, 255)],
 ])('parse refuses a message %s', (_, bytes) => {

@@ -7,13 +7,27 @@ const query = dns.writeQuery(0x1234, QUESTION)
 
 /** The reply of a server to the query, with these records. */
 function replyOf(answers: readonly dns.DnsRecord[], rcode = dns.NOERROR): Uint8Array {
-  return dns.writeReply(dns.parseQuery(query) as dns.DnsQuery, { rcode, flags: dns.DNS_RA, answers })
+  return dns.writeReply(dns.parseQuery(query) as dns.DnsQuery, {
+    rcode,
+    flags: dns.DNS_RA,
+    answers,
+  })
 }
 
 const aliases: readonly dns.DnsRecord[] = [
   { name: NAME, type: 5, ttl: 60, data: [{ name: dns.nameOf('cdn.example.net') as Uint8Array }] },
-  { name: dns.nameOf('cdn.example.net') as Uint8Array, type: dns.T_A, ttl: 60, data: [Uint8Array.of(192, 0, 2, 1)] },
-  { name: dns.nameOf('cdn.example.net') as Uint8Array, type: dns.T_A, ttl: 60, data: [Uint8Array.of(192, 0, 2, 2)] },
+  {
+    name: dns.nameOf('cdn.example.net') as Uint8Array,
+    type: dns.T_A,
+    ttl: 60,
+    data: [Uint8Array.of(192, 0, 2, 1)],
+  },
+  {
+    name: dns.nameOf('cdn.example.net') as Uint8Array,
+    type: dns.T_A,
+    ttl: 60,
+    data: [Uint8Array.of(192, 0, 2, 2)],
+  },
 ]
 const addresses = [Uint8Array.of(192, 0, 2, 1), Uint8Array.of(192, 0, 2, 2)]
 
@@ -24,7 +38,11 @@ test('a query has an id, one question, and asks for recursion', () => {
 })
 
 test('a reply has the addresses that aliases lead to', () => {
-  expect(dns.parseReply(replyOf(aliases), query)).toEqual({ rcode: dns.NOERROR, isTruncated: false, data: addresses })
+  expect(dns.parseReply(replyOf(aliases), query)).toEqual({
+    rcode: dns.NOERROR,
+    isTruncated: false,
+    data: addresses,
+  })
 })
 
 test('a reply without an address has the code of the server', () => {
@@ -52,7 +70,10 @@ test('neither a query nor a reply to another query is a reply', () => {
 
 test('a reply that ends early has the addresses before its end', () => {
   const reply = replyOf(aliases)
-  const counts = Array.from(reply, (_, length) => dns.parseReply(reply.subarray(0, length), query)?.data.length ?? -1)
+  const counts = Array.from(
+    reply,
+    (_, length) => dns.parseReply(reply.subarray(0, length), query)?.data.length ?? -1,
+  )
   expect(counts).toEqual(counts.toSorted((one, other) => one - other))
   expect(new Set(counts)).toEqual(new Set([-1, 0, 1]))
 })
@@ -60,5 +81,9 @@ test('a reply that ends early has the addresses before its end', () => {
 test('a reply that the server has truncated says so', () => {
   const reply = { rcode: dns.NOERROR, flags: dns.DNS_RA, answers: aliases }
   const truncated = dns.writeReply(dns.parseQuery(query) as dns.DnsQuery, reply, 40)
-  expect(dns.parseReply(truncated, query)).toEqual({ rcode: dns.NOERROR, isTruncated: true, data: [] })
+  expect(dns.parseReply(truncated, query)).toEqual({
+    rcode: dns.NOERROR,
+    isTruncated: true,
+    data: [],
+  })
 })

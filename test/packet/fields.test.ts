@@ -18,7 +18,8 @@ const words = (bytes: Uint8Array, at = 0, length = bytes.length - at) =>
     name,
     Object.fromEntries(fields.map(field => [field.name, field.value])),
   ])
-const one = (bytes: Uint8Array, name: string) => words(bytes).find(header => header[0] === name)?.[1]
+const one = (bytes: Uint8Array, name: string) =>
+  words(bytes).find(header => header[0] === name)?.[1]
 
 /** The packet of UDP with other ports and data. */
 function udp(from: number, to: number, data: Iterable<number>): Uint8Array {
@@ -48,13 +49,19 @@ const dhcp = buildDhcp({
     [51, Uint8Array.of(0, 0, 1, 44)],
   ]),
 }).data
-const dnsQuery = [0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 3, 0x77, 0x77, 0x77, 3, 0x6c, 0x61, 0x6e, 0, 0, 28, 0, 1]
+const dnsQuery = [
+  0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 3, 0x77, 0x77, 0x77, 3, 0x6c, 0x61, 0x6e, 0, 0, 28, 0,
+  1,
+]
 const dnsReply = [0xab, 0xcd, 0x81, 0x83, ...dnsQuery.slice(4)]
 
 describe('headers of whole frames', () => {
   test('a frame has the headers of Ethernet, IPv4 and UDP, with each of their fields', () => {
     expect(words(frame({}).map((byte, i) => (i === 37 ? 99 : byte)))).toEqual([
-      ['Ethernet', { Destination: '02:00:00:00:00:01', Source: '02:00:00:00:00:02', Type: 'IPv4 (0x0800)' }],
+      [
+        'Ethernet',
+        { Destination: '02:00:00:00:00:01', Source: '02:00:00:00:00:02', Type: 'IPv4 (0x0800)' },
+      ],
       [
         'IPv4',
         {
@@ -72,7 +79,15 @@ describe('headers of whole frames', () => {
           Destination: '198.18.0.2',
         },
       ],
-      ['UDP', { 'Source port': '12345', 'Destination port': '99', Length: '13 bytes', Checksum: '0x3a38' }],
+      [
+        'UDP',
+        {
+          'Source port': '12345',
+          'Destination port': '99',
+          Length: '13 bytes',
+          Checksum: '0x3a38',
+        },
+      ],
     ])
   })
 
@@ -83,12 +98,19 @@ describe('headers of whole frames', () => {
     ]
     const found = words(frame({}, { tags }))
     expect(found.map(([name]) => name).slice(0, 4)).toEqual(['Ethernet', 'VLAN', 'VLAN', 'IPv4'])
-    expect(found[1]?.[1]).toEqual({ Id: '7', Priority: '5', 'Drop eligible': 'yes', Type: 'VLAN (0x8100)' })
+    expect(found[1]?.[1]).toEqual({
+      Id: '7',
+      Priority: '5',
+      'Drop eligible': 'yes',
+      Type: 'VLAN (0x8100)',
+    })
     expect(found[2]?.[1]).toMatchObject({ Id: '9', Priority: '0', 'Drop eligible': 'no' })
   })
 
   test('an ARP message has the addresses of both ends', () => {
-    const arp = [0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 1, 198, 18, 0, 1, 2, 0, 0, 0, 0, 2, 198, 18, 0, 2]
+    const arp = [
+      0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 1, 198, 18, 0, 1, 2, 0, 0, 0, 0, 2, 198, 18, 0, 2,
+    ]
     expect(one(ethernet(0x806, arp), 'ARP')).toEqual({
       Operation: 'reply (2)',
       'Sender MAC': '02:00:00:00:00:01',
@@ -130,7 +152,9 @@ describe('headers of whole frames', () => {
     const error = { type: 3, code: 4, rest: [0, 0, 5, 0x78], quote: plain, cut: 28 }
     expect(one(frame({ kind: 'icmp', error }), 'ICMP')).toMatchObject({ 'Next-hop MTU': '1400' })
     const redirect = { type: 5, code: 1, rest: [198, 18, 0, 9], quote: plain, cut: 28 }
-    expect(one(frame({ kind: 'icmp', error: redirect }), 'ICMP')).toMatchObject({ Gateway: '198.18.0.9' })
+    expect(one(frame({ kind: 'icmp', error: redirect }), 'ICMP')).toMatchObject({
+      Gateway: '198.18.0.9',
+    })
   })
 
   test('IPv6 has its extensions as one header, followed by ICMPv6', () => {
@@ -151,7 +175,10 @@ describe('headers of whole frames', () => {
     const bytes = frame({ ...plain6, kind: 'icmp', error: solicitation })
     const asked = Uint8Array.of(...bytes, ...target)
     asked.set(word(24), 18)
-    expect(one(asked, 'ICMPv6')).toMatchObject({ Type: 'neighbour solicitation (135)', Target: 'fe80::7' })
+    expect(one(asked, 'ICMPv6')).toMatchObject({
+      Type: 'neighbour solicitation (135)',
+      Target: 'fe80::7',
+    })
   })
 
   test('a DHCP message has its addresses and options, names made printable', () => {
@@ -169,7 +196,11 @@ describe('headers of whole frames', () => {
   })
 
   test('a DNS message has its question, and a reply its result', () => {
-    expect(one(udp(5353, 53, dnsQuery), 'DNS')).toEqual({ Id: '0xabcd', Kind: 'query', Question: 'www.lan AAAA (28)' })
+    expect(one(udp(5353, 53, dnsQuery), 'DNS')).toEqual({
+      Id: '0xabcd',
+      Kind: 'query',
+      Question: 'www.lan AAAA (28)',
+    })
     expect(one(udp(53, 5353, dnsReply), 'DNS')).toEqual({
       Id: '0xabcd',
       Kind: 'reply',
@@ -183,10 +214,21 @@ describe('headers of whole frames', () => {
 describe('headers of broken frames', () => {
   test('a header that is cut off has a note with the number of present bytes', () => {
     const tcp = frame({ kind: 'tcp' })
-    expect(words(tcp.subarray(0, 9))).toEqual([['Ethernet', { Note: 'cut off: 9 of 14 bytes are here' }]])
-    expect(words(tcp.subarray(0, 20)).at(-1)).toEqual(['IPv4', { Note: 'cut off: 6 of 20 bytes are here' }])
-    expect(words(tcp.subarray(0, 40)).at(-1)).toEqual(['TCP', { Note: 'cut off: 6 of 20 bytes are here' }])
-    expect(words(ethernet(0x8100, [0])).at(-1)).toEqual(['VLAN', { Note: 'cut off: 1 of 4 bytes are here' }])
+    expect(words(tcp.subarray(0, 9))).toEqual([
+      ['Ethernet', { Note: 'cut off: 9 of 14 bytes are here' }],
+    ])
+    expect(words(tcp.subarray(0, 20)).at(-1)).toEqual([
+      'IPv4',
+      { Note: 'cut off: 6 of 20 bytes are here' },
+    ])
+    expect(words(tcp.subarray(0, 40)).at(-1)).toEqual([
+      'TCP',
+      { Note: 'cut off: 6 of 20 bytes are here' },
+    ])
+    expect(words(ethernet(0x8100, [0])).at(-1)).toEqual([
+      'VLAN',
+      { Note: 'cut off: 1 of 4 bytes are here' },
+    ])
     expect(words(udp(68, 67, dhcp).subarray(0, 100)).at(-1)).toEqual([
       'DHCP',
       { Note: 'cut off: 58 of 240 bytes are here' },
@@ -202,15 +244,24 @@ describe('headers of broken frames', () => {
   test('a header with an impossible length is marked, and no later header is read', () => {
     const bytes = frame({ kind: 'tcp' })
     bytes[14] = 0x44
-    expect(words(bytes).at(-1)).toEqual(['IPv4', expect.objectContaining({ Note: 'malformed or cut off' })])
+    expect(words(bytes).at(-1)).toEqual([
+      'IPv4',
+      expect.objectContaining({ Note: 'malformed or cut off' }),
+    ])
     const upper = frame({ kind: 'tcp' })
     upper[14 + 20 + 12] = 0x10
-    expect(one(upper, 'TCP')).toMatchObject({ 'Header length': '4 bytes', Note: 'malformed or cut off' })
+    expect(one(upper, 'TCP')).toMatchObject({
+      'Header length': '4 bytes',
+      Note: 'malformed or cut off',
+    })
   })
 
   test('a later fragment has no header of TCP', () => {
     const later = { first: false, at: 8 }
-    expect(words(frame({ kind: 'tcp', fragment: later })).map(([name]) => name)).toEqual(['Ethernet', 'IPv4'])
+    expect(words(frame({ kind: 'tcp', fragment: later })).map(([name]) => name)).toEqual([
+      'Ethernet',
+      'IPv4',
+    ])
     expect(words(frame({ ...plain6, kind: 'tcp', fragment: later })).at(-1)).toEqual([
       'IPv6 extension',
       { Note: 'a later fragment' },
@@ -227,7 +278,10 @@ describe('headers of broken frames', () => {
 describe('frames of strangers', () => {
   const error = { type: 3, code: 1, rest: [0, 0, 0, 0], quote: plain, cut: 40 }
   const seeds = [
-    ...(['tcp', 'udp', 'icmp'] as const).flatMap(kind => [frame({ kind }), frame({ ...plain6, kind })]),
+    ...(['tcp', 'udp', 'icmp'] as const).flatMap(kind => [
+      frame({ kind }),
+      frame({ ...plain6, kind }),
+    ]),
     frame({ kind: 'icmp', error }),
     frame({ kind: 'tcp' }, { tags: [{ type: 0x8100, tci: 1 }] }),
     udp(68, 67, dhcp),
@@ -242,7 +296,9 @@ describe('frames of strangers', () => {
     })
     .map(({ seed, changes, cut }) => {
       const bytes = seed.slice()
-      for (const [at, value] of changes) bytes[at % bytes.length] = value
+      for (const [at, value] of changes) {
+        bytes[at % bytes.length] = value
+      }
       return bytes.subarray(0, cut ?? bytes.length)
     })
   const anyFrame = fc.oneof(mutated, fc.uint8Array({ maxLength: 200 }))

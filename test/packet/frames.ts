@@ -79,7 +79,7 @@ export function buildTransport(packet: Packet): number[] {
   const size = payload.length + 8
   let octets: number[]
   let covered = Number.POSITIVE_INFINITY
-  if (kind === 'tcp')
+  if (kind === 'tcp') {
     octets = [
       ...TCP_PORTS,
       ...word(sequence >>> 16),
@@ -93,23 +93,42 @@ export function buildTransport(packet: Packet): number[] {
       ...TCP_REST,
       ...payload,
     ]
-  else if (kind === 'udp') octets = [0x30, 0x39, 0, 53, ...word(size), 0, 0, ...payload]
-  else if (kind === 'udplite') {
+  } else if (kind === 'udp') {
+    octets = [0x30, 0x39, 0, 53, ...word(size), 0, 0, ...payload]
+  } else if (kind === 'udplite') {
     covered = payload.length % 2 === 0 ? 8 : size
     octets = [0x30, 0x39, 0, 53, ...word(covered === size ? 0 : covered), 0, 0, ...payload]
-  } else if (kind === 'dccp') octets = [0x30, 0x39, 0, 53, 3, 0, 0, 0, 4, 0, 0, 1, ...payload]
-  else if (kind === 'other') return [...payload]
-  else if (error === undefined) octets = [echoType(isIpv6(packet), reply), 0, 0, 0, 0x77, 0x88, 0, 1, ...payload]
-  else octets = [error.type, error.code, 0, 0, ...error.rest, ...buildPacket(error.quote).slice(0, error.cut)]
+  } else if (kind === 'dccp') {
+    octets = [0x30, 0x39, 0, 53, 3, 0, 0, 0, 4, 0, 0, 1, ...payload]
+  } else if (kind === 'other') {
+    return [...payload]
+  } else if (error === undefined) {
+    octets = [echoType(isIpv6(packet), reply), 0, 0, 0, 0x77, 0x88, 0, 1, ...payload]
+  } else {
+    octets = [
+      error.type,
+      error.code,
+      0,
+      0,
+      ...error.rest,
+      ...buildPacket(error.quote).slice(0, error.cut),
+    ]
+  }
   const pseudo =
     kind === 'icmp' && !isIpv6(packet)
       ? []
       : pseudoHeader(packet.source, packet.destination, protocolOf(packet), octets.length)
   let check: number
-  if (packet.checksum === 'zero') check = 0
-  else if (packet.checksum === 'partial') check = naiveSum(pseudo)
-  else check = naiveChecksum([...pseudo, ...octets.slice(0, covered)])
-  if (check === 0 && packet.checksum === 'full' && (kind === 'udp' || kind === 'udplite')) check = 0xffff
+  if (packet.checksum === 'zero') {
+    check = 0
+  } else if (packet.checksum === 'partial') {
+    check = naiveSum(pseudo)
+  } else {
+    check = naiveChecksum([...pseudo, ...octets.slice(0, covered)])
+  }
+  if (check === 0 && packet.checksum === 'full' && (kind === 'udp' || kind === 'udplite')) {
+    check = 0xffff
+  }
   poke(octets, FIELD[kind], check)
   return octets
 }
@@ -118,7 +137,12 @@ export function buildTransport(packet: Packet): number[] {
 export function buildPacket(packet: Packet): number[] {
   const { source, destination, fragment, identification, hops = 64 } = packet
   const whole = buildTransport(packet)
-  const piece = fragment === undefined ? whole : fragment.first ? whole.slice(0, fragment.at) : whole.slice(fragment.at)
+  const piece =
+    fragment === undefined
+      ? whole
+      : fragment.first
+        ? whole.slice(0, fragment.at)
+        : whole.slice(fragment.at)
   const offset = fragment === undefined || fragment.first ? 0 : fragment.at
   const more = fragment?.first === true
   if (isIpv6(packet)) {
@@ -126,12 +150,31 @@ export function buildPacket(packet: Packet): number[] {
       header,
       octets: [(octets.length - 6) / 8, ...octets],
     }))
-    if (fragment !== undefined)
-      chain.push({ header: 44, octets: [0, ...word(offset | (more ? 1 : 0)), 0, 0, ...word(identification)] })
-    const headers = chain.flatMap((extension, i) => [chain[i + 1]?.header ?? protocolOf(packet), ...extension.octets])
+    if (fragment !== undefined) {
+      chain.push({
+        header: 44,
+        octets: [0, ...word(offset | (more ? 1 : 0)), 0, 0, ...word(identification)],
+      })
+    }
+    const headers = chain.flatMap((extension, i) => [
+      chain[i + 1]?.header ?? protocolOf(packet),
+      ...extension.octets,
+    ])
     const next = chain[0]?.header ?? protocolOf(packet)
     const length = headers.length + piece.length
-    return [0x60, 0x05, 0x43, 0x21, ...word(length), next, hops, ...source, ...destination, ...headers, ...piece]
+    return [
+      0x60,
+      0x05,
+      0x43,
+      0x21,
+      ...word(length),
+      next,
+      hops,
+      ...source,
+      ...destination,
+      ...headers,
+      ...piece,
+    ]
   }
   const ihl = 5 + packet.options.length / 4
   const header = [
@@ -155,7 +198,10 @@ export function buildPacket(packet: Packet): number[] {
 /** Offset of the transport header in the packet. */
 export function transportOffset(packet: Packet): number {
   if (!isIpv6(packet)) return 20 + packet.options.length
-  const extensions = packet.extensions.reduce((sum, extension) => sum + extension.octets.length + 2, 40)
+  const extensions = packet.extensions.reduce(
+    (sum, extension) => sum + extension.octets.length + 2,
+    40,
+  )
   return packet.fragment === undefined ? extensions : extensions + 8
 }
 
@@ -167,7 +213,13 @@ export function buildFrame(frame: Frame): Uint8Array {
   const tags = frame.tags.flatMap(tag => [...word(tag.type), ...word(tag.tci)])
   const type = word(isIpv6(frame.packet) ? 0x86dd : 0x0800)
   const macs = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2]
-  return Uint8Array.from([...macs, ...tags, ...type, ...buildPacket(frame.packet), ...frame.padding])
+  return Uint8Array.from([
+    ...macs,
+    ...tags,
+    ...type,
+    ...buildPacket(frame.packet),
+    ...frame.padding,
+  ])
 }
 
 /** An address as numbers: dotted decimal, or eight groups of IPv6 without `::`. */
@@ -203,15 +255,27 @@ export const octets = (max: number): fc.Arbitrary<number[]> =>
   fc.noBias(fc.nat(max)).chain(length => fc.array(octet, { minLength: length, maxLength: length }))
 
 export const unicast4 = fc
-  .tuple(fc.constantFrom(1, 10, 126, 128, 169, 192, 198, 223), fc.constantFrom(0, 18, 168, 253, 255), octet, octet)
+  .tuple(
+    fc.constantFrom(1, 10, 126, 128, 169, 192, 198, 223),
+    fc.constantFrom(0, 18, 168, 253, 255),
+    octet,
+    octet,
+  )
   .map(parts => [...parts])
-export const group4 = fc.constantFrom('224.0.0.1', '239.255.255.250', '255.255.255.255').map(address)
+export const group4 = fc
+  .constantFrom('224.0.0.1', '239.255.255.250', '255.255.255.255')
+  .map(address)
 export const special4 = fc
   .constantFrom('0.0.0.0', '0.1.2.3', '127.0.0.1', '169.254.7.7', '240.0.0.1', '255.255.255.254')
   .map(address)
 export const unicast6 = fc
   .tuple(
-    fc.constantFrom([0x20, 1, 0xd, 0xb8], [0xfd, 0, 0, 1], [0xfe, 0xc0, 0, 0], [0, 0x64, 0xff, 0x9b]),
+    fc.constantFrom(
+      [0x20, 1, 0xd, 0xb8],
+      [0xfd, 0, 0, 1],
+      [0xfe, 0xc0, 0, 0],
+      [0, 0x64, 0xff, 0x9b],
+    ),
     fc.array(octet, { minLength: 12, maxLength: 12 }),
   )
   .map(([prefix, rest]) => [...prefix, ...rest])
@@ -229,9 +293,17 @@ export const special6 = fc
 
 /** IPv4 options: no-operations, router alerts and timestamps, padded; never a source route. */
 const ipv4Options = fc
-  .array(fc.constantFrom([1], [148, 4, 0, 0], [68, 12, 5, 0, 1, 2, 3, 4, 5, 6, 7, 8], [7, 7, 4, 131, 137, 131, 137]), {
-    maxLength: 3,
-  })
+  .array(
+    fc.constantFrom(
+      [1],
+      [148, 4, 0, 0],
+      [68, 12, 5, 0, 1, 2, 3, 4, 5, 6, 7, 8],
+      [7, 7, 4, 131, 137, 131, 137],
+    ),
+    {
+      maxLength: 3,
+    },
+  )
   .map(list => list.flat())
   .map(list => [...list, ...new Array<number>((4 - (list.length % 4)) % 4).fill(0)])
 
@@ -260,16 +332,23 @@ export function simplePacket(
       payload: octets(40),
       checksum: fc.constantFrom<Packet['checksum']>('full', 'full', 'partial', 'zero'),
       identification: fc.nat(0xffff),
-      fragment: fc.option(fc.record({ first: fc.boolean(), at: fc.constantFrom(24, 32) }), { nil: undefined, freq: 3 }),
+      fragment: fc.option(fc.record({ first: fc.boolean(), at: fc.constantFrom(24, 32) }), {
+        nil: undefined,
+        freq: 3,
+      }),
     })
     .map(packet => {
       const zero = packet.checksum === 'zero' && packet.kind !== 'udp'
-      const partial = packet.checksum === 'partial' && (packet.kind === 'other' || packet.fragment !== undefined)
+      const partial =
+        packet.checksum === 'partial' && (packet.kind === 'other' || packet.fragment !== undefined)
       const whole = buildTransport({ ...packet, checksum: 'full' }).length
       return {
         ...packet,
         checksum: zero || partial ? 'full' : packet.checksum,
-        fragment: packet.fragment === undefined || whole <= packet.fragment.at ? undefined : packet.fragment,
+        fragment:
+          packet.fragment === undefined || whole <= packet.fragment.at
+            ? undefined
+            : packet.fragment,
       }
     })
 }
@@ -296,13 +375,19 @@ function withError(outer: Packet, isIpv6Packet: boolean): fc.Arbitrary<Packet> {
 export const packet: fc.Arbitrary<Packet> = fc.oneof(
   simplePacket(unicast4, fc.oneof(unicast4, unicast4, group4)),
   simplePacket(unicast6, fc.oneof(unicast6, unicast6, group6)),
-  simplePacket(unicast4, fc.oneof(unicast4, unicast4, group4)).chain(outer => withError(outer, false)),
-  simplePacket(unicast6, fc.oneof(unicast6, unicast6, group6)).chain(outer => withError(outer, true)),
+  simplePacket(unicast4, fc.oneof(unicast4, unicast4, group4)).chain(outer =>
+    withError(outer, false),
+  ),
+  simplePacket(unicast6, fc.oneof(unicast6, unicast6, group6)).chain(outer =>
+    withError(outer, true),
+  ),
 )
 
 export const frame: fc.Arbitrary<Frame> = fc.record({
   packet,
-  tags: fc.array(fc.record({ type: fc.constantFrom(0x8100, 0x88a8), tci: fc.nat(0xffff) }), { maxLength: 3 }),
+  tags: fc.array(fc.record({ type: fc.constantFrom(0x8100, 0x88a8), tci: fc.nat(0xffff) }), {
+    maxLength: 3,
+  }),
   padding: octets(10),
 })
 

@@ -26,7 +26,12 @@ export function word(value: number): number[] {
 }
 
 /** The pseudo-header of addresses of 4 or 16 bytes, a protocol and a transport length. */
-export function pseudoHeader(source: number[], destination: number[], protocol: number, length: number): number[] {
+export function pseudoHeader(
+  source: number[],
+  destination: number[],
+  protocol: number,
+  length: number,
+): number[] {
   const addresses = [...source, ...destination]
   if (source.length === 4) return [...addresses, 0, protocol, ...word(length)]
   return [...addresses, ...word(length >>> 16), ...word(length), 0, 0, 0, protocol]

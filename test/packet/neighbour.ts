@@ -32,7 +32,11 @@ export interface Neighbour extends Link {
   readonly wrong?: number
 }
 
-function framed({ to, from, tags = [], padding = [] }: Link, type: number, payload: number[]): number[] {
+function framed(
+  { to, from, tags = [], padding = [] }: Link,
+  type: number,
+  payload: number[],
+): number[] {
   return [
     ...to,
     ...from,
@@ -61,7 +65,10 @@ export function buildNeighbour(neighbour: Neighbour): number[] {
     wrong = 0,
   } = neighbour
   const message = [type, code, 0, 0, ...flags, ...target, ...options]
-  const check = naiveChecksum([...pseudoHeader(source, destination, 58, message.length), ...message])
+  const check = naiveChecksum([
+    ...pseudoHeader(source, destination, 58, message.length),
+    ...message,
+  ])
   message.splice(2, 2, ...word((check + wrong) % 0xffff))
   const header = [0x60, 0, 0, 0, ...word(message.length), 58, hops, ...source, ...destination]
   return framed(neighbour, 0x86dd, [...header, ...message])

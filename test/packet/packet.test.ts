@@ -13,7 +13,15 @@ import * as udp from '#src/packet/udp.ts'
 import * as vlan from '#src/packet/vlan.ts'
 import { SkBuffPool } from '#src/skb/pool.ts'
 import { forAll } from '#support/for-all.ts'
-import { buildFrame, frame, isIpv6, networkOffsetOf, plain, protocolOf, transportOffset } from './frames.ts'
+import {
+  buildFrame,
+  frame,
+  isIpv6,
+  networkOffsetOf,
+  plain,
+  protocolOf,
+  transportOffset,
+} from './frames.ts'
 import { naiveChecksum } from './naive.ts'
 
 const at = 3
@@ -22,14 +30,18 @@ const bytesOf = (...octets: number[]) => Uint8Array.from([0xee, 0xee, 0xee, ...o
 
 describe('fields in network order', () => {
   test('16- and 32-bit fields are read and written like by DataView', () => {
-    forAll(100, [fc.uint8Array({ minLength: 8, maxLength: 8 }), fc.nat(4), fc.nat(0xffffffff)], (bytes, i, value) => {
-      const view = new DataView(bytes.buffer, bytes.byteOffset)
-      expect([get16(bytes, i), get32(bytes, i)]).toEqual([view.getUint16(i), view.getUint32(i)])
-      put32(bytes, i, value)
-      expect(view.getUint32(i)).toBe(value)
-      put16(bytes, i + 2, value >>> 7)
-      expect(view.getUint32(i)).toBe(((value & 0xffff0000) | ((value >>> 7) & 0xffff)) >>> 0)
-    })
+    forAll(
+      100,
+      [fc.uint8Array({ minLength: 8, maxLength: 8 }), fc.nat(4), fc.nat(0xffffffff)],
+      (bytes, i, value) => {
+        const view = new DataView(bytes.buffer, bytes.byteOffset)
+        expect([get16(bytes, i), get32(bytes, i)]).toEqual([view.getUint16(i), view.getUint32(i)])
+        put32(bytes, i, value)
+        expect(view.getUint32(i)).toBe(value)
+        put16(bytes, i + 2, value >>> 7)
+        expect(view.getUint32(i)).toBe(((value & 0xffff0000) | ((value >>> 7) & 0xffff)) >>> 0)
+      },
+    )
   })
 })
 
@@ -53,7 +65,9 @@ describe('ethernet', () => {
     ethernet.setEtherType(own, at, 0x0800)
     expect(ethernet.isBroadcastAddress(own, at)).toBe(true)
     expect(ethernet.isSameAddress(own, at, broadcast)).toBe(true)
-    expect(ethernet.isSameAddress(own, ethernet.sourceAt(at), bytes, ethernet.sourceAt(at))).toBe(true)
+    expect(ethernet.isSameAddress(own, ethernet.sourceAt(at), bytes, ethernet.sourceAt(at))).toBe(
+      true,
+    )
     expect(ethernet.isSameAddress(own, at, bytes, at)).toBe(false)
     expect([...own.slice(0, 3), ...own.slice(15)]).toEqual([0xee, 0xee, 0xee, 8, 0])
   })
@@ -61,7 +75,9 @@ describe('ethernet', () => {
   test('ethernet.swapAddresses changes nothing but the two addresses', () => {
     const own = bytes.slice()
     ethernet.swapAddresses(own, at)
-    expect([...own]).toEqual([0xee, 0xee, 0xee, 2, 0, 0, 0, 0xa, 0xff, 1, 0, 0x5e, 0, 0, 0xfb, 0x86, 0xdd])
+    expect([...own]).toEqual([
+      0xee, 0xee, 0xee, 2, 0, 0, 0, 0xa, 0xff, 1, 0, 0x5e, 0, 0, 0xfb, 0x86, 0xdd,
+    ])
   })
 
   test.each([
@@ -90,9 +106,12 @@ describe('vlan', () => {
     const bytes = bytesOf(0x81, 0, 0xb1, 0x23)
     expect([vlan.pcp(bytes, at), vlan.dei(bytes, at), vlan.vid(bytes, at)]).toEqual([5, 1, 0x123])
     vlan.setTci(bytes, at, 0x4ffe)
-    expect([vlan.tci(bytes, at), vlan.pcp(bytes, at), vlan.dei(bytes, at), vlan.vid(bytes, at)]).toEqual([
-      0x4ffe, 2, 0, 0xffe,
-    ])
+    expect([
+      vlan.tci(bytes, at),
+      vlan.pcp(bytes, at),
+      vlan.dei(bytes, at),
+      vlan.vid(bytes, at),
+    ]).toEqual([0x4ffe, 2, 0, 0xffe])
   })
 
   test('a tag is inserted after the addresses, and removed again', () => {
@@ -121,7 +140,9 @@ describe('arp', () => {
     arp.setTpa(bytes, at, 0xc6120002)
     expect(arp.parse(bytes, at, 28)).toBe(28)
     expect(arp.parse(bytes, at, 27)).toBe(-1)
-    expect([arp.op(bytes, at), arp.spa(bytes, at), arp.tpa(bytes, at)]).toEqual([1, 0xc6120001, 0xc6120002])
+    expect([arp.op(bytes, at), arp.spa(bytes, at), arp.tpa(bytes, at)]).toEqual([
+      1, 0xc6120001, 0xc6120002,
+    ])
     expect([...bytes.slice(at, at + 8)]).toEqual([0, 1, 8, 0, 6, 4, 0, 1])
     expect([arp.shaAt(at), arp.thaAt(at)]).toEqual([at + 8, at + 18])
     arp.setOp(bytes, at, arp.ARPOP_REPLY)
@@ -129,7 +150,37 @@ describe('arp', () => {
   })
 
   test('arp.toReply swaps the addresses of a request', () => {
-    const bytes = bytesOf(0, 1, 8, 0, 6, 4, 0, 1, 2, 2, 2, 2, 2, 2, 198, 18, 0, 1, 9, 9, 9, 9, 9, 9, 198, 18, 0, 2, 7)
+    const bytes = bytesOf(
+      0,
+      1,
+      8,
+      0,
+      6,
+      4,
+      0,
+      1,
+      2,
+      2,
+      2,
+      2,
+      2,
+      2,
+      198,
+      18,
+      0,
+      1,
+      9,
+      9,
+      9,
+      9,
+      9,
+      9,
+      198,
+      18,
+      0,
+      2,
+      7,
+    )
     arp.toReply(bytes, at, Uint8Array.of(4, 4, 4, 4, 4, 4))
     expect([...bytes.slice(at)]).toEqual([
       0, 1, 8, 0, 6, 4, 0, 2, 4, 4, 4, 4, 4, 4, 198, 18, 0, 2, 2, 2, 2, 2, 2, 2, 198, 18, 0, 1, 7,
@@ -188,18 +239,22 @@ describe('ipv4', () => {
   test('ipv4 accessors return the fields of RFC 791', () => {
     expect(ipv4.parse(bytes, at, 30)).toBe(24)
     expect(ipv4.parse(bytes, at, 31)).toBe(24)
-    expect([ipv4.version(bytes, at), ipv4.headerLength(bytes, at), ipv4.typeOfService(bytes, at)]).toEqual([
-      4, 24, 0xb9,
-    ])
+    expect([
+      ipv4.version(bytes, at),
+      ipv4.headerLength(bytes, at),
+      ipv4.typeOfService(bytes, at),
+    ]).toEqual([4, 24, 0xb9])
     expect([ipv4.totalLength(bytes, at), ipv4.identification(bytes, at)]).toEqual([30, 0xabcd])
-    expect([ipv4.flags(bytes, at), ipv4.fragmentOffset(bytes, at), ipv4.isFragment(bytes, at)]).toEqual([
-      ipv4.IP_MF,
-      24,
-      true,
-    ])
-    expect([ipv4.timeToLive(bytes, at), ipv4.protocol(bytes, at), ipv4.headerChecksum(bytes, at)]).toEqual([
-      63, 17, 0x1234,
-    ])
+    expect([
+      ipv4.flags(bytes, at),
+      ipv4.fragmentOffset(bytes, at),
+      ipv4.isFragment(bytes, at),
+    ]).toEqual([ipv4.IP_MF, 24, true])
+    expect([
+      ipv4.timeToLive(bytes, at),
+      ipv4.protocol(bytes, at),
+      ipv4.headerChecksum(bytes, at),
+    ]).toEqual([63, 17, 0x1234])
     expect([ipv4.sourceAt(at), ipv4.destinationAt(at)]).toEqual([at + 12, at + 16])
     expect(formatIpv4(ipv4.source(bytes, at))).toBe('198.18.0.1')
     expect(formatIpv4(ipv4.destination(bytes, at))).toBe('192.0.2.255')
@@ -250,10 +305,16 @@ describe('ipv6', () => {
     expect(ipv6.parse(bytes, at, 42)).toBe(40)
     expect(ipv6.parse(bytes, at, 41)).toBe(-1)
     expect(ipv6.parse(bytes, at, 39)).toBe(-1)
-    expect([ipv6.version(bytes, at), ipv6.trafficClass(bytes, at), ipv6.flowLabel(bytes, at)]).toEqual([
-      6, 0xab, 0xcdef1,
-    ])
-    expect([ipv6.payloadLength(bytes, at), ipv6.nextHeader(bytes, at), ipv6.hopLimit(bytes, at)]).toEqual([2, 58, 255])
+    expect([
+      ipv6.version(bytes, at),
+      ipv6.trafficClass(bytes, at),
+      ipv6.flowLabel(bytes, at),
+    ]).toEqual([6, 0xab, 0xcdef1])
+    expect([
+      ipv6.payloadLength(bytes, at),
+      ipv6.nextHeader(bytes, at),
+      ipv6.hopLimit(bytes, at),
+    ]).toEqual([2, 58, 255])
     ipv6.setPayloadLength(bytes, at, 0x1234)
     expect(ipv6.payloadLength(bytes, at)).toBe(0x1234)
     expect([ipv6.sourceAt(at), ipv6.destinationAt(at)]).toEqual([at + 8, at + 24])
@@ -275,9 +336,13 @@ describe('ipv6', () => {
       const length = 40 + ipv6.payloadLength(octets, nh)
       const offset = packet.fragment?.first === false ? 0 : transportOffset(packet)
       expect(ipv6.upperLayer(octets, nh, length)).toBe((offset << 8) | protocolOf(packet))
-      if (offset > 40) expect(ipv6.upperLayer(octets, nh, offset - 1)).toBe(-1)
+      if (offset > 40) {
+        expect(ipv6.upperLayer(octets, nh, offset - 1)).toBe(-1)
+      }
       if (packet.fragment !== undefined) {
-        expect(ipv6.upperLayer(octets, nh, length, false)).toBe(((transportOffset(packet) - 8) << 8) | 44)
+        expect(ipv6.upperLayer(octets, nh, length, false)).toBe(
+          ((transportOffset(packet) - 8) << 8) | 44,
+        )
       }
     })
   })
@@ -289,8 +354,12 @@ describe('icmp and icmpv6', () => {
   test('icmp and icmpv6 accessors return the fields of their RFCs', () => {
     for (const header of [icmp, icmpv6]) {
       expect([header.parse(bytes, at, 8), header.parse(bytes, at, 7)]).toEqual([8, -1])
-      expect([header.type(bytes, at), header.code(bytes, at), header.checksum(bytes, at)]).toEqual([5, 1, 0x1234])
-      expect([header.identifier(bytes, at), header.sequenceNumber(bytes, at)]).toEqual([0xc612, 254])
+      expect([header.type(bytes, at), header.code(bytes, at), header.checksum(bytes, at)]).toEqual([
+        5, 1, 0x1234,
+      ])
+      expect([header.identifier(bytes, at), header.sequenceNumber(bytes, at)]).toEqual([
+        0xc612, 254,
+      ])
       const own = bytes.slice()
       header.setChecksum(own, at, 0xfedc)
       header.setType(own, at, 136)
@@ -322,7 +391,8 @@ describe('icmp and icmpv6', () => {
     expect(types.filter(icmpv6.isNeighbourDiscovery)).toEqual([133, 134, 135, 136, 137])
   })
 
-  const solicitation = (...options: number[]) => bytesOf(135, ...new Array<number>(23).fill(5), ...options)
+  const solicitation = (...options: number[]) =>
+    bytesOf(135, ...new Array<number>(23).fill(5), ...options)
   const LINK = [1, 1, 2, 3, 4, 5, 6, 7]
 
   test.each([
@@ -344,7 +414,12 @@ describe('icmp and icmpv6', () => {
 
   test('toAdvertisement turns a solicitation into an advertisement with one option', () => {
     const own = solicitation(...LINK, 7)
-    icmpv6.toAdvertisement(own, at, icmpv6.NA_SOLICITED | icmpv6.NA_ROUTER, Uint8Array.of(9, 8, 7, 6, 5, 4))
+    icmpv6.toAdvertisement(
+      own,
+      at,
+      icmpv6.NA_SOLICITED | icmpv6.NA_ROUTER,
+      Uint8Array.of(9, 8, 7, 6, 5, 4),
+    )
     expect([...own.slice(at)]).toEqual([
       136,
       5,
@@ -426,11 +501,20 @@ describe('tcp', () => {
   )
 
   test('tcp accessors return the fields of RFC 9293', () => {
-    expect([tcp.parse(bytes, at, 24), tcp.parse(bytes, at, 23), tcp.parse(bytes, at, 19)]).toEqual([24, -1, -1])
+    expect([tcp.parse(bytes, at, 24), tcp.parse(bytes, at, 23), tcp.parse(bytes, at, 19)]).toEqual([
+      24, -1, -1,
+    ])
     expect([tcp.sourcePort(bytes, at), tcp.destinationPort(bytes, at)]).toEqual([12345, 80])
-    expect([tcp.sequenceNumber(bytes, at), tcp.acknowledgmentNumber(bytes, at)]).toEqual([0xfffffffe, 0x80000001])
-    expect([tcp.dataOffset(bytes, at), tcp.flags(bytes, at)]).toEqual([24, tcp.TCP_CWR | tcp.TCP_ACK | tcp.TCP_SYN])
-    expect([tcp.window(bytes, at), tcp.checksum(bytes, at), tcp.urgentPointer(bytes, at)]).toEqual([0x1234, 0xabcd, 5])
+    expect([tcp.sequenceNumber(bytes, at), tcp.acknowledgmentNumber(bytes, at)]).toEqual([
+      0xfffffffe, 0x80000001,
+    ])
+    expect([tcp.dataOffset(bytes, at), tcp.flags(bytes, at)]).toEqual([
+      24,
+      tcp.TCP_CWR | tcp.TCP_ACK | tcp.TCP_SYN,
+    ])
+    expect([tcp.window(bytes, at), tcp.checksum(bytes, at), tcp.urgentPointer(bytes, at)]).toEqual([
+      0x1234, 0xabcd, 5,
+    ])
     const short = bytes.slice()
     short[at + 12] = 0x40
     expect(tcp.parse(short, at, 24)).toBe(-1)
@@ -444,7 +528,9 @@ describe('tcp', () => {
     tcp.setAcknowledgmentNumber(own, at, 0xfffffffc)
     tcp.setFlags(own, at, tcp.TCP_SYN)
     tcp.setChecksum(own, at, 0x10006)
-    expect([...own.slice(at)]).toEqual([0, 1, 0, 2, 0, 0, 0, 3, 255, 255, 255, 252, 0, 2, 0, 0, 0, 6, 0, 0])
+    expect([...own.slice(at)]).toEqual([
+      0, 1, 0, 2, 0, 0, 0, 3, 255, 255, 255, 252, 0, 2, 0, 0, 0, 6, 0, 0,
+    ])
   })
 })
 

@@ -4,9 +4,15 @@ import { print } from '#src/packet/print.ts'
 import { forAll } from '#support/for-all.ts'
 import { address, buildFrame, type ErrorBody, frame, type Packet, plain, plain6 } from './frames.ts'
 
-function line(packet: Packet, edits: Record<number, number> = {}, tags: { type: number; tci: number }[] = []): string {
+function line(
+  packet: Packet,
+  edits: Record<number, number> = {},
+  tags: { type: number; tci: number }[] = [],
+): string {
   const octets = buildFrame({ packet, tags, padding: [] })
-  for (const [at, octet] of Object.entries(edits)) octets[Number(at)] = octet
+  for (const [at, octet] of Object.entries(edits)) {
+    octets[Number(at)] = octet
+  }
   return print(octets, 0, octets.length)
 }
 
@@ -33,7 +39,9 @@ describe('one line', () => {
     expect(line({ ...plain6, kind: 'icmp' })).toBe(
       'IP6 2001:db8::1 > 2001:db8::2: ICMP6, echo request, id 30600, seq 1, length 13',
     )
-    expect(line({ ...plain, kind: 'other' })).toBe('IP 198.18.0.1 > 198.18.0.2: ip-proto-253, length 5')
+    expect(line({ ...plain, kind: 'other' })).toBe(
+      'IP 198.18.0.1 > 198.18.0.2: ip-proto-253, length 5',
+    )
   })
 
   test('print shows TCP flags and options', () => {
@@ -42,16 +50,30 @@ describe('one line', () => {
     expect(line(syn, { 46: 0xa0, 47: 0x02 })).toBe(
       'IP 198.18.0.1.4660 > 198.18.0.2.80: Flags [S], seq 16909060, win 8192, options [mss 1460,sackOK,TS val 7 ecr 0,nop,wscale 7], length 0',
     )
-    const odd = { ...plain, kind: 'tcp' as const, payload: [5, 10, 0, 0, 0, 0, 0, 0, 0, 0, 30, 3, 0, 0, 0, 0] }
-    expect(line(odd, { 46: 0x90, 47: 0x20 })).toContain('Flags [U], win 8192, urg 0, options [sack 1,unknown-30,eol]')
-    expect(line(odd, { 46: 0x90, 47: 0, 55: 40 })).toContain('Flags [none], win 8192, options [[|tcp]]')
+    const odd = {
+      ...plain,
+      kind: 'tcp' as const,
+      payload: [5, 10, 0, 0, 0, 0, 0, 0, 0, 0, 30, 3, 0, 0, 0, 0],
+    }
+    expect(line(odd, { 46: 0x90, 47: 0x20 })).toContain(
+      'Flags [U], win 8192, urg 0, options [sack 1,unknown-30,eol]',
+    )
+    expect(line(odd, { 46: 0x90, 47: 0, 55: 40 })).toContain(
+      'Flags [none], win 8192, options [[|tcp]]',
+    )
   })
 
   test('print shows ARP requests and replies', () => {
-    const body = [0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 2, 198, 18, 0, 1, 0, 0, 0, 0, 0, 0, 198, 18, 0, 2]
-    expect(raw(...macs, 8, 6, ...body)).toBe('ARP, Request who-has 198.18.0.2 tell 198.18.0.1, length 28')
+    const body = [
+      0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 2, 198, 18, 0, 1, 0, 0, 0, 0, 0, 0, 198, 18, 0, 2,
+    ]
+    expect(raw(...macs, 8, 6, ...body)).toBe(
+      'ARP, Request who-has 198.18.0.2 tell 198.18.0.1, length 28',
+    )
     body[7] = 2
-    expect(raw(...macs, 8, 6, ...body)).toBe('ARP, Reply 198.18.0.1 is-at 02:00:00:00:00:02, length 28')
+    expect(raw(...macs, 8, 6, ...body)).toBe(
+      'ARP, Reply 198.18.0.1 is-at 02:00:00:00:00:02, length 28',
+    )
     body[7] = 9
     expect(raw(...macs, 8, 6, ...body)).toBe('ARP, op 9 198.18.0.1 > 198.18.0.2, length 28')
     expect(raw(...macs, 8, 6, 0, 1)).toBe('ARP [|arp], length 2')
@@ -77,7 +99,12 @@ describe('one line', () => {
       'IP 198.18.0.1 > 198.18.0.2: ip-proto-6 (frag id 4660, offset 24, size 36)',
     )
     expect(
-      line({ ...tcp, source: plain6.source, destination: plain6.destination, fragment: { first: false, at: 24 } }),
+      line({
+        ...tcp,
+        source: plain6.source,
+        destination: plain6.destination,
+        fragment: { first: false, at: 24 },
+      }),
     ).toBe('IP6 2001:db8::1 > 2001:db8::2: frag next 6, length 44')
   })
 
@@ -108,12 +135,16 @@ describe('one line', () => {
     expect(line(error({ type: 4, cut: 39 }, plain6))).not.toContain('about')
     expect(line(error({ type: 143 }, plain6))).toContain('type 143, code 3')
     const target = { ...plain6, kind: 'icmp' as const, payload: plain6.destination }
-    expect(line(target, { 54: 135 })).toContain('ICMP6, neighbor solicitation, target 2001:db8::2, length 24')
+    expect(line(target, { 54: 135 })).toContain(
+      'ICMP6, neighbor solicitation, target 2001:db8::2, length 24',
+    )
     expect(line(target, { 54: 133 })).toContain('ICMP6, router solicitation, length 24')
   })
 
   test('print shows unknown types by their number', () => {
-    expect(raw(...macs, 0x88, 0xcc, 1, 2)).toBe('02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype 0x88cc, length 2')
+    expect(raw(...macs, 0x88, 0xcc, 1, 2)).toBe(
+      '02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype 0x88cc, length 2',
+    )
     expect(raw(...macs, 0, 2, 1, 2)).toBe('02:00:00:00:00:02 > 02:00:00:00:00:01, 802.3, length 2')
   })
 
@@ -152,7 +183,13 @@ describe('any bytes', () => {
   const isLine = (text: string) => expect(text).toMatch(/^[\x20-\x7e]+$/)
 
   test('print returns one printable line for random bytes and wrong lengths', () => {
-    const head = fc.constantFrom([8, 0, 0x45], [8, 0, 0x45, 0, 0, 40], [0x86, 0xdd, 0x60], [8, 6], [0x81, 0])
+    const head = fc.constantFrom(
+      [8, 0, 0x45],
+      [8, 0, 0x45, 0, 0, 40],
+      [0x86, 0xdd, 0x60],
+      [8, 6],
+      [0x81, 0],
+    )
     const octets = fc.oneof(
       fc.uint8Array({ maxLength: 120 }),
       fc
@@ -173,7 +210,11 @@ describe('any bytes', () => {
       [frame, fc.nat(200), fc.array(fc.tuple(fc.nat(120), fc.nat(255)), { maxLength: 4 })],
       (some, cut, edits) => {
         const octets = buildFrame(some).slice(0, cut + 14)
-        for (const [at, octet] of edits) if (at < octets.length) octets[at] = octet
+        for (const [at, octet] of edits) {
+          if (at < octets.length) {
+            octets[at] = octet
+          }
+        }
         const text = print(octets, 0, octets.length)
         isLine(text)
         expect(text).not.toMatch(/undefined|NaN/)

@@ -17,7 +17,10 @@ function frameOf(packet: Packet, tags: Frame['tags'] = [], flags = 0x4000): Uint
   if (packet.source.length === 4) {
     bytes.set(word(flags | (((bytes[nh + 6] as number) << 8) | (bytes[nh + 7] as number))), nh + 6)
     bytes.set([0, 0], nh + 10)
-    bytes.set(word(naiveChecksum([...bytes.slice(nh, nh + 4 * ((bytes[nh] as number) & 15))])), nh + 10)
+    bytes.set(
+      word(naiveChecksum([...bytes.slice(nh, nh + 4 * ((bytes[nh] as number) & 15))])),
+      nh + 10,
+    )
   }
   return bytes
 }
@@ -48,7 +51,13 @@ describe('the error', () => {
       expect([...error.slice(12, nh)]).toEqual([...frame.slice(12, nh)])
       expect([...error.slice(nh, nh + 10)]).toEqual([0x45, 0, ...word(576), 0, 0, 0x40, 0, 64, 1])
       expect([...error.slice(nh + 12, nh + 20)]).toEqual([...four.destination, ...four.source])
-      expect([...error.slice(h, h + 2), ...error.slice(h + 4, h + 8)]).toEqual([3, 4, 0, 0, ...word(1300)])
+      expect([...error.slice(h, h + 2), ...error.slice(h + 4, h + 8)]).toEqual([
+        3,
+        4,
+        0,
+        0,
+        ...word(1300),
+      ])
       expect(error.slice(h + 8)).toEqual(frame.slice(nh, nh + 548))
     })
 
@@ -61,7 +70,13 @@ describe('the error', () => {
       expect([...error.slice(12, nh)]).toEqual([...frame.slice(12, nh)])
       expect([...error.slice(nh, nh + 8)]).toEqual([0x60, 0, 0, 0, ...word(1240), 58, 64])
       expect([...error.slice(nh + 8, nh + 40)]).toEqual([...six.destination, ...six.source])
-      expect([...error.slice(h, h + 2), ...error.slice(h + 4, h + 8)]).toEqual([2, 0, 0, 0, ...word(1300)])
+      expect([...error.slice(h, h + 2), ...error.slice(h + 4, h + 8)]).toEqual([
+        2,
+        0,
+        0,
+        0,
+        ...word(1300),
+      ])
       expect(error.slice(h + 8)).toEqual(frame.slice(nh, nh + 1232))
     })
   }
@@ -71,14 +86,18 @@ describe('the error', () => {
     for (const packet of [plain, plain6, four, six]) {
       const frame = frameOf(packet)
       const octets = errorAbout(frame) as Uint8Array
-      if (packet.payload.length < 100) expect(octets.length - frame.length).toBe(packet === plain ? 28 : 48)
+      if (packet.payload.length < 100) {
+        expect(octets.length - frame.length).toBe(packet === plain ? 28 : 48)
+      }
       verifier.verify({ octets, flags: 0, gsoType: 0, gsoSize: 0, csumStart: 0, csumOffset: 0 })
     }
     expect([verifier.problems, verifier.verified]).toEqual([[], { 1: 2, 4: 2, 58: 2 }])
   })
 
   test('the MTU of an error is at most 65535 for IPv4', () => {
-    expect([...(errorAbout(frameOf(four), 70_000) as Uint8Array).slice(38, 42)]).toEqual([0, 0, 255, 255])
+    expect([...(errorAbout(frameOf(four), 70_000) as Uint8Array).slice(38, 42)]).toEqual([
+      0, 0, 255, 255,
+    ])
   })
 })
 
@@ -95,9 +114,16 @@ describe('no error is sent', () => {
   const cases: [string, Uint8Array][] = [
     ['an IPv4 packet without DF', frameOf(four, [], 0)],
     ['a later fragment of IPv4', frameOf({ ...four, fragment: { first: false, at: 64 } })],
-    ['a later fragment of ICMPv6', frameOf({ ...six, kind: 'icmp', fragment: { first: false, at: 64 } })],
-    ...[3, 4, 5, 11, 12].map(type => [`ICMP error ${type}`, frameOf(icmp(type))] as [string, Uint8Array]),
-    ...[1, 2, 3, 4, 100, 137].map(type => [`ICMPv6 type ${type}`, frameOf(icmp(type, plain6))] as [string, Uint8Array]),
+    [
+      'a later fragment of ICMPv6',
+      frameOf({ ...six, kind: 'icmp', fragment: { first: false, at: 64 } }),
+    ],
+    ...[3, 4, 5, 11, 12].map(
+      type => [`ICMP error ${type}`, frameOf(icmp(type))] as [string, Uint8Array],
+    ),
+    ...[1, 2, 3, 4, 100, 137].map(
+      type => [`ICMPv6 type ${type}`, frameOf(icmp(type, plain6))] as [string, Uint8Array],
+    ),
     ['an IPv4 group', frameOf({ ...four, destination: address('239.1.2.3') })],
     ['an IPv6 group', frameOf({ ...six, destination: address('ff02:0:0:0:0:0:0:1') })],
     ['a broadcast', frameOf({ ...four, destination: address('255.255.255.255') })],
@@ -127,6 +153,8 @@ describe('no error is sent', () => {
       { ...six, fragment: { first: true, at: 64 } },
       { ...six, kind: 'udp', fragment: { first: false, at: 64 } },
     ]
-    for (const packet of packets) expect(errorAbout(frameOf(packet))).toBeDefined()
+    for (const packet of packets) {
+      expect(errorAbout(frameOf(packet))).toBeDefined()
+    }
   })
 })

@@ -41,7 +41,10 @@ const manifest = manifests[0] as Manifest
 /** The public entry points. */
 const entries = manifests.flatMap(({ name, exports }) =>
   Object.entries(exports)
-    .filter(([entry, target]) => typeof target === 'object' && entry !== './commands' && !entry.includes('*'))
+    .filter(
+      ([entry, target]) =>
+        typeof target === 'object' && entry !== './commands' && !entry.includes('*'),
+    )
     .map(([entry]) => join(name, entry)),
 )
 const directory = fileDirectory()
@@ -50,7 +53,9 @@ const consumer = join(directory, 'consumer')
 const tarballs = new Map<string, string>()
 
 // The settings of the npm that runs the tests must not reach the ones run here.
-const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')))
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')),
+)
 
 const run = (program: string, args: string[], cwd = consumer) =>
   execFileSync(program, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
@@ -69,7 +74,10 @@ beforeAll(() => {
   const printed = run('npm', ['run', '--silent', 'pack'], root)
   const packed = readdirSync(join(root, 'packed')).map(file => join(root, 'packed', file))
   for (const file of packed) {
-    tarballs.set((JSON.parse(run('tar', ['-xOf', file, 'package/package.json'], root)) as Manifest).name, file)
+    tarballs.set(
+      (JSON.parse(run('tar', ['-xOf', file, 'package/package.json'], root)) as Manifest).name,
+      file,
+    )
   }
   mkdirSync(consumer)
   writeFileSync(join(consumer, 'package.json'), '{ "private": true, "type": "module" }')
@@ -101,12 +109,18 @@ test('the package holds the program, the addon for this machine and its sources,
     expect(files).toContain(`package/prebuilds/linux-${process.arch}/${built}`)
   }
   // Without sources and their maps: modules, data, shell scripts, and the files of the page.
-  const ofPackage = files.filter(file => file.startsWith('package/dist/') && !file.endsWith('.d.ts'))
+  const ofPackage = files.filter(
+    file => file.startsWith('package/dist/') && !file.endsWith('.d.ts'),
+  )
   const compiled = ofPackage.map(file => file.slice('package/dist/'.length))
   const sources = readdirSync(join(root, 'src'), { recursive: true }) as string[]
-  const asCompiled = sources.filter(file => /(?<!\.d)\.tsx?$|\.(html|css|svg|bash|zsh|json)$/.test(file))
+  const asCompiled = sources.filter(file =>
+    /(?<!\.d)\.tsx?$|\.(html|css|svg|bash|zsh|json)$/.test(file),
+  )
   const joined = Object.keys(JOINED.vnet).map(name => `${name}.js`)
-  expect(compiled.sort()).toEqual([...asCompiled.map(file => file.replace(/\.tsx?$/, '.js')), ...joined].sort())
+  expect(compiled.sort()).toEqual(
+    [...asCompiled.map(file => file.replace(/\.tsx?$/, '.js')), ...joined].sort(),
+  )
 })
 
 test('the name of each file has its digest, so that npm installs a changed one', () => {
@@ -118,9 +132,15 @@ test('the name of each file has its digest, so that npm installs a changed one',
 
 test('the installed package.json has no workspaces, scripts and devDependencies', () => {
   for (const { name } of manifests) {
-    const installed = JSON.parse(readFileSync(join(consumer, 'node_modules', name, 'package.json'), 'utf8'))
-    expect(Object.keys(installed)).toEqual(expect.arrayContaining(['name', 'version', 'exports', 'files']))
-    for (const field of ['workspaces', 'scripts', 'devDependencies']) expect(installed).not.toHaveProperty(field)
+    const installed = JSON.parse(
+      readFileSync(join(consumer, 'node_modules', name, 'package.json'), 'utf8'),
+    )
+    expect(Object.keys(installed)).toEqual(
+      expect.arrayContaining(['name', 'version', 'exports', 'files']),
+    )
+    for (const field of ['workspaces', 'scripts', 'devDependencies']) {
+      expect(installed).not.toHaveProperty(field)
+    }
   }
 })
 
@@ -129,16 +149,20 @@ test('the package is at most 3 MB large', () => {
 })
 
 test('the package holds every page that its README links', () => {
-  const links = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/\]\((docs\/[^)#]+\.md)/g)].map(
-    ([, link]) => link,
-  )
+  const links = [
+    ...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/\]\((docs\/[^)#]+\.md)/g),
+  ].map(([, link]) => link)
   expect(links.length).toBeGreaterThan(10)
-  expect(links.filter(link => !existsSync(join(consumer, 'node_modules/vnet', link as string)))).toEqual([])
+  expect(
+    links.filter(link => !existsSync(join(consumer, 'node_modules/vnet', link as string))),
+  ).toEqual([])
 })
 
 test('the package holds every file that the README of a new driver links', () => {
   const readme = readFileSync(join(root, 'packages/create-vnet-driver/template/README.md'), 'utf8')
-  const links = [...readme.matchAll(/\]\(node_modules\/(vnet\/[^)#]+)/g)].map(([, link]) => link as string)
+  const links = [...readme.matchAll(/\]\(node_modules\/(vnet\/[^)#]+)/g)].map(
+    ([, link]) => link as string,
+  )
   expect(links.length).toBeGreaterThan(3)
   expect(links.filter(link => !existsSync(join(consumer, 'node_modules', link)))).toEqual([])
 })
@@ -153,7 +177,17 @@ test.each(FOLDERS)('publint reports no problem in the package of %s', async path
 test('the installed program prints its version, and has the commands of all packages', () => {
   expect(vnet('--version')).toEqual({ status: 0, stdout: `${manifest.version}\n`, stderr: '' })
   const { stdout } = vnet('help', '--all')
-  for (const name of ['lan', 'lab', 'explore', 'web', 'metrics', 'learn', 'check', 'grade', 'exec']) {
+  for (const name of [
+    'lan',
+    'lab',
+    'explore',
+    'web',
+    'metrics',
+    'learn',
+    'check',
+    'grade',
+    'exec',
+  ]) {
     expect(stdout).toMatch(new RegExp(`^ +${name}\\b`, 'm'))
   }
   expect(vnet('learn')).toMatchObject({ status: 0, stdout: expect.stringContaining('01-drop') })
@@ -164,15 +198,23 @@ test('a command of a package that is missing, or of another version, says what t
   const own = join(consumer, 'node_modules/@vnet')
   renameSync(own, `${own}-away`)
   try {
-    const install = (name: string) => `run npm run pack ${name} in a clone of vnet, and the command that it prints`
+    const install = (name: string) =>
+      `run npm run pack ${name} in a clone of vnet, and the command that it prints`
     expect(vnet('lab', 'a.yaml')).toEqual({
       status: 1,
       stdout: '',
       stderr: `vnet: vnet lab is in the package @vnet/lab: ${install('lab')}\n`,
     })
-    expect(vnet('metrics', '9100').stderr).toBe(`vnet: vnet metrics is in the package @vnet/web: ${install('web')}\n`)
-    expect(vnet('lan', '--hosts', '5').stderr).toBe(`vnet: vnet lan is in the package @vnet/lan: ${install('lan')}\n`)
-    expect(vnet('--help')).toMatchObject({ status: 0, stdout: expect.stringMatching(/^Not installed: .*\blab\b/m) })
+    expect(vnet('metrics', '9100').stderr).toBe(
+      `vnet: vnet metrics is in the package @vnet/web: ${install('web')}\n`,
+    )
+    expect(vnet('lan', '--hosts', '5').stderr).toBe(
+      `vnet: vnet lan is in the package @vnet/lan: ${install('lan')}\n`,
+    )
+    expect(vnet('--help')).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^Not installed: .*\blab\b/m),
+    })
     mkdirSync(join(own, 'exec'), { recursive: true })
     writeFileSync(join(own, 'exec/package.json'), '{ "version": "0.9.0" }')
     const other = `@vnet/exec 0.9.0 is installed, but vnet is ${manifest.version}: ${install('exec')}`
@@ -197,24 +239,40 @@ test('the addon in the package loads', () => {
   expect(run(process.execPath, ['-p', `typeof require(${JSON.stringify(addon)})`])).toBe('object\n')
 })
 
-const strictest = { module: 'nodenext', types: ['node'], strict: true, skipLibCheck: false, noEmit: true }
+const strictest = {
+  module: 'nodenext',
+  types: ['node'],
+  strict: true,
+  skipLibCheck: false,
+  noEmit: true,
+}
 
 test.each([
   ['es2022', { ...strictest, target: 'es2022', lib: ['es2023', 'esnext.disposable'] }],
   ['es2020 and its libraries alone', { ...strictest, target: 'es2020' }],
-])('a strict program for %s type-checks, the declarations of the package included', (_, compilerOptions) => {
-  const imports = own.map((entry, i) => `import * as part${i} from '${entry}'`)
-  const uses = own.map((_, i) => `console.log(part${i} satisfies object)`)
-  writeFileSync(join(consumer, 'program.ts'), [...imports, ...uses, ''].join('\n'))
-  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }))
-  expect(run(process.execPath, [join(root, 'node_modules/.bin/tsc'), '-p', '.'])).toBe('')
-})
+])(
+  'a strict program for %s type-checks, the declarations of the package included',
+  (_, compilerOptions) => {
+    const imports = own.map((entry, i) => `import * as part${i} from '${entry}'`)
+    const uses = own.map((_, i) => `console.log(part${i} satisfies object)`)
+    writeFileSync(join(consumer, 'program.ts'), [...imports, ...uses, ''].join('\n'))
+    writeFileSync(
+      join(consumer, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions, files: ['program.ts'] }),
+    )
+    expect(run(process.execPath, [join(root, 'node_modules/.bin/tsc'), '-p', '.'])).toBe('')
+  },
+)
 
 test('the program of docs/embed.md type-checks in strict TypeScript', () => {
-  const [, program = ''] = /^```js\n(.*?)^```$/ms.exec(readFileSync(join(root, 'docs/embed.md'), 'utf8')) ?? []
+  const [, program = ''] =
+    /^```js\n(.*?)^```$/ms.exec(readFileSync(join(root, 'docs/embed.md'), 'utf8')) ?? []
   writeFileSync(join(consumer, 'embed.ts'), program)
   const compilerOptions = { ...strictest, target: 'es2022' }
-  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['embed.ts'] }))
+  writeFileSync(
+    join(consumer, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, files: ['embed.ts'] }),
+  )
   expect(run(process.execPath, [join(root, 'node_modules/.bin/tsc'), '-p', '.'])).toBe('')
 })
 
@@ -235,7 +293,10 @@ test('a test with a lab type-checks', () => {
   `
   writeFileSync(join(consumer, 'lab.ts'), text)
   const compilerOptions = { ...strictest, target: 'es2022', skipLibCheck: true }
-  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['lab.ts'] }))
+  writeFileSync(
+    join(consumer, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, files: ['lab.ts'] }),
+  )
   expect(run(process.execPath, [join(root, 'node_modules/.bin/tsc'), '-p', '.'])).toBe('')
 })
 
@@ -259,6 +320,13 @@ test('a test of a driver runs under vitest in a context of its own (vmThreads)',
   `
   writeFileSync(join(consumer, 'driver.test.ts'), text)
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-  const said = run(process.execPath, [vitest, 'run', '--globals', '--pool=vmThreads', '--root=.', '--no-color'])
+  const said = run(process.execPath, [
+    vitest,
+    'run',
+    '--globals',
+    '--pool=vmThreads',
+    '--root=.',
+    '--no-color',
+  ])
   expect(said).toMatch(/Tests {2}1 passed/)
 })

@@ -12,12 +12,17 @@ test.each([
   ['execFileSync', execFileSync],
 ])('%s of a program that does not end throws an error that names the program', (_, call) => {
   const limited = withLimit(call as (...words: readonly unknown[]) => unknown, 100)
-  expect(() => limited('sleep', ['60'], { encoding: 'utf8' })).toThrow('sleep 60: still running after 0.1 s, killed')
+  expect(() => limited('sleep', ['60'], { encoding: 'utf8' })).toThrow(
+    'sleep 60: still running after 0.1 s, killed',
+  )
   expect(() => limited('sleep', ['60'])).toThrow('sleep 60: still running after 0.1 s, killed')
 })
 
 test('a program that ends within its limit has the same result and error as in Node', () => {
-  expect(spawnSync('cat', { input: 'in', encoding: 'utf8' })).toMatchObject({ status: 0, stdout: 'in' })
+  expect(spawnSync('cat', { input: 'in', encoding: 'utf8' })).toMatchObject({
+    status: 0,
+    stdout: 'in',
+  })
   expect(execFileSync('cat', { input: 'in', encoding: 'utf8' })).toBe('in')
   expect(spawnSync('/no/such/program').error).toMatchObject({ code: 'ENOENT' })
   expect(() => execFileSync('false')).toThrow('Command failed: false')
@@ -27,7 +32,9 @@ test('a program that a test started is killed at the limit and reported, an olde
   const older = spawn('cat', { stdio: 'pipe' })
   const others: ReadonlySet<ChildProcess> = new Set(runningPrograms().keys())
   const child = spawn('sleep', ['60'], { stdio: 'pipe' })
-  const ended = expect(outcome(child)).rejects.toThrow('sleep 60: still running after 2 s, killed; so far: ')
+  const ended = expect(outcome(child)).rejects.toThrow(
+    'sleep 60: still running after 2 s, killed; so far: ',
+  )
   killPrograms(others, 2000)
   await ended
   expect(older.killed).toBe(false)
@@ -45,8 +52,11 @@ test('the programs of a test are killed before its time is over', async () => {
 
 test('no module of test/support adds a hook when it is loaded, which would run in one file of a process only', () => {
   const folder = join(import.meta.dirname, '../support')
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
-  const addsHook = (name: string) => /^(before|after)(Each|All)\(/m.test(readFileSync(join(folder, name), 'utf8'))
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name =>
+    name.endsWith('.ts'),
+  )
+  const addsHook = (name: string) =>
+    /^(before|after)(Each|All)\(/m.test(readFileSync(join(folder, name), 'utf8'))
   expect(names.filter(addsHook)).toEqual(['program-limit.ts'])
 })
 
@@ -54,7 +64,9 @@ let collected = 0
 
 test('a test may leave more than 2 GiB of frame memory of closed devices', () => {
   const pools = Array.from({ length: 4 }, () => new SkBuffPool({ reserve: 1 << 18 }))
-  expect(pools.reduce((bytes, pool) => bytes + pool.bytes.buffer.byteLength, 0)).toBeGreaterThan(2 ** 31)
+  expect(pools.reduce((bytes, pool) => bytes + pool.bytes.buffer.byteLength, 0)).toBeGreaterThan(
+    2 ** 31,
+  )
   const { gc } = globalThis
   globalThis.gc = async () => {
     collected++

@@ -12,10 +12,17 @@ interface Manifest {
 
 /** Each public entry point with its compiled file. */
 const entries = ['.', 'packages/lab', 'packages/lan', 'packages/learn'].flatMap(folder => {
-  const { name, exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
+  const { name, exports } = JSON.parse(
+    readFileSync(join(folder, 'package.json'), 'utf8'),
+  ) as Manifest
   return Object.entries(exports)
-    .filter(([path, { types }]) => types !== undefined && path !== './commands' && !path.includes('*'))
-    .map(([path, target]) => ({ entry: path.replace(/^\./, name), file: resolve(folder, target.default) }))
+    .filter(
+      ([path, { types }]) => types !== undefined && path !== './commands' && !path.includes('*'),
+    )
+    .map(([path, target]) => ({
+      entry: path.replace(/^\./, name),
+      file: resolve(folder, target.default),
+    }))
 })
 const { pages, index, exports } = apiReference()
 const pageOf = (entry: string) => `${entry.replace('@', '').replaceAll('/', '-')}.md`
@@ -28,15 +35,21 @@ const HEAVY = ['@vnet/lab/vitest', '@vnet/lab/playwright']
 /** The values of each entry point. Node loads the compiled files: here, `vnet` is its sources. */
 const LOAD = `const named = async ([entry, file]) => [entry, Object.keys(await import(file))]
   console.log(JSON.stringify(await Promise.all(JSON.parse(process.argv[1]).map(named))))`
-const light = entries.filter(({ entry }) => !HEAVY.includes(entry)).map(({ entry, file }) => [entry, file])
+const light = entries
+  .filter(({ entry }) => !HEAVY.includes(entry))
+  .map(({ entry, file }) => [entry, file])
 const modules: [entry: string, names: string[]][] = JSON.parse(
-  execFileSync(process.execPath, ['--input-type=module', '-e', LOAD, JSON.stringify(light)], { encoding: 'utf8' }),
+  execFileSync(process.execPath, ['--input-type=module', '-e', LOAD, JSON.stringify(light)], {
+    encoding: 'utf8',
+  }),
 )
 
 test('the reference has a page for each entry point of vnet and its packages', () => {
   expect(entries.length).toBe(15)
   expect(pages.map(([file]) => file)).toEqual(entries.map(({ entry }) => pageOf(entry)))
-  for (const { entry } of entries) expect(of(entry).length, entry).toBeGreaterThan(0)
+  for (const { entry } of entries) {
+    expect(of(entry).length, entry).toBeGreaterThan(0)
+  }
 })
 
 test('a page has every type that its declarations name, or a link to it', () => {
@@ -44,16 +57,21 @@ test('a page has every type that its declarations name, or a link to it', () => 
   expect(tap).toMatch(/^### OnFrames\n\n/m)
   expect(tap).toContain('[Platform](vnet-net.md#platform)')
   const all: Record<string, string> = { 'vnet-tap.md': tap, ...others }
-  const headings = (page: string) => [...page.matchAll(/^### (\w+)$/gm)].map(([, name = '']) => name.toLowerCase())
+  const headings = (page: string) =>
+    [...page.matchAll(/^### (\w+)$/gm)].map(([, name = '']) => name.toLowerCase())
   for (const [file, page] of Object.entries(all)) {
-    for (const [link, to = '', anchor = ''] of page.matchAll(/\[\w+\]\((vnet[\w-]*\.md)#(\w+)\)/g)) {
+    for (const [link, to = '', anchor = ''] of page.matchAll(
+      /\[\w+\]\((vnet[\w-]*\.md)#(\w+)\)/g,
+    )) {
       expect(headings(all[to] ?? '').includes(anchor), `${file}: ${link}`).toBe(true)
     }
   }
 })
 
 test('the index of the reference has a sentence for each page', () => {
-  for (const [file] of pages) expect(index).toMatch(new RegExp(`^- \\[@?vnet[/\\w]*\\]\\(${file}\\): \\S.*\\.$`, 'm'))
+  for (const [file] of pages) {
+    expect(index).toMatch(new RegExp(`^- \\[@?vnet[/\\w]*\\]\\(${file}\\): \\S.*\\.$`, 'm'))
+  }
   expect(index).toContain('- [vnet/tap](vnet-tap.md): TAP interfaces for programs.\n')
 })
 
@@ -79,7 +97,9 @@ test('every public function, class and driver has a docstring, which its page sh
 
 test('the prose of a name is whole sentences, and its kernel name follows', () => {
   for (const [file, page] of pages) {
-    for (const [, words = ''] of page.matchAll(/^### .*\n\n(?!```)(.*)/gm)) expect(words, file).toMatch(/^[A-Z0-9`']/)
+    for (const [, words = ''] of page.matchAll(/^### .*\n\n(?!```)(.*)/gm)) {
+      expect(words, file).toMatch(/^[A-Z0-9`']/)
+    }
   }
   const { 'vnet.md': page = '' } = Object.fromEntries(pages)
   expect(page).toMatch(
@@ -90,5 +110,7 @@ test('the prose of a name is whole sentences, and its kernel name follows', () =
 test('the accessors of headers are shown as functions with their parameters', () => {
   const { 'vnet.md': page = '' } = Object.fromEntries(pages)
   expect(page).toContain('\nfunction setOp(bytes: Uint8Array, at: number, value: number): void;\n')
-  for (const [file, text] of pages) expect(text, file).not.toMatch(/: (Getter|Setter|Predicate);|\b_\w+: /)
+  for (const [file, text] of pages) {
+    expect(text, file).not.toMatch(/: (Getter|Setter|Predicate);|\b_\w+: /)
+  }
 })

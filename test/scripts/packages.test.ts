@@ -1,13 +1,22 @@
 /** Which packages the repository has, and what their published package.json leaves out. */
 import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { manifestOf, PACKAGES, publishedManifest, withDependencies } from '../../scripts/packages.mjs'
+import {
+  manifestOf,
+  PACKAGES,
+  publishedManifest,
+  withDependencies,
+} from '../../scripts/packages.mjs'
 
 test('every folder of packages is a package, and each comes after its dependencies', () => {
-  expect([...PACKAGES].sort()).toEqual(['.', ...readdirSync('packages').map(name => `packages/${name}`)].sort())
+  expect([...PACKAGES].sort()).toEqual(
+    ['.', ...readdirSync('packages').map(name => `packages/${name}`)].sort(),
+  )
   const names = PACKAGES.map(folder => manifestOf(folder).name)
   for (const folder of PACKAGES) {
-    const own = Object.keys(manifestOf(folder).dependencies ?? {}).filter(name => names.includes(name))
+    const own = Object.keys(manifestOf(folder).dependencies ?? {}).filter(name =>
+      names.includes(name),
+    )
     for (const name of own) {
       expect(names.indexOf(name), `${name} of ${folder}`).toBeLessThan(PACKAGES.indexOf(folder))
     }
@@ -16,7 +25,9 @@ test('every folder of packages is a package, and each comes after its dependenci
 
 test('the dependencies of a package in this repository come before it', () => {
   expect(withDependencies(['packages/lab']).at(-1)).toBe('packages/lab')
-  expect(withDependencies(['packages/lab'])).toEqual(expect.arrayContaining(['.', 'packages/inet', 'packages/lan']))
+  expect(withDependencies(['packages/lab'])).toEqual(
+    expect.arrayContaining(['.', 'packages/inet', 'packages/lan']),
+  )
   expect(withDependencies(['packages/lab'])).not.toContain('packages/web')
 })
 
@@ -42,8 +53,15 @@ test('a published package.json lacks what only this repository uses, and keeps e
     exports,
     dependencies,
   })
-  const publisher = { repository: 'git+https://git.example/vnet.git', homepage: 'h', bugs: 'b', author: 'A' }
-  const published = JSON.parse(publishedManifest(JSON.stringify(manifest), publisher, 'packages/lab'))
+  const publisher = {
+    repository: 'git+https://git.example/vnet.git',
+    homepage: 'h',
+    bugs: 'b',
+    author: 'A',
+  }
+  const published = JSON.parse(
+    publishedManifest(JSON.stringify(manifest), publisher, 'packages/lab'),
+  )
   const repository = { type: 'git', url: publisher.repository, directory: 'packages/lab' }
   expect(published).toEqual({ name, exports, dependencies, ...publisher, repository })
 })

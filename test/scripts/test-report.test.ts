@@ -3,7 +3,11 @@
 import { expect, test } from 'vitest'
 import { skippedKernelTests, summary, unfinishedTests } from '../../scripts/test-report.mjs'
 
-const file = (name: string, statuses: string[], status = statuses.includes('failed') ? 'failed' : 'passed') => ({
+const file = (
+  name: string,
+  statuses: string[],
+  status = statuses.includes('failed') ? 'failed' : 'passed',
+) => ({
   name: `/vnet/${name}`,
   status,
   assertionResults: statuses.map(status => ({ status })),
@@ -43,5 +47,7 @@ test('tests are named if their process ended in the middle of them', () => {
     { status: 'skipped', fullName: 'a ring is full' },
   ]
   const testResults = [{ name: '/vnet/test/ring.test.ts', status: 'passed', assertionResults }]
-  expect(unfinishedTests({ testResults }, '/vnet')).toEqual(['test/ring.test.ts: a ring takes frames'])
+  expect(unfinishedTests({ testResults }, '/vnet')).toEqual([
+    'test/ring.test.ts: a ring takes frames',
+  ])
 })

@@ -1,7 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type AllocDevice, allocSkb, devAllocSkb } from '#src/skb/alloc-skb.ts'
 import { SkbError } from '#src/skb/error.ts'
-import { FRAME_MAX, FRAME_SMALL, HEADROOM, PORT_ROOM, type SkBuffPool, SLOT_LARGE, SLOT_SMALL } from '#src/skb/pool.ts'
+import {
+  FRAME_MAX,
+  FRAME_SMALL,
+  HEADROOM,
+  PORT_ROOM,
+  type SkBuffPool,
+  SLOT_LARGE,
+  SLOT_SMALL,
+} from '#src/skb/pool.ts'
 import { CHECKSUM_NONE, PACKET_HOST, type SkBuff } from '#src/skb/sk-buff.ts'
 import { PoisonedPool } from '#support/poisoned-pool.ts'
 import { deviceOf } from '#support/skb.ts'
@@ -83,7 +91,9 @@ describe('devAllocSkb', () => {
 test.each([allocSkb, devAllocSkb])('%o returns undefined if no slot is left', alloc => {
   const all = [alloc(dev, 60), alloc(dev, 60)] as SkBuff[]
   expect(alloc(dev, 60)).toBeUndefined()
-  for (const skb of all) skb.free()
+  for (const skb of all) {
+    skb.free()
+  }
 })
 
 test.each([
@@ -103,12 +113,17 @@ test.each([
   }
 })
 
-test.each([allocSkb, devAllocSkb])('%o without a device says what to pass, and names the line that asked', alloc => {
-  for (const wrong of [pool, { pool }, 60, undefined]) {
-    const receive = () => alloc(wrong as unknown as AllocDevice, 60)
-    expect(receive).toThrow(SkbError)
-    expect(receive).toThrow(
-      new RegExp(`^${alloc.name} without a device, by receive \\(.*\\): call ${alloc.name}\\(dev, size\\)$`),
-    )
-  }
-})
+test.each([allocSkb, devAllocSkb])(
+  '%o without a device says what to pass, and names the line that asked',
+  alloc => {
+    for (const wrong of [pool, { pool }, 60, undefined]) {
+      const receive = () => alloc(wrong as unknown as AllocDevice, 60)
+      expect(receive).toThrow(SkbError)
+      expect(receive).toThrow(
+        new RegExp(
+          `^${alloc.name} without a device, by receive \\(.*\\): call ${alloc.name}\\(dev, size\\)$`,
+        ),
+      )
+    }
+  },
+)

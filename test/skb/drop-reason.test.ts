@@ -20,9 +20,19 @@ test('the reasons are numbered from 0 without gaps, so that they index a row of 
 
 test('reasons of the kernel have the kernel’s spelling', () => {
   // include/net/dropreason-core.h, DEFINE_DROP_REASON
-  const kernel = ['NOT_SPECIFIED', 'PKT_TOO_SMALL', 'PKT_TOO_BIG', 'DEV_READY', 'FULL_RING', 'NOMEM', 'UNHANDLED_PROTO']
+  const kernel = [
+    'NOT_SPECIFIED',
+    'PKT_TOO_SMALL',
+    'PKT_TOO_BIG',
+    'DEV_READY',
+    'FULL_RING',
+    'NOMEM',
+    'UNHANDLED_PROTO',
+  ]
   const names = constants.map(([, number]) => dropReasonName(number))
-  expect(names).toEqual(expect.arrayContaining([...kernel, 'IP_INHDR', 'HDR_TRUNC', 'SKB_GSO_SEG', 'SKB_CSUM']))
+  expect(names).toEqual(
+    expect.arrayContaining([...kernel, 'IP_INHDR', 'HDR_TRUNC', 'SKB_GSO_SEG', 'SKB_CSUM']),
+  )
 })
 
 test('dropReasonName returns REASON_N for a number that is not a reason', () => {
@@ -30,7 +40,9 @@ test('dropReasonName returns REASON_N for a number that is not a reason', () => 
 })
 
 test('dropReasonOf finds every drop reason by its name, and no other', () => {
-  for (let reason = 1; reason < SKB_DROP_REASON_MAX; reason++) expect(dropReasonOf(dropReasonName(reason))).toBe(reason)
+  for (let reason = 1; reason < SKB_DROP_REASON_MAX; reason++) {
+    expect(dropReasonOf(dropReasonName(reason))).toBe(reason)
+  }
   for (const name of ['NOT_DROPPED_YET', 'REASON_7', 'pkt_too_small', '', 'toString']) {
     expect(dropReasonOf(name)).toBeUndefined()
   }

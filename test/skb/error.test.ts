@@ -27,7 +27,9 @@ function thrownBy(source: string, filename = '/my-driver.js'): SkbError {
     if (error instanceof SkbError) return error
     throw error
   } finally {
-    if (pool.out !== 0) skb.free()
+    if (pool.out !== 0) {
+      skb.free()
+    }
   }
   throw new Error('nothing was thrown')
 }
@@ -52,7 +54,9 @@ describe('a panic names its caller', () => {
   ])('a panic of %s names its caller and the sizes', (call, kind) => {
     const { message } = thrownBy(`function startXmit() {\n${call}\n}\nstartXmit()`)
     const sizes = '-?5000 bytes where \\d+ (are left|fit)'
-    expect(message).toMatch(new RegExp(`^${kind}: skb_\\w+ (of|to) ${sizes}, by startXmit \\(/my-driver\\.js:2:5\\)$`))
+    expect(message).toMatch(
+      new RegExp(`^${kind}: skb_\\w+ (of|to) ${sizes}, by startXmit \\(/my-driver\\.js:2:5\\)$`),
+    )
   })
 
   test.each([
@@ -70,25 +74,43 @@ describe('a panic names its caller', () => {
   ])('%s on a freed frame is a panic that names its caller', (call, verb) => {
     const { message } = thrownBy(`function poll() {\nskb.${call}\n}\nskb.free()\npoll()`)
     const place = 'by poll (/my-driver.js:2:5)'
-    expect(message).toBe(`${verb} on a freed frame, ${place}: its slot was already given back to the pool`)
+    expect(message).toBe(
+      `${verb} on a freed frame, ${place}: its slot was already given back to the pool`,
+    )
   })
 
   test('a panic names the caller of a second free', () => {
     const { message } = thrownBy('function poll() {\nskb.free()\n}\nskb.free()\npoll()')
-    expect(message).toBe('double free, by poll (/my-driver.js:2:5): the frame was already given back to the pool')
+    expect(message).toBe(
+      'double free, by poll (/my-driver.js:2:5): the frame was already given back to the pool',
+    )
   })
 
   test('a panic names the caller of reserve on a frame that is not empty', () => {
     const { message } = thrownBy('function poll() {\nskb.reserve(2)\n}\nskb.put(3)\npoll()')
-    expect(message).toBe('skb_reserve of 2 bytes on a frame of 3, by poll (/my-driver.js:2:5): it must be empty')
+    expect(message).toBe(
+      'skb_reserve of 2 bytes on a frame of 3, by poll (/my-driver.js:2:5): it must be empty',
+    )
   })
 
   test.each([
-    ['an operation', 'const ops = { startXmit() { skb.put(5000) } }; ops.startXmit()', 'by startXmit'],
-    ['a function', 'function startXmit() { skb.put(5000) }; const ops = { ndo: startXmit }; ops.ndo()', 'by startXmit'],
+    [
+      'an operation',
+      'const ops = { startXmit() { skb.put(5000) } }; ops.startXmit()',
+      'by startXmit',
+    ],
+    [
+      'a function',
+      'function startXmit() { skb.put(5000) }; const ops = { ndo: startXmit }; ops.ndo()',
+      'by startXmit',
+    ],
     ['a method', 'class Nic { poll() { skb.put(5000) } }; new Nic().poll()', 'by Nic.poll'],
     ['a constructor', 'class Nic { constructor() { skb.put(5000) } }; new Nic()', 'by new Nic'],
-    ['an accessor', 'const nic = { get frame() { return skb.put(5000) } }; nic.frame', 'by get frame'],
+    [
+      'an accessor',
+      'const nic = { get frame() { return skb.put(5000) } }; nic.frame',
+      'by get frame',
+    ],
     ['an arrow function', 'const startXmit = () => skb.put(5000); startXmit()', 'by startXmit'],
   ])('a panic names a caller that is %s', (_, source, name) => {
     expect(thrownBy(source).caller).toMatch(new RegExp(`^${name} \\(/my-driver\\.js:1:\\d+\\)$`))
@@ -96,7 +118,11 @@ describe('a panic names its caller', () => {
 
   test.each([
     ['without a name', '(() => skb.put(5000))()', 'at /my-driver.js:1:12'],
-    ['without a name, of an object', '(function () { skb.put(5000) }).call({})', 'at /my-driver.js:1:20'],
+    [
+      'without a name, of an object',
+      '(function () { skb.put(5000) }).call({})',
+      'at /my-driver.js:1:20',
+    ],
     ['at the top level', 'skb.put(5000)', 'at /my-driver.js:1:5'],
     ['called by a native function', '[5000].forEach(n => skb.put(n))', 'at /my-driver.js:1:25'],
     ['a native function', '[5000].forEach(skb.put, skb)', 'at /my-driver.js:1:8'],
@@ -117,7 +143,9 @@ describe('a panic names its caller', () => {
   })
 
   test('a panic names a file with a malformed URL as it is', () => {
-    expect(stackFrame('    at f (file:///100%/my-driver.js:1:2)')).toBe('f (/100%/my-driver.js:1:2)')
+    expect(stackFrame('    at f (file:///100%/my-driver.js:1:2)')).toBe(
+      'f (/100%/my-driver.js:1:2)',
+    )
   })
 
   test('a panic names an async caller, also one that only awaits the call', async () => {

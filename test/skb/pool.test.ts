@@ -24,19 +24,29 @@ function takeAll(account: SlotAccount, most = 64): SkBuff[] {
 }
 
 function free(skbs: readonly SkBuff[]): void {
-  for (const skb of skbs) skb.free()
+  for (const skb of skbs) {
+    skb.free()
+  }
 }
 
 describe('alloc', () => {
   test('an arena of more than 1 MiB has the 32 MiB that malloc always reserves, and uses what it needs', () => {
     const { bytes } = new SkBuffPool({ large: 128, small: 512 })
-    expect([bytes.length, bytes.buffer.byteLength]).toEqual([128 * SLOT_LARGE + 512 * SLOT_SMALL, 32 << 20])
-    expect(new SkBuffPool({ large: 1, small: 1 }).bytes.buffer.byteLength).toBe(SLOT_LARGE + SLOT_SMALL)
+    expect([bytes.length, bytes.buffer.byteLength]).toEqual([
+      128 * SLOT_LARGE + 512 * SLOT_SMALL,
+      32 << 20,
+    ])
+    expect(new SkBuffPool({ large: 1, small: 1 }).bytes.buffer.byteLength).toBe(
+      SLOT_LARGE + SLOT_SMALL,
+    )
   })
 
   test('alloc uses small slots for small frames, and large slots for larger ones', () => {
     const pool = new SkBuffPool({ large: 1, small: 1 })
-    const [small, large] = [pool.alloc(FRAME_SMALL) as SkBuff, pool.alloc(FRAME_SMALL + 1) as SkBuff]
+    const [small, large] = [
+      pool.alloc(FRAME_SMALL) as SkBuff,
+      pool.alloc(FRAME_SMALL + 1) as SkBuff,
+    ]
     expect([small.end - small.slot, large.end - large.slot]).toEqual([SLOT_SMALL, SLOT_LARGE])
     expect(small.data - small.slot).toBe(PORT_ROOM + HEADROOM)
     free([small, large])
@@ -75,7 +85,9 @@ describe('alloc', () => {
 
   test('alloc reuses the SkBuff of a slot', () => {
     const pool = new SkBuffPool({ large: 1, small: 8 })
-    for (let i = 0; i < 20; i++) pool.alloc(60)?.free()
+    for (let i = 0; i < 20; i++) {
+      pool.alloc(60)?.free()
+    }
     expect(pool.small.made).toBe(1)
   })
 })
@@ -83,8 +95,12 @@ describe('alloc', () => {
 test('slots are adjacent on a SharedArrayBuffer and do not overlap', () => {
   const pool = new SkBuffPool({ large: 3, small: 5 })
   const all: SkBuff[] = []
-  for (let skb = pool.alloc(FRAME_MAX); skb !== undefined; skb = pool.alloc(FRAME_MAX)) all.push(skb)
-  for (let skb = pool.alloc(60); skb !== undefined; skb = pool.alloc(60)) all.push(skb)
+  for (let skb = pool.alloc(FRAME_MAX); skb !== undefined; skb = pool.alloc(FRAME_MAX)) {
+    all.push(skb)
+  }
+  for (let skb = pool.alloc(60); skb !== undefined; skb = pool.alloc(60)) {
+    all.push(skb)
+  }
   const starts = all.map(skb => [skb.slot, skb.end] as const).sort((a, b) => a[0] - b[0])
   expect(starts.map(([slot]) => slot)).toEqual([0, ...starts.slice(0, -1).map(([, end]) => end)])
   expect(starts.at(-1)?.[1]).toBe(pool.bytes.length)
@@ -94,7 +110,9 @@ test('slots are adjacent on a SharedArrayBuffer and do not overlap', () => {
 })
 
 test('a pool with positions beyond 32 bits is refused before memory is reserved', () => {
-  expect(() => new SkBuffPool({ large: 40_000 })).toThrow(/a pool of \d+ bytes: at most 2147483647, take fewer slots/)
+  expect(() => new SkBuffPool({ large: 40_000 })).toThrow(
+    /a pool of \d+ bytes: at most 2147483647, take fewer slots/,
+  )
 })
 
 test('a pool grows by small slots as far as its reserve, and they do not overlap others', () => {
@@ -107,21 +125,30 @@ test('a pool grows by small slots as far as its reserve, and they do not overlap
   expect(pool.growSmall(5)).toBe(1)
   const third = pool.alloc(60) as SkBuff
   expect(pool.alloc(60)).toBeUndefined()
-  expect([first, second, third].map(skb => skb.slot)).toEqual([0, 1, 2].map(i => SLOT_LARGE + i * SLOT_SMALL))
+  expect([first, second, third].map(skb => skb.slot)).toEqual(
+    [0, 1, 2].map(i => SLOT_LARGE + i * SLOT_SMALL),
+  )
   expect(third.end).toBe(pool.bytes.length)
 })
 
 test('a pool grows by at most half of its reserve, and returned slots are in reserve again', () => {
   const pool = new SkBuffPool({ large: 1, small: 2, reserve: 100 })
-  expect([pool.growSmall(1000), pool.growSmall(1000), pool.growSmall(-50), pool.growSmall(1000)]).toEqual([
-    50, 25, -50, 38,
-  ])
+  expect([
+    pool.growSmall(1000),
+    pool.growSmall(1000),
+    pool.growSmall(-50),
+    pool.growSmall(1000),
+  ]).toEqual([50, 25, -50, 38])
   expect(pool.small.count).toBe(2 + 25 + 38)
   const frames = Array.from({ length: 65 }, () => pool.alloc(60) as SkBuff)
-  for (const skb of frames) skb.free()
+  for (const skb of frames) {
+    skb.free()
+  }
   pool.growSmall(-63)
   // Existing slots remain in use, and no more are made.
-  for (const _ of frames) expect(pool.alloc(60)?.slotClass).toBe(pool.small)
+  for (const _ of frames) {
+    expect(pool.alloc(60)?.slotClass).toBe(pool.small)
+  }
   expect(pool.alloc(60)?.slotClass).toBe(pool.large)
 })
 
@@ -201,7 +228,12 @@ describe('peek and take', () => {
     expect(pool.peek(account, 4, offsets)).toBe(4)
     for (let i = 0; i < 4; i++) {
       const skb = pool.take(account, 10 + i)
-      expect([skb.data, skb.len, skb.account, skb.headroom()]).toEqual([offsets[i], 10 + i, account, HEADROOM])
+      expect([skb.data, skb.len, skb.account, skb.headroom()]).toEqual([
+        offsets[i],
+        10 + i,
+        account,
+        HEADROOM,
+      ])
       expect(offsets[i]).toBe(skb.slot + PORT_ROOM + HEADROOM)
     }
     expect([account.used, pool.out, pool.peek(account, 1, offsets)]).toEqual([4, 4, 0])
@@ -210,7 +242,9 @@ describe('peek and take', () => {
   test('peek takes no slot', () => {
     const pool = new SkBuffPool({ large: 4, small: 1 })
     const account = pool.openAccount(() => {})
-    for (let i = 0; i < 3; i++) expect(pool.peek(account, 9, offsets)).toBe(4)
+    for (let i = 0; i < 3; i++) {
+      expect(pool.peek(account, 9, offsets)).toBe(4)
+    }
     expect([account.used, pool.out]).toEqual([0, 0])
   })
 
@@ -319,7 +353,18 @@ describe('a queue that waits for a slot', () => {
 
 test('random operations conserve slots, bytes and accounts', () => {
   const step = fc.record({
-    op: fc.constantFrom('alloc', 'read', 'copy', 'hold', 'free', 'drop', 'ring', 'unring', 'push', 'trim'),
+    op: fc.constantFrom(
+      'alloc',
+      'read',
+      'copy',
+      'hold',
+      'free',
+      'drop',
+      'ring',
+      'unring',
+      'push',
+      'trim',
+    ),
     size: fc.oneof(fc.nat(200), fc.integer({ min: FRAME_SMALL - 2, max: FRAME_SMALL + 2 })),
     pick: fc.nat(),
   })
@@ -345,29 +390,44 @@ test('random operations conserve slots, bytes and accounts', () => {
       if (op === 'alloc') {
         const skb = pool.alloc(size)
         skb?.put(size)
-        if (skb !== undefined) keep(skb, octetsOfSize(size))
+        if (skb !== undefined) {
+          keep(skb, octetsOfSize(size))
+        }
       } else if (op === 'read') {
         const n = pool.peek(account, 1 + (size % 3), offsets)
-        for (let i = 0; i < n; i++) keep(pool.take(account, size), octetsOfSize(size))
+        for (let i = 0; i < n; i++) {
+          keep(pool.take(account, size), octetsOfSize(size))
+        }
       } else if (op === 'unring') {
-        if (ring.shift() !== undefined) held.push(ringed.shift() as (typeof held)[0])
+        if (ring.shift() !== undefined) {
+          held.push(ringed.shift() as (typeof held)[0])
+        }
       } else if (one === undefined) {
         // The program holds no frame to work on.
       } else if (op === 'copy') {
         const copy = one.skb.copy()
-        if (copy !== undefined) held.push({ skb: copy, octets: [...one.octets] })
+        if (copy !== undefined) {
+          held.push({ skb: copy, octets: [...one.octets] })
+        }
       } else if (op === 'hold') {
         const moved = one.skb.hold()
         expect(moved || one.skb.len <= FRAME_SMALL).toBe(true)
       } else if (op === 'push') {
-        if (one.skb.headroom() >= 4) one.skb.bytes.fill(9, one.skb.push(4), one.skb.data + 4)
-        else one.skb.pull(0)
-        if (one.skb.len !== one.octets.length) one.octets.unshift(9, 9, 9, 9)
+        if (one.skb.headroom() >= 4) {
+          one.skb.bytes.fill(9, one.skb.push(4), one.skb.data + 4)
+        } else {
+          one.skb.pull(0)
+        }
+        if (one.skb.len !== one.octets.length) {
+          one.octets.unshift(9, 9, 9, 9)
+        }
       } else if (op === 'trim') {
         one.skb.trim(size)
         one.octets.length = one.skb.len
       } else if (op === 'ring') {
-        if (ring.push(one.skb)) ringed.push(...held.splice(at, 1))
+        if (ring.push(one.skb)) {
+          ringed.push(...held.splice(at, 1))
+        }
       } else {
         held.splice(at, 1)
         one.skb[op]()
@@ -379,11 +439,16 @@ test('random operations conserve slots, bytes and accounts', () => {
         expect(skb.len).toBe(octets.length)
         expect([...skb.bytes.subarray(skb.data, skb.data + skb.len)]).toEqual(octets)
       }
-      for (const each of accounts) expect(each.used).toBe(all.filter(({ skb }) => skb.account === each).length)
+      for (const each of accounts) {
+        expect(each.used).toBe(all.filter(({ skb }) => skb.account === each).length)
+      }
     }
-    for (const { skb } of [...held, ...ringed]) skb.free()
+    for (const { skb } of [...held, ...ringed]) {
+      skb.free()
+    }
     expect([pool.out, ...accounts.map(each => each.used)]).toEqual([0, 0, 0])
-    const slots = (count: number, size: number) => Array.from({ length: count }, () => pool.alloc(size))
+    const slots = (count: number, size: number) =>
+      Array.from({ length: count }, () => pool.alloc(size))
     expect([...slots(6, FRAME_MAX), ...slots(6, 60)]).not.toContain(undefined)
   })
 })

@@ -27,7 +27,17 @@ interface Step {
 
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.record({
-    verb: fc.constantFrom('put', 'push', 'pull', 'trim', 'reserve', 'padto', 'copy', 'clone', 'hold'),
+    verb: fc.constantFrom(
+      'put',
+      'push',
+      'pull',
+      'trim',
+      'reserve',
+      'padto',
+      'copy',
+      'clone',
+      'hold',
+    ),
     n: fc.oneof(fc.integer({ min: -3, max: 150 }), fc.integer({ min: -2100, max: 2100 })),
   }),
   { maxLength: 30 },
@@ -58,7 +68,9 @@ function runOnModel(model: Model, { verb, n }: Step, mark: number): boolean {
     model.tail += n
   } else if (verb === 'padto') {
     if (data + n > slot.length) return false
-    while (model.tail < data + n) slot[model.tail++] = 0
+    while (model.tail < data + n) {
+      slot[model.tail++] = 0
+    }
   }
   return true
 }
@@ -84,9 +96,21 @@ function runOnFrame(skb: SkBuff, { verb, n }: Step, mark: number): void {
 }
 
 function expectSame(skb: SkBuff, { slot, data, tail }: Model): void {
-  expect([skb.head <= skb.data, skb.data <= skb.tail, skb.tail <= skb.end]).toEqual([true, true, true])
-  expect([skb.data - skb.head, skb.len, skb.end - skb.head]).toEqual([data, tail - data, slot.length])
-  expect([skb.headroom(), skb.tailroom(), skb.tail]).toEqual([data, slot.length - tail, skb.head + tail])
+  expect([skb.head <= skb.data, skb.data <= skb.tail, skb.tail <= skb.end]).toEqual([
+    true,
+    true,
+    true,
+  ])
+  expect([skb.data - skb.head, skb.len, skb.end - skb.head]).toEqual([
+    data,
+    tail - data,
+    slot.length,
+  ])
+  expect([skb.headroom(), skb.tailroom(), skb.tail]).toEqual([
+    data,
+    slot.length - tail,
+    skb.head + tail,
+  ])
   expect([...skb.bytes.subarray(skb.head, skb.end)]).toEqual(slot)
 }
 
@@ -105,17 +129,25 @@ test('random operations change a frame like an array, and throw out of bounds wi
 }, () => {
   forAll(either(1000, 300), [alloc, steps], (alloc, steps) => {
     const pool = new PoisonedPool({ large: 0, small: 3 })
-    const [skb, neighbour] = [alloc(deviceOf(pool), 60), alloc(deviceOf(pool), 60)] as [SkBuff, SkBuff]
+    const [skb, neighbour] = [alloc(deviceOf(pool), 60), alloc(deviceOf(pool), 60)] as [
+      SkBuff,
+      SkBuff,
+    ]
     neighbour.bytes.fill(0xee, neighbour.slot, neighbour.end)
     skb.bytes.fill(0xaa, skb.head, skb.end)
     const model = modelOf(skb)
     for (const [i, step] of steps.entries()) {
       const fits = runOnModel(model, step, i + 1)
-      if (fits) runOnFrame(skb, step, i + 1)
-      else expect(() => runOnFrame(skb, step, i + 1)).toThrow(SkbError)
+      if (fits) {
+        runOnFrame(skb, step, i + 1)
+      } else {
+        expect(() => runOnFrame(skb, step, i + 1)).toThrow(SkbError)
+      }
       expectSame(skb, model)
     }
-    expect(neighbour.bytes.subarray(neighbour.slot, neighbour.end).every(octet => octet === 0xee)).toBe(true)
+    expect(
+      neighbour.bytes.subarray(neighbour.slot, neighbour.end).every(octet => octet === 0xee),
+    ).toBe(true)
     skb.free()
     neighbour.free()
     expect(pool.out).toBe(0)
@@ -129,9 +161,16 @@ test('the unchecked methods have the same effect as the checked ones wherever th
   })
   forAll(200, [alloc, fc.array(step, { maxLength: 30 })], (alloc, steps) => {
     const pool = new SkBuffPool({ large: 0, small: 2 })
-    const [checked, unchecked] = [alloc(deviceOf(pool), 60), alloc(deviceOf(pool), 60)] as [SkBuff, SkBuff]
+    const [checked, unchecked] = [alloc(deviceOf(pool), 60), alloc(deviceOf(pool), 60)] as [
+      SkBuff,
+      SkBuff,
+    ]
     for (const [i, { verb, n }] of steps.entries()) {
-      if (n > { put: checked.tailroom(), push: checked.headroom(), pull: checked.len, trim: n }[verb]) continue
+      if (
+        n > { put: checked.tailroom(), push: checked.headroom(), pull: checked.len, trim: n }[verb]
+      ) {
+        continue
+      }
       runOnFrame(checked, { verb, n }, i + 1)
       if (verb === 'put' || verb === 'push') {
         const at = verb === 'put' ? unchecked.__put(n) : unchecked.__push(n)

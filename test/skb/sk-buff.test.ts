@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOT_SPECIFIED } from '#src/skb/drop-reason.ts'
 import * as owners from '#src/skb/error.ts'
-import { FRAME_MAX, FRAME_SMALL, HEADROOM, SkBuffPool, SLOT_LARGE, SLOT_SMALL } from '#src/skb/pool.ts'
+import {
+  FRAME_MAX,
+  FRAME_SMALL,
+  HEADROOM,
+  SkBuffPool,
+  SLOT_LARGE,
+  SLOT_SMALL,
+} from '#src/skb/pool.ts'
 import { CHECKSUM_PARTIAL, PACKET_OTHERHOST, SKB_GSO_TCPV4, type SkBuff } from '#src/skb/sk-buff.ts'
 import { PoisonedPool } from '#support/poisoned-pool.ts'
 import { octetsOf, skbOf } from '#support/skb.ts'
@@ -62,7 +69,19 @@ describe('a fresh frame', () => {
 })
 
 function fieldsOf(skb: SkBuff) {
-  const { data, len, dev, protocol, pktType, ipSummed, csumStart, csumOffset, gsoSize, gsoType, queueMapping } = skb
+  const {
+    data,
+    len,
+    dev,
+    protocol,
+    pktType,
+    ipSummed,
+    csumStart,
+    csumOffset,
+    gsoSize,
+    gsoType,
+    queueMapping,
+  } = skb
   const positions = { mac: skb.mac, nh: skb.nh, h: skb.h }
   return {
     data,
@@ -158,7 +177,9 @@ describe('reserve', () => {
     )
     expect(skb.headroom()).toBe(HEADROOM)
     skb.put(3)
-    expect(() => skb.reserve(2)).toThrow(/^skb_reserve of 2 bytes on a frame of 3, .*: it must be empty$/)
+    expect(() => skb.reserve(2)).toThrow(
+      /^skb_reserve of 2 bytes on a frame of 3, .*: it must be empty$/,
+    )
     skb.free()
   })
 })
@@ -195,7 +216,9 @@ describe('padto', () => {
   test('padto does not change a frame that is long enough', () => {
     const skb = alloc([1, 2, 3])
     skb.bytes.fill(0xaa, skb.tail, skb.end)
-    for (const len of [3, 2, 0, -1]) skb.padto(len)
+    for (const len of [3, 2, 0, -1]) {
+      skb.padto(len)
+    }
     expect([octetsOf(skb), skb.bytes[skb.tail]]).toEqual([[1, 2, 3], 0xaa])
     skb.free()
   })
@@ -212,27 +235,35 @@ describe('padto', () => {
   })
 })
 
-test.each([-1, 1.5, Number.NaN, 2 ** 32, undefined as unknown as number])('put, push and pull throw on %s bytes', n => {
-  const skb = alloc([1, 2, 3])
-  const before = fieldsOf(skb)
-  for (const verb of ['put', 'push', 'pull'] as const) {
-    expect(() => skb[verb](n)).toThrow(`skb_${verb} of ${n} bytes where `)
-  }
-  expect(fieldsOf(skb)).toEqual(before)
-  skb.free()
-})
+test.each([-1, 1.5, Number.NaN, 2 ** 32, undefined as unknown as number])(
+  'put, push and pull throw on %s bytes',
+  n => {
+    const skb = alloc([1, 2, 3])
+    const before = fieldsOf(skb)
+    for (const verb of ['put', 'push', 'pull'] as const) {
+      expect(() => skb[verb](n)).toThrow(`skb_${verb} of ${n} bytes where `)
+    }
+    expect(fieldsOf(skb)).toEqual(before)
+    skb.free()
+  },
+)
 
-test.each([1.5, Number.NaN, undefined as unknown as number])('trim, padto and reserve throw on %s', n => {
-  const skb = alloc([1, 2, 3])
-  expect(() => skb.trim(n)).toThrow(`skb_trim of ${n} bytes`)
-  expect(() => skb.padto(n && n + 10)).toThrow('skb_put_padto to ')
-  expect(octetsOf(skb)).toEqual([1, 2, 3])
-  const empty = alloc()
-  const { data } = empty
-  expect(() => empty.reserve(n)).toThrow(`skb_reserve of ${n} bytes`)
-  expect(empty.data).toBe(data)
-  for (const each of [skb, empty]) each.free()
-})
+test.each([1.5, Number.NaN, undefined as unknown as number])(
+  'trim, padto and reserve throw on %s',
+  n => {
+    const skb = alloc([1, 2, 3])
+    expect(() => skb.trim(n)).toThrow(`skb_trim of ${n} bytes`)
+    expect(() => skb.padto(n && n + 10)).toThrow('skb_put_padto to ')
+    expect(octetsOf(skb)).toEqual([1, 2, 3])
+    const empty = alloc()
+    const { data } = empty
+    expect(() => empty.reserve(n)).toThrow(`skb_reserve of ${n} bytes`)
+    expect(empty.data).toBe(data)
+    for (const each of [skb, empty]) {
+      each.free()
+    }
+  },
+)
 
 test('__put and __push return what put and push return', () => {
   const skb = alloc([1, 2])
@@ -316,7 +347,9 @@ describe('copy', () => {
     skb.pull(31)
     const pulled = skb.copy() as SkBuff
     expect([pulled.headroom(), octetsOf(pulled)]).toEqual([HEADROOM + 1, [2, 3]])
-    for (const each of [skb, pushed, pulled]) each.free()
+    for (const each of [skb, pushed, pulled]) {
+      each.free()
+    }
   })
 
   test('copy keeps as much headroom as its slot allows', () => {
@@ -324,7 +357,11 @@ describe('copy', () => {
     skb.reserve(30_000)
     skb.bytes.fill(7, skb.put(FRAME_SMALL))
     const copy = skb.copy() as SkBuff
-    expect([copy.end - copy.head, copy.headroom(), copy.tailroom()]).toEqual([SLOT_SMALL - 16, HEADROOM, 0])
+    expect([copy.end - copy.head, copy.headroom(), copy.tailroom()]).toEqual([
+      SLOT_SMALL - 16,
+      HEADROOM,
+      0,
+    ])
     expect(octetsOf(copy)).toEqual(octetsOf(skb))
     copy.free()
     skb.free()
@@ -343,7 +380,11 @@ describe('copy', () => {
     const skb = alloc(new Uint8Array(FRAME_SMALL).fill(3))
     skb.push(HEADROOM)
     const copy = skb.copy() as SkBuff
-    expect([copy.len, copy.headroom(), copy.end - copy.slot]).toEqual([FRAME_SMALL + HEADROOM, 0, SLOT_SMALL])
+    expect([copy.len, copy.headroom(), copy.end - copy.slot]).toEqual([
+      FRAME_SMALL + HEADROOM,
+      0,
+      SLOT_SMALL,
+    ])
     expect(octetsOf(copy)).toEqual(octetsOf(skb))
     copy.free()
     skb.free()
@@ -352,7 +393,9 @@ describe('copy', () => {
   test('copy returns undefined if the pool is empty', () => {
     const all = Array.from({ length: 12 }, () => alloc([1]))
     expect(all[0]?.copy()).toBeUndefined()
-    for (const skb of all) skb.free()
+    for (const skb of all) {
+      skb.free()
+    }
   })
 })
 
@@ -448,7 +491,9 @@ describe('hold', () => {
     small.pop()?.free()
     expect(skb.hold()).toBe(true)
     expect(octetsOf(skb)).toEqual([5, 6])
-    for (const each of [...small, skb]) each.free()
+    for (const each of [...small, skb]) {
+      each.free()
+    }
   })
 })
 
@@ -459,7 +504,11 @@ describe('expand', () => {
     const nh = skb.nh - skb.data
     expect(skb.end - skb.slot).toBe(SLOT_SMALL)
     expect(skb.expand()).toBe(true)
-    expect([skb.end - skb.slot, octetsOf(skb), skb.nh - skb.data]).toEqual([SLOT_LARGE, [1, 2, 3, 4], nh])
+    expect([skb.end - skb.slot, octetsOf(skb), skb.nh - skb.data]).toEqual([
+      SLOT_LARGE,
+      [1, 2, 3, 4],
+      nh,
+    ])
     const { data } = skb
     expect([skb.expand(), skb.data, pool.out]).toEqual([true, data, 1])
     skb.free()
@@ -469,11 +518,15 @@ describe('expand', () => {
     const skb = alloc([5, 6])
     const { data } = skb
     const large: SkBuff[] = []
-    for (let each = pool.alloc(FRAME_MAX); each !== undefined; each = pool.alloc(FRAME_MAX)) large.push(each)
+    for (let each = pool.alloc(FRAME_MAX); each !== undefined; each = pool.alloc(FRAME_MAX)) {
+      large.push(each)
+    }
     expect([skb.expand(), skb.data, octetsOf(skb)]).toEqual([false, data, [5, 6]])
     large.pop()?.free()
     expect([skb.expand(), octetsOf(skb)]).toEqual([true, [5, 6]])
-    for (const each of [...large, skb]) each.free()
+    for (const each of [...large, skb]) {
+      each.free()
+    }
   })
 })
 
@@ -481,7 +534,9 @@ describe('a freed frame', () => {
   test('free throws on a freed frame', () => {
     const skb = alloc([1])
     skb.free()
-    expect(() => skb.free()).toThrow(/^double free, .*: the frame was already given back to the pool$/)
+    expect(() => skb.free()).toThrow(
+      /^double free, .*: the frame was already given back to the pool$/,
+    )
   })
 
   test('every method throws on a freed frame', () => {
@@ -501,7 +556,9 @@ describe('a freed frame', () => {
       consume: () => skb.consume(),
       drop: () => skb.drop(),
     }
-    for (const [verb, call] of Object.entries(verbs)) expect(call).toThrow(`skb_${verb} on a freed frame`)
+    for (const [verb, call] of Object.entries(verbs)) {
+      expect(call).toThrow(`skb_${verb} on a freed frame`)
+    }
   })
 
   test('a freed slot keeps its bytes', () => {
@@ -531,7 +588,10 @@ describe('the end of a frame', () => {
       skb.dev = dev
       skb.drop(reason)
     }
-    expect([dev.drops, dev.received]).toEqual([[SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOT_SPECIFIED], []])
+    expect([dev.drops, dev.received]).toEqual([
+      [SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOT_SPECIFIED],
+      [],
+    ])
   })
 
   test('free counts nothing', () => {

@@ -12,5 +12,9 @@ export function afterEachTest(fn: () => unknown): void {
 /** Calls all of them, for program-limit.ts. Throws the first error once all have ended. */
 export async function testEnded(): Promise<void> {
   const ends = await Promise.allSettled([...functions].map(async fn => fn()))
-  for (const end of ends) if (end.status === 'rejected') throw end.reason
+  for (const end of ends) {
+    if (end.status === 'rejected') {
+      throw end.reason
+    }
+  }
 }

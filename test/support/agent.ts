@@ -28,8 +28,13 @@ export interface Printed {
 }
 
 /** Runs the CNI plugin with the variables, given without CNI_, and with the configuration. */
-export function runPlugin(variables: Readonly<Record<string, string>>, config: object | string): Promise<Printed> {
-  const prefixed = Object.fromEntries(Object.entries(variables).map(([name, value]) => [`CNI_${name}`, value]))
+export function runPlugin(
+  variables: Readonly<Record<string, string>>,
+  config: object | string,
+): Promise<Printed> {
+  const prefixed = Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [`CNI_${name}`, value]),
+  )
   const { PATH, VNET_NODE_SOCKET } = process.env
   const child = spawn(builtFile('vnet-cni', 'the CNI plugin'), {
     env: { PATH, VNET_NODE_SOCKET, ...prefixed },

@@ -14,7 +14,10 @@ export const NEVER_OPEN = { failOpen: '10min' } as const
 
 /** Makes a veth from `inner` in `near` (192.0.2.1/24) to `outer` in `far` (192.0.2.2/24). */
 export function makeVeth(near: Netns, far: Netns): void {
-  near.ip(`link add inner type veth peer name outer netns ${far.name}`, 'addr add 192.0.2.1/24 dev inner')
+  near.ip(
+    `link add inner type veth peer name outer netns ${far.name}`,
+    'addr add 192.0.2.1/24 dev inner',
+  )
   far.ip('addr add 192.0.2.2/24 dev outer')
   near.ip('link set inner up')
   far.ip('link set outer up')

@@ -54,7 +54,10 @@ function load(type: number, code: Uint8Array): number {
   const attr = new Uint32Array(32)
   attr.set([type, code.length / 8])
   const license = new TextEncoder().encode('GPL\0')
-  return check(native.bpf(-1, BPF_PROG_LOAD, bytesOf(attr), 8, new Uint8Array(code), 16, license), 'BPF_PROG_LOAD')
+  return check(
+    native.bpf(-1, BPF_PROG_LOAD, bytesOf(attr), 8, new Uint8Array(code), 16, license),
+    'BPF_PROG_LOAD',
+  )
 }
 
 /** The ids of all programs, and of all links, of the machine. */

@@ -23,7 +23,11 @@ export class Order {
   u32 = (value: number) => this.#number(BigInt(value), 4)
   u64 = (value: bigint) => this.#number(value, 8)
 
-  option = (code: number, value: number[]) => [...this.u16(code), ...this.u16(value.length), ...pad(value)]
+  option = (code: number, value: number[]) => [
+    ...this.u16(code),
+    ...this.u16(value.length),
+    ...pad(value),
+  ]
 
   block = (type: number, ...body: number[][]) => {
     const bytes = body.flat()
@@ -32,7 +36,14 @@ export class Order {
   }
 
   section = (...options: number[][]) =>
-    this.block(0x0a0d0d0a, this.u32(0x1a2b3c4d), this.u16(1), this.u16(0), this.u64(-1n), ...options)
+    this.block(
+      0x0a0d0d0a,
+      this.u32(0x1a2b3c4d),
+      this.u16(1),
+      this.u16(0),
+      this.u64(-1n),
+      ...options,
+    )
 
   interface = (linkType: number, snaplen: number, ...options: number[][]) =>
     this.block(1, this.u16(linkType), this.u16(0), this.u32(snaplen), ...options)
@@ -41,10 +52,16 @@ export class Order {
   packet = (index: number, units: bigint, frame: number[], ...options: number[][]) =>
     this.block(6, this.u32(index), this.#frame(units, frame), ...options)
 
-  oldPacket = (index: number, drops: number, units: bigint, frame: number[], ...options: number[][]) =>
-    this.block(2, this.u16(index), this.u16(drops), this.#frame(units, frame), ...options)
+  oldPacket = (
+    index: number,
+    drops: number,
+    units: bigint,
+    frame: number[],
+    ...options: number[][]
+  ) => this.block(2, this.u16(index), this.u16(drops), this.#frame(units, frame), ...options)
 
-  simplePacket = (originalLength: number, frame: number[]) => this.block(3, this.u32(originalLength), pad(frame))
+  simplePacket = (originalLength: number, frame: number[]) =>
+    this.block(3, this.u32(originalLength), pad(frame))
 
   #frame(units: bigint, frame: number[]): number[] {
     const time = [this.u32(Number(units >> 32n)), this.u32(Number(units & 0xffff_ffffn))].flat()
@@ -52,13 +69,29 @@ export class Order {
   }
 
   pcap = (magic: number, linkType: number) =>
-    [this.u32(magic), this.u16(2), this.u16(4), this.u64(0n), this.u32(65_535), this.u32(linkType)].flat()
+    [
+      this.u32(magic),
+      this.u16(2),
+      this.u16(4),
+      this.u64(0n),
+      this.u32(65_535),
+      this.u32(linkType),
+    ].flat()
 
   pcapPacket = (seconds: number, fraction: number, frame: number[]) =>
-    [this.u32(seconds), this.u32(fraction), this.u32(frame.length), this.u32(frame.length + 100), frame].flat()
+    [
+      this.u32(seconds),
+      this.u32(fraction),
+      this.u32(frame.length),
+      this.u32(frame.length + 100),
+      frame,
+    ].flat()
 }
 
-const pad = (bytes: number[]): number[] => [...bytes, ...new Array<number>((4 - (bytes.length % 4)) % 4).fill(0)]
+const pad = (bytes: number[]): number[] => [
+  ...bytes,
+  ...new Array<number>((4 - (bytes.length % 4)) % 4).fill(0),
+]
 
 export const LITTLE = new Order(true)
 export const BIG = new Order(false)
@@ -68,8 +101,14 @@ export const text = (value: string): number[] => [...Buffer.from(value)]
 export function plain(record: CaptureRecord): Record<string, unknown> {
   const { frame, comments, drop } = record
   const { bytes: _, at: __, ...rest } = { ...record, drop }
-  const defined = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
-  return { ...defined, frame: [...frame], ...(comments.length > 0 ? { comments: [...comments] } : {}) }
+  const defined = Object.fromEntries(
+    Object.entries(rest).filter(([, value]) => value !== undefined),
+  )
+  return {
+    ...defined,
+    frame: [...frame],
+    ...(comments.length > 0 ? { comments: [...comments] } : {}),
+  }
 }
 
 /** Reads a file in chunks of `size` bytes; returns its packets, and the error's message if any. */
@@ -78,7 +117,9 @@ export function readAll(file: ArrayLike<number>, size = file.length || 1) {
   const reader = new CaptureReader('FILE')
   const packets: Record<string, unknown>[] = []
   const drain = () => {
-    for (let record = reader.next(); record !== undefined; record = reader.next()) packets.push(plain(record))
+    for (let record = reader.next(); record !== undefined; record = reader.next()) {
+      packets.push(plain(record))
+    }
   }
   try {
     for (let at = 0; at < bytes.length; at += size) {
@@ -94,11 +135,17 @@ export function readAll(file: ArrayLike<number>, size = file.length || 1) {
 }
 
 /** Pushes bytes, and returns everything that is written of them. */
-export function take(source: PcapngSource, bytes: number[], room = Number.POSITIVE_INFINITY): number[] {
+export function take(
+  source: PcapngSource,
+  bytes: number[],
+  room = Number.POSITIVE_INFINITY,
+): number[] {
   const written: number[] = []
   source.push(Uint8Array.from(bytes))
   for (let span = source.take(room, false); span !== undefined; span = source.take(room, false)) {
-    for (const byte of span) written.push(byte)
+    for (const byte of span) {
+      written.push(byte)
+    }
   }
   return written
 }

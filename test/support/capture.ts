@@ -14,7 +14,9 @@ async function tcpdump(netns: Netns, name: string, options: string): Promise<Chi
     child.on('error', reject).on('close', () => reject(new Error(`tcpdump ended: ${stderr}`)))
     child.stderr.setEncoding('utf8').on('data', text => {
       stderr += text
-      if (/listening on/.test(stderr)) resolve()
+      if (/listening on/.test(stderr)) {
+        resolve()
+      }
     })
   })
   return child
@@ -33,7 +35,11 @@ export interface Capture<T> {
 }
 
 /** Captures the frames of an interface as bytes. */
-export function captureFrames(netns: Netns, name: string, options = '-Q in'): Promise<Capture<Uint8Array>> {
+export function captureFrames(
+  netns: Netns,
+  name: string,
+  options = '-Q in',
+): Promise<Capture<Uint8Array>> {
   return capture(netns, name, `-w - ${options}`, frameReader())
 }
 
@@ -67,18 +73,24 @@ async function capture<T>(
     got,
     async until(is) {
       for (let seen = 0; ; seen++) {
-        while (seen === got.length) await more()
+        while (seen === got.length) {
+          await more()
+        }
         if (is(got[seen] as T)) return got[seen] as T
       }
     },
     async count(n) {
-      while (got.length < n) await more()
+      while (got.length < n) {
+        await more()
+      }
       return got
     },
     async stop() {
       child.kill('SIGINT')
       await once(child, 'close')
-      if (!/^0 packets dropped by kernel/m.test(stderr)) throw new Error(`tcpdump lost frames: ${stderr}`)
+      if (!/^0 packets dropped by kernel/m.test(stderr)) {
+        throw new Error(`tcpdump lost frames: ${stderr}`)
+      }
       return got
     },
   }

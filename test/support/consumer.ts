@@ -1,6 +1,15 @@
 /** A project that has installed vnet, this clone, and runs tests with it. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -23,7 +32,9 @@ export class Consumer implements Disposable {
     for (const name of copies ? ['@types', '@vnet'] : ['vitest', '@types', '@vnet']) {
       symlinkSync(resolve('node_modules', name), join(this.directory, 'node_modules', name))
     }
-    if (copies) this.#copy('vitest')
+    if (copies) {
+      this.#copy('vitest')
+    }
   }
 
   /** Copies an installed package with its dependencies. */
@@ -31,8 +42,12 @@ export class Consumer implements Disposable {
     const [from, to] = [resolve('node_modules', name), join(this.directory, 'node_modules', name)]
     if (existsSync(to) || !existsSync(from)) return
     cpSync(from, to, { recursive: true })
-    const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'))
-    for (const each of Object.keys({ ...dependencies, ...optionalDependencies })) this.#copy(each)
+    const { dependencies, optionalDependencies } = JSON.parse(
+      readFileSync(join(from, 'package.json'), 'utf8'),
+    )
+    for (const each of Object.keys({ ...dependencies, ...optionalDependencies })) {
+      this.#copy(each)
+    }
   }
 
   write(name: string, text: string): void {
@@ -43,15 +58,29 @@ export class Consumer implements Disposable {
   node(args: readonly string[], { env = {}, before = [], timeout = LIMIT_MS }: NodeRun = {}) {
     const [program, ...words] = [...before, process.execPath, ...args] as [string, ...string[]]
     // Without the variables of this test's runner, which would change the one under test.
-    const { NODE_OPTIONS: _, VITEST: __, VNET_SEED: ___, NODE_TEST_CONTEXT: ____, ...own } = process.env
-    const options = { cwd: this.directory, encoding: 'utf8', timeout, env: { ...own, ...env } } as const
+    const {
+      NODE_OPTIONS: _,
+      VITEST: __,
+      VNET_SEED: ___,
+      NODE_TEST_CONTEXT: ____,
+      ...own
+    } = process.env
+    const options = {
+      cwd: this.directory,
+      encoding: 'utf8',
+      timeout,
+      env: { ...own, ...env },
+    } as const
     const { status, signal, stdout, stderr } = spawnSync(program, words, options)
     return { status: signal ?? status, stdout, stderr }
   }
 
   /** Runs vitest on the files of the project. */
   vitest(args: readonly string[] = [], options?: Parameters<Consumer['node']>[1]) {
-    return this.node([join(this.directory, 'node_modules/vitest/vitest.mjs'), 'run', '--no-color', ...args], options)
+    return this.node(
+      [join(this.directory, 'node_modules/vitest/vitest.mjs'), 'run', '--no-color', ...args],
+      options,
+    )
   }
 
   [Symbol.dispose](): void {

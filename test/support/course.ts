@@ -5,7 +5,12 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Driver } from '#src/netdev/driver.ts'
 import { loadExercise } from '../../packages/learn/src/commands/exercise-file.ts'
-import { type Exercise, type Mistake, type Result, withMistake } from '../../packages/learn/src/exercise.ts'
+import {
+  type Exercise,
+  type Mistake,
+  type Result,
+  withMistake,
+} from '../../packages/learn/src/exercise.ts'
 import { COURSE } from '../../packages/learn/src/folder.ts'
 import { runInMemory } from '../../packages/learn/src/run-memory.ts'
 
@@ -19,7 +24,9 @@ export async function checkInMemory(exercise: Exercise, file: string): Promise<R
   const driver = await load(file)
   const results: Result[] = []
   for (const check of exercise.memory) {
-    if (results.at(-1)?.result !== 'failed') results.push(await runInMemory(check, driver, exercise))
+    if (results.at(-1)?.result !== 'failed') {
+      results.push(await runInMemory(check, driver, exercise))
+    }
   }
   return results
 }
@@ -36,7 +43,10 @@ export function wrongDriver({ name }: Exercise, mistake: Mistake): string {
 }
 
 /** Calls `check` with a file that contains the text. A process loads a file of a path only once. */
-export async function withDriverFile<T>(text: string, check: (file: string) => Promise<T>): Promise<T> {
+export async function withDriverFile<T>(
+  text: string,
+  check: (file: string) => Promise<T>,
+): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-course-'))
   try {
     const file = join(directory, 'driver.mjs')
@@ -53,7 +63,11 @@ export function headings(page: string): string[] {
 }
 
 /** Expects that the first failure has the text, and refers to a heading of the page. */
-export function expectExplained({ name }: Exercise, results: readonly Result[], text: string): void {
+export function expectExplained(
+  { name }: Exercise,
+  results: readonly Result[],
+  text: string,
+): void {
   const failed = results.find(({ result }) => result === 'failed')
   const { seen, expected, logged = [] } = failed ?? {}
   expect([seen, expected, ...logged].join('\n')).toContain(text)
@@ -85,7 +99,9 @@ export async function testInMemory(name: string): Promise<void> {
     })
 
     test.each(mistakes)(`$name in ${name} is explained by: $explainedBy`, async mistake => {
-      const results = await withDriverFile(wrongDriver(exercise, mistake), file => checkInMemory(exercise, file))
+      const results = await withDriverFile(wrongDriver(exercise, mistake), file =>
+        checkInMemory(exercise, file),
+      )
       expectExplained(exercise, results, mistake.explainedBy)
       refusing.add(results.at(-1)?.title)
     })
@@ -99,10 +115,14 @@ export async function testInMemory(name: string): Promise<void> {
       const page = readFileSync(join(directory, 'README.md'), 'utf8')
       expect(page).toMatch(new RegExp(`^# ${Number(name.slice(0, 2))}\\. `))
       expect(page.split('\n')[0]).toContain(title)
-      for (const kernelName of kernelNames) expect(page).toContain(kernelName)
+      for (const kernelName of kernelNames) {
+        expect(page).toContain(kernelName)
+      }
       const [toRead = ''] = page.replace(/!\[.*?\]\(figure\.svg\)\n\n/s, '').split('\n## Hints')
       expect(toRead.split('\n').length).toBeLessThanOrEqual(101)
-      for (const part of ['What to do', 'How it is checked', 'See it live']) expect(headings(page)).toContain(part)
+      for (const part of ['What to do', 'How it is checked', 'See it live']) {
+        expect(headings(page)).toContain(part)
+      }
     })
   })
 }

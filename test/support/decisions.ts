@@ -36,6 +36,12 @@ export class DecisionsFile {
 }
 
 /** Counts the decisions with this verdict, of a direction if it is given. */
-export function countOf(decisions: readonly Decision[], verdict: string, direction?: 'ab' | 'ba'): number {
-  return decisions.filter(each => each.verdict === verdict && (direction ?? each.direction) === each.direction).length
+export function countOf(
+  decisions: readonly Decision[],
+  verdict: string,
+  direction?: 'ab' | 'ba',
+): number {
+  return decisions.filter(
+    each => each.verdict === verdict && (direction ?? each.direction) === each.direction,
+  ).length
 }

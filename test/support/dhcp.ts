@@ -96,7 +96,9 @@ export class DhcpBed<S extends LeaseStore = MemoryStore> {
   receive(octets: Uint8Array, mac: Uint8Array, broadcast = true): Answer | undefined {
     const replies: DhcpReply[] = []
     let isLate = false
-    this.server.receive(octets, { mac, broadcast }, reply => (isLate ? this.late : replies).push(reply))
+    this.server.receive(octets, { mac, broadcast }, reply =>
+      (isLate ? this.late : replies).push(reply),
+    )
     isLate = true
     expect(replies.length).toBeLessThanOrEqual(1)
     return replies[0] && answerOf(replies[0])
@@ -130,7 +132,10 @@ export function answerOf(reply: DhcpReply): Answer {
 }
 
 export interface Fields extends Partial<Omit<dhcp.DhcpMessage, 'options'>> {
-  readonly options?: readonly (readonly [code: number, value: readonly number[] | Uint8Array | string])[]
+  readonly options?: readonly (readonly [
+    code: number,
+    value: readonly number[] | Uint8Array | string,
+  ])[]
 }
 
 const octetsOf = (value: readonly number[] | Uint8Array | string) =>
@@ -143,10 +148,30 @@ export function octetsOfMessage(
   { options = [], ...fields }: Fields = {},
 ): Uint8Array {
   const none = new Uint8Array(0)
-  const zero = { hops: 0, xid: 0x1234_5678, secs: 0, flags: 0, ciaddr: 0, yiaddr: 0, siaddr: 0, giaddr: 0 }
+  const zero = {
+    hops: 0,
+    xid: 0x1234_5678,
+    secs: 0,
+    flags: 0,
+    ciaddr: 0,
+    yiaddr: 0,
+    siaddr: 0,
+    giaddr: 0,
+  }
   const all = new Map<number, Uint8Array>([[dhcp.DHO_MESSAGE_TYPE, Uint8Array.of(type)]])
-  for (const [code, value] of options) all.set(code, octetsOf(value))
-  const message = { op: dhcp.BOOTREQUEST, htype: 1, chaddr, sname: none, file: none, ...zero, ...fields, options: all }
+  for (const [code, value] of options) {
+    all.set(code, octetsOf(value))
+  }
+  const message = {
+    op: dhcp.BOOTREQUEST,
+    htype: 1,
+    chaddr,
+    sname: none,
+    file: none,
+    ...zero,
+    ...fields,
+    options: all,
+  }
   return dhcp.build(message, 1400).data
 }
 
@@ -173,7 +198,11 @@ export class DhcpClient {
   }
 
   /** SELECTING: accepts an offer. */
-  select(address: string, server = '198.18.0.1', options: Fields['options'] = []): Answer | undefined {
+  select(
+    address: string,
+    server = '198.18.0.1',
+    options: Fields['options'] = [],
+  ): Answer | undefined {
     const chosen = [
       [dhcp.DHO_REQUESTED_ADDRESS, address],
       [dhcp.DHO_SERVER_IDENTIFIER, server],

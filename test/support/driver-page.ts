@@ -21,7 +21,9 @@ export function linkClone(clone: string): void {
   mkdirSync(clone)
   copyFileSync('package.json', join(clone, 'package.json'))
   for (const entry of readdirSync('.')) {
-    if (entry !== 'package.json' && !entry.startsWith('.')) symlinkSync(resolve(entry), join(clone, entry))
+    if (entry !== 'package.json' && !entry.startsWith('.')) {
+      symlinkSync(resolve(entry), join(clone, entry))
+    }
   }
 }
 
@@ -32,8 +34,9 @@ export function linkClone(clone: string): void {
 export function typeErrors(directory: string, files: readonly string[]): string {
   mkdirSync(join(directory, 'node_modules'), { recursive: true })
   symlinkSync(resolve('.'), join(directory, 'node_modules/vnet'))
-  for (const name of ['@types', '@vnet'])
+  for (const name of ['@types', '@vnet']) {
     symlinkSync(resolve('node_modules', name), join(directory, 'node_modules', name))
+  }
   const compilerOptions = {
     module: 'nodenext',
     target: 'es2022',
@@ -46,7 +49,9 @@ export function typeErrors(directory: string, files: readonly string[]): string 
     skipLibCheck: true,
   }
   writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
-  const { stdout, stderr } = spawnSync(resolve('node_modules/.bin/tsc'), ['-p', directory], { encoding: 'utf8' })
+  const { stdout, stderr } = spawnSync(resolve('node_modules/.bin/tsc'), ['-p', directory], {
+    encoding: 'utf8',
+  })
   return stdout + stderr
 }
 
@@ -61,7 +66,9 @@ const NAME = /^(?:import .*|\/\*\* @import .*|.*@typedef .*|(?:export )?(?:const
 
 /** Returns the parts of a program by name, each with the comment before it. */
 export function declarations(code: string): Map<string, string> {
-  const parts = code.split(/\n\n(?=\S)|(?<=^import .*\n)(?=import )/m).filter(part => NAME.test(part))
+  const parts = code
+    .split(/\n\n(?=\S)|(?<=^import .*\n)(?=import )/m)
+    .filter(part => NAME.test(part))
   return new Map(parts.map(part => [part.match(NAME)![0], part.trimEnd().concat('\n')]))
 }
 
@@ -120,9 +127,11 @@ export class Session {
   async play(all: readonly Step[]): Promise<void> {
     const captures: [Promise<Outcome>, readonly string[]][] = []
     for (const { command, shown } of all) {
-      if (command === '^C') this.#expectShown(await this.stop(), shown)
-      else if (shown.includes('ready')) await this.#start(command, shown)
-      else if (command.startsWith('sudo tcpdump')) {
+      if (command === '^C') {
+        this.#expectShown(await this.stop(), shown)
+      } else if (shown.includes('ready')) {
+        await this.#start(command, shown)
+      } else if (command.startsWith('sudo tcpdump')) {
         const child = this.#spawn(command)
         captures.push([outcome(child), shown])
         await once(child.stderr, 'data')
@@ -131,15 +140,20 @@ export class Session {
         // The driver prints in its own terminal.
         const [said, printed] = [shown.filter(isLog), shown.filter(line => !isLog(line))]
         this.#expectShown(stdout + stderr, printed)
-        for (const line of said) expect(await this.#vnet!.line(this.#pattern(line))).toBeDefined()
+        for (const line of said) {
+          expect(await this.#vnet!.line(this.#pattern(line))).toBeDefined()
+        }
         for (const [, time] of stdout.matchAll(/time=([\d.]+) ms/g)) {
           expect(Number(time)).toBeGreaterThanOrEqual(2 * this.#delay)
         }
-        if (command.startsWith('cd ') || command.includes('&& cd '))
+        if (command.startsWith('cd ') || command.includes('&& cd ')) {
           this.#cwd = resolve(this.#cwd, command.split('cd ').at(-1)!)
+        }
       }
     }
-    for (const [capture, shown] of captures) this.#expectShown((await capture).stdout, shown)
+    for (const [capture, shown] of captures) {
+      this.#expectShown((await capture).stdout, shown)
+    }
   }
 
   /**
@@ -150,7 +164,9 @@ export class Session {
     const vnet = this.#vnet
     if (vnet === undefined) return ''
     const { stdout } = await outcome(this.#spawn('vnet stats --json'))
-    const interfaces = jsonLines(stdout).flatMap(line => line.interfaces as Parameters<typeof expectConserved>[0])
+    const interfaces = jsonLines(stdout).flatMap(
+      line => line.interfaces as Parameters<typeof expectConserved>[0],
+    )
     expect(interfaces.length).toBeGreaterThan(0)
     expectConserved(interfaces)
     this.#vnet = undefined
@@ -173,7 +189,9 @@ export class Session {
     })
     const logged = shown.filter(line => /: device/.test(line))
     // It may arrive after the line on standard output that the program is ready.
-    for (const line of logged) await this.#vnet.line(this.#pattern(line))
+    for (const line of logged) {
+      await this.#vnet.line(this.#pattern(line))
+    }
     this.#expectShown(this.#vnet.stderr, logged)
     this.#expectShown(
       this.#vnet.stdout,
@@ -190,11 +208,18 @@ export class Session {
       'export npm_config_offline=true',
       'sudo() { "$@"; }',
     ]
-    const lines = [`PATH=${dirname(node)}:$PATH`, `cd ${this.#cwd}`, ...this.#aliases, this.#word(command)]
+    const lines = [
+      `PATH=${dirname(node)}:$PATH`,
+      `cd ${this.#cwd}`,
+      ...this.#aliases,
+      this.#word(command),
+    ]
     const script = [...before, ...lines].join('\n')
     // A namespace that is made inside of `ip netns exec` is not seen outside.
     const isOutside = netns === undefined || /^sudo ip netns (add|del) /.test(command)
-    return isOutside ? spawn('bash', ['-c', script], { stdio: 'pipe' }) : netns.spawn(['bash', '-c', script])
+    return isOutside
+      ? spawn('bash', ['-c', script], { stdio: 'pipe' })
+      : netns.spawn(['bash', '-c', script])
   }
 
   /** Replaces terms that mean something else here. */
@@ -212,7 +237,9 @@ export class Session {
     let from = 0
     for (const line of shown) {
       const at = lines.findIndex((actual, i) => i >= from && this.#pattern(line).test(actual))
-      if (at < 0) expect.fail(`not printed: ${line}\nbut:\n${text}`)
+      if (at < 0) {
+        expect.fail(`not printed: ${line}\nbut:\n${text}`)
+      }
       from = at + 1
     }
   }

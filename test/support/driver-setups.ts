@@ -20,7 +20,12 @@ export function driverSetup(driver: (typeof DRIVERS)[number], near: Netns, far: 
   const server = { netns: far, address: '198.18.1.2', reachedAt: '198.18.0.2' }
   if (driver === 'snull') return { args: ['snull', ...ends], client, server, interfaces }
   if (driver === 'loop') {
-    return { args: ['--netns', near.name], client, server: { ...server, netns: near }, interfaces: [[near, 'vnet0']] }
+    return {
+      args: ['--netns', near.name],
+      client,
+      server: { ...server, netns: near },
+      interfaces: [[near, 'vnet0']],
+    }
   }
   return {
     args: ['cable', ...ends, '--address', '192.0.2.1/24', '--address', '192.0.2.2/24'],

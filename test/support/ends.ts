@@ -8,7 +8,9 @@ import { afterEach } from 'vitest'
 export function endedAfterEach<T extends Disposable>(): T[] {
   const ends: T[] = []
   afterEach(() => {
-    for (const end of ends.splice(0).reverse()) end[Symbol.dispose]()
+    for (const end of ends.splice(0).reverse()) {
+      end[Symbol.dispose]()
+    }
   })
   return ends
 }

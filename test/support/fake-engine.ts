@@ -70,7 +70,9 @@ export class FakeEngine {
 
   /** Writes to all followers of the events. */
   write(text: string): void {
-    for (const stream of this.#streams) stream.write(text)
+    for (const stream of this.#streams) {
+      stream.write(text)
+    }
   }
 
   async close(): Promise<void> {
@@ -83,22 +85,29 @@ export class FakeEngine {
   }
 
   #answer(url: string, response: ServerResponse): void {
-    const send = (status: number, body: object) => response.writeHead(status).end(JSON.stringify(body))
+    const send = (status: number, body: object) =>
+      response.writeHead(status).end(JSON.stringify(body))
     const [, kind, name = ''] = new URL(url, 'http://engine').pathname.split('/')
     const container = this.containers.get(name)
-    if (name === 'slow') this.slow?.()
-    else if (kind === 'events') {
+    if (name === 'slow') {
+      this.slow?.()
+    } else if (kind === 'events') {
       response.writeHead(200).flushHeaders()
       this.#streams.add(response)
       response.on('close', () => this.#streams.delete(response))
-    } else if (kind === 'images') send(200, { Config: { Labels: this.images.get(decodeURIComponent(name)) ?? null } })
-    else if (name === 'json')
+    } else if (kind === 'images') {
+      send(200, { Config: { Labels: this.images.get(decodeURIComponent(name)) ?? null } })
+    } else if (name === 'json') {
       send(
         200,
-        [...this.containers].map(([Id, { pid }]) => ({ Id, State: pid > 0 ? 'running' : 'exited' })),
+        [...this.containers].map(([Id, { pid }]) => ({
+          Id,
+          State: pid > 0 ? 'running' : 'exited',
+        })),
       )
-    else if (container === undefined) send(404, { message: `No such container: ${name}` })
-    else {
+    } else if (container === undefined) {
+      send(404, { message: `No such container: ${name}` })
+    } else {
       const { pid, labels = {}, image = 'none', name: shown = name } = container
       const State = { Running: pid > 0, Pid: pid }
       send(200, { Id: name, Name: `/${shown}`, Image: image, State, Config: { Labels: labels } })
@@ -117,8 +126,11 @@ export function freshEngine(directory: string): FakeEngine {
     await engine.listen()
   })
   afterEach(async () => {
-    if (before === undefined) delete process.env.DOCKER_HOST
-    else process.env.DOCKER_HOST = before
+    if (before === undefined) {
+      delete process.env.DOCKER_HOST
+    } else {
+      process.env.DOCKER_HOST = before
+    }
     await engine.close()
   })
   return engine

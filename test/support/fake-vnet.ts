@@ -42,7 +42,9 @@ export function writeUsual(builder: netlink.MessageBuilder, cmd: number): void {
   if (cmd === GET_DEVICES) {
     builder.u32(4, 1).u32(5, 1).u8(21, 1).u32(32, 0x1043).u32(33, 1500).u8(48, 0)
     builder.binary(34, Uint8Array.of(0, 0x53, 0x4e, 0x55, 0x4c, 0x30))
-  } else if (cmd === GET_STATS || cmd === GET_WIRE || cmd === GET_RUNTIME) builder.u64(46, 0n)
+  } else if (cmd === GET_STATS || cmd === GET_WIRE || cmd === GET_RUNTIME) {
+    builder.u64(46, 0n)
+  }
 }
 
 /** The interface sn0, and sn1 in the namespace red. */
@@ -63,7 +65,12 @@ export class FakeVnet implements Disposable {
   #heard = () => {}
 
   constructor(directory: string, answers: Answers, options: FakeOptions = {}) {
-    const { pid = process.pid, interfaces = usual(), netns = inode('net'), pidns = inode('pid') } = options
+    const {
+      pid = process.pid,
+      interfaces = usual(),
+      netns = inode('net'),
+      pidns = inode('pid'),
+    } = options
     this.#answers = answers
     // A fake that is made later sorts after the others.
     const name = join(directory, `${pid}-${process.hrtime.bigint().toString(16)}`)
@@ -71,7 +78,9 @@ export class FakeVnet implements Disposable {
     this.#file = `${name}.json`
     this.#server = createServer(client => this.#connected(client)).listen(this.path)
     if (options.file === false) return
-    const startTime = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/.*\) /s, '').split(' ')[19]
+    const startTime = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/.*\) /s, '')
+      .split(' ')[19]
     writeFileSync(this.#file, JSON.stringify({ pid, startTime, pidns, netns, interfaces }))
   }
 
@@ -101,18 +110,24 @@ export class FakeVnet implements Disposable {
 
   #tell(builder: netlink.MessageBuilder, write: Write): void {
     write(builder.message(FAMILY, 0, 0).payload(netlink.genlmsghdr(EVENT, 1)))
-    for (const client of this.#subscribers) client.write(builder.bytes.slice())
+    for (const client of this.#subscribers) {
+      client.write(builder.bytes.slice())
+    }
   }
 
   [Symbol.dispose](): void {
     rmSync(this.#file, { force: true })
     this.#server.close()
-    for (const client of this.#clients) client.destroy()
+    for (const client of this.#clients) {
+      client.destroy()
+    }
   }
 
   /** Sends the last bytes, and ends once the clients have received everything. */
   async end(last = new Uint8Array()): Promise<void> {
-    for (const client of this.#clients) await new Promise<void>(resolve => client.end(last, resolve))
+    for (const client of this.#clients) {
+      await new Promise<void>(resolve => client.end(last, resolve))
+    }
     this[Symbol.dispose]()
   }
 
@@ -139,11 +154,14 @@ export class FakeVnet implements Disposable {
       if ((message.flags & netlink.NLM_F_REQUEST) === 0) continue
       const request = netlink.parseGenl(bytes, message)
       const found = [...netlink.attributes(bytes, request.offset, request.length)]
-      const payload = ({ offset, length }: netlink.Attribute) => bytes.slice(offset, offset + length)
+      const payload = ({ offset, length }: netlink.Attribute) =>
+        bytes.slice(offset, offset + length)
       const asked = {
         cmd: request.cmd,
         dump: (message.flags & netlink.NLM_F_DUMP) === netlink.NLM_F_DUMP,
-        attributes: Object.fromEntries(found.map(attribute => [attribute.type, payload(attribute)])),
+        attributes: Object.fromEntries(
+          found.map(attribute => [attribute.type, payload(attribute)]),
+        ),
       }
       const builder = new netlink.MessageBuilder()
       const send = () => {
@@ -161,11 +179,17 @@ export class FakeVnet implements Disposable {
           write(builder)
           send()
         }
-        if (asked.dump) netlink.writeDone(builder, message.seq, 0, { error: 0 })
-        else if (message.flags & netlink.NLM_F_ACK) netlink.writeAck(builder, bytes, message, 0, { error: 0 })
+        if (asked.dump) {
+          netlink.writeDone(builder, message.seq, 0, { error: 0 })
+        } else if (message.flags & netlink.NLM_F_ACK) {
+          netlink.writeAck(builder, bytes, message, 0, { error: 0 })
+        }
       } catch (error) {
         if (!(error instanceof VnetError)) throw error
-        netlink.writeAck(builder, bytes, message, 0, { error: -error.errno, message: error.advice ?? error.message })
+        netlink.writeAck(builder, bytes, message, 0, {
+          error: -error.errno,
+          message: error.advice ?? error.message,
+        })
       }
       send()
     }
@@ -177,8 +201,12 @@ export class FakeVnet implements Disposable {
     this.asked.push(asked)
     this.#heard()
     const answer = this.#answers[asked.cmd]
-    if (answer === undefined) throw new VnetError(ENOENT, 'fake', `command ${asked.cmd} is unexpected`)
-    if (asked.cmd === 10) this.#subscribers.add(client)
+    if (answer === undefined) {
+      throw new VnetError(ENOENT, 'fake', `command ${asked.cmd} is unexpected`)
+    }
+    if (asked.cmd === 10) {
+      this.#subscribers.add(client)
+    }
     return answer(asked)
   }
 }

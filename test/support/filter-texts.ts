@@ -57,15 +57,30 @@ export function randomFilter(numbers: Random, depth: number): string {
   function value(levels: number): string {
     const kind = numbers.below(levels > 0 ? 6 : 2)
     if (kind === 0) return number()
-    if (kind <= 2)
+    if (kind <= 2) {
       return `${header()}[${numbers.below(4) === 0 ? `${header()}[${numbers.below(24)}] & 63` : numbers.below(24)}${one('', ':1', ':2', ':4')}]`
+    }
     if (kind === 3) return one('len', `-${value(0)}`)
-    return kind === 4 ? `(${value(levels - 1)})` : `${value(levels - 1)} ${operator()} ${value(levels - 1)}`
+    return kind === 4
+      ? `(${value(levels - 1)})`
+      : `${value(levels - 1)} ${operator()} ${value(levels - 1)}`
   }
   const direction = () => one('', 'src ', 'dst ', 'src or dst ', 'src and dst ')
   switch (numbers.below(depth > 0 ? 10 : 6)) {
     case 0:
-      return one('ip', 'ip6', 'arp', 'tcp', 'udp', 'icmp', 'icmp6', 'sctp', 'rarp', 'multicast', 'broadcast')
+      return one(
+        'ip',
+        'ip6',
+        'arp',
+        'tcp',
+        'udp',
+        'icmp',
+        'icmp6',
+        'sctp',
+        'rarp',
+        'multicast',
+        'broadcast',
+      )
     case 1:
       return `${one('', 'tcp ', 'udp ')}${direction()}port ${one('53', '80', '4000', '(53 or 80)')}`
     case 2:

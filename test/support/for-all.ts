@@ -1,7 +1,9 @@
 /** Properties that hold for all values of some arbitraries. */
 import fc from 'fast-check'
 
-type Arbitraries<Values extends [unknown, ...unknown[]]> = { [K in keyof Values]: fc.Arbitrary<Values[K]> }
+type Arbitraries<Values extends [unknown, ...unknown[]]> = {
+  [K in keyof Values]: fc.Arbitrary<Values[K]>
+}
 
 /** Checks a property with this many values, or with these parameters of fast-check. */
 export function forAll<Values extends [unknown, ...unknown[]]>(
@@ -18,5 +20,8 @@ export async function forAllAsync<Values extends [unknown, ...unknown[]]>(
   arbitraries: Arbitraries<Values>,
   check: (...values: Values) => Promise<boolean | void>,
 ): Promise<void> {
-  await fc.assert(fc.asyncProperty(...arbitraries, check), typeof runs === 'number' ? { numRuns: runs } : runs)
+  await fc.assert(
+    fc.asyncProperty(...arbitraries, check),
+    typeof runs === 'number' ? { numRuns: runs } : runs,
+  )
 }

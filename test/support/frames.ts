@@ -37,11 +37,18 @@ export class ChecksumVerifier {
 
   verify(frame: HostFrame): void {
     const octets = frame.octets.slice()
-    if ((frame.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) !== 0) this.#complete(octets, frame)
+    if ((frame.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) !== 0) {
+      this.#complete(octets, frame)
+    }
     let at = 12
-    while (word(octets, at) === 0x8100 || word(octets, at) === 0x88a8) at += 4
-    if (word(octets, at) === 0x0800) this.#ipv4(octets.subarray(at + 2))
-    else if (word(octets, at) === 0x86dd) this.#ipv6(octets.subarray(at + 2))
+    while (word(octets, at) === 0x8100 || word(octets, at) === 0x88a8) {
+      at += 4
+    }
+    if (word(octets, at) === 0x0800) {
+      this.#ipv4(octets.subarray(at + 2))
+    } else if (word(octets, at) === 0x86dd) {
+      this.#ipv6(octets.subarray(at + 2))
+    }
   }
 
   #complete(octets: Uint8Array, { csumStart, csumOffset }: HostFrame): void {
@@ -60,7 +67,9 @@ export class ChecksumVerifier {
     const more = (word(packet, 6) & 0x2000) !== 0
     const addresses = packet.subarray(12, 20)
     const whole = this.#collect(`${addresses}/${protocol}/${word(packet, 4)}`, payload, at, more)
-    if (whole !== undefined) this.#transport(protocol, addresses, whole)
+    if (whole !== undefined) {
+      this.#transport(protocol, addresses, whole)
+    }
   }
 
   #ipv6(packet: Uint8Array): void {
@@ -70,7 +79,12 @@ export class ChecksumVerifier {
     if (protocol === FRAGMENT) {
       protocol = payload[0] as number
       const [at, more] = [word(payload, 2) & 0xfff8, (word(payload, 2) & 1) !== 0]
-      const whole = this.#collect(`${addresses}/${payload.subarray(4, 8)}`, payload.subarray(8), at, more)
+      const whole = this.#collect(
+        `${addresses}/${payload.subarray(4, 8)}`,
+        payload.subarray(8),
+        at,
+        more,
+      )
       if (whole === undefined) return
       payload = whole
     }
@@ -83,17 +97,28 @@ export class ChecksumVerifier {
     const entry = this.#fragments.get(key) ?? { pieces: [], total: -1 }
     this.#fragments.set(key, entry)
     entry.pieces.push({ at, octets })
-    if (!more) entry.total = at + octets.length
-    if (entry.pieces.reduce((sum, piece) => sum + piece.octets.length, 0) !== entry.total) return undefined
+    if (!more) {
+      entry.total = at + octets.length
+    }
+    if (entry.pieces.reduce((sum, piece) => sum + piece.octets.length, 0) !== entry.total) {
+      return undefined
+    }
     this.#fragments.delete(key)
     const whole = new Uint8Array(entry.total)
-    for (const piece of entry.pieces) whole.set(piece.octets, piece.at)
+    for (const piece of entry.pieces) {
+      whole.set(piece.octets, piece.at)
+    }
     return whole
   }
 
   #transport(protocol: number, addresses: Uint8Array, segment: Uint8Array): void {
     const field = FIELD[protocol]
-    if (field === undefined || (protocol === UDP && addresses.length === 8 && word(segment, field) === 0)) return
+    if (
+      field === undefined ||
+      (protocol === UDP && addresses.length === 8 && word(segment, field) === 0)
+    ) {
+      return
+    }
     const pseudo = new Uint8Array(protocol === ICMP ? 0 : addresses.length + 8)
     if (protocol !== ICMP) {
       pseudo.set(addresses)
@@ -105,27 +130,37 @@ export class ChecksumVerifier {
 
   #check(protocol: number, right: boolean, octets: Uint8Array): void {
     this.verified[protocol] = (this.verified[protocol] ?? 0) + 1
-    if (!right) this.problems.push(`protocol ${protocol}: ${Buffer.from(octets.subarray(0, 64)).toString('hex')}`)
+    if (!right) {
+      this.problems.push(
+        `protocol ${protocol}: ${Buffer.from(octets.subarray(0, 64)).toString('hex')}`,
+      )
+    }
   }
 }
 
 /** Verifies many frames. */
 export function verifyAll(frames: readonly HostFrame[]): ChecksumVerifier {
   const verifier = new ChecksumVerifier()
-  for (const frame of frames) verifier.verify(frame)
+  for (const frame of frames) {
+    verifier.verify(frame)
+  }
   return verifier
 }
 
 /** The ones' complement sum of 16-bit words, the last one padded; not complemented. */
 export function ones(octets: Uint8Array): number {
   let sum = 0
-  for (let i = 0; i < octets.length; i += 2) sum += word(octets, i)
+  for (let i = 0; i < octets.length; i += 2) {
+    sum += word(octets, i)
+  }
   return fold(sum)
 }
 
 function fold(sum: number): number {
   let folded = sum
-  while (folded > 0xffff) folded = (folded % 0x10000) + Math.floor(folded / 0x10000)
+  while (folded > 0xffff) {
+    folded = (folded % 0x10000) + Math.floor(folded / 0x10000)
+  }
   return folded
 }
 
@@ -144,8 +179,13 @@ export function ethernet(type: number, payload: ArrayLike<number> | number): Uin
   const octets = new Uint8Array(14 + (typeof payload === 'number' ? payload : payload.length))
   octets.set([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1])
   putWord(octets, 12, type)
-  if (typeof payload !== 'number') octets.set(Array.from(payload), 14)
-  else for (let i = 14; i < octets.length; i++) octets[i] = i * 7
+  if (typeof payload !== 'number') {
+    octets.set(Array.from(payload), 14)
+  } else {
+    for (let i = 14; i < octets.length; i++) {
+      octets[i] = i * 7
+    }
+  }
   return octets
 }
 

@@ -29,7 +29,10 @@ export function freshQuietNamespaces<Name extends string>(...names: readonly Nam
   return fresh(names, own => own.addQuiet())
 }
 
-function fresh<Name extends string>(names: readonly Name[], add: (own: OwnNetns) => Netns): Fresh<Name> {
+function fresh<Name extends string>(
+  names: readonly Name[],
+  add: (own: OwnNetns) => Netns,
+): Fresh<Name> {
   const directory = freshDirectory()
   const drivers = freshDirectory()
   const files = new DriverFiles(drivers)
@@ -37,7 +40,9 @@ function fresh<Name extends string>(names: readonly Name[], add: (own: OwnNetns)
   const namespaces = Object.fromEntries(names.map(name => [name, {}])) as Record<Name, Netns>
   beforeEach(() => {
     files.moveTo(mkdtempSync(join(drivers, 'of-test-')))
-    for (const name of names) Object.assign(namespaces[name], add(own))
+    for (const name of names) {
+      Object.assign(namespaces[name], add(own))
+    }
   })
   // Before the directory, because programs that run in a namespace use it.
   afterEach(() => own.remove())

@@ -66,30 +66,45 @@ export function fuzzFrames(random: Random, maxLength: number): () => FuzzFrame {
     buffer.set(bytes.subarray(0, length))
     if (below(20) === 0) {
       length = lengthOfNoise()
-      for (let i = 0; i < length; i++) buffer[i] = below(256)
+      for (let i = 0; i < length; i++) {
+        buffer[i] = below(256)
+      }
     }
     // More payload, with matching length fields or not.
     if (below(3) === 0) {
       const longer = Math.min(maxLength, length + one([below(64), below(2000), below(maxLength)]))
       buffer.fill(0x5a, length, longer)
-      if (below(4) !== 0) addToLengths(buffer, frame, longer - length)
+      if (below(4) !== 0) {
+        addToLengths(buffer, frame, longer - length)
+      }
       length = longer
     }
     for (let n = one([0, 0, 1, 1, 2, 5]); n > 0 && length > 0; n--) {
-      buffer[below(Math.min(length, one([34, 64, 120, length])))] = one([below(256), 0, 1, 0x7f, 0x80, 0xff])
+      buffer[below(Math.min(length, one([34, 64, 120, length])))] = one([
+        below(256),
+        0,
+        1,
+        0x7f,
+        0x80,
+        0xff,
+      ])
     }
-    if (below(5) === 0) length = below(length + 1)
+    if (below(5) === 0) {
+      length = below(length + 1)
+    }
 
     const nh = frames.networkOffsetOf(frame)
     const h = nh + frames.transportOffset(frame.packet)
     const field = frames.FIELD[frame.packet.kind]
-    const gsoOf = frame.packet.kind === 'udp' ? 'udp' : frames.isIpv6(frame.packet) ? 'tcp6' : 'tcp4'
+    const gsoOf =
+      frame.packet.kind === 'udp' ? 'udp' : frames.isIpv6(frame.packet) ? 'tcp6' : 'tcp4'
     const gso = below(3) === 0 ? (below(4) === 0 ? one(GSO) : gsoOf) : 'none'
     return {
       bytes: buffer.subarray(0, length),
       partial: below(2) === 0 || (gso !== 'none' && below(8) !== 0),
       csumStart: below(4) === 0 ? one([0, nh, h + 1, length, below(65536), 0xffff]) : h,
-      csumOffset: below(4) === 0 || field < 0 ? one([0, 2, 6, 16, length, below(65536), 0xffff]) : field,
+      csumOffset:
+        below(4) === 0 || field < 0 ? one([0, 2, 6, 16, length, below(65536), 0xffff]) : field,
       gsoSize: gso === 'none' ? 0 : one([1, 8, 536, 1448, below(65536), 0xffff, 0]),
       gso,
     }
@@ -100,7 +115,9 @@ export function fuzzFrames(random: Random, maxLength: number): () => FuzzFrame {
 function addToLengths(bytes: Uint8Array, frame: frames.Frame, n: number): void {
   const nh = frames.networkOffsetOf(frame)
   add16(bytes, nh + (frames.isIpv6(frame.packet) ? 4 : 2), n)
-  if (frame.packet.kind === 'udp') add16(bytes, nh + frames.transportOffset(frame.packet) + 4, n)
+  if (frame.packet.kind === 'udp') {
+    add16(bytes, nh + frames.transportOffset(frame.packet) + 4, n)
+  }
 }
 
 function add16(bytes: Uint8Array, at: number, n: number): void {

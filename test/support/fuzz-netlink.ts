@@ -14,9 +14,20 @@ export const FUZZ_OCTETS = 4096
 export const FUZZ_BLOCK = 10_000
 
 const [REQUEST, ACK, DUMP] = [0x01, 0x04, 0x300]
-const FLAGS = [REQUEST, REQUEST | ACK, REQUEST | DUMP, REQUEST | DUMP | ACK, 0, ACK, REQUEST | 0x100, 0xffff]
+const FLAGS = [
+  REQUEST,
+  REQUEST | ACK,
+  REQUEST | DUMP,
+  REQUEST | DUMP | ACK,
+  0,
+  ACK,
+  REQUEST | 0x100,
+  0xffff,
+]
 /** Edge cases of lengths. */
-const EDGES = [0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 19, 20, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xfffc, 0xffff]
+const EDGES = [
+  0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 19, 20, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xfffc, 0xffff,
+]
 
 /**
  * Makes the tests of the file throw errors without stacks: most inputs are refused, and a stack for
@@ -38,7 +49,9 @@ export class Chance {
 
   constructor(seed: number) {
     this.#state = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) | 1
-    for (let i = 0; i < 8; i++) this.next()
+    for (let i = 0; i < 8; i++) {
+      this.next()
+    }
   }
 
   /** Returns 0 to 2^32 - 1. */
@@ -112,12 +125,16 @@ export class Bender {
     if (kind === 1) return this.#noiseWithHeaders()
     let end = 0
     const count = this.#chance.below(8) === 0 ? 2 + this.#chance.below(3) : 1
-    for (let i = 0; i < count; i++) end = this.#bent((end + 3) & ~3)
+    for (let i = 0; i < count; i++) {
+      end = this.#bent((end + 3) & ~3)
+    }
     return end
   }
 
   #noise(at: number, size: number): number {
-    for (let i = at; i < at + size; i++) this.octets[i] = this.#chance.next() >>> 24
+    for (let i = at; i < at + size; i++) {
+      this.octets[i] = this.#chance.next() >>> 24
+    }
     return at + size
   }
 
@@ -136,9 +153,13 @@ export class Bender {
     const right = this.#chance.of(this.#right)
     this.octets.set(right, start)
     let end = start + right.length
-    for (let times = this.#chance.below(4); times > 0; times--) end = this.#bend(start, end)
+    for (let times = this.#chance.below(4); times > 0; times--) {
+      end = this.#bend(start, end)
+    }
     // Otherwise hardly any would be parsed beyond its first header.
-    if (end - start >= HEADER && this.#chance.below(8) !== 0) this.#view.setUint32(start, end - start, LITTLE)
+    if (end - start >= HEADER && this.#chance.below(8) !== 0) {
+      this.#view.setUint32(start, end - start, LITTLE)
+    }
     return end
   }
 
@@ -159,18 +180,27 @@ export class Bender {
         // A position where the length of an attribute may be, also of a nested one.
         const at = body + 4 * chance.below(Math.max(1, (end - body) >> 2))
         if (at + 2 > end) return end
-        const edge = chance.below(2) === 0 ? chance.of(EDGES) : this.#view.getUint16(at, LITTLE) + chance.below(9) - 4
+        const edge =
+          chance.below(2) === 0
+            ? chance.of(EDGES)
+            : this.#view.getUint16(at, LITTLE) + chance.below(9) - 4
         this.#view.setUint16(at, edge & 0xffff, LITTLE)
         return end
       }
       case 3: {
         // The type of an attribute.
         const at = body + 4 * chance.below(Math.max(1, (end - body) >> 2)) + 2
-        if (at + 2 <= end) this.#view.setUint16(at, chance.below(40) | (chance.below(8) << 13), LITTLE)
+        if (at + 2 <= end) {
+          this.#view.setUint16(at, chance.below(40) | (chance.below(8) << 13), LITTLE)
+        }
         return end
       }
       case 4:
-        this.#view.setUint32(start, chance.below(4) === 0 ? chance.next() : chance.of(EDGES), LITTLE)
+        this.#view.setUint32(
+          start,
+          chance.below(4) === 0 ? chance.next() : chance.of(EDGES),
+          LITTLE,
+        )
         return end
       case 5:
         return start + chance.below(size)
@@ -215,7 +245,10 @@ export function seedsOf(count: number, first: number): number[] {
 /** An Error that says how to reproduce a failure. */
 export function failure(seed: number, i: number, octets: Uint8Array, cause: unknown): Error {
   const hex = Buffer.from(octets).toString('hex')
-  return new Error(`seed ${seed}, datagram ${i}, ${hex}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  return new Error(
+    `seed ${seed}, datagram ${i}, ${hex}: ${cause instanceof Error ? cause.message : cause}`,
+    { cause },
+  )
 }
 
 function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {

@@ -36,7 +36,11 @@ export interface AskOptions {
   readonly onDefect?: (error: unknown) => void
 }
 
-export function ask(families: ReadonlyMap<number, Family>, octets: Uint8Array, options: AskOptions = {}): Sent {
+export function ask(
+  families: ReadonlyMap<number, Family>,
+  octets: Uint8Array,
+  options: AskOptions = {},
+): Sent {
   const { missing, onDefect = fail } = options
   const sent: Sent = { datagrams: [], dumped: [] }
   const client: Client = {
@@ -81,7 +85,9 @@ function fail(error: unknown): void {
 }
 
 const replies: ReadonlyMap<number, netlink.Policy<netlink.Fields>> = new Map(
-  Object.values(commands).flatMap(command => ('reply' in command ? [[command.cmd, command.reply]] : [])),
+  Object.values(commands).flatMap(command =>
+    'reply' in command ? [[command.cmd, command.reply]] : [],
+  ),
 )
 
 /**
@@ -93,9 +99,9 @@ export function read({ datagrams, dumped }: Sent, by?: netlink.Policy<netlink.Fi
   const acks: netlink.Ack[] = []
   for (const octets of [...datagrams, ...dumped]) {
     for (const message of netlink.messages(octets)) {
-      if (message.type === netlink.NLMSG_ERROR || message.type === netlink.NLMSG_DONE)
+      if (message.type === netlink.NLMSG_ERROR || message.type === netlink.NLMSG_DONE) {
         acks.push(netlink.parseAck(octets, message))
-      else {
+      } else {
         const { cmd, offset, length } = netlink.parseGenl(octets, message)
         answers.push(netlink.decodeAttributes(by ?? replies.get(cmd)!, octets, offset, length))
       }

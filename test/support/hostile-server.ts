@@ -3,7 +3,14 @@
  * dumps, single bytes, nothing at all, or closes in the middle.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { genlmsghdr, MessageBuilder, messages, NLM_F_MULTI, writeAck, writeDone } from '#src/netlink/index.ts'
+import {
+  genlmsghdr,
+  MessageBuilder,
+  messages,
+  NLM_F_MULTI,
+  writeAck,
+  writeDone,
+} from '#src/netlink/index.ts'
 import { Bender, type Chance, wholeMessages } from './fuzz-netlink.ts'
 
 const FAMILY = 0x3f0
@@ -24,7 +31,9 @@ export type Behaviour = (typeof BEHAVIOURS)[number]
 
 type Write = (builder: MessageBuilder) => unknown
 
-const HOSTILE = Uint8Array.from([0x1b, 0x5d, 0x30, 0x3b, 0xff, 0xfe, 0x07, 0x24, 0x28, 0x69, 0x64, 0x29, 0])
+const HOSTILE = Uint8Array.from([
+  0x1b, 0x5d, 0x30, 0x3b, 0xff, 0xfe, 0x07, 0x24, 0x28, 0x69, 0x64, 0x29, 0,
+])
 
 /** Correct replies by command, with the attribute numbers of docs/vnet_nl.yaml. */
 const device =
@@ -32,7 +41,9 @@ const device =
   b => {
     b.u32(1, 2).binary(2, name).u32(4, 4).u32(5, 2).u32(11, 1500)
     b.nested(7, stats => [1, 2, 3, 25].map(type => stats.u64(type, 9n)))
-    b.nested(9, drops => drops.nested(1, drop => drop.u8(1, 0).string(2, 'NOT_SPECIFIED').u64(3, 5n)))
+    b.nested(9, drops =>
+      drops.nested(1, drop => drop.u8(1, 0).string(2, 'NOT_SPECIFIED').u64(3, 5n)),
+    )
   }
 const plain = Uint8Array.from([...Buffer.from('hostile0'), 0])
 const RIGHT: readonly Write[] = [
@@ -50,7 +61,11 @@ function reply(seq: number, write: Write): Uint8Array {
 }
 
 /** Listens at `path`; `behave` chooses what to do with each request. */
-export function hostileServer(path: string, chance: Chance, behave: () => Behaviour): Promise<Server> {
+export function hostileServer(
+  path: string,
+  chance: Chance,
+  behave: () => Behaviour,
+): Promise<Server> {
   const bender = new Bender(
     chance.next(),
     RIGHT.map(write => reply(1, write)),
@@ -58,7 +73,9 @@ export function hostileServer(path: string, chance: Chance, behave: () => Behavi
   const server = createServer(socket => {
     socket.on('error', () => {})
     socket.on('data', data => {
-      for (const { seq } of messages(data)) act(socket, seq, behave())
+      for (const { seq } of messages(data)) {
+        act(socket, seq, behave())
+      }
     })
   })
 
@@ -69,7 +86,9 @@ export function hostileServer(path: string, chance: Chance, behave: () => Behavi
         send(Uint8Array.from({ length: chance.below(2000) }, () => chance.next() >>> 24))
         break
       case 'bent':
-        for (let n = chance.below(8); n >= 0; n--) send(numbered(bender.octets.slice(0, bender.next()), seq))
+        for (let n = chance.below(8); n >= 0; n--) {
+          send(numbered(bender.octets.slice(0, bender.next()), seq))
+        }
         send(done(seq))
         break
       case 'oversized': {
@@ -86,7 +105,7 @@ export function hostileServer(path: string, chance: Chance, behave: () => Behavi
       case 'endless': {
         const many = Buffer.concat(Array.from({ length: 512 }, () => reply(seq, RIGHT[0] as Write)))
         const go = () => {
-          while (socket.writable && socket.write(many));
+          while (socket.writable && socket.write(many)) {}
         }
         socket.on('drain', go)
         go()
@@ -122,15 +141,22 @@ export function hostileServer(path: string, chance: Chance, behave: () => Behavi
 /** Sets the sequence number of the replies to `seq`. */
 function numbered(octets: Uint8Array, seq: number): Uint8Array {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.length)
-  for (const { at } of wholeMessages(octets)) view.setUint32(at + 8, seq, true)
+  for (const { at } of wholeMessages(octets)) {
+    view.setUint32(at + 8, seq, true)
+  }
   return octets
 }
 
 function done(seq: number): Uint8Array {
-  const request = new MessageBuilder().message(FAMILY, 0, seq).payload(genlmsghdr(1, 1)).bytes.slice()
+  const request = new MessageBuilder()
+    .message(FAMILY, 0, seq)
+    .payload(genlmsghdr(1, 1))
+    .bytes.slice()
   const builder = new MessageBuilder()
   writeDone(builder, seq, 0, { error: 0 })
   const [message] = messages(request)
-  if (message !== undefined) writeAck(builder, request, message, 0, { error: 0 })
+  if (message !== undefined) {
+    writeAck(builder, request, message, 0, { error: 0 })
+  }
   return builder.bytes.slice()
 }

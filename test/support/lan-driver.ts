@@ -2,7 +2,11 @@
 
 import { type Driver, defineDriver, int, text } from '#src/netdev/driver.ts'
 import type { Net } from '#src/netdev/net.ts'
-import { createNetwork, type Network, type NetworkOptions } from '../../packages/lan/src/machines/network.ts'
+import {
+  createNetwork,
+  type Network,
+  type NetworkOptions,
+} from '../../packages/lan/src/machines/network.ts'
 import { lanPorts, portParams } from '../../packages/lan/src/port/device.ts'
 
 export interface Lan extends Network {
@@ -39,10 +43,14 @@ export function lanDriver(options: LanOptions = {}): Driver<typeof params> {
       })
       running.push(made)
       options.setup?.({ ...made, net })
-      return lanPorts(values, context, made.segment, () => Uint8Array.of(2, 0, 0, 0, 9, net.random.below(256)))
+      return lanPorts(values, context, made.segment, () =>
+        Uint8Array.of(2, 0, 0, 0, 9, net.random.below(256)),
+      )
     },
     exit() {
-      for (const { hosts } of running.splice(0)) hosts.close()
+      for (const { hosts } of running.splice(0)) {
+        hosts.close()
+      }
     },
   })
 }

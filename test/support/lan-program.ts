@@ -26,13 +26,18 @@ export function vnetIn(netns: Netns, ...args: string[]): Promise<Outcome> {
 export async function stopLan(vnet: Running): Promise<void> {
   const ended = await vnet.stop()
   expect(ended).toMatchObject({ status: 0, stderr: '' })
-  expect(jsonLines(ended.stdout).filter(({ level }) => level === 'error' || level === 'warning')).toEqual([])
+  expect(
+    jsonLines(ended.stdout).filter(({ level }) => level === 'error' || level === 'warning'),
+  ).toEqual([])
 }
 
 /** Adds 198.18.0.N and 2001:db8:0:1::N to an interface, without detection of duplicates. */
 export async function addAddresses(netns: Netns, name: string, n: number): Promise<void> {
   for (const text of [`198.18.0.${n}/24`, `2001:db8:0:1::${n}/64 nodad`]) {
-    expect(await netns.run(`ip addr add ${text} dev ${name}`)).toMatchObject({ status: 0, stderr: '' })
+    expect(await netns.run(`ip addr add ${text} dev ${name}`)).toMatchObject({
+      status: 0,
+      stderr: '',
+    })
   }
 }
 

@@ -71,12 +71,19 @@ function checkedNets(): MemoryNet[] {
   afterEach(async () => {
     for (const memory of nets.splice(0)) {
       const { net, pool } = memory
-      for (const dev of [...net.devices]) await unregisterNetdev(dev)
+      for (const dev of [...net.devices]) {
+        await unregisterNetdev(dev)
+      }
       memory.conserved()
       // An alarm that rings once more within a second is harmless; one that sets itself again
       // fails.
       memory.clock.advance(2 * NSEC_PER_SEC)
-      expect([pool.out, net.devices, memory.platform.ports, memory.clock.armed]).toEqual([0, [], [], 0])
+      expect([pool.out, net.devices, memory.platform.ports, memory.clock.armed]).toEqual([
+        0,
+        [],
+        [],
+        0,
+      ])
     }
   })
   return nets
@@ -88,12 +95,21 @@ function makeNet(
   memory = {} as MemoryNet,
 ): MemoryNet {
   const pool = new PoisonedPool({ large: 64, small: 256, ...options })
-  const [platform, clock, lines, devices] = [new MemoryPlatform(), new FakeClock(), [] as string[], [] as NetDevice[]]
+  const [platform, clock, lines, devices] = [
+    new MemoryPlatform(),
+    new FakeClock(),
+    [] as string[],
+    [] as NetDevice[],
+  ]
   const log = new Log(level, (_, text) => lines.push(text))
-  if (turns !== undefined) Object.assign(platform, { turns })
+  if (turns !== undefined) {
+    Object.assign(platform, { turns })
+  }
   const net = new Net({ platform, clock, log, pool, random: random(7), msgEnable })
   net.registerNetdeviceNotifier((event, dev) => {
-    if (event === NETDEV_REGISTER && !devices.includes(dev)) devices.push(dev)
+    if (event === NETDEV_REGISTER && !devices.includes(dev)) {
+      devices.push(dev)
+    }
   })
   const conserved = () => assertConserved(net, devices, memory.made)
   return Object.assign(memory, { net, platform, clock, pool, lines, devices, made: 0, conserved })
@@ -120,12 +136,17 @@ export async function addDevice(
 ): Promise<{ dev: NetDevice; port: MemoryPort }> {
   const dev = makeDevice(ops, options)
   await registerNetdev(dev, net)
-  if (!options.down) await devOpen(dev)
+  if (!options.down) {
+    await devOpen(dev)
+  }
   return { dev, port: platform.port(dev.name) }
 }
 
 /** Returns the same device, not registered. */
-export function makeDevice(ops: Partial<NetDeviceOps<unknown>> = {}, options: DeviceOptions = {}): NetDevice {
+export function makeDevice(
+  ops: Partial<NetDeviceOps<unknown>> = {},
+  options: DeviceOptions = {},
+): NetDevice {
   const { name = 'test%d', txqs, rxqs, features = 0, watchdogTimeo = 0 } = options
   const setup = (dev: NetDevice) => {
     etherSetup(dev)
@@ -145,11 +166,20 @@ export async function addDriver<P extends Params>(
     features?: number
     down?: boolean
   } = {},
-): Promise<{ specs: readonly DeviceSpec[]; devices: NetDevice[]; ports: MemoryPort[]; values: ParamValues<P> }> {
+): Promise<{
+  specs: readonly DeviceSpec[]
+  devices: NetDevice[]
+  ports: MemoryPort[]
+  values: ParamValues<P>
+}> {
   const { features, down, ...context } = options
   const module = insmod(driver, { ...context, net: memory.net, params })
   const { specs, devices } = module
-  if (features !== undefined) for (const dev of devices) dev.features = features
+  if (features !== undefined) {
+    for (const dev of devices) {
+      dev.features = features
+    }
+  }
   await module.up({ configure: async dev => void (down || (await devOpen(dev))) })
   const ports = devices.map(dev => memory.platform.port(dev.name))
   return { specs, devices: [...devices], ports, values: module.params }
@@ -166,8 +196,13 @@ export function numbered(count: number, first = 0): Uint8Array[] {
 }
 
 /** Sends these frames on queue 0 of the port, and has the device read them now. */
-export function sendAll(port: Pick<MemoryPort, 'transmit' | 'drain'>, ...frames: readonly Uint8Array[]): void {
-  for (const octets of frames) port.transmit(octets)
+export function sendAll(
+  port: Pick<MemoryPort, 'transmit' | 'drain'>,
+  ...frames: readonly Uint8Array[]
+): void {
+  for (const octets of frames) {
+    port.transmit(octets)
+  }
   port.drain()
 }
 

@@ -11,7 +11,15 @@ import type { Readable, Writable } from 'node:stream'
 import { check } from '#src/linux/errno.ts'
 import { loadNative, type Native } from '#src/linux/native.ts'
 import { writeSysctl } from '#src/linux/sysctl.ts'
-import { IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, ifreq, O_RDONLY, O_RDWR, TUNSETIFF } from '#src/linux/uapi.ts'
+import {
+  IFF_MULTI_QUEUE,
+  IFF_NO_PI,
+  IFF_TAP,
+  ifreq,
+  O_RDONLY,
+  O_RDWR,
+  TUNSETIFF,
+} from '#src/linux/uapi.ts'
 
 export interface Netns {
   readonly name: string
@@ -51,7 +59,9 @@ export function outcome(child: Child): Promise<Outcome> {
     })
   }
   return new Promise((resolve, reject) => {
-    child.on('error', error => reject(new Error(`${error.message}; so far: ${text.stdout}${text.stderr}`)))
+    child.on('error', error =>
+      reject(new Error(`${error.message}; so far: ${text.stdout}${text.stderr}`)),
+    )
     child.on('close', status => resolve({ status, ...text }))
   })
 }
@@ -69,16 +79,18 @@ export class OwnNetns implements Disposable {
   addQuiet(): Netns {
     const netns = this.add()
     // Without a program, which costs as much as all the rest of a namespace.
-    for (const which of ['all', 'default'])
+    for (const which of ['all', 'default']) {
       writeSysctl(this.native, netns.fd, `net/ipv6/conf/${which}/disable_ipv6`, '1')
+    }
     return netns
   }
 
   add(): Netns {
     // A killed test of the same pid may have left its names.
     let name: string
-    do name = `vnet-test-${process.pid}-${this.#counter++}`
-    while (existsSync(`/run/netns/${name}`))
+    do {
+      name = `vnet-test-${process.pid}-${this.#counter++}`
+    } while (existsSync(`/run/netns/${name}`))
     execFileSync('ip', ['netns', 'add', name])
     const fd = this.own(this.native.open(`/run/netns/${name}`, O_RDONLY, -1))
     // On a machine with Docker a new namespace forwards, and so sends frames that no test expects.
@@ -86,7 +98,8 @@ export class OwnNetns implements Disposable {
     const netns: Netns = {
       name,
       fd,
-      ip: (...commands) => commands.map(args => execFileSync('ip', ['-n', name, ...args.split(' ')], OUTPUT)).join(''),
+      ip: (...commands) =>
+        commands.map(args => execFileSync('ip', ['-n', name, ...args.split(' ')], OUTPUT)).join(''),
       exec: command => execFileSync('ip', ['netns', 'exec', name, ...command.split(' ')], OUTPUT),
       run: command => outcome(this.#spawn(name, command)),
       spawn: command => this.#spawn(name, command),
@@ -128,16 +141,24 @@ export class OwnNetns implements Disposable {
   }
 
   close(fd: number): void {
-    if (this.#fds.delete(fd)) this.native.close(fd)
+    if (this.#fds.delete(fd)) {
+      this.native.close(fd)
+    }
   }
 
   /** Removes everything that was made and still exists. */
   remove(): void {
-    for (const child of this.#children) child.kill('SIGKILL')
-    for (const fd of [...this.#fds]) this.close(fd)
+    for (const child of this.#children) {
+      child.kill('SIGKILL')
+    }
+    for (const fd of [...this.#fds]) {
+      this.close(fd)
+    }
     const commands = this.#made.splice(0).map(({ name }) => `netns del ${name}\n`)
     // It fails if the test has removed one.
-    if (commands.length > 0) spawnSync('ip', ['-force', '-batch', '-'], { input: commands.join('') })
+    if (commands.length > 0) {
+      spawnSync('ip', ['-force', '-batch', '-'], { input: commands.join('') })
+    }
   }
 
   [Symbol.dispose](): void {

@@ -6,14 +6,24 @@ export const OFFLOADS = ['tx', 'tso', 'gso', 'gro', 'tx-udp-segmentation'] as co
 
 export type Offloads = Readonly<Record<(typeof OFFLOADS)[number], boolean>>
 
-export const ALL_ON: Offloads = { tx: true, tso: true, gso: true, gro: true, 'tx-udp-segmentation': true }
+export const ALL_ON: Offloads = {
+  tx: true,
+  tso: true,
+  gso: true,
+  gro: true,
+  'tx-udp-segmentation': true,
+}
 
 /** The offloads of the two ends. */
 export type Combination = readonly [Offloads, Offloads]
 
 /** All 16 combinations of tx and tso at both ends, one change at a time; the rest is on. */
 export function txAndTso(): Combination[] {
-  const ways = [0, 1, 3, 2].map(bits => ({ ...ALL_ON, tx: (bits & 1) === 0, tso: (bits & 2) === 0 }))
+  const ways = [0, 1, 3, 2].map(bits => ({
+    ...ALL_ON,
+    tx: (bits & 1) === 0,
+    tso: (bits & 2) === 0,
+  }))
   return ways.flatMap((a, i) => (i % 2 === 0 ? ways : ways.toReversed()).map(b => [a, b] as const))
 }
 
@@ -27,7 +37,9 @@ export function pairwise(): Combination[] {
   const offIn = rows.flatMap(i => rows.slice(i).map(j => [0, i, j]))
   return [0, ...rows].map(row => {
     const end = (first: number) =>
-      Object.fromEntries(OFFLOADS.map((name, i) => [name, !offIn[first + i]?.includes(row)])) as Offloads
+      Object.fromEntries(
+        OFFLOADS.map((name, i) => [name, !offIn[first + i]?.includes(row)]),
+      ) as Offloads
     return [end(0), end(OFFLOADS.length)]
   })
 }
@@ -39,7 +51,9 @@ export async function setOffloads(netns: Netns, name: string, offloads: Offloads
   const words = OFFLOADS.map(offload => `${offload} ${offloads[offload] ? 'on' : 'off'}`)
   const { status, stderr } = await netns.run(`ethtool -K ${name} ${words.join(' ')}`)
   // The status is 1 also if nothing changes.
-  if (status !== 0 && !/Could not change any device features/.test(stderr)) throw new Error(`ethtool: ${stderr}`)
+  if (status !== 0 && !/Could not change any device features/.test(stderr)) {
+    throw new Error(`ethtool: ${stderr}`)
+  }
 }
 
 /** The work of sending that is left to the interface, as `ethtool -k` shows it. */

@@ -22,10 +22,19 @@ export interface Machine {
 }
 
 /** Becomes the user; to be followed by a command. */
-export const USER = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--inh-caps=-all']
+export const USER = [
+  'setpriv',
+  `--reuid=${NOBODY}`,
+  `--regid=${NOBODY}`,
+  '--clear-groups',
+  '--inh-caps=-all',
+]
 
 /** Runs a shell script of root's, and then the command, in a mount namespace with an empty /run. */
-export function onMachine({ mode = '666', before = ':' }: Machine, by: readonly string[]): [string, ...string[]] {
+export function onMachine(
+  { mode = '666', before = ':' }: Machine,
+  by: readonly string[],
+): [string, ...string[]] {
   // The PATH of root may lead through root's home.
   const script = `
     export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin

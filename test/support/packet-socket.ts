@@ -37,7 +37,10 @@ export class PacketSocket {
   /** With `outgoing` it keeps frames that the kernel sends, too. */
   constructor(netns: Netns, name: string, { vnetHdr = false, outgoing = false } = {}) {
     this.#vnetHdr = vnetHdr
-    this.#fd = check(native.socket(uapi.AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, netns.fd), 'socket')
+    this.#fd = check(
+      native.socket(uapi.AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, netns.fd),
+      'socket',
+    )
     const set = (level: number, option: number, value: number) =>
       check(native.setsockopt(this.#fd, level, option, uapi.int32(value)), 'setsockopt')
     set(uapi.SOL_SOCKET, uapi.SO_RCVBUFFORCE, RECEIVE_BUFFER)
@@ -71,7 +74,9 @@ export class PacketSocket {
   /** The first frame, past or future, for which `is` returns true. */
   async until(is: (frame: HostFrame) => boolean): Promise<HostFrame> {
     for (let seen = 0; ; seen++) {
-      while (seen === this.frames.length) await this.#more()
+      while (seen === this.frames.length) {
+        await this.#more()
+      }
       if (is(this.frames[seen] as HostFrame)) return this.frames[seen] as HostFrame
     }
   }
@@ -79,7 +84,10 @@ export class PacketSocket {
   /** The number of frames that the socket had no room for. */
   lost(): number {
     const statistics = new Uint8Array(8)
-    check(native.getsockopt(this.#fd, uapi.SOL_PACKET, uapi.PACKET_STATISTICS, statistics), 'PACKET_STATISTICS')
+    check(
+      native.getsockopt(this.#fd, uapi.SOL_PACKET, uapi.PACKET_STATISTICS, statistics),
+      'PACKET_STATISTICS',
+    )
     return new DataView(statistics.buffer).getUint32(4, true)
   }
 

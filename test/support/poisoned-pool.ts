@@ -19,7 +19,9 @@ export class PoisonedPool extends SkBuffPool {
   }
 
   override release(skb: SkBuff): void {
-    if (this.#poison) this.bytes.fill(POISON, skb.head, skb.end)
+    if (this.#poison) {
+      this.bytes.fill(POISON, skb.head, skb.end)
+    }
     super.release(skb)
   }
 }

@@ -15,7 +15,13 @@ import {
   NETIF_F_SG,
 } from '#src/netdev/if.ts'
 import type { LinkChange, LinkRequest, Port, PortQueue, PortSpec } from '#src/netdev/port.ts'
-import { LINK_STATS64_LENGTH, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '#src/netdev/stats.ts'
+import {
+  LINK_STATS64_LENGTH,
+  RX_BYTES,
+  RX_PACKETS,
+  TX_BYTES,
+  TX_PACKETS,
+} from '#src/netdev/stats.ts'
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_HDR_TRUNC } from '#src/skb/drop-reason.ts'
 import type { SkBuffPool, SlotAccount } from '#src/skb/pool.ts'
 import { Ring } from '#src/skb/ring.ts'
@@ -79,7 +85,9 @@ export function portConformance(make: () => Promise<PortFactory>): void {
   })
 
   afterEach(async () => {
-    for (const { port } of opened.splice(0)) await port.close()
+    for (const { port } of opened.splice(0)) {
+      await port.close()
+    }
     await factory.close()
     expect([pool.out, slots.used]).toEqual([0, 0])
   })
@@ -145,7 +153,9 @@ export function portConformance(make: () => Promise<PortFactory>): void {
     for (const [i, length] of lengths.entries()) {
       const skb = pools[i % pools.length]?.alloc(length) as SkBuff
       skb.bytes.set(frame(i, Math.max(length, 14)).subarray(-length), skb.put(length))
-      if (length >= 14) skb.bytes.set(frame(i, length), skb.data)
+      if (length >= 14) {
+        skb.bytes.set(frame(i, length), skb.data)
+      }
       skb.dev = dev
       ring.push(skb)
     }
@@ -154,12 +164,16 @@ export function portConformance(make: () => Promise<PortFactory>): void {
 
   /** Waits for a few rounds of the event loop, so that pending changes are reported. */
   async function settle(): Promise<void> {
-    for (let i = 0; i < 5; i++) await new Promise<void>(resolve => setImmediate(resolve))
+    for (let i = 0; i < 5; i++) {
+      await new Promise<void>(resolve => setImmediate(resolve))
+    }
   }
 
   async function receiveNumbers(host: OpenPort, n: number): Promise<number[]> {
     const numbers: number[] = []
-    for (let i = 0; i < n; i++) numbers.push((await host.hostReceive()).at(-1) as number)
+    for (let i = 0; i < n; i++) {
+      numbers.push((await host.hostReceive()).at(-1) as number)
+    }
     return numbers
   }
 
@@ -167,7 +181,13 @@ export function portConformance(make: () => Promise<PortFactory>): void {
     test('opening makes an Ethernet interface that is down, with the requested queues', async () => {
       const { port } = await open({ queues: 3 })
       const { name, ifindex, flags, mtu, address, txQueueLen } = port.link
-      expect([port.created, port.queues.length, name, mtu, txQueueLen]).toEqual([true, 3, 'conf0', 1500, 1000])
+      expect([port.created, port.queues.length, name, mtu, txQueueLen]).toEqual([
+        true,
+        3,
+        'conf0',
+        1500,
+        1000,
+      ])
       expect([flags & (IFF_UP | IFF_BROADCAST | IFF_MULTICAST), address.length]).toEqual([
         IFF_BROADCAST | IFF_MULTICAST,
         6,
@@ -178,7 +198,9 @@ export function portConformance(make: () => Promise<PortFactory>): void {
 
     test('opening takes a name as it is, and a pattern for the first free number', async () => {
       const names: string[] = []
-      for (const name of ['conf%d', 'conf%d', 'conf7']) names.push((await open({ name })).port.link.name)
+      for (const name of ['conf%d', 'conf%d', 'conf7']) {
+        names.push((await open({ name })).port.link.name)
+      }
       expect(names).toEqual(['conf0', 'conf1', 'conf7'])
     })
 
@@ -216,8 +238,18 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       const { port } = await open({ queues: 3 })
       const { link } = port
       const { qdisc, ...rest } = port.refresh()
-      expect(rest).toMatchObject({ name: 'conf0', ifindex: link.ifindex, queues: 3, multicast: [], addresses: [] })
-      expect(rest).toMatchObject({ mtu: link.mtu, address: link.address, txQueueLen: link.txQueueLen })
+      expect(rest).toMatchObject({
+        name: 'conf0',
+        ifindex: link.ifindex,
+        queues: 3,
+        multicast: [],
+        addresses: [],
+      })
+      expect(rest).toMatchObject({
+        mtu: link.mtu,
+        address: link.address,
+        txQueueLen: link.txQueueLen,
+      })
       expect(qdisc).toMatch(/^[a-z]/)
     })
 
@@ -246,28 +278,33 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       ['a queue length', { txQueueLen: 77 }, { kind: 'txqueuelen', txQueueLen: 77 }],
       ['no ARP', { noarp: true }, { kind: 'flags' }],
     ]
-    test.each(requests)('apply of %s changes it and notifies once before it settles', async (_, request, expected) => {
-      const { port } = await open()
-      const { told } = changes(port)
-      await port.apply(request)
-      expect(told).toEqual([expect.objectContaining(expected)])
-      await port.apply(request)
-      await settle()
-      expect(told.length).toBe(1)
-      const { flags, mtu, address, txQueueLen } = port.link
-      expect({
-        up: (flags & IFF_UP) !== 0,
-        noarp: (flags & IFF_NOARP) !== 0,
-        mtu,
-        address,
-        txQueueLen,
-      }).toMatchObject(request)
-    })
+    test.each(requests)(
+      'apply of %s changes it and notifies once before it settles',
+      async (_, request, expected) => {
+        const { port } = await open()
+        const { told } = changes(port)
+        await port.apply(request)
+        expect(told).toEqual([expect.objectContaining(expected)])
+        await port.apply(request)
+        await settle()
+        expect(told.length).toBe(1)
+        const { flags, mtu, address, txQueueLen } = port.link
+        expect({
+          up: (flags & IFF_UP) !== 0,
+          noarp: (flags & IFF_NOARP) !== 0,
+          mtu,
+          address,
+          txQueueLen,
+        }).toMatchObject(request)
+      },
+    )
 
     test('apply takes the interface down and up', async () => {
       const { port } = await open()
       const { told } = changes(port)
-      for (const up of [true, false, false, true]) await port.apply({ up })
+      for (const up of [true, false, false, true]) {
+        await port.apply({ up })
+      }
       expect(told.map(({ kind }) => kind)).toEqual(['up', 'down', 'up'])
     })
 
@@ -351,7 +388,9 @@ export function portConformance(make: () => Promise<PortFactory>): void {
     test('up and down alternate, and the last one holds', async () => {
       const { port, userSets } = await openUp()
       const { told, until } = changes(port)
-      for (const up of [false, true, true, false, true, false]) userSets({ up })
+      for (const up of [false, true, true, false, true, false]) {
+        userSets({ up })
+      }
       userSets({ mtu: 1300 })
       await until(({ kind }) => kind === 'mtu')
       expect(told.map(({ kind }) => kind)).toEqual(['down', 'up', 'down', 'up', 'down', 'mtu'])
@@ -369,7 +408,9 @@ export function portConformance(make: () => Promise<PortFactory>): void {
   describe('reading', () => {
     test('reading returns the frames that wait, in order, at most as many as requested, and then none', async () => {
       const { queue, hostSend } = await openUp()
-      for (const number of upTo(7)) hostSend(frame(number))
+      for (const number of upTo(7)) {
+        hostSend(frame(number))
+      }
       const into: SkBuff[] = []
       expect(queue.read(into, 3)).toBe(3)
       const first = into.slice(0, 3)
@@ -377,7 +418,9 @@ export function portConformance(make: () => Promise<PortFactory>): void {
         upTo(3).map(number => [...frame(number)]),
       )
       expect([slots.used, pool.out]).toEqual([3, 3])
-      for (const skb of first) skb.free()
+      for (const skb of first) {
+        skb.free()
+      }
       expect(slots.used).toBe(0)
       expect(readAll(queue)).toEqual([3, 4, 5, 6])
       expect(queue.read(into, 16)).toBe(0)
@@ -399,12 +442,18 @@ export function portConformance(make: () => Promise<PortFactory>): void {
 
     test('reading without a slot is ENOBUFS, and the frame still waits', async () => {
       const { queue, hostSend } = await openUp()
-      for (const number of upTo(18)) hostSend(frame(number))
+      for (const number of upTo(18)) {
+        hostSend(frame(number))
+      }
       const held: SkBuff[] = []
       const into: SkBuff[] = []
-      for (let n = queue.read(into, 10); n > 0; n = queue.read(into, 10)) held.push(...into.slice(0, n))
+      for (let n = queue.read(into, 10); n > 0; n = queue.read(into, 10)) {
+        held.push(...into.slice(0, n))
+      }
       expect([held.length, queue.read(into, 1)]).toEqual([16, -ENOBUFS])
-      for (const skb of held) skb.free()
+      for (const skb of held) {
+        skb.free()
+      }
       expect(readAll(queue)).toEqual([16, 17])
     })
 
@@ -424,7 +473,10 @@ export function portConformance(make: () => Promise<PortFactory>): void {
         for (let n = queue.read(into, 16); n > 0; n = queue.read(into, 16)) {
           for (const skb of into.slice(0, n)) {
             const flow = skb.bytes[skb.data + 42]
-            seen.set(flow, [...(seen.get(flow) ?? []), { queue: q, number: skb.bytes[skb.data + 43] }])
+            seen.set(flow, [
+              ...(seen.get(flow) ?? []),
+              { queue: q, number: skb.bytes[skb.data + 43] },
+            ])
             skb.free()
           }
         }
@@ -470,7 +522,9 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       const { queue, hostSend } = await openUp()
       const numbers: number[] = []
       const { statuses, called } = listening(queue, () => {
-        if (statuses.length === 3) numbers.push(...readAll(queue))
+        if (statuses.length === 3) {
+          numbers.push(...readAll(queue))
+        }
       })
       queue.resume()
       await settle()
@@ -488,8 +542,11 @@ export function portConformance(make: () => Promise<PortFactory>): void {
     test('a paused listener is not called, and called for waiting frames when resumed', async () => {
       const { queue, hostSend } = await openUp()
       const { statuses, called } = listening(queue, () => {
-        if (statuses.length === 1) queue.pause()
-        else readAll(queue)
+        if (statuses.length === 1) {
+          queue.pause()
+        } else {
+          readAll(queue)
+        }
       })
       queue.resume()
       hostSend(frame(1))
@@ -523,7 +580,9 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       }
       port.queues[0]?.pause()
       for (let i = 0; i < 32; i++) {
-        hostSend(buildFrame({ packet: { ...plain, source: [198, 18, 0, i] }, tags: [], padding: [] }))
+        hostSend(
+          buildFrame({ packet: { ...plain, source: [198, 18, 0, i] }, tags: [], padding: [] }),
+        )
       }
       await settle()
       expect([told[0], (told[1] ?? 0) > 0]).toEqual([0, true])
@@ -538,14 +597,20 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       const { ring, received, drops } = ringOf(lengths)
       expect([host.queue.submit(ring), ring.length, pool.out]).toEqual([4, 0, 0])
       expect([received, drops]).toEqual([lengths, []])
-      for (const [i, length] of lengths.entries()) expect(await host.hostReceive()).toEqual(frame(i, length))
+      for (const [i, length] of lengths.entries()) {
+        expect(await host.hostReceive()).toEqual(frame(i, length))
+      }
     })
 
     test('submitting on any queue reaches the kernel', async () => {
       const host = await openUp({ queues: 3 })
-      for (const queue of host.port.queues) queue.submit(ringOf([60, 61]).ring)
+      for (const queue of host.port.queues) {
+        queue.submit(ringOf([60, 61]).ring)
+      }
       const lengths: number[] = []
-      for (let i = 0; i < 6; i++) lengths.push((await host.hostReceive()).length)
+      for (let i = 0; i < 6; i++) {
+        lengths.push((await host.hostReceive()).length)
+      }
       expect(lengths).toEqual([60, 61, 60, 61, 60, 61])
     })
 
@@ -555,7 +620,9 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       const { ring, received } = ringOf([60, 61, 62, 63, 64, 65], [pool, other, other])
       expect([host.queue.submit(ring), ring.length, pool.out, other.out]).toEqual([6, 0, 0, 0])
       expect(received).toEqual([60, 61, 62, 63, 64, 65])
-      for (const i of upTo(6)) expect(await host.hostReceive()).toEqual(frame(i, 60 + i))
+      for (const i of upTo(6)) {
+        expect(await host.hostReceive()).toEqual(frame(i, 60 + i))
+      }
     })
 
     test('submitting nothing does nothing', async () => {
@@ -575,7 +642,10 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       const { port } = await open()
       const { ring, received, drops } = ringOf([60, 60])
       expect([port.queues[0]?.submit(ring), ring.length]).toEqual([2, 0])
-      expect([received, drops]).toEqual([[], [SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_DEV_READY]])
+      expect([received, drops]).toEqual([
+        [],
+        [SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_DEV_READY],
+      ])
     })
 
     test('submitting to a kernel without room leaves the rest in the ring, and continues with it', async () => {
@@ -598,13 +668,13 @@ export function portConformance(make: () => Promise<PortFactory>): void {
     host.queue.submit(ringOf([60, 70, 80]).ring)
     const stats = host.port.kernelStats()
     if (stats === undefined) return
-    expect([stats.length, stats[TX_PACKETS], stats[TX_BYTES], stats[RX_PACKETS], stats[RX_BYTES]]).toEqual([
-      LINK_STATS64_LENGTH,
-      2,
-      160,
-      3,
-      210,
-    ])
+    expect([
+      stats.length,
+      stats[TX_PACKETS],
+      stats[TX_BYTES],
+      stats[RX_PACKETS],
+      stats[RX_BYTES],
+    ]).toEqual([LINK_STATS64_LENGTH, 2, 160, 3, 210])
   })
 
   describe('an interface that is deleted', () => {

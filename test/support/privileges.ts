@@ -15,12 +15,28 @@ const SETS = ['inh-caps', 'ambient-caps', 'bounding-set']
  */
 export function asNobodyIn({ name }: Netns, uid = NOBODY): string[] {
   const user = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']
-  return ['ip', 'netns', 'exec', name, 'setpriv', ...user, ...SETS.map(set => `--${set}=-all,+dac_override`)]
+  return [
+    'ip',
+    'netns',
+    'exec',
+    name,
+    'setpriv',
+    ...user,
+    ...SETS.map(set => `--${set}=-all,+dac_override`),
+  ]
 }
 
 /** As root without a capability, for example `net_admin`. */
 export function withoutCapIn({ name }: Netns, capability: string): string[] {
-  return ['ip', 'netns', 'exec', name, 'setpriv', `--inh-caps=-${capability}`, `--bounding-set=-${capability}`]
+  return [
+    'ip',
+    'netns',
+    'exec',
+    name,
+    'setpriv',
+    `--inh-caps=-${capability}`,
+    `--bounding-set=-${capability}`,
+  ]
 }
 
 /** In a mount namespace without /dev/net/tun. */

@@ -53,7 +53,9 @@ export function withLimit<R>(call: (...words: Words) => R, ms: number): (...word
       if (isLate) throw stillRunning(commandOf(words), options.timeout)
     }
     try {
-      const result = call(...((at < 0 ? [...words, options] : words.with(at, options)) as unknown as Words))
+      const result = call(
+        ...((at < 0 ? [...words, options] : words.with(at, options)) as unknown as Words),
+      )
       check((result as { error?: unknown } | null)?.error)
       return result
     } catch (error) {
@@ -90,7 +92,9 @@ function limitAll(): void {
   syncBuiltinESMExports()
 }
 
-if (shared[RUNNING] === undefined) limitAll()
+if (shared[RUNNING] === undefined) {
+  limitAll()
+}
 
 const labs = join(tmpdir(), `vnet-test-run-${process.pid}`)
 process.env.XDG_RUNTIME_DIR = labs
@@ -102,8 +106,11 @@ afterAll(() => rmSync(labs, { recursive: true, force: true }))
 /** A device that still polls would use the fake clock of a later test. */
 afterAll(async () => {
   for (let turn = 0; process.getActiveResourcesInfo().includes('Immediate'); turn++) {
-    if (turn === LAST_TURNS)
-      throw new Error('a device or port polls in every turn of the event loop: close it in its test')
+    if (turn === LAST_TURNS) {
+      throw new Error(
+        'a device or port polls in every turn of the event loop: close it in its test',
+      )
+    }
     await new Promise(resolve => setImmediate(resolve))
   }
 })
@@ -116,7 +123,9 @@ const FRAME_MEMORY_MAX = 2 ** 31
  * that reserves more than the machine has, and V8 does not count it as a reason to collect.
  */
 function collectFrameMemory(): void {
-  if (process.memoryUsage().arrayBuffers > FRAME_MEMORY_MAX) globalThis.gc?.()
+  if (process.memoryUsage().arrayBuffers > FRAME_MEMORY_MAX) {
+    globalThis.gc?.()
+  }
 }
 
 /**

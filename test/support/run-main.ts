@@ -85,17 +85,23 @@ function start(args: readonly string[], find?: Io['find']): Going {
     until: enough =>
       new Promise((resolve, reject) => {
         look = () => {
-          if (enough(text.stdout)) resolve()
+          if (enough(text.stdout)) {
+            resolve()
+          }
         }
         look()
         ended.then(() => reject(new Error(`it ended: ${text.stdout}${text.stderr}`)), reject)
       }),
     end(how = { signal: 'SIGINT' }) {
-      for (const end of [...ends]) end(how)
+      for (const end of [...ends]) {
+        end(how)
+      }
       return ended
     },
     close() {
-      for (const fn of [...closed]) fn()
+      for (const fn of [...closed]) {
+        fn()
+      }
     },
   }
 }

@@ -24,4 +24,5 @@ export function either<T>(long: T, short: T): T {
 export const SEED = Number(process.env.FUZZ_SEED ?? 1)
 
 /** Returns the first `count` of `cases`, and in a long run all of them. */
-export const firstOf = <T>(count: number, cases: readonly T[]): readonly T[] => (isLong ? cases : cases.slice(0, count))
+export const firstOf = <T>(count: number, cases: readonly T[]): readonly T[] =>
+  isLong ? cases : cases.slice(0, count)

@@ -28,7 +28,11 @@ export function servedNets() {
     driver: Driver<P>,
     args: readonly string[],
     params: Partial<ParamValues<P>> = {},
-    options: ServerOptions & { readonly queues?: number; readonly down?: boolean; readonly bare?: boolean } = {},
+    options: ServerOptions & {
+      readonly queues?: number
+      readonly down?: boolean
+      readonly bare?: boolean
+    } = {},
   ) {
     const { queues, down = false, bare = false, ...serverOptions } = options
     const memory = memoryNet()
@@ -49,8 +53,15 @@ export function servedNets() {
   function moveAway(more: object = {}): void {
     for (const name of readdirSync(directory).filter(name => name.endsWith('.json'))) {
       const entry = JSON.parse(readFileSync(join(directory, name), 'utf8'))
-      const interfaces = entry.interfaces.map((each: object) => ({ ...each, inode: 1, cookie: undefined }))
-      writeFileSync(join(directory, name), JSON.stringify({ ...entry, netns: 1, ...more, interfaces }))
+      const interfaces = entry.interfaces.map((each: object) => ({
+        ...each,
+        inode: 1,
+        cookie: undefined,
+      }))
+      writeFileSync(
+        join(directory, name),
+        JSON.stringify({ ...entry, netns: 1, ...more, interfaces }),
+      )
     }
   }
   return { serve, moveAway, directory, users, ...mainIn(directory, users) }
@@ -70,5 +81,7 @@ export function streamOf(...parts: readonly Uint8Array[]): CaptureStream {
 
 /** Settles when a client captures the device, or with `false`, when none does. */
 export async function captured(dev: NetDevice | undefined, is = true): Promise<void> {
-  while ((dev?.frameProbe !== undefined) !== is) await turn()
+  while ((dev?.frameProbe !== undefined) !== is) {
+    await turn()
+  }
 }

@@ -5,7 +5,16 @@
  */
 
 import { spawn } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 
@@ -14,7 +23,9 @@ const repository = resolve(import.meta.dirname, '../..')
 const SCRIPTS = ['bash', 'zsh'].map(shell => `src/cli/parse/completion.${shell}`)
 const PAGE = ['main.ts', 'style.css'].map(name => `packages/web/src/page/${name}`)
 const PACKAGES = ['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].flatMap(name =>
-  ['tsconfig.json', 'tsconfig.build.json', 'src/commands.ts'].map(file => `packages/${name}/${file}`),
+  ['tsconfig.json', 'tsconfig.build.json', 'src/commands.ts'].map(
+    file => `packages/${name}/${file}`,
+  ),
 )
 
 const record = (name: string) => `
@@ -70,7 +81,10 @@ export class SetupTree {
   constructor() {
     cpSync(join(repository, 'scripts'), join(this.root, 'scripts'), { recursive: true })
     this.write('package.json', '{ "dependencies": { "node-addon-api": "1.0.0" } }')
-    this.write('package-lock.json', '{ "packages": { "node_modules/node-addon-api": { "version": "1.0.0" } } }')
+    this.write(
+      'package-lock.json',
+      '{ "packages": { "node_modules/node-addon-api": { "version": "1.0.0" } } }',
+    )
     for (const file of [
       'tsconfig.json',
       'tsconfig.build.json',
@@ -82,10 +96,13 @@ export class SetupTree {
       ...SCRIPTS,
       ...PAGE,
       ...PACKAGES,
-    ])
+    ]) {
       this.write(file, '')
+    }
     this.write('stand-ins/npm-cli.js', npm)
-    for (const program of ['g++', 'make', 'python3']) this.program(program, '')
+    for (const program of ['g++', 'make', 'python3']) {
+      this.program(program, '')
+    }
     this.program('flock', 'exec /usr/bin/flock "$@"')
   }
 
@@ -142,16 +159,22 @@ export class SetupTree {
     env?: NodeJS.ProcessEnv
   } = {}) {
     const preloads = [tunThat(tun), preload].filter(text => text !== '')
-    const preloadArgs = preloads.flatMap(text => ['--import', `data:text/javascript,${encodeURIComponent(text)}`])
+    const preloadArgs = preloads.flatMap(text => [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(text)}`,
+    ])
     const outcome = await execute([...preloadArgs, join(this.root, 'scripts/setup.mjs'), ...args], {
       PATH: join(this.root, 'path'),
       npm_execpath: join(this.root, 'stand-ins/npm-cli.js'),
       ...env,
     })
-    const stderr = outcome.stderr.replace(/^vnet: (.*) \.\.\. (\d+\.\d s|failed)\n/gm, (_, step, how) => {
-      this.#steps.push(how === 'failed' ? `${step}: failed` : step)
-      return ''
-    })
+    const stderr = outcome.stderr.replace(
+      /^vnet: (.*) \.\.\. (\d+\.\d s|failed)\n/gm,
+      (_, step, how) => {
+        this.#steps.push(how === 'failed' ? `${step}: failed` : step)
+        return ''
+      },
+    )
     return { ...outcome, stderr }
   }
 

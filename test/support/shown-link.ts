@@ -53,7 +53,11 @@ export function untilShown(
  * Reads the links and addresses of a namespace, again after each reported change, until `look`
  * returns something.
  */
-export async function untilFound<T>(own: OwnNetns, netns: Netns, look: () => T | undefined): Promise<T> {
+export async function untilFound<T>(
+  own: OwnNetns,
+  netns: Netns,
+  look: () => T | undefined,
+): Promise<T> {
   let changed = () => {}
   const listener = {
     onLink: () => changed(),
@@ -72,6 +76,8 @@ export async function untilFound<T>(own: OwnNetns, netns: Netns, look: () => T |
   }
 }
 
-export const hasCarrier = ({ flags, operstate }: ShownLink) => flags.includes('LOWER_UP') && operstate === 'UP'
-export const hasNoCarrier = ({ flags, operstate }: ShownLink) => flags.includes('NO-CARRIER') && operstate === 'DOWN'
+export const hasCarrier = ({ flags, operstate }: ShownLink) =>
+  flags.includes('LOWER_UP') && operstate === 'UP'
+export const hasNoCarrier = ({ flags, operstate }: ShownLink) =>
+  flags.includes('NO-CARRIER') && operstate === 'DOWN'
 export const isDown = ({ flags }: ShownLink) => !flags.includes('UP')

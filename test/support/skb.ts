@@ -3,7 +3,14 @@ import { afterEach, expect } from 'vitest'
 import type { AllocDevice } from '#src/skb/alloc-skb.ts'
 import type { SkBuffPool } from '#src/skb/pool.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '#src/skb/sk-buff.ts'
-import { buildFrame, FIELD, type Frame, networkOffsetOf, type Packet, transportOffset } from '../packet/frames.ts'
+import {
+  buildFrame,
+  FIELD,
+  type Frame,
+  networkOffsetOf,
+  type Packet,
+  transportOffset,
+} from '../packet/frames.ts'
 import { PoisonedPool, type PoisonedPoolOptions } from './poisoned-pool.ts'
 
 /** Makes a pool for the tests of a file. After each of them every frame must be back in it. */
@@ -27,7 +34,11 @@ export function deviceOf(pool: SkBuffPool): AllocDevice {
 }
 
 /** Returns the described frame, or `octets` in its place, its checksum partial if it says so. */
-export function skbFor(pool: SkBuffPool, description: Frame, octets: Uint8Array = buildFrame(description)): SkBuff {
+export function skbFor(
+  pool: SkBuffPool,
+  description: Frame,
+  octets: Uint8Array = buildFrame(description),
+): SkBuff {
   const skb = skbOf(pool, octets)
   const { packet } = description
   if (packet.checksum === 'partial') {

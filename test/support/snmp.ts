@@ -9,7 +9,9 @@ export function snmp(netns: Netns): Readonly<Record<string, number>> {
   for (let i = 0; i + 1 < lines.length; i += 2) {
     const [protocol, ...names] = lines[i]!.split(' ')
     const [, ...values] = lines[i + 1]!.split(' ')
-    for (const [j, name] of names.entries()) counters[`${protocol!.slice(0, -1)}.${name}`] = Number(values[j])
+    for (const [j, name] of names.entries()) {
+      counters[`${protocol!.slice(0, -1)}.${name}`] = Number(values[j])
+    }
   }
   return counters
 }

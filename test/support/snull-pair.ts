@@ -23,14 +23,20 @@ export async function snullPair(
   const { devices, ports, specs } = await addDriver(memory, driver, params, options)
   const [sn0, sn1] = devices as unknown as Two<NetDevice>
   const [port0, port1] = ports as unknown as Two<MemoryPort>
-  const [hw0, hw1] = [sn0, sn1].map(dev => (dev.priv as { hw: SnullHw }).hw) as unknown as Two<SnullHw>
+  const [hw0, hw1] = [sn0, sn1].map(
+    dev => (dev.priv as { hw: SnullHw }).hw,
+  ) as unknown as Two<SnullHw>
   return { memory, sn0, sn1, port0, port1, hw0, hw1, specs }
 }
 
 /** A frame of 60 bytes over IPv4, the `number`-th of a flow: each flow has a sender of its own. */
 export function flowFrame(flow: number, number: number): Uint8Array {
   const payload = [flow, number >> 8, number & 0xff, ...new Array<number>(15).fill(0)]
-  return buildFrame({ packet: { ...plain, source: [198, 18, 0, 10 + flow], payload }, tags: [], padding: [] })
+  return buildFrame({
+    packet: { ...plain, source: [198, 18, 0, 10 + flow], payload },
+    tags: [],
+    padding: [],
+  })
 }
 
 /** Returns the flow and the number of a frame made by `flowFrame`. */

@@ -5,7 +5,15 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { snull } from '../../dist/drivers/index.js'
 import { defaultParams } from '../../dist/index.js'
-import { LinuxPlatform, LOGLEVEL_ERR, Log, loadNative, Net, registerNetdev, TimerfdClock } from '../../dist/net.js'
+import {
+  LinuxPlatform,
+  LOGLEVEL_ERR,
+  Log,
+  loadNative,
+  Net,
+  registerNetdev,
+  TimerfdClock,
+} from '../../dist/net.js'
 
 const native = loadNative()
 const platform = new LinuxPlatform(native)

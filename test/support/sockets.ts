@@ -6,7 +6,15 @@ import { once } from 'node:events'
 import { createServer, type Server, Socket } from 'node:net'
 import { check } from '#src/linux/errno.ts'
 import { loadNative } from '#src/linux/native.ts'
-import { AF_INET, AF_INET6, int32, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from '#src/linux/uapi.ts'
+import {
+  AF_INET,
+  AF_INET6,
+  int32,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from '#src/linux/uapi.ts'
 import { parseAddress } from '#src/packet/address.ts'
 import type { Netns } from './netns.ts'
 
@@ -44,7 +52,12 @@ export async function tcpListen(netns: Netns, address: string, port: number): Pr
 }
 
 /** A TCP connection from `from` to a listener. */
-export async function tcpConnect(netns: Netns, from: string, to: string, port: number): Promise<Socket> {
+export async function tcpConnect(
+  netns: Netns,
+  from: string,
+  to: string,
+  port: number,
+): Promise<Socket> {
   const fd = boundSocket(netns, SOCK_STREAM, from, 0)
   // Not read before it is connected.
   const options = { fd, manualStart: true, readable: true, writable: true, allowHalfOpen: true }
@@ -76,7 +89,12 @@ export interface End {
  * Sends `octets` random bytes in both directions of one TCP connection simultaneously. Returns the
  * hashes of the bytes that each end sent and received. Rejects if the connection fails.
  */
-export async function tcpExchange(client: End, server: End, octets: number, port = 5001): Promise<Exchange> {
+export async function tcpExchange(
+  client: End,
+  server: End,
+  octets: number,
+  port = 5001,
+): Promise<Exchange> {
   const listener = await tcpListen(server.netns, server.address, port)
   try {
     const accepted = once(listener, 'connection') as Promise<[Socket]>

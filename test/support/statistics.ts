@@ -16,7 +16,10 @@ const EXPECTED_MIN = 10
 /** Expects `value` within so many standard deviations of `mean`. */
 export function expectNear(value: number, mean: number, deviation: number, what: string): void {
   const far = Math.abs(value - mean) / deviation
-  expect(far, `${what}: ${value}, by its law ${mean}, a standard deviation is ${deviation}`).toBeLessThan(DEVIATIONS)
+  expect(
+    far,
+    `${what}: ${value}, by its law ${mean}, a standard deviation is ${deviation}`,
+  ).toBeLessThan(DEVIATIONS)
 }
 
 /** Expects `count` of `n` independent events of probability `p`. */
@@ -28,7 +31,11 @@ export function expectShare(count: number, n: number, p: number, what: string): 
  * Expects that independent samples have the law `probability(i)`, by the chi-square test.
  * `counts[i]` is how often `i` was seen. Rare values are taken together.
  */
-export function expectLaw(counts: readonly number[], probability: (i: number) => number, what: string): void {
+export function expectLaw(
+  counts: readonly number[],
+  probability: (i: number) => number,
+  what: string,
+): void {
   const n = counts.reduce((sum, count) => sum + count, 0)
   let [square, classes, left, leftSeen] = [0, 0, n, n]
   for (let i = 0, expected = 0, seen = 0; left - expected >= EXPECTED_MIN; i++) {
@@ -65,7 +72,9 @@ export function expectDistribution(
   for (let i = 0; i < n; ) {
     const x = sorted[i]
     const from = i
-    while (i < n && !(sorted[i] > x)) i++
+    while (i < n && !(sorted[i] > x)) {
+      i++
+    }
     distance = Math.max(distance, Math.abs(i / n - cdf(x)), Math.abs(from / n - before(x)))
   }
   const most = Math.sqrt(-Math.log(TAIL) / (2 * n))
@@ -76,12 +85,18 @@ export function expectDistribution(
  * Returns the correlation of successive samples with known mean and variance, and its standard
  * deviation, which is estimated from batches.
  */
-export function successive(samples: Float64Array, mean: number, variance: number): { r: number; deviation: number } {
+export function successive(
+  samples: Float64Array,
+  mean: number,
+  variance: number,
+): { r: number; deviation: number } {
   const batches = 40
   const size = Math.floor(samples.length / batches)
   const rs = Array.from({ length: batches }, (_, batch) => {
     let sum = 0
-    for (let i = batch * size; i < (batch + 1) * size - 1; i++) sum += (samples[i] - mean) * (samples[i + 1] - mean)
+    for (let i = batch * size; i < (batch + 1) * size - 1; i++) {
+      sum += (samples[i] - mean) * (samples[i + 1] - mean)
+    }
     return sum / (size - 1) / variance
   })
   const r = rs.reduce((sum, value) => sum + value, 0) / batches
@@ -109,7 +124,8 @@ export interface LossLaw {
 /** Returns the law of the losses of a chain, which must have one stationary distribution. */
 export function lossLaw({ transitions, losses }: LossChain): LossLaw {
   const states = losses.map((_, i) => i)
-  const step = (v: readonly number[]) => states.map(j => states.reduce((sum, i) => sum + v[i] * transitions[i][j], 0))
+  const step = (v: readonly number[]) =>
+    states.map(j => states.reduce((sum, i) => sum + v[i] * transitions[i][j], 0))
   const times = (v: readonly number[], w: readonly number[]) => v.map((x, i) => x * w[i])
   const sum = (v: readonly number[]) => v.reduce((total, x) => total + x, 0)
   const sent = losses.map(loss => 1 - loss)
@@ -123,7 +139,9 @@ export function lossLaw({ transitions, losses }: LossChain): LossLaw {
   const covariances = () => {
     let total = 0
     let v = step(times(stationary, losses))
-    for (let k = 1; k < 20_000; k++, v = step(v)) total += sum(times(v, losses)) - rate * rate
+    for (let k = 1; k < 20_000; k++, v = step(v)) {
+      total += sum(times(v, losses)) - rate * rate
+    }
     return total
   }
   const variance = rate * (1 - rate) + 2 * covariances()

@@ -22,7 +22,10 @@ if (native.unshare(CLONE_FILES) < 0) throw new Error('unshare(CLONE_FILES)')
 const descriptors = () => readdirSync('/proc/thread-self/fd').length
 
 async function round() {
-  const options = Array.from({ length: AT_ONCE }, (_, i) => ({ name: 'churn%d', queues: i === 0 ? 2 : 1 }))
+  const options = Array.from({ length: AT_ONCE }, (_, i) => ({
+    name: 'churn%d',
+    queues: i === 0 ? 2 : 1,
+  }))
   const taps = await Promise.all(options.map(openTap))
   await Promise.all(taps.map(tap => tap.close()))
 }

@@ -6,7 +6,15 @@ const { netns, act } = workerData
 const open = () => openTap({ netns, name: 'tw%d', queues: 2 })
 const taps = [await open(), await open()]
 // Terminated in the midst of it, at the latest in the loop.
-if (act === 'close') for (const tap of taps) tap.close()
-if (act === 'open') open()
+if (act === 'close') {
+  for (const tap of taps) {
+    tap.close()
+  }
+}
+if (act === 'open') {
+  open()
+}
 parentPort.postMessage(act)
-if (act === 'spin') for (;;);
+if (act === 'spin') {
+  for (;;) {}
+}

@@ -9,17 +9,36 @@ import { type End, udpSocket } from './sockets.ts'
 const flowsProgram = fileURLToPath(new URL('udp-flows.mjs', import.meta.url))
 
 /** The ends of a hidden loopback, in one namespace or two. */
-export const nearEnd = (netns: Netns): End => ({ netns, address: '198.18.0.1', reachedAt: '198.18.1.1' })
-export const farEnd = (netns: Netns): End => ({ netns, address: '198.18.1.2', reachedAt: '198.18.0.2' })
-export const nearEnd6 = (netns: Netns): End => ({ netns, address: '2001:db8::1', reachedAt: '2001:db8:0:1::1' })
-export const farEnd6 = (netns: Netns): End => ({ netns, address: '2001:db8:0:1::2', reachedAt: '2001:db8::2' })
+export const nearEnd = (netns: Netns): End => ({
+  netns,
+  address: '198.18.0.1',
+  reachedAt: '198.18.1.1',
+})
+export const farEnd = (netns: Netns): End => ({
+  netns,
+  address: '198.18.1.2',
+  reachedAt: '198.18.0.2',
+})
+export const nearEnd6 = (netns: Netns): End => ({
+  netns,
+  address: '2001:db8::1',
+  reachedAt: '2001:db8:0:1::1',
+})
+export const farEnd6 = (netns: Netns): End => ({
+  netns,
+  address: '2001:db8:0:1::2',
+  reachedAt: '2001:db8::2',
+})
 
 /**
  * Runs ping(8) until it has the number of valid replies that `options` set (-c). Fails otherwise.
  */
 export async function pingAll(netns: Netns, options: string): Promise<void> {
   const { status, stdout, stderr } = await netns.run(`ping -q -w 30 ${options}`)
-  expect([status, stdout + stderr]).toEqual([0, expect.not.stringMatching(/wrong data|truncated|duplicate/)])
+  expect([status, stdout + stderr]).toEqual([
+    0,
+    expect.not.stringMatching(/wrong data|truncated|duplicate/),
+  ])
 }
 
 /**
@@ -37,7 +56,9 @@ export async function pingWithoutLoss(
   const before = counted()
   const { stdout, stderr } = await netns.run(`ping -q ${options}`)
   const [, sent] = /^(\d+) packets transmitted/m.exec(stdout) ?? []
-  await expect.poll(() => counted() - before, { message: stdout + stderr }).toBe(replies ?? Number(sent))
+  await expect
+    .poll(() => counted() - before, { message: stdout + stderr })
+    .toBe(replies ?? Number(sent))
   const [, shortest, longest] = /= ([\d.]+)\/[\d.]+\/([\d.]+)\//.exec(stdout) ?? []
   return { shortest: Number(shortest), longest: Number(longest) }
 }
@@ -68,7 +89,11 @@ interface Arrived {
  * Sends UDP flows of `count` datagrams each, which are echoed. Returns what arrived there, and
  * back.
  */
-export async function udpFlows(netns: Netns, flows: number, count: number): Promise<{ there: Arrived; back: Arrived }> {
+export async function udpFlows(
+  netns: Netns,
+  flows: number,
+  count: number,
+): Promise<{ there: Arrived; back: Arrived }> {
   const args = ['198.18.0.1', '198.18.1.2', '198.18.0.2', flows, count]
   const { stdout, stderr } = await netns.run([process.execPath, flowsProgram, ...args].join(' '))
   expect(stderr).toBe('')
@@ -76,7 +101,11 @@ export async function udpFlows(netns: Netns, flows: number, count: number): Prom
 }
 
 /** Sends the same flows and checks that all datagrams arrived in order. */
-export async function expectFlowsInOrder(netns: Netns, flows: number, count: number): Promise<void> {
+export async function expectFlowsInOrder(
+  netns: Netns,
+  flows: number,
+  count: number,
+): Promise<void> {
   const all = { arrived: flows * count, late: 0 }
   expect(await udpFlows(netns, flows, count)).toEqual({ there: all, back: all })
 }
@@ -133,7 +162,11 @@ export function lines(child: Child): { until(pattern: RegExp): Promise<string> }
           const line = got[seen++] as string
           if (pattern.test(line)) return line
         }
-        if (ended) throw new Error(`the program ended without a line ${pattern}:\n${got.join('\n')}\n${errors}`)
+        if (ended) {
+          throw new Error(
+            `the program ended without a line ${pattern}:\n${got.join('\n')}\n${errors}`,
+          )
+        }
         await new Promise<void>(resolve => {
           wake = resolve
         })
@@ -146,7 +179,12 @@ export function lines(child: Child): { until(pattern: RegExp): Promise<string> }
  * Runs `iperf3 --bidir -P STREAMS` between the two ends, for a second or the time in `until`.
  * Returns the bytes that arrived in both directions.
  */
-export async function iperf3(client: End, server: End, streams: number, until = '-t 1'): Promise<number> {
+export async function iperf3(
+  client: End,
+  server: End,
+  streams: number,
+  until = '-t 1',
+): Promise<number> {
   const listener = server.netns.spawn(`iperf3 -s -1 --forceflush -B ${server.address}`)
   await lines(listener).until(/Server listening/)
   const options = `-c ${server.reachedAt} -B ${client.address} -P ${streams} --bidir ${until} -J`
@@ -167,5 +205,7 @@ export async function tcpReordering(netns: Netns): Promise<Record<string, number
     .filter(line => line.startsWith('TcpExt:'))
     .map(line => line.split(' ').slice(1)) as [string[], string[]]
   const of = (name: string) => Number(values[names.indexOf(name)])
-  return Object.fromEntries(['TCPOFOQueue', 'TCPSACKReorder', 'TCPTSReorder'].map(name => [name, of(name)]))
+  return Object.fromEntries(
+    ['TCPOFOQueue', 'TCPSACKReorder', 'TCPTSReorder'].map(name => [name, of(name)]),
+  )
 }

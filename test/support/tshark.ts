@@ -14,13 +14,32 @@ export function readCapture(command: string, ...args: string[]): string {
 }
 
 /** Returns the fields of the packets of a file that a display filter matches. */
-export function packetFields<F extends string>(file: string, fields: readonly F[], filter = ''): Record<F, string>[] {
+export function packetFields<F extends string>(
+  file: string,
+  fields: readonly F[],
+  filter = '',
+): Record<F, string>[] {
   const chosen = fields.flatMap(field => ['-e', field])
-  const text = readCapture('tshark', '-n', '-r', file, '-Y', filter, '-T', 'fields', '-E', 'separator=/t', ...chosen)
+  const text = readCapture(
+    'tshark',
+    '-n',
+    '-r',
+    file,
+    '-Y',
+    filter,
+    '-T',
+    'fields',
+    '-E',
+    'separator=/t',
+    ...chosen,
+  )
   const rows = text.split('\n').slice(0, -1)
   return rows.map(row => {
     const values = row.split('\t')
-    return Object.fromEntries(fields.map((field, i) => [field, values[i] ?? ''])) as Record<F, string>
+    return Object.fromEntries(fields.map((field, i) => [field, values[i] ?? ''])) as Record<
+      F,
+      string
+    >
   })
 }
 
@@ -44,7 +63,10 @@ export interface Tshark {
 export function startTshark(within: readonly string[], ...args: string[]): Tshark {
   const [command, ...rest] = [...within, 'tshark', ...args] as [string, ...string[]]
   // A group of its own: a signal reaches tshark past the programs that start it.
-  const child: ChildProcess = spawn(command, rest, { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
+  const child: ChildProcess = spawn(command, rest, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+  })
   let stderr = ''
   let look = () => {}
   child.stderr?.setEncoding('utf8').on('data', text => {
@@ -65,7 +87,9 @@ export function startTshark(within: readonly string[], ...args: string[]): Tshar
   })
   const started = new Promise<void>((resolve, reject) => {
     look = () => {
-      if (stderr.includes('Capture started')) resolve()
+      if (stderr.includes('Capture started')) {
+        resolve()
+      }
     }
     ended.then(({ complaint }) => reject(new Error(`tshark ended: ${complaint}`)), reject)
   })

@@ -6,7 +6,9 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 
-const [near, far, reached, flows, count] = process.argv.slice(2).map((word, i) => (i < 3 ? word : Number(word)))
+const [near, far, reached, flows, count] = process.argv
+  .slice(2)
+  .map((word, i) => (i < 3 ? word : Number(word)))
 /**
  * Datagrams of a flow in flight: more than a driver reads in one turn, less than a socket buffers.
  */
@@ -22,7 +24,9 @@ const back = { arrived: 0, late: 0 }
 function note(into, message, next) {
   const number = message.readUInt32LE(0)
   into.arrived++
-  if (number < next) into.late++
+  if (number < next) {
+    into.late++
+  }
   return Math.max(next, number + 1)
 }
 
@@ -41,7 +45,11 @@ async function flow(port) {
     sendOthers()
     sendOthers = () => {}
     echoes.push(message)
-    if (--waiting <= 0) for (const echo of echoes.splice(0)) server.send(echo, from.port, from.address)
+    if (--waiting <= 0) {
+      for (const echo of echoes.splice(0)) {
+        server.send(echo, from.port, from.address)
+      }
+    }
   })
   server.bind(port, far)
   await once(server, 'listening')
@@ -61,11 +69,16 @@ async function flow(port) {
     let next = 0
     client.on('message', message => {
       next = note(back, message, next)
-      if (++answered === count) resolve()
-      else if (sent < count) send()
+      if (++answered === count) {
+        resolve()
+      } else if (sent < count) {
+        send()
+      }
     })
     sendOthers = () => {
-      for (let i = 1; i < WINDOW && i < count; i++) send()
+      for (let i = 1; i < WINDOW && i < count; i++) {
+        send()
+      }
     }
     send()
   })
@@ -75,7 +88,9 @@ async function flow(port) {
 
 let started = 0
 async function oneAfterTheOther() {
-  while (started < flows) await flow(FIRST_PORT + started++)
+  while (started < flows) {
+    await flow(FIRST_PORT + started++)
+  }
 }
 await Promise.all(Array.from({ length: AT_A_TIME }, oneAfterTheOther))
 console.log(JSON.stringify({ there, back }))

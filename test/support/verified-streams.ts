@@ -44,7 +44,9 @@ export async function startStreams(client: End, server: End, port = 5002): Promi
   return {
     more: async octets => void (await Promise.all(directions.map(({ more }) => more(octets)))),
     async end() {
-      for (const { stop } of directions) stop()
+      for (const { stop } of directions) {
+        stop()
+      }
       const ends = await Promise.all(directions.map(({ ended }) => ended))
       await new Promise(resolve => listener.close(resolve))
       return ends
@@ -70,7 +72,9 @@ function direction(from: Socket, to: Socket) {
   }
 
   function endOfBlock(): void {
-    if (sum.digest('hex') !== sent[blocks]) wrong.push(blocks)
+    if (sum.digest('hex') !== sent[blocks]) {
+      wrong.push(blocks)
+    }
     blocks++
     sum = createHash('sha256')
     left = BLOCK
@@ -83,14 +87,18 @@ function direction(from: Socket, to: Socket) {
       sum.update(piece)
       at += piece.length
       left -= piece.length
-      if (left === 0) endOfBlock()
+      if (left === 0) {
+        endOfBlock()
+      }
     }
     wake()
   })
   const ended = new Promise<StreamEnd>((resolve, reject) => {
     from.on('error', reject)
     to.on('error', reject).on('end', () => {
-      if (left !== BLOCK || blocks !== sent.length) wrong.push(blocks)
+      if (left !== BLOCK || blocks !== sent.length) {
+        wrong.push(blocks)
+      }
       resolve({ octets, wrong })
     })
   })
@@ -134,12 +142,17 @@ export interface DatagramsEnd {
 }
 
 export async function openDatagrams(client: End, server: End, port = 5003): Promise<Datagrams> {
-  const [near, far] = await Promise.all([connected(client, server, port), connected(server, client, port)])
+  const [near, far] = await Promise.all([
+    connected(client, server, port),
+    connected(server, client, port),
+  ])
   return {
     exchange: (octets, segment) =>
       Promise.all([passed(near, far, octets, segment), passed(far, near, octets, segment)]),
     close() {
-      for (const { socket } of [near, far]) socket.close()
+      for (const { socket } of [near, far]) {
+        socket.close()
+      }
     },
   }
 }
@@ -163,7 +176,12 @@ async function connected(here: End, there: End, port: number): Promise<UdpEnd> {
   return { fd, socket }
 }
 
-async function passed(from: UdpEnd, to: UdpEnd, octets: number, segment: number): Promise<DatagramsEnd> {
+async function passed(
+  from: UdpEnd,
+  to: UdpEnd,
+  octets: number,
+  segment: number,
+): Promise<DatagramsEnd> {
   const message = randomBytes(octets)
   const sum = createHash('sha256')
   const sizes: number[] = []
@@ -192,7 +210,9 @@ async function send({ fd, socket }: UdpEnd, message: Uint8Array, segment: number
   if (error === null) return
   // A kernel before 6.11 splits only what leaves through an interface with checksum offload.
   if (error.code !== 'EIO' || segment === 0) throw error
-  for (let at = 0; at < message.length; at += segment) await send({ fd, socket }, message.subarray(at, at + segment), 0)
+  for (let at = 0; at < message.length; at += segment) {
+    await send({ fd, socket }, message.subarray(at, at + segment), 0)
+  }
 }
 
 function hash(octets: Uint8Array): string {

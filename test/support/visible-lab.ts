@@ -3,7 +3,9 @@ import { expect } from 'vitest'
 import { type RunningLab, runningLabs } from '../../packages/lab/src/commands/running-labs.ts'
 
 /** Settles when the labs that run satisfy `enough`. Returns them. */
-export async function labsUntil(enough: (labs: readonly RunningLab[]) => boolean): Promise<readonly RunningLab[]> {
+export async function labsUntil(
+  enough: (labs: readonly RunningLab[]) => boolean,
+): Promise<readonly RunningLab[]> {
   let labs: readonly RunningLab[] = []
   const look = () => {
     labs = runningLabs()

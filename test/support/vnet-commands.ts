@@ -33,7 +33,9 @@ let server: CommandServer | undefined
 
 /** Runs `vnet ARGS` in `netns`, after the commands before it, and to its end. It finds no labs. */
 export function runCommand(netns: Netns, args: readonly string[]): Promise<Outcome> {
-  if (server === undefined || server.hasEnded) server = new CommandServer()
+  if (server === undefined || server.hasEnded) {
+    server = new CommandServer()
+  }
   return server.run(netns, args)
 }
 
@@ -45,10 +47,14 @@ class CommandServer {
   constructor() {
     const [program, ...args] = withoutLabs([process.execPath, SERVER]) as [string, ...string[]]
     this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-    createInterface(this.#child.stdout).on('line', line => this.#waiting.shift()?.resolve(JSON.parse(line)))
+    createInterface(this.#child.stdout).on('line', line =>
+      this.#waiting.shift()?.resolve(JSON.parse(line)),
+    )
     const end = () => {
       this.hasEnded = true
-      for (const { reject } of this.#waiting.splice(0)) reject(new Error('the process of the commands has ended'))
+      for (const { reject } of this.#waiting.splice(0)) {
+        reject(new Error('the process of the commands has ended'))
+      }
     }
     this.#child.on('error', end).on('close', end)
     // It ends with its standard input, which ends with this process.

@@ -13,7 +13,8 @@ const GSO = [0, 1, 4, 5, 0x81, 0x84, 3]
 export function vnetHeaders({ below }: Random): (length: number) => FrameInfo {
   const bytes = new Uint8Array(VIRTIO_NET_HDR_LEN)
   const view = new DataView(bytes.buffer)
-  const near = (length: number) => [below(65536), below(65536), below(length + 1), 14, 34, 54, 0][below(7)] as number
+  const near = (length: number) =>
+    [below(65536), below(65536), below(length + 1), 14, 34, 54, 0][below(7)] as number
   return length => {
     bytes[0] = below(2) === 0 ? below(4) : below(256)
     bytes[1] = below(4) === 0 ? below(256) : (GSO[below(GSO.length)] as number)
@@ -23,7 +24,15 @@ export function vnetHeaders({ below }: Random): (length: number) => FrameInfo {
     view.setUint16(8, [6, 16, 2, 0, below(65536)][below(5)] as number, true)
     // Like a frame that was just read, after its header.
     const data = VIRTIO_NET_HDR_LEN
-    const skb = { bytes, data, ipSummed: CHECKSUM_NONE, csumStart: data, csumOffset: 0, gsoSize: 0, gsoType: 0 }
+    const skb = {
+      bytes,
+      data,
+      ipSummed: CHECKSUM_NONE,
+      csumStart: data,
+      csumOffset: 0,
+      gsoSize: 0,
+      gsoType: 0,
+    }
     parseVnetHdr(skb as SkBuff)
     const { ipSummed, csumStart, csumOffset, gsoSize, gsoType } = skb
     return { ipSummed, csumStart: csumStart - data, csumOffset, gsoSize, gsoType }

@@ -99,8 +99,15 @@ export async function startVnet(args: readonly string[]): Promise<Running> {
   }
   const status = main(args, io)
   return await readyOrEnded(output, status, process.pid, signal => {
-    if (signal === 'SIGHUP' && reloads.size > 0) for (const fn of [...reloads]) fn()
-    else for (const fn of [...listeners]) fn({ signal })
+    if (signal === 'SIGHUP' && reloads.size > 0) {
+      for (const fn of [...reloads]) {
+        fn()
+      }
+    } else {
+      for (const fn of [...listeners]) {
+        fn({ signal })
+      }
+    }
   })
 }
 
@@ -110,15 +117,23 @@ export async function spawnVnet(
   { nodeArgs = [], within = [], env = {}, program = PROGRAM, until = READY }: SpawnOptions = {},
 ): Promise<Running> {
   const output = new Output()
-  const [command, ...rest] = [...within, process.execPath, ...nodeArgs, program, ...args] as [string, ...string[]]
-  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+  const [command, ...rest] = [...within, process.execPath, ...nodeArgs, program, ...args] as [
+    string,
+    ...string[],
+  ]
+  const child = spawn(command, rest, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  })
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream].setEncoding('utf8').on('data', text => output.write(stream, text))
   }
   const status = new Promise<number>((resolve, reject) => {
     child
       .on('error', reject)
-      .on('close', (code, signal: NodeJS.Signals) => resolve(code ?? 128 + constants.signals[signal]))
+      .on('close', (code, signal: NodeJS.Signals) =>
+        resolve(code ?? 128 + constants.signals[signal]),
+      )
   })
   return await readyOrEnded(output, status, child.pid ?? 0, signal => child.kill(signal), until)
 }
@@ -142,12 +157,15 @@ export function withoutOtherUsers(stderr: string): string {
 export function finalStatistics({ stdout }: Ended): Record<string, DeviceStatistics> {
   const found = jsonLines(stdout).find(({ event }) => event === 'statistics')
   if (found === undefined) throw new Error(`no statistics in:\n${stdout}`)
-  return Object.fromEntries((found.interfaces as DeviceStatistics[]).map(stats => [stats.name, stats]))
+  return Object.fromEntries(
+    (found.interfaces as DeviceStatistics[]).map(stats => [stats.name, stats]),
+  )
 }
 
 /** Returns what the stages of the wires counted, from the final statistics of a `--json` run. */
 export function finalWires({ stdout }: Ended): readonly StageReport[] {
-  return (jsonLines(stdout).find(({ event }) => event === 'statistics')?.wires ?? []) as StageReport[]
+  return (jsonLines(stdout).find(({ event }) => event === 'statistics')?.wires ??
+    []) as StageReport[]
 }
 
 /**
@@ -184,9 +202,14 @@ export const BOTH_WAYS = [
 /** Checks in + made = out + merged + dropped over all interfaces; each drop has a reason. */
 export function expectConserved(devices: readonly DeviceStatistics[]): void {
   const sum = (numbers: number[]) => numbers.reduce((n, more) => n + more, 0)
-  const reasons = devices.flatMap(({ drops }) => [...Object.values(drops.tx), ...Object.values(drops.rx)])
+  const reasons = devices.flatMap(({ drops }) => [
+    ...Object.values(drops.tx),
+    ...Object.values(drops.rx),
+  ])
   const received = sum(devices.map(({ total }) => total.rxPackets + total.groMerged))
-  expect(received + sum(reasons)).toBe(sum(devices.map(({ total }) => total.txPackets + total.made)))
+  expect(received + sum(reasons)).toBe(
+    sum(devices.map(({ total }) => total.txPackets + total.made)),
+  )
 }
 
 /** Parses every complete line. */
@@ -204,7 +227,9 @@ class Output {
 
   write(stream: 'stdout' | 'stderr', text: string): void {
     this.text[stream] += text
-    for (const look of [...this.#waiting]) look()
+    for (const look of [...this.#waiting]) {
+      look()
+    }
   }
 
   /** Returns the `nth` complete line that matches. Rejects if `end` settles first. */
@@ -212,7 +237,9 @@ class Output {
     return new Promise((resolve, reject) => {
       const look = () => {
         const { stdout, stderr } = this.text
-        const matching = [...wholeLines(stdout), ...wholeLines(stderr)].filter(line => pattern.test(line))
+        const matching = [...wholeLines(stdout), ...wholeLines(stderr)].filter(line =>
+          pattern.test(line),
+        )
         const found = matching[nth - 1]
         if (found === undefined) return false
         this.#waiting.delete(look)
@@ -226,7 +253,9 @@ class Output {
         reject(new Error(`vnet ended without a line ${pattern}:\n${stdout}${stderr}`, { cause }))
       }
       this.#waiting.add(look)
-      if (!look()) end.then(() => failed(), failed)
+      if (!look()) {
+        end.then(() => failed(), failed)
+      }
     })
   }
 }

@@ -64,7 +64,9 @@ export interface FrameFields {
 }
 
 /** Returns a chain from a to b that frees what it sends back. `options` may say otherwise. */
-export function plainChain(options: Pick<ChainOptions, 'clock' | 'pool' | 'end'> & Partial<ChainOptions>): Chain {
+export function plainChain(
+  options: Pick<ChainOptions, 'clock' | 'pool' | 'end'> & Partial<ChainOptions>,
+): Chain {
   return new Chain({
     direction: 'ab',
     seed: 1,
@@ -75,7 +77,10 @@ export function plainChain(options: Pick<ChainOptions, 'clock' | 'pool' | 'end'>
 }
 
 /** Returns a function that makes a wire of stages. Call it once in a test file. */
-export function testWires(): (stages: readonly Impairment[], options?: TestWireOptions) => TestWire {
+export function testWires(): (
+  stages: readonly Impairment[],
+  options?: TestWireOptions,
+) => TestWire {
   const wires: TestWire[] = []
   afterEach(() => {
     for (const wire of wires.splice(0)) {
@@ -149,12 +154,17 @@ export class TestWire {
   send(count = 1, every = 0): void {
     for (let i = 0; i < count; i++) {
       this.sendFrame(this.#template)
-      if (every !== 0) this.clock.advance(every)
+      if (every !== 0) {
+        this.clock.advance(every)
+      }
     }
   }
 
   /** Sends a frame. With `csumStart` its checksum is partial, with `gsoSize` it is GSO. */
-  sendFrame(bytes: Uint8Array, { csumStart, csumOffset = 0, gsoSize = 0, gsoType = 0 }: FrameFields = {}): void {
+  sendFrame(
+    bytes: Uint8Array,
+    { csumStart, csumOffset = 0, gsoSize = 0, gsoType = 0 }: FrameFields = {},
+  ): void {
     const skb = this.pool.alloc(Math.min(bytes.length, FRAME_MAX))
     if (skb === undefined) throw new Error('the pool of the test is too small')
     skb.bytes.set(bytes, skb.put(bytes.length))
@@ -182,7 +192,8 @@ export class TestWire {
    */
   conserved(): WireBalance {
     const stages = this.chain.report()
-    const sum = (of: (stage: (typeof stages)[number]) => number) => stages.reduce((n, stage) => n + of(stage), 0)
+    const sum = (of: (stage: (typeof stages)[number]) => number) =>
+      stages.reduce((n, stage) => n + of(stage), 0)
     for (const stage of stages) {
       expect(stage.held, `held by ${stage.stage}`).toBeGreaterThanOrEqual(0)
       expect(total(stage.drops), `drops of ${stage.stage} by reason`).toBe(stage.dropped)
@@ -215,8 +226,11 @@ export class TestWire {
     this.#out += packetsOf(skb)
     this.#framesOut++
     try {
-      if (receive !== undefined) receive(skb, time)
-      else kept.push({ id, time, bytes: bytes.slice(data, data + len), ipSummed, gsoSize })
+      if (receive !== undefined) {
+        receive(skb, time)
+      } else {
+        kept.push({ id, time, bytes: bytes.slice(data, data + len), ipSummed, gsoSize })
+      }
     } finally {
       skb.free()
     }
@@ -227,7 +241,14 @@ export class TestWire {
     return {
       set() {},
       arrival(_, time, id) {
-        decisions.push({ id, time, stage: '', verdict: 'arrival', amount: undefined, why: undefined })
+        decisions.push({
+          id,
+          time,
+          stage: '',
+          verdict: 'arrival',
+          amount: undefined,
+          why: undefined,
+        })
       },
       decision(_, time, id, stage, verdict, amount, why) {
         decisions.push({ id, time, stage, verdict, amount, why })
@@ -243,14 +264,20 @@ class TrackedPool extends PoisonedPool {
 
   override alloc(size: number): SkBuff | undefined {
     const skb = super.alloc(size)
-    if (skb !== undefined) this.#known.add(skb)
+    if (skb !== undefined) {
+      this.#known.add(skb)
+    }
     return skb
   }
 
   /** The packets of all frames that are in use. */
   get packetsOut(): number {
     let packets = 0
-    for (const skb of this.#known) if (skb.owner !== OWNER_FREE) packets += packetsOf(skb)
+    for (const skb of this.#known) {
+      if (skb.owner !== OWNER_FREE) {
+        packets += packetsOf(skb)
+      }
+    }
     return packets
   }
 }

@@ -16,7 +16,16 @@ const TYPES = list(`
 
 /** The allowed keys; a required one ends with `!`. */
 const KEYS = {
-  family: ['name!', 'doc!', 'protocol', 'version', 'definitions', 'attribute-sets!', 'operations!', 'mcast-groups'],
+  family: [
+    'name!',
+    'doc!',
+    'protocol',
+    'version',
+    'definitions',
+    'attribute-sets!',
+    'operations!',
+    'mcast-groups',
+  ],
   definition: ['name!', 'type!', 'doc', 'value', 'value-start', 'entries', 'name-prefix'],
   entry: ['name!', 'value', 'doc'],
   set: ['name!', 'name-prefix', 'doc', 'attributes!'],
@@ -36,18 +45,34 @@ const KEYS = {
 /** Returns the mistakes of a specification, one line each. */
 export function complaints(spec: unknown): string[] {
   const found: string[] = []
-  const tell = (place: string, what: string) => void found.push(place === '' ? what : `${place}: ${what}`)
+  const tell = (place: string, what: string) =>
+    void found.push(place === '' ? what : `${place}: ${what}`)
   const keys = (place: string, object: Yaml, kind: keyof typeof KEYS) => {
     const known = KEYS[kind].map(key => key.replace('!', ''))
-    for (const key of Object.keys(object)) if (!known.includes(key)) tell(place, `unknown key ${key}`)
-    for (const key of KEYS[kind])
-      if (key.endsWith('!') && !(key.slice(0, -1) in object)) tell(place, `${key.slice(0, -1)} is missing`)
+    for (const key of Object.keys(object)) {
+      if (!known.includes(key)) {
+        tell(place, `unknown key ${key}`)
+      }
+    }
+    for (const key of KEYS[kind]) {
+      if (key.endsWith('!') && !(key.slice(0, -1) in object)) {
+        tell(place, `${key.slice(0, -1)} is missing`)
+      }
+    }
   }
   const once = (place: string, values: readonly unknown[], what = '') => {
-    for (const [i, value] of values.entries()) if (values.indexOf(value) < i) tell(place, `${what}${value} twice`)
+    for (const [i, value] of values.entries()) {
+      if (values.indexOf(value) < i) {
+        tell(place, `${what}${value} twice`)
+      }
+    }
   }
   const names = (place: string, list: readonly Yaml[]) => {
-    for (const { name } of list) if (!NAME.test(String(name))) tell(place, `${name} is no name`)
+    for (const { name } of list) {
+      if (!NAME.test(String(name))) {
+        tell(place, `${name} is no name`)
+      }
+    }
     once(
       place,
       list.map(({ name }) => name),
@@ -65,11 +90,18 @@ export function complaints(spec: unknown): string[] {
 
   const family = spec as Yaml
   keys('', family, 'family')
-  if (!['genetlink', 'genetlink-c', 'genetlink-legacy'].includes(String(family.protocol ?? 'genetlink'))) {
+  if (
+    !['genetlink', 'genetlink-c', 'genetlink-legacy'].includes(
+      String(family.protocol ?? 'genetlink'),
+    )
+  ) {
     tell('', `unknown protocol ${family.protocol}`)
   }
   // The strict format has neither.
-  if (family.protocol !== 'genetlink-legacy' && ('version' in family || !NAME.test(String(family.name)))) {
+  if (
+    family.protocol !== 'genetlink-legacy' &&
+    ('version' in family || !NAME.test(String(family.name)))
+  ) {
     tell('', 'version, or a name with an underscore, in the strict form')
   }
 
@@ -78,13 +110,18 @@ export function complaints(spec: unknown): string[] {
   for (const definition of definitions) {
     const place = `definitions ${definition.name}`
     keys(place, definition, 'definition')
-    if (!['const', 'enum', 'flags'].includes(String(definition.type))) tell(place, `unknown type ${definition.type}`)
-    if ((definition.type === 'const') !== 'value' in definition)
+    if (!['const', 'enum', 'flags'].includes(String(definition.type))) {
+      tell(place, `unknown type ${definition.type}`)
+    }
+    if ((definition.type === 'const') !== 'value' in definition) {
       tell(place, 'a constant, and nothing else, has a value')
+    }
     const entries = ((definition.entries ?? []) as unknown[]).map(
       entry => (typeof entry === 'string' ? { name: entry } : entry) as Yaml,
     )
-    for (const entry of entries) keys(`${place} ${entry.name}`, entry, 'entry')
+    for (const entry of entries) {
+      keys(`${place} ${entry.name}`, entry, 'entry')
+    }
     names(place, entries)
     numbers(place, entries, Number(definition['value-start'] ?? 0))
   }
@@ -99,18 +136,26 @@ export function complaints(spec: unknown): string[] {
     const attributes = (set.attributes ?? []) as Yaml[]
     names(place, attributes)
     numbers(place, attributes, 1)
-    for (const attribute of attributes) checkAttribute(`${place} ${attribute.name}`, attribute)
+    for (const attribute of attributes) {
+      checkAttribute(`${place} ${attribute.name}`, attribute)
+    }
   }
 
   function checkAttribute(place: string, attribute: Yaml): void {
     keys(place, attribute, 'attribute')
     const inner = attribute['nested-attributes']
     for (const type of [attribute.type, attribute['sub-type'] ?? 'u8']) {
-      if (!TYPES.includes(String(type))) tell(place, `unknown type ${type}`)
+      if (!TYPES.includes(String(type))) {
+        tell(place, `unknown type ${type}`)
+      }
     }
     const holds = attribute.type === 'nest' || attribute['sub-type'] === 'nest'
-    if (holds && inner === undefined) tell(place, 'it does not say what is nested')
-    if (inner !== undefined && !sets.some(({ name }) => name === inner)) tell(place, `there is no set ${inner}`)
+    if (holds && inner === undefined) {
+      tell(place, 'it does not say what is nested')
+    }
+    if (inner !== undefined && !sets.some(({ name }) => name === inner)) {
+      tell(place, `there is no set ${inner}`)
+    }
     if (attribute.enum !== undefined && !isDefined(['enum', 'flags'], attribute.enum)) {
       tell(place, `there is no enum ${attribute.enum}`)
     }
@@ -119,8 +164,11 @@ export function complaints(spec: unknown): string[] {
     for (const [key, length] of Object.entries(checks)) {
       if (!key.endsWith('-len') || typeof length === 'number') continue
       const name = String(length).replace(/ - 1$/, '')
-      if (!LENGTH.test(String(length))) tell(place, `${length} is no length`)
-      else if (!isDefined(['const'], name)) tell(place, `there is no constant ${name}`)
+      if (!LENGTH.test(String(length))) {
+        tell(place, `${length} is no length`)
+      } else if (!isDefined(['const'], name)) {
+        tell(place, `there is no constant ${name}`)
+      }
     }
   }
 
@@ -132,16 +180,22 @@ export function complaints(spec: unknown): string[] {
   const groups = (family['mcast-groups'] ?? { list: [] }) as Yaml
   keys('mcast-groups', groups, 'groups')
   const groupList = (groups.list ?? []) as Yaml[]
-  for (const group of groupList) keys(`mcast-groups ${group.name}`, group, 'group')
+  for (const group of groupList) {
+    keys(`mcast-groups ${group.name}`, group, 'group')
+  }
   names('mcast-groups', groupList)
   for (const operation of list) {
     const place = `operations ${operation.name}`
     keys(place, operation, 'operation')
     for (const flag of (operation.flags ?? []) as string[]) {
-      if (!['admin-perm', 'uns-admin-perm'].includes(flag)) tell(place, `unknown flag ${flag}`)
+      if (!['admin-perm', 'uns-admin-perm'].includes(flag)) {
+        tell(place, `unknown flag ${flag}`)
+      }
     }
     const set = sets.find(({ name }) => name === operation['attribute-set'])
-    if (set === undefined) tell(place, `there is no set ${operation['attribute-set']}`)
+    if (set === undefined) {
+      tell(place, `there is no set ${operation['attribute-set']}`)
+    }
     const known = ((set?.attributes ?? []) as Yaml[]).map(({ name }) => name)
     const wanted = [operation.event as Yaml | undefined]
     for (const call of [operation.do, operation.dump] as (Yaml | undefined)[]) {
@@ -154,11 +208,19 @@ export function complaints(spec: unknown): string[] {
       if (part === undefined) continue
       keys(place, part, 'attributes')
       once(place, (part.attributes ?? []) as unknown[])
-      for (const name of (part.attributes ?? []) as unknown[]) if (!known.includes(name)) missing.add(name)
+      for (const name of (part.attributes ?? []) as unknown[]) {
+        if (!known.includes(name)) {
+          missing.add(name)
+        }
+      }
     }
-    for (const name of missing) tell(place, `there is no attribute ${name}`)
+    for (const name of missing) {
+      tell(place, `there is no attribute ${name}`)
+    }
     const { mcgrp } = operation
-    if (mcgrp !== undefined && !groupList.some(({ name }) => name === mcgrp)) tell(place, `there is no group ${mcgrp}`)
+    if (mcgrp !== undefined && !groupList.some(({ name }) => name === mcgrp)) {
+      tell(place, `there is no group ${mcgrp}`)
+    }
   }
   return found
 }

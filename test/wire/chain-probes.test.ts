@@ -53,13 +53,22 @@ test('a copy that exceeds the bound is dropped with its reason and its cause, wh
     dropped.push([dropReasonName(reason), probe.cause])
     skb.free()
   }
-  const probe: FrameProbe = { time: Number.NaN, cause: undefined, transmitted() {}, received() {}, dropped() {} }
+  const probe: FrameProbe = {
+    time: Number.NaN,
+    cause: undefined,
+    transmitted() {},
+    received() {},
+    dropped() {},
+  }
   const chain = plainChain({ clock: new FakeClock(), pool, end: { push: skb => skb.free() }, drop })
   chain.setProbes(probe, undefined)
   chain.set(Array.from({ length: 7 }, () => duplicate(1)))
   chain.push(pool.alloc(60) as SkBuff)
   const stage = { place: 7, kind: 'duplicate', text: 'duplicate 100%' }
-  expect(dropped[0]).toEqual(['COPIES', { direction: 'ab', ...stage, why: 'copies', seed: 1, packet: 1 }])
+  expect(dropped[0]).toEqual([
+    'COPIES',
+    { direction: 'ab', ...stage, why: 'copies', seed: 1, packet: 1 },
+  ])
 })
 
 test('frames have the current time again after a receiver threw', () => {

@@ -71,7 +71,8 @@ describe('Chain.set', () => {
   test('an impairment that throws leaves the stages as they were', () => {
     const wire = makeWire([delay('1us'), match(all, [lossEvery(2)])])
     wire.send(2)
-    const set = () => wire.chain.set([match(all, [lossEvery(3), delay('5ns')]), delay('7ns'), failing])
+    const set = () =>
+      wire.chain.set([match(all, [lossEvery(3), delay('5ns')]), delay('7ns'), failing])
     expect(set).toThrow('cannot be made')
     expect(wire.chain.report().map(({ stage, text }) => [stage, text])).toEqual([
       ['delay', 'delay 1us'],
@@ -159,7 +160,11 @@ describe('Chain.set', () => {
     wire.chain.close()
     wire.chain.set([beating({ count: 0, closed: 0 })])
     wire.send(1)
-    expect([wire.chain.report().length, wire.clock.armed, wire.chain.drops]).toEqual([1, 0, { closed: 1 }])
+    expect([wire.chain.report().length, wire.clock.armed, wire.chain.drops]).toEqual([
+      1,
+      0,
+      { closed: 1 },
+    ])
   })
 
   test('stages inside another are made when it is made or changed, never later', () => {
@@ -168,16 +173,24 @@ describe('Chain.set', () => {
     }
     const wire = makeWire([late])
     wire.send(1)
-    expect(wire.failures).toEqual([expect.stringContaining('call it when the stage is made or changed')])
+    expect(wire.failures).toEqual([
+      expect.stringContaining('call it when the stage is made or changed'),
+    ])
   })
 
   test('repeated changes of limits take the memory of one', () => {
     const { chain, pool } = chainOf({ small: 10, reserve: 1000 })
     const limit = () => ({ packets: 100 })
-    for (let i = 0; i < 20; i++) chain.set([delay('10ns', { limit: limit() }), loss(i / 100)])
+    for (let i = 0; i < 20; i++) {
+      chain.set([delay('10ns', { limit: limit() }), loss(i / 100)])
+    }
     expect(pool.small.count).toBe(110)
     const shared = limit()
-    chain.set([delay('10ns', { limit: shared }), rate(1e6, { limit: shared }), delay('1ns', { limit: limit() })])
+    chain.set([
+      delay('10ns', { limit: shared }),
+      rate(1e6, { limit: shared }),
+      delay('1ns', { limit: limit() }),
+    ])
     expect(pool.small.count).toBe(210)
     chain.close()
   })
@@ -185,7 +198,9 @@ describe('Chain.set', () => {
 
 test('a wire that holds packets for long leaves other wires what their limits allow', () => {
   const { chain: hog, pool, clock } = chainOf({ small: 64, reserve: 1000 })
-  for (let i = 0; i < 2; i++) pool.openAccount(() => {})
+  for (let i = 0; i < 2; i++) {
+    pool.openAccount(() => {})
+  }
   const other = plainChain({ clock, pool, end: { push: skb => skb.free() } })
   hog.set([delay('1h', { limit: { packets: 1e6 } })])
   other.set([delay('1h', { limit: { packets: 100 } })])
@@ -193,7 +208,9 @@ test('a wire that holds packets for long leaves other wires what their limits al
     for (let i = 0; i < 2000; i++) {
       const skb = pool.alloc(60)
       skb?.put(60)
-      if (skb !== undefined) chain.push(skb)
+      if (skb !== undefined) {
+        chain.push(skb)
+      }
     }
     return chain.report()[0]
   }
@@ -226,7 +243,9 @@ test('close drops the packets in all stages, even in removed stages that push th
   const pushing: Impairment = (next, env) => ({
     push: skb => void (env.hold(skb) && kept.push(skb)),
     close: () => {
-      for (const skb of kept.splice(0)) next.push(skb)
+      for (const skb of kept.splice(0)) {
+        next.push(skb)
+      }
     },
   })
   const broken: Impairment = next => ({

@@ -133,7 +133,12 @@ test('a removed stage passes its packets on through the later stages', () => {
 })
 
 test('GSO frames in flight are cut in front of a stage that a change adds', () => {
-  const packet = { ...plain, kind: 'tcp', payload: new Array(3000).fill(1), checksum: 'partial' } as const
+  const packet = {
+    ...plain,
+    kind: 'tcp',
+    payload: new Array(3000).fill(1),
+    checksum: 'partial',
+  } as const
   const wire = makeWire([delay('10ms')], { log: true })
   wire.sendFrame(buildFrame({ packet, tags: [], padding: [] }), {
     csumStart: 34,

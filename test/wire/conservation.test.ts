@@ -49,7 +49,12 @@ const queue: fc.Arbitrary<QueueKind> = fc.oneof(
   fc.boolean().map(ecn => wire.pie({ target: 1, tupdate: 1, ecn })),
   fc.boolean().map(ecn => wire.red({ min: 2000, weight: 0.2, probability: 0.5, ecn })),
 )
-const distribution = fc.constantFrom('uniform' as const, 'normal' as const, 'pareto' as const, 'paretonormal' as const)
+const distribution = fc.constantFrom(
+  'uniform' as const,
+  'normal' as const,
+  'pareto' as const,
+  'paretonormal' as const,
+)
 const odd: wire.WireFilter = (bytes, at, length) => ((bytes[at + length - 1] as number) & 1) !== 0
 
 const selection = fc.constantFrom<wire.WireFilter | wire.MatchOptions>(
@@ -59,12 +64,18 @@ const selection = fc.constantFrom<wire.WireFilter | wire.MatchOptions>(
   { syn: true },
 )
 /** A link with changes of the delay, losses and an outage. */
-const LINK = 'time,rate,delay,loss\n0,1mbit,1,0%\n0.002,100mbit,20,30%\n0.01,0,0,0%\n0.03,10mbit,5,0%\n'
+const LINK =
+  'time,rate,delay,loss\n0,1mbit,1,0%\n0.002,100mbit,20,30%\n0.01,0,0,0%\n0.03,10mbit,5,0%\n'
 
 /** Made once: a delay with correlation computes for a while. */
 const DELAYS = (['uniform', 'normal', 'pareto', 'paretonormal'] as const).flatMap(table => [
   wire.delay(1, { jitter: 1, correlation: 0.25, distribution: table }),
-  wire.delay(1, { jitter: '10ns', distribution: table, reorder: { share: 0.5, gap: 2 }, limit: { packets: 20 } }),
+  wire.delay(1, {
+    jitter: '10ns',
+    distribution: table,
+    reorder: { share: 0.5, gap: 2 },
+    limit: { packets: 20 },
+  }),
   wire.delay(20, { jitter: 20, distribution: table, reorder: { share: 0.1, correlation: 0.5 } }),
 ])
 
@@ -73,7 +84,11 @@ const leaf: fc.Arbitrary<Impairment> = fc.oneof(
   fc.constantFrom(...DELAYS),
   fc.tuple(share, fc.boolean()).map(([p, ecn]) => wire.loss(p, { correlation: p / 2, ecn })),
   fc.constantFrom(wire.policer('1mbit', 3000), wire.policer('100mbit', 20_000)),
-  fc.constantFrom(wire.loss(0.2, { burst: 3 }), wire.lossEvery(3), wire.lossState({ p13: 0.2, p31: 0.5 })),
+  fc.constantFrom(
+    wire.loss(0.2, { burst: 3 }),
+    wire.lossEvery(3),
+    wire.lossState({ p13: 0.2, p31: 0.5 }),
+  ),
   fc.boolean().map(ecn => wire.lossGemodel({ p: 0.1, r: 0.5 }, { ecn })),
   share.map(p => wire.duplicate(p, { correlation: p / 2 })),
   share.map(p => wire.corrupt(p)),
@@ -84,27 +99,52 @@ const leaf: fc.Arbitrary<Impairment> = fc.oneof(
     .map(([bits, burst, spec, kind]) => wire.rate(bits, { burst, limit: spec, queue: kind })),
   fc
     .tuple(limit, queue)
-    .map(([spec, kind]) => wire.rate(1e7, { overhead: 8, cell: 48, cellOverhead: 5, limit: spec, queue: kind })),
+    .map(([spec, kind]) =>
+      wire.rate(1e7, { overhead: 8, cell: 48, cellOverhead: 5, limit: spec, queue: kind }),
+    ),
   fc
     .tuple(time, fc.nat(3), limit)
-    .map(([ns, packets, spec]) => wire.slot({ min: ns / MS, max: (2 * ns) / MS, packets, limit: spec })),
+    .map(([ns, packets, spec]) =>
+      wire.slot({ min: ns / MS, max: (2 * ns) / MS, packets, limit: spec }),
+    ),
   fc
     .tuple(distribution, limit)
-    .map(([table, spec]) => wire.slot({ distribution: table, delay: 1, jitter: 1, bytes: 3000, limit: spec })),
+    .map(([table, spec]) =>
+      wire.slot({ distribution: table, delay: 1, jitter: 1, bytes: 3000, limit: spec }),
+    ),
   fc
     .tuple(fc.constantFrom([1], [0, 0, 3, 7], [40]), fc.boolean(), limit, queue)
     .map(([times, once, spec, kind]) => wire.trace(times, { once, limit: spec, queue: kind })),
   fc
     .tuple(fc.boolean(), limit, queue)
     .map(([once, spec, kind]) => wire.trace(LINK, { once, limit: spec, queue: kind })),
-  fc.constantFrom(wire.link('wifi', 'up'), wire.link('starlink', 'down', { limit: { packets: 5 } })),
-  fc.tuple(fc.constantFrom(60, 576, 1500), fc.boolean()).map(([bytes, icmp]) => wire.mtu(bytes, { icmp })),
+  fc.constantFrom(
+    wire.link('wifi', 'up'),
+    wire.link('starlink', 'down', { limit: { packets: 5 } }),
+  ),
+  fc
+    .tuple(fc.constantFrom(60, 576, 1500), fc.boolean())
+    .map(([bytes, icmp]) => wire.mtu(bytes, { icmp })),
   fc.constantFrom(wire.partition, wire.blackhole).map(gate => gate()),
   limit.map(spec => wire.hold({ limit: spec })),
   fc
     .tuple(
-      fc.constantFrom<wire.FaultAction>('drop', 'duplicate', 'swap', 'corrupt', 'tamper', 'ce', 'reset', { delay: 1 }),
-      fc.constantFrom<wire.FaultWhen>({ first: 2 }, { nth: 3 }, { every: 2 }, { every: 1, after: 1 }),
+      fc.constantFrom<wire.FaultAction>(
+        'drop',
+        'duplicate',
+        'swap',
+        'corrupt',
+        'tamper',
+        'ce',
+        'reset',
+        { delay: 1 },
+      ),
+      fc.constantFrom<wire.FaultWhen>(
+        { first: 2 },
+        { nth: 3 },
+        { every: 2 },
+        { every: 1, after: 1 },
+      ),
       fc.boolean(),
     )
     .map(([action, when, filtered]) => wire.fault(action, filtered ? odd : undefined, when)),
@@ -132,20 +172,22 @@ function ownStage(): Impairment {
   }
 }
 
-const stages: fc.Arbitrary<Impairment[]> = fc.letrec<{ stage: Impairment; list: Impairment[] }>(tie => ({
-  stage: fc.oneof(
-    { depthSize: 'small', withCrossShrink: true },
-    { weight: 8, arbitrary: leaf },
-    { weight: 2, arbitrary: written },
-    {
-      weight: 1,
-      arbitrary: fc
-        .tuple(selection, tie('list'), tie('list'))
-        .map(([which, then, otherwise]) => wire.match(which, then, otherwise)),
-    },
-  ),
-  list: fc.array(tie('stage'), { maxLength: 4 }),
-})).list
+const stages: fc.Arbitrary<Impairment[]> = fc.letrec<{ stage: Impairment; list: Impairment[] }>(
+  tie => ({
+    stage: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      { weight: 8, arbitrary: leaf },
+      { weight: 2, arbitrary: written },
+      {
+        weight: 1,
+        arbitrary: fc
+          .tuple(selection, tie('list'), tie('list'))
+          .map(([which, then, otherwise]) => wire.match(which, then, otherwise)),
+      },
+    ),
+    list: fc.array(tie('stage'), { maxLength: 4 }),
+  }),
+).list
 
 // What happens to a chain.
 
@@ -174,19 +216,38 @@ const life = fc.record({
 
 // Frames.
 
-const GSO = { none: 0, tcp4: SKB_GSO_TCPV4, tcp6: SKB_GSO_TCPV6, udp: SKB_GSO_UDP_L4, unknown: 1 << 30 }
+const GSO = {
+  none: 0,
+  tcp4: SKB_GSO_TCPV4,
+  tcp6: SKB_GSO_TCPV6,
+  udp: SKB_GSO_UDP_L4,
+  unknown: 1 << 30,
+}
 
 /** Valid GSO frames, with and without a VLAN tag, of a full and of a short last segment. */
-const SUPER: readonly { readonly bytes: Uint8Array; readonly fields: FrameFields }[] = [plain, plain6].flatMap(base =>
+const SUPER: readonly { readonly bytes: Uint8Array; readonly fields: FrameFields }[] = [
+  plain,
+  plain6,
+].flatMap(base =>
   (['tcp', 'udp'] as const).flatMap(kind =>
     [0, 1].map(tags => {
       const payload = new Array<number>(kind === 'tcp' ? 20_000 : 3000).fill(tags)
       const packet: Packet = { ...base, kind, payload, checksum: 'partial' }
       const h = 14 + 4 * tags + (base === plain ? 20 : 40)
-      const gsoType = kind === 'udp' ? SKB_GSO_UDP_L4 : base === plain ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6
+      const gsoType =
+        kind === 'udp' ? SKB_GSO_UDP_L4 : base === plain ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6
       return {
-        bytes: buildFrame({ packet, tags: new Array(tags).fill({ type: 0x8100, tci: 5 }), padding: [] }),
-        fields: { csumStart: h, csumOffset: kind === 'udp' ? 6 : 16, gsoSize: 1000 + 448 * tags, gsoType },
+        bytes: buildFrame({
+          packet,
+          tags: new Array(tags).fill({ type: 0x8100, tci: 5 }),
+          padding: [],
+        }),
+        fields: {
+          csumStart: h,
+          csumOffset: kind === 'udp' ? 6 : 16,
+          gsoSize: 1000 + 448 * tags,
+          gsoType,
+        },
       }
     }),
   ),
@@ -207,9 +268,11 @@ function frames(draw: Random): (to: (bytes: Uint8Array, fields?: FrameFields) =>
     if (kind === 0) {
       const { bytes, fields } = one(SUPER)
       to(bytes, fields)
-    } else if (kind < 5) to(one(ECT))
-    else if (kind < 10) to(one(PLAIN))
-    else {
+    } else if (kind < 5) {
+      to(one(ECT))
+    } else if (kind < 10) {
+      to(one(PLAIN))
+    } else {
       const { bytes, partial, csumStart, csumOffset, gsoSize, gso } = fuzz()
       // A frame shorter than an Ethernet header reaches no wire.
       if (bytes.length < 14) return
@@ -236,19 +299,32 @@ test('in + duplicated = out + dropped + held, whatever a chain is made of and wh
   let sent = 0
   for (let seed = SEED; sent < total; seed++) {
     const property = fc.property(life, ({ seed: ofFrames, stages: first, steps, closes }) => {
-      const made = new TestWire(first, { receive: () => {}, seed: ofFrames, large: 64, small: 1024, poison: false })
+      const made = new TestWire(first, {
+        receive: () => {},
+        seed: ofFrames,
+        large: 64,
+        small: 1024,
+        poison: false,
+      })
       const sendOne = frames(random(ofFrames))
       for (const each of steps) {
         if (each.do === 'send') {
           for (let i = 0; i < each.count; i++) {
             sendOne((bytes, fields) => made.sendFrame(bytes, fields))
-            if (each.gap !== 0) made.advance(each.gap)
+            if (each.gap !== 0) {
+              made.advance(each.gap)
+            }
           }
-        } else if (each.do === 'advance') made.advance(each.ns)
-        else if (each.do === 'set') made.chain.set(each.stages)
+        } else if (each.do === 'advance') {
+          made.advance(each.ns)
+        } else if (each.do === 'set') {
+          made.chain.set(each.stages)
+        }
         made.conserved()
       }
-      if (closes) made.chain.close()
+      if (closes) {
+        made.chain.close()
+      }
       sendOne((bytes, fields) => made.sendFrame(bytes, fields))
       made.conserved()
       made.chain.close()
@@ -274,33 +350,53 @@ test('in + made = out + dropped + held for the devices of a cable, whatever its 
   const cableStep = fc.oneof(
     { weight: 8, arbitrary: fc.tuple(end, send).map(([from, each]) => ({ ...each, from })) },
     { weight: 3, arbitrary: time.map(ns => ({ do: 'advance' as const, ns })) },
-    { weight: 2, arbitrary: fc.tuple(end, stages).map(([to, list]) => ({ do: 'set' as const, to, stages: list })) },
+    {
+      weight: 2,
+      arbitrary: fc
+        .tuple(end, stages)
+        .map(([to, list]) => ({ do: 'set' as const, to, stages: list })),
+    },
     { weight: 1, arbitrary: fc.boolean().map(cut => ({ do: 'cut' as const, cut })) },
   )
   const sendOne = frames(random(SEED))
   for (let seed = SEED; sent < total; seed++) {
-    const property = fc.property(fc.array(cableStep, { minLength: 5, maxLength: 30, size: 'max' }), steps => {
-      for (const each of steps) {
-        if (each.do === 'send') {
-          const port = ports[each.from] as MemoryPort
-          for (let i = 0; i < each.count; i++) {
-            sendOne((bytes, { csumStart, ...fields } = {}) => {
-              const partial = csumStart === undefined ? {} : { csumStart, ipSummed: CHECKSUM_PARTIAL }
-              port.transmit(bytes, 0, { ...fields, ...partial })
-            })
-            if (i % 16 === 0) port.drain()
-            if (each.gap !== 0) memory.clock.advance(each.gap)
+    const property = fc.property(
+      fc.array(cableStep, { minLength: 5, maxLength: 30, size: 'max' }),
+      steps => {
+        for (const each of steps) {
+          if (each.do === 'send') {
+            const port = ports[each.from] as MemoryPort
+            for (let i = 0; i < each.count; i++) {
+              sendOne((bytes, { csumStart, ...fields } = {}) => {
+                const partial =
+                  csumStart === undefined ? {} : { csumStart, ipSummed: CHECKSUM_PARTIAL }
+                port.transmit(bytes, 0, { ...fields, ...partial })
+              })
+              if (i % 16 === 0) {
+                port.drain()
+              }
+              if (each.gap !== 0) {
+                memory.clock.advance(each.gap)
+              }
+            }
+            port.drain()
+            sent += each.count
+          } else if (each.do === 'advance') {
+            memory.clock.advance(each.ns)
+          } else if (each.do === 'set') {
+            wires[each.to as 0 | 1].set(each.stages)
+          } else if (each.cut) {
+            cutCable(a)
+          } else {
+            plugCable(a)
           }
-          port.drain()
-          sent += each.count
-        } else if (each.do === 'advance') memory.clock.advance(each.ns)
-        else if (each.do === 'set') wires[each.to as 0 | 1].set(each.stages)
-        else if (each.cut) cutCable(a)
-        else plugCable(a)
-        memory.conserved()
-        for (const { received } of ports) received.length = 0
-      }
-    })
+          memory.conserved()
+          for (const { received } of ports) {
+            received.length = 0
+          }
+        }
+      },
+    )
     fc.assert(property, { seed, numRuns: 5 })
   }
   plugCable(a)

@@ -24,7 +24,9 @@ const copies = (n: number): Impairment =>
     push(skb) {
       for (let i = 0; i < n; i++) {
         const copy = env.duplicate(skb)
-        if (copy !== undefined) next.push(copy)
+        if (copy !== undefined) {
+          next.push(copy)
+        }
       }
       next.push(skb)
     },
@@ -37,7 +39,9 @@ const maker = (verb: 'reply' | 'inject', n: number): Impairment =>
       for (let i = 0; i < n; i++) {
         const made = env.alloc(60, skb)
         made?.put(60)
-        if (made !== undefined) env[verb](made)
+        if (made !== undefined) {
+          env[verb](made)
+        }
       }
       next.push(skb)
     },
@@ -56,12 +60,15 @@ test.each([
   ['copies of copies by two own stages', [copies(20), copies(20)], 64, 37],
   ['faults', Array.from({ length: 7 }, () => fault('duplicate', undefined, { every: 1 })), 64, 7],
   ['duplicates in branches', [match(all, [...twice(3), match(all, twice(4))])], 64, 7],
-])('%s make at most 64 frames of a frame; the rest is dropped as copies', (_, stages, left, dropped) => {
-  const wire = makeWire(stages, { log: true })
-  wire.send(2)
-  expect([wire.received.length, refused(wire)]).toEqual([2 * left, 2 * dropped])
-  expect(wire.decisions.filter(({ why }) => why === 'copies').length).toBe(2 * dropped)
-})
+])(
+  '%s make at most 64 frames of a frame; the rest is dropped as copies',
+  (_, stages, left, dropped) => {
+    const wire = makeWire(stages, { log: true })
+    wire.send(2)
+    expect([wire.received.length, refused(wire)]).toEqual([2 * left, 2 * dropped])
+    expect(wire.decisions.filter(({ why }) => why === 'copies').length).toBe(2 * dropped)
+  },
+)
 
 test('31 duplicates cost a frame some thousand copies, and the next frame has as many again', () => {
   const wire = makeWire(twice(31))
@@ -79,11 +86,16 @@ test('copies that were held count toward the frame that they were made of', () =
   expect([wire.received.length, refused(wire)]).toEqual([128, 38])
 })
 
-test.each(['reply', 'inject'] as const)('frames that a stage makes and sends by %s count too', verb => {
-  const wire = makeWire([...twice(5), maker(verb, 3)])
-  wire.send(1)
-  expect([wire.received.length + wire.replied.length, wire.chain.made, refused(wire)]).toEqual([64, 47, 8])
-})
+test.each(['reply', 'inject'] as const)(
+  'frames that a stage makes and sends by %s count too',
+  verb => {
+    const wire = makeWire([...twice(5), maker(verb, 3)])
+    wire.send(1)
+    expect([wire.received.length + wire.replied.length, wire.chain.made, refused(wire)]).toEqual([
+      64, 47, 8,
+    ])
+  },
+)
 
 const gso = buildFrame({
   packet: { ...plain, kind: 'tcp', payload: new Array(3000).fill(1), checksum: 'partial' },
@@ -111,19 +123,22 @@ test('segments of a GSO frame that was copied whole share what is left', () => {
 test.each([
   [2 ** 18 - 1, 0],
   [2 ** 18, 2],
-])('a frame that was held while %i others were copied is refused %i more copies', (others, expected) => {
-  const gate = hold()
-  let isFirst = true
-  const first = () => isFirst
-  const stages = [...twice(1), match(first, [gate]), match(first, twice(1))]
-  const wire = makeWire(stages, { receive: () => {}, poison: false })
-  wire.send(1)
-  isFirst = false
-  wire.send(others)
-  isFirst = true
-  gate.release()
-  expect(refused(wire)).toBe(expected)
-})
+])(
+  'a frame that was held while %i others were copied is refused %i more copies',
+  (others, expected) => {
+    const gate = hold()
+    let isFirst = true
+    const first = () => isFirst
+    const stages = [...twice(1), match(first, [gate]), match(first, twice(1))]
+    const wire = makeWire(stages, { receive: () => {}, poison: false })
+    wire.send(1)
+    isFirst = false
+    wire.send(others)
+    isFirst = true
+    gate.release()
+    expect(refused(wire)).toBe(expected)
+  },
+)
 
 test('a simulation drops the same copies as a live wire', () => {
   const wire = makeWire(parseWire(text(8)))
@@ -133,7 +148,9 @@ test('a simulation drops the same copies as a live wire', () => {
   simulation.set('ab', 0, parseWire(text(8)), text(8), 7)
   const bytes = plainFrame(60)
   const frame = { bytes, at: 0, captured: 60, length: 60, gsoSize: 0, gsoType: 0, transport: 0 }
-  for (let time = 0; time < 3; time++) simulation.arrive({ direction: 'ab', time, ...frame })
+  for (let time = 0; time < 3; time++) {
+    simulation.arrive({ direction: 'ab', time, ...frame })
+  }
   expect(delivered).toEqual(wire.received.map(({ id }) => id))
   expect(simulation.report('ab')).toEqual(wire.chain.report())
 })

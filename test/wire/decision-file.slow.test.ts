@@ -25,7 +25,9 @@ function frame(octets: number[]): SkBuff {
 /** Logs drops of packets 1 to `count`. */
 async function logDrops(path: string, count: number): Promise<void> {
   const log = new DecisionFile(path)
-  for (let n = 1; n <= count; n++) log.decision('ab', n, n, 'loss', 'drop', undefined, 'loss')
+  for (let n = 1; n <= count; n++) {
+    log.decision('ab', n, n, 'loss', 'drop', undefined, 'loss')
+  }
   await log[Symbol.asyncDispose]()
 }
 
@@ -40,7 +42,14 @@ test('arrivals, decisions and changes are one JSON line each', async () => {
   await log[Symbol.asyncDispose]()
   expect(linesOf(path)).toEqual([
     { format: 2 },
-    { t: 5, direction: 'ab', stage: 'wire', verdict: 'set', text: 'match \'a "b"\' (loss 1%)', seed: 7 },
+    {
+      t: 5,
+      direction: 'ab',
+      stage: 'wire',
+      verdict: 'set',
+      text: 'match \'a "b"\' (loss 1%)',
+      seed: 7,
+    },
     { t: 10, direction: 'ab', n: 1, stage: 'wire', verdict: 'arrive', amount: 3, head: '0102fe' },
     { t: 10, direction: 'ab', n: 1, stage: 'loss 2', verdict: 'drop', why: 'loss' },
     { t: 20, direction: 'ba', n: 3, stage: 'delay', verdict: 'delay', amount: 2e7 },
@@ -51,16 +60,28 @@ test('a GSO frame is logged with its segment size, type and transport offset', a
   const path = join(directory, 'gso')
   const log = new DecisionFile(path)
   const skb = frame(new Array(200).fill(0))
-  Object.assign(skb, { gsoSize: 50, gsoType: SKB_GSO_TCPV4, ipSummed: CHECKSUM_PARTIAL, csumStart: skb.data + 34 })
+  Object.assign(skb, {
+    gsoSize: 50,
+    gsoType: SKB_GSO_TCPV4,
+    ipSummed: CHECKSUM_PARTIAL,
+    csumStart: skb.data + 34,
+  })
   log.arrival('ab', 1, 1, skb)
   await log[Symbol.asyncDispose]()
-  expect(linesOf(path)[1]).toMatchObject({ amount: 200, gso: [50, SKB_GSO_TCPV4, 34], head: '00'.repeat(128) })
+  expect(linesOf(path)[1]).toMatchObject({
+    amount: 200,
+    gso: [50, SKB_GSO_TCPV4, 34],
+    head: '00'.repeat(128),
+  })
 })
 
 test('fifty thousand lines are all written, in order', async () => {
   const path = join(directory, 'many')
   await logDrops(path, 50_000)
-  expect(linesOf(path).map(({ n }) => n)).toEqual([undefined, ...Array.from({ length: 50_000 }, (_, i) => i + 1)])
+  expect(linesOf(path).map(({ n }) => n)).toEqual([
+    undefined,
+    ...Array.from({ length: 50_000 }, (_, i) => i + 1),
+  ])
 })
 
 test('lines that do not fit the buffer are counted in the file', async () => {
@@ -96,5 +117,7 @@ test('one path has one log', async () => {
 
 test('a missing file of a wire spec is a usage error that names it', async () => {
   await using resources = new LinuxWireResources()
-  expect(() => resources.file('/nowhere/trace')).toThrow('/nowhere/trace: no such file or directory')
+  expect(() => resources.file('/nowhere/trace')).toThrow(
+    '/nowhere/trace: no such file or directory',
+  )
 })

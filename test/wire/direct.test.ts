@@ -44,5 +44,9 @@ test('a direct wire drops arriving frames while the cable is cut', async () => {
   skb.put(60)
   direct(dev).push(skb)
   await turn()
-  expect([port.received.length, memory.pool.drops[SKB_DROP_REASON_TX_CARRIER], memory.pool.out]).toEqual([0, 1, 0])
+  expect([
+    port.received.length,
+    memory.pool.drops[SKB_DROP_REASON_TX_CARRIER],
+    memory.pool.out,
+  ]).toEqual([0, 1, 0])
 })

@@ -10,7 +10,12 @@ const makeNet = memoryNets()
 
 /** Returns a GSO frame of three TCP segments. */
 function gsoFrame({ pool }: MemoryNet): SkBuff {
-  const packet = { ...plain, kind: 'tcp', payload: new Array(3000).fill(1), checksum: 'partial' } as const
+  const packet = {
+    ...plain,
+    kind: 'tcp',
+    payload: new Array(3000).fill(1),
+    checksum: 'partial',
+  } as const
   const bytes = buildFrame({ packet, tags: [], padding: [] })
   const skb = skbOf(pool, bytes)
   skb.ipSummed = CHECKSUM_PARTIAL
@@ -35,7 +40,9 @@ test('a wire cuts frames while another cuts frames of its own', () => {
     skb.free()
   })
   const near = wireTo(skb => {
-    if (received.near++ === 0) far.wire.push(gsoFrame(memory))
+    if (received.near++ === 0) {
+      far.wire.push(gsoFrame(memory))
+    }
     skb.free()
   })
   near.wire.push(gsoFrame(memory))

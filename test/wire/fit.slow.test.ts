@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
-import { fitWire, type Measured, type Probe, rateOfTrains, TRAIN_PACKETS, TRAINS, traceOf } from '#src/wire/fit.ts'
+import {
+  fitWire,
+  type Measured,
+  type Probe,
+  rateOfTrains,
+  TRAIN_PACKETS,
+  TRAINS,
+  traceOf,
+} from '#src/wire/fit.ts'
 import { parseWire } from '#src/wire/parse.ts'
 import { Simulation } from '#src/wire/simulation.ts'
 import { parseLinkTrace } from '#src/wire/stages/link-trace.ts'
@@ -17,7 +25,8 @@ interface Numbered {
 /** Returns when packets are back that cross a link with this wire in both directions. */
 function returned(text: string, sent: readonly Numbered[], length: number, seed = 7): Numbered[] {
   const bytes = plainFrame(length)
-  const number = (from: Uint8Array, at: number) => new DataView(from.buffer, from.byteOffset + at).getUint32(14)
+  const number = (from: Uint8Array, at: number) =>
+    new DataView(from.buffer, from.byteOffset + at).getUint32(14)
   const arrival = { bytes, at: 0, captured: length, length, gsoSize: 0, gsoType: 0, transport: 0 }
   const pass = (direction: 'ab' | 'ba', frames: readonly Numbered[]) => {
     const out: Numbered[] = []
@@ -42,8 +51,9 @@ function measured(text: string, count: number, rate?: number): Measured {
     sent: time - 1000,
     trip: undefined,
   }))
-  for (const { n, time } of returned(text, sent, BYTES))
+  for (const { n, time } of returned(text, sent, BYTES)) {
     Object.assign(probes[n] as object, { trip: time - 1000 - n * 20 * MS })
+  }
   return { probes, bytes: BYTES, rate }
 }
 
@@ -71,7 +81,9 @@ describe('the rate of trains', () => {
     for (let seed = 1; seed <= 4; seed++) {
       const trains = Array.from({ length: TRAINS }, (_, i) => train(text, 100 * seed + i))
       const rate = rateOfTrains(trains, 1442) ?? 0
-      expect(Math.abs(rate / 1e6 / mbit - 1), `seed ${seed}: ${rate}`).toBeLessThanOrEqual(error + 1e-6)
+      expect(Math.abs(rate / 1e6 / mbit - 1), `seed ${seed}: ${rate}`).toBeLessThanOrEqual(
+        error + 1e-6,
+      )
     }
   })
 
@@ -86,15 +98,24 @@ describe('the wire that fits', () => {
   test.each([
     ['delay 20ms', /^delay 20ms$/],
     ['delay 20ms 5ms', /^delay (19\.9|20|20\.1)ms (4\.9\d|5|5\.\d\d?)ms$/],
-    ['delay 20ms 3ms distribution normal', /^delay (19\.9|20|20\.1)ms (2\.9\d|3|3\.\d\d?)ms distribution normal$/],
-    ['delay 20ms 3ms distribution pareto', /^delay (19\.9|20|20\.1)ms (2\.\d\d|3|3\.\d\d?)ms distribution pareto$/],
+    [
+      'delay 20ms 3ms distribution normal',
+      /^delay (19\.9|20|20\.1)ms (2\.9\d|3|3\.\d\d?)ms distribution normal$/,
+    ],
+    [
+      'delay 20ms 3ms distribution pareto',
+      /^delay (19\.9|20|20\.1)ms (2\.\d\d|3|3\.\d\d?)ms distribution pareto$/,
+    ],
     ['delay 5ms loss 2%', /^loss (1\.[6-9]\d?|2|2\.[0-4]\d?)% \| delay 5ms$/],
     ['delay 5ms loss 2% burst 6', /^loss (1\.\d\d?|2|2\.\d\d?)% burst ([4-7]\.?\d*) \| delay 5ms$/],
   ])('round trips of %s have its numbers', (text, fit) => {
     const found = fitWire(measured(text, 10_000))
     expect(found.text).toMatch(fit)
-    if (/ms [\d.]+ms/.test(text)) expect(found.distance).toBeLessThan(0.02)
-    else expect(found.distance).toBeUndefined()
+    if (/ms [\d.]+ms/.test(text)) {
+      expect(found.distance).toBeLessThan(0.02)
+    } else {
+      expect(found.distance).toBeUndefined()
+    }
     expect(parseWire(found.text).length).toBeGreaterThan(0)
   })
 

@@ -26,7 +26,9 @@ function admitted(spec: LimitSpec, packets: number): number {
   const frame = frameOf(new SkBuffPool({ large: 1, small: 1 }), packets)
   const limit = new SharedLimit(spec)
   let n = 0
-  for (; n < 100 && limit.admits(frame); n++) limit.add(frame)
+  for (; n < 100 && limit.admits(frame); n++) {
+    limit.add(frame)
+  }
   return n
 }
 

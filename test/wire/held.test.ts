@@ -38,32 +38,47 @@ class Model {
 
 describe('HeldPackets', () => {
   test('packets leave in the order of a stable sort by moment', () => {
-    const steps = fc.array(fc.oneof({ weight: 3, arbitrary: fc.nat(50) }, { weight: 1, arbitrary: fc.constant(-1) }), {
-      maxLength: MOST,
-      size: 'max',
-    })
+    const steps = fc.array(
+      fc.oneof({ weight: 3, arbitrary: fc.nat(50) }, { weight: 1, arbitrary: fc.constant(-1) }),
+      {
+        maxLength: MOST,
+        size: 'max',
+      },
+    )
     const property = fc.property(steps, moments => {
       const [held, model] = [new HeldPackets(), new Model()]
       for (const [i, moment] of moments.entries()) {
-        if (moment < 0) expect(held.shift()).toBe(model.shift())
-        else {
+        if (moment < 0) {
+          expect(held.shift()).toBe(model.shift())
+        } else {
           held.add(packets[i] as SkBuff, moment)
           model.add(packets[i] as SkBuff, moment)
         }
-        if (held.length !== model.length || held.first !== model.first) throw new Error(`after step ${i}`)
+        if (held.length !== model.length || held.first !== model.first) {
+          throw new Error(`after step ${i}`)
+        }
       }
       const all = new Set<SkBuff>()
       held.each(skb => all.add(skb))
       expect(all).toEqual(new Set(model.skbs))
-      for (const skb of model.skbs) expect(held.shift() === skb).toBe(true)
-      expect([held.shift(), held.length, held.first, held.last]).toEqual([undefined, 0, Infinity, -Infinity])
+      for (const skb of model.skbs) {
+        expect(held.shift() === skb).toBe(true)
+      }
+      expect([held.shift(), held.length, held.first, held.last]).toEqual([
+        undefined,
+        0,
+        Infinity,
+        -Infinity,
+      ])
     })
     fc.assert(property, { seed: SEED, numRuns: either(5000, 200) })
   })
 
   test('last is the moment after which a packet that keeps order leaves', () => {
     const held = new HeldPackets()
-    for (const [i, moment] of [10, 30, 20].entries()) held.add(packets[i] as SkBuff, moment)
+    for (const [i, moment] of [10, 30, 20].entries()) {
+      held.add(packets[i] as SkBuff, moment)
+    }
     expect([held.first, held.last]).toEqual([10, 30])
   })
 

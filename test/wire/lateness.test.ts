@@ -8,7 +8,9 @@ const TIMES = Array.from({ length: 40 }, (_, power) => 2 ** power).flatMap(ns =>
 
 function quantileOf(times: readonly number[], q: number): number {
   const lateness = new Lateness()
-  for (const ns of times) lateness.add(ns)
+  for (const ns of times) {
+    lateness.add(ns)
+  }
   return lateness.quantile(q)
 }
 
@@ -28,7 +30,9 @@ describe('Lateness', () => {
 
   test('the counts have each packet once, at most an eighth above its lateness', () => {
     const lateness = new Lateness()
-    for (const ns of [3e9, 1000, 1000]) lateness.add(ns)
+    for (const ns of [3e9, 1000, 1000]) {
+      lateness.add(ns)
+    }
     expect(lateness.counts()).toEqual([
       [1024, 2],
       [3_221_225_472, 1],

@@ -27,7 +27,8 @@ beforeAll(async () => {
   }`
   const page = readFileSync('docs/write-a-wire.md', 'utf8')
   const [every = ''] = /^export function every.*?^}$/ms.exec(page) ?? []
-  const all = 'export const all = (next, env, ...values) => ({ push: skb => env.drop(skb, JSON.stringify(values)) })'
+  const all =
+    'export const all = (next, env, ...values) => ({ push: skb => env.drop(skb, JSON.stringify(values)) })'
   await own.load(write('odd.mjs', odd))
   await own.load(write('every.mjs', `${every}\n${all}\n`))
 })
@@ -46,7 +47,9 @@ test('a change of other stages keeps an own stage and its counts', () => {
   wire.sendFrame(plainFrame(100))
   wire.chain.set(parseWire('stage odd | stage odd | loss 0%', resources))
   wire.sendFrame(plainFrame(100))
-  expect(wire.chain.report().map(({ stage, in: entered, drops }) => [stage, entered, drops])).toEqual([
+  expect(
+    wire.chain.report().map(({ stage, in: entered, drops }) => [stage, entered, drops]),
+  ).toEqual([
     ['odd', 2, { odd: 1 }],
     ['odd 2', 0, {}],
     ['loss', 0, {}],
@@ -54,9 +57,14 @@ test('a change of other stages keeps an own stage and its counts', () => {
 })
 
 test('the values after the name are the last arguments of the function', () => {
-  const wire = makeWire(parseWire("stage every 2 delay 5ms | stage every 3 stage all '3' 20ms 1.5", resources))
-  for (let i = 0; i < 6; i++) wire.sendFrame(plainFrame(100))
-  const drops = () => wire.chain.report().map(({ stage, in: entered, drops }) => [stage, entered, drops])
+  const wire = makeWire(
+    parseWire("stage every 2 delay 5ms | stage every 3 stage all '3' 20ms 1.5", resources),
+  )
+  for (let i = 0; i < 6; i++) {
+    wire.sendFrame(plainFrame(100))
+  }
+  const drops = () =>
+    wire.chain.report().map(({ stage, in: entered, drops }) => [stage, entered, drops])
   wire.advance(5e6)
   expect(drops()).toEqual([
     ['every', 6, { every: 3 }],
@@ -91,6 +99,10 @@ test('a client names the stages that the program of the wire loaded', () => {
   const loaded = wire(name => own.get(name))
   loaded.change('stage odd', attached([]))
   expect(loaded.report().map(({ stage }) => stage)).toEqual(['odd'])
-  expect(() => loaded.change('stage evn', attached([]))).toThrow("'evn' is not a stage: odd, every, all")
-  expect(() => wire().change('stage odd', attached([]))).toThrow('stage odd: own stages are not taken here')
+  expect(() => loaded.change('stage evn', attached([]))).toThrow(
+    "'evn' is not a stage: odd, every, all",
+  )
+  expect(() => wire().change('stage odd', attached([]))).toThrow(
+    'stage odd: own stages are not taken here',
+  )
 })

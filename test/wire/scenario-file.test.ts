@@ -45,7 +45,8 @@ test('a list of steps is read, with specs for one direction or both', () => {
 })
 
 test('a mapping has steps and the length of a round', () => {
-  const text = 'repeat: 10s\nsteps:\n  - { at: 0ms, carrier: false }\n  - { at: 500ms, carrier: true }\n'
+  const text =
+    'repeat: 10s\nsteps:\n  - { at: 0ms, carrier: false }\n  - { at: 500ms, carrier: true }\n'
   expect(read(text)).toMatchObject({
     repeat: 10e9,
     steps: [
@@ -69,20 +70,29 @@ describe('mistakes', () => {
     ['- at: 1s\n', 'link.yaml:1:3: [0]: it changes nothing: add wire or carrier'],
     ['- at: 1s\n  wire: bad 5%\n', "link.yaml:2:9: [0].wire: 'bad' is not a word of a wire"],
     ['- at: 1s\n  wire-ba: bad\n', "link.yaml:2:12: [0].wire-ba: 'bad' is not a word of a wire"],
-    ['- at: 1s\n  carrier: maybe\n', "link.yaml:2:12: [0].carrier: expected true or false or on, off, got 'maybe'"],
+    [
+      '- at: 1s\n  carrier: maybe\n',
+      "link.yaml:2:12: [0].carrier: expected true or false or on, off, got 'maybe'",
+    ],
     [
       '- at: 2s\n  carrier: on\n- at: 1s\n  carrier: off\n',
       'link.yaml:3:7: [1].at: it is before the step above: sort the steps by their times',
     ],
-    ['repeat: 1s\nsteps:\n  - at: 1s\n    carrier: on\n', 'link.yaml:3:9: steps[0].at: it is not within a round of 1s'],
+    [
+      'repeat: 1s\nsteps:\n  - at: 1s\n    carrier: on\n',
+      'link.yaml:3:9: steps[0].at: it is not within a round of 1s',
+    ],
     ['- at: 1s\n  carier: on\n', /^link.yaml:2:3: \[0\].carier: unknown key \(known: at, wire,/],
     ['', 'link.yaml: it has no steps'],
     ['steps: []\n', 'link.yaml: it has no steps'],
     ['repeat: 1s\n', 'link.yaml:1:1: steps is missing'],
   ])('the mistake in %j is reported with its line and column', (text, line) => {
     const lines = problemsOf(text)
-    if (typeof line === 'string') expect(lines).toEqual([line])
-    else expect(lines).toEqual([expect.stringMatching(line)])
+    if (typeof line === 'string') {
+      expect(lines).toEqual([line])
+    } else {
+      expect(lines).toEqual([expect.stringMatching(line)])
+    }
   })
 
   test('a mistake in each step is reported', () => {

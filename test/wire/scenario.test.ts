@@ -6,7 +6,9 @@ import { runScenario, scenarioOf } from '#src/wire/scenario.ts'
 
 /** Lets functions that wait for a promise continue. */
 async function settle(): Promise<void> {
-  for (let i = 0; i < 10; i++) await Promise.resolve()
+  for (let i = 0; i < 10; i++) {
+    await Promise.resolve()
+  }
 }
 
 async function advance(clock: FakeClock, seconds: number): Promise<void> {
@@ -78,8 +80,13 @@ test('a list takes its steps in every round', async () => {
     { at: 2 * NSEC_PER_SEC, carrier: true },
   ]
   const taken: [number, boolean | undefined][] = []
-  const take = (step: ScenarioStep<string>) => taken.push([clock.now() / NSEC_PER_SEC, step.carrier])
-  const ended = runScenario(clock, scenarioOf({ steps, repeat: 5 * NSEC_PER_SEC }, take), control.signal)
+  const take = (step: ScenarioStep<string>) =>
+    taken.push([clock.now() / NSEC_PER_SEC, step.carrier])
+  const ended = runScenario(
+    clock,
+    scenarioOf({ steps, repeat: 5 * NSEC_PER_SEC }, take),
+    control.signal,
+  )
   await advance(clock, 8)
   control.abort()
   await ended

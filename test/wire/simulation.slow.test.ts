@@ -22,7 +22,8 @@ const MS = 1e6
 const HEAD = 128
 
 const resources = {
-  filter: text => Object.assign((bytes: Uint8Array, at: number) => (bytes[at + 5] & 1) === 0, { text }),
+  filter: text =>
+    Object.assign((bytes: Uint8Array, at: number) => (bytes[at + 5] & 1) === 0, { text }),
   file: () => '1\n1\n3\n7\n',
 } as WireResources
 
@@ -74,7 +75,12 @@ class Lines implements DecisionLog {
     this.all.push({ time, verdict: 'set', direction, rest: [text, seed], again })
   }
 
-  arrival(direction: Direction, time: number, id: number, skb: Parameters<DecisionLog['arrival']>[3]): void {
+  arrival(
+    direction: Direction,
+    time: number,
+    id: number,
+    skb: Parameters<DecisionLog['arrival']>[3],
+  ): void {
     const { bytes, data, len, gsoSize, gsoType, csumStart } = skb
     const head = bytes.slice(data, data + Math.min(len, HEAD))
     const frame = { bytes: head, at: 0, captured: head.length, length: len, gsoSize, gsoType }
@@ -90,7 +96,9 @@ class Lines implements DecisionLog {
   }
 
   get text(): string[] {
-    return this.all.map(({ time, direction, verdict, rest }) => `${time} ${direction} ${verdict} ${rest.join(' ')}`)
+    return this.all.map(
+      ({ time, direction, verdict, rest }) => `${time} ${direction} ${verdict} ${rest.join(' ')}`,
+    )
   }
 }
 
@@ -108,16 +116,31 @@ function runLive(text: readonly string[], packets: number, seed: number, close: 
   const log = new Lines()
   const chains = (['ab', 'ba'] as const).map(direction => {
     const end = { push: (skb: SkBuff) => skb.free() }
-    return new Chain({ direction, seed, clock, pool, segments: new Ring(4096), log, end, back: end })
+    return new Chain({
+      direction,
+      seed,
+      clock,
+      pool,
+      segments: new Ring(4096),
+      log,
+      end,
+      back: end,
+    })
   })
   const set = (chain: Chain, of: string) => chain.set(parseWire(of, resources, chain.direction), of)
-  for (const chain of chains) set(chain, text[0] ?? '')
+  for (const chain of chains) {
+    set(chain, text[0] ?? '')
+  }
   for (let i = 0; i < packets; i++) {
     // Sometimes immediately, sometimes long after.
     clock.time += [0, 1, 1000, 100_000, 2 * MS, 40 * MS][draw.below(6)] ?? 0
-    if (draw.below(3) === 0) clock.look()
+    if (draw.below(3) === 0) {
+      clock.look()
+    }
     const chain = chains[draw.below(2)] as Chain
-    if (draw.below(40) === 0) set(chain, text[draw.below(text.length)] ?? '')
+    if (draw.below(40) === 0) {
+      set(chain, text[draw.below(text.length)] ?? '')
+    }
     const skb = pool.alloc(4000)
     if (skb === undefined) throw new Error('the pool is too small')
     const isTcp = draw.below(4) === 0
@@ -134,14 +157,18 @@ function runLive(text: readonly string[], packets: number, seed: number, close: 
     clock.time += 1e12
     clock.look()
   }
-  for (const chain of chains) chain.close()
+  for (const chain of chains) {
+    chain.close()
+  }
   return log
 }
 
 function replay({ all }: Lines): Lines {
   const log = new Lines()
   const simulation = new Simulation({ log })
-  for (const { again } of all) again(simulation)
+  for (const { again } of all) {
+    again(simulation)
+  }
   simulation.finish()
   return log
 }
@@ -187,6 +214,8 @@ test('decisions of random wires are the same in a simulation', () => {
     seed: fc.integer(),
     isClosed: fc.boolean(),
   })
-  const property = fc.property(run, ({ all, seed, isClosed }) => expectSame(runLive(all, 100, seed, isClosed)))
+  const property = fc.property(run, ({ all, seed, isClosed }) =>
+    expectSame(runLive(all, 100, seed, isClosed)),
+  )
   fc.assert(property, { numRuns: scaled(500), seed: SEED })
 })

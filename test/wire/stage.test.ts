@@ -26,7 +26,9 @@ test('a stage that throws loses the packet, counted once, and no more', () => {
   const wire = makeWire([own((skb, next) => (skb.packetId === 2 ? fail() : next.push(skb)))])
   wire.send(3)
   expect(wire.received.map(({ id }) => id)).toEqual([1, 3])
-  expect(wire.chain.report()).toMatchObject([{ in: 3, out: 2, dropped: 1, drops: { exception: 1 } }])
+  expect(wire.chain.report()).toMatchObject([
+    { in: 3, out: 2, dropped: 1, drops: { exception: 1 } },
+  ])
   expect(wire.failures).toEqual(broken)
 })
 
@@ -82,7 +84,9 @@ test('an exception of one packet does not cost another that the stage handed on 
       next.push(before)
       fail()
     }
-    if (env.hold(skb)) kept = skb
+    if (env.hold(skb)) {
+      kept = skb
+    }
   })
   const wire = makeWire([oneBehind, delay('1us')])
   wire.send(4)
@@ -93,15 +97,23 @@ test('an exception of one packet does not cost another that the stage handed on 
 
 test('a packet that is handed on or dropped twice is counted once', () => {
   const twice = own((skb, next, env) => {
-    if (skb.packetId === 1) env.drop(skb, 'mine')
-    else next.push(skb)
-    if (skb.packetId !== 2) env.drop(skb, 'mine')
-    else next.push(skb)
+    if (skb.packetId === 1) {
+      env.drop(skb, 'mine')
+    } else {
+      next.push(skb)
+    }
+    if (skb.packetId !== 2) {
+      env.drop(skb, 'mine')
+    } else {
+      next.push(skb)
+    }
   })
   const wire = makeWire([twice])
   wire.send(3)
   expect(wire.chain.report()).toMatchObject([{ in: 3, out: 2, dropped: 1, drops: { mine: 1 } }])
-  expect(wire.failures).toEqual(new Array(3).fill(expect.stringContaining('own: a packet that it does not own')))
+  expect(wire.failures).toEqual(
+    new Array(3).fill(expect.stringContaining('own: a packet that it does not own')),
+  )
 })
 
 test('an exception in an alarm of a stage is reported, and other alarms ring', () => {
@@ -129,7 +141,11 @@ test('an exception of the receiver is not counted for a stage, and its frame is 
   skb.put(60)
   chain.push(skb)
   expect(chain.report()).toMatchObject([{ in: 1, out: 1, dropped: 0 }])
-  expect([chain.drops, pool.out, failures]).toEqual([{ exception: 1 }, 0, ['receiver: Error: broken']])
+  expect([chain.drops, pool.out, failures]).toEqual([
+    { exception: 1 },
+    0,
+    ['receiver: Error: broken'],
+  ])
   chain.close()
 })
 
@@ -144,14 +160,18 @@ test('a copy has the packet id of the original and is counted; without memory no
   const doubling = own((skb, next, env) => {
     const copy = env.duplicate(skb)
     next.push(skb)
-    if (copy !== undefined) next.push(copy)
+    if (copy !== undefined) {
+      next.push(copy)
+    }
   })
   const wire = makeWire([doubling, delay('1us')], { small: 3, large: 0, log: true })
   wire.send(2)
   wire.advance(1000)
   expect(wire.received.map(({ id }) => id)).toEqual([1, 1, 2])
   expect(wire.conserved()).toMatchObject({ in: 2, duplicated: 1, out: 3 })
-  expect(wire.decisions.filter(({ verdict }) => verdict === 'duplicate').map(({ id }) => id)).toEqual([1])
+  expect(
+    wire.decisions.filter(({ verdict }) => verdict === 'duplicate').map(({ id }) => id),
+  ).toEqual([1])
 })
 
 /** Sends a frame of its own back and one on, for each frame. */
@@ -172,9 +192,15 @@ test('a reply goes back and an injected frame on, past every stage', () => {
 })
 
 test('frames that the stages of both directions make have different numbers', () => {
-  const wires = (['ab', 'ba'] as const).map(direction => makeWire([answering, loss(1)], { direction }))
-  for (const wire of wires) wire.send(3)
-  const ids = wires.flatMap(({ replied, received }) => [...replied, ...received].map(({ id }) => id))
+  const wires = (['ab', 'ba'] as const).map(direction =>
+    makeWire([answering, loss(1)], { direction }),
+  )
+  for (const wire of wires) {
+    wire.send(3)
+  }
+  const ids = wires.flatMap(({ replied, received }) =>
+    [...replied, ...received].map(({ id }) => id),
+  )
   expect(new Set(ids).size).toBe(12)
   expect(Math.max(...ids)).toBeLessThan(0)
 })

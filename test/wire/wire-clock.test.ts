@@ -17,7 +17,9 @@ function rung(clock: FakeClock, moments: readonly number[]): [number, number][] 
   }
   const wire = new WireClock(clock, failed, () => {})
   const seen: [number, number][] = []
-  for (const moment of moments) wire.alarm(() => seen.push([wire.now(), clock.now()])).at(moment)
+  for (const moment of moments) {
+    wire.alarm(() => seen.push([wire.now(), clock.now()])).at(moment)
+  }
   clock.advance(1000)
   return seen
 }
@@ -56,7 +58,9 @@ describe('WireClock', () => {
     const clock = new SlackClock()
     const wire = idleWire(clock)
     const seen: number[] = []
-    for (const moment of [100, 110]) wire.alarm(() => seen.push(wire.now())).at(moment)
+    for (const moment of [100, 110]) {
+      wire.alarm(() => seen.push(wire.now())).at(moment)
+    }
     clock.advance(120)
     expect(seen).toEqual([100])
     wire.advance()
@@ -69,7 +73,9 @@ describe('WireClock', () => {
     const seen: number[] = []
     const alarm = wire.alarm(() => {
       seen.push(clock.now())
-      if (seen.length < 3) alarm.at(wire.now() + 60)
+      if (seen.length < 3) {
+        alarm.at(wire.now() + 60)
+      }
     })
     alarm.at(10)
     clock.advance(1000)
@@ -86,8 +92,13 @@ describe('WireClock', () => {
     const wire = new WireClock(clock, failed, skb => {
       // Each packet takes 10 us.
       clock.time += 10_000
-      if (skb === frame) for (const segment of segments) wire.follow(segment)
-      else seen.push(skb)
+      if (skb === frame) {
+        for (const segment of segments) {
+          wire.follow(segment)
+        }
+      } else {
+        seen.push(skb)
+      }
     })
     wire.arrive(frame)
     // 250 us, and the packets until the next reading of the clock.
@@ -110,7 +121,9 @@ describe('WireClock', () => {
     const wire = new WireClock(clock, failed, () => {
       clock.time += 10_000
       const next = all[++seen]
-      if (next !== undefined) wire.arrive(next)
+      if (next !== undefined) {
+        wire.arrive(next)
+      }
     })
     wire.arrive(all[0] as SkBuff)
     expect(seen).toBeLessThan(25 + 2 * 32)
@@ -131,10 +144,14 @@ describe('WireClock', () => {
     const all = packets(20)
     const wire = new WireClock(clock, failed, skb => {
       clock.time += 2_000_000
-      for (let i = 0; i < 64; i++) wire.worked()
+      for (let i = 0; i < 64; i++) {
+        wire.worked()
+      }
       seen.push(skb)
     })
-    for (const skb of all) wire.arrive(skb)
+    for (const skb of all) {
+      wire.arrive(skb)
+    }
     expect([seen.length, wire.waiting]).toEqual([1, 19])
     for (let turns = 1; turns < 20; turns++) {
       clock.turn()
@@ -163,7 +180,9 @@ describe('WireClock', () => {
     clock.time = 1e9
     wire.arrive(packets(1)[0] as SkBuff)
     expect(seen.length).toBeLessThan(1000)
-    for (let turns = 0; wire.waiting > 0 && turns < 100; turns++) clock.turn()
+    for (let turns = 0; wire.waiting > 0 && turns < 100; turns++) {
+      clock.turn()
+    }
     expect(seen).toEqual([...Array(1000).fill(5e8), 'other', 'packet'])
   })
 
@@ -176,7 +195,9 @@ describe('WireClock', () => {
       () => {},
       skb => {
         seen.push(skb)
-        if (skb === first) wire.follow(second)
+        if (skb === first) {
+          wire.follow(second)
+        }
       },
     )
     let left = 1000
@@ -188,7 +209,9 @@ describe('WireClock', () => {
     expect(seen).toEqual([])
     wire.settle()
     expect([seen, wire.now()]).toEqual([[5e8], 5e8])
-    for (let turns = 0; wire.waiting > 0 && turns < 100; turns++) clock.turn()
+    for (let turns = 0; wire.waiting > 0 && turns < 100; turns++) {
+      clock.turn()
+    }
     expect(seen).toEqual([5e8, 'later', first, second])
   })
 
@@ -201,9 +224,13 @@ describe('WireClock', () => {
     }
     const wires = [idleWire(clock), idleWire(clock)] as const
     const alarms = wires.map(wire => wire.alarm(again))
-    for (const alarm of alarms) alarm.at(0)
+    for (const alarm of alarms) {
+      alarm.at(0)
+    }
     clock.time = 1e9
-    for (const wire of wires) wire.advance()
+    for (const wire of wires) {
+      wire.advance()
+    }
     const before = rung
     alarms[0]?.cancel()
     wires[1].close(() => {})
@@ -254,13 +281,17 @@ describe('WireClock', () => {
       () => {},
       skb => seen.push([skb === first ? 'first' : 'second', wire.now()]),
     )
-    for (let i = 0; i < 2000; i++) wire.alarm(() => seen.push(wire.now())).at(2e5 + i * 1000)
+    for (let i = 0; i < 2000; i++) {
+      wire.alarm(() => seen.push(wire.now())).at(2e5 + i * 1000)
+    }
     clock.time = 1e9
     wire.arrive(first as SkBuff)
     wire.arrive(second as SkBuff)
     expect(wire.waiting).toBe(2)
     expect(seen.length).toBeLessThan(1000)
-    for (let turns = 0; wire.waiting > 0 && turns < 100; turns++) clock.turn()
+    for (let turns = 0; wire.waiting > 0 && turns < 100; turns++) {
+      clock.turn()
+    }
     expect(seen).toEqual([
       ...Array.from({ length: 2000 }, (_, i) => 2e5 + i * 1000),
       ['first', 1.0001e9],
@@ -277,7 +308,9 @@ describe('WireClock', () => {
       clock,
       () => {},
       skb => {
-        if (skb === first) wire.arrive(second as SkBuff)
+        if (skb === first) {
+          wire.arrive(second as SkBuff)
+        }
         seen.push(['first', 'second', 'third'][[first, second, third].indexOf(skb)] as string)
       },
     )
@@ -300,7 +333,9 @@ describe('WireClock', () => {
       clock,
       () => {},
       skb => {
-        if (skb === first) wire.alarm(() => seen.push('alarm')).at(wire.now())
+        if (skb === first) {
+          wire.alarm(() => seen.push('alarm')).at(wire.now())
+        }
         seen.push(skb === first ? 'first' : 'second')
       },
     )
@@ -323,7 +358,9 @@ describe('WireClock', () => {
         throw new Error('broken')
       })
       .at(10)
-    for (const moment of [10, 20]) wire.alarm(() => seen.push(wire.now())).at(moment)
+    for (const moment of [10, 20]) {
+      wire.alarm(() => seen.push(wire.now())).at(moment)
+    }
     expect(() => clock.advance(100)).toThrow('the log is full')
     clock.advance(100)
     expect([failures, seen]).toEqual([[new Error('broken')], [10, 20]])
@@ -347,7 +384,9 @@ describe('WireClock', () => {
     const wire = idleWire(clock)
     const alarm = wire.alarm(() => {
       rung++
-      if (rung < 1000) alarm.at(wire.now())
+      if (rung < 1000) {
+        alarm.at(wire.now())
+      }
     })
     alarm.at(2 ** 54)
     clock.advance(100)

@@ -18,7 +18,11 @@ export function codeMirror({ text, label, describedBy, onChange, onCheck }, type
   const view = new EditorView({
     doc: text,
     extensions: [
-      keymap.of([{ key: 'Mod-Enter', run: check }, { key: 'Ctrl-Enter', run: check }, indentWithTab]),
+      keymap.of([
+        { key: 'Mod-Enter', run: check },
+        { key: 'Ctrl-Enter', run: check },
+        indentWithTab,
+      ]),
       minimalSetup,
       lineNumbers(),
       indentOnInput(),
@@ -28,7 +32,11 @@ export function codeMirror({ text, label, describedBy, onChange, onCheck }, type
       lintGutter(),
       markSyntaxErrors(),
       driverTypes(types, () => view.dom.setAttribute('data-types', '')),
-      EditorView.contentAttributes.of({ 'aria-label': label, 'aria-describedby': describedBy, tabindex: '0' }),
+      EditorView.contentAttributes.of({
+        'aria-label': label,
+        'aria-describedby': describedBy,
+        tabindex: '0',
+      }),
       EditorView.updateListener.of(({ docChanged }) => docChanged && onChange()),
     ],
   })

@@ -11,7 +11,9 @@ const STEP = 2
 /** Storage that the visitor has switched off holds nothing. */
 function stored(text) {
   try {
-    if (text !== undefined) localStorage.setItem(KEY, text)
+    if (text !== undefined) {
+      localStorage.setItem(KEY, text)
+    }
     return localStorage.getItem(KEY)
   } catch {
     return null
@@ -23,7 +25,8 @@ export const Divider = defineComponent(() => {
   const percent = ref()
   const grid = () => bar.value.parentElement
   /** The width that the style gives, until the visitor chooses one. */
-  const measured = () => Math.round((100 * grid().querySelector('main').offsetWidth) / grid().offsetWidth)
+  const measured = () =>
+    Math.round((100 * grid().querySelector('main').offsetWidth) / grid().offsetWidth)
   function move(wanted) {
     percent.value = Math.min(MAX, Math.max(MIN, Math.round(wanted)))
     grid().style.setProperty('--text-width', `${percent.value}%`)
@@ -31,8 +34,11 @@ export const Divider = defineComponent(() => {
   const keep = () => stored(`${percent.value}`)
   onMounted(() => {
     const kept = Number.parseInt(stored() ?? '', 10)
-    if (kept > 0) move(kept)
-    else percent.value = measured()
+    if (kept > 0) {
+      move(kept)
+    } else {
+      percent.value = measured()
+    }
   })
   const keys = {
     ArrowLeft: now => now - STEP,

@@ -29,7 +29,9 @@ export function driverTypes(url, onLoad) {
     javascriptLanguage.data.of({ autocomplete: context => table && complete(table, context) }),
     hoverTooltip(({ state }, at) => {
       const found = table && infoAt(table, state.doc.toString(), at)
-      return found ? { pos: found.from, end: found.to, create: () => ({ dom: explanation(found) }) } : null
+      return found
+        ? { pos: found.from, end: found.to, create: () => ({ dom: explanation(found) }) }
+        : null
     }),
   ]
 }
@@ -53,7 +55,12 @@ function optionOf({ name, code, doc, imports }) {
     const after = view.state.changes(changes).mapPos(to, 1)
     view.dispatch({ changes, selection: { anchor: after }, userEvent: 'input.complete' })
   }
-  return { label: name, type: KINDS[kind] ?? 'property', apply, info: () => explanation({ code, doc }) }
+  return {
+    label: name,
+    type: KINDS[kind] ?? 'property',
+    apply,
+    info: () => explanation({ code, doc }),
+  }
 }
 
 function explanation({ code, doc }) {

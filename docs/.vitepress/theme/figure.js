@@ -7,10 +7,16 @@ export function withFigure(mount, text) {
     const picture = mount(element, options)
     const rings = [...text.querySelectorAll('.figure [data-part="ring"]')].map(ring => {
       const cells = [...ring.querySelectorAll('.cell')]
-      return { name: ring.dataset.name, cells, drawn: cells.filter(cell => cell.matches('.filled')).length }
+      return {
+        name: ring.dataset.name,
+        cells,
+        drawn: cells.filter(cell => cell.matches('.filled')).length,
+      }
     })
     const fill = ({ cells }, length) => {
-      for (const [i, cell] of cells.entries()) cell.classList.toggle('filled', i < length)
+      for (const [i, cell] of cells.entries()) {
+        cell.classList.toggle('filled', i < length)
+      }
     }
     return {
       ...picture,
@@ -19,11 +25,15 @@ export function withFigure(mount, text) {
         if (message.type !== 'parts') return
         for (const ring of rings) {
           const part = message.parts.find(({ kind, name }) => kind === 'ring' && name === ring.name)
-          if (part !== undefined) fill(ring, part.length)
+          if (part !== undefined) {
+            fill(ring, part.length)
+          }
         }
       },
       close() {
-        for (const ring of rings) fill(ring, ring.drawn)
+        for (const ring of rings) {
+          fill(ring, ring.drawn)
+        }
         picture.close()
       },
     }

@@ -46,13 +46,18 @@ export function exerciseHelp({ name, driver, hasModule, url, text }) {
     each.addEventListener('toggle', () => steps[i + 1]?.removeAttribute('hidden'), { once: true })
   }
   const heading = element('h2', { id: 'hints', tabIndex: -1 }, 'Hints')
-  const told = 'Each opens the next one: the hints, the solution, and the mistakes that people make.'
+  const told =
+    'Each opens the next one: the hints, the solution, and the mistakes that people make.'
   return {
     element: element('div', { className: 'help' }, twin, heading, element('p', {}, told), ...steps),
     update(text) {
       twin.hidden = text === undefined || !hasModule
       passed = text ?? passed
-      if (text !== undefined) for (const each of steps) each.hidden = false
+      if (text !== undefined) {
+        for (const each of steps) {
+          each.hidden = false
+        }
+      }
     },
   }
 }
@@ -68,7 +73,9 @@ function takeHints(text) {
   })
   // The outline then leads to the heading below the editor.
   heading?.removeAttribute('id')
-  for (const each of [heading, list]) each?.setAttribute('hidden', '')
+  for (const each of [heading, list]) {
+    each?.setAttribute('hidden', '')
+  }
   return hints
 }
 

@@ -44,7 +44,9 @@ function useMounted(load) {
   }
   onMounted(async () => {
     const mount = await load()
-    if (!isLeft) unmount = mount(place.value)
+    if (!isLeft) {
+      unmount = mount(place.value)
+    }
   })
   onBeforeUnmount(() => unmount())
   return place
@@ -67,7 +69,11 @@ const Exercise = defineComponent({
           worker: inBundle('check-worker.js'),
           readme: inBundle(`pages/${exercise.name}.md`),
           text,
-          help: exerciseHelp({ ...exercise, url: inBundle(`solutions/${exercise.name}.json`), text }),
+          help: exerciseHelp({
+            ...exercise,
+            url: inBundle(`solutions/${exercise.name}.json`),
+            text,
+          }),
           onPassed: markPassed,
           mountMotion: async (element, driver) => {
             const { mountPlayground } = await loadPlayground()
@@ -82,7 +88,8 @@ const Exercise = defineComponent({
     const heading = () => h('h2', { id: 'driver', tabindex: '-1' }, exercise.driver)
     // Without scripts, and until they run, the skeleton is text.
     const skeleton = () => h('pre', { class: 'skeleton' }, h('code', exercise.skeleton))
-    return () => h('section', { class: 'exercise vp-doc' }, [heading(), h('div', { ref: place }, skeleton())])
+    return () =>
+      h('section', { class: 'exercise vp-doc' }, [heading(), h('div', { ref: place }, skeleton())])
   },
 })
 
@@ -97,7 +104,8 @@ const Playground = defineComponent({
       ])
       const worker = withBase(`/${bundle}/playground-worker.js`)
       const editor = () => loadEditor(withBase(`/${bundle}/types.json`))
-      return element => mountPlayground(element, { worker, loadPicture, loadEditor: editor, sample }).close
+      return element =>
+        mountPlayground(element, { worker, loadPicture, loadEditor: editor, sample }).close
     })
     return () =>
       h('section', { class: 'playground vp-doc', 'aria-label': 'Playground' }, [
@@ -117,7 +125,9 @@ const Layout = defineComponent(() => {
     // Its files would take the link from the editor and the first check.
     await new Promise(resolve => setTimeout(resolve, 3000))
     // Without it, as in a private window, the site needs a network.
-    if (import.meta.env.PROD) navigator.serviceWorker?.register(withBase('/service-worker.js')).catch(() => {})
+    if (import.meta.env.PROD) {
+      navigator.serviceWorker?.register(withBase('/service-worker.js')).catch(() => {})
+    }
   })
   // Another tab has checked.
   onMounted(() => addEventListener('storage', markPassed))
@@ -126,11 +136,16 @@ const Layout = defineComponent(() => {
   return () =>
     h(DefaultTheme.Layout, null, {
       'nav-bar-title-before': Mark,
-      'doc-before': () => exercise() && h('a', { class: 'to-editor', href: '#driver' }, 'To the editor'),
+      'doc-before': () =>
+        exercise() && h('a', { class: 'to-editor', href: '#driver' }, 'To the editor'),
       'doc-footer-before': below,
       'doc-after': () => exercise() && h(Divider),
     })
 })
 
 // biome-ignore lint/style/noDefaultExport: VitePress loads its theme by the default export.
-export default { extends: DefaultTheme, Layout, enhanceApp: ({ app }) => app.component('Playground', Playground) }
+export default {
+  extends: DefaultTheme,
+  Layout,
+  enhanceApp: ({ app }) => app.component('Playground', Playground),
+}

@@ -6,7 +6,10 @@ import { twins } from './twins.js'
 export function mistake({ name, inKernel, explainedBy, replace }) {
   const title = name.replaceAll('-', ' ').replace(/^./, first => first.toUpperCase())
   const all = typeof replace[0] === 'string' ? [replace] : replace
-  const changes = all.flatMap((change, i) => [...(i > 0 ? [element('span', {}, '  ...\n')] : []), ...changed(change)])
+  const changes = all.flatMap((change, i) => [
+    ...(i > 0 ? [element('span', {}, '  ...\n')] : []),
+    ...changed(change),
+  ])
   return element(
     'section',
     {},
@@ -45,7 +48,9 @@ function linesOf(text) {
   if (first === undefined) return []
   const indents = others.filter(line => line !== '').map(line => line.search(/\S/))
   const indent = Math.min(first.search(/\S/) || Number.POSITIVE_INFINITY, ...indents)
-  return [first, ...others].map((line, i) => (i === 0 && !/^\s/.test(line) ? line : line.slice(indent)))
+  return [first, ...others].map((line, i) =>
+    i === 0 && !/^\s/.test(line) ? line : line.slice(indent),
+  )
 }
 
 /** Shows the functions of both drivers side by side, over the page. */
@@ -56,7 +61,9 @@ export function showTwins(name, driver, text, module) {
   close.className = 'close'
   const pairs = twins(text, module)
   // The imports are the least interesting part.
-  if (/^import /m.test(pairs[0][0])) pairs.push(pairs.shift())
+  if (/^import /m.test(pairs[0][0])) {
+    pairs.push(pairs.shift())
+  }
   const heads = [driver, 'solution.c'].map(file => element('b', {}, file))
   const cells = pairs.flatMap(pair => pair.map(part => (part === '' ? element('i') : code(part))))
   dialog.append(

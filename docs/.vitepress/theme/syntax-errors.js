@@ -15,7 +15,9 @@ function syntaxErrors(state) {
   ensureSyntaxTree(state, state.doc.length, PARSE_MS)?.iterate({
     enter({ type, from, to }) {
       const line = state.doc.lineAt(from)
-      if (type.isError && !errors.has(line.number)) errors.set(line.number, errorAt(line, from, to))
+      if (type.isError && !errors.has(line.number)) {
+        errors.set(line.number, errorAt(line, from, to))
+      }
     },
   })
   return [...errors.values()]
@@ -27,7 +29,8 @@ function errorAt({ from: start, text }, from, to) {
   const [token] = from === to ? (/^\s*(\w+|\S)/.exec(at) ?? ['']) : [at.slice(0, to - from)]
   const end = from + token.length
   const name = token.trim().slice(0, SHOWN_LENGTH)
-  const message = name === '' ? 'Syntax error: the line is not complete' : `Syntax error: unexpected ${name}`
+  const message =
+    name === '' ? 'Syntax error: the line is not complete' : `Syntax error: unexpected ${name}`
   const first = name === '' ? Math.max(start, from - 1) : end - token.trimStart().length
   return { from: first, to: end, severity: 'error', message, isSyntax: true }
 }
@@ -38,7 +41,9 @@ export const markSyntaxErrors = () =>
     ({ state }) => {
       const others = []
       forEachDiagnostic(state, (each, from, to) => {
-        if (!each.isSyntax) others.push({ ...each, from, to })
+        if (!each.isSyntax) {
+          others.push({ ...each, from, to })
+        }
       })
       return [...others, ...syntaxErrors(state)]
     },
@@ -46,4 +51,5 @@ export const markSyntaxErrors = () =>
   )
 
 /** Returns a transaction that marks these diagnostics of a check instead of those before. */
-export const markChecked = (state, diagnostics) => setDiagnostics(state, [...diagnostics, ...syntaxErrors(state)])
+export const markChecked = (state, diagnostics) =>
+  setDiagnostics(state, [...diagnostics, ...syntaxErrors(state)])

@@ -32,7 +32,10 @@ const snake = name => name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}
 export function twins(driver, module) {
   const left = partsOf(driver)
   const table = new Map(
-    [...module.matchAll(/^\t\.(ndo_\w+) = (\w+),/gm)].map(([, operation, name]) => [name, operation]),
+    [...module.matchAll(/^\t\.(ndo_\w+) = (\w+),/gm)].map(([, operation, name]) => [
+      name,
+      operation,
+    ]),
   )
   const right = partsOf(module).map(text => ({ text, keys: keysInC(text, table) }))
   const operations = new Map(
@@ -48,7 +51,9 @@ export function twins(driver, module) {
   let at = 0
   for (const part of right) {
     const found = pairs.findIndex(({ twin }) => twin === part)
-    if (found === -1) pairs.splice(at, 0, { text: '', twin: part })
+    if (found === -1) {
+      pairs.splice(at, 0, { text: '', twin: part })
+    }
     at = (found === -1 ? at : found) + 1
   }
   return pairs.map(({ text, twin }) => [text, twin?.text ?? ''])
@@ -60,13 +65,16 @@ function partsOf(text) {
   // The parameters of a module are one part, as in a driver.
   for (let i = parts.length - 1; i > 0; i--) {
     const isMore = [parts[i - 1], parts[i]].every(part => /^module_param/m.test(part))
-    if (isMore) parts.splice(i - 1, 2, `${parts[i - 1]}\n\n${parts[i]}`)
+    if (isMore) {
+      parts.splice(i - 1, 2, `${parts[i - 1]}\n\n${parts[i]}`)
+    }
   }
   return parts
 }
 
 function keysInJs(text, operations) {
-  const [, name = ''] = /^(?:export )?(?:async )?(?:function\*? |const |class )(\w+)/m.exec(text) ?? []
+  const [, name = ''] =
+    /^(?:export )?(?:async )?(?:function\*? |const |class )(\w+)/m.exec(text) ?? []
   const key = ALIASES[name] ?? snake(operations.get(name) ?? name)
   return [key, ...OTHERS.flatMap(([pattern], i) => (pattern.test(text) ? [i] : []))]
 }

@@ -35,9 +35,13 @@ async function measure(netns) {
       env: { ...process.env, STAMPS: file },
     })
   try {
-    const vnet = collecting(inside(process.execPath, path('../../../dist/vnet.js'), '-q', path('stamped-snull.mjs')))
+    const vnet = collecting(
+      inside(process.execPath, path('../../../dist/vnet.js'), '-q', path('stamped-snull.mjs')),
+    )
     await vnet.until('stdout', /^ready$/m)
-    const tcpdump = collecting(inside('tcpdump', '-lttn', '--nano', '--immediate-mode', '-i', 'any', 'icmp'))
+    const tcpdump = collecting(
+      inside('tcpdump', '-lttn', '--nano', '--immediate-mode', '-i', 'any', 'icmp'),
+    )
     await tcpdump.until('stderr', /listening on/)
     const ping = collecting(inside('ping', '-i', '0.002', '-c', String(PINGS), '198.18.0.2'))
     await ping.end()
@@ -65,7 +69,9 @@ function collecting(child) {
   async function until(name, pattern) {
     const deadline = setTimeout(() => child.kill('SIGKILL'), 20_000)
     while (!pattern.test(text[name])) {
-      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`it ended: ${text.stderr}`)
+      if (child.exitCode !== null || child.signalCode !== null) {
+        throw new Error(`it ended: ${text.stderr}`)
+      }
       await Promise.race([once(child[name], 'data'), ended])
     }
     clearTimeout(deadline)
@@ -78,18 +84,27 @@ function collecting(child) {
  * first.
  */
 function kernelSteps(text) {
-  const lines = text.matchAll(/^(\d+)\.(\d{9}) (sn\d) +(In|Out) .*ICMP echo (request|reply), .* seq (\d+),/gm)
+  const lines = text.matchAll(
+    /^(\d+)\.(\d{9}) (sn\d) +(In|Out) .*ICMP echo (request|reply), .* seq (\d+),/gm,
+  )
   let first
   return [...lines].map(([, seconds, ns, dev, direction, kind, seq]) => {
     const at = BigInt(seconds) * 1_000_000_000n + BigInt(ns)
     first ??= at
-    return { dev, direction, type: kind === 'request' ? 8 : 0, seq: Number(seq), us: Number(at - first) / 1000 }
+    return {
+      dev,
+      direction,
+      type: kind === 'request' ? 8 : 0,
+      seq: Number(seq),
+      us: Number(at - first) / 1000,
+    }
   })
 }
 
 /** Returns the steps of the ping with the median time, in us since the kernel sent it. */
 function chosen(stamps, kernel) {
-  const of = (steps, want) => steps.find(each => Object.entries(want).every(([key, value]) => each[key] === value))?.us
+  const of = (steps, want) =>
+    steps.find(each => Object.entries(want).every(([key, value]) => each[key] === value))?.us
   const pings = []
   for (let seq = WARM_UP; seq <= PINGS; seq++) {
     const there = { seq, type: 8 }
@@ -110,12 +125,20 @@ function chosen(stamps, kernel) {
       backReceived: of(kernel, { ...back, dev: 'sn0', direction: 'In' }),
       backWritten: of(stamps, { ...back, dev: 'sn0', step: 'written' }),
     }
-    if (Object.values(ping).every(us => us !== undefined)) pings.push(ping)
+    if (Object.values(ping).every(us => us !== undefined)) {
+      pings.push(ping)
+    }
   }
   const least = Math.max(
-    ...pings.flatMap(p => [p.received - p.written, p.backReceived - p.backWritten, p.sent - p.read]),
+    ...pings.flatMap(p => [
+      p.received - p.written,
+      p.backReceived - p.backWritten,
+      p.sent - p.read,
+    ]),
   )
-  const most = Math.min(...pings.flatMap(p => [p.received - p.submit, p.backReceived - p.backSubmit]))
+  const most = Math.min(
+    ...pings.flatMap(p => [p.received - p.submit, p.backReceived - p.backSubmit]),
+  )
   if (!(least <= most)) throw new Error(`the clocks cannot be aligned: ${least} to ${most} us`)
   const shift = (least + most) / 2
   const total = p => p.backReceived - p.sent

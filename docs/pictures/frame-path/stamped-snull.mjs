@@ -39,15 +39,21 @@ function stampPort(dev) {
   const submit = queue.submit.bind(queue)
   queue.read = (into, max) => {
     const n = read(into, max)
-    for (let i = 0; i < n; i++) stamp('read', dev, into[i])
+    for (let i = 0; i < n; i++) {
+      stamp('read', dev, into[i])
+    }
     return n
   }
   queue.submit = from => {
     const before = stamps.length
     const skb = from.peek(0)
-    if (skb !== undefined) stamp('submit', dev, skb)
+    if (skb !== undefined) {
+      stamp('submit', dev, skb)
+    }
     const n = submit(from)
-    if (stamps.length > before) stamps.push({ ...stamps.at(-1), step: 'written', us: performance.now() * 1000 })
+    if (stamps.length > before) {
+      stamps.push({ ...stamps.at(-1), step: 'written', us: performance.now() * 1000 })
+    }
     return n
   }
 }
@@ -56,7 +62,9 @@ export const driver = {
   ...snull,
   init(params, context) {
     const specs = snull.init(params, context)
-    for (const { dev } of specs) stampDevice(dev)
+    for (const { dev } of specs) {
+      stampDevice(dev)
+    }
     const opened = new Set()
     context.net.registerNetdeviceNotifier((_, dev) => {
       if (dev.port === undefined || opened.has(dev)) return

@@ -4,7 +4,8 @@ import http from 'node:http'
 import Fastify from 'fastify'
 import { every } from '../network.mjs'
 
-export const promise = 'Server.md, setErrorHandler: "Stream errors thrown during piping into the response socket [...]"'
+export const promise =
+  'Server.md, setErrorHandler: "Stream errors thrown during piping into the response socket [...]"'
 export const options = { ...every, links: ['server-store'] }
 
 export default async function scenario({ lab, settles }) {
@@ -17,7 +18,8 @@ export default async function scenario({ lab, settles }) {
   }
   await store.run(() => http.createServer((_, reply) => send(reply)).listen(9000))
   await server.run(async () => {
-    const get = () => new Promise((resolve, reject) => http.get('http://store:9000/', resolve).on('error', reject))
+    const get = () =>
+      new Promise((resolve, reject) => http.get('http://store:9000/', resolve).on('error', reject))
     const app = Fastify().get('/', async (_, reply) => reply.send(await get()))
     await app.listen({ port: 80, host: '::' })
   })

@@ -10,7 +10,10 @@ export const options = every
 const serve = () => net.createServer(socket => socket.on('error', () => {}).resume()).listen(12201)
 
 export default between(serve, async ({ lab, settles }) => {
-  log.setConfig({ adapterName: 'tcp', adapterOptions: { host: 'server', port: 12201, timeout: 1000 } })
+  log.setConfig({
+    adapterName: 'tcp',
+    adapterOptions: { host: 'server', port: 12201, timeout: 1000 },
+  })
   let calls = 0
   const called = new Promise(resolve =>
     log.message('hello', 3, () => {

@@ -5,7 +5,8 @@ import zlib from 'node:zlib'
 import fetch from 'node-fetch'
 import { between, every } from '../network.mjs'
 
-export const promise = 'README, signal: "Pass an instance of AbortSignal to optionally abort requests"'
+export const promise =
+  'README, signal: "Pass an instance of AbortSignal to optionally abort requests"'
 export const options = every
 
 const whole = zlib.gzipSync('whole')
@@ -18,7 +19,8 @@ const serve = () =>
     .listen(80)
 
 export default between(serve, async ({ settles }) => {
-  const ask = async () => (await fetch('http://server/', { signal: AbortSignal.timeout(2000) })).text()
+  const ask = async () =>
+    (await fetch('http://server/', { signal: AbortSignal.timeout(2000) })).text()
   const text = await settles(
     ask().catch(() => 'error'),
     { within: '60s' },

@@ -5,4 +5,6 @@ import { Redis } from 'ioredis'
 const redis = new Redis({ ...workerData, retryStrategy: () => 50 })
 redis.on('error', () => {})
 redis.on('reconnecting', () => parentPort.postMessage('reconnecting'))
-parentPort.on('message', async ([command, ...args]) => parentPort.postMessage(await redis.call(command, ...args)))
+parentPort.on('message', async ([command, ...args]) =>
+  parentPort.postMessage(await redis.call(command, ...args)),
+)

@@ -7,5 +7,7 @@ const resolver = new Resolver({ timeout: 30, tries: 8 })
 resolver.setServers([server])
 
 const addresses = []
-for (const name of names) addresses.push(...(await resolver.resolve4(name)))
+for (const name of names) {
+  addresses.push(...(await resolver.resolve4(name)))
+}
 parentPort.postMessage(addresses)

@@ -67,9 +67,8 @@ export function relayOf(
       const datagrams = result < 0 ? undefined : merged(kernels, found, socket.port)
       if (result === -ECONNREFUSED) {
         done(result)
-      }
-      // The kernel makes a dump while it is read. Ours is queued all together, so it may not fit.
-      else if (datagrams === undefined || !replies.hasRoom(socket.fd, datagrams.length)) {
+      } else if (datagrams === undefined || !replies.hasRoom(socket.fd, datagrams.length)) {
+        // The kernel makes a dump while it is read. Ours is queued all together, so it may not fit.
         done(undefined)
       } else {
         put(sent, datagrams, done)

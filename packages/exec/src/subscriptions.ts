@@ -138,9 +138,8 @@ export class Subscriptions {
     if (notification.int(2) === NETLINK_DROP_MEMBERSHIP) {
       this.#end(key)
       answer(0)
-    }
-    // The kernel also refuses this for the groups of most families.
-    else if (requester !== undefined || process.geteuid?.() !== ROOT) {
+    } else if (requester !== undefined || process.geteuid?.() !== ROOT) {
+      // The kernel also refuses this for the groups of most families.
       answer(-EPERM)
     } else if (this.#all.has(key)) {
       answer(0)

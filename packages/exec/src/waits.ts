@@ -109,9 +109,8 @@ export class Waits {
     const result = waiting.attempt()
     if (result !== -EAGAIN) {
       this.#end(waiting, result)
-    }
-    // The poller has stopped after an error condition.
-    else {
+    } else {
+      // The poller has stopped after an error condition.
       waiting.poller.start()
     }
   }
@@ -136,9 +135,8 @@ export class Waits {
     // Checked after the status was read, because the pid may belong to another thread by now.
     if (status === undefined || !listener.isWaiting(notification)) {
       this.#forget(waiting)
-    }
-    // A timeout makes it EINTR, for any handler (signal(7)).
-    else if (isInterrupted) {
+    } else if (isInterrupted) {
+      // A timeout makes it EINTR, for any handler (signal(7)).
       this.#end(waiting, waiting.ended(timeoutMs > 0 ? -EINTR : -ERESTARTSYS))
     }
   }

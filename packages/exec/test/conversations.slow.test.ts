@@ -21,9 +21,19 @@ let defects: unknown[]
 let vnet: Entry
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] })
+  vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'],
+  })
   const path = join(directory, 'vnet.sock')
-  vnet = { vnet: path, uid: process.geteuid?.() ?? 0, pid: 1, startTime: '', pidns: 1, netns: 1, interfaces: [] }
+  vnet = {
+    vnet: path,
+    uid: process.geteuid?.() ?? 0,
+    pid: 1,
+    startTime: '',
+    pidns: 1,
+    netns: 1,
+    interfaces: [],
+  }
   clients = []
   received = []
   listening = new ListeningSocket(native, path, 0o600, () => {
@@ -38,7 +48,9 @@ beforeEach(() => {
 })
 afterEach(() => {
   conversations.close()
-  for (const client of clients) client.close()
+  for (const client of clients) {
+    client.close()
+  }
   listening.close()
   vi.useRealTimers()
 })
@@ -63,7 +75,9 @@ function ask(to = vnet): (number | string)[] {
 
 /** Turns the event loop until `isSo` returns true. Bounded by the time limit of the test. */
 async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise(setImmediate)
+  while (!isSo()) {
+    await new Promise(setImmediate)
+  }
 }
 const asks = (count: number) => until(() => received.length === count)
 
@@ -88,7 +102,9 @@ test('a request to a silent vnet ends with ETIMEDOUT after five seconds, and the
   expect(results).toEqual([-ETIMEDOUT])
   const next = ask()
   await asks(2)
-  for (const seq of received) clients[0]?.send(message(0x3f0, seq))
+  for (const seq of received) {
+    clients[0]?.send(message(0x3f0, seq))
+  }
   await until(() => next.length > 1)
   expect(next).toEqual(['reply', 0])
   expect(results).toEqual([-ETIMEDOUT])
@@ -106,13 +122,24 @@ test('a reply that arrived while the process was stopped is not late', async () 
 test('a vnet that sends without end does not keep a late request from its timeout', async () => {
   let events = 0
   const flood = message(0x3f0, 0)
-  const conversation = new Conversation({ native, onDefect: error => defects.push(error) }, vnet, undefined, {
-    // Bounded, so that this test fails without a bound in the program, instead of never ending.
-    onEvent: () => void (++events < 1e6 && clients[0]?.send(flood)),
-    onEnd: () => {},
-  })
+  const conversation = new Conversation(
+    { native, onDefect: error => defects.push(error) },
+    vnet,
+    undefined,
+    {
+      // Bounded, so that this test fails without a bound in the program, instead of never ending.
+      onEvent: () => void (++events < 1e6 && clients[0]?.send(flood)),
+      onEnd: () => {},
+    },
+  )
   const results: number[] = []
-  const request = { vnet, requester: undefined, octets: message(0x3f0, 1), seqs: [1], onMessage: () => true }
+  const request = {
+    vnet,
+    requester: undefined,
+    octets: message(0x3f0, 1),
+    seqs: [1],
+    onMessage: () => true,
+  }
   conversation.ask({ ...request, onEnd: result => void results.push(result) })
   await asks(1)
   clients[0]?.send(flood)
@@ -171,7 +198,11 @@ test('a thousand simultaneous requests of 16 KiB all get replies, despite a full
     conversations.ask({ ...request, onMessage: () => true, onEnd: () => void ended++ })
   }
   await asks(1000)
-  for (const seq of received) while (clients[0]?.send(message(0x3f0, seq)) !== 0) await new Promise(setImmediate)
+  for (const seq of received) {
+    while (clients[0]?.send(message(0x3f0, seq)) !== 0) {
+      await new Promise(setImmediate)
+    }
+  }
   await until(() => ended === 1000)
 })
 

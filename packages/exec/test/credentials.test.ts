@@ -21,7 +21,14 @@ interface Thread {
 /** A supervisor with this uid, and a thread. */
 function parts(own: number, thread: Thread | undefined) {
   vi.spyOn(process, 'geteuid').mockReturnValue(own)
-  const status = (of: Thread) => ({ tgid: 1, euid: own, egid: own, groups: [], capabilities: ALL, ...of })
+  const status = (of: Thread) => ({
+    tgid: 1,
+    euid: own,
+    egid: own,
+    groups: [],
+    capabilities: ALL,
+    ...of,
+  })
   const native: Partial<Native> = {
     capget(_, effective) {
       new DataView(effective.buffer).setBigUint64(0, thread?.capabilities ?? ALL, true)
@@ -44,7 +51,12 @@ test.each<[string, number, Thread | undefined, ReturnType<typeof requesterOf>]>(
   ['root without CAP_NET_ADMIN is nobody', 0, { capabilities: ALL & ~NET_ADMIN }, nobody],
   ['root of another user namespace counts as nobody', 0, { elsewhere: true }, nobody],
   ['a thread that is gone has no requester', 0, undefined, null],
-  ['a user’s own program has the rights of that user', 7, { elsewhere: true, capabilities: 0n }, undefined],
+  [
+    'a user’s own program has the rights of that user',
+    7,
+    { elsewhere: true, capabilities: 0n },
+    undefined,
+  ],
   ['a user’s program that runs as another user has no requester', 7, { euid: 8 }, null],
   ['a user’s program that runs as root has no requester', 7, { euid: 0 }, null],
 ])('%s', (_, own, thread, requester) => {

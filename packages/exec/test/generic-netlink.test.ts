@@ -3,7 +3,14 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ECONNREFUSED, EFAULT, ENOBUFS } from '#src/base/errno.ts'
 import type { Entry } from '#src/control/protocol/directory.ts'
 import { VNET_GENL_ID } from '#src/control/protocol/family.ts'
-import { AF_NETLINK, NETLINK_GENERIC, NETLINK_ROUTE, SOCK_CLOEXEC, SOCK_RAW, sockaddrNl } from '#src/linux/uapi.ts'
+import {
+  AF_NETLINK,
+  NETLINK_GENERIC,
+  NETLINK_ROUTE,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  sockaddrNl,
+} from '#src/linux/uapi.ts'
 import { genlmsghdr, MessageBuilder, NLM_F_REQUEST } from '#src/netlink/index.ts'
 import { FIRST_DESCRIPTOR, GenericNetlink, LAST_DESCRIPTOR } from '../src/generic-netlink.ts'
 import type { Relay, RelayDone, Sent } from '../src/relay.ts'
@@ -13,7 +20,8 @@ import { SupervisedProgram } from './support/supervised-program.ts'
 const MMSGHDR_LEN = 64
 const LENGTH_AT = 56n
 const NOWHERE = 16n
-const message = (type: number) => new MessageBuilder().message(type, NLM_F_REQUEST, 1).payload(genlmsghdr(1, 1)).bytes
+const message = (type: number) =>
+  new MessageBuilder().message(type, NLM_F_REQUEST, 1).payload(genlmsghdr(1, 1)).bytes
 const ours = message(VNET_GENL_ID).slice()
 const kernels = message(0x20).slice()
 const vnet = (name: string) => ({ vnet: name }) as Entry
@@ -54,10 +62,22 @@ function headers(datagrams: readonly Uint8Array[], size = MMSGHDR_LEN): bigint {
 
 describe('a datagram for vnet_nl is relayed', () => {
   test.each<[string, () => void]>([
-    ['sendto', () => genl.sendto(program.call(fd, program.put(ours), ours.length, 0, program.put(sockaddrNl()), 12))],
-    ['sendto without an address', () => genl.sendto(program.call(fd, program.put(ours), ours.length))],
+    [
+      'sendto',
+      () =>
+        genl.sendto(
+          program.call(fd, program.put(ours), ours.length, 0, program.put(sockaddrNl()), 12),
+        ),
+    ],
+    [
+      'sendto without an address',
+      () => genl.sendto(program.call(fd, program.put(ours), ours.length)),
+    ],
     ['write', () => genl.write(program.call(fd, program.put(ours), ours.length))],
-    ['writev', () => genl.writev(program.call(fd, program.iovecs([program.put(ours), ours.length]), 1))],
+    [
+      'writev',
+      () => genl.writev(program.call(fd, program.iovecs([program.put(ours), ours.length]), 1)),
+    ],
     ['sendmsg', () => genl.sendmsg(program.call(fd, headers([ours], 56), 0))],
   ])('a datagram for vnet_nl is relayed by %s, and the call returns its length', (_, send) => {
     send()
@@ -90,11 +110,23 @@ describe('a datagram for vnet_nl is relayed', () => {
 describe('the kernel gets a datagram', () => {
   const to = (port: number) => program.put(sockaddrNl(port))
   test.each<[string, () => void]>([
-    ['for another family', () => genl.write(program.call(fd, program.put(kernels), kernels.length))],
-    ['for another process', () => genl.sendto(program.call(fd, program.put(ours), ours.length, 0, to(4711), 12))],
-    ['with a short address', () => genl.sendto(program.call(fd, program.put(ours), ours.length, 0, to(0), 11))],
+    [
+      'for another family',
+      () => genl.write(program.call(fd, program.put(kernels), kernels.length)),
+    ],
+    [
+      'for another process',
+      () => genl.sendto(program.call(fd, program.put(ours), ours.length, 0, to(4711), 12)),
+    ],
+    [
+      'with a short address',
+      () => genl.sendto(program.call(fd, program.put(ours), ours.length, 0, to(0), 11)),
+    ],
     ['that cannot be read', () => genl.write(program.call(fd, NOWHERE, 20))],
-    ['that is longer than any request', () => genl.write(program.call(fd, program.put(ours), 65537))],
+    [
+      'that is longer than any request',
+      () => genl.write(program.call(fd, program.put(ours), 65537)),
+    ],
     ['whose iovecs cannot be read', () => genl.writev(program.call(fd, NOWHERE, 1))],
     ['on no descriptor', () => genl.write(program.call(-1, program.put(ours), ours.length))],
     [
@@ -115,7 +147,9 @@ describe('the kernel gets a datagram', () => {
 
 describe('sendmmsg(2)', () => {
   const lengths = (at: bigint, count: number) =>
-    Array.from({ length: count }, (_, i) => program.uint32(at + BigInt(MMSGHDR_LEN * i) + LENGTH_AT))
+    Array.from({ length: count }, (_, i) =>
+      program.uint32(at + BigInt(MMSGHDR_LEN * i) + LENGTH_AT),
+    )
 
   test('sendmmsg(2) sends all datagrams, and writes the length of each', () => {
     const at = headers([ours, ours, ours])
@@ -159,10 +193,13 @@ describe('socket(2) of generic netlink', () => {
   test.each([
     ['', SOCK_RAW, false],
     [', close-on-exec', SOCK_RAW | SOCK_CLOEXEC, true],
-  ])('socket(2) of generic netlink gets the first free number that the filter traps%s', (_, type, cloexec) => {
-    open(type)
-    expect([program.given, program.results]).toEqual([[[FIRST_DESCRIPTOR, cloexec]], []])
-  })
+  ])(
+    'socket(2) of generic netlink gets the first free number that the filter traps%s',
+    (_, type, cloexec) => {
+      open(type)
+      expect([program.given, program.results]).toEqual([[[FIRST_DESCRIPTOR, cloexec]], []])
+    },
+  )
 
   test('a generic netlink socket gets the next number while one is in use', () => {
     program.processes.isFree = (_, number) => number > FIRST_DESCRIPTOR + 1

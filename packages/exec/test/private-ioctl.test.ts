@@ -52,7 +52,8 @@ function called({
         new DataView(into.buffer).setBigUint64(16, BigInt(DATA), true)
         return 0
       },
-      inMemoryOf: (_pid: number, isStill: () => boolean, fn: () => number) => (isStill() ? fn() : undefined),
+      inMemoryOf: (_pid: number, isStill: () => boolean, fn: () => number) =>
+        isStill() ? fn() : undefined,
       write: (address: bigint, from: Uint8Array) => {
         done.push(`write ${from.length} at ${address}`)
         return 0
@@ -63,7 +64,9 @@ function called({
       named: () =>
         (done.includes('gone')
           ? undefined
-          : { vnet: {}, device: { ifindex: 3, name: 'vnet0', inode: 1 } }) as unknown as RemoteDevice | undefined,
+          : { vnet: {}, device: { ifindex: 3, name: 'vnet0', inode: 1 } }) as unknown as
+          | RemoteDevice
+          | undefined,
       forget: () => done.push('forget'),
       gone: () => done.push('gone'),
     },
@@ -86,7 +89,9 @@ function answer(
 ): void {
   const builder = new netlink.MessageBuilder()
   write(builder, 77)
-  if (onMessage(builder.bytes)) onEnd(0)
+  if (onMessage(builder.bytes)) {
+    onEnd(0)
+  }
 }
 
 const changed = (builder: netlink.MessageBuilder, seq: number) =>

@@ -50,7 +50,9 @@ function header(length = 100): { at: bigint; into: bigint; name: bigint } {
 function headers(count: number): { at: bigint; into: bigint[] } {
   const into = Array.from({ length: count }, () => program.room(100))
   const vectors = into.map(address => program.iovecs([address, 100]))
-  const at = program.put(BigUint64Array.from(vectors.flatMap(vector => [0n, 0n, vector, 1n, 0n, 0n, 0n, 0n])))
+  const at = program.put(
+    BigUint64Array.from(vectors.flatMap(vector => [0n, 0n, vector, 1n, 0n, 0n, 0n, 0n])),
+  )
   return { at, into }
 }
 
@@ -78,13 +80,19 @@ describe('a reply is received', () => {
   test('a reply is received again after MSG_PEEK, which returns the whole length with MSG_TRUNC', () => {
     put(reply)
     const { at } = header(8)
-    for (const flags of [MSG_PEEK | MSG_TRUNC, MSG_TRUNC]) reception.recvmsg(program.call(fd, at, flags))
+    for (const flags of [MSG_PEEK | MSG_TRUNC, MSG_TRUNC]) {
+      reception.recvmsg(program.call(fd, at, flags))
+    }
     expect(program.results).toEqual([reply.length, reply.length])
   })
 
   test('recvfrom(2) returns as much of the sender as there is room for', () => {
     put(reply)
-    const [into, name, length] = [program.room(100), program.room(12), program.put(Uint8Array.of(2, 0, 0, 0))]
+    const [into, name, length] = [
+      program.room(100),
+      program.room(12),
+      program.put(Uint8Array.of(2, 0, 0, 0)),
+    ]
     reception.recvfrom(program.call(fd, into, 100, 0, name, length))
     expect(program.results).toEqual([reply.length])
     expect([program.at(name, 4), program.uint32(length)]).toEqual([Uint8Array.of(16, 0, 0, 0), 12])
@@ -226,7 +234,10 @@ describe('the kernel runs a call', () => {
     ['for no messages', () => reception.recvmmsg(program.call(fd, headers(1).at, 0, 0, 0))],
     [
       'with a timeout that is not one',
-      () => reception.recvmmsg(program.call(fd, headers(1).at, 1, 0, program.put(new Uint8Array(16).fill(0xff)))),
+      () =>
+        reception.recvmmsg(
+          program.call(fd, headers(1).at, 1, 0, program.put(new Uint8Array(16).fill(0xff))),
+        ),
     ],
   ])('%s', (_, receive) => {
     receive()

@@ -36,7 +36,11 @@ function relayed(parts: number): { result: number | undefined; bytes: number; le
       onEnd(0)
     },
   }
-  const supervision = { conversations, requesterOf: () => undefined, listener: { isWaiting: () => true } }
+  const supervision = {
+    conversations,
+    requesterOf: () => undefined,
+    listener: { isWaiting: () => true },
+  }
   const replies = {
     put(_socket: unknown, _pid: number, datagrams: readonly Uint8Array[]) {
       bytes = datagrams.reduce((sum, { length }) => sum + length, 0)
@@ -62,10 +66,18 @@ function relayed(parts: number): { result: number | undefined; bytes: number; le
 test('no request is made for a program that no longer waits when its rights are known', () => {
   let asked = 0
   const listener = { isWaiting: () => false }
-  const supervision = { conversations: { ask: () => asked++ }, requesterOf: () => undefined, listener }
+  const supervision = {
+    conversations: { ask: () => asked++ },
+    requesterOf: () => undefined,
+    listener,
+  }
   const relay = relayOf(supervision as never, {} as never, {} as never)
   const results: (number | undefined)[] = []
-  relay({} as Entry, { notification: { pid: 1 }, to: 'driver' } as Sent, value => void results.push(value))
+  relay(
+    {} as Entry,
+    { notification: { pid: 1 }, to: 'driver' } as Sent,
+    value => void results.push(value),
+  )
   expect([asked, results]).toEqual([0, [undefined]])
 })
 
@@ -110,19 +122,32 @@ describe('a dump of all families', () => {
           .message(netlink.GENL_ID_CTRL, 0, 9)
           .payload(netlink.genlmsghdr(1, 1))
           .string(2, 'vnet_nl')
-        if (result === 0) onMessage(family.bytes)
+        if (result === 0) {
+          onMessage(family.bytes)
+        }
         onEnd(result)
       },
     }
     const queued: Uint8Array[] = []
     const gone: Entry[] = []
-    const replies = { hasRoom: () => hasRoom, put: (...[, , all]: [0, 0, Uint8Array[]]) => queued.push(...all) * 0 }
+    const replies = {
+      hasRoom: () => hasRoom,
+      put: (...[, , all]: [0, 0, Uint8Array[]]) => queued.push(...all) * 0,
+    }
     const vnets = { gone: (vnet: Entry) => gone.push(vnet) }
-    const relay = relayOf(program.supervision({ conversations, vnets } as never), replies as never, {} as never)
+    const relay = relayOf(
+      program.supervision({ conversations, vnets } as never),
+      replies as never,
+      {} as never,
+    )
     const socket = { fd: 3, port: 77, netns, inode: 1 }
     const results: (number | undefined)[] = []
     const vnet = { vnet: 'one' } as Entry
-    relay(vnet, { notification: program.call(), socket, octets, to: 'both' }, value => void results.push(value))
+    relay(
+      vnet,
+      { notification: program.call(), socket, octets, to: 'both' },
+      value => void results.push(value),
+    )
     return { results, queued, gone, vnet, length: octets.length }
   }
 
@@ -131,9 +156,14 @@ describe('a dump of all families', () => {
     expect(results).toEqual([length])
     const all = queued.flatMap(datagram => [...netlink.messages(datagram)])
     expect(
-      all.every(({ seq, portid, flags }) => seq === 5 && portid === 77 && (flags & netlink.NLM_F_MULTI) !== 0),
+      all.every(
+        ({ seq, portid, flags }) =>
+          seq === 5 && portid === 77 && (flags & netlink.NLM_F_MULTI) !== 0,
+      ),
     ).toBe(true)
-    for (const name of ['nlctrl\0', 'vnet_nl\0']) expect(Buffer.concat(queued).includes(name)).toBe(true)
+    for (const name of ['nlctrl\0', 'vnet_nl\0']) {
+      expect(Buffer.concat(queued).includes(name)).toBe(true)
+    }
     expect(all.at(-1)?.type).toBe(netlink.NLMSG_DONE)
   })
 
@@ -162,7 +192,11 @@ test('a SUBSCRIBE of a program is the subscription of its socket', () => {
   }
   const conversations = { nextSeq: () => 9 }
   const replies = { put: () => 0 }
-  const relay = relayOf(program.supervision({ conversations } as never), replies as never, subscriptions as never)
+  const relay = relayOf(
+    program.supervision({ conversations } as never),
+    replies as never,
+    subscriptions as never,
+  )
   const octets = new netlink.MessageBuilder()
     .message(VNET_GENL_ID, netlink.NLM_F_REQUEST, 1)
     .payload(netlink.genlmsghdr(10, 1))

@@ -9,7 +9,9 @@ const PORT = 4711
 function relay(...flags: number[]) {
   const builder = new netlink.MessageBuilder()
   for (const [i, each] of flags.entries()) {
-    builder.message(FAMILY, netlink.NLM_F_REQUEST | each, 100 + i, 9).payload(netlink.genlmsghdr(1, 1))
+    builder
+      .message(FAMILY, netlink.NLM_F_REQUEST | each, 100 + i, 9)
+      .payload(netlink.genlmsghdr(1, 1))
   }
   let seq = 500
   const octets = builder.bytes.slice()
@@ -17,7 +19,13 @@ function relay(...flags: number[]) {
 }
 
 const heads = (octets: Uint8Array | undefined) =>
-  octets && [...netlink.messages(octets)].map(({ type, flags, seq, portid }) => ({ type, flags, seq, portid }))
+  octets &&
+  [...netlink.messages(octets)].map(({ type, flags, seq, portid }) => ({
+    type,
+    flags,
+    seq,
+    portid,
+  }))
 
 /** The driver's acknowledgement of its request n. */
 function ack(question: Uint8Array, n: number, error = 0) {
@@ -42,7 +50,9 @@ test('the program sees its own numbers, its port, and only the acknowledgements 
     .message(FAMILY, 0, 501, 77)
     .payload(netlink.genlmsghdr(1, 1))
     .string(1, 'x').bytes
-  expect(heads(relayed.answer(reply, reply.length))).toEqual([{ type: FAMILY, flags: 0, seq: 100, portid: PORT }])
+  expect(heads(relayed.answer(reply, reply.length))).toEqual([
+    { type: FAMILY, flags: 0, seq: 100, portid: PORT },
+  ])
   const first = ack(relayed.question, 0)
   expect(relayed.answer(first, first.length)).toBeUndefined()
   expect(relayed.isAnswered).toBe(false)
@@ -64,10 +74,14 @@ test('an error reaches the program, even without NLM_F_ACK', () => {
 
 test('a dump ends with NLMSG_DONE; messages of other requests and malformed ones are left out', () => {
   const { relayed } = relay(netlink.NLM_F_DUMP)
-  const other = new netlink.MessageBuilder().message(FAMILY, 2, 999, 77).payload(netlink.genlmsghdr(1, 1)).bytes
+  const other = new netlink.MessageBuilder()
+    .message(FAMILY, 2, 999, 77)
+    .payload(netlink.genlmsghdr(1, 1)).bytes
   expect(relayed.answer(other, other.length)).toBeUndefined()
   expect(relayed.answer(Uint8Array.of(1, 2, 3), 3)).toBeUndefined()
-  const builder = new netlink.MessageBuilder().message(FAMILY, 2, 501, 77).payload(netlink.genlmsghdr(1, 1))
+  const builder = new netlink.MessageBuilder()
+    .message(FAMILY, 2, 501, 77)
+    .payload(netlink.genlmsghdr(1, 1))
   netlink.writeDone(builder, 501, 77, { error: 0 })
   expect(heads(relayed.answer(builder.bytes, builder.bytes.length))).toMatchObject([
     { type: FAMILY, seq: 100, portid: PORT },

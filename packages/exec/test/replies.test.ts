@@ -20,11 +20,16 @@ beforeEach(() => {
   replies = new Replies(native)
 })
 afterEach(() => {
-  for (const fd of open) native.close(fd)
+  for (const fd of open) {
+    native.close(fd)
+  }
 })
 
 function socket() {
-  const fd = check(native.socket(uapi.AF_NETLINK, uapi.SOCK_RAW, uapi.NETLINK_GENERIC, -1), 'socket')
+  const fd = check(
+    native.socket(uapi.AF_NETLINK, uapi.SOCK_RAW, uapi.NETLINK_GENERIC, -1),
+    'socket',
+  )
   open.add(fd)
   check(native.bind(fd, uapi.sockaddrNl()), 'bind')
   return { fd, port: portOf(native, fd), netns, inode: inodeOf(fd) }
@@ -32,7 +37,8 @@ function socket() {
 
 /** The next datagram in the receive queue, and its length. */
 const receive = (fd: number) => native.recvmsg(fd, into, uapi.MSG_DONTWAIT, new Int32Array(3))
-const put = (to: ReturnType<typeof socket>, ...all: Uint8Array[]) => replies.put(to, process.pid, all)
+const put = (to: ReturnType<typeof socket>, ...all: Uint8Array[]) =>
+  replies.put(to, process.pid, all)
 
 test('each reply has a placeholder, keeps its order, and is received once', () => {
   const one = socket()
@@ -60,8 +66,12 @@ test('a reply without room in the queue, or beyond the bytes for one socket, is 
   const small = socket()
   native.setsockopt(small.fd, uapi.SOL_SOCKET, uapi.SO_RCVBUF, uapi.int32(2304))
   let count = 0
-  while (put(small, new Uint8Array(1)) === 0) count++
-  while (receive(small.fd) > 0) count -= replies.take(small.inode, into, false) === undefined ? 0 : 1
+  while (put(small, new Uint8Array(1)) === 0) {
+    count++
+  }
+  while (receive(small.fd) > 0) {
+    count -= replies.take(small.inode, into, false) === undefined ? 0 : 1
+  }
   expect(count).toBe(0)
   expect(put(small, new Uint8Array(1))).toBe(0)
   expect(put(socket(), new Uint8Array((1 << 20) + 1))).toBe(-ENOBUFS)
@@ -69,12 +79,16 @@ test('a reply without room in the queue, or beyond the bytes for one socket, is 
 
 test('with many sockets, the replies of closed ones are dropped and those for open ones are kept', () => {
   const [kept, gone] = [socket(), socket()]
-  for (const each of [gone, kept]) expect(put(each, Uint8Array.of(9))).toBe(0)
+  for (const each of [gone, kept]) {
+    expect(put(each, Uint8Array.of(9))).toBe(0)
+  }
   receive(gone.fd)
   const placeholder = into.slice()
   for (let i = 0; i < 500; i++) {
     const other = i === 0 ? gone : socket()
-    if (i > 0) put(other, Uint8Array.of(1))
+    if (i > 0) {
+      put(other, Uint8Array.of(1))
+    }
     native.close(other.fd)
     open.delete(other.fd)
   }

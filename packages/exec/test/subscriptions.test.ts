@@ -33,7 +33,10 @@ beforeEach(() => {
   ;[fakes, requester] = [[], undefined]
   replies = new Replies(program.native)
   vnets = new ReachableVnets({ directory })
-  conversations = new Conversations({ native: program.native, onDefect: error => program.defects.push(error) })
+  conversations = new Conversations({
+    native: program.native,
+    onDefect: error => program.defects.push(error),
+  })
   subscriptions = new Subscriptions(
     program.supervision({ vnets, conversations, requesterOf: () => requester }),
     replies,
@@ -45,7 +48,9 @@ afterEach(() => {
   vi.restoreAllMocks()
   subscriptions.close()
   conversations.close()
-  for (const fake of fakes) fake[Symbol.dispose]()
+  for (const fake of fakes) {
+    fake[Symbol.dispose]()
+  }
   program[Symbol.dispose]()
   expect(program.defects).toEqual([])
 })
@@ -62,7 +67,9 @@ function setsockopt(option: number, group: number, at = fd, level = SOL_NETLINK,
 }
 /** Settles when that many calls have returned. */
 async function results(count: number): Promise<void> {
-  while (program.results.length < count) await new Promise(setImmediate)
+  while (program.results.length < count) {
+    await new Promise(setImmediate)
+  }
 }
 
 const enter = () => setsockopt(ADD_MEMBERSHIP, VNET_MCGRP_EVENTS)
@@ -88,7 +95,9 @@ async function event(from = fd): Promise<string> {
 
 /** Settles when a vnet has no connection any more. */
 async function left(fake: FakeVnet): Promise<void> {
-  while (fake.connections > 0) await new Promise(setImmediate)
+  while (fake.connections > 0) {
+    await new Promise(setImmediate)
+  }
 }
 
 describe('a member of the group of vnet_nl', () => {
@@ -170,7 +179,9 @@ describe('a member of the group of vnet_nl', () => {
     const member = program.socket()
     setsockopt(ADD_MEMBERSHIP, VNET_MCGRP_EVENTS, member)
     await fake.hears(SUBSCRIBE, 2)
-    while (fake.connections > 1) await new Promise(setImmediate)
+    while (fake.connections > 1) {
+      await new Promise(setImmediate)
+    }
     fake.event(builder => builder.string(2, 'for one'))
     expect(await event(member)).toContain('for one')
     expect(receive(other)).toBeUndefined()
@@ -249,7 +260,9 @@ describe('a SUBSCRIBE', () => {
     const fake = vnet()
     await subscribe({ events: 6 })
     await subscribe({ events: 2 })
-    while (fake.connections > 1) await new Promise(setImmediate)
+    while (fake.connections > 1) {
+      await new Promise(setImmediate)
+    }
     fake.event(builder => builder.string(2, 'once'))
     expect(await event()).toContain('once')
     expect(receive()).toBeUndefined()
@@ -270,7 +283,9 @@ describe('a SUBSCRIBE', () => {
   })
 
   test('a malformed datagram is not a SUBSCRIBE', () => {
-    const { bytes } = new MessageBuilder().message(VNET_GENL_ID, NLM_F_REQUEST, 1).payload(genlmsghdr(SUBSCRIBE, 1))
+    const { bytes } = new MessageBuilder()
+      .message(VNET_GENL_ID, NLM_F_REQUEST, 1)
+      .payload(genlmsghdr(SUBSCRIBE, 1))
     expect([subscribes(bytes.subarray(0, 19)), getU16(bytes, 4)]).toEqual([undefined, VNET_GENL_ID])
   })
 })

@@ -28,7 +28,10 @@ const settle = (seconds: number) => utimesSync(directory, seconds, seconds)
 test('an interface is found by its name and its network namespace', () => {
   const { socket } = announce('vnet7', HERE + 1)
   expect(vnets.named(HERE, 'vnet7')).toBeUndefined()
-  expect(vnets.named(HERE + 1, 'vnet7')).toMatchObject({ vnet: { vnet: socket }, device: { ifindex: 7 } })
+  expect(vnets.named(HERE + 1, 'vnet7')).toMatchObject({
+    vnet: { vnet: socket },
+    device: { ifindex: 7 },
+  })
 })
 
 test('vnets that run in a namespace precede vnets that only have an interface there', () => {

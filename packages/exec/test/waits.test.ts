@@ -14,7 +14,14 @@ let thread: { state: string; pending: bigint; sharedPending: bigint; blocked: bi
 /** Whether another thread of the process has stopped. */
 let stopping: boolean
 
-const poller = { start: () => 0, stop: () => 0, watch: () => 0, ref: () => 0, unref: () => 0, close: () => 0 }
+const poller = {
+  start: () => 0,
+  stop: () => 0,
+  watch: () => 0,
+  ref: () => 0,
+  unref: () => 0,
+  close: () => 0,
+}
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -27,11 +34,19 @@ beforeEach(() => {
     ioctl: () => 0,
     close: (fd: number) => closed.push(fd),
   }
-  const listener = { answer: (_: Notification, result: number) => void results.push(result), isWaiting: () => true }
+  const listener = {
+    answer: (_: Notification, result: number) => void results.push(result),
+    isWaiting: () => true,
+  }
   thread = { state: 'S', pending: 0n, sharedPending: 0n, blocked: 0n }
   stopping = false
   const processes = { status: () => thread, isStopping: () => stopping }
-  const supervision = { native, listener, processes, onDefect: (error: unknown) => defects.push(error) }
+  const supervision = {
+    native,
+    listener,
+    processes,
+    onDefect: (error: unknown) => defects.push(error),
+  }
   waits = new Waits(supervision as unknown as Supervision)
 })
 afterEach(() => {
@@ -41,7 +56,14 @@ afterEach(() => {
 
 function wait(fd: number, change: Partial<Wait> = {}): void {
   const notification = { pid: 1 } as Notification
-  waits.add({ notification, fd, timeoutMs: 0, attempt: () => -EAGAIN, ended: error => error, ...change })
+  waits.add({
+    notification,
+    fd,
+    timeoutMs: 0,
+    attempt: () => -EAGAIN,
+    ended: error => error,
+    ...change,
+  })
 }
 
 test('a receive ends with its message when its socket is readable', () => {
@@ -79,7 +101,9 @@ test('an exception at the timeout ends the call with EIO too', () => {
 })
 
 test('the last of 1,025 simultaneous waiting receives fails with ENOBUFS', () => {
-  for (let fd = 0; fd < 1024; fd++) wait(fd)
+  for (let fd = 0; fd < 1024; fd++) {
+    wait(fd)
+  }
   expect(results).toEqual([])
   wait(5000)
   expect([results, closed]).toEqual([[-ENOBUFS], [5000]])

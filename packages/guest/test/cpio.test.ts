@@ -2,7 +2,10 @@ import { expect, test } from 'vitest'
 import { cpio } from '../src/cpio.ts'
 
 test('an archive has each file and directory after a header of its size, aligned to 4 bytes', () => {
-  const archive = cpio([{ name: 'dev' }, { name: 'init', content: Uint8Array.of(1, 2, 3), isProgram: true }])
+  const archive = cpio([
+    { name: 'dev' },
+    { name: 'init', content: Uint8Array.of(1, 2, 3), isProgram: true },
+  ])
   const text = archive.toString('latin1')
   expect(archive.length % 4).toBe(0)
   expect(text.slice(0, 22)).toBe('070701' + '00000001' + '000041ed')

@@ -20,11 +20,19 @@ test("the user's own kernel has the release of its directory of modules", () => 
 })
 
 test.each([
-  [{ VNET_KERNEL: '/' }, "VNET_KERNEL needs VNET_KERNEL_MODULES: set it to the directory of the kernel's modules"],
-  [{ VNET_KERNEL_MODULES: '/' }, 'VNET_KERNEL_MODULES needs VNET_KERNEL: set it to the path of vmlinuz'],
+  [
+    { VNET_KERNEL: '/' },
+    "VNET_KERNEL needs VNET_KERNEL_MODULES: set it to the directory of the kernel's modules",
+  ],
+  [
+    { VNET_KERNEL_MODULES: '/' },
+    'VNET_KERNEL_MODULES needs VNET_KERNEL: set it to the path of vmlinuz',
+  ],
   [{ VNET_KERNEL: '/none', VNET_KERNEL_MODULES: '/' }, 'VNET_KERNEL: /none does not exist'],
 ])('%j is refused in one line', (env, message) => {
-  for (const name of ['VNET_KERNEL', 'VNET_KERNEL_MODULES']) vi.stubEnv(name, (env as Record<string, string>)[name])
+  for (const name of ['VNET_KERNEL', 'VNET_KERNEL_MODULES']) {
+    vi.stubEnv(name, (env as Record<string, string>)[name])
+  }
   expect(find).toThrow(message)
 })
 

@@ -16,11 +16,14 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }))
 
-const write = (records: Buffer, end?: number, lost?: bigint) => writeOutbox(path, records, end, lost)
+const write = (records: Buffer, end?: number, lost?: bigint) =>
+  writeOutbox(path, records, end, lost)
 
 function read(outbox: Outbox): string[] {
   const lines: string[] = []
-  outbox.read(({ kind, time, content }, bytes) => lines.push(`${kind} ${time} ${content} ${bytes.length}`))
+  outbox.read(({ kind, time, content }, bytes) =>
+    lines.push(`${kind} ${time} ${content} ${bytes.length}`),
+  )
   return lines
 }
 
@@ -118,5 +121,7 @@ test('a message in the inbox follows a block with its length', () => {
 })
 
 test('a message that is longer than a guest reads is refused', () => {
-  expect(() => putInbox(path, new Uint8Array((8 << 20) + 1))).toThrow('a message of 8388609 bytes: at most 8388608')
+  expect(() => putInbox(path, new Uint8Array((8 << 20) + 1))).toThrow(
+    'a message of 8388609 bytes: at most 8388608',
+  )
 })

@@ -8,7 +8,12 @@ import { kernelWith } from './support/kernel-modules.ts'
 const directory = freshDirectory()
 
 const BRIDGE = {
-  'kernel/net/bridge/bridge.ko': ['alias=rtnl-link-bridge', 'license=GPL', 'depends=llc,stp', 'name=bridge'],
+  'kernel/net/bridge/bridge.ko': [
+    'alias=rtnl-link-bridge',
+    'license=GPL',
+    'depends=llc,stp',
+    'name=bridge',
+  ],
   'kernel/net/802/stp.ko': ['depends=llc'],
   'kernel/net/llc/llc.ko': ['depends='],
 }
@@ -27,16 +32,25 @@ test('a module that is compiled into the kernel is left out', () => {
 
 test('a module that should be loaded before another is loaded if it exists', () => {
   const softdep = 'softdep=pre: log-syslog none post: later'
-  const files = { 'kernel/net/a.ko': [softdep], 'kernel/net/log_syslog.ko': [], 'kernel/net/later.ko': [] }
+  const files = {
+    'kernel/net/a.ko': [softdep],
+    'kernel/net/log_syslog.ko': [],
+    'kernel/net/later.ko': [],
+  }
   expect(namesOf(modulesOf(files).inOrder(['a']))).toEqual(['log_syslog', 'a'])
 })
 
 test('a module that the kernel does not have is named', () => {
-  expect(() => modulesOf(BRIDGE).inOrder(['nd-pmem'])).toThrow('the kernel 6.1.0-test has no module nd_pmem')
+  expect(() => modulesOf(BRIDGE).inOrder(['nd-pmem'])).toThrow(
+    'the kernel 6.1.0-test has no module nd_pmem',
+  )
 })
 
 test('the table has a line for each name and alias, with the files in the order of loading', () => {
-  const modules = modulesOf({ ...BRIDGE, 'kernel/net/a-b.ko': ['alias=net-pf-[0-9]-x', 'alias=a-b'] })
+  const modules = modulesOf({
+    ...BRIDGE,
+    'kernel/net/a-b.ko': ['alias=net-pf-[0-9]-x', 'alias=a-b'],
+  })
   expect(moduleTable(modules.inOrder(['bridge', 'a-b']))).toBe(
     `llc llc.ko
 stp llc.ko stp.ko

@@ -18,13 +18,19 @@ afterEach(() => vi.unstubAllEnvs())
 
 function asked(program: string): string[] {
   const messages: string[] = []
-  addProgram(new ProgramMissing(program), new Set(), { directory, onMessage: line => void messages.push(line) })
+  addProgram(new ProgramMissing(program), new Set(), {
+    directory,
+    onMessage: line => void messages.push(line),
+  })
   return messages
 }
 
-test.each(['sh', '/bin/sh', '/usr/bin/env'])('a guest gets %s, a program of PATH or of the system', program => {
-  expect(asked(program)).toEqual([`the guest gets ${program}, and starts again`])
-})
+test.each(['sh', '/bin/sh', '/usr/bin/env'])(
+  'a guest gets %s, a program of PATH or of the system',
+  program => {
+    expect(asked(program)).toEqual([`the guest gets ${program}, and starts again`])
+  },
+)
 
 test('a guest gets no other file of the user that it names, and a line says how to give it', () => {
   const line = `the guest asks for ${secret()}, which is not in PATH: give it by --program ${secret()}, or not`
@@ -35,5 +41,7 @@ test('a guest gets no other file of the user that it names, and a line says how 
 })
 
 test('a name with control characters is refused, and shown without them', () => {
-  expect(() => asked('sh\nvnet: passed')).toThrow(/^the guest asks for sh\\x0avnet: passed, which is not in PATH/)
+  expect(() => asked('sh\nvnet: passed')).toThrow(
+    /^the guest asks for sh\\x0avnet: passed, which is not in PATH/,
+  )
 })

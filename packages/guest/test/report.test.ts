@@ -13,7 +13,15 @@ const usage = [
   { name: 'node', ns: 3e8 },
   { name: 'sh', ns: 1e7 },
 ]
-const run = { status: 0, signal: null, digest: '0123456789abcdef0123', lost: 0, files: [], failures: [], usage }
+const run = {
+  status: 0,
+  signal: null,
+  digest: '0123456789abcdef0123',
+  lost: 0,
+  files: [],
+  failures: [],
+  usage,
+}
 
 test('the report has the time in the guest, the time here, and the busy programs', () => {
   expect(reportText({ ...run, guestNs: 7.2e12, wallMs: 1410 })).toBe(
@@ -22,7 +30,9 @@ test('the report has the time in the guest, the time here, and the busy programs
 })
 
 test('a run that took longer than in the guest says how much slower it was', () => {
-  expect(reportText({ ...run, guestNs: 5e8, wallMs: 10_000 })).toContain('10.00 s here, 20 times slower;')
+  expect(reportText({ ...run, guestNs: 5e8, wallMs: 10_000 })).toContain(
+    '10.00 s here, 20 times slower;',
+  )
 })
 
 test("a program's name with a line break makes no line of its own", () => {

@@ -14,7 +14,12 @@ function devices(bias: bigint, marks = [MARK]): Buffer {
   const stamp = Buffer.alloc(8)
   stamp.writeBigInt64BE(STAMP)
   const cpu = marks.flatMap(mark => [Buffer.from(mark, 'latin1'), stamp])
-  return Buffer.concat([Buffer.from('QEVM\x0ctimer/icount\0\0\0\x01', 'latin1'), clock, Buffer.from('cpu'), ...cpu])
+  return Buffer.concat([
+    Buffer.from('QEVM\x0ctimer/icount\0\0\0\x01', 'latin1'),
+    clock,
+    Buffer.from('cpu'),
+    ...cpu,
+  ])
 }
 
 test('a clock that has moved is set to the time of the stop, six instructions after the time stamp', () => {

@@ -8,7 +8,11 @@ function trial() {
     (stream, text) => written.push(`${stream} ${text}`),
     line => written.push(line),
   )
-  return { written, output, take: (stream: 'out' | 'err', text: string) => output.take(stream, Buffer.from(text)) }
+  return {
+    written,
+    output,
+    take: (stream: 'out' | 'err', text: string) => output.take(stream, Buffer.from(text)),
+  }
 }
 
 test('a run that starts again passes on only what comes after the output of the run before', () => {
@@ -29,7 +33,9 @@ test('output beyond the first MiB appears once, too', () => {
   const text = `${'0123456789abcde\n'.repeat(1 << 17)}`
   take('out', text)
   output.restart()
-  for (let at = 0; at < text.length; at += 300_000) take('out', text.slice(at, at + 300_000))
+  for (let at = 0; at < text.length; at += 300_000) {
+    take('out', text.slice(at, at + 300_000))
+  }
   take('out', 'more\n')
   expect(written.join('') === `out ${text}out more\n`).toBe(true)
 })

@@ -23,13 +23,20 @@ test('runs with the same records have no difference', () => {
 
 test('a difference is named with its time, its output and its line', () => {
   const first = record('o', 1n, 'one\n')
-  expect(differenceOf([first, record('e', 2_000_000_001n, 'a')], [first, record('e', 2_000_000_001n, 'b')])).toBe(
-    '2.000000 s after the first output: standard error is "a" in one run, "b" in the other',
-  )
+  expect(
+    differenceOf(
+      [first, record('e', 2_000_000_001n, 'a')],
+      [first, record('e', 2_000_000_001n, 'b')],
+    ),
+  ).toBe('2.000000 s after the first output: standard error is "a" in one run, "b" in the other')
 })
 
 test('a difference after many bytes is found', () => {
   const much = Array<Buffer>(20).fill(record('o', 1n, 'x'.repeat(1 << 20)))
-  expect(differenceOf([...much, record('o', 2n, 'a')], [...much, record('o', 2n, 'b')])).toContain('"a" in one run')
-  expect(differenceOf(much, [...much, record('o', 2n, 'b')])).toContain('nothing in one run, standard output')
+  expect(differenceOf([...much, record('o', 2n, 'a')], [...much, record('o', 2n, 'b')])).toContain(
+    '"a" in one run',
+  )
+  expect(differenceOf(much, [...much, record('o', 2n, 'b')])).toContain(
+    'nothing in one run, standard output',
+  )
 })

@@ -20,7 +20,9 @@ beforeEach(async () => {
   server = createServer(socket => {
     program = socket.on('data', data => {
       requests += data.toString('latin1')
-      for (const piece of replies.shift() ?? []) socket.write(piece)
+      for (const piece of replies.shift() ?? []) {
+        socket.write(piece)
+      }
     })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -55,7 +57,9 @@ describe('the control port', () => {
   test('refuses a second reply to a line', async () => {
     replies = [['0\n0\n']]
     expect((await control.ask('accept')).text).toBe('0')
-    await expect(control.ask('error')).rejects.toThrow('the control port has sent more than its reply')
+    await expect(control.ask('error')).rejects.toThrow(
+      'the control port has sent more than its reply',
+    )
     expect(requests).toBe('accept\n')
   })
 
@@ -98,7 +102,13 @@ describe('a program with a control port', () => {
 
   test('asks again while a call would block', async () => {
     await call('accept', ['0\n'], ['EAGAIN\n'], ['1\n'])
-    await call('read 4', ['EAGAIN\n'], ['3\n', pattern([1, 4])], ['EAGAIN\n'], ['1\n', pattern([4, 5])])
+    await call(
+      'read 4',
+      ['EAGAIN\n'],
+      ['3\n', pattern([1, 4])],
+      ['EAGAIN\n'],
+      ['1\n', pattern([4, 5])],
+    )
     expect(requests).toBe('accept\naccept\naccept\nread 4\nread 4\nread 1\nread 1\n')
   })
 

@@ -15,16 +15,24 @@ test('each mutation has a name and a rule of its own', () => {
 /** Throws if a changed file is not TypeScript. */
 function expectSyntax(files: ReadonlyMap<string, string>): void {
   expect(files.size).toBeGreaterThan(0)
-  for (const text of files.values()) parseAst(text, { lang: 'ts' })
+  for (const text of files.values()) {
+    parseAst(text, { lang: 'ts' })
+  }
 }
 
 test('the stack has the text of each mutation once, and is TypeScript with it', () => {
   expect(mutations.length).toBeGreaterThanOrEqual(120)
-  for (const mutation of mutations) expectSyntax(mutatedFiles(mutation))
+  for (const mutation of mutations) {
+    expectSyntax(mutatedFiles(mutation))
+  }
 })
 
 test('the stack has the text of each legal change once, and is TypeScript with it', () => {
   const changes = readLegalChanges()
-  expect(changes.map(({ name }) => name)).toEqual(expect.arrayContaining(['initial-window-1', 'smallest', 'largest']))
-  for (const change of changes.filter(({ edits }) => edits.length > 0)) expectSyntax(mutatedFiles(change))
+  expect(changes.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['initial-window-1', 'smallest', 'largest']),
+  )
+  for (const change of changes.filter(({ edits }) => edits.length > 0)) {
+    expectSyntax(mutatedFiles(change))
+  }
 })

@@ -1,18 +1,37 @@
 /** The report of `vnet conform`: its exit status, and failures that may be consequences. */
 import { expect, test } from 'vitest'
-import { asJson, asText, countsOf, junitXml, type Result, whyNothing } from '../src/commands/conform-report.ts'
+import {
+  asJson,
+  asText,
+  countsOf,
+  junitXml,
+  type Result,
+  whyNothing,
+} from '../src/commands/conform-report.ts'
 import { parseCases } from '../src/conform/notation.ts'
 import { Run } from '../src/conform/run.ts'
 import { CaseFailure } from '../src/conform/run-case.ts'
 import { MemoryWorld } from './tcp-conformance/memory-world.ts'
 
-const failure = new CaseFailure('some ack 1', new Run(new MemoryWorld(4, {}, false), 4), new Error('no reply'))
+const failure = new CaseFailure(
+  'some ack 1',
+  new Run(new MemoryWorld(4, {}, false), 4),
+  new Error('no reply'),
+)
 
 function result(level: string, more: Partial<Result> = {}): Result {
   const [one] = parseCases(`case name: title\n    ${level} RFC 791, 3.2\n    ping`)
   if (one === undefined) throw new Error('there is no case')
   return {
-    ...{ group: 'group', one, skipped: undefined, failure, capture: 'file', after: undefined, isFatal: false },
+    ...{
+      group: 'group',
+      one,
+      skipped: undefined,
+      failure,
+      capture: 'file',
+      after: undefined,
+      isFatal: false,
+    },
     ...more,
   }
 }
@@ -31,7 +50,9 @@ test('a case that ends the host is a failure at each level', () => {
 
 test('a failure names an earlier one that may be its cause', () => {
   const late = result('must', { after: 'fragments-protocol' })
-  expect(asText(late)).toContain('; the host may still hold fragments of fragments-protocol: see --only name')
+  expect(asText(late)).toContain(
+    '; the host may still hold fragments of fragments-protocol: see --only name',
+  )
   expect(asJson(late)).toMatchObject({ after: 'fragments-protocol' })
   expect(asText(result('must'))).not.toContain('may still hold')
 })

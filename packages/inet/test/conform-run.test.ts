@@ -23,7 +23,13 @@ const caseNamed = (name: string): Case => servers.find(one => one.name === name)
 function changing(world: World, change: (sent: Sent) => readonly Sent[]): World {
   const waiting: Sent[] = []
   return {
-    ...{ tolerance: world.tolerance, host: world.host, peer: world.peer, port: world.port, program: undefined },
+    ...{
+      tolerance: world.tolerance,
+      host: world.host,
+      peer: world.peer,
+      port: world.port,
+      program: undefined,
+    },
     now: () => world.now(),
     sleepUntil: moment => world.sleepUntil(moment),
     close: () => world.close(),
@@ -40,10 +46,14 @@ function changing(world: World, change: (sent: Sent) => readonly Sent[]): World 
 }
 
 /** Returns why a case fails for a host that sends other frames; undefined if it passes. */
-async function failureOf(one: Case, change: (sent: Sent) => readonly Sent[]): Promise<CaseFailure | undefined> {
-  const error = await runCase(one, changing(new MemoryWorld(one.family, one.sysctls, false), change)).catch(
-    (error: unknown) => error,
-  )
+async function failureOf(
+  one: Case,
+  change: (sent: Sent) => readonly Sent[],
+): Promise<CaseFailure | undefined> {
+  const error = await runCase(
+    one,
+    changing(new MemoryWorld(one.family, one.sysctls, false), change),
+  ).catch((error: unknown) => error)
   if (error !== undefined && !(error instanceof CaseFailure)) throw error
   return error
 }
@@ -70,7 +80,9 @@ test.each(['window-zero', 'window-zero-probes'])(
     const failure = await failureOf(caseNamed(name), sent =>
       isAckOnly(sent) ? [withBytes(sent, pattern([1, 101]))] : [sent],
     )
-    expect(failure?.reason).toBe('the host has sent bytes up to 101, but the offered window ends at 1')
+    expect(failure?.reason).toBe(
+      'the host has sent bytes up to 101, but the offered window ends at 1',
+    )
     expect(segmentOf(failure?.frames[failure.wrong]?.frame as Uint8Array)?.length).toBe(100)
   },
 )
@@ -156,7 +168,11 @@ function captured(failure: CaseFailure) {
   const frames: { time: number; comments: readonly string[]; frame: Uint8Array }[] = []
   for (let packet = reader.next(); packet !== undefined; packet = reader.next()) {
     const { seconds, nanoseconds, bytes, at, capturedLength, comments = [] } = packet
-    frames.push({ time: seconds * 1e9 + nanoseconds, comments, frame: bytes.slice(at, at + capturedLength) })
+    frames.push({
+      time: seconds * 1e9 + nanoseconds,
+      comments,
+      frame: bytes.slice(at, at + capturedLength),
+    })
   }
   return frames
 }
@@ -187,7 +203,9 @@ test('a capture has its frames in the order of time', async () => {
   const failure = (await failureOf(caseNamed('window-of-host'), change)) as CaseFailure
   const late = failure.frames.map((each, i) => ({ ...each, at: 1000 - i }))
   const frames = captured(Object.assign(failure, { frames: late, wrong: 0 }))
-  expect(frames.map(({ time }) => time)).toEqual(frames.map(({ time }) => time).sort((a, b) => a - b))
+  expect(frames.map(({ time }) => time)).toEqual(
+    frames.map(({ time }) => time).sort((a, b) => a - b),
+  )
   expect(frames.at(-1)?.comments).toHaveLength(1)
 })
 

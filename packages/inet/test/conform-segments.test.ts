@@ -1,6 +1,10 @@
 /** Frames that a packet socket reads with the size of their segments. */
 import { expect, test } from 'vitest'
-import { VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6, VIRTIO_NET_HDR_LEN } from '#src/linux/uapi.ts'
+import {
+  VIRTIO_NET_HDR_GSO_TCPV4,
+  VIRTIO_NET_HDR_GSO_TCPV6,
+  VIRTIO_NET_HDR_LEN,
+} from '#src/linux/uapi.ts'
 import { parseAddress } from '#src/packet/address.ts'
 import { concat, get16, put16 } from '#src/packet/octets.ts'
 import { segmentOf, tcpFrame, wrongChecksum } from '../src/conform/frames.ts'
@@ -21,10 +25,16 @@ function read(family: 4 | 6, length: number, size: number): Uint8Array {
   Object.assign(header, { flags: 0x19, sequence: 1000, acknowledgment: 1 })
   const bytes = header.build(length)
   bytes.set(pattern([0, length]), bytes.length - length)
-  const context = { stations: { host: station(1), peer: station(2) }, port: 0, sent: new Uint8Array(0) }
+  const context = {
+    stations: { host: station(1), peer: station(2) },
+    port: 0,
+    sent: new Uint8Array(0),
+  }
   const frame = tcpFrame(context, family, bytes)
   const vnet = new Uint8Array(VIRTIO_NET_HDR_LEN)
-  if (size > 0) vnet[1] = family === 4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6
+  if (size > 0) {
+    vnet[1] = family === 4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6
+  }
   new DataView(vnet.buffer).setUint16(4, size, true)
   return concat([vnet, frame])
 }
@@ -44,10 +54,16 @@ test.each([
     const parts = frames.map(frame => segmentOf(frame))
     expect(parts.map(part => part?.sequence)).toEqual(frames.map((_, i) => 1000 + i * size))
     expect(
-      concat(parts.map(part => part?.bytes.subarray(part.at, part.at + part.length) ?? new Uint8Array(0))),
+      concat(
+        parts.map(
+          part => part?.bytes.subarray(part.at, part.at + part.length) ?? new Uint8Array(0),
+        ),
+      ),
     ).toEqual(pattern([0, length]))
     expect(parts.filter(part => part?.isFin)).toEqual([parts.at(-1)])
-    for (const frame of frames) expect(wrongChecksum({ frame, at: 0 })).toBe(undefined)
+    for (const frame of frames) {
+      expect(wrongChecksum({ frame, at: 0 })).toBe(undefined)
+    }
   }
 })
 
@@ -56,7 +72,9 @@ test('a frame without a segment size, and one with a wrong one, are not cut', ()
   for (const size of [0, 200]) {
     const bytes = read(4, 1000, size)
     // Not TCP: no size fits.
-    if (size > 0) bytes[VIRTIO_NET_HDR_LEN + 14 + 9] = 1
+    if (size > 0) {
+      bytes[VIRTIO_NET_HDR_LEN + 14 + 9] = 1
+    }
     const [only, ...others] = segments.cut(bytes)
     expect(only?.frame).toEqual(bytes.slice(VIRTIO_NET_HDR_LEN))
     expect(others).toEqual([])

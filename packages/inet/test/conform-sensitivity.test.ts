@@ -19,14 +19,22 @@ async function passing(cases: typeof passive, change: (world: World) => World): 
       () => true,
       () => false,
     )
-    if (hasPassed) names.push(one.name)
+    if (hasPassed) {
+      names.push(one.name)
+    }
   }
   return names
 }
 
 test('every case fails for a host that sends nothing', async () => {
   const silent = (world: World): World => ({
-    ...{ tolerance: world.tolerance, host: world.host, peer: world.peer, port: world.port, program: undefined },
+    ...{
+      tolerance: world.tolerance,
+      host: world.host,
+      peer: world.peer,
+      port: world.port,
+      program: undefined,
+    },
     now: () => world.now(),
     sleepUntil: moment => world.sleepUntil(moment),
     close: () => world.close(),

@@ -63,10 +63,15 @@ class Slots {
     pieces.push(fragment)
     this.#pending.set(key, pieces)
     let end = 0
-    for (const piece of pieces.toSorted((a, b) => a.offset - b.offset))
-      if (piece.offset <= end) end = Math.max(end, piece.offset + piece.length)
+    for (const piece of pieces.toSorted((a, b) => a.offset - b.offset)) {
+      if (piece.offset <= end) {
+        end = Math.max(end, piece.offset + piece.length)
+      }
+    }
     const last = pieces.find(({ isLast }) => isLast)
-    if (last !== undefined && end >= last.offset + last.length) this.#pending.delete(key)
+    if (last !== undefined && end >= last.offset + last.length) {
+      this.#pending.delete(key)
+    }
     return true
   }
 }
@@ -103,7 +108,9 @@ test('a case that fails completes its fragments, too', async () => {
   for (const one of readTable().flatMap(({ cases }) => cases)) {
     if (!one.name.startsWith('fragments-') || one.slow !== undefined) continue
     const world = withSlots(new MemoryWorld(one.family, one.sysctls, false), slots)
-    await expect(runCase(one, { ...world, next: async () => undefined })).rejects.toThrow(CaseFailure)
+    await expect(runCase(one, { ...world, next: async () => undefined })).rejects.toThrow(
+      CaseFailure,
+    )
   }
   expect(slots.names).toEqual([])
 })

@@ -11,11 +11,18 @@ const quiet = { onConnect() {}, onReadable() {}, onWritable() {}, onError() {} }
 /** Two hosts with interfaces that lead to each other. */
 function pair() {
   const clock = new FakeClock()
-  const hosts = [1, 2].map(seed => new InetHost({ clock, random: random(seed), tcp: { synRetries: 1 } }))
+  const hosts = [1, 2].map(
+    seed => new InetHost({ clock, random: random(seed), tcp: { synRetries: 1 } }),
+  )
   const devs = hosts.map((host, i) => {
     const transmit = (frame: Uint8Array) =>
       clock.alarm(() => devs[1 - i]!.receive(frame, 0, frame.length)).at(clock.now() + 1e6)
-    const dev = host.addInterface({ name: 'eth0', mac: Uint8Array.of(2, 0, 0, 0, 0, i), mtu: 1500, transmit })
+    const dev = host.addInterface({
+      name: 'eth0',
+      mac: Uint8Array.of(2, 0, 0, 0, 0, i),
+      mtu: 1500,
+      transmit,
+    })
     dev.addAddress(`198.18.0.${i + 1}/24`)
     return dev
   })
@@ -52,7 +59,11 @@ test('a host is joined to a port: it has its addresses, and follows its MTU and 
   await port.apply({ addresses: ['198.18.0.1/24'], up: true, mtu: 1400 })
   const host = new InetHost({ clock: new FakeClock(), random: random(1) })
   const { dev, follow } = joinPort(host.ip, port)
-  expect([dev.name, dev.mtu, host.ip.isOwn(Uint8Array.of(198, 18, 0, 1))]).toEqual(['a', 1400, true])
+  expect([dev.name, dev.mtu, host.ip.isOwn(Uint8Array.of(198, 18, 0, 1))]).toEqual([
+    'a',
+    1400,
+    true,
+  ])
   await port.apply({ mtu: 1300, carrier: false })
   follow()
   expect([dev.mtu, dev.carrier]).toEqual([1300, false])

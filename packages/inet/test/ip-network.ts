@@ -35,7 +35,10 @@ export class Network {
   }
 
   /** Joins stacks; each has its addresses on the segment. */
-  join(ends: readonly (readonly [IpStack, ...string[]])[], mtu = 1500): readonly [StackInterface, StackInterface] {
+  join(
+    ends: readonly (readonly [IpStack, ...string[]])[],
+    mtu = 1500,
+  ): readonly [StackInterface, StackInterface] {
     const ports: StackInterface[] = ends.map(([stack, ...cidrs]) => {
       const dev: StackInterface = stack.addInterface({
         name: `eth${stack.interfaces.length}`,
@@ -43,10 +46,14 @@ export class Network {
         mtu,
         transmit: frame => {
           this.frames.push(frame)
-          if (!this.lose(frame)) this.#carry(frame, ports, dev)
+          if (!this.lose(frame)) {
+            this.#carry(frame, ports, dev)
+          }
         },
       })
-      for (const cidr of cidrs) dev.addAddress(cidr)
+      for (const cidr of cidrs) {
+        dev.addAddress(cidr)
+      }
       return dev
     })
     return ports as [StackInterface, StackInterface]
@@ -61,7 +68,11 @@ export class Network {
       // The frame is lent in the middle of other bytes, and changes after the call.
       const lent = new Uint8Array(frame.length + 40).fill(0xee)
       lent.set(frame, 7)
-      for (const port of ports) if (port !== from) port.receive(lent, 7, frame.length)
+      for (const port of ports) {
+        if (port !== from) {
+          port.receive(lent, 7, frame.length)
+        }
+      }
       lent.fill(0xdd)
     }
     this.clock.alarm(arrive).at(this.clock.now() + MS)
@@ -84,7 +95,9 @@ export function pair(mtu = 1500) {
 
 export function route(stack: IpStack, dev: StackInterface, to: string, via: string): void {
   const prefix = parsePrefix(to)
-  if (prefix !== undefined) stack.addRoute({ prefix, via: address(via), dev })
+  if (prefix !== undefined) {
+    stack.addRoute({ prefix, via: address(via), dev })
+  }
 }
 
 /** client - router - server, with an MTU of 1400 after the router. */
@@ -111,16 +124,31 @@ export function routed(mtu = 1400) {
 }
 
 /** A UDP socket with its received messages and errors. */
-export function bound({ udp }: Host, family: 4 | 6, port: number, host?: string, options: Partial<UdpBinding> = {}) {
+export function bound(
+  { udp }: Host,
+  family: 4 | 6,
+  port: number,
+  host?: string,
+  options: Partial<UdpBinding> = {},
+) {
   const messages: [data: string, address: string, port: number][] = []
   const errors: number[] = []
   const events = {
     onMessage: (data: Uint8Array, from: Endpoint) => {
-      messages.push([Buffer.from(data).toString('latin1'), Buffer.from(from.address).toString('hex'), from.port])
+      messages.push([
+        Buffer.from(data).toString('latin1'),
+        Buffer.from(from.address).toString('hex'),
+        from.port,
+      ])
     },
     onError: (errno: number) => void errors.push(errno),
   }
-  const binding = { address: host === undefined ? undefined : address(host), family, port, ...options }
+  const binding = {
+    address: host === undefined ? undefined : address(host),
+    family,
+    port,
+    ...options,
+  }
   const socket = udp.bind(binding, events)
   socket.canBroadcast = true
   return { socket, messages, errors }
@@ -145,7 +173,11 @@ export function ping(
   let isDone = false
   icmp.receive = (version, dev, packet, nh) => {
     const { bytes, at, length, source } = packet
-    if (!isDone && bytes[at] === reply && sameBytes(bytes.subarray(at + 4, at + 8), header.subarray(4))) {
+    if (
+      !isDone &&
+      bytes[at] === reply &&
+      sameBytes(bytes.subarray(at + 4, at + 8), header.subarray(4))
+    ) {
       isDone = true
       onReply?.({ source, payload: bytes.slice(at + 8, at + length) })
     }
@@ -184,15 +216,29 @@ export function receive(
   version.create(frame, 14, protocol, payload.length, life, 1, false)
   frame.set(address(from), version.sourceAt(14))
   frame.set(address(to), version.destinationAt(14))
-  if (version.header === 20) frame.set([bits >>> 8, bits & 0xff], 20)
+  if (version.header === 20) {
+    frame.set([bits >>> 8, bits & 0xff], 20)
+  }
   version.finish(frame, 14)
   frame.set(payload, h)
-  if (isSummed) fillChecksum(version, protocol, 14, { bytes: frame, at: h, length: payload.length })
+  if (isSummed) {
+    fillChecksum(version, protocol, 14, { bytes: frame, at: h, length: payload.length })
+  }
   dev.receive(frame, 0, frame.length)
 }
 
 /** A UDP header with its payload. */
 export function datagram(from: number, to: number, payload: Uint8Array): Uint8Array {
   const length = 8 + payload.length
-  return Uint8Array.of(from >>> 8, from & 0xff, to >>> 8, to & 0xff, length >>> 8, length & 0xff, 0, 0, ...payload)
+  return Uint8Array.of(
+    from >>> 8,
+    from & 0xff,
+    to >>> 8,
+    to & 0xff,
+    length >>> 8,
+    length & 0xff,
+    0,
+    0,
+    ...payload,
+  )
 }

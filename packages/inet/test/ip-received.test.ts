@@ -1,13 +1,31 @@
 /** Made packets that a host in memory receives: what it ignores, and how it replies. */
 import { expect, test } from 'vitest'
-import { address, bound, bytes, datagram, endpoint, pair, ping, probe, receive, route, routed } from './ip-network.ts'
+import {
+  address,
+  bound,
+  bytes,
+  datagram,
+  endpoint,
+  pair,
+  ping,
+  probe,
+  receive,
+  route,
+  routed,
+} from './ip-network.ts'
 
 const UDP = 17
 const ICMP6 = 58
 const GROUP_MAC = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
 
 /** A neighbour message with an option that holds an Ethernet address. */
-function discovery(type: number, flags: number, target: string, option: number, mac: Uint8Array): Uint8Array {
+function discovery(
+  type: number,
+  flags: number,
+  target: string,
+  option: number,
+  mac: Uint8Array,
+): Uint8Array {
   return Uint8Array.of(type, 0, 0, 0, flags, 0, 0, 0, ...address(target), option, 1, ...mac)
 }
 
@@ -24,7 +42,10 @@ test.each([
 test('a solicitation without a source address is replied to all nodes', () => {
   const { network, devB } = pair()
   const message = Uint8Array.of(135, 0, 0, 0, 0, 0, 0, 0, ...address('2001:db8::2'))
-  receive(devB, '::', 'ff02::1:ff00:2', ICMP6, message, { life: 255, mac: Uint8Array.of(0x33, 0x33, 0xff, 0, 0, 2) })
+  receive(devB, '::', 'ff02::1:ff00:2', ICMP6, message, {
+    life: 255,
+    mac: Uint8Array.of(0x33, 0x33, 0xff, 0, 0, 2),
+  })
   expect(network.frames.map(frame => [...frame.subarray(0, 6)])).toEqual([[0x33, 0x33, 0, 0, 0, 1]])
   // An advertisement with the override flag, and without the solicited one.
   expect(network.frames[0]?.[58]).toBe(0x20)
@@ -48,7 +69,25 @@ test('an advertisement replaces a known neighbour only with the override flag', 
 })
 
 function arp(op: number, sender: Uint8Array, from: string, to: string, hardware = 1): Uint8Array {
-  const body = [0, hardware, 8, 0, 6, 4, 0, op, ...sender, ...address(from), 0, 0, 0, 0, 0, 0, ...address(to)]
+  const body = [
+    0,
+    hardware,
+    8,
+    0,
+    6,
+    4,
+    0,
+    op,
+    ...sender,
+    ...address(from),
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    ...address(to),
+  ]
   return Uint8Array.of(...GROUP_MAC, ...sender, 8, 6, ...body)
 }
 
@@ -58,8 +97,12 @@ test('a host replies to ARP for the address of another interface, like Linux', (
   gate.receive(frame, 0, frame.length)
   expect(network.frames.length).toBe(1)
   expect(network.frames[0]?.subarray(22, 32)).toEqual(Uint8Array.of(...gate.mac, 198, 18, 2, 1))
-  for (const odd of [arp(1, near.mac, '198.18.1.1', '198.18.1.77'), arp(1, near.mac, '198.18.1.1', '198.18.1.2', 2)])
+  for (const odd of [
+    arp(1, near.mac, '198.18.1.1', '198.18.1.77'),
+    arp(1, near.mac, '198.18.1.1', '198.18.1.2', 2),
+  ]) {
     gate.receive(odd, 0, odd.length)
+  }
   expect(network.frames.length).toBe(1)
   expect(router.stack.counters()).toEqual({})
 })
@@ -123,12 +166,17 @@ test.each([
   expect([messages, network.frames]).toEqual([[], []])
 })
 
-test.each(['198.18.2.2', '2001:db8:2::2'])('a router takes one from the life of a packet for %s', to => {
-  const { network, behind, gate, far } = routed()
-  behind.setNeighbour(address(to), far.mac)
-  receive(gate, to.includes(':') ? '2001:db8:1::1' : '198.18.1.1', to, 99, bytes(16), { life: 20 })
-  expect(network.frames[0]?.[to.includes(':') ? 21 : 22]).toBe(19)
-})
+test.each(['198.18.2.2', '2001:db8:2::2'])(
+  'a router takes one from the life of a packet for %s',
+  to => {
+    const { network, behind, gate, far } = routed()
+    behind.setNeighbour(address(to), far.mac)
+    receive(gate, to.includes(':') ? '2001:db8:1::1' : '198.18.1.1', to, 99, bytes(16), {
+      life: 20,
+    })
+    expect(network.frames[0]?.[to.includes(':') ? 21 : 22]).toBe(19)
+  },
+)
 
 test('a filter can lead a packet to its own host', () => {
   const { network, client, router, behind } = routed()
@@ -140,8 +188,12 @@ test('a filter can lead a packet to its own host', () => {
     packet.fill(0, at + 10, at + 12)
     packet.fill(0, at + 26, at + 28)
     let sum = 0
-    for (let i = at; i < at + 20; i += 2) sum += (packet[i] ?? 0) * 256 + (packet[i + 1] ?? 0)
-    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+    for (let i = at; i < at + 20; i += 2) {
+      sum += (packet[i] ?? 0) * 256 + (packet[i + 1] ?? 0)
+    }
+    while (sum > 0xffff) {
+      sum = (sum & 0xffff) + (sum >>> 16)
+    }
     packet.set([(~sum >>> 8) & 0xff, ~sum & 0xff], at + 10)
     return true
   }
@@ -166,18 +218,22 @@ test('a datagram ends where its header says', () => {
 test.each([
   [4, '198.18.1.1', '198.18.1.2', 1],
   [6, '2001:db8::1', '2001:db8::2', 0],
-] as const)('a datagram of IPv%i from %s to %s without a checksum is received %i times', (family, from, to, times) => {
-  const { b, devB } = pair()
-  const { messages } = bound(b, family, 53)
-  receive(devB, from, to, UDP, datagram(1, 53, bytes(4)), { isSummed: false })
-  expect(messages.length).toBe(times)
-})
+] as const)(
+  'a datagram of IPv%i from %s to %s without a checksum is received %i times',
+  (family, from, to, times) => {
+    const { b, devB } = pair()
+    const { messages } = bound(b, family, 53)
+    receive(devB, from, to, UDP, datagram(1, 53, bytes(4)), { isSummed: false })
+    expect(messages.length).toBe(times)
+  },
+)
 
 test('a checksum of zero is sent as all ones', () => {
   const { network, a, b } = pair()
   const { messages } = bound(b, 4, 53)
   const { socket } = bound(a, 4, 1)
-  const sum = () => network.frames.findLast(frame => frame.length === 44)?.subarray(40, 42) ?? bytes(2)
+  const sum = () =>
+    network.frames.findLast(frame => frame.length === 44)?.subarray(40, 42) ?? bytes(2)
   socket.send(new Uint8Array(2), endpoint('198.18.1.2', 53))
   network.run()
   // With its own checksum as data a datagram has a sum of all ones.
@@ -191,7 +247,9 @@ test('fragments outside of their packet end it', () => {
   const { b, devB } = pair()
   const fail = () => b.stack.counters().IpReasmFails ?? 0
   const fragment = (offset: number, more: boolean, length: number) =>
-    receive(devB, '198.18.1.1', '198.18.1.2', 99, bytes(length), { bits: (offset >> 3) | (more ? 0x2000 : 0) })
+    receive(devB, '198.18.1.1', '198.18.1.2', 99, bytes(length), {
+      bits: (offset >> 3) | (more ? 0x2000 : 0),
+    })
   // After the last one.
   fragment(16, false, 8)
   fragment(24, true, 8)
@@ -224,8 +282,12 @@ test('a fragment header may follow hop-by-hop options', () => {
   expect(direct.length).toBe(1)
   const sum = [...address('2001:db8::1'), ...address('2001:db8::2'), 0, 17, 0, 24, ...payload]
   let total = 0
-  for (let i = 0; i < sum.length; i += 2) total += (sum[i] ?? 0) * 256 + (sum[i + 1] ?? 0)
-  while (total > 0xffff) total = (total & 0xffff) + (total >>> 16)
+  for (let i = 0; i < sum.length; i += 2) {
+    total += (sum[i] ?? 0) * 256 + (sum[i + 1] ?? 0)
+  }
+  while (total > 0xffff) {
+    total = (total & 0xffff) + (total >>> 16)
+  }
   payload.set([(~total >>> 8) & 0xff, ~total & 0xff], 6)
   const piece = (offset: number, more: number, data: Uint8Array) =>
     receive(
@@ -243,13 +305,15 @@ test('a fragment header may follow hop-by-hop options', () => {
 test('broadcasts get no reply: neither to a ping, nor to an unknown protocol', () => {
   const { network, devB } = pair()
   const ping = Uint8Array.of(8, 0, 0, 0, 0, 1, 0, 1)
-  for (const to of ['198.18.1.255', '255.255.255.255', '224.0.0.1'])
+  for (const to of ['198.18.1.255', '255.255.255.255', '224.0.0.1']) {
     for (const [protocol, payload] of [
       [1, ping],
       [99, bytes(16)],
       [UDP, datagram(1, 9, bytes(1))],
-    ] as const)
+    ] as const) {
       receive(devB, '198.18.1.1', to, protocol, payload, { mac: GROUP_MAC })
+    }
+  }
   expect(network.frames).toEqual([])
   // Nor does a packet without a source, even with a default route.
   const client = routed()
@@ -262,11 +326,21 @@ test('broadcasts get no reply: neither to a ping, nor to an unknown protocol', (
 test.each(['198.18.1.255', '224.0.0.1', 'ff02::1'])('a segment of TCP for %s is dropped', to => {
   const { b, devB } = pair()
   const received: number[] = []
-  b.stack.use(6, { receive: ({ length }) => received.push(length), hasSent: () => true, error: () => {} })
+  b.stack.use(6, {
+    receive: ({ length }) => received.push(length),
+    hasSent: () => true,
+    error: () => {},
+  })
   const isV4 = to.includes('.')
   receive(devB, isV4 ? '198.18.1.1' : '2001:db8::1', to, 6, bytes(20), { mac: GROUP_MAC })
   expect(received).toEqual([])
-  receive(devB, isV4 ? '198.18.1.1' : '2001:db8::1', isV4 ? '198.18.1.2' : '2001:db8::2', 6, bytes(20))
+  receive(
+    devB,
+    isV4 ? '198.18.1.1' : '2001:db8::1',
+    isV4 ? '198.18.1.2' : '2001:db8::2',
+    6,
+    bytes(20),
+  )
   expect(received).toEqual([20])
 })
 
@@ -283,15 +357,32 @@ test('a ping to a group of the link is replied from the link-local address of th
 
 /** An ICMP "unreachable" that quotes a packet of protocol 99. */
 function quoting(type: number, code: number, info: number, from: string, to: string): Uint8Array {
-  const quoted = [0x45, 0, 5, 220, 0, 0, 0, 0, 64, 99, 0, 0, ...address(from), ...address(to), ...bytes(8)]
+  const quoted = [
+    0x45,
+    0,
+    5,
+    220,
+    0,
+    0,
+    0,
+    0,
+    64,
+    99,
+    0,
+    0,
+    ...address(from),
+    ...address(to),
+    ...bytes(8),
+  ]
   return Uint8Array.of(type, code, 0, 0, 0, 0, info >>> 8, info & 0xff, ...quoted)
 }
 
 test('an error about a packet of another host is ignored', () => {
   const { a, devA } = pair()
   const { errors } = probe(a)
-  for (const from of ['198.18.1.7', '198.18.1.1'])
+  for (const from of ['198.18.1.7', '198.18.1.1']) {
     receive(devA, '198.18.1.2', '198.18.1.1', 1, quoting(3, 1, 0, from, '203.0.113.1'))
+  }
   expect(errors).toEqual([{ errno: 113, isFatal: false, mtu: 0 }])
 })
 
@@ -341,7 +432,19 @@ test.each([
 ])('ICMPv6 type %i code %i is errno %i', (type, code, errno, isFatal) => {
   const { a, devA } = pair()
   const { errors } = probe(a)
-  const quoted = [0x60, 0, 0, 0, 5, 180, 99, 64, ...address('2001:db8::1'), ...address('2001:db8:9::1'), ...bytes(8)]
+  const quoted = [
+    0x60,
+    0,
+    0,
+    0,
+    5,
+    180,
+    99,
+    64,
+    ...address('2001:db8::1'),
+    ...address('2001:db8:9::1'),
+    ...bytes(8),
+  ]
   const message = (kind: number, detail: number, info: number) =>
     Uint8Array.of(kind, detail, 0, 0, 0, 0, info >>> 8, info & 0xff, ...quoted)
   receive(devA, '2001:db8::2', '2001:db8::1', ICMP6, message(type, code, 0))
@@ -374,17 +477,31 @@ const problemIn = (frame: Uint8Array | undefined) =>
   frame?.[54] === 4 ? [frame[55], frame[61]] : frame === undefined ? undefined : 'another frame'
 
 /** A header of 8 bytes before a datagram, and the option or the type in it. */
-const option = (type: number) => Uint8Array.of(17, 0, type, 2, 0, 0, 1, 0, ...datagram(1, 53, bytes(4)))
-const routing = (left: number) => Uint8Array.of(17, 0, 2, left, 0, 0, 0, 0, ...datagram(1, 53, bytes(4)))
+const option = (type: number) =>
+  Uint8Array.of(17, 0, type, 2, 0, 0, 1, 0, ...datagram(1, 53, bytes(4)))
+const routing = (left: number) =>
+  Uint8Array.of(17, 0, 2, left, 0, 0, 0, 0, ...datagram(1, 53, bytes(4)))
 
 test.each([
   ['an option whose type says skip', 60, option(0x1e), 1, undefined],
   ['an option whose type says discard', 60, option(0x5e), 0, undefined],
   ['an option whose type says report', 60, option(0x9e), 0, [2, 42]],
-  ['an option whose type says report if the packet is for this host alone', 0, option(0xde), 0, [2, 42]],
+  [
+    'an option whose type says report if the packet is for this host alone',
+    0,
+    option(0xde),
+    0,
+    [2, 42],
+  ],
   ['a routing header without segments left', 43, routing(0), 1, undefined],
   ['a routing header with segments left', 43, routing(1), 0, [0, 42]],
-  ['hop-by-hop options after another header', 60, Uint8Array.of(0, 0, 1, 4, 0, 0, 0, 0, ...option(1)), 0, [1, 40]],
+  [
+    'hop-by-hop options after another header',
+    60,
+    Uint8Array.of(0, 0, 1, 4, 0, 0, 0, 0, ...option(1)),
+    0,
+    [1, 40],
+  ],
 ])('%s is handled as RFC 8200 section 4 has it', (_, next, payload, received, problem) => {
   const { network, b, devA, devB } = pair()
   devB.setNeighbour(address('2001:db8::1'), devA.mac)
@@ -425,7 +542,9 @@ test('an atomic fragment is a packet of its own, and leaves fragments of the sam
 test('a fragment with bytes that have all arrived is ignored', () => {
   const { b, devB } = pair()
   const piece = (offset: number, isMore: boolean, length: number) =>
-    receive(devB, '198.18.1.1', '198.18.1.2', 99, bytes(length), { bits: (offset >> 3) | (isMore ? 0x2000 : 0) })
+    receive(devB, '198.18.1.1', '198.18.1.2', 99, bytes(length), {
+      bits: (offset >> 3) | (isMore ? 0x2000 : 0),
+    })
   piece(0, true, 16)
   piece(16, true, 16)
   piece(8, true, 16)
@@ -446,7 +565,11 @@ test('a packet for this host in a frame for all gets no ICMP error, and no segme
   const { network, b, devA, devB } = pair()
   devB.setNeighbour(address('198.18.1.1'), devA.mac)
   const received: number[] = []
-  b.stack.use(6, { receive: ({ length }) => received.push(length), hasSent: () => true, error: () => {} })
+  b.stack.use(6, {
+    receive: ({ length }) => received.push(length),
+    hasSent: () => true,
+    error: () => {},
+  })
   const send = (mac?: Uint8Array) => {
     receive(devB, '198.18.1.1', '198.18.1.2', UDP, datagram(1, 9, bytes(1)), mac && { mac })
     receive(devB, '198.18.1.1', '198.18.1.2', 6, bytes(20), mac && { mac })

@@ -3,63 +3,88 @@ import { expect, test } from 'vitest'
 import { random } from '#src/base/random.ts'
 import { FakeClock } from '#src/bed/fake-clock.ts'
 import { IpStack } from '../src/ip/stack.ts'
-import { address, bound, bytes, endpoint, Network, pair, ping, probe, route, routed } from './ip-network.ts'
+import {
+  address,
+  bound,
+  bytes,
+  endpoint,
+  Network,
+  pair,
+  ping,
+  probe,
+  route,
+  routed,
+} from './ip-network.ts'
 
 const isArp = (frame: Uint8Array) => frame[12] === 8 && frame[13] === 6
-const isSolicitation = (frame: Uint8Array) => frame[12] === 0x86 && frame[20] === 58 && frame[54] === 135
+const isSolicitation = (frame: Uint8Array) =>
+  frame[12] === 0x86 && frame[20] === 58 && frame[54] === 135
 
-test.each(['198.18.1.2', '2001:db8::2', '198.18.1.1', '2001:db8::1', '127.0.0.1', '::1'])('a host pings %s', to => {
-  const { network, a } = pair()
-  const replies: { source: Uint8Array; payload: Uint8Array }[] = []
-  ping(a.stack, address(to), { payload: bytes(56), id: 7, seq: 3 }, reply => replies.push(reply))
-  expect(replies).toEqual([])
-  network.run()
-  expect(replies).toEqual([{ source: address(to), payload: bytes(56) }])
-})
+test.each(['198.18.1.2', '2001:db8::2', '198.18.1.1', '2001:db8::1', '127.0.0.1', '::1'])(
+  'a host pings %s',
+  to => {
+    const { network, a } = pair()
+    const replies: { source: Uint8Array; payload: Uint8Array }[] = []
+    ping(a.stack, address(to), { payload: bytes(56), id: 7, seq: 3 }, reply => replies.push(reply))
+    expect(replies).toEqual([])
+    network.run()
+    expect(replies).toEqual([{ source: address(to), payload: bytes(56) }])
+  },
+)
 
-test.each([4, 6])('hosts ask once for a neighbour of IPv%i, and the asked one learns the asking one', family => {
-  const { network, a, b } = pair()
-  let replies = 0
-  for (let seq = 0; seq < 5; seq++) {
-    const to = address(family === 4 ? '198.18.1.2' : '2001:db8::2')
-    ping(a.stack, to, { seq }, () => replies++)
-  }
-  network.run()
-  ping(b.stack, address(family === 4 ? '198.18.1.1' : '2001:db8::1'), {}, () => replies++)
-  network.run()
-  expect(replies).toBe(6)
-  const asked = network.frames.filter(family === 4 ? isArp : isSolicitation)
-  expect(asked.length).toBe(family === 4 ? 2 : 1)
-})
+test.each([4, 6])(
+  'hosts ask once for a neighbour of IPv%i, and the asked one learns the asking one',
+  family => {
+    const { network, a, b } = pair()
+    let replies = 0
+    for (let seq = 0; seq < 5; seq++) {
+      const to = address(family === 4 ? '198.18.1.2' : '2001:db8::2')
+      ping(a.stack, to, { seq }, () => replies++)
+    }
+    network.run()
+    ping(b.stack, address(family === 4 ? '198.18.1.1' : '2001:db8::1'), {}, () => replies++)
+    network.run()
+    expect(replies).toBe(6)
+    const asked = network.frames.filter(family === 4 ? isArp : isSolicitation)
+    expect(asked.length).toBe(family === 4 ? 2 : 1)
+  },
+)
 
-test.each(['198.18.1.9', '2001:db8::9'])('a neighbour %s that does not reply is asked three times', to => {
-  const { network, a } = pair()
-  const { errors, send } = probe(a)
-  expect(send(to, 16)).toBe(0)
-  expect(send(to, 16)).toBe(0)
-  network.run(1_999)
-  expect(network.frames.length).toBe(2)
-  network.run(1)
-  expect(network.frames.length).toBe(3)
-  network.run(999)
-  expect(errors).toEqual([])
-  network.run(2)
-  // EHOSTUNREACH, for each packet
-  expect(errors).toEqual(Array(2).fill({ errno: 113, isFatal: false, mtu: 0 }))
-  network.run()
-  expect(network.frames.length).toBe(3)
-  send(to, 16)
-  expect(network.frames.length).toBe(4)
-})
+test.each(['198.18.1.9', '2001:db8::9'])(
+  'a neighbour %s that does not reply is asked three times',
+  to => {
+    const { network, a } = pair()
+    const { errors, send } = probe(a)
+    expect(send(to, 16)).toBe(0)
+    expect(send(to, 16)).toBe(0)
+    network.run(1_999)
+    expect(network.frames.length).toBe(2)
+    network.run(1)
+    expect(network.frames.length).toBe(3)
+    network.run(999)
+    expect(errors).toEqual([])
+    network.run(2)
+    // EHOSTUNREACH, for each packet
+    expect(errors).toEqual(Array(2).fill({ errno: 113, isFatal: false, mtu: 0 }))
+    network.run()
+    expect(network.frames.length).toBe(3)
+    send(to, 16)
+    expect(network.frames.length).toBe(4)
+  },
+)
 
 test('packets for an unknown neighbour wait in a bounded queue, and the newest are sent', () => {
   const { network, a, b } = pair()
   const { messages } = bound(b, 4, 53)
   const { socket } = bound(a, 4, 0)
   // Linux charges 2304 bytes for each of these, and has room for 212992.
-  for (let i = 0; i < 100; i++) socket.send(bytes(1300 + i), endpoint('198.18.1.2', 53))
+  for (let i = 0; i < 100; i++) {
+    socket.send(bytes(1300 + i), endpoint('198.18.1.2', 53))
+  }
   network.run()
-  expect(messages.map(([data]) => data.length)).toEqual(Array.from({ length: 92 }, (_, i) => 1308 + i))
+  expect(messages.map(([data]) => data.length)).toEqual(
+    Array.from({ length: 92 }, (_, i) => 1308 + i),
+  )
   expect(a.stack.counters().NeighUnresolvedDiscards).toBe(8)
 })
 
@@ -103,7 +128,25 @@ test('a set neighbour is never asked for, nor replaced by what others claim', ()
   expect(replies).toBe(1)
   const other = network.host()
   const [, devC] = network.join([[b.stack], [other.stack, '198.18.1.2/24']])
-  const claim = Uint8Array.from([...devA.mac, ...devC.mac, 8, 6, 0, 1, 8, 0, 6, 4, 0, 2, ...devC.mac, 198, 18, 1, 2])
+  const claim = Uint8Array.from([
+    ...devA.mac,
+    ...devC.mac,
+    8,
+    6,
+    0,
+    1,
+    8,
+    0,
+    6,
+    4,
+    0,
+    2,
+    ...devC.mac,
+    198,
+    18,
+    1,
+    2,
+  ])
   devA.receive(Uint8Array.from([...claim, ...devA.mac, 198, 18, 1, 1]), 0, 42)
   ping(a.stack, address('198.18.1.2'), { seq: 2 }, () => replies++)
   network.run()
@@ -116,19 +159,50 @@ test('a gratuitous ARP packet moves the address of a known neighbour, and adds n
   network.run()
   const moved = Uint8Array.of(2, 9, 9, 9, 9, 9)
   for (const last of [2, 3]) {
-    const body = [0, 1, 8, 0, 6, 4, 0, 1, ...moved, 198, 18, 1, last, 0, 0, 0, 0, 0, 0, 198, 18, 1, last]
+    const body = [
+      0,
+      1,
+      8,
+      0,
+      6,
+      4,
+      0,
+      1,
+      ...moved,
+      198,
+      18,
+      1,
+      last,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      198,
+      18,
+      1,
+      last,
+    ]
     devA.receive(Uint8Array.from([...Array(6).fill(0xff), ...moved, 8, 6, ...body]), 0, 42)
   }
   network.frames.length = 0
   ping(a.stack, address('198.18.1.2'))
   ping(a.stack, address('198.18.1.3'))
-  expect(network.frames.map(frame => [...frame.subarray(0, 6)])).toEqual([[...moved], Array(6).fill(0xff)])
+  expect(network.frames.map(frame => [...frame.subarray(0, 6)])).toEqual([
+    [...moved],
+    Array(6).fill(0xff),
+  ])
   expect(devB.isUp).toBe(true)
 })
 
 test('the first of two ARP replies holds for a second, unless a gratuitous packet follows', () => {
   const { network, a, devA } = pair()
-  const macs = [1, 2, 3].map(last => Uint8Array.of(2, 9, 9, 9, 9, last)) as [Uint8Array, Uint8Array, Uint8Array]
+  const macs = [1, 2, 3].map(last => Uint8Array.of(2, 9, 9, 9, 9, last)) as [
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+  ]
   const reply = (mac: Uint8Array) => {
     const body = [0, 1, 8, 0, 6, 4, 0, 2, ...mac, 198, 18, 1, 9, ...devA.mac, 198, 18, 1, 1]
     devA.receive(Uint8Array.from([...devA.mac, ...mac, 8, 6, ...body]), 0, 42)
@@ -212,9 +286,12 @@ test('an IPv6 packet leaves from an address of the scope of its destination, wha
   expect(a.stack.sourceFor(address('2001:db8:9::1'))).toEqual(address('2001:db8::1'))
   route(a.stack, devA, '::/0', '2001:db8::9')
   expect(a.stack.sourceFor(address('2001:db8:9::1'))).toEqual(address('2001:db8::1'))
-  for (const to of ['::', 'fe80::9', 'ff02::1', 'ff01::1'])
+  for (const to of ['::', 'fe80::9', 'ff02::1', 'ff01::1']) {
     expect(a.stack.sourceFor(address(to))).toEqual(devA.linkLocal)
-  for (const to of ['ff05::2', 'ff0e::1']) expect(a.stack.sourceFor(address(to))).toEqual(address('2001:db8::1'))
+  }
+  for (const to of ['ff05::2', 'ff0e::1']) {
+    expect(a.stack.sourceFor(address(to))).toEqual(address('2001:db8::1'))
+  }
 })
 
 test('the longest prefix wins, and a new route to a network replaces the old one', () => {
@@ -308,7 +385,9 @@ test('packets with wrong checksums, or a source that cannot be, are dropped', ()
     const frame = sent.slice()
     frame[at] = value
     // Keeps the sum of the header.
-    if (fix) frame[at + 2] = (frame[at + 2] as number) + (sent[at] as number) - value
+    if (fix) {
+      frame[at + 2] = (frame[at + 2] as number) + (sent[at] as number) - value
+    }
     devB.receive(frame, 0, frame.length)
   }
   change(50, 77)
@@ -327,7 +406,11 @@ test('counters have the names of nstat', () => {
   socket.send(bytes(10), endpoint('198.18.2.2', 53))
   socket.send(bytes(10), endpoint('198.18.2.2', 54))
   network.run()
-  expect(client.stack.counters()).toMatchObject({ IpOutRequests: 2, UdpOutDatagrams: 2, IcmpInDestUnreachs: 1 })
+  expect(client.stack.counters()).toMatchObject({
+    IpOutRequests: 2,
+    UdpOutDatagrams: 2,
+    IcmpInDestUnreachs: 1,
+  })
   expect(router.stack.counters()).toMatchObject({ IpInReceives: 3, IpForwDatagrams: 3 })
   const { counters } = server.stack
   expect(counters.call(server.stack)).toMatchObject({
@@ -343,7 +426,12 @@ test('a closed stack leaves no alarm', () => {
   const clock = new FakeClock()
   const stack = new IpStack({ clock, random: random(1) })
   const network = new Network()
-  const dev = stack.addInterface({ name: 'eth0', mac: Uint8Array.of(2, 0, 0, 0, 0, 1), mtu: 1500, transmit() {} })
+  const dev = stack.addInterface({
+    name: 'eth0',
+    mac: Uint8Array.of(2, 0, 0, 0, 0, 1),
+    mtu: 1500,
+    transmit() {},
+  })
   dev.addAddress('198.18.1.1/24')
   ping(stack, address('198.18.1.1'))
   ping(stack, address('198.18.1.2'))

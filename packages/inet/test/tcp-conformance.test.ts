@@ -15,6 +15,9 @@ test('each case has a name of its own', () => {
 for (const one of cases) {
   const run = () => runCase(one, new MemoryWorld(one.family, one.sysctls, !isPassive(one)))
   // The host in memory differs from the RFCs where Linux does.
-  if (one.linux === undefined) test(`${one.name}: ${one.title}`, async () => expect(await run()).toBe(undefined))
-  else test(`${one.name}: like Linux it ${one.linux}`, () => expect(run()).rejects.toThrow())
+  if (one.linux === undefined) {
+    test(`${one.name}: ${one.title}`, async () => expect(await run()).toBe(undefined))
+  } else {
+    test(`${one.name}: like Linux it ${one.linux}`, () => expect(run()).rejects.toThrow())
+  }
 }

@@ -1,6 +1,13 @@
 /** Connecting, listening, events and errors of the TCP of a host in memory. */
 import { describe, expect, test } from 'vitest'
-import { EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, EMSGSIZE, ENETUNREACH, EPIPE } from '#src/base/errno.ts'
+import {
+  EADDRINUSE,
+  EADDRNOTAVAIL,
+  ECONNREFUSED,
+  EMSGSIZE,
+  ENETUNREACH,
+  EPIPE,
+} from '#src/base/errno.ts'
 import { FakeClock } from '#src/bed/fake-clock.ts'
 import * as tcp from '#src/packet/tcp.ts'
 import type { TcpConnection } from '../src/contract.ts'
@@ -17,26 +24,37 @@ describe('connect', () => {
     const { a } = new Pair()
     expect(() => a.connect({ address: NOWHERE, port: 80 }, new User())).toThrow(errno(ENETUNREACH))
     const given = { address: A }
-    expect(() => a.connect({ address: NOWHERE, port: 80 }, new User(), given)).toThrow(errno(ENETUNREACH))
+    expect(() => a.connect({ address: NOWHERE, port: 80 }, new User(), given)).toThrow(
+      errno(ENETUNREACH),
+    )
   })
 
   test('throws EADDRNOTAVAIL for a local address that the host does not have', () => {
     const { a } = new Pair()
-    expect(() => a.connect({ address: B, port: 80 }, new User(), { address: OTHER })).toThrow(errno(EADDRNOTAVAIL))
+    expect(() => a.connect({ address: B, port: 80 }, new User(), { address: OTHER })).toThrow(
+      errno(EADDRNOTAVAIL),
+    )
   })
 
   test('throws EADDRINUSE on the port of a listener, and EADDRNOTAVAIL for the same two endpoints', () => {
     const { a } = new Pair()
     a.listen({ address: undefined, port: 5000 }, 1, () => {})
-    expect(() => a.connect({ address: B, port: 80 }, new User(), { port: 5000 })).toThrow(errno(EADDRINUSE))
+    expect(() => a.connect({ address: B, port: 80 }, new User(), { port: 5000 })).toThrow(
+      errno(EADDRINUSE),
+    )
     a.connect({ address: B, port: 80 }, new User(), { port: 5001 })
-    expect(() => a.connect({ address: B, port: 80 }, new User(), { port: 5001 })).toThrow(errno(EADDRNOTAVAIL))
+    expect(() => a.connect({ address: B, port: 80 }, new User(), { port: 5001 })).toThrow(
+      errno(EADDRNOTAVAIL),
+    )
     expect(a.connect({ address: B, port: 81 }, new User(), { port: 5001 }).local.port).toBe(5001)
   })
 
   test('takes even ephemeral ports, a different one for each connection to the same endpoint', () => {
     const { a } = new Pair()
-    const ports = Array.from({ length: 200 }, () => a.connect({ address: B, port: 80 }, new User()).local.port)
+    const ports = Array.from(
+      { length: 200 },
+      () => a.connect({ address: B, port: 80 }, new User()).local.port,
+    )
     expect(new Set(ports).size).toBe(200)
     for (const port of ports) {
       expect(port).toBeGreaterThanOrEqual(32_768)
@@ -64,21 +82,30 @@ describe('listen', () => {
     const { a } = new Pair()
     a.listen({ address: A, port: 5000 }, 1, () => {})
     expect(() => a.listen({ address: A, port: 5000 }, 1, () => {})).toThrow(errno(EADDRINUSE))
-    expect(() => a.listen({ address: undefined, port: 5000 }, 1, () => {})).toThrow(errno(EADDRINUSE))
+    expect(() => a.listen({ address: undefined, port: 5000 }, 1, () => {})).toThrow(
+      errno(EADDRINUSE),
+    )
     const { port } = a.connect({ address: B, port: 80 }, new User()).local
     expect(() => a.listen({ address: undefined, port }, 1, () => {})).toThrow(errno(EADDRINUSE))
   })
 
   test('throws EADDRNOTAVAIL for an address that the host does not have', () => {
     const { a } = new Pair()
-    expect(() => a.listen({ address: OTHER, port: 5000 }, 1, () => {})).toThrow(errno(EADDRNOTAVAIL))
+    expect(() => a.listen({ address: OTHER, port: 5000 }, 1, () => {})).toThrow(
+      errno(EADDRNOTAVAIL),
+    )
   })
 
   test('takes an odd free port for port 0', () => {
     const { a } = new Pair()
-    const ports = Array.from({ length: 100 }, () => a.listen({ address: undefined, port: 0 }, 1, () => {}).local.port)
+    const ports = Array.from(
+      { length: 100 },
+      () => a.listen({ address: undefined, port: 0 }, 1, () => {}).local.port,
+    )
     expect(new Set(ports).size).toBe(100)
-    for (const port of ports) expect(port % 2).toBe(1)
+    for (const port of ports) {
+      expect(port % 2).toBe(1)
+    }
   })
 
   test('a port may be taken again while connections of its last listener exist', () => {
@@ -87,7 +114,9 @@ describe('listen', () => {
     server.shutsDown = false
     join(pair, new User(), server)
     pair.run(100 * MS)
-    expect(() => pair.b.listen({ address: undefined, port: 80 }, 1, () => {})).toThrow(errno(EADDRINUSE))
+    expect(() => pair.b.listen({ address: undefined, port: 80 }, 1, () => {})).toThrow(
+      errno(EADDRINUSE),
+    )
     const other = new Pair()
     const listener = other.b.listen({ address: undefined, port: 80 }, 10, () => {})
     other.a.connect({ address: B, port: 80 }, new User())
@@ -105,7 +134,9 @@ describe('listen', () => {
     const deliver = pair.ipB.deliver.bind(pair.ipB)
     pair.ipB.deliver = (segment, from) => {
       deliver(segment, from)
-      if (flagsOf(segment) === '.') listener.close()
+      if (flagsOf(segment) === '.') {
+        listener.close()
+      }
     }
     client.connection = pair.a.connect({ address: B, port: 80 }, client)
     pair.run(100 * MS)
@@ -117,7 +148,9 @@ describe('listen', () => {
     pair.b.listen({ address: undefined, port: 80 }, 2, () => {})
     // Without the last ACK the connections remain half-open.
     pair.drops = segment => flagsOf(segment) === '.'
-    for (let i = 0; i < 5; i++) pair.a.connect({ address: B, port: 80 }, new User())
+    for (let i = 0; i < 5; i++) {
+      pair.a.connect({ address: B, port: 80 }, new User())
+    }
     pair.run(500 * MS)
     expect(pair.ipB.counters.get('TcpExtListenOverflows')).toBe(2)
     expect(pair.seen.filter(({ segment }) => flagsOf(segment) === 'S.')).toHaveLength(3)
@@ -162,7 +195,9 @@ describe('events', () => {
 
   test('an event that throws does not keep other connections from theirs', () => {
     const pair = new Pair(1, { delay: 0 })
-    pair.b.listen({ address: undefined, port: 80 }, 10, connection => connection.write(pattern(10, 1)))
+    pair.b.listen({ address: undefined, port: 80 }, 10, connection =>
+      connection.write(pattern(10, 1)),
+    )
     const users = [new User(), new User(), new User()]
     for (const user of users) {
       user.shutsDown = false
@@ -261,7 +296,9 @@ describe('a host', () => {
       const pair = new Pair(7, { loss: 0.1, reorder: 0.1, duplicate: 0.1 })
       join(pair, new User(pattern(50_000, 1)), new User(pattern(50_000, 2)))
       pair.run()
-      return pair.seen.map(({ at, from, segment }) => `${at} ${from} ${Buffer.from(segment).toString('hex')}`)
+      return pair.seen.map(
+        ({ at, from, segment }) => `${at} ${from} ${Buffer.from(segment).toString('hex')}`,
+      )
     }
     expect(record()).toEqual(record())
   })
@@ -273,9 +310,12 @@ describe('a host', () => {
     join(pair, new User(pattern(20_000, 1)), new User())
     pair.run(SEC)
     const counts = (names: string[], ip: FakeIp) => names.map(name => ip.counters.get(name) ?? 0)
-    expect(counts(['TcpActiveOpens', 'TcpPassiveOpens', 'TcpRetransSegs', 'TcpExtTCPFastRetrans'], pair.ipA)).toEqual([
-      1, 0, 1, 1,
-    ])
+    expect(
+      counts(
+        ['TcpActiveOpens', 'TcpPassiveOpens', 'TcpRetransSegs', 'TcpExtTCPFastRetrans'],
+        pair.ipA,
+      ),
+    ).toEqual([1, 0, 1, 1])
     expect(counts(['TcpActiveOpens', 'TcpPassiveOpens', 'TcpOutRsts'], pair.ipB)).toEqual([0, 1, 0])
     const sent = pair.seen.filter(({ from }) => from === 'a').length
     // Repetitions are not among the sent segments, and one segment was lost.
@@ -304,8 +344,35 @@ describe('a host', () => {
 
   test('ignores segments to an address that is not its own', () => {
     const pair = new Pair()
-    const syn = Uint8Array.of(0, 80, 0, 81, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, tcp.TCP_SYN, 1, 0, 0, 0, 0, 0)
-    const packet = { bytes: syn, at: 0, length: 20, source: A, destination: Uint8Array.of(10, 0, 0, 255) }
+    const syn = Uint8Array.of(
+      0,
+      80,
+      0,
+      81,
+      0,
+      0,
+      0,
+      1,
+      0,
+      0,
+      0,
+      0,
+      0x50,
+      tcp.TCP_SYN,
+      1,
+      0,
+      0,
+      0,
+      0,
+      0,
+    )
+    const packet = {
+      bytes: syn,
+      at: 0,
+      length: 20,
+      source: A,
+      destination: Uint8Array.of(10, 0, 0, 255),
+    }
     pair.b.receive(packet)
     expect(pair.seen).toHaveLength(0)
     pair.b.receive({ ...packet, destination: B })
@@ -338,7 +405,10 @@ describe('connections of others', () => {
       segment(from, port, tcp.TCP_SYN)
       const reply = sent[before]
       if (reply === undefined) return false
-      segment(from, port, tcp.TCP_ACK, { sequence: 2, acknowledgment: (tcp.sequenceNumber(reply, 0) + 1) % 2 ** 32 })
+      segment(from, port, tcp.TCP_ACK, {
+        sequence: 2,
+        acknowledgment: (tcp.sequenceNumber(reply, 0) + 1) % 2 ** 32,
+      })
       clock.advance(MS)
       return true
     }

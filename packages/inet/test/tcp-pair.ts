@@ -58,7 +58,13 @@ export class FakeIp implements Ip {
     // Bytes before and after it, as in a frame, and wiped afterwards: the packet is only lent.
     const bytes = new Uint8Array(segment.length + 8)
     bytes.set(segment, 4)
-    const packet = { bytes, at: 4, length: segment.length, source: source.slice(), destination: this.address.slice() }
+    const packet = {
+      bytes,
+      at: 4,
+      length: segment.length,
+      source: source.slice(),
+      destination: this.address.slice(),
+    }
     this.protocol?.receive(packet)
     bytes.fill(0xee)
   }
@@ -112,7 +118,9 @@ export class Pair {
       const copies = this.#random.next() < duplicate ? 2 : 1
       for (let i = 0; i < copies; i++) {
         const extra = this.#random.next() < reorder ? this.#random.below(2 * delay + MS) : 0
-        this.clock.alarm(() => to.deliver(segment, from.address)).at(this.clock.now() + delay + extra)
+        this.clock
+          .alarm(() => to.deliver(segment, from.address))
+          .at(this.clock.now() + delay + extra)
       }
       return 0
     }
@@ -124,7 +132,9 @@ export class Pair {
     for (let next = this.clock.next; next !== undefined && next <= end; next = this.clock.next) {
       this.clock.advance(Math.max(next - this.clock.now(), 0))
     }
-    if (end !== Number.POSITIVE_INFINITY) this.clock.advance(end - this.clock.now())
+    if (end !== Number.POSITIVE_INFINITY) {
+      this.clock.advance(end - this.clock.now())
+    }
     return this.clock.now()
   }
 }
@@ -151,7 +161,9 @@ export class User implements TcpEvents {
     this.write()
   }
   onReadable(): void {
-    if (this.isReading) this.read()
+    if (this.isReading) {
+      this.read()
+    }
   }
   onWritable(): void {
     this.log.push('writable')
@@ -172,7 +184,9 @@ export class User implements TcpEvents {
       }
       this.#left.shift()
     }
-    if (this.shutsDown) this.connection?.shutdown()
+    if (this.shutsDown) {
+      this.connection?.shutdown()
+    }
   }
 
   read(): void {
@@ -214,7 +228,9 @@ export function join(pair: Pair, client: User, server: User): void {
 export function pattern(length: number, seed: number): Uint8Array {
   const source = random(seed)
   const bytes = new Uint8Array(length)
-  for (let i = 0; i < length; i++) bytes[i] = source.below(256)
+  for (let i = 0; i < length; i++) {
+    bytes[i] = source.below(256)
+  }
   return bytes
 }
 
@@ -228,7 +244,9 @@ const LETTERS: readonly [number, string][] = [
 
 /** Flags as tcpdump writes them, `S.`, `P.`. */
 export function flagsOf(segment: Uint8Array): string {
-  return LETTERS.map(([bit, letter]) => ((tcp.flags(segment, 0) & bit) !== 0 ? letter : '')).join('')
+  return LETTERS.map(([bit, letter]) => ((tcp.flags(segment, 0) & bit) !== 0 ? letter : '')).join(
+    '',
+  )
 }
 
 export function lengthOf(segment: Uint8Array): number {

@@ -37,7 +37,13 @@ describe('a segment', () => {
       ;[header.sequence, header.acknowledgment] = one.numbers
       header.flags = one.flags
       header.window = one.window
-      if (isSyn) Object.assign(header, { mss: one.mss, windowScale: one.windowScale, sackPermitted: one.sackPermitted })
+      if (isSyn) {
+        Object.assign(header, {
+          mss: one.mss,
+          windowScale: one.windowScale,
+          sackPermitted: one.sackPermitted,
+        })
+      }
       const [timestamp, echo] = one.timestamps ?? [0, 0]
       Object.assign(header, { hasTimestamp: one.timestamps !== null, timestamp, echo })
       const edges = isSyn ? [] : one.sacks.slice(0, one.sacks.length & ~1)
@@ -57,7 +63,9 @@ describe('a segment', () => {
         isSyn ? [one.mss, one.windowScale, one.sackPermitted] : [0, -1, false],
       )
       expect(segment.hasTimestamp).toBe(one.timestamps !== null)
-      if (segment.hasTimestamp) expect([segment.timestamp, segment.echo]).toEqual([timestamp, echo])
+      if (segment.hasTimestamp) {
+        expect([segment.timestamp, segment.echo]).toEqual([timestamp, echo])
+      }
       expect(segment.sackBlocks).toBe(edges.length / 2)
       expect(segment.bytes.subarray(segment.at, segment.at + segment.length)).toEqual(one.data)
       const fin = (one.flags & tcp.TCP_FIN) !== 0 ? 1 : 0
@@ -77,8 +85,11 @@ describe('a segment', () => {
         const segment = new Segment()
         const isValid = segment.parse({ bytes, at: 0, length: 60, source: A, destination: B })
         expect(isValid).toBe(offset >= 5)
-        if (isValid)
-          expect(segment.sackAt + 8 * segment.sackBlocks <= offset * 4 || segment.sackBlocks === 0).toBe(true)
+        if (isValid) {
+          expect(
+            segment.sackAt + 8 * segment.sackBlocks <= offset * 4 || segment.sackBlocks === 0,
+          ).toBe(true)
+        }
       },
     )
   })
@@ -103,7 +114,11 @@ describe('the receive buffer', () => {
         const next = has.indexOf(0)
         const expected = next < 0 ? size : next
         // A FIN is accepted with the byte before it, or as the only one.
-        expect([seed, step, buffer.next - (buffer.isFinished ? 1 : 0)]).toEqual([seed, step, 1 + expected])
+        expect([seed, step, buffer.next - (buffer.isFinished ? 1 : 0)]).toEqual([
+          seed,
+          step,
+          1 + expected,
+        ])
         for (let i = 0; i < buffer.ranges.length; i += 2) {
           const [start, end] = [(buffer.ranges[i] ?? 0) - 1, (buffer.ranges[i + 1] ?? 0) - 1]
           expect(start).toBeGreaterThan(expected)
@@ -115,9 +130,15 @@ describe('the receive buffer', () => {
           expect((buffer.ranges[0] ?? 0) - 1).toBeLessThanOrEqual(from)
           expect((buffer.ranges[1] ?? 0) - 1).toBeGreaterThanOrEqual(to)
         }
-        if (draw.below(4) === 0) for (let c = buffer.read(); c !== undefined; c = buffer.read()) got.push(...c)
+        if (draw.below(4) === 0) {
+          for (let c = buffer.read(); c !== undefined; c = buffer.read()) {
+            got.push(...c)
+          }
+        }
       }
-      for (let c = buffer.read(); c !== undefined; c = buffer.read()) got.push(...c)
+      for (let c = buffer.read(); c !== undefined; c = buffer.read()) {
+        got.push(...c)
+      }
       expect([seed, buffer.isFinished]).toEqual([seed, true])
       expect([seed, Buffer.compare(Uint8Array.from(got), stream)]).toEqual([seed, 0])
     }
@@ -147,7 +168,9 @@ describe('loss detection', () => {
   /** Ten segments of 100 bytes, sent at the same time. Some arrive a second later. */
   const sent = (...arrived: number[]) => {
     const board = new Scoreboard()
-    for (let i = 0; i < 10; i++) board.add(i * 100, i * 100 + 100, 0)
+    for (let i = 0; i < 10; i++) {
+      board.add(i * 100, i * 100 + 100, 0)
+    }
     for (const i of arrived) {
       board.begin()
       board.sack(i * 100, i * 100 + 100, SEC, SEC)
@@ -177,9 +200,13 @@ describe('loss detection', () => {
     const board = sent(2, 3, 4)
     board.detect(SEC, SEC, SEC, true)
     const first = board.nextLost(1000, 1000)
-    if (first !== undefined) board.resend(first, SEC)
+    if (first !== undefined) {
+      board.resend(first, SEC)
+    }
     const second = board.nextLost(1000, 1000)
-    if (second !== undefined) board.resend(second, SEC)
+    if (second !== undefined) {
+      board.resend(second, SEC)
+    }
     expect(board.detect(SEC, SEC, SEC, true)).toBe(0)
     expect([board.lost, board.resent]).toEqual([2, 2])
     board.begin()
@@ -211,16 +238,31 @@ test('the counts of segments in flight are exact through any order of events', (
         board.begin()
         const from = position()
         board.sack(from, from + draw.below(3000), now, MS)
-      } else if (event === 4) board.detect(now, 20 * MS, 20 * MS, draw.below(2) === 0)
-      else if (event === 5) resend(board.nextLost(1 + draw.below(1000), position()))
-      else if (event === 6) resend(board.last(1 + draw.below(1000), position()))
-      else if (draw.below(4) === 0) board.markAllLost()
+      } else if (event === 4) {
+        board.detect(now, 20 * MS, 20 * MS, draw.below(2) === 0)
+      } else if (event === 5) {
+        resend(board.nextLost(1 + draw.below(1000), position()))
+      } else if (event === 6) {
+        resend(board.last(1 + draw.below(1000), position()))
+      } else if (draw.below(4) === 0) {
+        board.markAllLost()
+      }
       const { sacked, lost, resent, packets, inFlight } = board
       expect([seed, Math.min(sacked, lost, resent, inFlight) >= 0]).toEqual([seed, true])
-      expect([seed, sacked + lost <= packets, sacked + resent <= packets]).toEqual([seed, true, true])
+      expect([seed, sacked + lost <= packets, sacked + resent <= packets]).toEqual([
+        seed,
+        true,
+        true,
+      ])
     }
     board.acknowledge(end, now, MS)
-    expect([seed, board.packets, board.sacked, board.lost, board.resent]).toEqual([seed, 0, 0, 0, 0])
+    expect([seed, board.packets, board.sacked, board.lost, board.resent]).toEqual([
+      seed,
+      0,
+      0,
+      0,
+      0,
+    ])
   }
 })
 
@@ -236,7 +278,9 @@ describe('the send buffer', () => {
         buffer.append(stream.slice(end, end + n))
         end += n
         const start = buffer.start - 1
-        if (draw.below(3) === 0) buffer.release(1 + start + draw.below(end - start + 1))
+        if (draw.below(3) === 0) {
+          buffer.release(1 + start + draw.below(end - start + 1))
+        }
         const from = buffer.start - 1
         const at = from + draw.below(end - from + 1)
         const length = draw.below(end - at + 1)
@@ -287,7 +331,10 @@ test('random segments into connections in all states neither throw nor deliver f
     const seed = SEED * 611_953 + run
     const draw = random(seed)
     const pair = new Pair(seed, { delay: MS })
-    const [client, server] = [new User(pattern(draw.below(5000), 1)), new User(pattern(draw.below(5000), 2))]
+    const [client, server] = [
+      new User(pattern(draw.below(5000), 1)),
+      new User(pattern(draw.below(5000), 2)),
+    ]
     client.shutsDown = draw.below(2) === 0
     server.shutsDown = draw.below(2) === 0
     join(pair, client, server)
@@ -301,12 +348,15 @@ test('random segments into connections in all states neither throw nor deliver f
       const to = model.from === 'a' ? 1 : 0
       const header = tcp.dataOffset(model.segment, 0)
       const bytes = model.segment.slice(0, header)
-      const near = (value: number) => (value + draw.below(3) * (draw.below(200_000) - 100_000)) >>> 0
+      const near = (value: number) =>
+        (value + draw.below(3) * (draw.below(200_000) - 100_000)) >>> 0
       tcp.setSequenceNumber(bytes, 0, near(tcp.sequenceNumber(bytes, 0)))
       tcp.setAcknowledgmentNumber(bytes, 0, near(tcp.acknowledgmentNumber(bytes, 0)))
       const flags = draw.below(256) & ~tcp.TCP_FIN & ~tcp.TCP_RST & ~tcp.TCP_URG
       tcp.setFlags(bytes, 0, draw.below(3) === 0 ? flags : tcp.flags(bytes, 0) & ~tcp.TCP_FIN)
-      for (let i = 0; i < draw.below(4); i++) bytes[14 + draw.below(header - 14)] = draw.below(256)
+      for (let i = 0; i < draw.below(4); i++) {
+        bytes[14 + draw.below(header - 14)] = draw.below(256)
+      }
       ips[to]?.deliver(bytes, to === 0 ? B : A)
     }
     pair.run(2000 * SEC)

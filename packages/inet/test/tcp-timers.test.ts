@@ -33,8 +33,12 @@ function secondsUntilEnd(pair: Pair, user: User): number {
 const plays = (title: string, lines: string, sysctls: Record<string, number>) =>
   test(title, async () => {
     const settings = Object.entries(sysctls).map(setting => `with ${setting.join(' ')}\n`)
-    const cases = parseCases(`case played: ${title}\nmay RFC 9293, 3.8.3\n${settings.join('')}${lines}`)
-    for (const one of cases) await runCase(one, new MemoryWorld(4, one.sysctls))
+    const cases = parseCases(
+      `case played: ${title}\nmay RFC 9293, 3.8.3\n${settings.join('')}${lines}`,
+    )
+    for (const one of cases) {
+      await runCase(one, new MemoryWorld(4, one.sysctls))
+    }
     expect(cases).toHaveLength(1)
   })
 
@@ -66,7 +70,9 @@ describe('connecting', () => {
     const { onSend } = pair.ipA
     pair.ipA.onSend = (segment, from, to) => {
       const isSyn = (tcp.flags(segment, 0) & tcp.TCP_SYN) !== 0
-      if (isSyn) segment.fill(1, 24)
+      if (isSyn) {
+        segment.fill(1, 24)
+      }
       return onSend(segment, from, to)
     }
     const { client } = connected(pair)
@@ -238,7 +244,9 @@ test.each([
   const waits: number[] = []
   let since: number | undefined
   for (const { at, from, segment } of pair.seen) {
-    if (from === 'a' && lengthOf(segment) > 0) since ??= at + 5 * MS
+    if (from === 'a' && lengthOf(segment) > 0) {
+      since ??= at + 5 * MS
+    }
     if (from === 'a' || since === undefined) continue
     waits.push((at - since) / MS)
     since = undefined
@@ -293,16 +301,19 @@ describe('loss of the last segment', () => {
     expect(pair.seen.length - before).toBeLessThanOrEqual(expected + 4)
   })
 
-  test.each([50, 200])('of one segment is probed after two round trips and the least timeout, %i ms', least => {
-    const pair = new Pair(1, { delay: 5 * MS }, { rtoMin: least * MS })
-    const { client } = connected(pair)
-    lose(pair, 0)
-    client.connection?.write(pattern(10, 1))
-    pair.run(SEC)
-    const [first, second] = pair.seen.filter(({ segment }) => lengthOf(segment) > 0)
-    // The timeout is shorter than that: one round trip and the least timeout.
-    expect((second!.at - first!.at) / MS).toBeCloseTo(10 + least, 0)
-  })
+  test.each([50, 200])(
+    'of one segment is probed after two round trips and the least timeout, %i ms',
+    least => {
+      const pair = new Pair(1, { delay: 5 * MS }, { rtoMin: least * MS })
+      const { client } = connected(pair)
+      lose(pair, 0)
+      client.connection?.write(pattern(10, 1))
+      pair.run(SEC)
+      const [first, second] = pair.seen.filter(({ segment }) => lengthOf(segment) > 0)
+      // The timeout is shorter than that: one round trip and the least timeout.
+      expect((second!.at - first!.at) / MS).toBeCloseTo(10 + least, 0)
+    },
+  )
 
   test('is repeated by a probe and then by timeouts with backoff', () => {
     const pair = new Pair(1, { delay: 5 * MS })
@@ -313,7 +324,9 @@ describe('loss of the last segment', () => {
     const times = pair.seen.filter(({ segment }) => lengthOf(segment) > 0).map(({ at }) => at / MS)
     const gaps = times.slice(1).map((at, i) => at - (times[i] ?? 0))
     expect(gaps.map(Math.round)).toEqual(
-      [gaps[0], gaps[0], 2 * (gaps[0] ?? 0), 4 * (gaps[0] ?? 0), 8 * (gaps[0] ?? 0)].map(gap => Math.round(gap ?? 0)),
+      [gaps[0], gaps[0], 2 * (gaps[0] ?? 0), 4 * (gaps[0] ?? 0), 8 * (gaps[0] ?? 0)].map(gap =>
+        Math.round(gap ?? 0),
+      ),
     )
   })
 })
@@ -329,7 +342,9 @@ describe('the receive window', () => {
       .map(({ segment }) => tcp.window(segment, 0) << 7)
     expect(offered[0]).toBeLessThanOrEqual(65_536)
     // The window of SYN-ACK is a whole number of segments.
-    expect(pair.seen.filter(({ from }) => from === 'b').map(({ segment }) => tcp.window(segment, 0))[0]).toBe(45 * 1448)
+    expect(
+      pair.seen.filter(({ from }) => from === 'b').map(({ segment }) => tcp.window(segment, 0))[0],
+    ).toBe(45 * 1448)
     expect(Math.max(...offered)).toBeGreaterThan(200_000)
     expect(Buffer.compare(server.bytes, pattern(2_000_000, 1))).toBe(0)
   })

@@ -14,7 +14,10 @@ describe('an exchange', () => {
     expect(client.log).toEqual(['connect', 'end'])
     expect(server.bytes).toEqual(pattern(3000, 1))
     expect(client.bytes).toEqual(pattern(5000, 2))
-    expect([client.connection?.state, server.connection?.state].sort()).toEqual(['CLOSED', 'TIME-WAIT'])
+    expect([client.connection?.state, server.connection?.state].sort()).toEqual([
+      'CLOSED',
+      'TIME-WAIT',
+    ])
     pair.run()
     expect(pair.clock.now()).toBeLessThan(62 * SEC)
     expect(client.connection?.state).toBe('CLOSED')
@@ -26,7 +29,9 @@ describe('an exchange', () => {
       const seed = SEED * 1_000_003 + run
       const draw = random(seed)
       const some = () =>
-        Array.from({ length: draw.below(6) }, () => pattern(draw.below(draw.below(2) ? 200 : 30_000), seed))
+        Array.from({ length: draw.below(6) }, () =>
+          pattern(draw.below(draw.below(2) ? 200 : 30_000), seed),
+        )
       const up = some()
       const down = some()
       const pair = new Pair(seed, {
@@ -43,7 +48,9 @@ describe('an exchange', () => {
       const label = `seed ${seed}`
       expect([label, client.isEnded, server.isEnded]).toEqual([label, true, true])
       // A FIN that is repeated after TIME-WAIT gets a reset, which may be lost, too.
-      for (const { error } of [client, server]) expect([0, ECONNRESET, ETIMEDOUT], label).toContain(error)
+      for (const { error } of [client, server]) {
+        expect([0, ECONNRESET, ETIMEDOUT], label).toContain(error)
+      }
       expect(Buffer.compare(server.bytes, Buffer.concat(up)), label).toBe(0)
       expect(Buffer.compare(client.bytes, Buffer.concat(down)), label).toBe(0)
       expect([label, pair.clock.armed]).toEqual([label, 0])

@@ -1,7 +1,17 @@
 /** UDP of hosts in memory, on a fake clock. What Linux does was seen on Linux 6.18. */
 import { expect, test } from 'vitest'
 import type { UdpBinding } from '../src/contract.ts'
-import { address, bound, bytes, endpoint, type Host, Network, pair, route, routed } from './ip-network.ts'
+import {
+  address,
+  bound,
+  bytes,
+  endpoint,
+  type Host,
+  Network,
+  pair,
+  route,
+  routed,
+} from './ip-network.ts'
 
 test.each([
   [4, '198.18.1.2', 'c6120101'],
@@ -22,9 +32,14 @@ test.each([
 test('the receiver owns a message, which later datagrams do not change', () => {
   const { network, a, b } = pair()
   const received: Uint8Array[] = []
-  b.udp.bind({ address: undefined, family: 4, port: 53 }, { onMessage: data => received.push(data), onError: () => {} })
+  b.udp.bind(
+    { address: undefined, family: 4, port: 53 },
+    { onMessage: data => received.push(data), onError: () => {} },
+  )
   const { socket } = bound(a, 4, 0)
-  for (let i = 0; i < 3; i++) socket.send(Uint8Array.of(i), endpoint('198.18.1.2', 53))
+  for (let i = 0; i < 3; i++) {
+    socket.send(Uint8Array.of(i), endpoint('198.18.1.2', 53))
+  }
   network.run()
   expect(received).toEqual([Uint8Array.of(0), Uint8Array.of(1), Uint8Array.of(2)])
 })
@@ -46,17 +61,20 @@ test.each([
   [4, '198.18.1.2'],
   [6, '2001:db8::2'],
   [4, '127.0.0.1'],
-] as const)('a closed port of IPv%i at %s refuses a connected socket, and no other', (family, to) => {
-  const { network, a } = pair()
-  const { socket, errors } = bound(a, family, 0)
-  socket.send(bytes(1), endpoint(to, 9))
-  network.run()
-  expect(errors).toEqual([])
-  socket.connect(endpoint(to, 9))
-  socket.send(bytes(1))
-  network.run()
-  expect(errors).toEqual([111])
-})
+] as const)(
+  'a closed port of IPv%i at %s refuses a connected socket, and no other',
+  (family, to) => {
+    const { network, a } = pair()
+    const { socket, errors } = bound(a, family, 0)
+    socket.send(bytes(1), endpoint(to, 9))
+    network.run()
+    expect(errors).toEqual([])
+    socket.connect(endpoint(to, 9))
+    socket.send(bytes(1))
+    network.run()
+    expect(errors).toEqual([111])
+  },
+)
 
 test('an unreachable host is not reported to a UDP socket, like on Linux', () => {
   const { network, a } = pair()
@@ -72,7 +90,9 @@ test('errors of sending have the numbers of Linux', () => {
   const { a } = pair()
   const { socket } = bound(a, 4, 0)
   const send = (to: string, port = 9) => socket.send(bytes(1), endpoint(to, port))
-  expect([send('203.0.113.1'), send('2001:db8::2'), send('198.18.1.2', 0)]).toEqual([-101, -101, -22])
+  expect([send('203.0.113.1'), send('2001:db8::2'), send('198.18.1.2', 0)]).toEqual([
+    -101, -101, -22,
+  ])
   expect(socket.send(bytes(1))).toBe(-89)
   const local = bound(a, 4, 0, '127.0.0.1').socket
   expect(local.send(bytes(1), endpoint('198.18.1.2', 9))).toBe(-22)
@@ -91,7 +111,9 @@ test('a connected socket has an address, and takes datagrams of its peer alone',
   expect(socket.local).toEqual(endpoint('198.18.1.1', 1234))
   expect(socket.remote).toEqual(endpoint('198.18.1.2', 53))
   socket.send(Buffer.from('to the peer'))
-  for (const { socket: from } of [one, other]) from.send(Buffer.from('back'), endpoint('198.18.1.1', 1234))
+  for (const { socket: from } of [one, other]) {
+    from.send(Buffer.from('back'), endpoint('198.18.1.1', 1234))
+  }
   network.run()
   expect(one.messages.length).toBe(1)
   expect(messages).toEqual([['back', 'c6120102', 53]])
@@ -137,16 +159,28 @@ test('the most specific socket takes a datagram: connected, bound, of the family
     sender.socket.send(bytes(1), endpoint('198.18.1.2', 53))
     network.run()
     sender.socket.close()
-    takers.push(...Object.entries(sockets).flatMap(([key, { messages }]) => messages.splice(0).map(() => key)))
+    takers.push(
+      ...Object.entries(sockets).flatMap(([key, { messages }]) =>
+        messages.splice(0).map(() => key),
+      ),
+    )
     sockets[name].socket.close()
   }
   expect(takers).toEqual(['connected', 'exact', 'any', 'old', 'dual'])
 })
 
-function errnoOf({ udp }: Host, options: Partial<Omit<UdpBinding, 'address'>> & { host?: string }): number {
+function errnoOf(
+  { udp }: Host,
+  options: Partial<Omit<UdpBinding, 'address'>> & { host?: string },
+): number {
   const { host, ...rest } = options
   try {
-    const binding = { family: 4, port: 53, address: host === undefined ? undefined : address(host), ...rest } as const
+    const binding = {
+      family: 4,
+      port: 53,
+      address: host === undefined ? undefined : address(host),
+      ...rest,
+    } as const
     udp.bind(binding, { onMessage: () => {}, onError: () => {} })
     return 0
   } catch (error) {
@@ -178,11 +212,17 @@ test('a port is taken once, unless both sockets allow more', () => {
 test('port 0 takes a free port of the ephemeral range, until none is left', () => {
   const { a } = pair()
   const ports = new Set<number>()
-  for (let i = 0; i < 1000; i++) ports.add(bound(a, 4, 0).socket.local.port)
+  for (let i = 0; i < 1000; i++) {
+    ports.add(bound(a, 4, 0).socket.local.port)
+  }
   expect(ports.size).toBe(1000)
   expect(Math.min(...ports)).toBeGreaterThanOrEqual(32_768)
   expect(Math.max(...ports)).toBeLessThanOrEqual(60_999)
-  for (let port = 32_768; port <= 60_999; port++) if (!ports.has(port)) bound(a, 4, port)
+  for (let port = 32_768; port <= 60_999; port++) {
+    if (!ports.has(port)) {
+      bound(a, 4, port)
+    }
+  }
   expect(errnoOf(a, { port: 0 })).toBe(98)
 })
 
@@ -213,7 +253,9 @@ test('a router on the path reports its MTU to a connected socket, and later data
 function segment() {
   const network = new Network()
   const hosts = [network.host(), network.host(), network.host()] as const
-  const devs = network.join(hosts.map(({ stack }, i) => [stack, `198.18.1.${i + 1}/24`, `2001:db8::${i + 1}/64`]))
+  const devs = network.join(
+    hosts.map(({ stack }, i) => [stack, `198.18.1.${i + 1}/24`, `2001:db8::${i + 1}/64`]),
+  )
   return { network, hosts, dev: devs[0] }
 }
 
@@ -223,10 +265,13 @@ test('a broadcast reaches every socket of its port, on the host that sends it to
   const exact = bound(hosts[1], 4, 67, '198.18.1.255', { reuseAddr: true })
   expect(exact.socket.local.port).toBe(67)
   const { socket } = bound(hosts[0], 4, 68, '198.18.1.1')
-  for (const to of ['255.255.255.255', '198.18.1.255']) expect(socket.send(Buffer.from(to), endpoint(to, 67))).toBe(0)
+  for (const to of ['255.255.255.255', '198.18.1.255']) {
+    expect(socket.send(Buffer.from(to), endpoint(to, 67))).toBe(0)
+  }
   network.run()
-  for (const { messages } of receivers)
+  for (const { messages } of receivers) {
     expect(messages.map(([data]) => data)).toEqual(['255.255.255.255', '198.18.1.255'])
+  }
   expect(exact.messages.map(([data]) => data)).toEqual(['198.18.1.255'])
 })
 
@@ -292,22 +337,25 @@ test('errors of groups have the numbers of Linux', () => {
   expect(socket.leaveGroup(group, dev.name)).toBe(-99)
 })
 
-test.each(['224.1.2.3', 'ff02::1:5'])('a datagram to group %s with a TTL of 0 remains on its host', group => {
-  const { network, hosts, dev } = segment()
-  const family = group.includes('.') ? 4 : 6
-  const [own, other] = [hosts[0], hosts[1]].map(host => {
-    const receiver = bound(host, family, 5353)
-    receiver.socket.joinGroup(address(group), 'eth0')
-    return receiver
-  })
-  const { socket } = bound(hosts[0], family, 0)
-  socket.setMulticastInterface(dev.name)
-  socket.multicastTtl = 0
-  expect(socket.send(bytes(1), endpoint(group, 5353))).toBe(0)
-  network.run()
-  expect([own?.messages.length, other?.messages.length]).toEqual([1, 0])
-  expect(network.frames).toEqual([])
-})
+test.each(['224.1.2.3', 'ff02::1:5'])(
+  'a datagram to group %s with a TTL of 0 remains on its host',
+  group => {
+    const { network, hosts, dev } = segment()
+    const family = group.includes('.') ? 4 : 6
+    const [own, other] = [hosts[0], hosts[1]].map(host => {
+      const receiver = bound(host, family, 5353)
+      receiver.socket.joinGroup(address(group), 'eth0')
+      return receiver
+    })
+    const { socket } = bound(hosts[0], family, 0)
+    socket.setMulticastInterface(dev.name)
+    socket.multicastTtl = 0
+    expect(socket.send(bytes(1), endpoint(group, 5353))).toBe(0)
+    network.run()
+    expect([own?.messages.length, other?.messages.length]).toEqual([1, 0])
+    expect(network.frames).toEqual([])
+  },
+)
 
 test('a group that two sockets joined is received until both have left it', () => {
   const { network, hosts } = segment()
@@ -316,7 +364,9 @@ test('a group that two sockets joined is received until both have left it', () =
   const sockets = [bound(hosts[1], 4, 53, undefined, { reuseAddr: true }), bound(hosts[1], 4, 54)]
   const { socket } = bound(hosts[0], 4, 0, '198.18.1.1')
   const [first, second] = sockets as [(typeof sockets)[0], (typeof sockets)[0]]
-  for (const each of sockets) each.socket.joinGroup(group.address, dev)
+  for (const each of sockets) {
+    each.socket.joinGroup(group.address, dev)
+  }
   const heard = () => {
     socket.send(bytes(1), group)
     network.run()
@@ -333,7 +383,10 @@ test('a socket that another closes gets no more of a broadcast', () => {
   const { network, hosts } = segment()
   const second = bound(hosts[1], 4, 67, undefined, { reuseAddr: true })
   const onMessage = () => second.socket.close()
-  hosts[1].udp.bind({ address: undefined, family: 4, port: 67, reuseAddr: true }, { onMessage, onError: () => {} })
+  hosts[1].udp.bind(
+    { address: undefined, family: 4, port: 67, reuseAddr: true },
+    { onMessage, onError: () => {} },
+  )
   bound(hosts[0], 4, 0, '198.18.1.1').socket.send(bytes(1), endpoint('198.18.1.255', 67))
   network.run()
   expect(second.messages).toEqual([])
@@ -362,7 +415,10 @@ test('a socket without SO_BROADCAST sends and connects to no broadcast address',
   const { hosts } = segment()
   const { socket } = bound(hosts[0], 4, 0, '198.18.1.1')
   socket.canBroadcast = false
-  const tried = (to: string) => [socket.send(bytes(1), endpoint(to, 9)), socket.connect(endpoint(to, 9))]
+  const tried = (to: string) => [
+    socket.send(bytes(1), endpoint(to, 9)),
+    socket.connect(endpoint(to, 9)),
+  ]
   expect([tried('198.18.1.255'), tried('255.255.255.255')]).toEqual([
     [-13, -13],
     [-13, -13],
@@ -376,32 +432,40 @@ test('a socket without SO_BROADCAST sends and connects to no broadcast address',
 test.each([
   [4, '239.1.2.3', '203.0.113.1', 'cb007101'],
   [6, 'ff05::1:5', '2001:db8:7::1', '20010db8000700000000000000000001'],
-] as const)('a socket of IPv%i sends to group %s on the interface that it chose', (family, group, own, source) => {
-  const { network, hosts } = segment()
-  const other = network.host()
-  network.join([
-    [hosts[0].stack, '203.0.113.1/24', '2001:db8:7::1/64'],
-    [other.stack, '203.0.113.2/24', '2001:db8:7::2/64'],
-  ])
-  const receivers = [hosts[1], other, hosts[0]].map(host => bound(host, family, 53))
-  const to = endpoint(group, 53)
-  for (const [i, { socket }] of receivers.entries())
-    expect(socket.joinGroup(to.address, i < 2 ? 'eth0' : 'eth1')).toBe(0)
-  const { socket } = bound(hosts[0], family, 0)
-  expect(socket.setMulticastInterface(address('198.51.100.1'))).toBe(-99)
-  expect(socket.setMulticastInterface(address(own))).toBe(0)
-  expect(socket.send(bytes(1), to)).toBe(0)
-  network.run()
-  expect(receivers.map(({ messages }) => messages.splice(0).map(([, from]) => from))).toEqual([[], [source], [source]])
-  socket.multicastLoop = false
-  socket.send(bytes(1), to)
-  network.run()
-  expect(receivers.map(({ messages }) => messages.length)).toEqual([0, 1, 0])
-  const near = bound(hosts[0], family, 0, family === 4 ? '198.18.1.1' : '2001:db8::1').socket
-  near.setMulticastInterface('eth1')
-  near.send(bytes(1), to)
-  network.run()
-  expect(receivers.map(({ messages }) => messages.length)).toEqual([0, 2, 1])
-  expect(receivers[1]?.socket.leaveGroup(to.address, 'eth7')).toBe(-99)
-  expect(receivers[1]?.socket.leaveGroup(to.address, 'eth0')).toBe(0)
-})
+] as const)(
+  'a socket of IPv%i sends to group %s on the interface that it chose',
+  (family, group, own, source) => {
+    const { network, hosts } = segment()
+    const other = network.host()
+    network.join([
+      [hosts[0].stack, '203.0.113.1/24', '2001:db8:7::1/64'],
+      [other.stack, '203.0.113.2/24', '2001:db8:7::2/64'],
+    ])
+    const receivers = [hosts[1], other, hosts[0]].map(host => bound(host, family, 53))
+    const to = endpoint(group, 53)
+    for (const [i, { socket }] of receivers.entries()) {
+      expect(socket.joinGroup(to.address, i < 2 ? 'eth0' : 'eth1')).toBe(0)
+    }
+    const { socket } = bound(hosts[0], family, 0)
+    expect(socket.setMulticastInterface(address('198.51.100.1'))).toBe(-99)
+    expect(socket.setMulticastInterface(address(own))).toBe(0)
+    expect(socket.send(bytes(1), to)).toBe(0)
+    network.run()
+    expect(receivers.map(({ messages }) => messages.splice(0).map(([, from]) => from))).toEqual([
+      [],
+      [source],
+      [source],
+    ])
+    socket.multicastLoop = false
+    socket.send(bytes(1), to)
+    network.run()
+    expect(receivers.map(({ messages }) => messages.length)).toEqual([0, 1, 0])
+    const near = bound(hosts[0], family, 0, family === 4 ? '198.18.1.1' : '2001:db8::1').socket
+    near.setMulticastInterface('eth1')
+    near.send(bytes(1), to)
+    network.run()
+    expect(receivers.map(({ messages }) => messages.length)).toEqual([0, 2, 1])
+    expect(receivers[1]?.socket.leaveGroup(to.address, 'eth7')).toBe(-99)
+    expect(receivers[1]?.socket.leaveGroup(to.address, 'eth0')).toBe(0)
+  },
+)

@@ -7,9 +7,12 @@ async function prepare(hosts, lab) {
   const doors = new Map()
   const nameOf = ({ protocol, server, port }) => [protocol, server, port].join(' ')
   for (const flow of plays.server ? flows : []) {
-    if (!doors.has(nameOf(flow))) doors.set(nameOf(flow), await openDoor(flow, hosts[flow.server]))
+    if (!doors.has(nameOf(flow))) {
+      doors.set(nameOf(flow), await openDoor(flow, hosts[flow.server]))
+    }
   }
-  return () => Promise.all(flows.map(flow => exchange(flow, hosts[flow.client], doors.get(nameOf(flow)), lab)))
+  return () =>
+    Promise.all(flows.map(flow => exchange(flow, hosts[flow.client], doors.get(nameOf(flow)), lab)))
 }
 
 /** Plays the ends of a flow that no program plays. It must end as in the capture. */
@@ -20,7 +23,9 @@ async function exchange(flow, client, door, lab) {
   const answer = async () => {
     const key = inOrder ? number : await near.port
     const find = () => (inOrder ? [...door.ends.values()][key] : door.ends.get(key))
-    while (!find()) await once(door, 'arrival')
+    while (!find()) {
+      await once(door, 'arrival')
+    }
     await play(find(), 'ba', flow, lab)
   }
   const all = Promise.all([near && play(near, 'ab', flow, lab), door && answer()])
@@ -45,9 +50,13 @@ async function play(end, own, flow, lab) {
     if (way === own) {
       await lab.sleep(pause)
       end.send(Buffer.from(text.padEnd(length, 'x'), 'latin1'))
-    } else if (!isLost) await end.receive(length)
+    } else if (!isLost) {
+      await end.receive(length)
+    }
   }
-  if (flow.closes || flow.end === 'reset') await end.finish(flow.closes)
+  if (flow.closes || flow.end === 'reset') {
+    await end.finish(flow.closes)
+  }
 }
 
 async function openClient({ protocol, server, port, from }, host) {
@@ -70,7 +79,9 @@ async function openDoor({ protocol, port }, host) {
   socket.on('message', (_, peer) => {
     // A NAT may give a client another port.
     const key = hasNat ? 0 : peer.port
-    if (!door.ends.has(key)) add(key, udpEnd(socket))
+    if (!door.ends.has(key)) {
+      add(key, udpEnd(socket))
+    }
     door.ends.get(key).arrive(peer)
   })
   return door
@@ -93,7 +104,9 @@ function tcpEnd(socket) {
       }
     },
     async finish(closes) {
-      if (closes) socket.end()
+      if (closes) {
+        socket.end()
+      }
       while (!(await chunks.next()).done) {}
     },
   }
@@ -108,10 +121,14 @@ function udpEnd(socket, peer) {
     missing--
     arrivals.emit('datagram')
   }
-  if (peer) socket.on('message', () => arrive(peer))
+  if (peer) {
+    socket.on('message', () => arrive(peer))
+  }
   const send = bytes => socket.send(bytes, peer.port, peer.address)
   const receive = async () => {
-    for (missing++; missing > 0; ) await once(arrivals, 'datagram')
+    for (missing++; missing > 0; ) {
+      await once(arrivals, 'datagram')
+    }
   }
   return { arrive, receive, send, port: socket.address().port }
 }

@@ -11,7 +11,9 @@ test('a socket that cannot be bound is closed', async ({ lab }) => {
   const made = vi.spyOn(dgram, 'createSocket')
   onTestFinished(() => made.mockRestore())
   for (const at of ['0.0.0.0', 'not an address']) {
-    await expect(host.createSocket('udp4', port, at)).rejects.toThrow(/EADDRINUSE|not an IP address/)
+    await expect(host.createSocket('udp4', port, at)).rejects.toThrow(
+      /EADDRINUSE|not an IP address/,
+    )
     const socket = made.mock.results.at(-1)?.value as dgram.Socket
     expect(() => socket.close()).toThrow('Not running')
   }

@@ -20,13 +20,19 @@ describe('a fault', () => {
   test('that has hit a packet passes expectHit and toHaveHit', async ({ lab }) => {
     const { link, send } = await linked(lab)
     const fault = await link.ab.drop('udp port 53', { first: 1 })
-    expect(() => fault.expectHit()).toThrow('no packet was hit by drop "udp port 53" first 1 on a-b, ab')
-    expect(() => expect(fault).toHaveHit()).toThrow('no packet was hit by drop "udp port 53" first 1 on a-b, ab')
+    expect(() => fault.expectHit()).toThrow(
+      'no packet was hit by drop "udp port 53" first 1 on a-b, ab',
+    )
+    expect(() => expect(fault).toHaveHit()).toThrow(
+      'no packet was hit by drop "udp port 53" first 1 on a-b, ab',
+    )
     await send()
     await fault.hit()
     fault.expectHit()
     expect(fault).toHaveHit()
-    expect(() => expect(fault).not.toHaveHit()).toThrow('1 packet was hit by drop "udp port 53" first 1 on a-b, ab')
+    expect(() => expect(fault).not.toHaveHit()).toThrow(
+      '1 packet was hit by drop "udp port 53" first 1 on a-b, ab',
+    )
     expect(lab.missedFaults).toEqual([])
   })
 

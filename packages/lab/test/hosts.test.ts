@@ -17,7 +17,10 @@ const READER = `
 const directory = freshDirectory()
 
 const [a, b, c] = [
-  { name: 'a', interfaces: [{ name: 'eth1', link: 1, addresses: ['198.18.1.1/24', '2001:db8:0:1::1/64'] }] },
+  {
+    name: 'a',
+    interfaces: [{ name: 'eth1', link: 1, addresses: ['198.18.1.1/24', '2001:db8:0:1::1/64'] }],
+  },
   {
     name: 'b',
     interfaces: [
@@ -36,8 +39,16 @@ function made(): HostsFile {
 
 test('a host finds another by an address on a common link first', () => {
   const hosts = made()
-  expect(hosts.places(a!, 'b').map(({ address }) => address)).toEqual(['198.18.1.2', '2001:db8:0:1::2', '198.18.2.1'])
-  expect(hosts.places(c!, 'b').map(({ address }) => address)).toEqual(['198.18.2.1', '198.18.1.2', '2001:db8:0:1::2'])
+  expect(hosts.places(a!, 'b').map(({ address }) => address)).toEqual([
+    '198.18.1.2',
+    '2001:db8:0:1::2',
+    '198.18.2.1',
+  ])
+  expect(hosts.places(c!, 'b').map(({ address }) => address)).toEqual([
+    '198.18.2.1',
+    '198.18.1.2',
+    '2001:db8:0:1::2',
+  ])
   expect(hosts.find(a!, 'b', 6)).toEqual([{ address: '2001:db8:0:1::2', family: 6 }])
 })
 
@@ -54,7 +65,9 @@ test('an unknown name, and a host without an address of the family, are errors t
   expect(() => hosts.find(a!, 'd')).toThrow('d: the lab has no host of this name; it has a, b, c')
   expect(() => hosts.find(a!, 'c', 6)).toThrow('c has no IPv6 address')
   hosts.add({ name: 'lonely', interfaces: [] })
-  expect(() => hosts.find(a!, 'lonely')).toThrow('lonely has no link: await lab.cable(...) or lab.lan(...) makes one')
+  expect(() => hosts.find(a!, 'lonely')).toThrow(
+    'lonely has no link: await lab.cable(...) or lab.lan(...) makes one',
+  )
 })
 
 test('the hosts file of each host has the addresses in that order, and is rewritten in place', () => {
@@ -79,7 +92,8 @@ test('the hosts file of each host has the addresses in that order, and is rewrit
   expect(readFileSync(hosts.fileOf(c!), 'utf8')).toBe(before.replace('198.18.2.1 b\n', ''))
 })
 
-const TEXT = '# comment 1.2.3.4 x\n198.18.0.1\tServer server.example # 9.9.9.9 server\n\n::2 server\nnonsense server\n'
+const TEXT =
+  '# comment 1.2.3.4 x\n198.18.0.1\tServer server.example # 9.9.9.9 server\n\n::2 server\nnonsense server\n'
 
 test('placesIn reads a file as hosts(5) says, whatever the case', () => {
   expect(placesIn(TEXT, 'SERVER')).toEqual([
@@ -92,9 +106,14 @@ test('placesIn reads a file as hosts(5) says, whatever the case', () => {
 
 test('names are alike in capitals and small letters, as in the host of a URL', () => {
   const hosts = new HostsFile({ directory })
-  const named = { name: 'Server', interfaces: [{ name: 'eth1', link: 1, addresses: ['198.18.1.3/24'] }] }
+  const named = {
+    name: 'Server',
+    interfaces: [{ name: 'eth1', link: 1, addresses: ['198.18.1.3/24'] }],
+  }
   hosts.add(a!, named)
-  for (const name of ['server', 'Server', 'SERVER']) expect(hosts.find(a!, name)[0].address).toBe('198.18.1.3')
+  for (const name of ['server', 'Server', 'SERVER']) {
+    expect(hosts.find(a!, name)[0].address).toBe('198.18.1.3')
+  }
   expect(hosts.find(named, 'server')[0].address).toBe('127.0.0.1')
   expect(readFileSync(hosts.fileOf(a!), 'utf8')).toContain('198.18.1.3 Server\n')
   expect(() => hosts.find(a!, 'nobody')).toThrow('it has a, Server')
@@ -112,10 +131,15 @@ test('a changed hosts file is still the same file, is never empty, and everyone 
     reader.once('message', n => {
       empty = n
     })
-    const long = { name: 'long', interfaces: [{ name: 'eth1', link: 1, addresses: Array(50).fill('198.18.1.9/24') }] }
+    const long = {
+      name: 'long',
+      interfaces: [{ name: 'eth1', link: 1, addresses: Array(50).fill('198.18.1.9/24') }],
+    }
     hosts.add(long)
     while (empty === undefined) {
-      for (let i = 0; i < 50; i++) hosts.update()
+      for (let i = 0; i < 50; i++) {
+        hosts.update()
+      }
       await turn()
     }
     expect(empty).toBe(0)

@@ -13,7 +13,13 @@ const makeNet = memoryNets()
 
 const end = (n: number): EndSpec => {
   const mac = Uint8Array.of(2, 0, 0, 0, 0, n)
-  return { isRouter: false, host: `host${n}`, path: `eth${n}`, mac, addresses: [`198.18.0.${n}/24`] }
+  return {
+    isRouter: false,
+    host: `host${n}`,
+    path: `eth${n}`,
+    mac,
+    addresses: [`198.18.0.${n}/24`],
+  }
 }
 const LINK = { lab: '', ab: '', ba: '', seed: 7, mtu: undefined, capture: undefined }
 const CABLE = { ...LINK, a: end(1), b: end(2) }

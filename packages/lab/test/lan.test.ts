@@ -19,7 +19,11 @@ test('the ports of a lan have the 201st and the following addresses, as many as 
   expect(addresses('192.0.2.0/24', 54)).toHaveLength(54)
   expect(addresses('192.0.2.0/24', 54).at(-1)).toBe('192.0.2.254/24')
   const large = addresses('198.18.0.0/19', 4094)
-  expect([large[0], large[55], large.at(-1)]).toEqual(['198.18.0.201/19', '198.18.1.0/19', '198.18.16.198/19'])
+  expect([large[0], large[55], large.at(-1)]).toEqual([
+    '198.18.0.201/19',
+    '198.18.1.0/19',
+    '198.18.16.198/19',
+  ])
   expect(new Set(large).size).toBe(4094)
 })
 
@@ -31,11 +35,15 @@ test('a network with too few addresses for the ports is refused in a line that h
   expect(() => addresses('192.0.2.0/28', 1)).toThrow(line('192.0.2.0/28', 0, 1))
   const options = { network: '198.18.0.0/16', network6: '2001:db8::/119' }
   expect(() => planLan(1, named(312), options)).toThrow(line('2001:db8::/119', 311, 312))
-  expect(planLan(1, named(311), options).addresses.at(-1)).toEqual(['198.18.1.255/16', '2001:db8::1ff/119'])
+  expect(planLan(1, named(311), options).addresses.at(-1)).toEqual([
+    '198.18.1.255/16',
+    '2001:db8::1ff/119',
+  ])
 })
 
 test('a lan with more than 4094 ports is refused, even without addresses', () => {
-  const plan = (ports: number) => planLan(1, named(ports), { network: '198.18.0.0/16', addresses: false })
+  const plan = (ports: number) =>
+    planLan(1, named(ports), { network: '198.18.0.0/16', addresses: false })
   expect(() => plan(4095)).toThrow('lan: 4095 ports: a lan has at most 4094')
   expect(plan(4094).addresses).toHaveLength(4094)
 })

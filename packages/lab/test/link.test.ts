@@ -20,11 +20,15 @@ function linkOf(report?: unknown) {
     onClose() {},
   })
   const events: string[] = []
-  for (const event of ['up', 'down'] as const) link.on(event, () => events.push(event))
+  for (const event of ['up', 'down'] as const) {
+    link.on(event, () => events.push(event))
+  }
   const cut = async () => {
     const count = sleeps.length
     const offline = link.offline(1)
-    while (sleeps.length === count) await new Promise(setImmediate)
+    while (sleeps.length === count) {
+      await new Promise(setImmediate)
+    }
     return { offline, end: () => sleeps[count]?.() }
   }
   return { link, events, cut }
@@ -44,9 +48,13 @@ test('overlapping calls of offline plug the cable in when the last one ends', as
 test('the end of offline leaves a cable cut that down has cut before or meanwhile', async () => {
   const { link, events, cut } = linkOf()
   for (const isBefore of [true, false]) {
-    if (isBefore) await link.down()
+    if (isBefore) {
+      await link.down()
+    }
     const { offline, end } = await cut()
-    if (!isBefore) await link.down()
+    if (!isBefore) {
+      await link.down()
+    }
     end()
     await offline
     expect(events.at(-1)).toBe('down')
@@ -65,7 +73,9 @@ test('up ends an offline, which does not plug the cable in again', async () => {
 })
 
 test('the lateness of a link is the sum of what its stages were late at most, in each direction', async () => {
-  const stage = (...times: number[]) => ({ late: { p50: 0, p99: 0, counts: times.map(ms => [ms, 1]) } })
+  const stage = (...times: number[]) => ({
+    late: { p50: 0, p99: 0, counts: times.map(ms => [ms, 1]) },
+  })
   const { link } = linkOf({
     ab: { stages: [stage(0.5, 3), {}, stage(12)], former: [stage(100)] },
     ba: { stages: [{}, stage()], former: [] },

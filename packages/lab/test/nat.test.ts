@@ -30,9 +30,30 @@ function place(text: string): [address: number, port: number] {
 }
 
 /** An IPv4 packet, with the checksums that the codecs compute. */
-function packet(protocol: number, from: string, to: string, upper: readonly number[], fragment = 0): Uint8Array {
-  const header = [0x45, 0, ...word(20 + upper.length), ...word(77), ...word(fragment), 64, protocol, 0, 0]
-  const bytes = Uint8Array.from([...header, ...long(place(from)[0]), ...long(place(to)[0]), ...upper])
+function packet(
+  protocol: number,
+  from: string,
+  to: string,
+  upper: readonly number[],
+  fragment = 0,
+): Uint8Array {
+  const header = [
+    0x45,
+    0,
+    ...word(20 + upper.length),
+    ...word(77),
+    ...word(fragment),
+    64,
+    protocol,
+    0,
+    0,
+  ]
+  const bytes = Uint8Array.from([
+    ...header,
+    ...long(place(from)[0]),
+    ...long(place(to)[0]),
+    ...upper,
+  ])
   ipv4.fillHeaderChecksum(bytes, 0)
   return bytes
 }
@@ -44,7 +65,14 @@ function withChecksum(bytes: Uint8Array, at: number, pseudo: number): Uint8Array
 }
 
 function udp(from: string, to: string, data: readonly number[] = [1, 2, 3]): Uint8Array {
-  const upper = [...word(place(from)[1]), ...word(place(to)[1]), ...word(8 + data.length), 0, 0, ...data]
+  const upper = [
+    ...word(place(from)[1]),
+    ...word(place(to)[1]),
+    ...word(8 + data.length),
+    0,
+    0,
+    ...data,
+  ]
   const bytes = packet(UDP, from, to, upper)
   return withChecksum(bytes, 26, pseudoHeaderSum4(bytes, 0, UDP, upper.length))
 }
@@ -90,7 +118,8 @@ function firstFragment(from: string, to: string, make: typeof udp | typeof tcp =
 const laterFragment = (from: string, to: string, protocol = UDP) =>
   packet(protocol, from, to, [9, 9, 9, 9, 9, 9, 9, 9], 1)
 
-const frame = (bytes: Uint8Array) => Uint8Array.from([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, ...bytes])
+const frame = (bytes: Uint8Array) =>
+  Uint8Array.from([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, ...bytes])
 
 /** A NAT, and its results for packets: the translated packet, or why it was dropped. */
 class TestNat {
@@ -131,14 +160,17 @@ function sourceOf(result: Uint8Array | string): string {
 }
 
 describe('a NAT', () => {
-  test.each(KINDS)('of the kind %s gives a host one of its ports, and brings the answer back', kind => {
-    const nat = new TestNat(kind)
-    const outside = nat.send()
-    expect(outside).toMatch(/^192\.0\.2\.1:6\d{4}$/)
-    expect(place(outside)[1]).toBeGreaterThanOrEqual(FIRST_PORT)
-    expect(nat.out(udp(HOST, PEER))).toEqual(udp(outside, PEER))
-    expect(nat.in(udp(PEER, outside))).toEqual(udp(PEER, HOST))
-  })
+  test.each(KINDS)(
+    'of the kind %s gives a host one of its ports, and brings the answer back',
+    kind => {
+      const nat = new TestNat(kind)
+      const outside = nat.send()
+      expect(outside).toMatch(/^192\.0\.2\.1:6\d{4}$/)
+      expect(place(outside)[1]).toBeGreaterThanOrEqual(FIRST_PORT)
+      expect(nat.out(udp(HOST, PEER))).toEqual(udp(outside, PEER))
+      expect(nat.in(udp(PEER, outside))).toEqual(udp(PEER, HOST))
+    },
+  )
 
   test.each(KINDS)('of the kind %s translates TCP with right checksums', kind => {
     const nat = new TestNat(kind)
@@ -157,7 +189,11 @@ describe('a NAT', () => {
 
   test('gives each host, port and protocol a port of its own', () => {
     const nat = new TestNat('full-cone')
-    const outside = [nat.send(), nat.send(PEER, '198.18.1.2:5001'), nat.send(PEER, '198.18.1.3:5000')]
+    const outside = [
+      nat.send(),
+      nat.send(PEER, '198.18.1.2:5001'),
+      nat.send(PEER, '198.18.1.3:5000'),
+    ]
     expect(new Set(outside).size).toBe(3)
     expect(nat.in(udp(PEER, outside[2]!))).toEqual(udp(PEER, '198.18.1.3:5000'))
     expect(nat.in(tcp(PEER, outside[2]!))).toBe('unmapped')
@@ -204,7 +240,11 @@ describe('a NAT', () => {
     for (const bytes of [udp(`${OUTSIDE}:40000`, PEER), echo(`${OUTSIDE}:9`, PEER, 0)]) {
       expect(nat.out(bytes)).toEqual(bytes)
     }
-    for (const bytes of [udp(PEER, `${OUTSIDE}:53`), echo(PEER, OUTSIDE, 8), udp(PEER, '192.0.2.77:61000')]) {
+    for (const bytes of [
+      udp(PEER, `${OUTSIDE}:53`),
+      echo(PEER, OUTSIDE, 8),
+      udp(PEER, '192.0.2.77:61000'),
+    ]) {
       expect(nat.in(bytes)).toEqual(bytes)
     }
   })
@@ -238,7 +278,9 @@ describe('a NAT', () => {
       ipv4.fillHeaderChecksum(bytes, 0)
       return bytes
     }
-    for (let id = 0; id <= 4096; id++) nat.in(numbered(firstFragment(PEER, outside), id))
+    for (let id = 0; id <= 4096; id++) {
+      nat.in(numbered(firstFragment(PEER, outside), id))
+    }
     const later = (id: number) => nat.in(numbered(laterFragment(PEER, outside), id))
     expect([later(0), later(1)]).toEqual(['early', numbered(laterFragment(PEER, HOST), 1)])
   })
@@ -257,36 +299,51 @@ describe('a NAT', () => {
     const nat = new TestNat('symmetric')
     const outside = nat.send()
     const router = '203.0.113.254'
-    expect(nat.in(unreachable(router, OUTSIDE, udp(outside, PEER)))).toEqual(unreachable(router, HOST, udp(HOST, PEER)))
-    expect(nat.out(unreachable(HOST, PEER, udp(PEER, HOST)))).toEqual(unreachable(OUTSIDE, PEER, udp(PEER, outside)))
+    expect(nat.in(unreachable(router, OUTSIDE, udp(outside, PEER)))).toEqual(
+      unreachable(router, HOST, udp(HOST, PEER)),
+    )
+    expect(nat.out(unreachable(HOST, PEER, udp(PEER, HOST)))).toEqual(
+      unreachable(OUTSIDE, PEER, udp(PEER, outside)),
+    )
     const ping = nat.out(echo(HOST, PEER, 8)) as Uint8Array
-    expect(nat.in(unreachable(router, OUTSIDE, ping.slice()))).toEqual(unreachable(router, HOST, echo(HOST, PEER, 8)))
+    expect(nat.in(unreachable(router, OUTSIDE, ping.slice()))).toEqual(
+      unreachable(router, HOST, echo(HOST, PEER, 8)),
+    )
   })
 
   test('translates an error that quotes no more than eight bytes of TCP', () => {
     const nat = new TestNat('full-cone')
     const outside = sourceOf(nat.out(tcp(HOST, PEER, SYN)))
     const short = (from: string) => tcp(from, PEER, SYN).subarray(0, 28)
-    expect(nat.in(unreachable(PEER, OUTSIDE, short(outside)))).toEqual(unreachable(PEER, HOST, short(HOST)))
+    expect(nat.in(unreachable(PEER, OUTSIDE, short(outside)))).toEqual(
+      unreachable(PEER, HOST, short(HOST)),
+    )
   })
 
   test('drops errors about packets that it has not sent', () => {
     const nat = new TestNat('symmetric')
     const outside = nat.send()
-    expect(nat.in(unreachable(PEER, OUTSIDE, udp(`${OUTSIDE}:${FIRST_PORT - 1}`, PEER)))).not.toBeTypeOf('string')
+    expect(
+      nat.in(unreachable(PEER, OUTSIDE, udp(`${OUTSIDE}:${FIRST_PORT - 1}`, PEER))),
+    ).not.toBeTypeOf('string')
     expect(nat.in(unreachable(PEER, OUTSIDE, udp(outside, OTHER)))).toBe('filtered')
     nat.nat.rebind()
     expect(nat.in(unreachable(PEER, OUTSIDE, udp(outside, PEER)))).toBe('unmapped')
-    expect(nat.in(unreachable(PEER, OUTSIDE, udp(outside, PEER).subarray(0, 19)))).toBe('untranslatable')
+    expect(nat.in(unreachable(PEER, OUTSIDE, udp(outside, PEER).subarray(0, 19)))).toBe(
+      'untranslatable',
+    )
   })
 })
 
 describe('mapping (RFC 4787 section 4.1)', () => {
-  test.each(['full-cone', 'restricted'] as const)('of a %s NAT does not depend on the peer', kind => {
-    const nat = new TestNat(kind)
-    const outside = nat.send(PEER)
-    expect([nat.send(PORT2), nat.send(OTHER)]).toEqual([outside, outside])
-  })
+  test.each(['full-cone', 'restricted'] as const)(
+    'of a %s NAT does not depend on the peer',
+    kind => {
+      const nat = new TestNat(kind)
+      const outside = nat.send(PEER)
+      expect([nat.send(PORT2), nat.send(OTHER)]).toEqual([outside, outside])
+    },
+  )
 
   test('of a symmetric NAT depends on the address and the port of the peer', () => {
     const nat = new TestNat('symmetric')
@@ -319,9 +376,11 @@ describe('filtering (RFC 4787 section 5)', () => {
     const nat = new TestNat('restricted')
     const outside = nat.send(PEER)
     expect(nat.in(udp(OTHER, outside))).toBe('filtered')
-    expect(nat.in(udp(PEER, `${OUTSIDE}:${place(outside)[1] === 65_535 ? 65_534 : place(outside)[1] + 1}`))).toBe(
-      'unmapped',
-    )
+    expect(
+      nat.in(
+        udp(PEER, `${OUTSIDE}:${place(outside)[1] === 65_535 ? 65_534 : place(outside)[1] + 1}`),
+      ),
+    ).toBe('unmapped')
   })
 
   test('of a restricted NAT forgets the address of 1024 that was sent to longest ago', () => {
@@ -329,7 +388,9 @@ describe('filtering (RFC 4787 section 5)', () => {
     const outside = nat.send(PEER)
     nat.send(OTHER)
     nat.send(PEER)
-    for (let i = 0; i < 1023; i++) nat.send(`10.0.${i >> 8}.${i & 255}:80`)
+    for (let i = 0; i < 1023; i++) {
+      nat.send(`10.0.${i >> 8}.${i & 255}:80`)
+    }
     expect(nat.in(udp(OTHER, outside))).toBe('filtered')
     expect(nat.in(udp(PEER, outside))).not.toBeTypeOf('string')
     nat.send('10.9.9.9:80')
@@ -344,17 +405,20 @@ describe('the table of a NAT', () => {
     ['a TCP connection', 7440, tcp(HOST, PEER), tcp],
     ['a TCP connection that opens', 240, tcp(HOST, PEER, SYN), tcp],
     ['a TCP connection that closes', 240, tcp(HOST, PEER, FIN | ACK), tcp],
-  ] as const)('keeps the mapping of %s for %i s after the last packet from inside', (_, seconds, bytes, make) => {
-    const nat = new TestNat('full-cone')
-    const sent = () => nat.out(bytes) as Uint8Array
-    const port = get16(sent(), bytes[9] === ICMP ? 24 : 20)
-    const arrives = () => typeof nat.in(make(PEER, `${OUTSIDE}:${port}`)) !== 'string'
-    nat.wait(seconds - 1)
-    expect(arrives()).toBe(true)
-    nat.wait(1)
-    expect(arrives()).toBe(false)
-    expect(get16(sent(), bytes[9] === ICMP ? 24 : 20)).not.toBe(port)
-  })
+  ] as const)(
+    'keeps the mapping of %s for %i s after the last packet from inside',
+    (_, seconds, bytes, make) => {
+      const nat = new TestNat('full-cone')
+      const sent = () => nat.out(bytes) as Uint8Array
+      const port = get16(sent(), bytes[9] === ICMP ? 24 : 20)
+      const arrives = () => typeof nat.in(make(PEER, `${OUTSIDE}:${port}`)) !== 'string'
+      nat.wait(seconds - 1)
+      expect(arrives()).toBe(true)
+      nat.wait(1)
+      expect(arrives()).toBe(false)
+      expect(get16(sent(), bytes[9] === ICMP ? 24 : 20)).not.toBe(port)
+    },
+  )
 
   test('a packet from inside keeps a mapping, one from outside does not', () => {
     const nat = new TestNat('full-cone')
@@ -369,7 +433,9 @@ describe('the table of a NAT', () => {
 
   test('a connection that closed lasts longer again once it is opened again', () => {
     const nat = new TestNat('full-cone')
-    for (const flags of [SYN, ACK, FIN | ACK, ACK]) nat.out(tcp(HOST, PEER, flags))
+    for (const flags of [SYN, ACK, FIN | ACK, ACK]) {
+      nat.out(tcp(HOST, PEER, flags))
+    }
     nat.wait(239)
     const outside = sourceOf(nat.out(tcp(HOST, PEER, SYN)))
     nat.out(tcp(HOST, PEER))
@@ -383,10 +449,14 @@ describe('the table of a NAT', () => {
       const others: ((nat: TestNat, outside: string) => void)[] = [
         nat => nat.out(tcp(HOST, OTHER, SYN)),
         nat => {
-          for (const flags of [SYN, ACK, FIN | ACK, ACK]) nat.out(tcp(HOST, OTHER, flags))
+          for (const flags of [SYN, ACK, FIN | ACK, ACK]) {
+            nat.out(tcp(HOST, OTHER, flags))
+          }
         },
         (nat, outside) => {
-          for (const flags of [SYN, ACK]) nat.out(tcp(HOST, OTHER, flags))
+          for (const flags of [SYN, ACK]) {
+            nat.out(tcp(HOST, OTHER, flags))
+          }
           nat.in(tcp(OTHER, outside, RST))
           nat.out(tcp(HOST, OTHER))
         },
@@ -425,8 +495,12 @@ describe('the table of a NAT', () => {
   test('knows 1024 connections of a port, and replaces the first to end by a new connection', () => {
     const nat = new TestNat('full-cone')
     const outside = sourceOf(nat.out(tcp(HOST, PEER)))
-    for (let i = 1; i <= 1024; i++) nat.out(tcp(HOST, `203.0.113.9:${i}`, SYN))
-    for (const flags of [ACK, FIN]) nat.out(tcp(HOST, OTHER, flags))
+    for (let i = 1; i <= 1024; i++) {
+      nat.out(tcp(HOST, `203.0.113.9:${i}`, SYN))
+    }
+    for (const flags of [ACK, FIN]) {
+      nat.out(tcp(HOST, OTHER, flags))
+    }
     const forgotten = '203.0.113.9:1'
     nat.in(tcp(forgotten, outside, RST))
     nat.wait(7439)
@@ -441,8 +515,13 @@ describe('the table of a NAT', () => {
 
   test('keeps the parity of ports while ports of that parity are free (RFC 4787 REQ-4)', () => {
     const nat = new TestNat('symmetric')
-    const outside = (from: number, i: number) => place(nat.send(`203.0.113.9:${1000 + i}`, `198.18.1.2:${from}`))[1]
-    for (let i = 0; i < 50; i++) for (const from of [5000, 5001]) expect(outside(from, i) % 2).toBe(from % 2)
+    const outside = (from: number, i: number) =>
+      place(nat.send(`203.0.113.9:${1000 + i}`, `198.18.1.2:${from}`))[1]
+    for (let i = 0; i < 50; i++) {
+      for (const from of [5000, 5001]) {
+        expect(outside(from, i) % 2).toBe(from % 2)
+      }
+    }
   })
 
   test('has a port for as many mappings as there are ports, and takes ports that are free again', () => {
@@ -461,7 +540,8 @@ describe('the table of a NAT', () => {
 
   test('a mapping remains when the former port of its host is given to another mapping', () => {
     const nat = new TestNat('symmetric')
-    const others = (n: number) => Array.from({ length: n }, (_, i) => nat.send(`203.0.113.9:${1000 + i}`))
+    const others = (n: number) =>
+      Array.from({ length: n }, (_, i) => nat.send(`203.0.113.9:${1000 + i}`))
     const before = nat.send()
     nat.wait(120)
     const now = nat.send()
@@ -472,7 +552,8 @@ describe('the table of a NAT', () => {
 
   test('a mapping that gets a new port does not close its former port, which has another mapping', () => {
     const nat = new TestNat('symmetric')
-    const others = () => Array.from({ length: PORTS - 1 }, (_, i) => nat.send(`203.0.113.9:${1000 + i}`))
+    const others = () =>
+      Array.from({ length: PORTS - 1 }, (_, i) => nat.send(`203.0.113.9:${1000 + i}`))
     const before = nat.send()
     nat.wait(1)
     others()
@@ -632,7 +713,9 @@ describe('the stages of a NAT', () => {
 
   test('hold fragments that arrive before the first one, and send them after it', () => {
     const { ba, packets, outside } = inbound()
-    for (let i = 0; i < 2; i++) ba.sendFrame(frame(laterFragment(PEER, OUTSIDE)))
+    for (let i = 0; i < 2; i++) {
+      ba.sendFrame(frame(laterFragment(PEER, OUTSIDE)))
+    }
     ba.sendFrame(frame(laterFragment(OTHER, OUTSIDE)))
     expect(ba.chain.report()[0]).toMatchObject({ in: 3, out: 0, held: 3 })
     ba.sendFrame(frame(firstFragment(PEER, outside)))
@@ -657,10 +740,14 @@ describe('the stages of a NAT', () => {
 
   test('count held fragments against the limit after a change of the wire', () => {
     const { nat, ba, outside } = inbound()
-    for (let i = 0; i < 2; i++) ba.sendFrame(frame(laterFragment(PEER, OUTSIDE)))
+    for (let i = 0; i < 2; i++) {
+      ba.sendFrame(frame(laterFragment(PEER, OUTSIDE)))
+    }
     ba.chain.set([natStage(nat)])
     ba.sendFrame(frame(firstFragment(PEER, outside)))
-    for (let i = 0; i < 1001; i++) ba.sendFrame(frame(laterFragment(OTHER, OUTSIDE)))
+    for (let i = 0; i < 1001; i++) {
+      ba.sendFrame(frame(laterFragment(OTHER, OUTSIDE)))
+    }
     expect(ba.chain.report()[0]).toMatchObject({ held: 1000, drops: { limit: 1 } })
     ba.chain.set([natStage(nat)])
     ba.sendFrame(frame(laterFragment(OTHER, OUTSIDE)))
@@ -669,7 +756,9 @@ describe('the stages of a NAT', () => {
 
   test('hold at most 1000 early fragments', () => {
     const { ba, outside } = inbound()
-    for (let i = 0; i < 1001; i++) ba.sendFrame(frame(laterFragment(PEER, OUTSIDE)))
+    for (let i = 0; i < 1001; i++) {
+      ba.sendFrame(frame(laterFragment(PEER, OUTSIDE)))
+    }
     expect(ba.chain.report()[0]).toMatchObject({ held: 1000, drops: { limit: 1 } })
     ba.sendFrame(frame(firstFragment(PEER, outside)))
     ba.sendFrame(frame(laterFragment(OTHER, OUTSIDE)))

@@ -7,8 +7,14 @@ import { overflowLine, tableFulls } from '../src/kernel/counters.ts'
 test('the times that a neighbour table was full are the sum over families and CPUs', () => {
   const directory = testDirectory()
   const rows = (...fulls: string[]) => fulls.map(n => `00000403 00000012 ${n}\n`).join('')
-  writeFileSync(join(directory, 'arp_cache'), `entries  allocs   table_fulls\n${rows('00000001', '0000001f')}`)
-  writeFileSync(join(directory, 'ndisc_cache'), `entries  allocs   table_fulls\n${rows('00000000', '00000004')}`)
+  writeFileSync(
+    join(directory, 'arp_cache'),
+    `entries  allocs   table_fulls\n${rows('00000001', '0000001f')}`,
+  )
+  writeFileSync(
+    join(directory, 'ndisc_cache'),
+    `entries  allocs   table_fulls\n${rows('00000000', '00000004')}`,
+  )
   expect(tableFulls(directory)).toBe(36)
 })
 

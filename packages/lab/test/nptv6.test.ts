@@ -11,23 +11,50 @@ const [HOST, OUTSIDE, PEER] = ['fd01:203:405:1::1234', '2001:db8:1:d550::1234', 
 const [TCP, UDP, ICMP, FRAGMENT] = [6, 17, 58, 44]
 
 /** Returns a packet. The checksum at `check` of its upper part is right. */
-function packet(from: string, to: string, protocol: number, upper: readonly number[], check: number): number[] {
-  const header = [0x60, 0, 0, 0, ...word(upper.length), protocol, 64, ...bytesOf(from), ...bytesOf(to)]
+function packet(
+  from: string,
+  to: string,
+  protocol: number,
+  upper: readonly number[],
+  check: number,
+): number[] {
+  const header = [
+    0x60,
+    0,
+    0,
+    0,
+    ...word(upper.length),
+    protocol,
+    64,
+    ...bytesOf(from),
+    ...bytesOf(to),
+  ]
   const bytes = Uint8Array.from([...header, ...upper])
   const sum = pseudoHeaderSum6(bytes, 0, protocol, upper.length)
   put16(bytes, 40 + check, finish(onesComplementSum(bytes, 40, upper.length, sum)))
   return [...bytes]
 }
 
-const udp = (from: string, to: string) => packet(from, to, UDP, [...word(5000), ...word(53), ...word(9), 0, 0, 7], 6)
+const udp = (from: string, to: string) =>
+  packet(from, to, UDP, [...word(5000), ...word(53), ...word(9), 0, 0, 7], 6)
 const tcp = (from: string, to: string) =>
-  packet(from, to, TCP, [...word(5000), ...word(80), ...long(1), ...long(2), 0x50, 2, 9, 9, 0, 0, 0, 0], 16)
+  packet(
+    from,
+    to,
+    TCP,
+    [...word(5000), ...word(80), ...long(1), ...long(2), 0x50, 2, 9, 9, 0, 0, 0, 0],
+    16,
+  )
 /** An error that quotes a packet. */
 const error = (from: string, to: string, type: number, quoted: readonly number[]) =>
   packet(from, to, ICMP, [type, 0, 0, 0, ...long(0), ...quoted], 2)
 
 /** Translates a frame after some bytes of memory. Returns the verdict and the packet. */
-function translated(way: 'outbound' | 'inbound', ip: readonly number[], tag: readonly number[] = []) {
+function translated(
+  way: 'outbound' | 'inbound',
+  ip: readonly number[],
+  tag: readonly number[] = [],
+) {
   const link = [...Array<number>(12).fill(2), ...tag, 0x86, 0xdd]
   const bytes = Uint8Array.from([9, 9, 9, ...link, ...ip])
   const verdict = nptv6[way](bytes, 3, bytes.length - 3)
@@ -36,15 +63,22 @@ function translated(way: 'outbound' | 'inbound', ip: readonly number[], tag: rea
 
 describe('NPTv6', () => {
   test('adjusts the subnet of RFC 6296’s example, and turns it back', () => {
-    expect(translated('outbound', udp(HOST, PEER))).toEqual({ verdict: 'pass', packet: udp(OUTSIDE, PEER) })
-    expect(translated('inbound', udp(PEER, OUTSIDE))).toEqual({ verdict: 'pass', packet: udp(PEER, HOST) })
+    expect(translated('outbound', udp(HOST, PEER))).toEqual({
+      verdict: 'pass',
+      packet: udp(OUTSIDE, PEER),
+    })
+    expect(translated('inbound', udp(PEER, OUTSIDE))).toEqual({
+      verdict: 'pass',
+      packet: udp(PEER, HOST),
+    })
     expect(formatAddress(nptv6.outside(bytesOf(HOST))!)).toBe(OUTSIDE)
   })
 
   test('leaves every checksum right, without touching it', () => {
     expect(translated('outbound', tcp(HOST, PEER)).packet).toEqual(tcp(OUTSIDE, PEER))
     expect(translated('inbound', tcp(PEER, OUTSIDE)).packet).toEqual(tcp(PEER, HOST))
-    const ping = (from: string) => packet(from, PEER, ICMP, [128, 0, 0, 0, ...word(7), ...word(1)], 2)
+    const ping = (from: string) =>
+      packet(from, PEER, ICMP, [128, 0, 0, 0, ...word(7), ...word(1)], 2)
     expect(translated('outbound', ping(HOST)).packet).toEqual(ping(OUTSIDE))
   })
 
@@ -56,7 +90,9 @@ describe('NPTv6', () => {
       const outside = formatAddress(Uint8Array.from(sent.packet.slice(8, 24)))
       seen.add(outside)
       expect(sent.packet).toEqual(udp(outside, PEER))
-      expect(translated('inbound', udp(PEER, outside)).packet).toEqual(udp(PEER, formatAddress(bytesOf(inside))))
+      expect(translated('inbound', udp(PEER, outside)).packet).toEqual(
+        udp(PEER, formatAddress(bytesOf(inside))),
+      )
     }
     expect(seen.size).toBeGreaterThan(260)
     expect([...seen].some(address => address.includes(':ffff:'))).toBe(false)
@@ -96,10 +132,23 @@ describe('NPTv6', () => {
   test('translates fragments and tagged frames', () => {
     const fragment = (from: string) => {
       const payload = [UDP, 0, ...word(1448), ...long(7), 1, 2, 3]
-      return [0x60, 0, 0, 0, ...word(payload.length), FRAGMENT, 64, ...bytesOf(from), ...bytesOf(PEER), ...payload]
+      return [
+        0x60,
+        0,
+        0,
+        0,
+        ...word(payload.length),
+        FRAGMENT,
+        64,
+        ...bytesOf(from),
+        ...bytesOf(PEER),
+        ...payload,
+      ]
     }
     expect(translated('outbound', fragment(HOST)).packet).toEqual(fragment(OUTSIDE))
-    expect(translated('outbound', udp(HOST, PEER), [0x81, 0, 0, 5]).packet).toEqual(udp(OUTSIDE, PEER))
+    expect(translated('outbound', udp(HOST, PEER), [0x81, 0, 0, 5]).packet).toEqual(
+      udp(OUTSIDE, PEER),
+    )
   })
 
   test('drops packets from outside with addresses of the network inside', () => {

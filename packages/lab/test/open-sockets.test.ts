@@ -60,9 +60,15 @@ test('what is open has a name until it has closed, although its program has remo
   const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1')
   sockets.add(client, () => 'connection to server port 80')
   await accepted
-  for (const each of [server, client]) each.removeAllListeners()
+  for (const each of [server, client]) {
+    each.removeAllListeners()
+  }
   const { port } = server.address() as net.AddressInfo
-  const names = [`server on port ${port}`, 'connection to server port 80', `connection of the server on port ${port}`]
+  const names = [
+    `server on port ${port}`,
+    'connection to server port 80',
+    `connection of the server on port ${port}`,
+  ]
   expect(sockets.names).toEqual(names)
   await sockets.close()
   expect(sockets.names).toEqual([])

@@ -16,7 +16,9 @@ const NONCE = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
 
 const opened: PortControl[] = []
 afterEach(() => {
-  for (const control of opened.splice(0)) control.close()
+  for (const control of opened.splice(0)) {
+    control.close()
+  }
 })
 
 function control() {
@@ -53,16 +55,47 @@ function map(made: PortControl, from: number, request: MapRequest = {}) {
     claims = from,
     options = [],
   } = request
-  const body = [...nonce, protocol, 0, 0, 0, ...word(port), ...word(suggested), ...mapped(0), ...options]
+  const body = [
+    ...nonce,
+    protocol,
+    0,
+    0,
+    0,
+    ...word(port),
+    ...word(suggested),
+    ...mapped(0),
+    ...options,
+  ]
   const reply = made.handle(Uint8Array.from([...header(1, seconds, claims), ...body]), from)!
   expect([reply[0], reply[1]]).toEqual([2, 0x81])
   const { length } = reply
-  return { result: reply[3], seconds: get32(reply, 4), port: get16(reply, 42), address: get32(reply, 56), length }
+  return {
+    result: reply[3],
+    seconds: get32(reply, 4),
+    port: get16(reply, 42),
+    address: get32(reply, 56),
+    length,
+  }
 }
 
 /** A request of NAT-PMP, and its response: result, the port outside and seconds. */
-function pmp(made: PortControl, from: number, port: number, seconds: number, suggested = 0, opcode = 2) {
-  const request = Uint8Array.from([0, opcode, 0, 0, ...word(port), ...word(suggested), ...long(seconds)])
+function pmp(
+  made: PortControl,
+  from: number,
+  port: number,
+  seconds: number,
+  suggested = 0,
+  opcode = 2,
+) {
+  const request = Uint8Array.from([
+    0,
+    opcode,
+    0,
+    0,
+    ...word(port),
+    ...word(suggested),
+    ...long(seconds),
+  ])
   const reply = made.handle(request, from)!
   expect([reply[0], reply[1]]).toEqual([0, 128 + opcode])
   return { result: get16(reply, 2), port: get16(reply, 10), seconds: get32(reply, 12) }
@@ -90,7 +123,8 @@ test('PCP keeps lifetimes between 120 s and a day', () => {
 
 test('a mapping ends when its time is over, and earlier when its host says so', () => {
   const { made, nat, clock } = control()
-  const ask = () => nat.hold({ protocol: TCP, port: 62_000, address: OTHER, to: 80 }, 0, clock.now())
+  const ask = () =>
+    nat.hold({ protocol: TCP, port: 62_000, address: OTHER, to: 80 }, 0, clock.now())
   map(made, HOST, { suggested: 62_000 })
   expect(ask()).not.toBe(62_000)
   clock.advance(600 * NSEC_PER_SEC)
@@ -102,9 +136,15 @@ test('a mapping ends when its time is over, and earlier when its host says so', 
 test('a renewal keeps the port, and another nonce changes nothing (RFC 6887 section 13)', () => {
   const { made } = control()
   const { port } = map(made, HOST)
-  expect(map(made, HOST, { suggested: 64_000, seconds: 900 })).toMatchObject({ result: 0, port, seconds: 900 })
+  expect(map(made, HOST, { suggested: 64_000, seconds: 900 })).toMatchObject({
+    result: 0,
+    port,
+    seconds: 900,
+  })
   const stranger = NONCE.map(n => n + 1)
-  for (const seconds of [0, 600]) expect(map(made, HOST, { nonce: stranger, seconds }).result).toBe(2)
+  for (const seconds of [0, 600]) {
+    expect(map(made, HOST, { nonce: stranger, seconds }).result).toBe(2)
+  }
   expect(pmp(made, HOST, 80, 0).result).toBe(2)
   expect(map(made, HOST).port).toBe(port)
 })
@@ -121,18 +161,26 @@ test('an option that is ignored is not in the response, and one past the end is 
   const optional = [200, 0, ...word(4), 1, 2, 3, 4]
   expect(map(made, HOST, { options: optional })).toMatchObject({ result: 0, length: 60 })
   // An error has what was requested (RFC 6887 section 7.4).
-  expect(map(made, HOST, { options: [...optional, 1, 0, ...word(0)] })).toMatchObject({ result: 5, length: 72 })
+  expect(map(made, HOST, { options: [...optional, 1, 0, ...word(0)] })).toMatchObject({
+    result: 5,
+    length: 72,
+  })
   for (const code of [1, 200]) {
-    expect(map(made, HOST, { port: 81, options: [code, 0, ...word(40), 1, 2, 3, 4] }).result).toBe(6)
+    expect(map(made, HOST, { port: 81, options: [code, 0, ...word(40), 1, 2, 3, 4] }).result).toBe(
+      6,
+    )
   }
   expect(map(made, HOST, { options: [200, 0, ...word(3), 1, 2, 3, 0] }).result).toBe(0)
 })
 
 test('a host has at most 64 mappings, and all hosts together 1024', () => {
   const { made } = control()
-  const results = (from: number) => Array.from({ length: 65 }, (_, i) => map(made, from, { port: i + 1 }).result)
+  const results = (from: number) =>
+    Array.from({ length: 65 }, (_, i) => map(made, from, { port: i + 1 }).result)
   expect(results(HOST)).toEqual([...Array(64).fill(0), 10])
-  for (let i = 1; i < 16; i++) results(HOST + i)
+  for (let i = 1; i < 16; i++) {
+    results(HOST + i)
+  }
   expect(map(made, HOST + 16).result).toBe(8)
   expect(pmp(made, HOST + 16, 80, 600).result).toBe(4)
 })
@@ -144,7 +192,11 @@ test.each([
   ['a length that is not a multiple of 4', [...header(1, 600, HOST), ...Array(37).fill(0)], 3],
   ['more than 1100 bytes', [...header(1, 600, HOST), ...Array(1080).fill(0)], 3],
   ['PEER', [...header(2, 600, HOST), ...Array(56).fill(0)], 4],
-  ['a protocol without ports', [...header(1, 600, HOST), ...NONCE, 47, 0, 0, 0, ...Array(20).fill(0)], 9],
+  [
+    'a protocol without ports',
+    [...header(1, 600, HOST), ...NONCE, 47, 0, 0, 0, ...Array(20).fill(0)],
+    9,
+  ],
   ['all ports', [...header(1, 600, HOST), ...NONCE, 6, 0, 0, 0, ...Array(20).fill(0)], 9],
 ])('%s is an error of PCP', (_, request, result) => {
   const reply = control().made.handle(Uint8Array.from(request), HOST)!
@@ -189,7 +241,15 @@ test('a mapping that was asked for admits everyone, also at a symmetric NAT', ()
   const { port } = map(made, HOST, { protocol: UDP, port: 5000 })
   const packet = Uint8Array.from([
     ...[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, ...word(28), 0, 1, 0, 0, 64, UDP, 0, 0],
-    ...[...long(parseIpv4('203.0.113.9')!), ...long(OUTSIDE), ...word(9), ...word(port), ...word(8), 0, 0],
+    ...[
+      ...long(parseIpv4('203.0.113.9')!),
+      ...long(OUTSIDE),
+      ...word(9),
+      ...word(port),
+      ...word(8),
+      0,
+      0,
+    ],
   ])
   expect(nat.inbound(packet, 0, packet.length, clock.now())).toBe('pass')
   expect([get32(packet, 30), get16(packet, 36)]).toEqual([HOST, 5000])
@@ -198,10 +258,22 @@ test('a mapping that was asked for admits everyone, also at a symmetric NAT', ()
 test('random and cut requests throw nothing, and have at most one reply of 1100 bytes', () => {
   const { made } = control()
   const chance = random(11)
-  const valid = [...header(1, 600, HOST), ...NONCE, TCP, 0, 0, 0, ...word(80), ...word(0), ...mapped(0)]
+  const valid = [
+    ...header(1, 600, HOST),
+    ...NONCE,
+    TCP,
+    0,
+    0,
+    0,
+    ...word(80),
+    ...word(0),
+    ...mapped(0),
+  ]
   for (let n = 0; n < 20_000; n++) {
     const length = chance.below(n % 100 === 0 ? 2000 : 80)
-    const request = Uint8Array.from({ length }, (_, i) => (chance.below(8) === 0 ? chance.below(256) : (valid[i] ?? 0)))
+    const request = Uint8Array.from({ length }, (_, i) =>
+      chance.below(8) === 0 ? chance.below(256) : (valid[i] ?? 0),
+    )
     expect(made.handle(request, HOST)?.length ?? 0).toBeLessThanOrEqual(1100)
   }
 })

@@ -44,7 +44,9 @@ test('a failure has the error of dns.lookup: an unknown name, a server that fail
   const failure = { code: 'ENOTFOUND', syscall: 'getaddrinfo', hostname: 'a.example' }
   await expect(unknown.ask('a.example')).rejects.toMatchObject(failure)
   expect(unknown.queries).toEqual([dns.T_A])
-  await expect(unknown.ask(`${'x'.repeat(64)}.example`)).rejects.toMatchObject({ code: 'ENOTFOUND' })
+  await expect(unknown.ask(`${'x'.repeat(64)}.example`)).rejects.toMatchObject({
+    code: 'ENOTFOUND',
+  })
   const refusing = await asking({ rcode: dns.REFUSED })
   await expect(refusing.ask('a.example')).rejects.toMatchObject({ code: 'EAI_AGAIN' })
   const silent = await asking({ lost: 9 })

@@ -5,7 +5,9 @@ type Link = readonly [link: number, ...addresses: string[]]
 
 /** A namespace with an interface for each link: `eth1` for link 1. */
 function host(...links: readonly Link[]): Routed {
-  return { interfaces: links.map(([link, ...addresses]) => ({ link, name: `eth${link}`, addresses })) }
+  return {
+    interfaces: links.map(([link, ...addresses]) => ({ link, name: `eth${link}`, addresses })),
+  }
 }
 
 const router = (...links: readonly Link[]): Routed => ({ ...host(...links), isRouter: true })
@@ -17,8 +19,14 @@ function words(from: Routed, ...others: readonly Routed[]): string[] {
 }
 
 const client = host([1, '10.0.1.1/24', '2001:db8:0:1::1/64'])
-const first = router([1, '10.0.1.2/24', '2001:db8:0:1::2/64'], [2, '10.0.2.1/24', '2001:db8:0:2::1/64'])
-const second = router([2, '10.0.2.2/24', '2001:db8:0:2::2/64'], [3, '10.0.3.1/24', '2001:db8:0:3::1/64'])
+const first = router(
+  [1, '10.0.1.2/24', '2001:db8:0:1::2/64'],
+  [2, '10.0.2.1/24', '2001:db8:0:2::1/64'],
+)
+const second = router(
+  [2, '10.0.2.2/24', '2001:db8:0:2::2/64'],
+  [3, '10.0.3.1/24', '2001:db8:0:3::1/64'],
+)
 
 describe('routes of a namespace', () => {
   test('lead to every network past its routers, in both families', () => {
@@ -34,20 +42,28 @@ describe('routes of a namespace', () => {
   })
 
   test('of a host with one next hop are one for all networks that the lab numbers, if there is another', () => {
-    const many = router(...[1, 2, 3, 4].map((link): Link => [link, `198.18.${link}.1/24`]), [5, '192.0.2.1/24'])
+    const many = router(...[1, 2, 3, 4].map((link): Link => [link, `198.18.${link}.1/24`]), [
+      5,
+      '192.0.2.1/24',
+    ])
     const stub = host([1, '198.18.1.2/24'])
     const lone = router([1, '198.18.1.1/24'])
     const routes = ['198.18.0.0/15 via 198.18.1.1 dev eth1', '192.0.2.0/24 via 198.18.1.1 dev eth1']
     expect(words(stub, many)).toEqual(routes)
     expect(words(stub, lone)).toEqual([])
     const graph = new Graph([stub, many])
-    const two = [stub, host([2, '198.18.2.2/24'])].map(each => graph.routesOf(each).map(({ via }) => via.text))
+    const two = [stub, host([2, '198.18.2.2/24'])].map(each =>
+      graph.routesOf(each).map(({ via }) => via.text),
+    )
     expect(two).toEqual([Array(2).fill('198.18.1.1'), Array(2).fill('198.18.2.1')])
   })
 
   test('of a host with a wide network are one for each network, which would be lost in it', () => {
     const wide = host([1, '198.18.0.2/16', '2001:db8::2/48'])
-    const near = router([1, '198.18.0.1/16', '2001:db8::1/48'], [2, '198.18.77.1/24', '2001:db8:0:77::1/64'])
+    const near = router(
+      [1, '198.18.0.1/16', '2001:db8::1/48'],
+      [2, '198.18.77.1/24', '2001:db8:0:77::1/64'],
+    )
     expect(words(wide, near)).toEqual([
       '198.18.77.0/24 via 198.18.0.1 dev eth1',
       '2001:db8:0:77::/64 via 2001:db8::1 dev eth1',

@@ -11,7 +11,11 @@ const report: RunReport = {
 }
 
 test('a run without a loss has a line for the run and one for each direction', () => {
-  expect(reportLines(report)).toEqual(['1.3 s, seed 7', 'out: 10 packets, 4 kB', 'in: 0 packets, 0 B'])
+  expect(reportLines(report)).toEqual([
+    '1.3 s, seed 7',
+    'out: 10 packets, 4 kB',
+    'in: 0 packets, 0 B',
+  ])
 })
 
 test('losses and changes have their causes, and repeated segments and queries are counted', () => {

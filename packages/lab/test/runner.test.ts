@@ -21,14 +21,19 @@ test('a failed test without drops keeps its message', () => {
 test('the message of a failed test has the clock of a lab in memory', () => {
   const line = worldLine({ world: 'memory', now: 7_200_000.4, isIdle: true, awaited: [] }, false)
   expect(line).toBe('the lab was in memory, its clock at 7200 s')
-  expect(worldLine({ world: 'kernel', now: 12, isIdle: false, awaited: [] }, true)).toBe('the lab was in the kernel')
+  expect(worldLine({ world: 'kernel', now: 12, isIdle: false, awaited: [] }, true)).toBe(
+    'the lab was in the kernel',
+  )
 })
 
 test('the message of a test that waited in vain says what its lab waited for', () => {
-  const line = (isIdle: boolean, awaited: string[]) => worldLine({ world: 'memory', now: 0, isIdle, awaited }, true)
+  const line = (isIdle: boolean, awaited: string[]) =>
+    worldLine({ world: 'memory', now: 0, isIdle, awaited }, true)
   expect(line(false, [])).toBe('the lab was in memory, its clock at 0 s')
   expect(line(true, [])).toMatch(/ at 0 s; none of its timers and packets was due$/)
-  expect(line(false, ['a real pipe', 'a worker'])).toMatch(/ at 0 s, where it waited for a real pipe and a worker$/)
+  expect(line(false, ['a real pipe', 'a worker'])).toMatch(
+    / at 0 s, where it waited for a real pipe and a worker$/,
+  )
 })
 
 test('the message of a failed test gets the faults that hit no packet, unless it has them', () => {

@@ -63,7 +63,9 @@ test('a file that is not regular is refused before it is opened', async () => {
     text += chunk
   })
   await once(writer.stdout, 'data')
-  for (let i = 0; i < 50; i++) expect((await fetch(url('/pipe'))).status).toBe(404)
+  for (let i = 0; i < 50; i++) {
+    expect((await fetch(url('/pipe'))).status).toBe(404)
+  }
   writer.kill('SIGKILL')
   await once(writer, 'close')
   expect(text).toBe('started\n')

@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { random } from '#src/base/random.ts'
 import { parseAddress, parseIpv4 } from '#src/packet/address.ts'
-import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '#src/packet/checksum.ts'
+import {
+  finish,
+  onesComplementSum,
+  pseudoHeaderSum4,
+  pseudoHeaderSum6,
+} from '#src/packet/checksum.ts'
 import * as ipv4 from '#src/packet/ipv4.ts'
 import { get16, long, put16, word } from '#src/packet/octets.ts'
 import { balancedPool, octetsOf, skbOf } from '#support/skb.ts'
@@ -17,29 +22,90 @@ const [ICMP, TCP, UDP, FRAGMENT, ICMPV6] = [1, 6, 17, 44, 58]
 const CHECK: Readonly<Record<number, number>> = { [ICMP]: 2, [ICMPV6]: 2, [TCP]: 16, [UDP]: 6 }
 const LINK = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2]
 
-const udp = (length = 8): number[] => [...word(5000), ...word(53), ...word(length), 0, 0, ...Array(length - 8).fill(9)]
-const tcp = (): number[] => [...word(5000), ...word(80), ...long(1), ...long(2), 0x50, 2, 9, 9, 0, 0, 0, 0]
+const udp = (length = 8): number[] => [
+  ...word(5000),
+  ...word(53),
+  ...word(length),
+  0,
+  0,
+  ...Array(length - 8).fill(9),
+]
+const tcp = (): number[] => [
+  ...word(5000),
+  ...word(80),
+  ...long(1),
+  ...long(2),
+  0x50,
+  2,
+  9,
+  9,
+  0,
+  0,
+  0,
+  0,
+]
 const echo = (type: number): number[] => [type, 0, 0, 0, ...word(7), ...word(1), 1, 2, 3]
 
 const bytesOf = (address: string) => [...parseAddress(address)!]
 
 /** Returns an IPv6 packet; its checksum is right if `protocol` has one and `extra` is empty. */
-function packet6(protocol: number, from: string, to: string, upper: readonly number[], extra: number[] = []): number[] {
+function packet6(
+  protocol: number,
+  from: string,
+  to: string,
+  upper: readonly number[],
+  extra: number[] = [],
+): number[] {
   const next = extra.length > 0 ? FRAGMENT : protocol
-  const header = [0x6b, 0x80, 0, 9, ...word(extra.length + upper.length), next, 60, ...bytesOf(from), ...bytesOf(to)]
+  const header = [
+    0x6b,
+    0x80,
+    0,
+    9,
+    ...word(extra.length + upper.length),
+    next,
+    60,
+    ...bytesOf(from),
+    ...bytesOf(to),
+  ]
   const bytes = Uint8Array.from([...header, ...extra, ...upper])
   const h = 40 + extra.length
   const sum = pseudoHeaderSum6(bytes, 0, protocol, upper.length)
-  if (extra.length === 0) put16(bytes, h + CHECK[protocol]!, finish(onesComplementSum(bytes, h, upper.length, sum)))
+  if (extra.length === 0) {
+    put16(bytes, h + CHECK[protocol]!, finish(onesComplementSum(bytes, h, upper.length, sum)))
+  }
   return [...bytes]
 }
 
-function packet4(protocol: number, from: string, to: string, upper: readonly number[], fragment = 0): number[] {
-  const header = [0x45, 0xb8, ...word(20 + upper.length), ...word(77), ...word(fragment), 60, protocol, 0, 0]
-  const bytes = Uint8Array.from([...header, ...long(parseIpv4(from)!), ...long(parseIpv4(to)!), ...upper])
+function packet4(
+  protocol: number,
+  from: string,
+  to: string,
+  upper: readonly number[],
+  fragment = 0,
+): number[] {
+  const header = [
+    0x45,
+    0xb8,
+    ...word(20 + upper.length),
+    ...word(77),
+    ...word(fragment),
+    60,
+    protocol,
+    0,
+    0,
+  ]
+  const bytes = Uint8Array.from([
+    ...header,
+    ...long(parseIpv4(from)!),
+    ...long(parseIpv4(to)!),
+    ...upper,
+  ])
   ipv4.fillHeaderChecksum(bytes, 0)
   const sum = protocol === ICMP ? 0 : pseudoHeaderSum4(bytes, 0, protocol, upper.length)
-  if (fragment === 0) put16(bytes, 20 + CHECK[protocol]!, finish(onesComplementSum(bytes, 20, upper.length, sum)))
+  if (fragment === 0) {
+    put16(bytes, 20 + CHECK[protocol]!, finish(onesComplementSum(bytes, 20, upper.length, sum)))
+  }
   return [...bytes]
 }
 
@@ -78,7 +144,9 @@ describe('a packet', () => {
     ['an echo reply', ICMPV6, ICMP, echo(129), echo(0)],
   ])('of %s becomes one of IPv4 with right checksums, and back', (_, to6, to4, upper6, upper4) => {
     const siit = new Siit()
-    expect(withoutId(translate(siit, packet6(to6, HOST, PEER, upper6)))).toEqual(packet4(to4, NUMBER, PEER4, upper4))
+    expect(withoutId(translate(siit, packet6(to6, HOST, PEER, upper6)))).toEqual(
+      packet4(to4, NUMBER, PEER4, upper4),
+    )
     const back = packet6(to6, PEER, HOST, upper6)
     back.splice(0, 4, 0x6b, 0x80, 0, 0)
     expect(translate(siit, packet4(to4, PEER4, NUMBER, upper4))).toEqual(back)
@@ -95,7 +163,9 @@ describe('a packet', () => {
 
   test('may be fragmented up to 1260 bytes of IPv4, and not beyond', () => {
     const fields = (length: number) => {
-      const packet = Uint8Array.from(translate(new Siit(), packet6(UDP, HOST, PEER, udp(length))) as number[])
+      const packet = Uint8Array.from(
+        translate(new Siit(), packet6(UDP, HOST, PEER, udp(length))) as number[],
+      )
       return { length: packet.length, id: get16(packet, 4), flags: get16(packet, 6) }
     }
     expect(fields(1240)).toEqual({ length: 1260, id: 1, flags: 0 })
@@ -128,7 +198,11 @@ describe('a packet', () => {
     ['to an unknown number', packet4(UDP, PEER4, '0.0.0.9', udp()), 'untranslatable'],
     ['of neighbour discovery', packet6(ICMPV6, HOST, PEER, echo(135)), 'untranslatable'],
     ['of an unknown type of ICMP', packet4(ICMP, PEER4, NUMBER, echo(13)), 'untranslatable'],
-    ['that is cut in its header', packet6(UDP, HOST, PEER, udp()).slice(0, 40).with(6, FRAGMENT), 'untranslatable'],
+    [
+      'that is cut in its header',
+      packet6(UDP, HOST, PEER, udp()).slice(0, 40).with(6, FRAGMENT),
+      'untranslatable',
+    ],
   ])('%s is not translated', (_, packet, verdict) => {
     expect(translate(known(), packet)).toBe(verdict)
   })
@@ -151,21 +225,29 @@ describe('an error', () => {
     ['time exceeded', [3, 0, 0], [11, 0, 0]],
     ['an unknown protocol', [4, 1, 40], [3, 2, 0]],
     ['too big', [2, 0, 1400], [3, 4, 1380]],
-  ] as const)('about %s becomes one of IPv4 with its quote', (_, [type, code, rest], [type4, code4, rest4]) => {
-    const siit = known()
-    const packet = packet6(ICMPV6, HOST, PEER, error(type, code, rest, packet6(TCP, PEER, HOST, tcp())))
-    const quote = packet4(TCP, PEER4, NUMBER, tcp())
-    const translated = translate(siit, packet) as number[]
-    translated.splice(28, 20, ...withoutId(translated.slice(28)).slice(0, 20))
-    // The quote has its own identification, which the checksum of the error covers.
-    const expected = packet4(ICMP, NUMBER, PEER4, error(type4, code4, rest4, quote))
-    expect([...withoutId(translated).slice(0, 22), ...translated.slice(24)]).toEqual([
-      ...expected.slice(0, 22),
-      ...expected.slice(24),
-    ])
-    const sum = Uint8Array.from(translate(known(), packet) as number[])
-    expect(onesComplementSum(sum, 20, sum.length - 20)).toBe(0xffff)
-  })
+  ] as const)(
+    'about %s becomes one of IPv4 with its quote',
+    (_, [type, code, rest], [type4, code4, rest4]) => {
+      const siit = known()
+      const packet = packet6(
+        ICMPV6,
+        HOST,
+        PEER,
+        error(type, code, rest, packet6(TCP, PEER, HOST, tcp())),
+      )
+      const quote = packet4(TCP, PEER4, NUMBER, tcp())
+      const translated = translate(siit, packet) as number[]
+      translated.splice(28, 20, ...withoutId(translated.slice(28)).slice(0, 20))
+      // The quote has its own identification, which the checksum of the error covers.
+      const expected = packet4(ICMP, NUMBER, PEER4, error(type4, code4, rest4, quote))
+      expect([...withoutId(translated).slice(0, 22), ...translated.slice(24)]).toEqual([
+        ...expected.slice(0, 22),
+        ...expected.slice(24),
+      ])
+      const sum = Uint8Array.from(translate(known(), packet) as number[])
+      expect(onesComplementSum(sum, 20, sum.length - 20)).toBe(0xffff)
+    },
+  )
 
   test.each([
     ['port unreachable', [3, 3, 0], [1, 4, 0]],
@@ -175,29 +257,41 @@ describe('an error', () => {
     ['time exceeded', [11, 0, 0], [3, 0, 0]],
     ['too big', [3, 4, 1400], [2, 0, 1420]],
     ['too big for IPv6', [3, 4, 600], [2, 0, 1280]],
-  ] as const)('about %s becomes one of IPv6 with its quote', (_, [type, code, rest], [type6, code6, rest6]) => {
-    const quote = packet4(TCP, NUMBER, PEER4, tcp())
-    const expected = packet6(
-      ICMPV6,
-      '64:ff9b::c612:302',
-      HOST,
-      error(type6, code6, rest6, packet6(TCP, HOST, PEER, tcp())),
-    )
-    const translated = translate(known(), packet4(ICMP, ROUTER, NUMBER, error(type, code, rest, quote))) as number[]
-    // The quote has no flow label.
-    expect(translated.slice(52)).toEqual(expected.slice(52))
-    expect(translated.slice(44, 48)).toEqual(long(rest6))
-    expect(translated.slice(4, 42)).toEqual(expected.slice(4, 42))
-    const bytes = Uint8Array.from(translated)
-    const length = bytes.length - 40
-    expect(onesComplementSum(bytes, 40, length, pseudoHeaderSum6(bytes, 0, ICMPV6, length))).toBe(0xffff)
-  })
+  ] as const)(
+    'about %s becomes one of IPv6 with its quote',
+    (_, [type, code, rest], [type6, code6, rest6]) => {
+      const quote = packet4(TCP, NUMBER, PEER4, tcp())
+      const expected = packet6(
+        ICMPV6,
+        '64:ff9b::c612:302',
+        HOST,
+        error(type6, code6, rest6, packet6(TCP, HOST, PEER, tcp())),
+      )
+      const translated = translate(
+        known(),
+        packet4(ICMP, ROUTER, NUMBER, error(type, code, rest, quote)),
+      ) as number[]
+      // The quote has no flow label.
+      expect(translated.slice(52)).toEqual(expected.slice(52))
+      expect(translated.slice(44, 48)).toEqual(long(rest6))
+      expect(translated.slice(4, 42)).toEqual(expected.slice(4, 42))
+      const bytes = Uint8Array.from(translated)
+      const length = bytes.length - 40
+      expect(onesComplementSum(bytes, 40, length, pseudoHeaderSum6(bytes, 0, ICMPV6, length))).toBe(
+        0xffff,
+      )
+    },
+  )
 
   test('that quotes an error, or a packet of another host, is not translated', () => {
     const inner = packet4(ICMP, NUMBER, PEER4, error(3, 3, 0, packet4(UDP, PEER4, NUMBER, udp())))
-    expect(translate(known(), packet4(ICMP, PEER4, NUMBER, error(3, 3, 0, inner)))).toBe('untranslatable')
+    expect(translate(known(), packet4(ICMP, PEER4, NUMBER, error(3, 3, 0, inner)))).toBe(
+      'untranslatable',
+    )
     const other = packet4(UDP, '198.18.0.9', PEER4, udp())
-    expect(translate(known(), packet4(ICMP, PEER4, NUMBER, error(3, 3, 0, other)))).toBe('untranslatable')
+    expect(translate(known(), packet4(ICMP, PEER4, NUMBER, error(3, 3, 0, other)))).toBe(
+      'untranslatable',
+    )
   })
 })
 
@@ -214,16 +308,23 @@ test('random and cut packets throw nothing, and translated packets fit their fra
   ]
   for (let i = 0; i < 20_000; i++) {
     const packet = [...packets[i % packets.length]!]
-    for (let n = chance.below(4); n > 0; n--) packet[chance.below(packet.length - 1) + 1] = chance.below(256)
+    for (let n = chance.below(4); n > 0; n--) {
+      packet[chance.below(packet.length - 1) + 1] = chance.below(256)
+    }
     const translated = translate(siit, packet.slice(0, 1 + chance.below(packet.length)))
-    if (typeof translated !== 'string') expect(translated.length).toBeLessThan(packet.length + 60)
+    if (typeof translated !== 'string') {
+      expect(translated.length).toBeLessThan(packet.length + 60)
+    }
   }
 })
 
 test('hosts have numbers of their own, up to a limit', () => {
   const siit = new Siit()
-  const from = (n: number) => translate(siit, packet6(UDP, `2001:db8::${n.toString(16)}:1`, PEER, udp()))
-  for (let n = 0; n < 4096; n++) from(n)
+  const from = (n: number) =>
+    translate(siit, packet6(UDP, `2001:db8::${n.toString(16)}:1`, PEER, udp()))
+  for (let n = 0; n < 4096; n++) {
+    from(n)
+  }
   expect((from(4095) as number[]).slice(12, 16)).toEqual([0, 0, 16, 0])
   expect((from(0) as number[]).slice(12, 16)).toEqual([0, 0, 0, 1])
   expect(from(4096)).toBe('untranslatable')

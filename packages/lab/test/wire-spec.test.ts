@@ -11,7 +11,9 @@ test('a filter is compiled once, unless it has a name, which may get another add
 
 test('filters are forgotten when there are more than a thousand', async () => {
   const [before] = (await compiled(['tcp'])) ?? []
-  for (let port = 1; port <= 1000; port++) await compiled([`udp port ${port}`])
+  for (let port = 1; port <= 1000; port++) {
+    await compiled([`udp port ${port}`])
+  }
   const [after] = (await compiled(['tcp'])) ?? []
   expect(after).toEqual(before)
   expect(after).not.toBe(before)

@@ -14,8 +14,20 @@ const makeNet = memoryNets()
 
 const SPEC: CableSpec = {
   lab: 'lab',
-  a: { isRouter: false, host: 'left', path: 'a', mac: Uint8Array.of(2, 0, 0, 0, 0, 1), addresses: ['198.18.0.1/24'] },
-  b: { isRouter: false, host: 'right', path: 'b', mac: Uint8Array.of(2, 0, 0, 0, 0, 2), addresses: [] },
+  a: {
+    isRouter: false,
+    host: 'left',
+    path: 'a',
+    mac: Uint8Array.of(2, 0, 0, 0, 0, 1),
+    addresses: ['198.18.0.1/24'],
+  },
+  b: {
+    isRouter: false,
+    host: 'right',
+    path: 'b',
+    mac: Uint8Array.of(2, 0, 0, 0, 0, 2),
+    addresses: [],
+  },
   ab: '',
   ba: '',
   seed: 7,
@@ -36,9 +48,14 @@ const resources = {
 
 async function joined(memory: MemoryNet = makeNet(), spec: Partial<CableSpec> = {}) {
   const cable = await CarriedCable.join(memory.net, resources, { ...SPEC, ...spec })
-  const [a, b] = memory.platform.ports as [(typeof memory.platform.ports)[0], (typeof memory.platform.ports)[0]]
+  const [a, b] = memory.platform.ports as [
+    (typeof memory.platform.ports)[0],
+    (typeof memory.platform.ports)[0],
+  ]
   const send = (...numbers: number[]) => {
-    for (const n of numbers) a.transmit(ethernet(TYPE, [n]))
+    for (const n of numbers) {
+      a.transmit(ethernet(TYPE, [n]))
+    }
   }
   const arrived = () => b.received.splice(0).map(({ bytes }) => bytes[14])
   return { memory, cable, a, b, send, arrived }
@@ -46,7 +63,14 @@ async function joined(memory: MemoryNet = makeNet(), spec: Partial<CableSpec> = 
 
 const fault = (spec: Partial<FaultSpec> = {}) => {
   const hits = new SharedArrayBuffer(4)
-  const full: FaultSpec = { direction: 'ab', action: 'drop', filter: undefined, when: { every: 1 }, hits, ...spec }
+  const full: FaultSpec = {
+    direction: 'ab',
+    action: 'drop',
+    filter: undefined,
+    when: { every: 1 },
+    hits,
+    ...spec,
+  }
   return { spec: full, hits: new Int32Array(hits) }
 }
 
@@ -81,15 +105,24 @@ test('a client names the stages of the lab and keeps its faults, and the log has
     return { push: (skb: SkBuff) => (++n % 2 === 0 ? env.drop(skb, 'odd') : next.push(skb)) }
   }
   const stage = (name: string) => Object.assign(odd, { kind: name, text: name })
-  const cable = await CarriedCable.join(memory.net, { ...resources, stage }, { ...SPEC, ab: 'rate 10 limit 5' })
+  const cable = await CarriedCable.join(
+    memory.net,
+    { ...resources, stage },
+    { ...SPEC, ab: 'rate 10 limit 5' },
+  )
   const [{ netdevOps }] = memory.devices as [NetDevice]
   const [ab] = netdevOps.ndoGetWires?.(memory.devices[0] as NetDevice) ?? []
   cable.addFault(1, fault().spec, resources)
   ab?.change('stage odd', noResources)
   const report = await cable.inOrder(() => cable.report())
-  expect(report.ab).toMatchObject({ text: 'drop every 1 | odd', stages: [{ stage: 'fault 1' }, { stage: 'odd' }] })
+  expect(report.ab).toMatchObject({
+    text: 'drop every 1 | odd',
+    stages: [{ stage: 'fault 1' }, { stage: 'odd' }],
+  })
   expect(() => ab?.change('delay 50', noResources)).toThrow("the time '50' has no unit")
-  expect(memory.lines).toContainEqual(expect.stringContaining("'10' has no unit: it means 10bit/s, as in tc(8)"))
+  expect(memory.lines).toContainEqual(
+    expect.stringContaining("'10' has no unit: it means 10bit/s, as in tc(8)"),
+  )
 })
 
 test('wrong words join nothing, and change neither direction later', async () => {
@@ -145,7 +178,9 @@ test('hit settles at its number of hits, and rejects when the fault or the cable
   a.drain()
   await hits
   await cable.hit(1, 1)
-  const waiting = [cable.hit(1, 3), cable.hit(2, 1)].map(each => each.catch((error: Error) => error.message))
+  const waiting = [cable.hit(1, 3), cable.hit(2, 1)].map(each =>
+    each.catch((error: Error) => error.message),
+  )
   cable.removeFault(1)
   await cable.close()
   expect(await Promise.all(waiting)).toEqual([
@@ -248,8 +283,14 @@ test('percentages, counts, filters and a time of 0 need no unit', async () => {
 test('the times of a fault have a unit if they are texts', async () => {
   const { cable } = await joined()
   const refused = [fault({ action: { delay: '50' } }), fault({ when: { every: 1, after: '2' } })]
-  for (const { spec } of refused) expect(() => cable.addFault(1, spec, resources)).toThrow('has no unit')
-  cable.addFault(1, fault({ action: { delay: 50 }, when: { every: 1, after: '2ms' } }).spec, resources)
+  for (const { spec } of refused) {
+    expect(() => cable.addFault(1, spec, resources)).toThrow('has no unit')
+  }
+  cable.addFault(
+    1,
+    fault({ action: { delay: 50 }, when: { every: 1, after: '2ms' } }).spec,
+    resources,
+  )
 })
 
 test('the drops of an end include both directions, by reason', async () => {

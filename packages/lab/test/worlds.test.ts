@@ -6,15 +6,13 @@ import { exploredWorld, wantedWorld } from '../src/world/world.ts'
 afterEach(() => vi.unstubAllEnvs())
 
 test('VNET_WORLD names a world, and the option of a lab overrides it', () => {
-  expect(['kernel', 'memory', 'guest', 'both', ''].map(name => wantedWorld(undefined, name))).toEqual([
-    'kernel',
-    'memory',
-    'guest',
-    undefined,
-    undefined,
-  ])
+  expect(
+    ['kernel', 'memory', 'guest', 'both', ''].map(name => wantedWorld(undefined, name)),
+  ).toEqual(['kernel', 'memory', 'guest', undefined, undefined])
   expect(wantedWorld('memory', 'guest')).toBe('memory')
-  expect(() => wantedWorld(undefined, 'gast')).toThrow("VNET_WORLD='gast': expected kernel, memory, guest or both")
+  expect(() => wantedWorld(undefined, 'gast')).toThrow(
+    "VNET_WORLD='gast': expected kernel, memory, guest or both",
+  )
 })
 
 const OUTSIDE =
@@ -32,5 +30,8 @@ test('explore runs in a guest, and inside a guest in its kernel', () => {
   vi.stubEnv('VNET_GUEST', undefined)
   expect([exploredWorld('guest'), exploredWorld(undefined, 'guest')]).toEqual(['guest', 'guest'])
   vi.stubEnv('VNET_GUEST', '1')
-  expect([exploredWorld(undefined, 'guest'), exploredWorld('memory', 'guest')]).toEqual(['kernel', 'memory'])
+  expect([exploredWorld(undefined, 'guest'), exploredWorld('memory', 'guest')]).toEqual([
+    'kernel',
+    'memory',
+  ])
 })

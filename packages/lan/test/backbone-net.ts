@@ -38,7 +38,11 @@ export function account(memory: MemoryNet, segment: Segment): void {
 const native = { createNetns: () => -EPERM } as unknown as Native
 
 /** Called once in a test file, after memoryNets(). Returns what creates a port with a carrier. */
-export function backbones(): (memory: MemoryNet, setup: LanSetup, start?: Start) => Promise<BackboneNet> {
+export function backbones(): (
+  memory: MemoryNet,
+  setup: LanSetup,
+  start?: Start,
+) => Promise<BackboneNet> {
   const made: { backbone: Backbone; memory: MemoryNet; segment: Segment }[] = []
   afterEach(async () => {
     for (const { backbone, memory, segment } of made.splice(0)) {
@@ -57,7 +61,8 @@ export function backbones(): (memory: MemoryNet, setup: LanSetup, start?: Start)
       description: '',
       args: 'IF',
       params: portParams,
-      init: (values, context) => lanPorts(values, context, segment, () => Uint8Array.of(2, 0, 0, 0, 0, 1)),
+      init: (values, context) =>
+        lanPorts(values, context, segment, () => Uint8Array.of(2, 0, 0, 0, 0, 1)),
     })
     const { ports } = await addDriver(memory, driver, { negotiation: 0 }, { args: ['eth8'] })
     const [port] = ports

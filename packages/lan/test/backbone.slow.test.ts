@@ -6,7 +6,14 @@ import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
 import type { Frame } from '#src/bed/memory-port.ts'
 import { formatAddress, formatIpv4 } from '#src/packet/address.ts'
-import { DHCPACK, DHCPDISCOVER, DHCPOFFER, DHCPREQUEST, DHO_HOST_NAME, parse } from '#src/packet/dhcp.ts'
+import {
+  DHCPACK,
+  DHCPDISCOVER,
+  DHCPOFFER,
+  DHCPREQUEST,
+  DHO_HOST_NAME,
+  parse,
+} from '#src/packet/dhcp.ts'
 import { ip, octetsOfMessage } from '#support/dhcp.ts'
 import { freshNet } from '#support/memory-net.ts'
 import { address } from '../../../test/packet/frames.ts'
@@ -48,13 +55,27 @@ const PROBE = 300 * NSEC_PER_MSEC
 const isArp = ({ bytes }: Frame) => bytes[12] === 8 && bytes[13] === 6
 
 /** Sends a message of a DHCP client without an address; returns the reply, its options as text. */
-function dhcp({ ask, wait }: BackboneNet, type: number, options: [number, number[] | Uint8Array | string][] = []) {
+function dhcp(
+  { ask, wait }: BackboneNet,
+  type: number,
+  options: [number, number[] | Uint8Array | string][] = [],
+) {
   const octets = octetsOfMessage(type, Uint8Array.from(CLIENT_MAC), { options })
-  const frames = [...ask(udp(EVERYBODY, 67, [...octets], { from: NOBODY, sourcePort: 68 })), ...wait(PROBE)]
-  const [answer] = frames.filter(frame => !isArp(frame) && seen(frame).protocol === 17).map(datagram)
+  const frames = [
+    ...ask(udp(EVERYBODY, 67, [...octets], { from: NOBODY, sourcePort: 68 })),
+    ...wait(PROBE),
+  ]
+  const [answer] = frames
+    .filter(frame => !isArp(frame) && seen(frame).protocol === 17)
+    .map(datagram)
   if (answer === undefined) return undefined
   const message = parse(Uint8Array.from(answer.data))
-  return { ...answer, message, type: message?.options.get(53)?.[0], address: formatIpv4(message?.yiaddr ?? 0) }
+  return {
+    ...answer,
+    message,
+    type: message?.options.get(53)?.[0],
+    address: formatIpv4(message?.yiaddr ?? 0),
+  }
 }
 
 /** Requests a lease for the client under this name. */
@@ -86,7 +107,9 @@ const solicitation = (hops = 255, mac: readonly number[] = CLIENT_MAC) =>
 /** The number of refused requests. */
 function refusedBy({ backbone }: BackboneNet): number | undefined {
   const counters = [...backbone.entries(new Set(['counter'] as const))]
-  return counters.flatMap(entry => (entry.kind === 'counter' && entry.name === 'refused' ? entry.value : []))[0]
+  return counters.flatMap(entry =>
+    entry.kind === 'counter' && entry.name === 'refused' ? entry.value : [],
+  )[0]
 }
 
 describe('the gateway', () => {
@@ -103,20 +126,56 @@ describe('the gateway', () => {
   })
 
   test('the gateway does not offer the address of a host', async () => {
-    const setup = setupOf('dhcp: { pool: 198.18.0.100-198.18.0.101 }', { hosts: [host({ ip: '198.18.0.100' })] })
+    const setup = setupOf('dhcp: { pool: 198.18.0.100-198.18.0.101 }', {
+      hosts: [host({ ip: '198.18.0.100' })],
+    })
     expect(lease(await addBackbone(memory, setup), 'box')).toBe('198.18.0.101')
   })
 
   test('the gateway probes an address by ARP before an offer, and offers another if a neighbour replies', async () => {
     const net = await addBackbone(memory, setupOf())
     const discover = octetsOfMessage(DHCPDISCOVER, Uint8Array.from(CLIENT_MAC))
-    const requests = net.ask(udp(EVERYBODY, 67, [...discover], { from: NOBODY, sourcePort: 68 })).filter(isArp)
+    const requests = net
+      .ask(udp(EVERYBODY, 67, [...discover], { from: NOBODY, sourcePort: 68 }))
+      .filter(isArp)
     const target = [0, 0, 0, 0, 0, 0, 198, 18, 0, 100]
     expect(requests.map(({ bytes }) => [...bytes.subarray(0, 42)])).toEqual([
-      [...BROADCAST, ...GATEWAY.mac, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, ...GATEWAY.mac, ...GATEWAY.ip, ...target],
+      [
+        ...BROADCAST,
+        ...GATEWAY.mac,
+        8,
+        6,
+        0,
+        1,
+        8,
+        0,
+        6,
+        4,
+        0,
+        1,
+        ...GATEWAY.mac,
+        ...GATEWAY.ip,
+        ...target,
+      ],
     ])
     const neighbour = [2, 0, 0, 0, 0, 8]
-    const answer = [0, 1, 8, 0, 6, 4, 0, 2, ...neighbour, 198, 18, 0, 100, ...GATEWAY.mac, ...GATEWAY.ip]
+    const answer = [
+      0,
+      1,
+      8,
+      0,
+      6,
+      4,
+      0,
+      2,
+      ...neighbour,
+      198,
+      18,
+      0,
+      100,
+      ...GATEWAY.mac,
+      ...GATEWAY.ip,
+    ]
     net.ask(Uint8Array.from([...GATEWAY.mac, ...neighbour, 8, 6, ...answer]))
     net.wait(PROBE)
     const [offer] = net
@@ -127,7 +186,10 @@ describe('the gateway', () => {
   })
 
   test('the gateway offers an address if its former client sends no ARP reply', async () => {
-    const net = await addBackbone(memory, setupOf('dhcp: { pool: 198.18.0.100-198.18.0.100, leaseTime: 60 }'))
+    const net = await addBackbone(
+      memory,
+      setupOf('dhcp: { pool: 198.18.0.100-198.18.0.100, leaseTime: 60 }'),
+    )
     const had = [198, 18, 0, 100]
     expect(lease(net, 'box')).toBe('198.18.0.100')
     const announced = [0, 1, 8, 0, 6, 4, 0, 1, ...CLIENT_MAC, ...had, 0, 0, 0, 0, 0, 0, ...had]
@@ -144,8 +206,16 @@ describe('the gateway', () => {
       'hosts: [{ name: web, ip: 198.18.0.7, ip6: "2001:db8:0:1::7" }, { name: n%d, ip: 198.18.0.8, count: 2 }]'
     const setup = setupOf(yaml, { hosts: [host({ name: 'mine', ip: '198.18.0.20' })], count: 1 })
     const net = await addBackbone(memory, setup)
-    const found = ['web.lan', 'n2.lan', 'mine.lan', 'host1.lan', 'gateway.lan'].map(name => lookUp(net, name))
-    expect(found.flat()).toEqual(['198.18.0.7', '198.18.0.9', '198.18.0.20', '198.18.0.2', '198.18.0.1'])
+    const found = ['web.lan', 'n2.lan', 'mine.lan', 'host1.lan', 'gateway.lan'].map(name =>
+      lookUp(net, name),
+    )
+    expect(found.flat()).toEqual([
+      '198.18.0.7',
+      '198.18.0.9',
+      '198.18.0.20',
+      '198.18.0.2',
+      '198.18.0.1',
+    ])
     expect(lookUp(net, 'web.lan', 28)).toEqual(['2001:db8:0:1::7'])
     expect(lookUp(net, 'example.com')).toBe(3)
   })
@@ -160,7 +230,11 @@ describe('the gateway', () => {
       .wait(4 * NSEC_PER_SEC)
       .filter(isAdvert)
       .map(seen)
-    expect(advert).toMatchObject({ from: GATEWAY.mac, source: address('fe80:0:0:0:4c:4eff:fe12:1'), hops: 255 })
+    expect(advert).toMatchObject({
+      from: GATEWAY.mac,
+      source: address('fe80:0:0:0:4c:4eff:fe12:1'),
+      hops: 255,
+    })
     const octets = Buffer.from(advert?.transport ?? []).toString('hex')
     expect(octets).toContain(`0101${Buffer.from(GATEWAY.mac).toString('hex')}`)
     expect(octets).toContain('0501000000000578')
@@ -170,19 +244,23 @@ describe('the gateway', () => {
   test('the gateway replies to stateless DHCPv6', async () => {
     const { ask } = await addBackbone(memory, setupOf())
     const group: End = { mac: [0x33, 0x33, 0, 1, 0, 2], ip: address('ff02:0:0:0:0:0:1:2') }
-    const [answer] = ask(udp(group, 547, [11, 1, 2, 3, 0, 8, 0, 2, 0, 0], { from: SELF, sourcePort: 546 })).map(
-      datagram,
-    )
+    const [answer] = ask(
+      udp(group, 547, [11, 1, 2, 3, 0, 8, 0, 2, 0, 0], { from: SELF, sourcePort: 546 }),
+    ).map(datagram)
     expect(answer).toMatchObject({ port: 546, sourcePort: 547, destination: SELF.ip })
     expect(answer?.data.slice(0, 4)).toEqual([7, 1, 2, 3])
-    expect(Buffer.from(answer?.data ?? []).toString('hex')).toContain(Buffer.from(GATEWAY6.ip).toString('hex'))
+    expect(Buffer.from(answer?.data ?? []).toString('hex')).toContain(
+      Buffer.from(GATEWAY6.ip).toString('hex'),
+    )
   })
 
   test('the gateway serves 20 of the DHCP requests that flood it, counts the rest, and serves other clients', async () => {
     const net = await addBackbone(memory, setupOf('dns: false'))
     const had = lease(net, 'box')
     const renewal = octetsOfMessage(DHCPREQUEST, Uint8Array.from(CLIENT_MAC), { ciaddr: ip(had) })
-    const flood = [...Array(1000)].flatMap(() => net.ask(udp(GATEWAY, 67, [...renewal], { sourcePort: 68 })))
+    const flood = [...Array(1000)].flatMap(() =>
+      net.ask(udp(GATEWAY, 67, [...renewal], { sourcePort: 68 })),
+    )
     expect(flood).toHaveLength(20)
     expect(refusedBy(net)).toBe(1000 - 20)
     const other = octetsOfMessage(DHCPDISCOVER, Uint8Array.of(2, 0, 0, 0, 0, 77))
@@ -219,10 +297,14 @@ describe('the gateway', () => {
     const message = Uint8Array.of(0, question.length, ...question)
     // The end of this hardware address, and of this IPv6 address, is the address of the client.
     const spoofed = { ...CLIENT, mac: [0, 0, 198, 18, 0, 9] }
-    for (let n = 0; n < 2001; n++) net.ask(udp(GATEWAY, 53, question, { from: spoofed }))
+    for (let n = 0; n < 2001; n++) {
+      net.ask(udp(GATEWAY, 53, question, { from: spoofed }))
+    }
     expect(refusedBy(net)).toBe(1)
     const flooding = connect('2001:db8::198.18.0.9')
-    for (let n = 0; n < 2001; n++) flooding.client.write(message)
+    for (let n = 0; n < 2001; n++) {
+      flooding.client.write(message)
+    }
     let received = 0
     let replies = 0
     for await (const chunk of flooding.client.iterator({ destroyOnReturn: false })) {
@@ -240,11 +322,16 @@ describe('the gateway', () => {
   test('5,000 router solicitations cause a hundred log lines and one advertisement', async () => {
     const net = await addBackbone(memory, setupOf())
     net.wait(3 * NSEC_PER_SEC)
-    for (let n = 0; n < 5000; n++) net.ask(solicitation(255, [2, 0, 0, 1, n >> 8, n & 255]))
+    for (let n = 0; n < 5000; n++) {
+      net.ask(solicitation(255, [2, 0, 0, 1, n >> 8, n & 255]))
+    }
     expect(net.wait(4 * NSEC_PER_SEC).filter(isAdvert)).toHaveLength(1)
     net.wait(7 * NSEC_PER_SEC)
     const logged = memory.lines.filter(line => line.startsWith('RTR-SOLICIT'))
-    expect([logged.length, logged.at(-1)]).toEqual([101, 'RTR-SOLICIT(eth8): 900 similar lines suppressed'])
+    expect([logged.length, logged.at(-1)]).toEqual([
+      101,
+      'RTR-SOLICIT(eth8): 900 similar lines suppressed',
+    ])
     expect(refusedBy(net)).toBe(4000)
   })
 
@@ -260,7 +347,9 @@ describe('the gateway', () => {
 
   test('the gateway works without IPv6', async () => {
     const net = await addBackbone(memory, setupOf('network6: false', { count: 2 }))
-    expect(net.ask(ping({ ...GATEWAY, ip: GATEWAY.ip.with(3, 2), mac: GATEWAY.mac.with(5, 2) }))).toHaveLength(1)
+    expect(
+      net.ask(ping({ ...GATEWAY, ip: GATEWAY.ip.with(3, 2), mac: GATEWAY.mac.with(5, 2) })),
+    ).toHaveLength(1)
     expect(net.ask(solicitation())).toEqual([])
     expect(lease(net, 'box')).toBe('198.18.0.100')
     expect(lookUp(net, 'host1.lan', 28)).toEqual([])
@@ -279,7 +368,10 @@ test('without the right to create a namespace everything but TCP works, and one 
 
 describe('a reload', () => {
   const old = 'hosts: [{ name: web, ip: 198.18.0.7 }]'
-  const web = (octet: number): End => ({ mac: GATEWAY.mac.with(5, octet), ip: GATEWAY.ip.with(3, octet) })
+  const web = (octet: number): End => ({
+    mac: GATEWAY.mac.with(5, octet),
+    ip: GATEWAY.ip.with(3, octet),
+  })
 
   test('a reload adds and removes hosts, and keeps ports and neighbours', async () => {
     const net = await addBackbone(memory, setupOf(old))
@@ -287,13 +379,18 @@ describe('a reload', () => {
     const before = net.backbone.population.hosts
     before.neighbours6.learn(Uint8Array.from(CLIENT6.ip), 0, Uint8Array.from(CLIENT6.mac), 0)
     const known = [textOf(before.neighbours4.entries()), textOf(before.neighbours6.entries())]
-    expect(known).toEqual([['198.18.0.50 02:00:00:00:00:09'], ['2001:db8:0:1::50 02:00:00:00:00:09']])
+    expect(known).toEqual([
+      ['198.18.0.50 02:00:00:00:00:09'],
+      ['2001:db8:0:1::50 02:00:00:00:00:09'],
+    ])
     net.backbone.reload(setupOf(old.replaceAll('7', '8')))
     expect([net.ask(ping(web(7))).length, net.ask(ping(web(8))).length]).toEqual([0, 1])
     const { hosts } = net.backbone.population
     expect(net.segment.stations).toContain(hosts)
     expect(net.segment.stations).not.toContain(before)
-    expect([textOf(hosts.neighbours4.entries()), textOf(hosts.neighbours6.entries())]).toEqual(known)
+    expect([textOf(hosts.neighbours4.entries()), textOf(hosts.neighbours6.entries())]).toEqual(
+      known,
+    )
     expect([lookUp(net, 'web.lan')]).toEqual([['198.18.0.8']])
   })
 
@@ -301,11 +398,21 @@ describe('a reload', () => {
     const net = await addBackbone(memory, setupOf())
     lease(net, 'box')
     net.backbone.reload(setupOf('dns: { domain: other }'))
-    expect([lookUp(net, 'box.other'), net.backbone.dhcp?.leases().length]).toEqual([['198.18.0.100'], 1])
+    expect([lookUp(net, 'box.other'), net.backbone.dhcp?.leases().length]).toEqual([
+      ['198.18.0.100'],
+      1,
+    ])
     net.backbone.reload(setupOf('dhcp: false'))
-    expect([lookUp(net, 'box.lan'), net.backbone.dhcp, dhcp(net, DHCPDISCOVER)]).toEqual([3, undefined, undefined])
+    expect([lookUp(net, 'box.lan'), net.backbone.dhcp, dhcp(net, DHCPDISCOVER)]).toEqual([
+      3,
+      undefined,
+      undefined,
+    ])
     net.backbone.reload(setupOf('dhcp: { pool: 198.18.0.90-198.18.0.101 }'))
-    expect([lookUp(net, 'box.lan'), dhcp(net, DHCPDISCOVER)?.address]).toEqual([['198.18.0.100'], '198.18.0.100'])
+    expect([lookUp(net, 'box.lan'), dhcp(net, DHCPDISCOVER)?.address]).toEqual([
+      ['198.18.0.100'],
+      '198.18.0.100',
+    ])
   })
 
   test('a reload with an invalid setup throws and changes nothing', async () => {

@@ -22,7 +22,9 @@ const directory = freshDirectory()
 afterEach(async () => {
   for (const { driver, memory, segment } of running.splice(0)) {
     await driver.exit?.()
-    if (memory && segment) account(memory, segment)
+    if (memory && segment) {
+      account(memory, segment)
+    }
   }
 })
 
@@ -30,7 +32,11 @@ afterEach(async () => {
  * Starts a driver with its port in another namespace, where leases are not kept by default. `hosts`
  * are the addresses of the hosts at each call of `start`.
  */
-async function start(options: LanOptions = {}, params: Record<string, unknown> = {}, args = ['far/eth8']) {
+async function start(
+  options: LanOptions = {},
+  params: Record<string, unknown> = {},
+  args = ['far/eth8'],
+) {
   const hosts: string[][] = []
   const memory = makeNet()
   const mine = lan({
@@ -38,12 +44,19 @@ async function start(options: LanOptions = {}, params: Record<string, unknown> =
     start(lan) {
       running.push({ driver: mine as unknown as Driver, memory, segment: lan.segment })
       hosts.push(
-        Array.from({ length: lan.hosts.size }, (_, index) => lan.hosts.host(index).ip.map(formatAddress).join()),
+        Array.from({ length: lan.hosts.size }, (_, index) =>
+          lan.hosts.host(index).ip.map(formatAddress).join(),
+        ),
       )
       return options.start?.(lan)
     },
   })
-  return { driver: mine, memory, hosts, ...(await addDriver(memory, mine, { negotiation: 0, ...params }, { args })) }
+  return {
+    driver: mine,
+    memory,
+    hosts,
+    ...(await addDriver(memory, mine, { negotiation: 0, ...params }, { args })),
+  }
 }
 
 const file = (text: string) => written(directory, 'lan.yaml', text)
@@ -55,9 +68,15 @@ describe('the network is', () => {
   })
 
   test('code describes the network, and parameters override it', async () => {
-    const options = { network: '192.0.2.0/28', gateway: { ip: '192.0.2.7' }, hosts: [host({ ip: '192.0.2.3' })] }
+    const options = {
+      network: '192.0.2.0/28',
+      gateway: { ip: '192.0.2.7' },
+      hosts: [host({ ip: '192.0.2.3' })],
+    }
     expect((await start(options)).hosts).toEqual([['192.0.2.7', '192.0.2.3']])
-    expect((await start({ ...options, gateway: {} }, { network: '192.0.2.0/24' })).hosts[0]?.[0]).toBe('192.0.2.1')
+    expect(
+      (await start({ ...options, gateway: {} }, { network: '192.0.2.0/24' })).hosts[0]?.[0],
+    ).toBe('192.0.2.1')
   })
 
   test('a file describes the network, with the hosts of code and --hosts', async () => {
@@ -93,7 +112,12 @@ describe('the network is', () => {
       { config: 'x.yaml' },
       /the driver file sets dns, which --config describes/,
     ],
-    ['a missing file', {}, { config: '/nowhere/lan.yaml' }, /^\/nowhere\/lan\.yaml: no such file or directory$/],
+    [
+      'a missing file',
+      {},
+      { config: '/nowhere/lan.yaml' },
+      /^\/nowhere\/lan\.yaml: no such file or directory$/,
+    ],
     [
       'a lease file in a missing directory',
       {},
@@ -115,7 +139,8 @@ describe('the network is', () => {
 
 describe('a port', () => {
   const addressOf = (dev: NetDevice | undefined) => Buffer.from(dev?.devAddr ?? []).toString('hex')
-  const ofName = (name: string, oui?: Uint8Array) => Buffer.from(portAddress(name, oui)).toString('hex')
+  const ofName = (name: string, oui?: Uint8Array) =>
+    Buffer.from(portAddress(name, oui)).toString('hex')
 
   test('the MAC address of a port is made from the name that it gets', async () => {
     const { devices } = await start({}, {}, ['far/eth%d', 'far/eth7', 'far/eth%d'])
@@ -172,7 +197,10 @@ describe('a port', () => {
 
   test('--oui is shown as it is written', () => {
     const { oui } = driver.params
-    expect([formatParam(oui, oui.parse('00:1B:21')), formatParam(oui, undefined)]).toEqual(['00:1b:21', ''])
+    expect([formatParam(oui, oui.parse('00:1B:21')), formatParam(oui, undefined)]).toEqual([
+      '00:1b:21',
+      '',
+    ])
   })
 })
 

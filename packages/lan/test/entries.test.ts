@@ -24,8 +24,15 @@ function readable(entry: SegmentEntry): Record<string, unknown> {
 }
 
 async function asked(frames: readonly Uint8Array[], args = ['eth8', 'eth9']) {
-  const net = await addLan(makeNet(), { hosts: [{ name: 'web', ip: '198.18.0.7', services: false }] }, {}, args)
-  for (const frame of frames) net.ask(frame)
+  const net = await addLan(
+    makeNet(),
+    { hosts: [{ name: 'web', ip: '198.18.0.7', services: false }] },
+    {},
+    args,
+  )
+  for (const frame of frames) {
+    net.ask(frame)
+  }
   const leases = [
     {
       address: 0xc6120064,
@@ -36,7 +43,8 @@ async function asked(frames: readonly Uint8Array[], args = ['eth8', 'eth9']) {
       expires: 7,
     },
   ] as const
-  const entries = (...kinds: SegmentEntryKind[]) => [...segmentEntries(net, () => leases, new Set(kinds))].map(readable)
+  const entries = (...kinds: SegmentEntryKind[]) =>
+    [...segmentEntries(net, () => leases, new Set(kinds))].map(readable)
   return { ...net, entries }
 }
 
@@ -50,7 +58,13 @@ test('hosts are listed with their names and addresses, the gateway as a router',
       addresses: ['198.18.0.1', '2001:db8:0:1::1', 'fe80::4c:4eff:fe12:1'],
       router: true,
     },
-    { kind: 'host', name: 'web', mac: '02:4c:4e:12:00:07', addresses: ['198.18.0.7'], router: false },
+    {
+      kind: 'host',
+      name: 'web',
+      mac: '02:4c:4e:12:00:07',
+      addresses: ['198.18.0.7'],
+      router: false,
+    },
   ])
 })
 
@@ -69,7 +83,10 @@ test('leases are listed with their addresses', async () => {
 })
 
 test('a station is listed for each of its hardware addresses, or once without one', async () => {
-  const { entries } = await asked([ping(GATEWAY), ping(GATEWAY, [], { from: { ...CLIENT, mac: [2, 0, 0, 0, 0, 10] } })])
+  const { entries } = await asked([
+    ping(GATEWAY),
+    ping(GATEWAY, [], { from: { ...CLIENT, mac: [2, 0, 0, 0, 0, 10] } }),
+  ])
   expect(entries('station')).toEqual([
     { kind: 'station', name: 'eth8', mac: '02:00:00:00:00:09' },
     { kind: 'station', name: 'eth8', mac: '02:00:00:00:00:0a' },
@@ -97,7 +114,9 @@ test('counters are listed for frames, drops by reason, and replies by kind', asy
   const { entries, segment } = await asked([ping(GATEWAY), wrong])
   const all = entries('counter')
   const of = (group: string) =>
-    Object.fromEntries(all.filter(entry => entry.group === group).map(({ name, value }) => [name, value]))
+    Object.fromEntries(
+      all.filter(entry => entry.group === group).map(({ name, value }) => [name, value]),
+    )
   expect(of('frames')).toEqual({ ...segment.stats })
   expect(of('frames')).toMatchObject({ in: 2, out: 1, dropped: 1 })
   expect(of('dropped')).toEqual({ UDP_CSUM: 1 })
@@ -107,20 +126,32 @@ test('counters are listed for frames, drops by reason, and replies by kind', asy
 test('only the kinds asked for are listed, in a fixed order', async () => {
   const { entries } = await asked([ping(GATEWAY)])
   expect(entries()).toEqual([])
-  expect([...new Set(entries('counter', 'host').map(({ kind }) => kind))]).toEqual(['host', 'counter'])
-  expect(new Set(entries(...ALL).map(({ kind }) => kind))).toEqual(new Set(['host', 'lease', 'station', 'counter']))
+  expect([...new Set(entries('counter', 'host').map(({ kind }) => kind))]).toEqual([
+    'host',
+    'counter',
+  ])
+  expect(new Set(entries(...ALL).map(({ kind }) => kind))).toEqual(
+    new Set(['host', 'lease', 'station', 'counter']),
+  )
 })
 
 test('inherit takes over counters, and neighbours that are not hosts now', async () => {
   const env = makeNet().net
   const learn = (hosts: Hosts, ...octets: number[]) =>
-    (octets.length === 4 ? hosts.neighbours4 : hosts.neighbours6).learn(Uint8Array.from(octets), 0, CLIENT_OCTETS, 0)
+    (octets.length === 4 ? hosts.neighbours4 : hosts.neighbours6).learn(
+      Uint8Array.from(octets),
+      0,
+      CLIENT_OCTETS,
+      0,
+    )
   const [before, after] = [createNetwork(env, {}).hosts, createNetwork(env, { count: 1 }).hosts]
   for (const last of [2, 50]) {
     learn(before, 198, 18, 0, last)
     learn(before, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, last)
   }
-  for (let n = 0; n < 7; n++) before.counters.refused++
+  for (let n = 0; n < 7; n++) {
+    before.counters.refused++
+  }
   after.inherit(before)
   const mac = '02:00:00:00:00:09'
   expect(textOf(after.neighbours4.entries())).toEqual([`198.18.0.50 ${mac}`])

@@ -40,7 +40,9 @@ export function lanDrivers(
 ): (text: string, options?: MemoryNetOptions) => Promise<LanDriver> {
   const ends: (() => Promise<void>)[] = []
   afterEach(async () => {
-    for (const end of ends.splice(0)) await end()
+    for (const end of ends.splice(0)) {
+      await end()
+    }
   })
   return async (text, options) => {
     const memory = makeNet(options)
@@ -49,7 +51,9 @@ export function lanDrivers(
     writeFileSync(file, text)
     const driver = lan()
     ends.push(async () => {
-      for (const dev of [...memory.net.devices]) await unregisterNetdev(dev)
+      for (const dev of [...memory.net.devices]) {
+        await unregisterNetdev(dev)
+      }
       await driver.exit?.()
       rmSync(directory, { recursive: true })
       account()

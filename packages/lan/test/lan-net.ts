@@ -18,7 +18,11 @@ export interface LanNet extends Lan {
   /** Number of frames that the test's stations kept, minus frames that they made. */
   readonly outside: { kept: number }
   /** Sends frames through the first port, or another, and returns the frames that it delivers. */
-  ask(frame: ArrayLike<number> | readonly Uint8Array[], info?: FrameInfo, port?: MemoryPort): Frame[]
+  ask(
+    frame: ArrayLike<number> | readonly Uint8Array[],
+    info?: FrameInfo,
+    port?: MemoryPort,
+  ): Frame[]
   /** Drops on the segment by reason. */
   drops(): Record<string, number>
 }
@@ -41,7 +45,12 @@ export async function addLan(
       return options.setup?.(it)
     },
   })
-  const { devices, ports } = await addDriver(memory, driver, { negotiation: 0, ...params }, { args, txqs: 2, rxqs: 2 })
+  const { devices, ports } = await addDriver(
+    memory,
+    driver,
+    { negotiation: 0, ...params },
+    { args, txqs: 2, rxqs: 2 },
+  )
   const it = network as unknown as Lan
   const [first] = ports as [MemoryPort]
   const outside = { kept: 0 }
@@ -53,8 +62,11 @@ export async function addLan(
     port: first,
     ask(frame, info = {}, port = first) {
       const before = port.received.length
-      const frames = 'length' in frame && frame[0] instanceof Uint8Array ? (frame as Uint8Array[]) : [frame]
-      for (const each of frames) port.transmit(Uint8Array.from(each as ArrayLike<number>), 1, info)
+      const frames =
+        'length' in frame && frame[0] instanceof Uint8Array ? (frame as Uint8Array[]) : [frame]
+      for (const each of frames) {
+        port.transmit(Uint8Array.from(each as ArrayLike<number>), 1, info)
+      }
       port.drain()
       memory.net.flush()
       settle(memory, { ...it, outside })
@@ -68,7 +80,10 @@ export async function addLan(
 }
 
 /** Checks that every frame of the segment and of the devices is accounted for. */
-export function settle(memory: MemoryNet, { segment, outside }: Pick<LanNet, 'segment' | 'outside'>): void {
+export function settle(
+  memory: MemoryNet,
+  { segment, outside }: Pick<LanNet, 'segment' | 'outside'>,
+): void {
   const { stats } = segment
   expect(stats.in).toBe(stats.out + stats.taken + stats.dropped + stats.held)
   expect(stats.dropped).toBe(segment.drops.reduce((sum, n) => sum + n, 0))
@@ -78,7 +93,9 @@ export function settle(memory: MemoryNet, { segment, outside }: Pick<LanNet, 'se
 }
 
 /** The addresses of a table of neighbours or of a switch as text, hardware address last. */
-export function textOf(entries: readonly { readonly address?: Uint8Array; readonly mac: Uint8Array }[]): string[] {
+export function textOf(
+  entries: readonly { readonly address?: Uint8Array; readonly mac: Uint8Array }[],
+): string[] {
   return entries.map(({ address, mac }) =>
     address ? `${formatAddress(address)} ${formatMac(mac, 0)}` : formatMac(mac, 0),
   )

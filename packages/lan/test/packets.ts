@@ -32,15 +32,24 @@ export interface PacketOptions {
 }
 
 /** A frame to `to`; `transport` holds zeros in place of its checksum. */
-export function packet(to: End, protocol: number, transport: number[], options: PacketOptions = {}): Uint8Array {
+export function packet(
+  to: End,
+  protocol: number,
+  transport: number[],
+  options: PacketOptions = {},
+): Uint8Array {
   const { from = to.ip.length === 4 ? CLIENT : CLIENT6, hops = 64, sum = 'full' } = options
   const pseudo = protocol === ICMP ? [] : pseudoHeader(from.ip, to.ip, protocol, transport.length)
   const octets = [...transport]
   const field = FIELD[protocol]
   if (field !== undefined && sum !== 'none') {
     let check = sum === 'partial' ? naiveSum(pseudo) : naiveChecksum([...pseudo, ...octets])
-    if (sum !== 'partial' && check === 0 && protocol === UDP) check = 0xffff
-    if (sum === 'wrong') check ^= 0x0101
+    if (sum !== 'partial' && check === 0 && protocol === UDP) {
+      check = 0xffff
+    }
+    if (sum === 'wrong') {
+      check ^= 0x0101
+    }
     octets.splice(field, 2, ...word(check))
   }
   const link = [...to.mac, ...from.mac]
@@ -50,9 +59,27 @@ export function packet(to: End, protocol: number, transport: number[], options: 
   }
   const ipOptions = options.options ?? []
   const length = 20 + ipOptions.length
-  const first = [0x40 | (length / 4), 0, ...word(length + octets.length), 0, 7, 0, 0, hops, protocol]
+  const first = [
+    0x40 | (length / 4),
+    0,
+    ...word(length + octets.length),
+    0,
+    7,
+    0,
+    0,
+    hops,
+    protocol,
+  ]
   const rest = [...from.ip, ...to.ip, ...ipOptions]
-  return Uint8Array.from([...link, 8, 0, ...first, ...word(naiveChecksum([...first, ...rest])), ...rest, ...octets])
+  return Uint8Array.from([
+    ...link,
+    8,
+    0,
+    ...first,
+    ...word(naiveChecksum([...first, ...rest])),
+    ...rest,
+    ...octets,
+  ])
 }
 
 export function udp(
@@ -62,7 +89,13 @@ export function udp(
   options: PacketOptions & { sourcePort?: number } = {},
 ) {
   const octets = typeof data === 'string' ? [...Buffer.from(data)] : data
-  const header = [...word(options.sourcePort ?? 40000), ...word(port), ...word(octets.length + 8), 0, 0]
+  const header = [
+    ...word(options.sourcePort ?? 40000),
+    ...word(port),
+    ...word(octets.length + 8),
+    0,
+    0,
+  ]
   return packet(to, UDP, [...header, ...octets], options)
 }
 
@@ -82,7 +115,12 @@ export function tcp(to: End, port: number, options: SegmentOptions) {
 
 export function ping(to: End, data: number[] = [1, 2, 3], options: PacketOptions = {}) {
   const isIpv6 = to.ip.length === 16
-  return packet(to, isIpv6 ? ICMPV6 : ICMP, [isIpv6 ? 128 : 8, 0, 0, 0, 0x77, 0x88, 0, 1, ...data], options)
+  return packet(
+    to,
+    isIpv6 ? ICMPV6 : ICMP,
+    [isIpv6 ? 128 : 8, 0, 0, 0, 0x77, 0x88, 0, 1, ...data],
+    options,
+  )
 }
 
 function long(value: number): number[] {
@@ -113,8 +151,11 @@ export function seen({ bytes, ipSummed, csumStart, csumOffset }: Frame): Seen {
   const protocol = octets[isIpv6 ? 20 : 23] as number
   const source = isIpv6 ? octets.slice(22, 38) : octets.slice(26, 30)
   const destination = isIpv6 ? octets.slice(38, 54) : octets.slice(30, 34)
-  if (!isIpv6) expect(addsUp(octets.slice(14, at)), 'the IPv4 header checksum').toBe(true)
-  const pseudo = protocol === ICMP ? [] : pseudoHeader(source, destination, protocol, transport.length)
+  if (!isIpv6) {
+    expect(addsUp(octets.slice(14, at)), 'the IPv4 header checksum').toBe(true)
+  }
+  const pseudo =
+    protocol === ICMP ? [] : pseudoHeader(source, destination, protocol, transport.length)
   if (ipSummed === 3) {
     expect([csumStart, csumOffset]).toEqual([at, FIELD[protocol]])
     expect(word16(transport, FIELD[protocol] as number)).toBe(naiveSum(pseudo))
@@ -122,7 +163,15 @@ export function seen({ bytes, ipSummed, csumStart, csumOffset }: Frame): Seen {
     expect(addsUp([...pseudo, ...transport]), 'the transport checksum').toBe(true)
   }
   const hops = octets[isIpv6 ? 21 : 22] as number
-  return { to: octets.slice(0, 6), from: octets.slice(6, 12), source, destination, protocol, hops, transport }
+  return {
+    to: octets.slice(0, 6),
+    from: octets.slice(6, 12),
+    source,
+    destination,
+    protocol,
+    hops,
+    transport,
+  }
 }
 
 /** The UDP datagram of a frame. */

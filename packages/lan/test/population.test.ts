@@ -7,7 +7,8 @@ import { host, type LanHost } from '../src/services/tcp-handlers.ts'
 import { setupOf } from './backbone-net.ts'
 
 const makeNet = memoryNets()
-const populated = (yaml: string, more: Partial<LanSetup> = {}) => populate(makeNet().net, setupOf(yaml, more))
+const populated = (yaml: string, more: Partial<LanSetup> = {}) =>
+  populate(makeNet().net, setupOf(yaml, more))
 
 /** Returns the name and addresses of every host. */
 function all({ hosts }: ReturnType<typeof populated>): string[] {
@@ -25,7 +26,9 @@ hosts:
   - { name: web, ip: [198.18.0.1, 198.18.0.9] }
 dhcp: { pool: [198.18.0.6, 198.18.0.8, 198.18.0.10] }
 `
-  expect(all(populated(yaml, { count: 3, hosts: [host({ name: 'mine', ip6: '2001:db8:0:1::7' })] }))).toEqual([
+  expect(
+    all(populated(yaml, { count: 3, hosts: [host({ name: 'mine', ip6: '2001:db8:0:1::7' })] })),
+  ).toEqual([
     'router 198.18.0.2 2001:db8:0:1::99',
     'web 198.18.0.1 198.18.0.9',
     'mine 2001:db8:0:1::7',
@@ -53,7 +56,9 @@ hosts:
     { hosts: [host({ ip: '198.18.0.8', on: { tcp: { 80: mine, 81: 'daytime' } } })] },
   )
   const tcp = (index: number) =>
-    [...hosts.table.kind(index).tcp].map(([port, does]) => `${port} ${typeof does === 'string' ? does : typeof does}`)
+    [...hosts.table.kind(index).tcp].map(
+      ([port, does]) => `${port} ${typeof does === 'string' ? does : typeof does}`,
+    )
   const usual = ['7 echo', '9 discard', '13 daytime', '19 chargen']
   expect([1, 2, 3, 4].map(tcp)).toEqual([
     [...usual, '99 discard'],
@@ -62,14 +67,23 @@ hosts:
     ['8080 function'],
   ])
   expect(hosts.table.kind(2).tcp.get(80)).toBe(mine)
-  expect([1, 3].map(index => [...hosts.table.kind(index).udp.keys()])).toEqual([[7, 9, 13, 19], [99]])
-  expect([...hosts.table.tcpPorts].toSorted((a, b) => a - b)).toEqual([7, 9, 13, 19, 80, 81, 99, 8080])
+  expect([1, 3].map(index => [...hosts.table.kind(index).udp.keys()])).toEqual([
+    [7, 9, 13, 19],
+    [99],
+  ])
+  expect([...hosts.table.tcpPorts].toSorted((a, b) => a - b)).toEqual([
+    7, 9, 13, 19, 80, 81, 99, 8080,
+  ])
 })
 
 describe('an invalid setup', () => {
   test.each<[string, LanHost, RegExp]>([
     ['an address that another host has', { ip: '198.18.0.1' }, /EEXIST/],
-    ['a name that another host has', { name: 'gateway', ip: '198.18.0.9' }, /EEXIST.*another host has that name/],
+    [
+      'a name that another host has',
+      { name: 'gateway', ip: '198.18.0.9' },
+      /EEXIST.*another host has that name/,
+    ],
     ['an invalid address', { ip: '198.18.0.256' }, /write it as 198\.18\.0\.7/],
     [
       'count and two first addresses',
@@ -101,7 +115,9 @@ test('DNS has the names of all hosts, and a record replaces the name of a number
   })
   const { dns } = setupOf(yaml).config
   const { domain, gateway, hosts } = resolverConfig(population, dns!)
-  const names = [gateway, ...hosts].map(({ name, addresses }) => [name, ...addresses.map(formatAddress)].join(' '))
+  const names = [gateway, ...hosts].map(({ name, addresses }) =>
+    [name, ...addresses.map(formatAddress)].join(' '),
+  )
   expect([domain, ...names]).toEqual([
     'x',
     'gateway 198.18.0.1 2001:db8:0:1::1',

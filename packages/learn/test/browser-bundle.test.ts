@@ -14,19 +14,28 @@ const PURE = ['base', 'packet', 'netlink', 'skb', 'netdev', 'wire', 'capture', '
 const modules = PURE.flatMap(folder =>
   readdirSync(join(SRC, folder), { recursive: true, encoding: 'utf8' })
     .filter(name => /^(?!.*\.(node|browser)\.ts$).*\.ts$/.test(name))
-    .map(name => [`all/${folder}/${name.slice(0, -'.ts'.length)}`, join(SRC, folder, name)] as const),
+    .map(
+      name => [`all/${folder}/${name.slice(0, -'.ts'.length)}`, join(SRC, folder, name)] as const,
+    ),
 )
 
 test('frames, drivers, wires, test beds and checks are bundled for a browser without modules of Node', async () => {
   const output = await bundleCourse(join(directory, 'all'), Object.fromEntries(modules))
   const names = output.map(({ fileName }) => fileName)
   expect(names).toEqual(
-    expect.arrayContaining(['check-worker.js', 'playground-worker.js', 'vnet.js', 'vnet-drivers.js']),
+    expect.arrayContaining([
+      'check-worker.js',
+      'playground-worker.js',
+      'vnet.js',
+      'vnet-drivers.js',
+    ]),
   )
   // A global of Node, which imports do not show.
-  expect(output.filter(each => 'code' in each && /\bBuffer\./.test(each.code)).map(({ fileName }) => fileName)).toEqual(
-    [],
-  )
+  expect(
+    output
+      .filter(each => 'code' in each && /\bBuffer\./.test(each.code))
+      .map(({ fileName }) => fileName),
+  ).toEqual([])
   expect(names).toEqual(expect.arrayContaining(courseNames().map(name => `exercises/${name}.js`)))
   // Stacks name these folders.
   for (const folder of ['base', 'netdev/debug', 'drivers']) {
@@ -35,11 +44,17 @@ test('frames, drivers, wires, test beds and checks are bundled for a browser wit
 })
 
 test('only exercises with cases of vnet conform load what runs them', async () => {
-  const chunks = (await bundleCourse(join(directory, 'course'))).filter(each => each.type === 'chunk')
-  const found = chunks.filter(({ moduleIds }) => moduleIds.some(id => id.endsWith('/inet/src/conform/run.ts')))
+  const chunks = (await bundleCourse(join(directory, 'course'))).filter(
+    each => each.type === 'chunk',
+  )
+  const found = chunks.filter(({ moduleIds }) =>
+    moduleIds.some(id => id.endsWith('/inet/src/conform/run.ts')),
+  )
   expect(found).toHaveLength(1)
   const [{ fileName = '' } = {}] = found
-  const loading = chunks.filter(each => each.fileName === fileName || each.imports.includes(fileName))
+  const loading = chunks.filter(
+    each => each.fileName === fileName || each.imports.includes(fileName),
+  )
   const withCases = courseNames().filter(name =>
     readFileSync(join(COURSE, name, 'exercise.js'), 'utf8').includes("'@vnet/learn/conform'"),
   )
@@ -50,6 +65,12 @@ test('only exercises with cases of vnet conform load what runs them', async () =
 })
 
 test('an import of Node fails the bundle, with the file that imports it', async () => {
-  const bad = written(directory, 'bad.ts', "import { readFileSync } from 'node:fs'\nconsole.log(readFileSync)\n")
-  await expect(bundleCourse(join(directory, 'bad'), { bad })).rejects.toThrow(/'node:fs' in .*bad\.ts/)
+  const bad = written(
+    directory,
+    'bad.ts',
+    "import { readFileSync } from 'node:fs'\nconsole.log(readFileSync)\n",
+  )
+  await expect(bundleCourse(join(directory, 'bad'), { bad })).rejects.toThrow(
+    /'node:fs' in .*bad\.ts/,
+  )
 })

@@ -20,7 +20,9 @@ test.each((await loadExercises()).map(({ name }) => name))(
   'each step of %s has a wrong driver that does not do it',
   async name => {
     const steps = stepsOf(readFileSync(join(COURSE, name, 'README.md'), 'utf8'))
-    const { mistakes } = (await import(join(COURSE, name, 'mistakes.js'))) as { mistakes: readonly Mistake[] }
+    const { mistakes } = (await import(join(COURSE, name, 'mistakes.js'))) as {
+      mistakes: readonly Mistake[]
+    }
     expect(steps.length).toBeGreaterThan(1)
     expect(steps).toEqual(steps.map((_, i) => i + 1))
     const shown = new Set(mistakes.flatMap(({ step }) => (step === undefined ? [] : [step])))

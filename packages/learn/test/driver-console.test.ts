@@ -28,7 +28,9 @@ test('lines without a reader are lost after a bounded wait, and counted before t
   let room = 4
   const { reader, write } = slowReader(() => {
     const now = room
-    if (room < 100) room = 0
+    if (room < 100) {
+      room = 0
+    }
     return now
   })
   const printer = new LinePrinter(write, () => {})

@@ -12,7 +12,9 @@ test.each([
   ['drop.js', new Blob([TOO_LONG])],
   ['drop.zip', zipWith(TOO_LONG)],
 ])('a driver in %s that is too long is refused', async (name, blob) => {
-  await expect(driverIn(new File([blob], name), 'drop.js')).rejects.toThrow('a driver has at most 1000000 characters')
+  await expect(driverIn(new File([blob], name), 'drop.js')).rejects.toThrow(
+    'a driver has at most 1000000 characters',
+  )
 })
 
 test('a compressed driver that is too long is refused', async () => {

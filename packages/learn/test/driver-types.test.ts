@@ -31,20 +31,40 @@ test.each([
   ['the result of a call', 'dev.txq(skb(1)).|', 'stopped'],
   ['an optional chain', 'dev.port?.|', 'queues'],
   ['a namespace', 'ipv4.|', 'swapAddresses'],
-  ['a parameter with a type', "/** @param {import('vnet').Ring} waiting */\nx => waiting.|", 'shift'],
-  ['a typedef of the text', "/** @typedef {import('vnet').TxQueue} Q */\n/** @param {Q} to */ to.|", 'wake'],
+  [
+    'a parameter with a type',
+    "/** @param {import('vnet').Ring} waiting */\nx => waiting.|",
+    'shift',
+  ],
+  [
+    'a typedef of the text',
+    "/** @typedef {import('vnet').TxQueue} Q */\n/** @param {Q} to */ to.|",
+    'wake',
+  ],
   ['a new object', 'const poll = new Napi(dev, run)\npoll.|', 'completeDone'],
   ['a variable', 'const later = dev.net.clock.alarm(() => ring())\nlater.|', 'cancel'],
   ['a field of an object', 'const { clock: _, net } = dev\nnet.|', 'clock'],
   ['a cast', "const first = /** @type {import('vnet').SkBuff} */ (ring.shift())\nfirst.|", 'len'],
-  ["the driver's data", '/** @typedef {{ frames: number, ring: Ring }} Priv */\ndev.priv.|', 'frames'],
-  ["a member of the driver's data", '/** @typedef {{ frames: number, ring: Ring }} Priv */\ndev.priv.ring.|', 'push'],
+  [
+    "the driver's data",
+    '/** @typedef {{ frames: number, ring: Ring }} Priv */\ndev.priv.|',
+    'frames',
+  ],
+  [
+    "a member of the driver's data",
+    '/** @typedef {{ frames: number, ring: Ring }} Priv */\ndev.priv.ring.|',
+    'push',
+  ],
   [
     "an object in the driver's data",
     '/** @typedef {{ params: { delay: number } }} Priv */\nconst params = {}\ndev.priv.params.|',
     'delay',
   ],
-  ['properties', '/**\n * @typedef {object} Priv\n * @property {Napi} napi\n */\ndev.priv.napi.|', 'schedule'],
+  [
+    'properties',
+    '/**\n * @typedef {object} Priv\n * @property {Napi} napi\n */\ndev.priv.napi.|',
+    'schedule',
+  ],
   ['an import', "import { allo| } from 'vnet'", 'allocEtherdevMqs'],
   ['an import of the drivers', "import { s| } from 'vnet/drivers'", 'snull'],
   ['the type of a parameter', "/** @param {import('vnet').|", 'NetDevice'],
@@ -66,7 +86,9 @@ test.each([
 
 test('the members of one name have one type, which completions rely on', () => {
   const typed = Object.values(table.types).flatMap(members =>
-    Object.entries(members).flatMap(([name, [, , type]]) => (type === undefined ? [] : [`${name}: ${type}`])),
+    Object.entries(members).flatMap(([name, [, , type]]) =>
+      type === undefined ? [] : [`${name}: ${type}`],
+    ),
   )
   const names = [...new Set(typed)].map(each => each.replace(/:.*/, ''))
   expect(new Set(names).size).toBe(names.length)
@@ -82,13 +104,17 @@ test('an option has its signature and first sentence, and no type is offered as 
 })
 
 test('an option imports its name, unless the text does', () => {
-  const imports = (text: string, name: string) => options(text).find(each => each.name === name)?.imports
+  const imports = (text: string, name: string) =>
+    options(text).find(each => each.name === name)?.imports
   const at = drop.indexOf(' allocEtherdevMqs')
   expect(imports(`${drop}|`, 'IFF_NOARP')).toEqual({ from: at, insert: ' IFF_NOARP,' })
   expect(imports(`${drop}|`, 'defineDriver')).toBeUndefined()
   expect(imports('|', 'Ring')).toEqual({ from: 0, insert: "import { Ring } from 'vnet'\n" })
   const solution = readFileSync(join(COURSE, '01-drop/solution.js'), 'utf8')
-  expect(imports(`${solution}|`, 'Ring')).toEqual({ from: solution.indexOf('{') + 1, insert: '\n  Ring,' })
+  expect(imports(`${solution}|`, 'Ring')).toEqual({
+    from: solution.indexOf('{') + 1,
+    insert: '\n  Ring,',
+  })
 })
 
 test('explains names, members and variables', () => {

@@ -37,5 +37,7 @@ test("a figure's ring has the frames of the driver's ring, until the picture is 
   receive('board.rx', 0)
   expect(filled()).toBe(0)
   mounted.close()
-  expect([filled(), picture.receive.mock.calls.length, picture.close.mock.calls.length]).toEqual([2, 4, 1])
+  expect([filled(), picture.receive.mock.calls.length, picture.close.mock.calls.length]).toEqual([
+    2, 4, 1,
+  ])
 })

@@ -18,24 +18,33 @@ function attack(): { readonly own: string; readonly done: string } {
   cpSync(join(COURSE, '01-drop'), checks, { recursive: true })
   cpSync(join(COURSE, '01-drop/solution.js'), join(own, 'drop.js'))
   const program = `import { writeFileSync } from 'node:fs'\nwriteFileSync(${JSON.stringify(done)}, '')\n`
-  writeFileSync(join(checks, 'exercise.js'), `${program}${readFileSync(join(COURSE, '01-drop/exercise.js'), 'utf8')}`)
-  writeFileSync(join(own, 'package.json'), JSON.stringify({ type: 'module', vnet: { exercise: checks } }))
+  writeFileSync(
+    join(checks, 'exercise.js'),
+    `${program}${readFileSync(join(COURSE, '01-drop/exercise.js'), 'utf8')}`,
+  )
+  writeFileSync(
+    join(own, 'package.json'),
+    JSON.stringify({ type: 'module', vnet: { exercise: checks } }),
+  )
   return { own, done }
 }
 
 test.each([
   ['its directory', ''],
   ['its driver', 'drop.js'],
-])('vnet check of %s runs no exercise that a package.json names, which may be a student’s', async (_, file) => {
-  const { own, done } = attack()
-  const { status, stdout, stderr } = await runMain('check', '--memory-only', join(own, file))
-  expect([status, stdout, existsSync(done)]).toEqual([2, '', false])
-  const checks = join(directory, 'students/y/checks')
-  expect(stderr).toBe(
-    `vnet: check: ${own} is for the exercise ${checks}, whose program would run with your rights: ` +
-      'if you trust it, give it with --from\n',
-  )
-})
+])(
+  'vnet check of %s runs no exercise that a package.json names, which may be a student’s',
+  async (_, file) => {
+    const { own, done } = attack()
+    const { status, stdout, stderr } = await runMain('check', '--memory-only', join(own, file))
+    expect([status, stdout, existsSync(done)]).toEqual([2, '', false])
+    const checks = join(directory, 'students/y/checks')
+    expect(stderr).toBe(
+      `vnet: check: ${own} is for the exercise ${checks}, whose program would run with your rights: ` +
+        'if you trust it, give it with --from\n',
+    )
+  },
+)
 
 test('vnet check runs no exercise.js of the directory that it checks', async () => {
   const { done } = attack()
@@ -69,17 +78,26 @@ test('an exercise is found by its name, its number or its word, also with the sl
   for (const text of ['03-ring', '03-Ring/', '3', '03', 'ring']) {
     expect(exerciseNamed(text, exercises)?.name).toBe('03-ring')
   }
-  for (const text of ['0', '99', '03-', 'rin', '']) expect(exerciseNamed(text, exercises)).toBeUndefined()
+  for (const text of ['0', '99', '03-', 'rin', '']) {
+    expect(exerciseNamed(text, exercises)).toBeUndefined()
+  }
 })
 
 test.each([
-  ['package.json', 'package.json is in no directory that is named after an exercise, such as 01-drop'],
+  [
+    'package.json',
+    'package.json is in no directory that is named after an exercise, such as 01-drop',
+  ],
   [
     'packages/learn/course/01-drop/README.md',
     'packages/learn/course/01-drop/README.md is no driver: a driver file ends in .js, .mjs or .ts',
   ],
 ])('vnet check %s is refused in one line', async (file, line) => {
-  expect(await runMain('check', file)).toEqual({ status: 2, stdout: '', stderr: `vnet: check: ${line}\n` })
+  expect(await runMain('check', file)).toEqual({
+    status: 2,
+    stdout: '',
+    stderr: `vnet: check: ${line}\n`,
+  })
 })
 
 test('vnet check of an unknown exercise fails in one line', async () => {
@@ -95,7 +113,12 @@ test('a mistake replaces texts of the solution, also one that another replacemen
   expect(withMistake('a()\nb()', { name: 'moved', explainedBy: '', replace })).toBe('b()\na()\n')
 })
 
-test.each(['', 'a()\na()'])('a mistake whose text does not occur exactly once in %j is refused', solution => {
-  const replace = ['a()', ''] as const
-  expect(() => withMistake(solution, { name: 'late', explainedBy: '', replace })).toThrow('late: not exactly once: a()')
-})
+test.each(['', 'a()\na()'])(
+  'a mistake whose text does not occur exactly once in %j is refused',
+  solution => {
+    const replace = ['a()', ''] as const
+    expect(() => withMistake(solution, { name: 'late', explainedBy: '', replace })).toThrow(
+      'late: not exactly once: a()',
+    )
+  },
+)

@@ -38,7 +38,14 @@ test('vnet check of students prints a table, or an object for each with --json',
     'student  exercise   verdict  checks\ncarl     02-mirror  missing  0/8\n0 of 1 passed, 1 missing\n',
   )
   const { stdout } = await grade('--json', of('carl'))
-  const whole = { student: 'carl', exercise: '02-mirror', checks: 8, verdict: 'missing', passed: 0, results: [] }
+  const whole = {
+    student: 'carl',
+    exercise: '02-mirror',
+    checks: 8,
+    verdict: 'missing',
+    passed: 0,
+    results: [],
+  }
   expect(JSON.parse(stdout)).toEqual(whole)
 })
 
@@ -67,7 +74,9 @@ test('vnet grade prints what vnet check of students prints, and with --points a 
   expect(await rows(...students, '--points', of('points.csv'))).toEqual(shown('6/8', '2/8', '0/8'))
   // Without a sheet, each check has a point.
   expect(await rows('--points', ...students)).toEqual(shown('5/7', '1/7', '0/7'))
-  const [head, , bob] = (await run('--csv', '--points', of('points.csv'), ...students)).stdout.split('\n')
+  const [head, , bob] = (
+    await run('--csv', '--points', of('points.csv'), ...students)
+  ).stdout.split('\n')
   expect(head).toBe('student,exercise,verdict,passed,checks,points,most,notRun,failed,seen')
   expect(bob).toMatch(/^bob,01-drop,failed,1,7,2,8,5,drops every IPv4 frame,/)
   const json = JSON.parse((await run('--json', '--points', of('points.csv'), of('bob'))).stdout)
@@ -75,7 +84,9 @@ test('vnet grade prints what vnet check of students prints, and with --points a 
 })
 
 test('the table has one line of at most 120 characters for each student, and a summary', async () => {
-  for (const student of ['anna', 'bob']) mkdirSync(of(`${student}/01-drop`), { recursive: true })
+  for (const student of ['anna', 'bob']) {
+    mkdirSync(of(`${student}/01-drop`), { recursive: true })
+  }
   const long = `throw new Error('${'long '.repeat(40)}')`
   writeFileSync(of('anna/01-drop/drop.js'), long)
   const { stdout } = await grade(of('anna'), of('bob'))
@@ -86,11 +97,17 @@ test('the table has one line of at most 120 characters for each student, and a s
     'anna     01-drop   failed   0/7     the driver file loads: /',
     '…',
   ])
-  expect([bob, ...others]).toEqual(['bob      01-drop   missing  0/7', '0 of 2 passed, 1 failed, 1 missing', ''])
+  expect([bob, ...others]).toEqual([
+    'bob      01-drop   missing  0/7',
+    '0 of 2 passed, 1 failed, 1 missing',
+    '',
+  ])
 })
 
 test('vnet check refuses two students of the same name, and names both directories', async () => {
-  for (const path of ['a/anna/01-drop', 'b/anna/01-drop']) mkdirSync(of(path), { recursive: true })
+  for (const path of ['a/anna/01-drop', 'b/anna/01-drop']) {
+    mkdirSync(of(path), { recursive: true })
+  }
   const advice = 'check one at a time, or give exercises that are not of the course with --from'
   const line = `${of('a/anna')} and ${of('b/anna')} would have the same name in the result: ${advice}`
   for (const paths of [
@@ -104,8 +121,16 @@ test('vnet check refuses two students of the same name, and names both directori
 })
 
 test.each([
-  [['nowhere', 'no'], 1, "check: 'nowhere' is neither an exercise nor a file; vnet learn lists them"],
-  [['src', 'docs'], 2, 'check: no exercise is in src, docs; vnet learn lists them, and --from others'],
+  [
+    ['nowhere', 'no'],
+    1,
+    "check: 'nowhere' is neither an exercise nor a file; vnet learn lists them",
+  ],
+  [
+    ['src', 'docs'],
+    2,
+    'check: no exercise is in src, docs; vnet learn lists them, and --from others',
+  ],
 ])('vnet check %j is refused in one line, with status %i', async (paths, status, line) => {
   expect(await runMain('check', ...paths)).toEqual({
     status,
@@ -119,7 +144,10 @@ test("a student's own package vnet is not what a driver gets", async () => {
   mkdirSync(join(student, '01-drop'), { recursive: true })
   cpSync(join(COURSE, '01-drop/solution.js'), join(student, '01-drop/drop.js'))
   mkdirSync(join(student, 'node_modules/vnet'), { recursive: true })
-  writeFileSync(join(student, 'node_modules/vnet/package.json'), '{ "type": "module", "exports": "./index.js" }')
+  writeFileSync(
+    join(student, 'node_modules/vnet/package.json'),
+    '{ "type": "module", "exports": "./index.js" }',
+  )
   writeFileSync(join(student, 'node_modules/vnet/index.js'), "throw new Error('not vnet')")
   expect((await grade(student)).stdout).toMatch(/^with-package +01-drop +not run +5\/7 /m)
 })
@@ -128,14 +156,21 @@ test('a check that vnet itself cannot make is not graded, and no failure of the 
   cpSync(join(COURSE, '01-drop'), of('exercises/01-drop'), { recursive: true })
   const definition = of('exercises/01-drop/exercise.js')
   const text = readFileSync(definition, 'utf8')
-  writeFileSync(definition, `${text}\nif (process.argv[1].endsWith('check-worker.js')) process.exit(3)\n`)
+  writeFileSync(
+    definition,
+    `${text}\nif (process.argv[1].endsWith('check-worker.js')) process.exit(3)\n`,
+  )
   mkdirSync(of('erin/01-drop'), { recursive: true })
   const file = of('erin/01-drop/drop.js')
   cpSync(join(COURSE, '01-drop/solution.js'), file)
   const why = 'the checks of 01-drop ended with status 3: '
   const { status, stdout } = await grade('--json', '--from', of('exercises'), of('erin'))
   expect(status).toBe(1)
-  expect(JSON.parse(stdout)).toMatchObject({ verdict: 'not graded', passed: 0, results: [{ result: 'not run', why }] })
+  expect(JSON.parse(stdout)).toMatchObject({
+    verdict: 'not graded',
+    passed: 0,
+    results: [{ result: 'not run', why }],
+  })
   const own = await runMain('check', '--from', of('exercises'), file)
   expect(own).toMatchObject({ status: 1, stderr: `vnet: check: ${why}\n` })
 })

@@ -19,7 +19,12 @@ test('each exercise has its own driver, and a text with which it passed', () => 
   drop.text = 'mine'
   drop.passed = 'passed'
   mirror.text = 'another'
-  expect([drop.text, drop.passed, mirror.text, mirror.passed]).toEqual(['mine', 'passed', 'another', undefined])
+  expect([drop.text, drop.passed, mirror.text, mirror.passed]).toEqual([
+    'mine',
+    'passed',
+    'another',
+    undefined,
+  ])
   drop.text = undefined
   expect([new KeptDriver('01-drop').text, drop.passed]).toEqual([undefined, 'passed'])
 })

@@ -10,7 +10,9 @@ import { freshDirectory } from '#support/fresh-directory.ts'
 import { driver } from '../src/kernel/wire.ts'
 
 const directory = freshDirectory()
-const ENDS = JSON.stringify([{ name: 'off0', mac: '02:00:00:00:00:01', isNoArp: true, addresses: [] }])
+const ENDS = JSON.stringify([
+  { name: 'off0', mac: '02:00:00:00:00:01', isNoArp: true, addresses: [] },
+])
 /** Bytes on the socket before a frame: a length, an Ethernet header, a vnet header. */
 const [ETHERNET_AT, VNET_AT, FRAME_AT] = [4, 18, 28]
 
@@ -19,8 +21,17 @@ test('a frame crosses a wire whole, after its vnet header, and is received with 
   const chunks: Buffer[] = []
   const server = createServer(socket => socket.on('data', chunk => chunks.push(chunk)).pipe(socket))
   await new Promise<void>(resolve => server.listen(`${sockets}0`, resolve))
-  const frame = tcpFrame({ from: '198.18.0.1', to: '198.18.0.9', payload: new Uint8Array(60_000).fill(7) })
-  const offloads = { ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: tcp.TCP_CHECK, gsoSize: 1448 }
+  const frame = tcpFrame({
+    from: '198.18.0.1',
+    to: '198.18.0.9',
+    payload: new Uint8Array(60_000).fill(7),
+  })
+  const offloads = {
+    ipSummed: CHECKSUM_PARTIAL,
+    csumStart: 34,
+    csumOffset: tcp.TCP_CHECK,
+    gsoSize: 1448,
+  }
   const info = { ...offloads, gsoType: SKB_GSO_TCPV4 }
   await using bed = await TestBed.make(driver, { sockets, ends: ENDS }, {})
   bed.transmit(frame, info)

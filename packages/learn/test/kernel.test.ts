@@ -44,7 +44,14 @@ const WATCHDOG = `[    9.1] ------------[ cut here ]------------
 [    9.1] WARNING: CPU: 1 PID: 0 at net/sched/sch_generic.c:525 dev_watchdog+0x207/0x210
 [    9.1] RIP: 0010:dev_watchdog+0x207/0x210
 `
-const JOB = { file: '/m/watch.c', image: '', initramfs: '', module: '/none.ko', directory: '', addresses: [] }
+const JOB = {
+  file: '/m/watch.c',
+  image: '',
+  initramfs: '',
+  module: '/none.ko',
+  directory: '',
+  addresses: [],
+}
 
 test("a timeout of the kernel's watchdog is reported, unless the check allows it", () => {
   expect(reported(WATCHDOG, { allow: /WATCHDOG/ }, JOB)).toBeUndefined()
@@ -99,21 +106,39 @@ test('an exercise with several interfaces has an address for each in the kernel'
 test.each([
   [['check', '--kernel'], "check: --kernel needs an exercise, such as 03-ring, not ''"],
   [['check', '--kernel', '03-ring', 'ring.js'], 'check: ring.js is not a C file'],
-  [['check', '--kernel', '--memory-only', '03-ring'], 'check: --memory-only has no meaning with --kernel'],
-  [['check', '--kernel', '--require-live', '03-ring'], 'check: --require-live has no meaning with --kernel'],
+  [
+    ['check', '--kernel', '--memory-only', '03-ring'],
+    'check: --memory-only has no meaning with --kernel',
+  ],
+  [
+    ['check', '--kernel', '--require-live', '03-ring'],
+    'check: --require-live has no meaning with --kernel',
+  ],
   [['check', '--kernel', '--csv', '03-ring'], 'check: --csv has no meaning with --kernel'],
   [['check', '--kernel', '--jobs', '2', '03-ring'], 'check: --jobs has no meaning with --kernel'],
   [['check', '--kernel', '--unsafe', '03-ring'], 'check: --unsafe has no meaning with --kernel'],
-  [['check', '--mistakes', '--csv', 'packages/learn/course/01-drop'], 'check: --csv has no meaning with --mistakes'],
+  [
+    ['check', '--mistakes', '--csv', 'packages/learn/course/01-drop'],
+    'check: --csv has no meaning with --mistakes',
+  ],
   [['check', '--mistakes', '--from', 'course'], 'check: --from has no meaning with --mistakes'],
-  [['check', '--mistakes', '--kernel', '01-drop'], 'check: --kernel has no meaning with --mistakes'],
+  [
+    ['check', '--mistakes', '--kernel', '01-drop'],
+    'check: --kernel has no meaning with --mistakes',
+  ],
 ])('vnet %j is refused in one line', async (args, line) => {
   expect(await runMain(...args)).toEqual({ status: 2, stdout: '', stderr: `vnet: ${line}\n` })
 })
 
 test.each([
-  [['check', '--kernel', '03-ring', 'none.c'], 'check: no none.c; vnet learn --kernel 03-ring writes a skeleton'],
-  [['check', '03-ring', 'ring.c'], "check: '03-ring' is neither an exercise nor a file; vnet learn lists them"],
+  [
+    ['check', '--kernel', '03-ring', 'none.c'],
+    'check: no none.c; vnet learn --kernel 03-ring writes a skeleton',
+  ],
+  [
+    ['check', '03-ring', 'ring.c'],
+    "check: '03-ring' is neither an exercise nor a file; vnet learn lists them",
+  ],
 ])('vnet %j fails in one line, because a file is missing', async (args, line) => {
   expect(await runMain(...args)).toEqual({ status: 1, stdout: '', stderr: `vnet: ${line}\n` })
 })
@@ -142,7 +167,12 @@ async function skeleton(name: string, file: string): Promise<string> {
   const { driver } = await import(path)
   const bed = await TestBed.make(driver, {}, {})
   try {
-    return skeletonOf({ title: 'title', driver, devices: bed.devices, text: readFileSync(path, 'utf8') })
+    return skeletonOf({
+      title: 'title',
+      driver,
+      devices: bed.devices,
+      text: readFileSync(path, 'utf8'),
+    })
   } finally {
     await bed.close()
   }
@@ -152,7 +182,9 @@ test("the skeleton of a module has the driver's parameters, operations and tasks
   const text = await skeleton('03-ring', 'ring.js')
   expect(text).toContain('static unsigned int slots = 8;\nmodule_param(slots, uint, 0444);\n')
   expect(text).toContain('MODULE_PARM_DESC(delay, "ms until a frame is back");')
-  expect(text).toContain('static netdev_tx_t ring_start_xmit(struct sk_buff *skb, struct net_device *dev)')
+  expect(text).toContain(
+    'static netdev_tx_t ring_start_xmit(struct sk_buff *skb, struct net_device *dev)',
+  )
   expect(text).toContain('\t.ndo_stop = ring_stop,\n')
   expect(text).toContain(' *   TODO 2: hand all frames over, oldest first.\n')
   expect(text).toContain('alloc_netdev_mqs(sizeof(*priv), "ring%d"')

@@ -8,7 +8,9 @@ import { COURSE } from '../src/folder.ts'
 async function failureWithout(name: string, line: string) {
   const exercise = await exerciseOf(name)
   const solution = readFileSync(join(COURSE, name, 'solution.js'), 'utf8')
-  const results = await withDriverFile(solution.replace(line, ''), file => checkInMemory(exercise, file))
+  const results = await withDriverFile(solution.replace(line, ''), file =>
+    checkInMemory(exercise, file),
+  )
   return results.at(-1)
 }
 
@@ -16,13 +18,16 @@ test.each([
   ['01-drop', '  ETH_P_IP,\n', 'ETH_P_IP', 'vnet'],
   ['02-mirror', '  netifRx,\n', 'netifRx', 'vnet'],
   ['18-silent', "import { flipNetwork } from 'vnet/drivers'\n", 'flipNetwork', 'vnet/drivers'],
-])('a driver of %s without its import of %j gets the import of %s', async (name, line, missing, from) => {
-  expect(await failureWithout(name, line)).toMatchObject({
-    result: 'failed',
-    seen: expect.stringContaining(`ReferenceError: ${missing} is not defined`),
-    expected: `${missing} in an import: import { ${missing} } from '${from}'`,
-  })
-})
+])(
+  'a driver of %s without its import of %j gets the import of %s',
+  async (name, line, missing, from) => {
+    expect(await failureWithout(name, line)).toMatchObject({
+      result: 'failed',
+      seen: expect.stringContaining(`ReferenceError: ${missing} is not defined`),
+      expected: `${missing} in an import: import { ${missing} } from '${from}'`,
+    })
+  },
+)
 
 test('a name that vnet does not have has no advice about imports', async () => {
   const failure = await failureWithout('02-mirror', '  const source = ipv4.source(bytes, nh)\n')

@@ -52,7 +52,11 @@ test.each([
   ['fewer frames than the pings need', { txPackets: 41, rxPackets: 41 }],
 ])('verifyNothingLost fails for %s', async (_, counts) => {
   const { txPackets, rxPackets } = counts
-  expect(await failureOf(verifyNothingLost(liveWith(counts).live, [], { count: 20, because: 'it waits' }))).toEqual({
+  expect(
+    await failureOf(
+      verifyNothingLost(liveWith(counts).live, [], { count: 20, because: 'it waits' }),
+    ),
+  ).toEqual({
     seen: `20 pings, and one more: ${txPackets} frames transmitted, ${rxPackets} received`,
     expected: '42 at least, and all of them received: it waits',
   })
@@ -66,7 +70,11 @@ test('several targets are pinged together, each once more at the end, in a flood
     expected: expect.stringMatching(/^12 at least/),
   })
   const flood = targets.map(to => `ping -q -f -c 2 -W 2 ${to}`)
-  expect(calls.slice(0, -1)).toEqual(['vnet', ...flood, ...targets.map(to => `ping -c 1 -W 10 ${to}`)])
+  expect(calls.slice(0, -1)).toEqual([
+    'vnet',
+    ...flood,
+    ...targets.map(to => `ping -c 1 -W 10 ${to}`),
+  ])
 })
 
 test('verifyDownAndUp takes the interface down and up as often as asked, and needs a reply afterwards', async () => {
@@ -86,10 +94,18 @@ test('verifyDownAndUp takes the interface down and up as often as asked, and nee
 
 test.each([
   ['an interrupt that was taken', [{ kind: 'irq', count: 6 }], undefined],
-  ['an interrupt that was not taken', [{ kind: 'irq', count: 0 }], '3 pings; vnet show ring0: irq used 0 times'],
+  [
+    'an interrupt that was not taken',
+    [{ kind: 'irq', count: 0 }],
+    '3 pings; vnet show ring0: irq used 0 times',
+  ],
   ['another part', [{ kind: 'napi', count: 6 }], '3 pings; vnet show ring0: no irq'],
 ])('verifyUsed looks for %s', async (_, parts, seen) => {
   const { live } = liveWith({})
-  const run: Live['run'] = async () => ({ status: 0, stdout: JSON.stringify({ parts }), stderr: '' })
+  const run: Live['run'] = async () => ({
+    status: 0,
+    stdout: JSON.stringify({ parts }),
+    stderr: '',
+  })
   expect((await failureOf(verifyUsed({ ...live, run }, [], 'irq')))?.seen).toBe(seen)
 })

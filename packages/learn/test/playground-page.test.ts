@@ -26,7 +26,9 @@ describe('a wire', () => {
       stage: { place: 1, text: 'loss 20%' },
     })
     const packets = packetsIn(world.capture())
-    expect(packets.filter(({ drop }) => drop !== undefined && dropText(drop) === LOSS)).toHaveLength(dropped.length)
+    expect(
+      packets.filter(({ drop }) => drop !== undefined && dropText(drop) === LOSS),
+    ).toHaveLength(dropped.length)
     expect(all('wire').at(-1)?.wire).toMatchObject({
       text: { ab: 'loss 20% delay 5ms', ba: 'loss 20% delay 5ms' },
       outgoing: 'ba',
@@ -44,7 +46,9 @@ describe('a wire', () => {
     const { world, told, run } = await start(cable, { wire: 'loss 5% delay 20ms' })
     world.send('tcp')
     run(60_000)
-    expect(told).toEqual([expect.stringMatching(/^tcp: 200,000 bytes in [\d.]+ m?s, [1-9]\d* segments? sent again$/)])
+    expect(told).toEqual([
+      expect.stringMatching(/^tcp: 200,000 bytes in [\d.]+ m?s, [1-9]\d* segments? sent again$/),
+    ])
   })
 
   test('that is slow lets the progress of a transfer be seen', async () => {
@@ -74,13 +78,18 @@ describe('a wire', () => {
     const { world, all } = await start(cable)
     const text = 'delay 20ms rate 1mbit'
     expect(world.command('1//a', { do: 'wire', text, direction: 'ab' })).toEqual({ ok: true })
-    expect(all('wire').findLast(({ id }) => id === '1//a')?.wire?.text).toEqual({ ab: text, ba: '' })
+    expect(all('wire').findLast(({ id }) => id === '1//a')?.wire?.text).toEqual({
+      ab: text,
+      ba: '',
+    })
     expect(all('event').map(({ id, event }) => [id, event.event, event.text])).toEqual([
       ['1//a', 'wire', text],
       ['1//b', 'wire', text],
     ])
     for (const command of ['wire', 'check-wire'] as const) {
-      const refused = world.command('1//a', { do: command, text: 'delay 20 parsecs' }) as { readonly message: string }
+      const refused = world.command('1//a', { do: command, text: 'delay 20 parsecs' }) as {
+        readonly message: string
+      }
       expect(refused).toMatchObject({ ok: false })
       expect(refused.message.split('\n')).toEqual([
         expect.any(String),
@@ -88,7 +97,9 @@ describe('a wire', () => {
         expect.stringContaining('^'),
       ])
     }
-    expect(world.command('1//a', { do: 'check-wire', text: "match 'udp' ( loss 1% )" })).toEqual({ ok: true })
+    expect(world.command('1//a', { do: 'check-wire', text: "match 'udp' ( loss 1% )" })).toEqual({
+      ok: true,
+    })
     expect(world.command('1//a', { do: 'wire', text: undefined })).toEqual({ ok: true })
     expect(all('wire').at(-1)?.wire?.text).toEqual({ ab: '', ba: '' })
   })
@@ -96,7 +107,9 @@ describe('a wire', () => {
   test('with the same seed gives the same lines', async () => {
     const runs = [7, 7, 8].map(async seed => {
       const { world, told, run } = await start(cable, { wire: 'loss 20% delay 20ms 5ms', seed })
-      for (const what of ['ping', 'udp', 'tcp'] as const) world.send(what)
+      for (const what of ['ping', 'udp', 'tcp'] as const) {
+        world.send(what)
+      }
       run(120_000)
       return told
     })
@@ -134,7 +147,8 @@ describe('the page', () => {
     world.send('ping')
     run(100)
     const last = () => all('step').at(-1) as Message<'step'>
-    const steps: [id: string | undefined, number: number | undefined, next: string | undefined][] = []
+    const steps: [id: string | undefined, number: number | undefined, next: string | undefined][] =
+      []
     const texts: (string | undefined)[] = []
     for (let i = 0; i < 6; i++) {
       const { step } = last()
@@ -157,13 +171,20 @@ describe('the page', () => {
 
   test('changes a parameter, and is refused a fixed one, an unknown device, and a wire without one', async () => {
     const { world, all } = await start(snull)
-    expect(world.command('1//sn0', { do: 'param', name: 'lockup', value: '3' })).toEqual({ ok: true })
-    expect(all('params').at(-1)?.params).toContainEqual(expect.objectContaining({ name: 'lockup', value: '3' }))
+    expect(world.command('1//sn0', { do: 'param', name: 'lockup', value: '3' })).toEqual({
+      ok: true,
+    })
+    expect(all('params').at(-1)?.params).toContainEqual(
+      expect.objectContaining({ name: 'lockup', value: '3' }),
+    )
     expect(world.command('1//sn0', { do: 'param', name: 'poolSize', value: '3' })).toEqual({
       ok: false,
       message: 'pool-size is given to snull when it starts, and stays as it is',
     })
-    expect(world.command('1//sn9', { do: 'reset' })).toEqual({ ok: false, message: 'there is no device 1//sn9' })
+    expect(world.command('1//sn9', { do: 'reset' })).toEqual({
+      ok: false,
+      message: 'there is no device 1//sn9',
+    })
     const { world: single } = await start(loop)
     expect(single.command('1//vnet0', { do: 'wire', text: 'loss 1%' })).toMatchObject({
       ok: false,
@@ -176,7 +197,9 @@ describe('the page', () => {
     world.flow(1000)
     run(2100)
     const flights = all('flights').filter(({ id }) => id === '1//a')
-    for (const { frames } of flights) expect(frames.length).toBeLessThanOrEqual(40)
+    for (const { frames } of flights) {
+      expect(frames.length).toBeLessThanOrEqual(40)
+    }
     expect(flights.flatMap(({ frames }) => frames).length).toBeGreaterThan(100)
     expect(all('stats').at(-1)?.devices[0]?.txPackets).toBeGreaterThan(390)
     expect(all('stats').at(-1)?.devices[0]?.txPackets).toBeLessThan(410)
@@ -195,7 +218,9 @@ describe('the page', () => {
       ...new Set(
         all('flights')
           .filter(({ id }) => id === device)
-          .flatMap(({ frames }) => frames.map(({ direction, isFar }) => `${direction} ${isFar ? 'far' : 'near'}`)),
+          .flatMap(({ frames }) =>
+            frames.map(({ direction, isFar }) => `${direction} ${isFar ? 'far' : 'near'}`),
+          ),
       ),
     ]
     expect(ends('1//a')).toEqual(['tx near', 'rx far'])

@@ -24,7 +24,9 @@ describe.each([
     world.send('ping')
     run(3000)
     expect(told).toEqual([
-      expect.stringMatching(/^ping 198\.18\.0\.2: 5 sent, 5 received, average round trip [\d.]+ ms$/),
+      expect.stringMatching(
+        /^ping 198\.18\.0\.2: 5 sent, 5 received, average round trip [\d.]+ ms$/,
+      ),
     ])
     expect(
       all('hello')
@@ -32,7 +34,9 @@ describe.each([
         ?.vnets.flatMap(({ devices }) => devices.map(({ id }) => id)),
     ).toEqual(ids)
     const { devices } = all('stats').at(-1) as Message<'stats'>
-    for (const { rxPackets, txPackets } of devices) expect([rxPackets, txPackets]).toEqual([txPackets, rxPackets])
+    for (const { rxPackets, txPackets } of devices) {
+      expect([rxPackets, txPackets]).toEqual([txPackets, rxPackets])
+    }
     expect(devices[0]?.txPackets).toBeGreaterThanOrEqual(5)
     expect(world.bed.balance().held).toBe(0)
   })
@@ -44,7 +48,9 @@ describe.each([
     world.send('tcp')
     run(5000)
     expect(told[0]).toMatch(/^udp: \d+ of 200 arrived$/)
-    expect(told[1]).toMatch(/^tcp: 200,000 bytes in (less than 1|\d+) ms, \d+ segments? sent again$/)
+    expect(told[1]).toMatch(
+      /^tcp: 200,000 bytes in (less than 1|\d+) ms, \d+ segments? sent again$/,
+    )
   })
 })
 
@@ -54,7 +60,9 @@ describe.each(courseNames())('the solution of %s', name => {
   test('takes what the hosts send, and every frame is accounted for', async () => {
     const driver = await driverOf(join(COURSE, name, 'solution.js'))
     const { world, told, run } = await start(driver, { isOwn: true })
-    for (const what of ['ping', 'udp', 'tcp'] as const) world.send(what)
+    for (const what of ['ping', 'udp', 'tcp'] as const) {
+      world.send(what)
+    }
     run(5000)
     const lines = told.filter(line => /^(ping|udp|tcp)/.test(line))
     const { in: entered, made, out, dropped, held } = world.bed.balance()
@@ -62,12 +70,17 @@ describe.each(courseNames())('the solution of %s', name => {
     expect(out + dropped + held).toBeGreaterThanOrEqual(entered + made)
     const ping = lines.find(line => line.startsWith('ping'))
     world.flow(100)
-    for (const what of ['ping', 'udp', 'tcp'] as const) world.send(what)
+    for (const what of ['ping', 'udp', 'tcp'] as const) {
+      world.send(what)
+    }
     const before = told.length
     await world.close()
     expect(told.slice(before).filter(line => line.startsWith(driver.name))).toEqual([])
-    if (['01-drop', '07-ioctl', '19-arp'].includes(name)) expect(ping).toBe('ping 198.18.0.2: 5 sent, 0 received')
-    else expect(ping).toMatch(/5 received/)
+    if (['01-drop', '07-ioctl', '19-arp'].includes(name)) {
+      expect(ping).toBe('ping 198.18.0.2: 5 sent, 0 received')
+    } else {
+      expect(ping).toMatch(/5 received/)
+    }
   })
 })
 
@@ -86,7 +99,9 @@ describe('a driver of a visitor', () => {
     const file = mistaken(solution.replace('skb.drop()', "throw new Error('away')"))
     const { world, told } = await start(await driverOf(file), { isOwn: true })
     world.send('ping')
-    expect(told).toContainEqual(expect.stringMatching(/^drop0: ndoStartXmit: Error: away \(at startXmit .*mjs:22:9\)/))
+    expect(told).toContainEqual(
+      expect.stringMatching(/^drop0: ndoStartXmit: Error: away \(at startXmit .*mjs:22:9\)/),
+    )
     expect(world.bed.balance()).toMatchObject({ in: 1, dropped: 1, held: 0 })
   })
 
@@ -102,6 +117,8 @@ describe('a driver of a visitor', () => {
 
   test('that leaves a device without an address is refused', async () => {
     const file = mistaken(solution.replace("'198.18.0.1/24'", ''))
-    await expect(driverOf(file).then(driver => start(driver, { isOwn: true }))).rejects.toThrow('no IPv4 address')
+    await expect(driverOf(file).then(driver => start(driver, { isOwn: true }))).rejects.toThrow(
+      'no IPv4 address',
+    )
   })
 })

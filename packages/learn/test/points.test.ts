@@ -22,7 +22,13 @@ function written(text: string): string {
 /** Returns the error of `vnet grade --points` with this sheet, for one student of 01-drop. */
 async function refusal(text: string): Promise<string> {
   mkdirSync(of('anna/01-drop'), { recursive: true })
-  const { status, stdout, stderr } = await runMain('grade', '--unsafe', '--points', written(text), of('anna'))
+  const { status, stdout, stderr } = await runMain(
+    'grade',
+    '--unsafe',
+    '--points',
+    written(text),
+    of('anna'),
+  )
   expect([status, stdout]).toEqual([2, ''])
   return stderr.replace(`vnet: ${directory}/`, '')
 }
@@ -43,10 +49,16 @@ test('vnet grade --sheet prints a row with one point for each check of the cours
 const passed = (title: string): Result => ({ title, where: 'memory', result: 'passed' })
 
 test('only passed checks have points, and the checks that were not run are counted', () => {
-  const points = readSheet(written(sheet.replace('IPv4 frame,1', 'IPv4 frame,2.5')), exercises, [drop])
+  const points = readSheet(written(sheet.replace('IPv4 frame,1', 'IPv4 frame,2.5')), exercises, [
+    drop,
+  ])
   const [device, ipv4, others] = drop.memory.map(({ title }) => title) as [string, string, string]
   const failed: Result = { ...passed(others), result: 'failed' }
-  expect(scoreOf(drop, [passed(device), passed(ipv4), failed], points)).toEqual({ points: 3.5, most: 8.5, notRun: 4 })
+  expect(scoreOf(drop, [passed(device), passed(ipv4), failed], points)).toEqual({
+    points: 3.5,
+    most: 8.5,
+    notRun: 4,
+  })
   const all = drop.memory.map(({ title }) => passed(title))
   const without = drop.live.map(({ title }) => notRun(title, 'live', 'no ping'))
   expect(scoreOf(drop, [...all, ...without])).toEqual({ points: 5, most: 7, notRun: 2 })
@@ -56,11 +68,16 @@ test('only passed checks have points, and the checks that were not run are count
 
 test('a sheet with quotes around every cell is read', () => {
   const quoted = sheet.replaceAll(/^([^,]+),"?(.*?)"?,([^,]+)$/gm, '"$1";"$2";"$3"')
-  expect(readSheet(written(quoted), exercises, [drop])).toEqual(readSheet(written(sheet), exercises, [drop]))
+  expect(readSheet(written(quoted), exercises, [drop])).toEqual(
+    readSheet(written(sheet), exercises, [drop]),
+  )
 })
 
 test.each([
-  ['exercise,check,points\n01-drop;a, b;1\n', "2: separated by ';', and line 1 by ','; save it again"],
+  [
+    'exercise,check,points\n01-drop;a, b;1\n',
+    "2: separated by ';', and line 1 by ','; save it again",
+  ],
   [
     'exercise,check,points\n01-drop;drops every IPv4 frame;1\n',
     "2: separated by ';', and line 1 by ','; save it again",
@@ -76,27 +93,58 @@ test.each([
 })
 
 test('a sheet that a spreadsheet saved is read: its mark, its line ends, semicolons, empty rows', () => {
-  const saved = `\uFEFF${sheet.replace('"registers one device, drop0"', 'registers one device, drop0')}`
-    .replaceAll(/,(?! )/g, ';')
-    .replaceAll('\n', '\r\n')
-    .concat(';;\r\n')
+  const saved =
+    `\uFEFF${sheet.replace('"registers one device, drop0"', 'registers one device, drop0')}`
+      .replaceAll(/,(?! )/g, ';')
+      .replaceAll('\n', '\r\n')
+      .concat(';;\r\n')
   expect(scoreOf(drop, [], readSheet(written(saved), exercises, [drop])).most).toBe(7)
 })
 
 test.each([
-  ['a title that no check has', 'drops every', 'drops no', "3: no check of 01-drop is called 'drops no IPv4 frame'"],
-  ['an unknown exercise', '01-drop,drops every I', '1-drop,drops every I', "3: no exercise is called '1-drop'"],
-  ['a negative number', 'frame,1', 'frame,-1', "3: points must be a number from 0, such as 2 or 0.5, not '-1'"],
-  ['a text', 'frame,1', 'frame,one', "3: points must be a number from 0, such as 2 or 0.5, not 'one'"],
+  [
+    'a title that no check has',
+    'drops every',
+    'drops no',
+    "3: no check of 01-drop is called 'drops no IPv4 frame'",
+  ],
+  [
+    'an unknown exercise',
+    '01-drop,drops every I',
+    '1-drop,drops every I',
+    "3: no exercise is called '1-drop'",
+  ],
+  [
+    'a negative number',
+    'frame,1',
+    'frame,-1',
+    "3: points must be a number from 0, such as 2 or 0.5, not '-1'",
+  ],
+  [
+    'a text',
+    'frame,1',
+    'frame,one',
+    "3: points must be a number from 0, such as 2 or 0.5, not 'one'",
+  ],
   ['no number', 'frame,1', 'frame', "3: points must be a number from 0, such as 2 or 0.5, not ''"],
-  ['a missing check', '01-drop,drops every IPv4 frame,1\n', '', ' no points for 01-drop: drops every IPv4 frame'],
+  [
+    'a missing check',
+    '01-drop,drops every IPv4 frame,1\n',
+    '',
+    ' no points for 01-drop: drops every IPv4 frame',
+  ],
   [
     'a check twice',
     'has no ARP',
     'drops every IPv4 frame',
     "6: 'drops every IPv4 frame' of 01-drop has points already",
   ],
-  ['other columns', 'check,points', 'points', '1: not exercise,check,points; vnet grade --sheet prints it'],
+  [
+    'other columns',
+    'check,points',
+    'points',
+    '1: not exercise,check,points; vnet grade --sheet prints it',
+  ],
 ])('vnet grade refuses a sheet with %s in one line', async (_, from, to, line) => {
   expect(sheet).toContain(from)
   expect(await refusal(sheet.replace(from, to))).toBe(`points.csv:${line}\n`)
@@ -112,5 +160,9 @@ test.each([
   [['--sheet', '--csv'], '--sheet cannot be used with --csv'],
   [['src', 'docs'], 'grade: no exercise is in src, docs; vnet learn lists them, and --from others'],
 ])('vnet grade %j is refused in one line', async (args, line) => {
-  expect(await runMain('grade', ...args)).toEqual({ status: 2, stdout: '', stderr: `vnet: ${line}\n` })
+  expect(await runMain('grade', ...args)).toEqual({
+    status: 2,
+    stdout: '',
+    stderr: `vnet: ${line}\n`,
+  })
 })

@@ -23,49 +23,67 @@ const variants: readonly Variant[] = [
     exercise: '03-ring',
     name: 'a wake for each frame',
     replace: [
-      'skb = ring.shift()) netifRx(skb)\n  netifTxWakeAllQueues(dev)',
-      'skb = ring.shift()) {\n    netifRx(skb)\n    netifTxWakeAllQueues(dev)\n  }',
+      '    netifRx(skb)\n  }\n  netifTxWakeAllQueues(dev)',
+      '    netifRx(skb)\n    netifTxWakeAllQueues(dev)\n  }',
     ],
   },
   {
     exercise: '04-interrupt',
     name: 'all bits before TX_DONE',
     replace: [
-      ['if ((status & RX_READY) !== 0) {', 'if ((status & TX_DONE) !== 0) netifTxWakeAllQueues(dev)\n  {'],
-      ['  if ((status & TX_DONE) !== 0) netifTxWakeAllQueues(dev)\n  return', '  return'],
+      [
+        'if ((status & RX_READY) !== 0) {',
+        'if ((status & TX_DONE) !== 0) netifTxWakeAllQueues(dev)\n  {',
+      ],
+      [
+        '  if ((status & TX_DONE) !== 0) {\n    netifTxWakeAllQueues(dev)\n  }\n  return',
+        '  return',
+      ],
     ],
   },
   {
     exercise: '09-offloads',
     name: 'a port plus or minus one',
-    replace: ['at, destination ^ 1)\n  if', 'at, destination + (destination % 2 === 0 ? 1 : -1))\n  if'],
+    replace: [
+      'at, destination ^ 1)\n  if',
+      'at, destination + (destination % 2 === 0 ? 1 : -1))\n  if',
+    ],
   },
   {
     exercise: '10-switch',
     name: 'addresses as text',
     replace: [
-      'let address = 0\n  for (let i = 0; i < 6; i++) address = address * 256 + bytes[at + i]\n  return address',
+      'let address = 0\n  for (let i = 0; i < 6; i++) {\n    address = address * 256 + bytes[at + i]\n  }\n  return address',
       "return bytes.subarray(at, at + 6).join(':')",
     ],
   },
   {
     exercise: '11-statistics',
     name: 'a register that is read twice',
-    replace: ['if (netifRunning(dev)) collect(dev)', 'if (netifRunning(dev)) collect(dev), collect(dev)'],
+    replace: [
+      'if (netifRunning(dev)) {\n    collect(dev)',
+      'if (netifRunning(dev)) {\n    collect(dev)\n    collect(dev)',
+    ],
   },
   {
     exercise: '12-board',
     name: 'transmit first, and a wake of a queue that runs',
     replace: [
-      ['  if ((status & SNULL_RX_INTR) !== 0) receive(dev)\n', ''],
-      ['if (hw.reclaim(queue) && txq.stopped) txq.wake()', 'if (hw.reclaim(queue)) txq.wake()'],
-      ['  return IRQ_HANDLED', '  if ((status & SNULL_RX_INTR) !== 0) receive(dev)\n  return IRQ_HANDLED'],
+      ['  if ((status & SNULL_RX_INTR) !== 0) {\n    receive(dev)\n  }\n', ''],
+      ['if (hw.reclaim(queue) && txq.stopped) {', 'if (hw.reclaim(queue)) {'],
+      [
+        '  return IRQ_HANDLED',
+        '  if ((status & SNULL_RX_INTR) !== 0) {\n    receive(dev)\n  }\n  return IRQ_HANDLED',
+      ],
     ],
   },
   {
     exercise: '13-two-cpus',
     name: 'a wake of a queue that runs',
-    replace: ["if (yield* cpu.read('isStopped')) yield* cpu.wakeQueue()", 'yield* cpu.wakeQueue()'],
+    replace: [
+      "if (yield* cpu.read('isStopped')) {\n    yield* cpu.wakeQueue()\n  }",
+      'yield* cpu.wakeQueue()',
+    ],
   },
 ]
 

@@ -21,7 +21,8 @@ beforeEach(() => stored.clear())
 const caches = {
   keys: async () => [...stored.keys()],
   delete: async (name: string) => stored.delete(name),
-  match: async (url: string) => [...stored.values()].map(cache => cache.get(url)?.clone()).find(Boolean),
+  match: async (url: string) =>
+    [...stored.values()].map(cache => cache.get(url)?.clone()).find(Boolean),
   async open(name: string) {
     const cache = stored.get(name) ?? new Map<string, Response>()
     stored.set(name, cache)
@@ -45,7 +46,9 @@ class Version {
 
   constructor(files: Files) {
     const directory = testDirectory()
-    for (const [path, text] of Object.entries(files)) written(directory, path, text)
+    for (const [path, text] of Object.entries(files)) {
+      written(directory, path, text)
+    }
     writeServiceWorker(directory)
     const listeners: Record<string, Listener> = {}
     const self = {
@@ -71,7 +74,10 @@ class Version {
   async get(path: string, mode = 'navigate'): Promise<Response | undefined> {
     let response: Promise<Response> | undefined
     const request = { method: 'GET', mode, url: SCOPE + path }
-    this.#listeners.fetch?.({ request, respondWith: (promise: Promise<Response>) => (response = promise) })
+    this.#listeners.fetch?.({
+      request,
+      respondWith: (promise: Promise<Response>) => (response = promise),
+    })
     return response
   }
 

@@ -14,7 +14,9 @@ test('addresses are read again when they are due, or the next time if the interf
   }
   expect(read).toHaveBeenCalledTimes(2)
   const none = vi.fn(() => [])
-  for (let i = 0; i < 3; i++) cache.of('1//sn1', none)
+  for (let i = 0; i < 3; i++) {
+    cache.of('1//sn1', none)
+  }
   expect(none).toHaveBeenCalledTimes(3)
 })
 
@@ -23,7 +25,9 @@ test('devices of labs that have ended are forgotten', () => {
   for (let lab = 0; lab < 1000; lab++) {
     const devices = new Set([`${lab}/lab:client/server`, `${lab}/lab:server/client`, '1//sn0'])
     cache.keepOnly(devices)
-    for (const id of devices) cache.of(id, () => ['198.18.0.1/24'])
+    for (const id of devices) {
+      cache.of(id, () => ['198.18.0.1/24'])
+    }
     expect(cache.size).toBeLessThanOrEqual(3)
   }
 })

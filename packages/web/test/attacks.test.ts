@@ -11,7 +11,8 @@ import { device, type OpenFeed, ROOT_ACCESS, type Served, served, stats, TOKEN }
 
 const id = `${process.pid}//sn0`
 const JSON_TYPE = { 'content-type': 'application/json' }
-const hmacSha256 = (key: string, text: string) => createHmac('sha256', key).update(text).digest('hex')
+const hmacSha256 = (key: string, text: string) =>
+  createHmac('sha256', key).update(text).digest('hex')
 const cut = JSON.stringify({ id, command: { do: 'cut' } })
 
 let web: Served
@@ -27,7 +28,10 @@ const methodOf = (path: string) => (path === '/command' ? 'POST' : 'GET')
 
 /** A request with the token, which is accepted if nothing else is wrong with it. */
 const ask = (path: string, headers: Record<string, string> = {}) =>
-  web.ask(`${path}?token=${TOKEN}`, { method: methodOf(path), headers: { ...JSON_TYPE, ...headers } })
+  web.ask(`${path}?token=${TOKEN}`, {
+    method: methodOf(path),
+    headers: { ...JSON_TYPE, ...headers },
+  })
 
 describe('web pages of strangers', () => {
   const hosts = [
@@ -69,9 +73,14 @@ describe('web pages of strangers', () => {
       'http://127.0.0.1',
       `http://localhost:${web.port}`,
     ]
-    for (const origin of foreign) expect([origin, (await ask(path, { host, origin })).status]).toEqual([origin, 403])
+    for (const origin of foreign) {
+      expect([origin, (await ask(path, { host, origin })).status]).toEqual([origin, 403])
+    }
     for (const site of ['cross-site', 'same-site', 'x']) {
-      expect([site, (await ask(path, { host, 'sec-fetch-site': site })).status]).toEqual([site, 403])
+      expect([site, (await ask(path, { host, 'sec-fetch-site': site })).status]).toEqual([
+        site,
+        403,
+      ])
     }
   })
 
@@ -85,9 +94,17 @@ describe('web pages of strangers', () => {
 
   test('a command must be JSON, which a form of another page cannot send', async () => {
     const fake = web.vnet({ [commands.cut.cmd]: () => [] })
-    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+    ]) {
       const headers = { 'content-type': type }
-      const { status } = await web.ask(`/command?token=${TOKEN}`, { method: 'POST', headers, body: cut })
+      const { status } = await web.ask(`/command?token=${TOKEN}`, {
+        method: 'POST',
+        headers,
+        body: cut,
+      })
       expect([type, status]).toEqual([type, 415])
     }
     expect(fake.asked.map(({ cmd }) => cmd)).not.toContain(commands.cut.cmd)
@@ -129,7 +146,16 @@ describe('web pages of strangers', () => {
 })
 
 describe('the token', () => {
-  const wrong = ['', 'x', TOKEN.slice(0, -1), `${TOKEN}x`, TOKEN.toUpperCase(), `${TOKEN.slice(0, -1)}x`, '%00', 'é']
+  const wrong = [
+    '',
+    'x',
+    TOKEN.slice(0, -1),
+    `${TOKEN}x`,
+    TOKEN.toUpperCase(),
+    `${TOKEN.slice(0, -1)}x`,
+    '%00',
+    'é',
+  ]
 
   test.each(secret)('%s needs the token', async path => {
     const fake = web.vnet({ [commands.cut.cmd]: () => [] })
@@ -138,22 +164,29 @@ describe('the token', () => {
     const missing = await web.ask(`${path}?device=${id}`, sent)
     expect(missing).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Bearer' } })
     for (const token of wrong) {
-      expect([token, (await web.ask(`${path}?token=${encodeURIComponent(token)}`, sent)).status]).toEqual([token, 403])
+      expect([
+        token,
+        (await web.ask(`${path}?token=${encodeURIComponent(token)}`, sent)).status,
+      ]).toEqual([token, 403])
     }
     expect(fake.asked).toEqual([])
   })
 
   test('a wrong token is refused in a header, beside a right one, and for a feed', async () => {
     for (const authorization of ['Bearer x', 'Bearer', `Basic ${TOKEN}`, TOKEN]) {
-      expect([authorization, (await web.ask('/metrics', { headers: { authorization } })).status]).toEqual([
+      expect([
         authorization,
-        403,
-      ])
+        (await web.ask('/metrics', { headers: { authorization } })).status,
+      ]).toEqual([authorization, 403])
     }
     expect((await web.ask(`/metrics?token=${TOKEN}&token=x`)).status).toBe(403)
-    expect((await web.ask(`/metrics?token=${TOKEN}`, { headers: { authorization: 'Bearer x' } })).status).toBe(403)
+    expect(
+      (await web.ask(`/metrics?token=${TOKEN}`, { headers: { authorization: 'Bearer x' } })).status,
+    ).toBe(403)
     expect((await web.ask('/events?token=x')).status).toBe(403)
-    expect((await web.ask('/metrics', { headers: { authorization: `Bearer ${TOKEN}` } })).status).toBe(200)
+    expect(
+      (await web.ask('/metrics', { headers: { authorization: `Bearer ${TOKEN}` } })).status,
+    ).toBe(200)
   })
 
   test('without the token a page sees devices and numbers, and neither frames nor the right to change', async () => {
@@ -179,7 +212,9 @@ describe('the token', () => {
       web.ask(`/none?token=${TOKEN}`),
       web.ask(`/capture?token=${TOKEN}&device=none`),
     ])
-    for (const { text, headers } of replies) expect(text + JSON.stringify(headers)).not.toContain(TOKEN)
+    for (const { text, headers } of replies) {
+      expect(text + JSON.stringify(headers)).not.toContain(TOKEN)
+    }
   })
 })
 
@@ -189,7 +224,11 @@ describe('the page of an ordinary user', () => {
   test.each(['/events', ...secret])('%s needs the token', async path => {
     await using own = await served({ access: { ...ROOT_ACCESS, isPublic: false } })
     const fake = own.vnet()
-    const { status } = await own.ask(`${path}?device=${id}`, { method: methodOf(path), headers: JSON_TYPE, body: cut })
+    const { status } = await own.ask(`${path}?device=${id}`, {
+      method: methodOf(path),
+      headers: JSON_TYPE,
+      body: cut,
+    })
     expect([status, fake.asked]).toEqual([401, []])
   })
 
@@ -216,12 +255,18 @@ describe('the proof', () => {
     expect((await restarted.ask(`/metrics?token=${key}`)).status).toBe(403)
   })
 
-  test.each(['', '?nonce=', '?nonce=short', `?nonce=${'n'.repeat(65)}`, `?nonce=${'n'.repeat(22)}%20`])(
-    'nothing is proved for /proof%s',
-    async query => {
-      expect(await web.ask(`/proof${query}`)).toMatchObject({ status: 400, text: 'a proof needs a nonce\n' })
-    },
-  )
+  test.each([
+    '',
+    '?nonce=',
+    '?nonce=short',
+    `?nonce=${'n'.repeat(65)}`,
+    `?nonce=${'n'.repeat(22)}%20`,
+  ])('nothing is proved for /proof%s', async query => {
+    expect(await web.ask(`/proof${query}`)).toMatchObject({
+      status: 400,
+      text: 'a proof needs a nonce\n',
+    })
+  })
 })
 
 describe('paths', () => {
@@ -245,17 +290,23 @@ describe('paths', () => {
     '/;/main.js',
     '/EVENTS',
   ])('%s is not a file of the page', async path => {
-    const reply = await web.raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
+    const reply = await web.raw(
+      `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+    )
     expect(reply).toMatch(/^HTTP\/1.1 404 /)
   })
 
   test('a path with the host of another server is refused', async () => {
-    const reply = await web.raw('GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+    const reply = await web.raw(
+      'GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+    )
     expect(reply).toMatch(/^HTTP\/1.1 400 /)
   })
 
   test.each(['PUT', 'DELETE', 'OPTIONS', 'TRACE', 'PATCH'])('%s is refused', async method => {
-    for (const path of routes) expect((await web.ask(path, { method })).status).toBe(405)
+    for (const path of routes) {
+      expect((await web.ask(path, { method })).status).toBe(405)
+    }
   })
 
   test('a change by GET is refused', async () => {
@@ -264,7 +315,8 @@ describe('paths', () => {
 })
 
 describe('bodies', () => {
-  const post = (body: string) => web.ask(`/command?token=${TOKEN}`, { method: 'POST', headers: JSON_TYPE, body })
+  const post = (body: string) =>
+    web.ask(`/command?token=${TOKEN}`, { method: 'POST', headers: JSON_TYPE, body })
 
   test.each([
     '',
@@ -291,7 +343,10 @@ describe('bodies', () => {
     '{"id":"x","command":{"do":"step","mode":"on","every":0.5}}',
     '{"id":"x","command":{"do":"step","mode":"on","every":4294967296}}',
   ])('%s is not a command', async body => {
-    expect(await post(body)).toMatchObject({ status: 400, text: 'the body is not a valid command\n' })
+    expect(await post(body)).toMatchObject({
+      status: 400,
+      text: 'the body is not a valid command\n',
+    })
   })
 
   test('a body of more than 64 KiB is refused, one of 64 KiB is read', async () => {
@@ -313,16 +368,25 @@ describe('requests that two servers read differently', () => {
   const hidden = `GET /metrics?token=${TOKEN} HTTP/1.1\r\nHost: localhost\r\n\r\n`
 
   test.each([
-    ['both lengths', `${head}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${hidden}`],
+    [
+      'both lengths',
+      `${head}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${hidden}`,
+    ],
     ['two lengths', `${head}Content-Length: 0\r\nContent-Length: 4\r\n\r\n${hidden}`],
-    ['an unknown coding last', `${head}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n${hidden}`],
+    [
+      'an unknown coding last',
+      `${head}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n${hidden}`,
+    ],
     ['a length with a sign', `${head}Content-Length: +4\r\n\r\n${hidden}`],
     ['a space before the colon', `${head}Content-Length : 4\r\n\r\n${hidden}`],
     ['a folded header', `${head}X: a\r\n Content-Length: 4\r\n\r\n${hidden}`],
     ['a broken chunk', `${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n${hidden}`],
     ['no host', `GET / HTTP/1.1\r\n\r\n${hidden}`],
     ['nonsense', `\x16\x03\x01\x02\x00${hidden}`],
-    ['endless headers', `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n${hidden}`],
+    [
+      'endless headers',
+      `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n${hidden}`,
+    ],
   ])('a request with %s ends the connection, and later bytes are not served', async (_, bytes) => {
     const reply = await web.raw(bytes)
     expect(reply).toMatch(/^HTTP\/1.1 4\d\d /)
@@ -341,12 +405,20 @@ describe('requests that two servers read differently', () => {
 describe('connections that strangers hold', () => {
   /** Connects `count` times, sends bytes on each, and reads nothing. */
   async function hold(count: number, bytes = ''): Promise<Socket[]> {
-    const sockets = Array.from({ length: count }, () => connect(web.port, '127.0.0.1').on('error', () => {}))
+    const sockets = Array.from({ length: count }, () =>
+      connect(web.port, '127.0.0.1').on('error', () => {}),
+    )
     onTestFinished(() => {
-      for (const socket of sockets) socket.destroy()
+      for (const socket of sockets) {
+        socket.destroy()
+      }
     })
     await Promise.all(sockets.map(socket => once(socket, 'connect')))
-    for (const socket of sockets) if (bytes !== '') socket.write(bytes)
+    for (const socket of sockets) {
+      if (bytes !== '') {
+        socket.write(bytes)
+      }
+    }
     return sockets
   }
 
@@ -396,9 +468,13 @@ describe('connections that strangers hold', () => {
     const fake = web.vnet()
     const searches = () => fake.asked.filter(({ cmd }) => cmd === commands.getDevices.cmd).length
     const feeds = await Promise.all(
-      Array.from({ length: FEEDS_MAX / 2 }, (_, i) => web.feed(`device=1//none${i}&want=parts`, false)),
+      Array.from({ length: FEEDS_MAX / 2 }, (_, i) =>
+        web.feed(`device=1//none${i}&want=parts`, false),
+      ),
     )
-    for (const feed of feeds) await feed.next('hello')
+    for (const feed of feeds) {
+      await feed.next('hello')
+    }
     // One for the first page, one for all others, and one for hello; more if the machine is busy.
     expect(searches()).toBeLessThan(FEEDS_MAX / 4)
   })
@@ -451,15 +527,24 @@ describe('names', () => {
     web.vnet({ [commands.getDevices.cmd]: () => names.map((name, i) => device(i + 1, name)) })
     const ids = (await (await web.feed()).next('hello')).vnets[0]?.devices.map(({ id }) => id) ?? []
     expect(new Set(ids).size).toBe(names.length)
-    for (const id of ids) expect(decodeURIComponent(encodeURIComponent(id))).toBe(id)
+    for (const id of ids) {
+      expect(decodeURIComponent(encodeURIComponent(id))).toBe(id)
+    }
   })
 })
 
 describe('files', () => {
   test('a wire spec that names a file is refused, and the file is not opened', async () => {
     const fake = web.vnet()
-    for (const words of ['trace /etc/shadow', 'delay 5ms 1ms distribution /etc/shadow', 'replay /etc/shadow']) {
-      for (const command of [{ do: 'wire', text: words } as const, { do: 'check-wire', text: words } as const]) {
+    for (const words of [
+      'trace /etc/shadow',
+      'delay 5ms 1ms distribution /etc/shadow',
+      'replay /etc/shadow',
+    ]) {
+      for (const command of [
+        { do: 'wire', text: words } as const,
+        { do: 'check-wire', text: words } as const,
+      ]) {
         const result = await web.command(id, command)
         expect(result.ok).toBe(false)
         expect(JSON.stringify(result)).not.toMatch(/root:|EACCES|ENOENT/)

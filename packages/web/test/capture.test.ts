@@ -46,7 +46,11 @@ function capturing(...parts: readonly Uint8Array[]) {
       close()
       changed()
     }
-    return { [Symbol.asyncIterator]: all, stop() {}, [Symbol.asyncDispose]: dispose } satisfies CaptureStream
+    return {
+      [Symbol.asyncIterator]: all,
+      stop() {},
+      [Symbol.asyncDispose]: dispose,
+    } satisfies CaptureStream
   }
   const becomes = async (count: number) => {
     while (running !== count) {
@@ -71,20 +75,28 @@ test('a capture is sent as it comes, and ends when the client closes it', async 
   await new Promise<void>(resolve => {
     response.on('data', (part: Buffer) => {
       bytes.push(...part)
-      if (bytes.length === 5) resolve()
+      if (bytes.length === 5) {
+        resolve()
+      }
     })
   })
   expect(bytes).toEqual([1, 2, 3, 4, 5])
-  expect(asked).toEqual([{ devices: [expect.objectContaining({ name: 'sn0', ifindex: 7 })], filter: 'tcp port 80' }])
+  expect(asked).toEqual([
+    { devices: [expect.objectContaining({ name: 'sn0', ifindex: 7 })], filter: 'tcp port 80' },
+  ])
   response.destroy()
   await becomes(0)
 })
 
 test('a capture that cannot start replies with the reason', async () => {
-  web.client.capture = () => Promise.reject(new VnetError(EPERM, ['CAPTURE', ''], 'only root may capture'))
+  web.client.capture = () =>
+    Promise.reject(new VnetError(EPERM, ['CAPTURE', ''], 'only root may capture'))
   expect(await web.ask(path)).toMatchObject({ status: 400, text: 'only root may capture\n' })
   web.client.capture = () => Promise.reject(new UsageError("filter 'x\x1b': syntax error"))
-  expect(await web.ask(path)).toMatchObject({ status: 400, text: "filter 'x\\x1b': syntax error\n" })
+  expect(await web.ask(path)).toMatchObject({
+    status: 400,
+    text: "filter 'x\\x1b': syntax error\n",
+  })
   expect((await web.ask(`/capture?device=none&token=${TOKEN}`)).status).toBe(404)
 })
 

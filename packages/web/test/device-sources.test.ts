@@ -16,15 +16,30 @@ afterEach(() => {
 /** Reads a segment of `count` hosts for `ms` milliseconds. Returns requests and messages. */
 async function readSegment(count: number, ms: number) {
   const asked: (readonly string[] | undefined)[] = []
-  const hosts = Array.from({ length: count }, (_, i) => ({ mac: `${i}`, addresses: [], router: false }))
-  const nothing = { leases: [], neighbours: [], stations: [], counters: { frames: {}, dropped: {}, answered: {} } }
+  const hosts = Array.from({ length: count }, (_, i) => ({
+    mac: `${i}`,
+    addresses: [],
+    router: false,
+  }))
+  const nothing = {
+    leases: [],
+    neighbours: [],
+    stations: [],
+    counters: { frames: {}, dropped: {}, answered: {} },
+  }
   const client = {
-    async segment(_vnet: string, _device: FoundDevice, kinds?: readonly string[]): Promise<SegmentInfo> {
+    async segment(
+      _vnet: string,
+      _device: FoundDevice,
+      kinds?: readonly string[],
+    ): Promise<SegmentInfo> {
       asked.push(kinds)
       return { ...nothing, hosts: kinds === undefined ? hosts : [] }
     },
   } as unknown as ControlClient
-  const vnets = { all: new Map([['1//lan0', { vnet: 'v', name: 'lan0', ifindex: 2 }]]) } as unknown as Vnets
+  const vnets = {
+    all: new Map([['1//lan0', { vnet: 'v', name: 'lan0', ifindex: 2 }]]),
+  } as unknown as Vnets
   const sent: { readonly segment: SegmentInfo; readonly allHosts?: number }[] = []
   const feed = { send: ({ text }: Packed) => sent.push(JSON.parse(text)) } as unknown as Feed
   const source = deviceSource(vnets, client, '1//lan0', 'segment')
@@ -39,7 +54,9 @@ test('the hosts of a segment are read every ten seconds, and are in each message
   const others = ['lease', 'neighbour', 'station', 'counter']
   expect(asked).toEqual([undefined, others, others, others, others, undefined])
   const hosts = [{ mac: '0', addresses: [], router: false }]
-  expect(sent.map(({ segment, allHosts }) => [segment.hosts, allHosts])).toEqual(asked.map(() => [hosts, undefined]))
+  expect(sent.map(({ segment, allHosts }) => [segment.hosts, allHosts])).toEqual(
+    asked.map(() => [hosts, undefined]),
+  )
 })
 
 test('a segment of more than 20,000 hosts lists the first ones, and is read less often', async () => {
@@ -74,7 +91,11 @@ test.each([
 ])('%s captured one by one', async (_, rate, captures) => {
   const capture = vi.fn(async () => undefined)
   const device = { vnet: 'v', name: 'sn0', ifindex: 2 }
-  const vnets = { all: { get: () => device }, peerOf: () => undefined, framesPerSecond: () => rate } as unknown as Vnets
+  const vnets = {
+    all: { get: () => device },
+    peerOf: () => undefined,
+    framesPerSecond: () => rate,
+  } as unknown as Vnets
   const feed = {} as Feed
   const source = deviceSource(vnets, { capture } as unknown as ControlClient, '1//sn0', 'flights')
   source.add(feed)
@@ -109,7 +130,11 @@ test('the lateness of all wires is that of the last interval, and a wire of two 
       asked.push(name)
       if (name === 'lo0') throw new VnetError(EOPNOTSUPP, 'GET_WIRE')
       if (name === 'gone') throw new VnetError(ENODEV, 'GET_WIRE')
-      const late = { p50: 0, p99: 0, counts: readings[asked.filter(other => other === 'ca').length - 1] }
+      const late = {
+        p50: 0,
+        p99: 0,
+        counts: readings[asked.filter(other => other === 'ca').length - 1],
+      }
       return {
         stages: [
           { direction: 'ab', path: '', stage: 'loss' },
@@ -136,9 +161,16 @@ test('a vnet that hangs does not delay the lateness of the others', async () => 
   const all = new Map(['ca', 'hung'].map(name => [`1//${name}`, { vnet: name, name, ifindex: 2 }]))
   const wire = (_vnet: string, { name }: FoundDevice) =>
     name === 'hung' ? new Promise(() => {}) : Promise.resolve({ stages: [] })
-  const source = deviceSource({ all } as unknown as Vnets, { wire } as unknown as ControlClient, '1//ca', 'late')
+  const source = deviceSource(
+    { all } as unknown as Vnets,
+    { wire } as unknown as ControlClient,
+    '1//ca',
+    'late',
+  )
   const text = await new Promise<string>(resolve => {
-    const feed = { send: ({ text }: Packed) => [resolve(text), source.delete(feed)] } as unknown as Feed
+    const feed = {
+      send: ({ text }: Packed) => [resolve(text), source.delete(feed)],
+    } as unknown as Feed
     source.add(feed)
   })
   expect(JSON.parse(text)).toEqual({ type: 'late', id: '1//ca', p99: {}, wires: {} })

@@ -39,27 +39,46 @@ function open(hasToken = true) {
 }
 const stats = (time: number) => pack({ type: 'stats', time, devices: [] })
 const parts = (id: string, time: number) => pack({ type: 'parts', id, time, parts: [] })
-const event = pack({ type: 'event', id: 'x', time: 1, event: { event: 'up', name: 'x', ifindex: 1 } as never })
+const event = pack({
+  type: 'event',
+  id: 'x',
+  time: 1,
+  event: { event: 'up', name: 'x', ifindex: 1 } as never,
+})
 const frames = pack({ type: 'frames', id: 'x', frames: [], skipped: 1 })
 const big = pack({ type: 'problem', text: 'x'.repeat(64 * 1024) })
 
 test('a page that reads gets each message, in order', () => {
   const { response, feed } = open()
-  for (const message of [stats(1), event, frames, stats(2)]) expect(feed.send(message)).toBe(true)
+  for (const message of [stats(1), event, frames, stats(2)]) {
+    expect(feed.send(message)).toBe(true)
+  }
   expect(response.read().map(({ type }) => type)).toEqual(['stats', 'event', 'frames', 'stats'])
 })
 
 test('a page that reads nothing costs a bounded memory, however long', () => {
   const { response, feed } = open()
-  for (let i = 0; i < 10_000; i++) for (const message of [big, stats(i), event, frames]) feed.send(message)
+  for (let i = 0; i < 10_000; i++) {
+    for (const message of [big, stats(i), event, frames]) {
+      feed.send(message)
+    }
+  }
   expect(response.writableLength).toBeLessThan(WAITING_MAX + 2 * big.text.length)
 })
 
 test('a page that reads again gets the latest of each state, and how many events it missed', () => {
   const { response, feed } = open()
-  while (response.writableLength <= WAITING_MAX) feed.send(big)
-  for (let i = 0; i < 100; i++) for (const message of [stats(i), parts('x', i), parts('y', i)]) feed.send(message)
-  for (let i = 0; i < 7; i++) expect(feed.send(event)).toBe(false)
+  while (response.writableLength <= WAITING_MAX) {
+    feed.send(big)
+  }
+  for (let i = 0; i < 100; i++) {
+    for (const message of [stats(i), parts('x', i), parts('y', i)]) {
+      feed.send(message)
+    }
+  }
+  for (let i = 0; i < 7; i++) {
+    expect(feed.send(event)).toBe(false)
+  }
   expect(feed.send(frames)).toBe(false)
   response.read()
   expect(response.read()).toEqual([
@@ -78,14 +97,18 @@ test('a long replay takes no room from the messages after it', () => {
   expect(response.writableLength).toBeGreaterThan(WAITING_MAX)
   expect(feed.send(event)).toBe(true)
   response.read()
-  while (response.writableLength <= WAITING_MAX) feed.send(big)
+  while (response.writableLength <= WAITING_MAX) {
+    feed.send(big)
+  }
   expect(feed.send(event)).toBe(false)
 })
 
 test('a page that reads nothing for a minute is cut off, one that reads again is not', () => {
   const { response, feed } = open()
   const stuff = () => {
-    while (response.writableLength <= WAITING_MAX) feed.send(big)
+    while (response.writableLength <= WAITING_MAX) {
+      feed.send(big)
+    }
     feed.send(big)
   }
   stuff()

@@ -39,9 +39,18 @@ class Capture implements CaptureStream {
   frames(count: number, rest: Partial<CapturedPacket> = {}): void {
     const to = new Uint8Array(count * (frame.length + 400))
     const lengths = { at: 0, capturedLength: frame.length, originalLength: frame.length }
-    const packet = { interfaceIndex: 0, seconds: 7, nanoseconds: 500_000, bytes: frame, ...lengths, ...rest }
+    const packet = {
+      interfaceIndex: 0,
+      seconds: 7,
+      nanoseconds: 500_000,
+      bytes: frame,
+      ...lengths,
+      ...rest,
+    }
     let end = 0
-    for (let i = 0; i < count; i++) end = writePacket(to, end, packet)
+    for (let i = 0; i < count; i++) {
+      end = writePacket(to, end, packet)
+    }
     this.push(to.subarray(0, end))
   }
 
@@ -76,7 +85,9 @@ class Page {
   isSlow = false
   readonly messages: FeedMessage[] = []
   send({ text }: Packed): boolean {
-    if (!this.isSlow) this.messages.push(JSON.parse(text))
+    if (!this.isSlow) {
+      this.messages.push(JSON.parse(text))
+    }
     return !this.isSlow
   }
   /** What came in messages of frames. */
@@ -91,7 +102,9 @@ function looking(...pages: Page[]) {
     captures.push(new Capture())
     return captures.at(-1)
   })
-  for (const page of pages) frames.add(page as unknown as Feed)
+  for (const page of pages) {
+    frames.add(page as unknown as Feed)
+  }
   const leave = (page: Page) => frames.delete(page as unknown as Feed)
   return { captures, frames, leave, tick: (ms = 200) => vi.advanceTimersByTimeAsync(ms) }
 }
@@ -101,7 +114,11 @@ test('a page gets frames with their direction, queue, headers and why they were 
   const { captures, tick } = looking(page)
   await tick(0)
   captures[0]?.frames(1, { flags: FLAG_OUTBOUND, queue: 3 })
-  captures[0]?.frames(1, { flags: FLAG_INBOUND, verdict: 2, comments: ['dropped: wire ab, \x1b[2J'] })
+  captures[0]?.frames(1, {
+    flags: FLAG_INBOUND,
+    verdict: 2,
+    comments: ['dropped: wire ab, \x1b[2J'],
+  })
   await tick()
   const [{ frames, skipped } = { frames: [], skipped: -1 }] = page.frames
   expect(skipped).toBe(0)
@@ -125,7 +142,11 @@ test('a page gets at most 128 bytes of a frame', async () => {
   const page = new Page()
   const { captures, tick } = looking(page)
   await tick(0)
-  const long = buildFrame({ packet: { ...plain, payload: new Array<number>(300).fill(7) }, tags: [], padding: [] })
+  const long = buildFrame({
+    packet: { ...plain, payload: new Array<number>(300).fill(7) },
+    tags: [],
+    padding: [],
+  })
   captures[0]?.frames(1, { bytes: long, capturedLength: long.length, originalLength: long.length })
   await tick()
   expect(page.frames[0]?.frames[0]?.bytes).toHaveLength(256)
@@ -193,7 +214,9 @@ test('a bounded part of a flood is read in each interval, so the rest waits in t
   const { captures, tick } = looking(page)
   await tick(0)
   const part = 256 * 1024
-  for (let i = 0; i < 60; i++) captures[0]?.frames(Math.floor(part / (frame.length + 32)))
+  for (let i = 0; i < 60; i++) {
+    captures[0]?.frames(Math.floor(part / (frame.length + 32)))
+  }
   await tick(190)
   const first = captures[0]?.taken ?? 0
   expect(first).toBeGreaterThanOrEqual(READ_MAX)
@@ -239,9 +262,15 @@ test('a refusal and a malformed capture are problems reported to each page, and 
   const refusing = new FrameSource(id, () => Promise.reject(new VnetError(EPERM, 'CAPTURE')))
   refusing.add(page as unknown as Feed)
   await vi.advanceTimersByTimeAsync(0)
-  expect(page.messages).toEqual([{ type: 'problem', text: expect.stringContaining('operation not permitted') }])
+  expect(page.messages).toEqual([
+    { type: 'problem', text: expect.stringContaining('operation not permitted') },
+  ])
   page.messages.pop()
-  const lacking = new FrameSource(id, () => Promise.reject(new UsageError('filter needs libpcap')), 'dhcp')
+  const lacking = new FrameSource(
+    id,
+    () => Promise.reject(new UsageError('filter needs libpcap')),
+    'dhcp',
+  )
   lacking.add(page as unknown as Feed)
   await vi.advanceTimersByTimeAsync(0)
   expect(page.messages).toEqual([{ type: 'problem', text: 'filter needs libpcap' }])
@@ -297,7 +326,10 @@ test('few frames are sent one by one, with their packet id, their end and why th
   const sent = { packet: 7, time: 7000.5, direction: 'tx', isFar: false }
   const dropped = { ...sent, dropped: { text: 'NOMEM \\x1b' } }
   const words = 'match \\x1b: limit'
-  const lost = { ...sent, dropped: { text: `wire out (ba), stage 2 ${words}`, stage: { place: 2, text: words } } }
+  const lost = {
+    ...sent,
+    dropped: { text: `wire out (ba), stage 2 ${words}`, stage: { place: 2, text: words } },
+  }
   expect(page.messages).toEqual([
     { type: 'flights', id, time: expect.any(Number), frames: [], isStart: true },
     {

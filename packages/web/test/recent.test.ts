@@ -29,9 +29,14 @@ test('messages after a number were added later', () => {
 test('messages about the wire of a device have a number of their own', () => {
   const recent = new Recent()
   const wire = (id: string, time: number) => pack({ type: 'wire', id, time, wire: undefined })
-  const [first, second] = [wire('x', 1), wire('y', 2), wire('x', 3), stats(4)].map(each => recent.add(each).number!)
+  const [first, second] = [wire('x', 1), wire('y', 2), wire('x', 3), stats(4)].map(
+    each => recent.add(each).number!,
+  )
   expect([...recent.after(second! + 2, 'x', 0)].map(({ id }) => id)).toEqual(['x', 'x'])
-  expect([...recent.after(second! + 1, 'x', first!)].map(({ type }) => type)).toEqual(['wire', 'stats'])
+  expect([...recent.after(second! + 1, 'x', first!)].map(({ type }) => type)).toEqual([
+    'wire',
+    'stats',
+  ])
 })
 
 test('a later server continues the message numbers of an earlier one', () => {
@@ -43,6 +48,8 @@ test('a later server continues the message numbers of an earlier one', () => {
 test('long messages push out older ones, so that the memory is bounded', () => {
   const recent = new Recent()
   const text = 'x'.repeat(RECENT_MAX / 4)
-  for (let i = 0; i < 20; i++) recent.add(pack({ type: 'problem', text }))
+  for (let i = 0; i < 20; i++) {
+    recent.add(pack({ type: 'problem', text }))
+  }
   expect([...recent.after(0, '', 0)]).toHaveLength(3)
 })

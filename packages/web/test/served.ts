@@ -87,7 +87,14 @@ export async function served(options: Partial<WebOptions> = {}): Promise<Served>
   const directory = mkdtempSync(join(tmpdir(), 'vnet-web-'))
   const client = new ControlClient(loadNative())
   const address = { host: '127.0.0.1', port: 0 }
-  const server = await serveWeb({ address, access: ROOT_ACCESS, client, version: '1.2.3', directory, ...options })
+  const server = await serveWeb({
+    address,
+    access: ROOT_ACCESS,
+    client,
+    version: '1.2.3',
+    directory,
+    ...options,
+  })
   const { port } = new URL(server.url)
   const ends: (() => void)[] = []
   const send = (path: string, { method = 'GET', headers = {}, body }: Asked) =>
@@ -102,7 +109,9 @@ export async function served(options: Partial<WebOptions> = {}): Promise<Served>
   const ask = async (path: string, asked: Asked = {}) => {
     const response = await send(path, asked)
     let text = ''
-    for await (const chunk of response.setEncoding('utf8')) text += chunk
+    for await (const chunk of response.setEncoding('utf8')) {
+      text += chunk
+    }
     return { status: response.statusCode, headers: response.headers, text }
   }
   return {
@@ -119,7 +128,11 @@ export async function served(options: Partial<WebOptions> = {}): Promise<Served>
     },
     async command(id, command) {
       const headers = { 'content-type': 'application/json', authorization: `Bearer ${TOKEN}` }
-      const { text } = await ask('/command', { method: 'POST', headers, body: JSON.stringify({ id, command }) })
+      const { text } = await ask('/command', {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ id, command }),
+      })
       return JSON.parse(text)
     },
     feed: async (query = '', hasToken = true) =>
@@ -135,7 +148,9 @@ export async function served(options: Partial<WebOptions> = {}): Promise<Served>
         ends.push(() => socket.destroy())
       }),
     async [Symbol.asyncDispose]() {
-      for (const end of ends) end()
+      for (const end of ends) {
+        end()
+      }
       await server[Symbol.asyncDispose]()
       client.close()
       rmSync(directory, { recursive: true })
@@ -154,7 +169,9 @@ function openFeed(response: IncomingMessage): OpenFeed {
     text = parts.pop() ?? ''
     for (const part of parts) {
       const [, number, json] = /^(?:id: (\d+)\n)?data: (.*)$/s.exec(part) ?? []
-      if (json !== undefined) unread.push({ number, message: JSON.parse(json) })
+      if (json !== undefined) {
+        unread.push({ number, message: JSON.parse(json) })
+      }
     }
     heard()
   })

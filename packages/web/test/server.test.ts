@@ -26,14 +26,21 @@ const part = (name: string) => (b: MessageBuilder) =>
 describe('the files of the page', () => {
   test('the files of the page are served under their names, and the page under the root', async () => {
     const root = await web.ask('/')
-    expect(root).toMatchObject({ status: 200, headers: { 'content-type': 'text/html; charset=utf-8' } })
+    expect(root).toMatchObject({
+      status: 200,
+      headers: { 'content-type': 'text/html; charset=utf-8' },
+    })
     expect(root.text).toContain('<!doctype html>')
     expect((await web.ask('/index.html')).text).toBe(root.text)
-    const names = readdirSync('packages/web/src/page').filter(name => /\.(css|svg|html)$/.test(name))
+    const names = readdirSync('packages/web/src/page').filter(name =>
+      /\.(css|svg|html)$/.test(name),
+    )
     for (const name of [...names, 'main.js', 'feed-types.js', 'uPlot.js', 'uPlot.css']) {
       expect([name, (await web.ask(`/${name}`)).status]).toEqual([name, 200])
     }
-    expect((await web.ask('/main.js')).headers['content-type']).toBe('text/javascript; charset=utf-8')
+    expect((await web.ask('/main.js')).headers['content-type']).toBe(
+      'text/javascript; charset=utf-8',
+    )
   })
 
   test('every module that the page imports is served', async () => {
@@ -47,7 +54,9 @@ describe('the files of the page', () => {
         seen.add(new URL(specifier, `http://page${path}`).pathname)
       }
     }
-    expect([...seen]).toEqual(expect.arrayContaining(['/base/joined.js', '/@preact/signals-core.js']))
+    expect([...seen]).toEqual(
+      expect.arrayContaining(['/base/joined.js', '/@preact/signals-core.js']),
+    )
   })
 
   test('HEAD has the length of a file and no body', async () => {
@@ -109,7 +118,9 @@ describe('a feed', () => {
     await fake.hears(subscribe.cmd)
     name = 'renamed'
     fake.event(b => void b.u32(1, 7).string(2, 'sn0').u32(of.event.type, 8))
-    expect((await feed.next('hello')).vnets[0]?.devices.map(({ name }) => name)).toEqual(['renamed'])
+    expect((await feed.next('hello')).vnets[0]?.devices.map(({ name }) => name)).toEqual([
+      'renamed',
+    ])
     await fake.end()
     expect((await feed.next('hello')).vnets).toEqual([])
   })
@@ -120,16 +131,29 @@ describe('a feed', () => {
     await feed.next('hello')
     await fake.hears(subscribe.cmd)
     fake.event(b => void b.u32(1, 99).string(2, 'unknown').u32(of.event.type, 8))
-    fake.event(b => void b.u32(1, 7).string(2, 'sn0').u32(of.event.type, 8).u64(of.time.type, 1234n))
-    expect(await feed.next('event')).toMatchObject({ id, time: 1234, event: { event: 'carrier-off', name: 'sn0' } })
+    fake.event(
+      b => void b.u32(1, 7).string(2, 'sn0').u32(of.event.type, 8).u64(of.time.type, 1234n),
+    )
+    expect(await feed.next('event')).toMatchObject({
+      id,
+      time: 1234,
+      event: { event: 'carrier-off', name: 'sn0' },
+    })
   })
 
   test('a feed has the wanted data of its device, and nothing else', async () => {
     const fake = web.vnet({
       [getParts.cmd]: () => [part('tx 0')],
-      [getWire.cmd]: () => [b => void b.u8(of.wireDirection.type, 0).string(of.wireText.type, 'delay 5ms')],
+      [getWire.cmd]: () => [
+        b => void b.u8(of.wireDirection.type, 0).string(of.wireText.type, 'delay 5ms'),
+      ],
       [getParam.cmd]: () => [
-        b => void b.string(of.driver.type, 'snull').string(15, 'pool').string(16, '8').string(17, 'int'),
+        b =>
+          void b
+            .string(of.driver.type, 'snull')
+            .string(15, 'pool')
+            .string(16, '8')
+            .string(17, 'int'),
       ],
     })
     const other = await web.feed('')
@@ -153,7 +177,9 @@ describe('a feed', () => {
     expect(fake.asked.map(({ cmd }) => cmd)).not.toContain(getParts.cmd)
     const feed = await web.feed(`device=${id}&peer=${peer}&want=parts`)
     const ids = new Set<string>()
-    while (ids.size < 2) ids.add((await feed.next('parts')).id)
+    while (ids.size < 2) {
+      ids.add((await feed.next('parts')).id)
+    }
     expect(ids).toEqual(new Set([id, peer]))
   })
 
@@ -161,7 +187,9 @@ describe('a feed', () => {
     const none = () => {
       throw new VnetError(EOPNOTSUPP, 'fake')
     }
-    const numbers = [getWire, getParam, commands.getSegment, commands.getScenario].map(({ cmd }) => cmd)
+    const numbers = [getWire, getParam, commands.getSegment, commands.getScenario].map(
+      ({ cmd }) => cmd,
+    )
     web.vnet(Object.fromEntries(numbers.map(number => [number, none])))
     const feed = await web.feed(`device=${id}&want=wire,params,segment,scenario`)
     expect((await feed.next('wire')).wire).toBe(undefined)
@@ -229,10 +257,16 @@ describe('a feed', () => {
 describe('what pages cost a vnet', () => {
   test('pages that look at one device share its readings', async () => {
     const fake = web.vnet({ [getParam.cmd]: () => [] })
-    const feeds = await Promise.all(Array.from({ length: 8 }, () => web.feed(`device=${id}&want=params`)))
-    for (const feed of feeds) expect((await feed.next('params')).params).toEqual([])
+    const feeds = await Promise.all(
+      Array.from({ length: 8 }, () => web.feed(`device=${id}&want=params`)),
+    )
+    for (const feed of feeds) {
+      expect((await feed.next('params')).params).toEqual([])
+    }
     // One, and another if two seconds pass on a busy machine.
-    expect(fake.asked.filter(({ cmd }) => cmd === getParam.cmd).length).toBeLessThan(feeds.length / 2)
+    expect(fake.asked.filter(({ cmd }) => cmd === getParam.cmd).length).toBeLessThan(
+      feeds.length / 2,
+    )
   })
 
   test('a device is read no more when its last page has left', async () => {
@@ -278,7 +312,9 @@ describe('what pages cost a vnet', () => {
       [getStats.cmd]: () => names.map((name, i) => stats(i + 1, name, i)),
     })
     const feed = await web.feed()
-    expect((await feed.next('stats')).devices.map(({ txPackets }) => txPackets)).toEqual(names.map((_, i) => i))
+    expect((await feed.next('stats')).devices.map(({ txPackets }) => txPackets)).toEqual(
+      names.map((_, i) => i),
+    )
     const asked = fake.asked.filter(({ cmd }) => cmd === getStats.cmd)
     expect(asked).toHaveLength(1)
     // All devices in one request, without the counters of the kernel.
@@ -305,9 +341,13 @@ describe('what was sent before a page came', () => {
       [getWire.cmd]: () => [b => void b.u64(of.time.type, 5n).u8(of.wireDirection.type, 0)],
     })
     const first = await web.feed(`device=${id}&want=wire`)
-    for (const type of ['hello', 'stats', 'wire'] as const) await first.next(type)
+    for (const type of ['hello', 'stats', 'wire'] as const) {
+      await first.next(type)
+    }
     await fake.hears(subscribe.cmd)
-    fake.event(b => void b.u32(1, 7).string(2, 'sn0').u32(of.event.type, 8).u64(of.time.type, 1234n))
+    fake.event(
+      b => void b.u32(1, 7).string(2, 'sn0').u32(of.event.type, 8).u64(of.time.type, 1234n),
+    )
     await first.next('event')
     await first.close()
     // A page opens a feed for the devices first.
@@ -323,7 +363,9 @@ describe('what was sent before a page came', () => {
     await other.next('event')
     await other.next('stats')
     expect(other.last()).not.toBe('')
-    await expect(Promise.race([other.next('wire'), other.next('hello').then(() => 'none')])).resolves.toBe('none')
+    await expect(
+      Promise.race([other.next('wire'), other.next('hello').then(() => 'none')]),
+    ).resolves.toBe('none')
   })
 
   test('a page that connects again gets only what is newer than the number of its last message', async () => {
@@ -352,19 +394,34 @@ describe('a command', () => {
     [{ do: 'cut' }, commands.cut.cmd, {}],
     [{ do: 'plug' }, commands.plug.cmd, {}],
     [{ do: 'reset' }, commands.resetStats.cmd, {}],
-    [{ do: 'carrier', on: false }, commands.setCarrier.cmd, { [of.carrier.type]: Uint8Array.of(0) }],
-    [{ do: 'param', name: 'a', value: 'b' }, commands.setParam.cmd, { 15: text('a'), 16: text('b') }],
+    [
+      { do: 'carrier', on: false },
+      commands.setCarrier.cmd,
+      { [of.carrier.type]: Uint8Array.of(0) },
+    ],
+    [
+      { do: 'param', name: 'a', value: 'b' },
+      commands.setParam.cmd,
+      { 15: text('a'), 16: text('b') },
+    ],
     [{ do: 'trigger', fault: 'flap' }, commands.trigger.cmd, { [of.fault.type]: text('flap') }],
-    [{ do: 'wire', text: 'delay 1ms' }, commands.setWire.cmd, { [of.wireText.type]: text('delay 1ms') }],
+    [
+      { do: 'wire', text: 'delay 1ms' },
+      commands.setWire.cmd,
+      { [of.wireText.type]: text('delay 1ms') },
+    ],
     [{ do: 'wire', text: undefined, direction: 'ba' }, commands.setWire.cmd, {}],
   ]
 
-  test.each(changes)('the command %o is a request of the control plane', async (command, cmd, attributes) => {
-    const fake = web.vnet({ [cmd]: () => [] })
-    expect(await web.command(id, command)).toEqual({ ok: true })
-    const asked = fake.asked.find(asked => asked.cmd === cmd)
-    expect(asked?.attributes).toMatchObject({ [of.ifname.type]: text('sn0'), ...attributes })
-  })
+  test.each(changes)(
+    'the command %o is a request of the control plane',
+    async (command, cmd, attributes) => {
+      const fake = web.vnet({ [cmd]: () => [] })
+      expect(await web.command(id, command)).toEqual({ ok: true })
+      const asked = fake.asked.find(asked => asked.cmd === cmd)
+      expect(asked?.attributes).toMatchObject({ [of.ifname.type]: text('sn0'), ...attributes })
+    },
+  )
 
   test('a refusal of the vnet is the result of a command', async () => {
     web.vnet({
@@ -372,7 +429,10 @@ describe('a command', () => {
         throw new VnetError(EBUSY, 'fake', 'it has no cable')
       },
     })
-    expect(await web.command(id, { do: 'cut' })).toEqual({ ok: false, message: expect.stringContaining('no cable') })
+    expect(await web.command(id, { do: 'cut' })).toEqual({
+      ok: false,
+      message: expect.stringContaining('no cable'),
+    })
     expect(await web.command('1//none', { do: 'cut' })).toEqual({
       ok: false,
       message: 'there is no such interface any more',
@@ -381,7 +441,8 @@ describe('a command', () => {
 
   test('wrong words of a wire are marked, and never sent to the vnet', async () => {
     const fake = web.vnet()
-    const message = "'lost' is not a word of a wire; did you mean 'loss'?\n  delay 20ms lost\n             ^^^^"
+    const message =
+      "'lost' is not a word of a wire; did you mean 'loss'?\n  delay 20ms lost\n             ^^^^"
     const words = 'delay 20ms lost'
     expect(await web.command(id, { do: 'check-wire', text: words })).toEqual({ ok: false, message })
     expect(await web.command(id, { do: 'wire', text: words })).toEqual({ ok: false, message })
@@ -392,7 +453,10 @@ describe('a command', () => {
   test('the reply to a filter is its program', async () => {
     web.vnet()
     const result = await web.command(id, { do: 'filter', text: 'ether proto 0x88b5' })
-    expect(result).toEqual({ ok: true, program: compileFilter('ether proto 0x88b5').program.instructions })
+    expect(result).toEqual({
+      ok: true,
+      program: compileFilter('ether proto 0x88b5').program.instructions,
+    })
   })
 
   test.each([
@@ -411,7 +475,9 @@ describe('a command', () => {
   test('a change is shown immediately to the pages that display it', async () => {
     let value = '8'
     web.vnet({
-      [getParam.cmd]: () => [b => void b.string(35, 'snull').string(15, 'pool').string(16, value).string(17, 'int')],
+      [getParam.cmd]: () => [
+        b => void b.string(35, 'snull').string(15, 'pool').string(16, value).string(17, 'int'),
+      ],
       [commands.setParam.cmd]({ attributes }) {
         value = Buffer.from(attributes[16] as Uint8Array).toString('latin1', 0, 2)
         return []
@@ -429,8 +495,14 @@ describe('stepping', () => {
   const halt = (b: MessageBuilder) =>
     void b.u8(of.stepMode.type, 1).nested(of.step.type, nest => {
       nest.u32(fields.number.type, 2).u32(fields.ifindex.type, 7).string(fields.ifname.type, 'sn0')
-      nest.u32(fields.queue.type, 0).string(fields.next.type, 'ndoStartXmit').u32(fields.length.type, 17)
-      nest.binary(fields.frame.type, frame).string(fields.file.type, 'a.ts').u32(fields.line.type, 9)
+      nest
+        .u32(fields.queue.type, 0)
+        .string(fields.next.type, 'ndoStartXmit')
+        .u32(fields.length.type, 17)
+      nest
+        .binary(fields.frame.type, frame)
+        .string(fields.file.type, 'a.ts')
+        .u32(fields.line.type, 9)
       nest.string(fields.lines.type, 'one\ntwo')
     })
   const off = (b: MessageBuilder) => void b.u8(of.stepMode.type, 0)
@@ -471,13 +543,18 @@ describe('stepping', () => {
     const fake = web.vnet({ [commands.step.cmd]: () => [off] })
     expect(await web.command(id, { do: 'step', mode: 'on', every: 250 })).toEqual({ ok: true })
     const asked = fake.asked.find(({ cmd }) => cmd === commands.step.cmd)
-    expect(asked?.attributes).toMatchObject({ [of.stepMode.type]: Uint8Array.of(1), [of.stepEvery.type]: u32(250) })
+    expect(asked?.attributes).toMatchObject({
+      [of.stepMode.type]: Uint8Array.of(1),
+      [of.stepEvery.type]: u32(250),
+    })
   })
 })
 
 describe('/metrics', () => {
   test('/metrics has the metrics of the vnets that the page shows', async () => {
-    web.vnet({ [echo.cmd]: ({ attributes }) => [b => void b.binary(1, attributes[1] as Uint8Array)] })
+    web.vnet({
+      [echo.cmd]: ({ attributes }) => [b => void b.binary(1, attributes[1] as Uint8Array)],
+    })
     const { status, text } = await web.ask(`/metrics?token=${TOKEN}`)
     expect(status).toBe(200)
     expect(text).toContain(`vnet_up{pid="${own}"} 1\n`)

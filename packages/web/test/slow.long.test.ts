@@ -17,8 +17,14 @@ test.each([
 })
 
 test('a client that does not read a reply loses its connection', async () => {
-  const read = async () => ({ devices: [], vnets: Array.from({ length: 100_000 }, (_, pid) => vnet(pid)) })
-  await using server = await serveMetrics({ address: { host: '127.0.0.1', port: 0 }, access: ROOT_ACCESS }, read)
+  const read = async () => ({
+    devices: [],
+    vnets: Array.from({ length: 100_000 }, (_, pid) => vnet(pid)),
+  })
+  await using server = await serveMetrics(
+    { address: { host: '127.0.0.1', port: 0 }, access: ROOT_ACCESS },
+    read,
+  )
   const port = Number(new URL(server.url).port)
   const socket = connect(port, '127.0.0.1').pause()
   onTestFinished(() => void socket.destroy())

@@ -83,7 +83,9 @@ test('sources that start at different times are read at the same moments', async
   await vi.advanceTimersByTimeAsync(2000)
   const [often = [], seldom = []] = moments
   expect(seldom.slice(1)).toHaveLength(2)
-  for (const moment of seldom.slice(1)) expect(often).toContain(moment)
+  for (const moment of seldom.slice(1)) {
+    expect(often).toContain(moment)
+  }
 })
 
 test('a slow vnet is asked again only when it has replied', async () => {

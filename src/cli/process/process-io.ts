@@ -110,13 +110,12 @@ class Ends {
       }
     } else if ('defect' in end) {
       this.#output.exitWith(`vnet: ${messageOrDescription(end.defect)}\n`)
-    }
-    // The run has ended already, with its own exit status.
-    else if (isFirst && this.#hasRun) {
+    } else if (isFirst && this.#hasRun) {
+      // The run has ended already, with its own exit status.
       return
-    }
-    // Nothing to take down, or the second signal: the kernel removes the rest with the descriptors.
-    else {
+    } else {
+      // Nothing to take down, or the second signal: the kernel removes the rest with the
+      // descriptors.
       this.#output.exit(Number(this.#process.exitCode ?? 128 + constants.signals[end.signal]))
     }
   }

@@ -179,9 +179,8 @@ export class ProcessOutput {
   print(text: string, colour: Colour | undefined): void {
     if (colour === undefined || !this.#isColoured) {
       this.put('out', text)
-    }
-    // The end of the line is not cleared, for a terminal that would fill it with the background.
-    else {
+    } else {
+      // The end of the line is not cleared, for a terminal that would fill it with the background.
       this.put('out', text.replace(/.+/g, `${COLOURS[colour]}$&${NO_COLOUR}`))
     }
   }

@@ -8,7 +8,12 @@ import { presetDirection } from '../../netdev/device-wire.ts'
 import { ETH_P_IP, ETH_P_IPV6, get16, networkOffset } from '../../packet/index.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
 import { IPV6_HLEN } from '../../packet/ipv6.ts'
-import { DecisionReader, type LoggedArrival, type LoggedSet } from '../../wire/decision-reader.ts'
+import {
+  DecisionReader,
+  type LoggedArrival,
+  type LoggedMoment,
+  type LoggedSet,
+} from '../../wire/decision-reader.ts'
 import type { Arrival, Simulation } from '../../wire/simulation.ts'
 import type { Direction, Impairment } from '../../wire/wire.ts'
 import { isArrival, isDrop, isOffWire, senderOf } from './selection.ts'
@@ -235,17 +240,20 @@ export class LoggedArrivals implements Arrivals {
       this.#hasBegun = true
       if (event.verdict === 'arrive') {
         this.#arrive(event)
-      } else if (this.#replay === undefined) {
-        continue
-      } else if (event.verdict === 'set') {
-        this.#set(event, this.#replay)
-      } else if (event.verdict === 'close') {
-        this.#simulation.close(event.direction, event.time)
+      } else if (this.#replay !== undefined) {
+        this.#repeat(event, this.#replay)
       }
-      // Decisions of both directions are then made in the order of the log.
-      else {
-        this.#simulation.pass(event.direction, event.time)
-      }
+    }
+  }
+
+  /** Decisions of both directions are made in the order of the log. */
+  #repeat(event: LoggedSet | LoggedMoment, replay: Replay): void {
+    if (event.verdict === 'set') {
+      this.#set(event, replay)
+    } else if (event.verdict === 'close') {
+      this.#simulation.close(event.direction, event.time)
+    } else {
+      this.#simulation.pass(event.direction, event.time)
     }
   }
 

@@ -302,9 +302,8 @@ export class Connection {
     this.#pending = 0
     if (sent === -EAGAIN) {
       this.#queue(bytes)
-    }
-    // The end of the connection is noticed by reading, after the peer's earlier messages.
-    else if (sent >= 0 && sent < bytes.length) {
+    } else if (sent >= 0 && sent < bytes.length) {
+      // The end of the connection is noticed by reading, after the peer's earlier messages.
       this.#queue(bytes.subarray(sent))
     }
     if (this.pending > 0) return

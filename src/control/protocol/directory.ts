@@ -93,9 +93,8 @@ export function readDirectories(
       // A pid of another pid namespace cannot be checked here.
       if (entry.pidns !== pidns || runs(entry)) {
         entries.push(entry)
-      }
-      // In a directory of another user the path may have become a link to elsewhere.
-      else if (uid === process.geteuid?.()) {
+      } else if (uid === process.geteuid?.()) {
+        // In a directory of another user the path may have become a link to elsewhere.
         for (const left of [file, entry.vnet]) {
           removeQuietly(left)
         }

@@ -125,9 +125,8 @@ function keepWritten(
     }
     if (event === NETDEV_CHANGENAME) {
       soon()
-    }
-    // The device gets its port, which knows the namespace, right after this.
-    else if (isLab) {
+    } else if (isLab) {
+      // The device gets its port, which knows the namespace, right after this.
       queueMicrotask(soon)
     } else {
       now()

@@ -509,9 +509,8 @@ function* segmentMessages(entries: Iterable<SegmentEntry>) {
   for (const entry of entries) {
     if (entry.kind === 'host') {
       yield { host: { ...entry, addresses: entry.addresses.map(address => ({ address })) } }
-    }
-    // A lease without an end has no `expires`.
-    else if (entry.kind === 'lease' && !Number.isFinite(entry.expires)) {
+    } else if (entry.kind === 'lease' && !Number.isFinite(entry.expires)) {
+      // A lease without an end has no `expires`.
       yield { lease: { ...entry, expires: undefined } }
     } else {
       yield { [entry.kind]: entry }

@@ -246,9 +246,8 @@ export class Debug implements DebugHooks, Reports {
     const line = `${name === undefined ? '' : `${name}: `}debug: ${rule}`
     if (rule === 'leak') {
       this.#net.log.err(`${line}: ${message}`)
-    }
-    // Each place is limited alone: of two mistakes of every frame, both are logged.
-    else {
+    } else {
+      // Each place is limited alone: of two mistakes of every frame, both are logged.
       this.#log.err(place === undefined ? line : `${line} at ${place}`, `${line}: ${message}`)
     }
   }

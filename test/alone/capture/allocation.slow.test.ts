@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest'
-import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '#src/capture/pcapng-writer.ts'
+import {
+  PACKET_OVERHEAD,
+  writeInterface,
+  writePacket,
+  writeSection,
+} from '#src/capture/pcapng-writer.ts'
 import { CaptureReader } from '#src/capture/reader.ts'
 import { turn } from '#support/memory-net.ts'
 
@@ -12,7 +17,9 @@ const SLICES = 10
 
 /** Bytes of the heap that `run` takes for each packet of a slice, once it is compiled. */
 async function allocated(run: () => void): Promise<number> {
-  for (let i = 0; i < WARM_UPS; i++) run()
+  for (let i = 0; i < WARM_UPS; i++) {
+    run()
+  }
   await turn()
   gc()
   const taken: number[] = []
@@ -59,7 +66,9 @@ test('reading a packet with options and without comments allocates no object', a
   let found = 0
   const bytesEach = await allocated(() => {
     reader.push(bytes)
-    while (reader.next() !== undefined) found++
+    while (reader.next() !== undefined) {
+      found++
+    }
   })
   expect(found).toBe(SLICE * (WARM_UPS + SLICES))
   // With coverage V8 sometimes boxes a number or two, each in 16 bytes. An object for a packet

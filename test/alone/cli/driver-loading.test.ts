@@ -33,15 +33,21 @@ test('a command that queries running vnets does not load the commands of drivers
   expect(loaded.drivers).toBe(0)
 })
 
-test.each(['simulate', 'exec', 'list', 'wire'])('vnet %s does not load what devices are made of', async word => {
-  expect((await runMain(word, '--help')).status).toBe(0)
-  expect(loaded.devices).toBe(0)
-})
+test.each(['simulate', 'exec', 'list', 'wire'])(
+  'vnet %s does not load what devices are made of',
+  async word => {
+    expect((await runMain(word, '--help')).status).toBe(0)
+    expect(loaded.devices).toBe(0)
+  },
+)
 
-test.each(['lan', 'simulate', 'exec', 'list', 'loop'])('vnet %s does not load cable', async word => {
-  expect((await runMain(word, '--help')).status).toBe(0)
-  expect(loaded.times).toBe(0)
-})
+test.each(['lan', 'simulate', 'exec', 'list', 'loop'])(
+  'vnet %s does not load cable',
+  async word => {
+    expect((await runMain(word, '--help')).status).toBe(0)
+    expect(loaded.times).toBe(0)
+  },
+)
 
 test('without a command and without --help, only the first driver is loaded', async () => {
   expect((await runMain('--netns', '/nowhere')).status).toBe(1)

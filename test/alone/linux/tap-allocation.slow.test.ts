@@ -26,7 +26,9 @@ async function allocated(look: (bytes: Uint8Array) => void): Promise<number> {
   }
   a.onFrames = frames => {
     // A `for of` may take an object a batch.
-    for (let i = 0; i < frames.length; i++) look((frames[i] as TapFrame).bytes)
+    for (let i = 0; i < frames.length; i++) {
+      look((frames[i] as TapFrame).bytes)
+    }
     b.writeBatch(frames)
   }
   const frame = buildFrame({ packet: plain, tags: [], padding: [] })

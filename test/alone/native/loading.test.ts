@@ -42,14 +42,24 @@ test('loadNative loads the file that VNET_ADDON names', () => {
 })
 
 test('loadNative names the command to run when the addon is not built', async () => {
-  for (const file of Object.keys(cache)) if (file.endsWith('/vnet.node')) delete cache[file]
+  for (const file of Object.keys(cache)) {
+    if (file.endsWith('/vnet.node')) {
+      delete cache[file]
+    }
+  }
   const error = failure(await withoutFiles())
   expect(error.code).toBe('ENOENT')
-  expect(error.message).toMatch(/; the native addon is not built: run `npx node-gyp rebuild` in \/.*$/)
+  expect(error.message).toMatch(
+    /; the native addon is not built: run `npx node-gyp rebuild` in \/.*$/,
+  )
 })
 
 test('loadNative names the bundler that moved the code away from the addon', async () => {
-  for (const file of Object.keys(cache)) if (file.endsWith('/vnet.node')) delete cache[file]
+  for (const file of Object.keys(cache)) {
+    if (file.endsWith('/vnet.node')) {
+      delete cache[file]
+    }
+  }
   vi.doMock('node:fs', async actual => ({
     ...(await actual<object>()),
     statSync: () => undefined,
@@ -71,7 +81,10 @@ test('loadNative returns the loaded addon after its file was deleted', async () 
 
 test('loadNative does not return the addon of another vnet in node_modules', async () => {
   const [own = ''] = Object.keys(cache).filter(file => file.endsWith('/vnet.node'))
-  const other = own.replace(/(build|prebuilds)\/.*/, 'node_modules/vnet/prebuilds/linux-x64/vnet.node')
+  const other = own.replace(
+    /(build|prebuilds)\/.*/,
+    'node_modules/vnet/prebuilds/linux-x64/vnet.node',
+  )
   cache[other] = cache[own]
   delete cache[own]
   const load = await withoutFiles()
@@ -90,7 +103,9 @@ async function inTree(files: readonly string[], status: number) {
   const spawnSync = (program: string, args: readonly string[], options: object) => {
     calls.push([program, ...args])
     expect(options).toEqual({ stdio: ['ignore', 2, 2] })
-    if (status === 0) there.add('build/Release/vnet-within')
+    if (status === 0) {
+      there.add('build/Release/vnet-within')
+    }
     return { status }
   }
   const statSync = (path: string) => {
@@ -109,13 +124,19 @@ const PREBUILT = `prebuilds/linux-${process.arch}/vnet-within`
 test('a clone builds its programs when one is needed, once', async () => {
   // Prebuilt files may be of other sources.
   const { find, calls } = await inTree([...CLONE, PREBUILT], 0)
-  expect([find(), find()]).toEqual(Array(2).fill(expect.stringMatching(/\/build\/Release\/vnet-within$/)))
-  expect(calls).toEqual([[process.execPath, expect.stringMatching(/\/scripts\/setup\.mjs$/), '--programs']])
+  expect([find(), find()]).toEqual(
+    Array(2).fill(expect.stringMatching(/\/build\/Release\/vnet-within$/)),
+  )
+  expect(calls).toEqual([
+    [process.execPath, expect.stringMatching(/\/scripts\/setup\.mjs$/), '--programs'],
+  ])
 })
 
 test('a clone that cannot build its programs says how they are built', async () => {
   const { find } = await inTree(CLONE, 1)
-  expect(failure(find).message).toMatch(/; the launcher is not built: run `npx node-gyp rebuild` in \/.*$/)
+  expect(failure(find).message).toMatch(
+    /; the launcher is not built: run `npx node-gyp rebuild` in \/.*$/,
+  )
 })
 
 test('an installation has its programs, and builds nothing', async () => {
@@ -131,12 +152,16 @@ test.each([
   vi.stubGlobal('process', Object.create(process, { platform: { value: 'darwin' } }))
   const { code, message } = failure(load)
   expect(code).toBe('EOPNOTSUPP')
-  expect(message).toMatch(/; this needs Linux: it drives TAP interfaces, which darwin does not have; .*$/)
+  expect(message).toMatch(
+    /; this needs Linux: it drives TAP interfaces, which darwin does not have; .*$/,
+  )
 })
 
 test('a check whether interfaces can be made returns the reason on another system', () => {
   vi.stubGlobal('process', Object.create(process, { platform: { value: 'win32' } }))
-  const reason = expect.stringMatching(/^this needs Linux: it drives TAP interfaces, which win32 does not have; .*$/)
+  const reason = expect.stringMatching(
+    /^this needs Linux: it drives TAP interfaces, which win32 does not have; .*$/,
+  )
   expect(whyNoTun()).toEqual(reason)
   expect(whyNotRootless()).toEqual(reason)
   expect(whyNotConfined()).toEqual(reason)
@@ -158,7 +183,10 @@ test.each([
   // A Node on musl has no library of this name either.
   [
     'was built for another libc',
-    Buffer.from(readFileSync(addonPath).toString('latin1').replaceAll('libc.so.6', 'libc.so.9'), 'latin1'),
+    Buffer.from(
+      readFileSync(addonPath).toString('latin1').replaceAll('libc.so.6', 'libc.so.9'),
+      'latin1',
+    ),
     /libc\.so\.9/,
   ],
 ])('loadNative says what to do about an addon that %s', (_, bytes, reason) => {

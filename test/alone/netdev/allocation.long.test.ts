@@ -13,7 +13,9 @@ const makeNet = memoryNets()
 const gc = globalThis.gc as () => void
 /** Every driver of the package, by name. */
 const drivers = Object.fromEntries(
-  Object.entries(vnet as Record<string, unknown>).filter(([, value]) => Object(value).init !== undefined),
+  Object.entries(vnet as Record<string, unknown>).filter(
+    ([, value]) => Object(value).init !== undefined,
+  ),
 ) as Record<string, Driver>
 
 const FRAMES = 10_000_000
@@ -36,7 +38,9 @@ async function running(
   const memory = makeNet({ poison: false })
   const { devices, ports } = await addDriver(memory, driver, params, { args, txqs: 2, rxqs: 2 })
   const [first, last] = [devices[0] as NetDevice, devices.at(-1) as NetDevice]
-  if (startXmit !== undefined) first.netdevOps = before(first.netdevOps, startXmit)
+  if (startXmit !== undefined) {
+    first.netdevOps = before(first.netdevOps, startXmit)
+  }
   const [from, to] = [ports[0] as MemoryPort, ports.at(-1) as MemoryPort]
   let received = 0
   to.onFrame = () => {
@@ -70,7 +74,9 @@ async function cost(run: (times: number) => void, frames = FRAMES) {
   await turn()
   const starts: number[] = []
   const observer = new PerformanceObserver(list => {
-    for (const { startTime } of list.getEntries()) starts.push(startTime)
+    for (const { startTime } of list.getEntries()) {
+      starts.push(startTime)
+    }
   })
   observer.observe({ entryTypes: ['gc'] })
   let allocated = 0

@@ -73,7 +73,9 @@ describe('memory', () => {
     chain.close()
   })
 
-  test('a packet through delay, loss and rate allocates boxed numbers at most', { timeout: 120_000 }, () => {
+  test('a packet through delay, loss and rate allocates boxed numbers at most', {
+    timeout: 120_000,
+  }, () => {
     const { run, received, chain } = running([delay('1ms'), loss(0.01), rate('1gbit')])
     expect(cost(run)).toBeLessThan(3 * BOXED)
     expect(received()).toBeGreaterThan(0.98 * PACKETS)
@@ -96,7 +98,10 @@ describe('memory', () => {
   })
 
   test('a hundred thousand packets are held in small slots, in order, and all leave', () => {
-    const { run, pool, chain, clock, received } = running([delay('100ms', { limit: { packets: 200_000 } })], 100_100)
+    const { run, pool, chain, clock, received } = running(
+      [delay('100ms', { limit: { packets: 200_000 } })],
+      100_100,
+    )
     run(100_000)
     expect([pool.out, pool.large.made, received()]).toEqual([99_999, 0, 1])
     run(100_000)

@@ -21,7 +21,10 @@ afterEach(() => {
   users.splice(0)
 })
 
-const vnet = async (params: Partial<SnullParams> = {}, options: ServerOptions & { down?: boolean } = {}) => {
+const vnet = async (
+  params: Partial<SnullParams> = {},
+  options: ServerOptions & { down?: boolean } = {},
+) => {
   const { devices, ports, ...rest } = await serve(snull, ['sn0', 'red/sn1'], params, options)
   const [sn0, sn1] = devices as [NetDevice, NetDevice]
   return { ...rest, ports, sn0, sn1 }
@@ -58,20 +61,27 @@ describe('list', () => {
     moveAway()
     expect((await runMain('list')).status).toBe(1)
     const { status, stdout } = await runMain('list', '--all')
-    expect([status, stdout]).toEqual([0, expect.stringMatching(/^interface .*\n\S*sn0 .*\nred\/sn1 .*\n$/)])
+    expect([status, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^interface .*\n\S*sn0 .*\nred\/sn1 .*\n$/),
+    ])
   })
 
   test('list reports other users with vnets, one line each', async () => {
     const { server } = await vnet()
     users.push(1000, 1001)
     const { status, stderr } = await runMain('list')
-    const lines = users.map(uid => `vnet: user ${uid} has vnets too: vnet list --all --user ${uid}\n`)
+    const lines = users.map(
+      uid => `vnet: user ${uid} has vnets too: vnet list --all --user ${uid}\n`,
+    )
     expect([status, stderr]).toEqual([0, lines.join('')])
     expect(JSON.parse((await runMain('list', '--json')).stdout).users).toEqual([1000, 1001])
     expect(await runMain('list', '--names')).toEqual(ok('sn0\nred/sn1\n'))
     server[Symbol.dispose]()
     const far = users.map(uid => `; user ${uid} has some: vnet list --user ${uid}`).join('')
-    expect(await runMain('list')).toEqual(failed(`no vnet is running in this network namespace${far}`))
+    expect(await runMain('list')).toEqual(
+      failed(`no vnet is running in this network namespace${far}`),
+    )
   })
 
   test('list --json uses the names of the `ready` line', async () => {
@@ -90,13 +100,20 @@ describe('list', () => {
       drops: 0,
     }
     const numbers = { mac: '00:53:4e:55:4c:30', mtu: 1500, txqs: 1, rxqs: 1, pid: process.pid }
-    expect(first).toEqual({ ...words, ...link, ...numbers, vnet: expect.stringMatching(/^\/.*\.sock$/) })
+    expect(first).toEqual({
+      ...words,
+      ...link,
+      ...numbers,
+      vnet: expect.stringMatching(/^\/.*\.sock$/),
+    })
     expect(second).toMatchObject({ name: 'sn1', netns: 'red', addresses: null, vnet: first.vnet })
   })
 
   test('list shows the interfaces of a vnet without a driver', async () => {
     await serve(loop, ['lo0'], {}, { bare: true })
-    expect(JSON.parse((await runMain('list', '--json')).stdout).interfaces[0]).toMatchObject({ driver: null })
+    expect(JSON.parse((await runMain('list', '--json')).stdout).interfaces[0]).toMatchObject({
+      driver: null,
+    })
   })
 
   test.each<[string, string, boolean, (dev: NetDevice) => void]>([
@@ -117,7 +134,10 @@ describe('list', () => {
     const { status, stdout, stderr } = await runMain('list', '--json')
     const line = /"vnet \d+ \(sn0, red\/sn1\): operation not permitted; not today"/
     expect([status, stderr]).toEqual([1, expect.stringMatching(line)])
-    expect(JSON.parse(stdout).interfaces.map(({ name }: { name: string }) => name)).toEqual(['sn0', 'sn1'])
+    expect(JSON.parse(stdout).interfaces.map(({ name }: { name: string }) => name)).toEqual([
+      'sn0',
+      'sn1',
+    ])
   })
 })
 
@@ -127,19 +147,35 @@ describe('show', () => {
     const { stdout } = await runMain('show', 'sn0')
     expect(stdout).toMatch(/^sn0\n {2}driver +snull\n {2}state +up\n {2}peer +red\/sn1\n/)
     expect(stdout).toMatch(/^ {2}mac +00:53:4e:55:4c:30\n/m)
-    expect(stdout).toMatch(/^ {2}queues +1 tx, 1 rx\n {2}pid +\d+\n {2}socket .*\nparameters\n {2}eth +off$/m)
+    expect(stdout).toMatch(
+      /^ {2}queues +1 tx, 1 rx\n {2}pid +\d+\n {2}socket .*\nparameters\n {2}eth +off$/m,
+    )
     expect(stdout).toMatch(/^ {2}ring-size +20\n/m)
     expect(stdout).toMatch(/\nparts\n/)
     expect(stdout).toMatch(/^ {2}rx ring +ring: 0 of 32$/m)
     const json = JSON.parse((await runMain('show', 'sn0', '--json')).stdout)
-    expect(json).toMatchObject({ event: 'show', name: 'sn0', mtu: 1500, params: { lockup: '5', ringSize: '20' } })
+    expect(json).toMatchObject({
+      event: 'show',
+      name: 'sn0',
+      mtu: 1500,
+      params: { lockup: '5', ringSize: '20' },
+    })
   })
 
   test('show prints the state of a part', async () => {
     await vnet()
-    const part = { kind: 'ring', name: 'rx ring', length: 3, capacity: 256, state: 'full', count: 9 } as const
+    const part = {
+      kind: 'ring',
+      name: 'rx ring',
+      length: 3,
+      capacity: 256,
+      state: 'full',
+      count: 9,
+    } as const
     vi.spyOn(client, 'parts').mockResolvedValue([part])
-    expect((await runMain('show', 'sn0')).stdout).toMatch(/^ {2}rx ring +ring: 3 of 256, full, 9 times$/m)
+    expect((await runMain('show', 'sn0')).stdout).toMatch(
+      /^ {2}rx ring +ring: 3 of 256, full, 9 times$/m,
+    )
   })
 
   test('show prints the progress of the scenario, and each of its steps', async () => {
@@ -149,7 +185,9 @@ describe('show', () => {
     vi.spyOn(client, 'scenario').mockResolvedValue(scenario)
     vi.spyOn(Date, 'now').mockReturnValue(1_800_000_012_300)
     const { stdout } = await runMain('show', 'sn0')
-    expect(stdout).toMatch(/^scenario\n {2}now +12\.3s after its start, repeats every 60s\n {2}at 1\.5s +wire off$/m)
+    expect(stdout).toMatch(
+      /^scenario\n {2}now +12\.3s after its start, repeats every 60s\n {2}at 1\.5s +wire off$/m,
+    )
     expect(JSON.parse((await runMain('show', 'sn0', '--json')).stdout).scenario).toEqual(scenario)
   })
 
@@ -178,7 +216,9 @@ describe('commands that change something', () => {
     [['trigger', 'red/sn1', 'flap'], carriers, [true, true], [true, false]],
   ])('vnet %j prints nothing and makes one change', async (args, state, before, after) => {
     const served = await vnet()
-    for (const port of served.ports) sendAll(port, flowFrame(0, 0))
+    for (const port of served.ports) {
+      sendAll(port, flowFrame(0, 0))
+    }
     expect(state(served)).toEqual(before)
     expect(await runMain(...args)).toEqual(ok(''))
     expect(state(served)).toEqual(after)
@@ -197,7 +237,9 @@ describe('commands that change something', () => {
   test('an option of the driver may have an empty value, and a fault may be for one queue', async () => {
     await vnet()
     const [setParam, trigger] = [vi.spyOn(client, 'setParam'), vi.spyOn(client, 'trigger')]
-    for (const spy of [setParam, trigger]) spy.mockResolvedValue()
+    for (const spy of [setParam, trigger]) {
+      spy.mockResolvedValue()
+    }
     const device = expect.objectContaining({ name: 'sn0', netns: undefined })
     expect(await runMain('param', 'sn0', 'pool-size=')).toEqual(ok(''))
     expect(await runMain('trigger', 'sn0', 'stuck', '--queue', '1')).toEqual(ok(''))
@@ -220,18 +262,21 @@ describe('wire', () => {
     [['--wire-ab', SPEC, '--wire-ba', SPEC], 1, [SPEC, SPEC]],
     [['--wire-ab', SPEC, '--wire-ba', `delay 1ms ${SPEC}`], 2, [SPEC, `delay 1ms ${SPEC}`]],
     [['off'], 0, ['', '']],
-  ])('vnet wire sn0 %j reads its texts %i times, and compiles a filter once', async (args, reads, texts) => {
-    const { sn0 } = await vnet()
-    {
-      using readings = wireReadings()
-      const set = vi.spyOn(client, 'setWire').mockResolvedValue()
+  ])(
+    'vnet wire sn0 %j reads its texts %i times, and compiles a filter once',
+    async (args, reads, texts) => {
+      const { sn0 } = await vnet()
+      {
+        using readings = wireReadings()
+        const set = vi.spyOn(client, 'setWire').mockResolvedValue()
+        expect(await runMain('wire', 'sn0', ...args)).toEqual(ok(''))
+        expect([readings.reads, readings.compiled]).toEqual([reads, Math.min(reads, 1)])
+        set.mockRestore()
+      }
       expect(await runMain('wire', 'sn0', ...args)).toEqual(ok(''))
-      expect([readings.reads, readings.compiled]).toEqual([reads, Math.min(reads, 1)])
-      set.mockRestore()
-    }
-    expect(await runMain('wire', 'sn0', ...args)).toEqual(ok(''))
-    expect(sn0.netdevOps.ndoGetWires?.(sn0)?.map(({ text }) => text)).toEqual(texts)
-  })
+      expect(sn0.netdevOps.ndoGetWires?.(sn0)?.map(({ text }) => text)).toEqual(texts)
+    },
+  )
 })
 
 describe('trigger without a fault', () => {
@@ -240,12 +285,15 @@ describe('trigger without a fault', () => {
     [{ ndoTrigger, faults: ['lockup', 'flap'] }, ok('lockup\nflap\n')],
     [{}, failed('the driver of sn0 has no faults to trigger')],
     [{ ndoTrigger }, failed('the driver of sn0 does not list its faults')],
-  ])('trigger without a fault prints the faults of a driver with the operations %o', async (ops, printed) => {
-    await vnetOf(ops)
-    const trigger = vi.spyOn(client, 'trigger')
-    expect(await runMain('trigger', 'sn0')).toEqual(printed)
-    expect(trigger).not.toHaveBeenCalled()
-  })
+  ])(
+    'trigger without a fault prints the faults of a driver with the operations %o',
+    async (ops, printed) => {
+      await vnetOf(ops)
+      const trigger = vi.spyOn(client, 'trigger')
+      expect(await runMain('trigger', 'sn0')).toEqual(printed)
+      expect(trigger).not.toHaveBeenCalled()
+    },
+  )
 })
 
 describe('ioctl', () => {
@@ -255,11 +303,16 @@ describe('ioctl', () => {
     let length = 0
     await vnetOf({
       ndoSiocdevprivate(_, ifr, data, cmd) {
-        const [name, hex] = [Buffer.from(ifr.subarray(0, 4)).toString(), Buffer.from(ifr.subarray(16)).toString('hex')]
+        const [name, hex] = [
+          Buffer.from(ifr.subarray(0, 4)).toString(),
+          Buffer.from(ifr.subarray(16)).toString('hex'),
+        ]
         const bytes = length === 0 ? '' : Buffer.from(data.read(length)).toString('hex')
         given.push({ cmd: cmd - SIOCDEVPRIVATE, name, ifr: hex, data: bytes })
         ifr.set([1, 2], 16)
-        if (length > 0) data.write(Uint8Array.of(0xab, 0xcd))
+        if (length > 0) {
+          data.write(Uint8Array.of(0xab, 0xcd))
+        }
         return result
       },
     })
@@ -309,7 +362,8 @@ describe('ioctl', () => {
 })
 
 describe('param', () => {
-  const lockup = 'lose the interrupt of every Nth transmit completion: the queue stops until the timeout'
+  const lockup =
+    'lose the interrupt of every Nth transmit completion: the queue stops until the timeout'
 
   test('param lists all parameters, or prints one', async () => {
     await vnet({ lockup: 5 })
@@ -318,7 +372,9 @@ describe('param', () => {
       /^ring-size=256 +frames the receive ring holds \(1 to 65536\); cannot change while running$/m,
     )
     expect(stdout.replaceAll(/ +/g, ' ')).toContain(`\nlockup=5 ${lockup}\n`)
-    expect((await runMain('param', 'sn0', '--names')).stdout).toMatch(/^pool-size\nring-size\nlockup\n/m)
+    expect((await runMain('param', 'sn0', '--names')).stdout).toMatch(
+      /^pool-size\nring-size\nlockup\n/m,
+    )
     expect(await runMain('param', 'sn0', 'lockup')).toEqual(ok('5\n'))
   })
 
@@ -337,17 +393,28 @@ describe('param', () => {
     const { params, ...fields } = JSON.parse((await runMain('show', 'sn0', '--json')).stdout)
     expect([fields.seed, params.seed, params.wireAb]).toEqual([seed, `${seed}`, 'delay 1ms'])
     expect((await runMain('wire', 'sn0')).stdout).toMatch(new RegExp(`\n {2}seed ${seed}\n$`))
-    expect((await runMain('stats', 'sn0')).stdout).toMatch(new RegExp(`^ {2}wire seed +${seed}$`, 'm'))
+    expect((await runMain('stats', 'sn0')).stdout).toMatch(
+      new RegExp(`^ {2}wire seed +${seed}$`, 'm'),
+    )
   })
 
   test('param --json has all properties of the parameters', async () => {
     await vnet({ lockup: 5 })
-    const fields = { driver: 'snull', name: 'lockup', value: '5', type: 'int', live: true, description: lockup }
+    const fields = {
+      driver: 'snull',
+      name: 'lockup',
+      value: '5',
+      type: 'int',
+      live: true,
+      description: lockup,
+    }
     const one = await runMain('param', 'sn0', 'lockup', '--json')
     expect(JSON.parse(one.stdout)).toEqual({ event: 'param', ...fields, range: null })
     const { params } = JSON.parse((await runMain('param', 'sn0', '--json')).stdout)
     const size = { name: 'poolSize', live: false, range: '1 to 65536' }
-    expect(params).toEqual(expect.arrayContaining([fields, size].map(each => expect.objectContaining(each))))
+    expect(params).toEqual(
+      expect.arrayContaining([fields, size].map(each => expect.objectContaining(each))),
+    )
   })
 })
 
@@ -376,16 +443,23 @@ describe('no vnet, or no such interface', () => {
     expect(await runMain('stats', 'sn0')).toEqual(NOT_RUNNING)
   })
 
-  test.each(commands.map(args => [args]))('vnet %j reports the interfaces that exist', async args => {
-    await vnet()
-    expect(await runMain(...args)).toEqual(failed('no interface is called sn9; there are sn0, red/sn1'))
-  })
+  test.each(commands.map(args => [args]))(
+    'vnet %j reports the interfaces that exist',
+    async args => {
+      await vnet()
+      expect(await runMain(...args)).toEqual(
+        failed('no interface is called sn9; there are sn0, red/sn1'),
+      )
+    },
+  )
 
   test('a name of two interfaces means the one in the vnet’s own namespace, or else is refused', async () => {
     const [red, blue] = [await serve(loop, ['red/e0']), await serve(loop, ['blue/e0'])]
     const reset = vi.spyOn(client, 'resetStats')
     const { stderr } = await runMain('reset', 'e0')
-    expect(stderr).toMatch(/^vnet: 2 interfaces are called e0: (red\/e0, blue|blue\/e0, red)\/e0\n$/)
+    expect(stderr).toMatch(
+      /^vnet: 2 interfaces are called e0: (red\/e0, blue|blue\/e0, red)\/e0\n$/,
+    )
     expect(await runMain('reset', 'blue/e0')).toEqual(ok(''))
     blue.server[Symbol.dispose]()
     await serve(loop, ['e0'])
@@ -407,7 +481,9 @@ test('the command proposed for another namespace has all arguments, quoted for a
   await vnet()
   moveAway()
   const { stderr } = await runMain('--json', 'param', 'sn0', 'drop=RX CRC')
-  expect(stderr).toMatch(/; for sn0, red\/sn1: nsenter .*-n -t \d+ vnet --json param sn0 'drop=RX CRC'"}\n$/)
+  expect(stderr).toMatch(
+    /; for sn0, red\/sn1: nsenter .*-n -t \d+ vnet --json param sn0 'drop=RX CRC'"}\n$/,
+  )
 })
 
 test('an ordinary user is refused the vnets of another user in one line', async () => {

@@ -21,30 +21,57 @@ async function loadedWith(driver: Driver, ...words: string[]) {
   const command = driverCommand({ ...driver, init }, async () => undefined)
   const { args = [], options } = parse(command, words) ?? {}
   await expect(command.run(io, ...args, options)).rejects.toThrow('loaded')
-  return found as { params: Record<string, unknown>; args: readonly string[]; names: readonly string[] }
+  return found as {
+    params: Record<string, unknown>
+    args: readonly string[]
+    names: readonly string[]
+  }
 }
 
 test('parameters are taken as insmod takes them, in any order beside options and interfaces', async () => {
-  const { params, args } = await loadedWith(snull as Driver, 'lockup=5', 'a', '--stuck', '7', 'timeout=9', 'b', 'eth=1')
+  const { params, args } = await loadedWith(
+    snull as Driver,
+    'lockup=5',
+    'a',
+    '--stuck',
+    '7',
+    'timeout=9',
+    'b',
+    'eth=1',
+  )
   expect(params).toMatchObject({ lockup: 5, timeout: 9, stuck: 7, eth: true, lowmem: 0 })
   expect(args).toEqual(['a', 'b'])
 })
 
-test.each(['pool-size=3', 'pool_size=3', 'poolSize=3'])('%s sets the parameter pool-size', async word => {
-  expect((await loadedWith(snull as Driver, word)).params.poolSize).toBe(3)
-})
+test.each(['pool-size=3', 'pool_size=3', 'poolSize=3'])(
+  '%s sets the parameter pool-size',
+  async word => {
+    expect((await loadedWith(snull as Driver, word)).params.poolSize).toBe(3)
+  },
+)
 
 test('a parameter may have a name that every object has', async () => {
-  const driver = { ...snull, params: { ...snull.params, constructor: snull.params.lockup } } as unknown as Driver
+  const driver = {
+    ...snull,
+    params: { ...snull.params, constructor: snull.params.lockup },
+  } as unknown as Driver
   expect((await loadedWith(driver, 'constructor=5')).params.constructor).toBe(5)
   expect((await loadedWith(driver, '--constructor', '6')).params.constructor).toBe(6)
   const command = driverCommand(driver, async () => undefined)
   const { args = [], options } = parse(command, ['--constructor', '6', 'constructor=5']) ?? {}
-  await expect(command.run(io, ...args, options)).rejects.toThrow('constructor=5: constructor is given twice')
+  await expect(command.run(io, ...args, options)).rejects.toThrow(
+    'constructor=5: constructor is given twice',
+  )
 })
 
 test('a value may contain = and /, and --name still names an interface with =', async () => {
-  const { params, names } = await loadedWith(snull as Driver, 'drop=RX_CRC=10', 'log=/tmp/a=b', '--name', 'lockup=5')
+  const { params, names } = await loadedWith(
+    snull as Driver,
+    'drop=RX_CRC=10',
+    'log=/tmp/a=b',
+    '--name',
+    'lockup=5',
+  )
   expect(params).toMatchObject({ drop: { every: 10 }, log: '/tmp/a=b', lockup: 0 })
   expect(names).toEqual(['lockup=5'])
 })

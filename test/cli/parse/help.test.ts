@@ -16,7 +16,9 @@ async function help(...args: string[]): Promise<string> {
 }
 
 test('--version prints the version of the package', async () => {
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'))
+  const { version } = JSON.parse(
+    readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+  )
   expect(await help('--version')).toBe(`${version}\n`)
   expect(await help('-V')).toBe(`${version}\n`)
 })
@@ -26,7 +28,9 @@ test('--help has the name of every command, on one screen of 24 lines and 80 col
   expect(lines(text)[0]).toBe('Usage: vnet [COMMAND] [OPTIONS]')
   expect(lines(text).length).toBeLessThan(24)
   for (const { name, under } of await allCommands()) {
-    if (under === undefined) expect(text).toMatch(new RegExp(`^\\S.*:.* ${name}( |$)`, 'm'))
+    if (under === undefined) {
+      expect(text).toMatch(new RegExp(`^\\S.*:.* ${name}( |$)`, 'm'))
+    }
   }
 })
 
@@ -61,13 +65,18 @@ test('every command has examples, which it accepts', async () => {
   }
 })
 
-test.each(['loop', 'snull', 'cable', 'lan'])('%s --help has its arguments and every common option', async name => {
-  const text = await help(name, '--help')
-  expect(lines(text)[0]).toMatch(new RegExp(`^Usage: vnet ${name} \\[OPTIONS\\]`))
-  for (const { long } of commonOptions()) expect(text).toContain(` ${long}`)
-  expect(await help('help', name)).toBe(text)
-  expect(await help(name, '-h')).toBe(text)
-})
+test.each(['loop', 'snull', 'cable', 'lan'])(
+  '%s --help has its arguments and every common option',
+  async name => {
+    const text = await help(name, '--help')
+    expect(lines(text)[0]).toMatch(new RegExp(`^Usage: vnet ${name} \\[OPTIONS\\]`))
+    for (const { long } of commonOptions()) {
+      expect(text).toContain(` ${long}`)
+    }
+    expect(await help('help', name)).toBe(text)
+    expect(await help(name, '-h')).toBe(text)
+  },
+)
 
 test('the parameters of a driver come first among the options of its command', async () => {
   const text = await help('snull', '--help')
@@ -76,9 +85,13 @@ test('the parameters of a driver come first among the options of its command', a
 })
 
 test('no line of a help text is longer than 80 columns', async () => {
-  const all = (await allCommands()).map(({ name, under }) => (under === undefined ? [name] : [under, name]))
+  const all = (await allCommands()).map(({ name, under }) =>
+    under === undefined ? [name] : [under, name],
+  )
   for (const args of [['--help'], ['help', '--all'], ...all.map(words => ['help', ...words])]) {
-    for (const line of lines(await help(...args))) expect(line.length, line).toBeLessThanOrEqual(80)
+    for (const line of lines(await help(...args))) {
+      expect(line.length, line).toBeLessThanOrEqual(80)
+    }
   }
 })
 

@@ -52,13 +52,17 @@ test('an option may have a name that every object has', () => {
   const all = (word: string, before: readonly string[] = []) => [...before, word]
   const options = [option('--constructor <word>', 'a word', { parse: all })]
   const command = { ...swim, args: [], options }
-  expect(parse(command, ['--constructor', 'a', '--constructor', 'b'])?.options).toEqual({ constructor: ['a', 'b'] })
+  expect(parse(command, ['--constructor', 'a', '--constructor', 'b'])?.options).toEqual({
+    constructor: ['a', 'b'],
+  })
 })
 
 test('a command may refuse a second value, except of an option that repeats', () => {
   const strict = { ...swim, refusesRepeats: true }
   expect(() => parse(strict, ['4', '--side', 'left', '--side', 'right'])).not.toThrow()
-  expect(() => parse(strict, ['4', '--depth', '1', '--depth', '2'])).toThrow('--depth is given twice')
+  expect(() => parse(strict, ['4', '--depth', '1', '--depth', '2'])).toThrow(
+    '--depth is given twice',
+  )
   expect(() => parse(strict, ['4', '--lake', '--lake'])).not.toThrow()
   expect(() => given('4', '--depth', '1', '--depth', '2')).not.toThrow()
 })
@@ -131,7 +135,15 @@ describe('types', () => {
   test('of the values of arguments follow from their text and parser', () => {
     defineCommand({
       ...text,
-      args: ['<IF>', '[SPEC]', '<on|off|next>', '[A|B]', argument('<N>', Number), argument('[HEX]', Number), '[IF...]'],
+      args: [
+        '<IF>',
+        '[SPEC]',
+        '<on|off|next>',
+        '[A|B]',
+        argument('<N>', Number),
+        argument('[HEX]', Number),
+        '[IF...]',
+      ],
       run: async (_, ...values) => {
         expectTypeOf(values).toEqualTypeOf<
           [

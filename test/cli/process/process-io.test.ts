@@ -52,8 +52,9 @@ test('output goes to the streams unchanged', () => {
 test("the output of a user's command goes to the streams byte for byte", () => {
   const { process, io } = listening()
   const written: [string, Uint8Array][] = []
-  for (const name of ['stdout', 'stderr'] as const)
+  for (const name of ['stdout', 'stderr'] as const) {
     Object.assign(process[name], { write: (bytes: Uint8Array) => written.push([name, bytes]) })
+  }
   const bytes = Uint8Array.of(0x1b, 0x09, 0xff, 0x00)
   io.pass?.('out', bytes)
   io.pass?.('err', bytes)
@@ -72,7 +73,9 @@ test('a colour is shown line by line on a terminal, unless NO_COLOR or TERM=dumb
   }
   const red = '\x1b[31mone\x1b[39m\n\x1b[31mtwo\x1b[39m\n'
   expect(written(true, { TERM: 'xterm', NO_COLOR: '' })).toBe(red)
-  for (const env of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) expect(written(true, env)).toBe('one\ntwo\n')
+  for (const env of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) {
+    expect(written(true, env)).toBe('one\ntwo\n')
+  }
   expect(written(false, {})).toBe('one\ntwo\n')
 })
 
@@ -87,11 +90,14 @@ test('the loss of the reader notifies the listeners and does not end the process
   expect([told, ends, process.exits]).toEqual([1, [], []])
 })
 
-test.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('%s notifies the listeners and does not end the process', signal => {
-  const { process, ends } = listening()
-  process.emit(signal)
-  expect([ends, process.exits]).toEqual([[{ signal }], []])
-})
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'])(
+  '%s notifies the listeners and does not end the process',
+  signal => {
+    const { process, ends } = listening()
+    process.emit(signal)
+    expect([ends, process.exits]).toEqual([[{ signal }], []])
+  },
+)
 
 describe('output that a full disk does not take', () => {
   const LOST = 'vnet: standard output: no space left on device\n'
@@ -108,7 +114,9 @@ describe('output that a full disk does not take', () => {
       Object.assign(process.stdout, { fd: full })
       let told = 0
       io.onClosed?.(() => told++)
-      if (isLate) io.writeLater?.()
+      if (isLate) {
+        io.writeLater?.()
+      }
       io.out('one\n')
       io.out('two\n')
       await io.end()
@@ -218,17 +226,29 @@ test.each([
   ['of a driver that vnet calls', 'ends the program', [DRIVER, VNET, NODE]],
   ["of vnet's own callback", 'ends the program', [VNET, NODE]],
   ['of a package alone', 'ends the program', [PACKAGE, NODE]],
-  ['of code of --import=data:', 'ends the program', ['    at process.<anonymous> (data:text/javascript,a:1:9)', NODE]],
+  [
+    'of code of --import=data:',
+    'ends the program',
+    ['    at process.<anonymous> (data:text/javascript,a:1:9)', NODE],
+  ],
   ['of Node alone', 'ends the program', [NODE]],
-  ['whose stack is cut off', 'ends the program', Array.from({ length: Error.stackTraceLimit }, () => DRIVER)],
+  [
+    'whose stack is cut off',
+    'ends the program',
+    Array.from({ length: Error.stackTraceLimit }, () => DRIVER),
+  ],
   ['without a stack', 'ends the program', undefined],
 ] as const)('an exception %s %s', (_, what, lines) => {
   const { process, io, ends } = listening()
   const errors: unknown[] = []
   io.onDriverError?.((what, error) => errors.push([what, error]))
-  const defect = Object.assign(new Error('boom'), { stack: lines && ['Error: boom', ...lines].join('\n') })
+  const defect = Object.assign(new Error('boom'), {
+    stack: lines && ['Error: boom', ...lines].join('\n'),
+  })
   process.emit('uncaughtException', defect)
-  expect([errors, ends]).toEqual(what === 'is logged' ? [[['uncaught exception', defect]], []] : [[], [{ defect }]])
+  expect([errors, ends]).toEqual(
+    what === 'is logged' ? [[['uncaught exception', defect]], []] : [[], [{ defect }]],
+  )
 })
 
 test('a second signal exits immediately with the status that a shell reports', () => {
@@ -321,8 +341,14 @@ test('a command that stands in for another program receives every signal, and no
   const { process, io, ends } = listening()
   const told: string[] = []
   const stop = io.onSignal!(signal => told.push(signal))
-  for (const signal of ['SIGINT', 'SIGINT', 'SIGTERM', 'SIGUSR1', 'SIGQUIT']) process.emit(signal)
-  expect([told, ends, process.exits]).toEqual([['SIGINT', 'SIGINT', 'SIGTERM', 'SIGUSR1', 'SIGQUIT'], [], []])
+  for (const signal of ['SIGINT', 'SIGINT', 'SIGTERM', 'SIGUSR1', 'SIGQUIT']) {
+    process.emit(signal)
+  }
+  expect([told, ends, process.exits]).toEqual([
+    ['SIGINT', 'SIGINT', 'SIGTERM', 'SIGUSR1', 'SIGQUIT'],
+    [],
+    [],
+  ])
   stop()
   process.emit('SIGTERM')
   expect([told.length, ends]).toEqual([5, [{ signal: 'SIGTERM' }]])
@@ -334,7 +360,9 @@ test('on a terminal the progress is one line, which the next replaces and undefi
     const process = new FakeProcess()
     Object.assign(process.stderr, { isTTY: true, columns })
     const io = processIo(process)
-    for (const line of ['0123456789', 'abc', undefined]) io.progress?.(line)
+    for (const line of ['0123456789', 'abc', undefined]) {
+      io.progress?.(line)
+    }
     return process.stderr.text
   }
   expect(shown(8)).toBe('\r0123456\x1b[K\rabc\x1b[K\r\x1b[K')

@@ -11,5 +11,7 @@ test('a replay without a sent frame has the reasons, failures before skipped pac
   const skipped = '2 not Ethernet, 1 cut short by a snaplen'
   expect(nothingOf('a', counts)).toBe(`a: no frame was sent: no packet can be played: ${skipped}`)
   counts.failed.add('longer than the MTU of 1500')
-  expect(nothingOf('a', counts)).toBe('a: no frame was sent: no frame was taken: 1 longer than the MTU of 1500')
+  expect(nothingOf('a', counts)).toBe(
+    'a: no frame was sent: no frame was taken: 1 longer than the MTU of 1500',
+  )
 })

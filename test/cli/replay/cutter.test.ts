@@ -24,29 +24,45 @@ function segments(frame: Uint8Array, mtu: number): number[][] {
 test.each([
   ['IPv4', plain, 1460],
   ['IPv6', plain6, 1440],
-])('a long TCP frame of %s, with a VLAN tag, becomes the segments that a sender makes for the MTU', (_, of, size) => {
-  const all = payload(3 * size + 100)
-  const [ACK, PSH] = [0x10, 0x08]
-  const whole = buildFrame({ packet: tcp(of, { payload: all, flags: ACK | PSH, sequence: 1000 }), tags, padding: [] })
-  const expected = [0, 1, 2, 3].map(i => {
-    const part = all.slice(i * size, (i + 1) * size)
-    const identification = of.identification + i
-    const packet = tcp(of, {
-      payload: part,
-      sequence: 1000 + i * size,
-      flags: i === 3 ? ACK | PSH : ACK,
-      identification,
+])(
+  'a long TCP frame of %s, with a VLAN tag, becomes the segments that a sender makes for the MTU',
+  (_, of, size) => {
+    const all = payload(3 * size + 100)
+    const [ACK, PSH] = [0x10, 0x08]
+    const whole = buildFrame({
+      packet: tcp(of, { payload: all, flags: ACK | PSH, sequence: 1000 }),
+      tags,
+      padding: [],
     })
-    return [...buildFrame({ packet, tags, padding: [] })]
-  })
-  expect(segments(whole, 1500)).toEqual(expected)
-})
+    const expected = [0, 1, 2, 3].map(i => {
+      const part = all.slice(i * size, (i + 1) * size)
+      const identification = of.identification + i
+      const packet = tcp(of, {
+        payload: part,
+        sequence: 1000 + i * size,
+        flags: i === 3 ? ACK | PSH : ACK,
+        identification,
+      })
+      return [...buildFrame({ packet, tags, padding: [] })]
+    })
+    expect(segments(whole, 1500)).toEqual(expected)
+  },
+)
 
 test('a frame that is not a whole TCP packet is not cut', () => {
   const udp = buildFrame({ packet: { ...plain, payload: payload(3000) }, tags: [], padding: [] })
-  const cut = buildFrame({ packet: tcp(plain, { payload: payload(3000) }), tags: [], padding: [] }).slice(0, 2000)
+  const cut = buildFrame({
+    packet: tcp(plain, { payload: payload(3000) }),
+    tags: [],
+    padding: [],
+  }).slice(0, 2000)
   const fragment = tcp(plain, { payload: payload(3000), fragment: { first: true, at: 2400 } })
-  for (const frame of [udp, cut, buildFrame({ packet: fragment, tags: [], padding: [] }), new Uint8Array(3000)]) {
+  for (const frame of [
+    udp,
+    cut,
+    buildFrame({ packet: fragment, tags: [], padding: [] }),
+    new Uint8Array(3000),
+  ]) {
     expect(segments(frame, 1500)).toEqual([])
   }
 })

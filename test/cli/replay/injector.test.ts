@@ -9,7 +9,11 @@ const device = { vnet: '/run/vnet/1.sock', ifindex: 2, name: 'one', netns: undef
 
 /** An injector, and its requests, which the test ends. */
 function injecting(mtu = 1500) {
-  const requests: { frames: readonly Uint8Array[]; end(refused?: number): void; fail(error: Error): void }[] = []
+  const requests: {
+    frames: readonly Uint8Array[]
+    end(refused?: number): void
+    fail(error: Error): void
+  }[] = []
   const client = {
     inject: (_: string, __: object, frames: readonly Uint8Array[]) =>
       new Promise<{ refused: number }>((resolve, reject) => {
@@ -29,13 +33,20 @@ test('frames are sent by 128, and the next request waits for the reply to the on
   expect([offer(numbered(1)[0]!), offer(numbered(1)[0]!), counts.sent]).toEqual([true, false, 0])
   requests[0]?.end()
   await injector.room()
-  expect([offer(numbered(1)[0]!), requests.length, counts.sent, counts.bytes]).toEqual([true, 2, 128, 128 * 60])
+  expect([offer(numbered(1)[0]!), requests.length, counts.sent, counts.bytes]).toEqual([
+    true,
+    2,
+    128,
+    128 * 60,
+  ])
   expect(requests.map(({ frames }) => frames.length)).toEqual([128, 128])
 })
 
 test('a request has at most 60,000 bytes', async () => {
   const { requests, offer } = injecting()
-  for (let i = 0; i < 40; i++) offer(new Uint8Array(1500))
+  for (let i = 0; i < 40; i++) {
+    offer(new Uint8Array(1500))
+  }
   expect(requests.map(({ frames }) => frames.length)).toEqual([39])
 })
 
@@ -68,7 +79,9 @@ test('a frame is copied when it is offered', () => {
 
 test('refused frames count as failed', async () => {
   const { requests, counts, injector, offer } = injecting(100)
-  for (const length of [60, 119]) offer(new Uint8Array(length))
+  for (const length of [60, 119]) {
+    offer(new Uint8Array(length))
+  }
   const drained = injector.drained()
   requests[0]?.end(1)
   await drained
@@ -80,7 +93,9 @@ test('refused frames count as failed', async () => {
 
 test('an error of the vnet ends it: all that waits counts as failed', async () => {
   const { requests, counts, injector, offer } = injecting()
-  for (const frame of numbered(200)) offer(frame)
+  for (const frame of numbered(200)) {
+    offer(frame)
+  }
   requests[0]?.fail(new VnetError(ENETDOWN, ['INJECT', 'one']))
   await expect(injector.room()).rejects.toMatchObject({ code: 'ENETDOWN' })
   expect(() => offer(numbered(1)[0]!)).toThrow('ENETDOWN')

@@ -49,7 +49,9 @@ class Kept implements FrameSink {
   }
 
   flush(): void {
-    if (this.#waiting > 0) this.flushes++
+    if (this.#waiting > 0) {
+      this.flushes++
+    }
     this.#waiting = 0
   }
 }
@@ -64,7 +66,14 @@ beforeEach(() => {
 })
 
 function player(options: Partial<PlayerOptions> = {}): Player {
-  return new Player({ clock, sink, counts, selection: {}, limit: Number.POSITIVE_INFINITY, ...options })
+  return new Player({
+    clock,
+    sink,
+    counts,
+    selection: {},
+    limit: Number.POSITIVE_INFINITY,
+    ...options,
+  })
 }
 
 /** A pcap file of frames that were captured at these times, in ms. */
@@ -114,8 +123,12 @@ describe('playing', () => {
     const chunks = inChunks(pcap(numbered(2)), 5000)
     const each = player()
     let reads = 0
-    const done = each.play('-', { next: () => (reads++ === 0 ? chunks.next() : new Promise(() => {})) })
-    while (reads < 2) await turn()
+    const done = each.play('-', {
+      next: () => (reads++ === 0 ? chunks.next() : new Promise(() => {})),
+    })
+    while (reads < 2) {
+      await turn()
+    }
     expect([sink.frames.length, sink.flushes]).toEqual([2, 1])
     each.stop()
     await done
@@ -177,7 +190,8 @@ describe('a file with packet blocks of other kinds', () => {
     ['big', BIG],
   ])('plays simple packets only at a given pace, in %s-endian order', async (_, order) => {
     const bytes = file(order, ...frames.map(frame => order.simplePacket(frame.length, frame)))
-    const text = 'a.pcapng: packet 1 has no time (a simple packet block): give a pace, such as --pps 1000'
+    const text =
+      'a.pcapng: packet 1 has no time (a simple packet block): give a pace, such as --pps 1000'
     await expect(player().play('a.pcapng', inChunks(bytes))).rejects.toThrow(text)
     const done = player({ pps: 1000 }).play('a.pcapng', inChunks(bytes, 5000))
     for (let i = 0; i < 5; i++) {
@@ -219,10 +233,14 @@ describe('stop', () => {
 describe('frames', () => {
   test('skipped packets are counted by reason, the others played', async () => {
     const [frame] = numbered(1) as [Uint8Array]
-    const packets = [{}, { capturedLength: 40 }, { verdict: 2 }, { capturedLength: 50 }].map(more => whole(frame, more))
+    const packets = [{}, { capturedLength: 40 }, { verdict: 2 }, { capturedLength: 50 }].map(more =>
+      whole(frame, more),
+    )
     await player().play('a.pcapng', inChunks(pcapngOf(packets)))
     expect(sink.frames).toEqual([frame])
-    expect(counts.summary(0).at(-1)).toBe('skipped 3: 2 cut short by a snaplen, 1 dropped, as the capture says')
+    expect(counts.summary(0).at(-1)).toBe(
+      'skipped 3: 2 cut short by a snaplen, 1 dropped, as the capture says',
+    )
   })
 
   test('a partial checksum is completed', async () => {
@@ -235,7 +253,8 @@ describe('frames', () => {
 
   test('a TCP frame longer than the MTU is played as segments, any other as it is', async () => {
     const payload = Array.from({ length: 3000 }, (_, i) => i & 0xff)
-    const long = (kind: 'tcp' | 'udp') => buildFrame({ packet: { ...plain, kind, payload }, tags: [], padding: [] })
+    const long = (kind: 'tcp' | 'udp') =>
+      buildFrame({ packet: { ...plain, kind, payload }, tags: [], padding: [] })
     await player().play('a.pcap', inChunks(pcap([long('tcp'), long('udp')])))
     expect(sink.frames.map(({ length }) => length)).toEqual([1514, 1514, 54 + 80, 3042])
     expect(counts.summary(0)).toContain('cut 1 TCP frames longer than the MTU into 3 segments')

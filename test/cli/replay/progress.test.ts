@@ -3,7 +3,14 @@ import { expect, test } from 'vitest'
 import { progressLine, type ReplayProgress } from '#src/cli/commands/replay.ts'
 
 const line = (progress: Partial<ReplayProgress>) =>
-  progressLine({ read: 0, size: 1e9 - 1, frames: 0, limit: Number.POSITIVE_INFINITY, seconds: 0, ...progress })
+  progressLine({
+    read: 0,
+    size: 1e9 - 1,
+    frames: 0,
+    limit: Number.POSITIVE_INFINITY,
+    seconds: 0,
+    ...progress,
+  })
 
 test('the line has the part of the file, frames, their rate and the time that is left', () => {
   expect(line({ read: 450e6, frames: 900, seconds: 9 })).toBe(
@@ -29,5 +36,7 @@ test('a limit of frames counts if it is nearer than the end of the file', () => 
 })
 
 test('without a length and a limit, the progress line has the amount read', () => {
-  expect(line({ read: 2_500_000, size: undefined, frames: 70, seconds: 7 })).toBe('2.5 MB, 70 frames, 10/s')
+  expect(line({ read: 2_500_000, size: undefined, frames: 70, seconds: 7 })).toBe(
+    '2.5 MB, 70 frames, 10/s',
+  )
 })

@@ -11,17 +11,21 @@ const FROM_LAN = { flags: IN, packetId: 2 ** 40 + 7, interfaceIndex: 1 }
 const MADE = { flags: IN, packetId: 2 ** 40 + 2 ** 39 + 1, interfaceIndex: 1 }
 
 function reason(of: Partial<CaptureRecord>, selection: Selection = {}): string | undefined {
-  const record = Object.assign(new CaptureRecord(), { linkType: 1, capturedLength: 60, originalLength: 60 })
+  const record = Object.assign(new CaptureRecord(), {
+    linkType: 1,
+    capturedLength: 60,
+    originalLength: 60,
+  })
   // `comments` and `frame` are accessors.
   return skipReason(Object.assign(record, of), selection)
 }
 
 test('a whole Ethernet frame is replayed, also one without flags, and one of the shortest', () => {
-  expect([reason({}), reason(OUTBOUND), reason({ capturedLength: 14, originalLength: 14 })]).toEqual([
-    undefined,
-    undefined,
-    undefined,
-  ])
+  expect([
+    reason({}),
+    reason(OUTBOUND),
+    reason({ capturedLength: 14, originalLength: 14 }),
+  ]).toEqual([undefined, undefined, undefined])
 })
 
 test.each([
@@ -43,11 +47,17 @@ test('a verdict other than a drop has no drop reason', () => {
 
 test('a received frame is skipped if a vnet captured it as sent, too, or if the wire made it', () => {
   const reasons = [INBOUND, MADE, FROM_LAN, { flags: IN }].map(each => reason(each))
-  expect(reasons).toEqual(['received by the interface', 'received by the interface', undefined, undefined])
+  expect(reasons).toEqual([
+    'received by the interface',
+    'received by the interface',
+    undefined,
+    undefined,
+  ])
 })
 
 test('a direction is chosen; a packet without one is always replayed', () => {
-  const all = (direction: Selection['direction']) => [OUTBOUND, INBOUND, {}].map(each => reason(each, { direction }))
+  const all = (direction: Selection['direction']) =>
+    [OUTBOUND, INBOUND, {}].map(each => reason(each, { direction }))
   expect(all('out')).toEqual([undefined, 'received by the interface', undefined])
   expect(all('in')).toEqual(['sent by the interface', undefined, undefined])
   expect(all('all')).toEqual([undefined, undefined, undefined])

@@ -9,7 +9,9 @@ import { genlmsghdr, MessageBuilder, messages, writeAck } from '#src/netlink/ind
 import { type Answers, FakeVnet, writeUsual } from '#support/fake-vnet.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 
-const [ECHO, GET_DEVICES, GET_STATS, RESET_STATS, GET_PARAM, IOCTL, SUBSCRIBE, CAPTURE] = [1, 2, 3, 4, 6, 9, 10, 18]
+const [ECHO, GET_DEVICES, GET_STATS, RESET_STATS, GET_PARAM, IOCTL, SUBSCRIBE, CAPTURE] = [
+  1, 2, 3, 4, 6, 9, 10, 18,
+]
 const sn0 = { ifindex: 7, name: 'sn0', netns: undefined }
 const up = (b: MessageBuilder) => void b.u32(1, 7).string(2, 'sn0').u32(28, 3)
 
@@ -26,12 +28,17 @@ beforeEach(() => {
   ends = [client]
 })
 afterEach(() => {
-  for (const end of ends) end[Symbol.dispose]()
+  for (const end of ends) {
+    end[Symbol.dispose]()
+  }
   vi.useRealTimers()
 })
 
 function vnet(answers: Answers): FakeVnet {
-  const made = new FakeVnet(directory, { [ECHO]: ({ attributes }) => [b => b.binary(1, attributes[1]!)], ...answers })
+  const made = new FakeVnet(directory, {
+    [ECHO]: ({ attributes }) => [b => b.binary(1, attributes[1]!)],
+    ...answers,
+  })
   ends.push(made)
   path = made.path
   return made
@@ -60,9 +67,13 @@ describe('requests', () => {
   })
 
   test('one request reads the statistics of all devices, without queues and the kernel', async () => {
-    const fake = vnet({ [GET_STATS]: () => [b => b.u32(1, 7).string(2, 'sn0'), b => b.u32(1, 8).string(2, 'x')] })
+    const fake = vnet({
+      [GET_STATS]: () => [b => b.u32(1, 7).string(2, 'sn0'), b => b.u32(1, 8).string(2, 'x')],
+    })
     expect((await client.allStats(path)).map(({ name }) => name)).toEqual(['sn0', 'x'])
-    expect(fake.asked).toEqual([{ cmd: GET_STATS, dump: true, attributes: { 6: Uint8Array.of(2, 0, 0, 0) } }])
+    expect(fake.asked).toEqual([
+      { cmd: GET_STATS, dump: true, attributes: { 6: Uint8Array.of(2, 0, 0, 0) } },
+    ])
   })
 
   test('each of many pending requests gets its own reply', async () => {
@@ -74,13 +85,23 @@ describe('requests', () => {
   test('an ioctl that the driver refuses returns a result and does not throw', async () => {
     const ifreq = new Uint8Array(40)
     vnet({ [IOCTL]: () => [b => b.s32(27, -95).binary(24, ifreq)] })
-    expect(await client.ioctl(path, sn0, { cmd: 0x89f3 })).toEqual({ result: -95, ifreq, data: undefined })
+    expect(await client.ioctl(path, sn0, { cmd: 0x89f3 })).toEqual({
+      result: -95,
+      ifreq,
+      data: undefined,
+    })
   })
 
   test('more bytes of data than were sent are EPROTO', async () => {
-    vnet({ [IOCTL]: () => [b => b.s32(27, 0).binary(24, new Uint8Array(40)).binary(26, Uint8Array.of(1, 2))] })
+    vnet({
+      [IOCTL]: () => [
+        b => b.s32(27, 0).binary(24, new Uint8Array(40)).binary(26, Uint8Array.of(1, 2)),
+      ],
+    })
     const call = client.ioctl(path, sn0, { cmd: 0x89f1, data: new Uint8Array(1) })
-    await expect(call).rejects.toThrow('0x89f1 sn0: EPROTO, protocol error; 2 bytes of data are more than were sent')
+    await expect(call).rejects.toThrow(
+      '0x89f1 sn0: EPROTO, protocol error; 2 bytes of data are more than were sent',
+    )
   })
 
   test('an ifreq of the caller is sent unchanged', async () => {
@@ -92,14 +113,19 @@ describe('requests', () => {
 
   test.each([
     ['nothing', () => []],
-    ['a message without a required attribute', () => [(b: MessageBuilder) => b.string(15, 'lockup')]],
+    [
+      'a message without a required attribute',
+      () => [(b: MessageBuilder) => b.string(15, 'lockup')],
+    ],
   ])('%s in place of a single reply is EPROTO', async (_, answer) => {
     vnet({ [GET_PARAM]: answer as Answers[number] })
     await expect(client.param(path, sn0, 'lockup')).rejects.toMatchObject({ code: 'EPROTO' })
   })
 
   test('a socket that does not exist is ECONNREFUSED', async () => {
-    await expect(client.resetStats(join(directory, 'none.sock'), sn0)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    await expect(client.resetStats(join(directory, 'none.sock'), sn0)).rejects.toMatchObject({
+      code: 'ECONNREFUSED',
+    })
   })
 
   test('a text with a NUL is a RangeError, and the next request succeeds', async () => {
@@ -231,12 +257,19 @@ describe('a capture', () => {
       /^CAPTURE: EPERM, operation not permitted; only root may capture$/,
     )
     await fake.hears(CAPTURE)
-    while (fake.connections > 0) await new Promise(resolve => setImmediate(resolve))
+    while (fake.connections > 0) {
+      await new Promise(resolve => setImmediate(resolve))
+    }
   })
 
   test('a capture requests what its options name', async () => {
     const fake = vnet({ [CAPTURE]: () => [] })
-    await using _ = await client.capture(path, { devices: [sn0], snaplen: 64, filter: 'less 100', dropsOnly: true })
+    await using _ = await client.capture(path, {
+      devices: [sn0],
+      snaplen: 64,
+      filter: 'less 100',
+      dropsOnly: true,
+    })
     const [{ attributes } = { attributes: {} as Record<number, Uint8Array> }] = fake.asked
     expect(Object.keys(attributes).map(Number)).toEqual([53, 54, 55, 56, 57])
     expect(Buffer.from(attributes[55]!).toString()).toBe('less 100\0')
@@ -244,7 +277,9 @@ describe('a capture', () => {
   })
 
   test('a capture of a vnet that does not exist or has ended is ECONNREFUSED', async () => {
-    await expect(client.capture(join(directory, 'none.sock'))).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    await expect(client.capture(join(directory, 'none.sock'))).rejects.toMatchObject({
+      code: 'ECONNREFUSED',
+    })
   })
 
   test('a capture ends with the vnet, also without the statistics', async () => {
@@ -279,7 +314,9 @@ describe('a vnet', () => {
     ends.push({
       [Symbol.dispose]() {
         server.close()
-        for (const client of clients) client.destroy()
+        for (const client of clients) {
+          client.destroy()
+        }
       },
     })
     return at
@@ -300,7 +337,10 @@ describe('a vnet', () => {
     const at = await listener(client => {
       client.on('data', data => {
         const [asked] = messages(data)
-        reply.message(0x3f0, 0, asked!.seq).payload(genlmsghdr(ECHO, 1)).binary(1, Buffer.from('hello'))
+        reply
+          .message(0x3f0, 0, asked!.seq)
+          .payload(genlmsghdr(ECHO, 1))
+          .binary(1, Buffer.from('hello'))
         writeAck(reply, data, asked!, 0, { error: 0 })
         // Sent by a call, before the timers of the client run.
         client.write(reply.bytes)
@@ -319,12 +359,18 @@ describe('a vnet', () => {
       client.on('data', data => {
         for (const asked of messages(data)) {
           const refusal = new MessageBuilder()
-          if (asked.seq > 1) writeAck(refusal, data, asked, 0, { error: -16, message: 'a part came before' })
-          client.write(Buffer.concat([part.bytes, asked.seq > 1 ? refusal.bytes : new Uint8Array(0)]))
+          if (asked.seq > 1) {
+            writeAck(refusal, data, asked, 0, { error: -16, message: 'a part came before' })
+          }
+          client.write(
+            Buffer.concat([part.bytes, asked.seq > 1 ? refusal.bytes : new Uint8Array(0)]),
+          )
         }
       })
     })
-    const question = expect(devices(at)).rejects.toThrow(/^GET_DEVICES vnet: ETIMEDOUT, .*; its reply is not complete/)
+    const question = expect(devices(at)).rejects.toThrow(
+      /^GET_DEVICES vnet: ETIMEDOUT, .*; its reply is not complete/,
+    )
     for (let ms = 0; ms < 1800; ms += 200) {
       await expect(client.echo(at, 'next')).rejects.toThrow(/a part came before$/)
       vi.advanceTimersByTime(200)
@@ -352,9 +398,14 @@ describe('a vnet', () => {
   })
 
   test('a vnet that sends an invalid reply is EPROTO, and the error says what is wrong', async () => {
-    const answer = new MessageBuilder().message(0x3f0, 2, 1).payload(genlmsghdr(2, 1)).u16(1, 7).bytes
+    const answer = new MessageBuilder()
+      .message(0x3f0, 2, 1)
+      .payload(genlmsghdr(2, 1))
+      .u16(1, 7).bytes
     const at = await listener(client => client.write(answer))
-    await expect(devices(at)).rejects.toThrow(/^GET_DEVICES vnet: EPROTO, .*; ifindex: has 2 bytes, not 4 /)
+    await expect(devices(at)).rejects.toThrow(
+      /^GET_DEVICES vnet: EPROTO, .*; ifindex: has 2 bytes, not 4 /,
+    )
   })
 
   test('a vnet that refuses the connection reports the reason', async () => {

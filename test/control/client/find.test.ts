@@ -9,13 +9,23 @@ function vnet(pid: number, ...names: readonly string[]): Entry {
     const [name, netns] = full.split('/').reverse() as [string, string | undefined]
     return { name, netns, ifindex: i + 1, inode: 1 }
   })
-  return { vnet: `/run/vnet/${pid}.sock`, uid: 0, pid, startTime: '1', pidns: 1, netns: 1, interfaces }
+  return {
+    vnet: `/run/vnet/${pid}.sock`,
+    uid: 0,
+    pid,
+    startTime: '1',
+    pidns: 1,
+    netns: 1,
+    interfaces,
+  }
 }
 
 /** Returns the process and the interface of everything that a word names. */
 function named(text: string, ...entries: readonly Entry[]): string[] {
   return withPlaces(entries).flatMap(({ pid, interfaces }) =>
-    interfaces.filter(each => isNamed(each, text)).map(({ netns, name }) => `${pid} ${netns}/${name}`),
+    interfaces
+      .filter(each => isNamed(each, text))
+      .map(({ netns, name }) => `${pid} ${netns}/${name}`),
   )
 }
 
@@ -28,7 +38,9 @@ test('the host of a lab names its only interface, by the name of the lab with or
 
 test('the host of a lab names nothing if it has several interfaces', () => {
   const lab = vnet(5, 'my:router/client', 'my:router/server')
-  for (const text of ['my:router', 'my-5:router', 'my']) expect(named(text, lab)).toEqual([])
+  for (const text of ['my:router', 'my-5:router', 'my']) {
+    expect(named(text, lab)).toEqual([])
+  }
 })
 
 test('the hosts of two labs of one name are named by the process, and without it if one lab has the host', () => {
@@ -36,7 +48,9 @@ test('the hosts of two labs of one name are named by the process, and without it
   expect(named('my:client', ...labs)).toEqual([])
   expect(named('my:client/up', ...labs)).toEqual([])
   expect(named('my-6:client', ...labs)).toEqual(['6 my:client/up'])
-  for (const text of ['my:6', 'my:6/up', 'my-6:6']) expect(named(text, ...labs)).toEqual(['6 my:6/up'])
+  for (const text of ['my:6', 'my:6/up', 'my-6:6']) {
+    expect(named(text, ...labs)).toEqual(['6 my:6/up'])
+  }
 })
 
 test('a namespace that is not of a lab names no interface', () => {

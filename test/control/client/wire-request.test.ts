@@ -29,7 +29,8 @@ test('attachments that do not fit a message are refused with one line that says 
   writeFileSync(file, '1\n'.repeat(29_900))
   expect(attachmentsOf(`trace ${file}`)).toHaveLength(1)
   writeFileSync(file, '1\n'.repeat(30_000))
-  const most = 'a running wire takes at most 60000 bytes of files and filters; give it at the start, by --wire'
+  const most =
+    'a running wire takes at most 60000 bytes of files and filters; give it at the start, by --wire'
   expect(() => attachmentsOf(`trace ${file}`)).toThrow(`${file}: ${most}`)
   expect(() => attachmentsOf(`loss 1% ${' '.repeat(4096)}`)).toThrow('at most 4096 bytes')
   expect(() => attachmentsOf('loss 1%\0')).toThrow('no NUL')
@@ -37,5 +38,7 @@ test('attachments that do not fit a message are refused with one line that says 
 
 test('a wrong spec and missing files are refused for the direction in which they are wrong', () => {
   expect(() => attachmentsOf('loss one')).toThrow('one')
-  expect(() => wireChange(`trace ${directory}/none`, { direction: 'ba' })).toThrow('none: no such file or directory')
+  expect(() => wireChange(`trace ${directory}/none`, { direction: 'ba' })).toThrow(
+    'none: no such file or directory',
+  )
 })

@@ -2,7 +2,12 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EAGAIN, EBADF, ECONNRESET, ENAMETOOLONG, ENOENT, EPROTO } from '#src/base/errno.ts'
-import { Connection, type ConnectionListener, MESSAGE_MAX, peerPidfd } from '#src/control/protocol/connection.ts'
+import {
+  Connection,
+  type ConnectionListener,
+  MESSAGE_MAX,
+  peerPidfd,
+} from '#src/control/protocol/connection.ts'
 import { ListeningSocket } from '#src/control/server/listening-socket.ts'
 import { loadNative } from '#src/linux/native.ts'
 import { MSG_DONTWAIT } from '#src/linux/uapi.ts'
@@ -20,7 +25,9 @@ beforeEach(() => {
 })
 
 afterEach(() => {
-  for (const each of closing.splice(0).reverse()) each.close()
+  for (const each of closing.splice(0).reverse()) {
+    each.close()
+  }
 })
 
 /** A listener that records its calls, with a promise for the next call of each kind. */
@@ -77,7 +84,13 @@ function message(bytes: number, type = 16): Uint8Array {
 describe('messages', () => {
   test('messages arrive whole and in order, in whatever pieces they are sent', async () => {
     const { client, other } = pair()
-    const sent = [message(16), message(17, 17), message(20_000, 18), message(MESSAGE_MAX, 19), message(64, 20)]
+    const sent = [
+      message(16),
+      message(17, 17),
+      message(20_000, 18),
+      message(MESSAGE_MAX, 19),
+      message(64, 20),
+    ]
     for (const each of sent) {
       const whole = new Uint8Array((each.length + 3) & ~3)
       whole.set(each)
@@ -98,22 +111,27 @@ describe('messages', () => {
     expect(other.messages.map(({ length }) => length)).toEqual([18, 23])
   })
 
-  test.each([0, 15, MESSAGE_MAX + 1, 0xffff_ffff])('a message of length %i ends the connection', async length => {
-    const { client, server, one, other } = pair()
-    const bytes = new Uint8Array(16)
-    new DataView(bytes.buffer).setUint32(0, length, true)
-    native.send(client.fd, bytes.subarray(0, 7), MSG_DONTWAIT)
-    await new Promise(resolve => setImmediate(resolve))
-    native.send(client.fd, bytes.subarray(7), MSG_DONTWAIT)
-    await other.until(() => other.ends.length > 0)
-    expect([other.ends, other.messages, server.isOpen]).toEqual([[EPROTO], [], false])
-    await one.until(() => one.ends.length > 0)
-    expect(one.ends).toEqual([0])
-  })
+  test.each([0, 15, MESSAGE_MAX + 1, 0xffff_ffff])(
+    'a message of length %i ends the connection',
+    async length => {
+      const { client, server, one, other } = pair()
+      const bytes = new Uint8Array(16)
+      new DataView(bytes.buffer).setUint32(0, length, true)
+      native.send(client.fd, bytes.subarray(0, 7), MSG_DONTWAIT)
+      await new Promise(resolve => setImmediate(resolve))
+      native.send(client.fd, bytes.subarray(7), MSG_DONTWAIT)
+      await other.until(() => other.ends.length > 0)
+      expect([other.ends, other.messages, server.isOpen]).toEqual([[EPROTO], [], false])
+      await one.until(() => one.ends.length > 0)
+      expect(one.ends).toEqual([0])
+    },
+  )
 
   test('receive() synchronously delivers at most as many messages as requested', () => {
     const { client, server, other } = pair()
-    for (let n = 0; n < 5; n++) client.send(message(16 + 4 * n))
+    for (let n = 0; n < 5; n++) {
+      client.send(message(16 + 4 * n))
+    }
     expect([server.receive(2), server.receive(1), server.buffered > 0]).toEqual([2, 1, true])
     expect([server.receive(), server.receive(), server.buffered]).toEqual([2, 0, 0])
     expect(other.messages.map(({ length }) => length)).toEqual([16, 20, 24, 28, 32])
@@ -150,13 +168,17 @@ describe('a peer that does not read', () => {
     const { client, server, one, other } = pair()
     server.pause()
     let sent = 0
-    while (client.send(message(8192, 16 + (sent % 100))) === 0) sent++
+    while (client.send(message(8192, 16 + (sent % 100))) === 0) {
+      sent++
+    }
     expect(client.send(message(8192))).toBe(-EAGAIN)
     expect(client.pending).toBeGreaterThan(0)
     expect(client.pending).toBeLessThanOrEqual(2 * MESSAGE_MAX)
     server.resume()
     await other.until(() => other.messages.length === sent)
-    expect(other.messages.map(bytes => bytes[4])).toEqual(Array.from({ length: sent }, (_, n) => 16 + (n % 100)))
+    expect(other.messages.map(bytes => bytes[4])).toEqual(
+      Array.from({ length: sent }, (_, n) => 16 + (n % 100)),
+    )
     await one.until(() => one.drained() > 0)
     expect([one.drained(), client.pending, client.send(message(16))]).toEqual([1, 0, 0])
   })
@@ -166,7 +188,11 @@ describe('a peer that does not read', () => {
     while (client.send(message(8192)) === 0) {}
     server.close()
     await one.until(() => one.ends.length > 0)
-    expect([one.ends, client.isOpen, client.send(message(16))]).toEqual([[ECONNRESET], false, -EBADF])
+    expect([one.ends, client.isOpen, client.send(message(16))]).toEqual([
+      [ECONNRESET],
+      false,
+      -EBADF,
+    ])
   })
 })
 
@@ -188,13 +214,13 @@ describe('the end', () => {
     client.close()
     client.close()
     await other.until(() => other.ends.length > 0)
-    expect([one.ends, other.ends, client.receive(), client.send(message(16)), client.peer()]).toEqual([
-      [],
-      [0],
-      0,
-      -EBADF,
-      undefined,
-    ])
+    expect([
+      one.ends,
+      other.ends,
+      client.receive(),
+      client.send(message(16)),
+      client.peer(),
+    ]).toEqual([[], [0], 0, -EBADF, undefined])
     expect(server.isOpen).toBe(false)
   })
 })
@@ -224,7 +250,9 @@ describe('connecting', () => {
     expect(Connection.connect(native, `/${'x'.repeat(107)}`, listener)).toBe(-ENAMETOOLONG)
     listening.close()
     expect(Connection.connect(native, path, listener)).toBe(-ENOENT)
-    expect(() => new ListeningSocket(native, `/${'x'.repeat(107)}`, 0o600, () => {})).toThrow(/at most 107 bytes/)
+    expect(() => new ListeningSocket(native, `/${'x'.repeat(107)}`, 0o600, () => {})).toThrow(
+      /at most 107 bytes/,
+    )
   })
 
   test('connect does not wait for a server that accepts no connection', () => {
@@ -232,8 +260,11 @@ describe('connecting', () => {
     let error = 0
     for (let n = 0; n < 5000 && error === 0; n++) {
       const connection = Connection.connect(native, listening.path, listener)
-      if (typeof connection === 'number') error = connection
-      else closing.push(connection)
+      if (typeof connection === 'number') {
+        error = connection
+      } else {
+        closing.push(connection)
+      }
     }
     expect(error).toBe(-EAGAIN)
   })

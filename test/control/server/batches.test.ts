@@ -10,7 +10,13 @@ import { ListeningSocket } from '#src/control/server/listening-socket.ts'
 import { type Family, operation } from '#src/control/server/operation.ts'
 import { Sessions } from '#src/control/server/sessions.ts'
 import { loadNative } from '#src/linux/native.ts'
-import { genlmsghdr, MessageBuilder, NLM_F_DUMP, NLM_F_REQUEST, policy } from '#src/netlink/index.ts'
+import {
+  genlmsghdr,
+  MessageBuilder,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+  policy,
+} from '#src/netlink/index.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 
 const FAMILY = 100
@@ -25,7 +31,9 @@ function fakeTurns() {
   const soon: (() => void)[] = []
   const turns = new Turns(clock, fn => void soon.push(fn))
   const run = () => {
-    for (let next = soon.shift(); next !== undefined; next = soon.shift()) next()
+    for (let next = soon.shift(); next !== undefined; next = soon.shift()) {
+      next()
+    }
   }
   return { clock, turns, batches: new Batches(clock, turns), run }
 }
@@ -46,17 +54,33 @@ function servedEachMs(missing: string | undefined, flags: number, ms: number): n
   const family: Family = { id: FAMILY, name: 'test', version: 1, maxattr: 1, operations }
   const listening = new ListeningSocket(native, join(directory, `${served}.sock`), 0o600, () => {})
   const rights = { missing: () => missing, missingToCapture: () => missing }
-  const server = { families: new Map([[FAMILY, family]]), turns, batches, onDefect: console.error, onEnd() {} }
+  const server = {
+    families: new Map([[FAMILY, family]]),
+    turns,
+    batches,
+    onDefect: console.error,
+    onEnd() {},
+  }
   const sessions = new Sessions(listening, rights, server)
-  const request = new MessageBuilder().message(FAMILY, NLM_F_REQUEST | flags, 1).payload(genlmsghdr(1, 1)).bytes
+  const request = new MessageBuilder()
+    .message(FAMILY, NLM_F_REQUEST | flags, 1)
+    .payload(genlmsghdr(1, 1)).bytes
   const clients = Array.from({ length: CLIENTS }, () => {
-    const client = Connection.connect(native, listening.path, { onMessage() {}, onReadable() {}, onEnd() {} })
+    const client = Connection.connect(native, listening.path, {
+      onMessage() {},
+      onReadable() {},
+      onEnd() {},
+    })
     if (typeof client === 'number') throw new Error(`no connection: ${client}`)
     sessions.step()
-    for (let i = 0; i < REQUESTS; i++) client.send(request)
+    for (let i = 0; i < REQUESTS; i++) {
+      client.send(request)
+    }
     return client
   })
-  for (const session of sessions) session.onReadable()
+  for (const session of sessions) {
+    session.onReadable()
+  }
   const counts: number[] = []
   for (let i = 0; i < ms; i++) {
     const before = served
@@ -65,7 +89,9 @@ function servedEachMs(missing: string | undefined, flags: number, ms: number): n
     clock.advance(NSEC_PER_MSEC)
   }
   sessions.close(0)
-  for (const each of [...clients, listening]) each.close()
+  for (const each of [...clients, listening]) {
+    each.close()
+  }
   return counts
 }
 
@@ -74,7 +100,9 @@ test('twenty strangers that ask without end have one batch of requests served in
 })
 
 test('a batch has as many parts of dumps as requests', () => {
-  for (const count of servedEachMs('everything', NLM_F_DUMP, 10)) expect(count).toBeLessThanOrEqual(BATCH)
+  for (const count of servedEachMs('everything', NLM_F_DUMP, 10)) {
+    expect(count).toBeLessThanOrEqual(BATCH)
+  }
 })
 
 test('the owner is served without batches', () => {

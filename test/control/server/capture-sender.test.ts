@@ -21,7 +21,9 @@ beforeEach(() => {
   ends = []
 })
 afterEach(() => {
-  for (const end of ends.reverse()) end()
+  for (const end of ends.reverse()) {
+    end()
+  }
 })
 
 /** Ascending bytes, of which `peek` shows at most 100,000 at a time; its end adds `rest`. */
@@ -58,7 +60,10 @@ class Numbers implements CaptureSource {
 }
 
 /** A sender that has `output` to send first and has received `input`, and its client. */
-function sending(source: CaptureSource, { input = new Uint8Array(0), output = new Uint8Array(0) } = {}) {
+function sending(
+  source: CaptureSource,
+  { input = new Uint8Array(0), output = new Uint8Array(0) } = {},
+) {
   const calls = { send: 0, recv: 0 }
   const counted: Native = {
     ...native,
@@ -91,9 +96,13 @@ function sending(source: CaptureSource, { input = new Uint8Array(0), output = ne
   return { sender, stream, end, calls, fd: there.fd }
 }
 
-async function allOf(stream: { [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> }): Promise<Buffer> {
+async function allOf(stream: {
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined>
+}): Promise<Buffer> {
   const parts: Buffer[] = []
-  for await (const bytes of stream) parts.push(Buffer.from(bytes))
+  for await (const bytes of stream) {
+    parts.push(Buffer.from(bytes))
+  }
   return Buffer.concat(parts)
 }
 
@@ -174,7 +183,9 @@ test('a client that continues sending is not read any more, and still gets the r
   stream.stop()
   await turnsOfLoop()
   expect(source.isClosed).toBe(true)
-  for (let i = 0; i < 10; i++) native.send(fd, new Uint8Array(1000), MSG_DONTWAIT)
+  for (let i = 0; i < 10; i++) {
+    native.send(fd, new Uint8Array(1000), MSG_DONTWAIT)
+  }
   await turnsOfLoop()
   const before = { ...calls }
   await turnsOfLoop()
@@ -186,5 +197,7 @@ test('a client that continues sending is not read any more, and still gets the r
 
 /** Lets the event loop do what it has to do. */
 async function turnsOfLoop(): Promise<void> {
-  for (let i = 0; i < 20; i++) await new Promise(resolve => setImmediate(resolve))
+  for (let i = 0; i < 20; i++) {
+    await new Promise(resolve => setImmediate(resolve))
+  }
 }

@@ -28,7 +28,12 @@ const ends = endedAfterEach<Disposable>()
 /** A vnet with a cable from `a` to `b`, and a client. */
 async function served(params: { wire?: string } = {}) {
   const memory = memoryNet()
-  const { devices, ports } = await addDriver(memory, cable, { ...params, seed: 7 }, { args: ['a', 'b'] })
+  const { devices, ports } = await addDriver(
+    memory,
+    cable,
+    { ...params, seed: 7 },
+    { args: ['a', 'b'] },
+  )
   const module = { name: 'cable', params: {}, values: {} }
   const server = serveControl(native, memory.net, {
     module,
@@ -54,7 +59,9 @@ interface Named {
 /** Reads a stream to its end; returns `DEVICE in|out LENGTH COMMENT` of each frame. */
 async function framesOf(stream: CaptureStream): Promise<string[]> {
   const reader = new CaptureReader('capture')
-  for await (const bytes of stream) reader.push(bytes.slice())
+  for await (const bytes of stream) {
+    reader.push(bytes.slice())
+  }
   reader.end()
   const frames: string[] = []
   for (let record = reader.next(); record !== undefined; record = reader.next()) {
@@ -103,7 +110,9 @@ describe('a capture', () => {
     const stream = await client.capture(vnet, { dropsOnly: true })
     send(...numbered(2))
     stream.stop()
-    expect(await framesOf(stream)).toEqual(['a out 60 dropped: wire ab, stage 1 loss every 2 (seed 7, packet 2)'])
+    expect(await framesOf(stream)).toEqual([
+      'a out 60 dropped: wire ab, stage 1 loss every 2 (seed 7, packet 2)',
+    ])
   })
 
   test('a capture ends with the last device of its list', async () => {
@@ -143,7 +152,9 @@ describe('a capture', () => {
     const made: number[] = []
     const Counted: typeof Uint8Array = new Proxy(Uint8Array, {
       construct(target, [length, ...rest]: [number, ...unknown[]], asked) {
-        if (length === 16 << 20) made.push(length)
+        if (length === 16 << 20) {
+          made.push(length)
+        }
         return Reflect.construct(target, [length, ...rest], asked === Counted ? target : asked)
       },
     })
@@ -155,7 +166,9 @@ describe('a capture', () => {
       const other = round === 1 ? await client.capture(vnet) : undefined
       send(...numbered(1))
       other?.stop()
-      if (other !== undefined) expect(await framesOf(other)).toHaveLength(2)
+      if (other !== undefined) {
+        expect(await framesOf(other)).toHaveLength(2)
+      }
       one.stop()
       expect(await framesOf(one)).toHaveLength(4)
     }
@@ -166,7 +179,9 @@ describe('a capture', () => {
     const { client, vnet, send, devices } = await served()
     const stream = await client.capture(vnet)
     send(...numbered(1))
-    for await (const _ of stream) break
+    for await (const _ of stream) {
+      break
+    }
     await untilUnprobed(devices)
     expect(await stream[Symbol.asyncIterator]().next()).toEqual({ value: undefined, done: true })
   })
@@ -183,8 +198,12 @@ describe('a capture', () => {
     await untilUnprobed(devices)
   })
 
-  async function untilUnprobed(devices: readonly { readonly frameProbe?: unknown; readonly name: string }[]) {
-    while (probed(devices).length > 0) await new Promise(resolve => setImmediate(resolve))
+  async function untilUnprobed(
+    devices: readonly { readonly frameProbe?: unknown; readonly name: string }[],
+  ) {
+    while (probed(devices).length > 0) {
+      await new Promise(resolve => setImmediate(resolve))
+    }
   }
 })
 
@@ -198,7 +217,10 @@ describe('a vnet refuses', () => {
   test('an interface that it does not have', async () => {
     const { client, vnet } = await served()
     const refused = client.capture(vnet, { devices: [{ ifindex: 77, name: 'none' }] })
-    await expect(refused).rejects.toMatchObject({ code: 'ENODEV', advice: 'there is no such interface' })
+    await expect(refused).rejects.toMatchObject({
+      code: 'ENODEV',
+      advice: 'there is no such interface',
+    })
   })
 
   test('a seventeenth capture, and takes another once one has ended', async () => {
@@ -219,15 +241,33 @@ describe('a vnet refuses', () => {
     ends.push({ [Symbol.dispose]: () => captures.close() })
     const wanted = { devices: undefined, snaplen: undefined, filter: undefined, dropsOnly: false }
     const start = (share: number, missing?: string) => {
-      const caller = { missing, missingToCapture: undefined, share, privileged: missing === undefined }
-      captures.start(wanted, { ...caller, onDrained: undefined, notify: () => true, handOver: () => {} })
+      const caller = {
+        missing,
+        missingToCapture: undefined,
+        share,
+        privileged: missing === undefined,
+      }
+      captures.start(wanted, {
+        ...caller,
+        onDrained: undefined,
+        notify: () => true,
+        handOver: () => {},
+      })
     }
     const member = (uid: number) => start(uid, 'not the owner')
-    for (let i = 0; i < 4; i++) member(1)
+    for (let i = 0; i < 4; i++) {
+      member(1)
+    }
     expect(() => member(1)).toThrow('user 1 has 4 captures of this vnet already')
-    for (let i = 0; i < 8; i++) member(2 + (i % 2))
-    expect(() => member(4)).toThrow('this vnet has 12 captures already; the rest is kept for root and its owner')
-    for (let i = 0; i < 4; i++) start(-1)
+    for (let i = 0; i < 8; i++) {
+      member(2 + (i % 2))
+    }
+    expect(() => member(4)).toThrow(
+      'this vnet has 12 captures already; the rest is kept for root and its owner',
+    )
+    for (let i = 0; i < 4; i++) {
+      start(-1)
+    }
     expect(() => start(-1)).toThrow('this vnet has 16 captures already')
     expect(net.devices.map(({ frameProbe }) => frameProbe === undefined)).toEqual([false, false])
     captures.close()
@@ -237,7 +277,11 @@ describe('a vnet refuses', () => {
   const program = (...instructions: number[][]) => Uint8Array.from(instructions.flat())
   const JUMP_BEYOND = program([0x05, 0, 0, 0, 9, 0, 0, 0], [0x06, 0, 0, 0, 0, 0, 0, 0])
   test.each<[string, (b: MessageBuilder) => unknown, object]>([
-    ['a snaplen of 0', b => b.u32(captureSnaplen.type, 0), { message: 'snaplen: must be at least 1' }],
+    [
+      'a snaplen of 0',
+      b => b.u32(captureSnaplen.type, 0),
+      { message: 'snaplen: must be at least 1' },
+    ],
     [
       'a filter without its program',
       b => b.string(captureFilter.type, 'tcp'),
@@ -270,7 +314,12 @@ describe('a vnet refuses', () => {
     const families = new Map([
       [
         VNET_GENL_ID,
-        vnetFamily({ devices: net.devices, now: () => 0, netnsOf: () => undefined, captures: captures as never }),
+        vnetFamily({
+          devices: net.devices,
+          now: () => 0,
+          netnsOf: () => undefined,
+          captures: captures as never,
+        }),
       ],
     ])
     const { cmd } = commands.capture
@@ -289,7 +338,9 @@ describe('a vnet refuses', () => {
       captures: captures as never,
     })
     const bytes = request(VNET_GENL_ID, commands.capture.cmd, { flags: NLM_F_ACK })
-    const { acks } = read(ask(new Map([[VNET_GENL_ID, vnet]]), bytes, { missing: 'only root may capture' }))
+    const { acks } = read(
+      ask(new Map([[VNET_GENL_ID, vnet]]), bytes, { missing: 'only root may capture' }),
+    )
     expect(acks).toMatchObject([{ error: -1, message: 'only root may capture' }])
   })
 })

@@ -105,17 +105,23 @@ describe('nlctrl', () => {
 
   test('nlctrl returns the message type of vnet_nl by its name, followed by an acknowledgement', async () => {
     const { families } = await served()
-    const sent = ask(families, request(0x10, 3, { flags: NLM_F_ACK, write: b => b.string(2, 'vnet_nl') }))
+    const sent = ask(
+      families,
+      request(0x10, 3, { flags: NLM_F_ACK, write: b => b.string(2, 'vnet_nl') }),
+    )
     expect(sent.datagrams.map(octets => all(octets).length)).toEqual([1, 1])
-    expect(parseGenl(sent.datagrams[0]!, all(sent.datagrams[0]!)[0]!)).toMatchObject({ cmd: 1, version: 2 })
+    expect(parseGenl(sent.datagrams[0]!, all(sent.datagrams[0]!)[0]!)).toMatchObject({
+      cmd: 1,
+      version: 2,
+    })
     expect(read(sent, family)).toEqual({ answers: [vnet_nl], acks: [{ error: 0 }] })
   })
 
   test('nlctrl finds a family by number, and its dump has every family', async () => {
     const { families } = await served()
-    expect(read(ask(families, request(0x10, 3, { write: b => b.u16(1, VNET_GENL_ID) })), family).answers).toEqual([
-      vnet_nl,
-    ])
+    expect(
+      read(ask(families, request(0x10, 3, { write: b => b.u16(1, VNET_GENL_ID) })), family).answers,
+    ).toEqual([vnet_nl])
     const { answers, acks } = read(ask(families, request(0x10, 3, { flags: NLM_F_DUMP })), family)
     expect(answers.map(({ name }) => name)).toEqual(['nlctrl', 'vnet_nl'])
     expect(acks).toEqual([{ error: 0 }])
@@ -141,7 +147,9 @@ describe('nlctrl', () => {
       )
     const [commands, policies] = [{}, {}] as Record<number, Record<number, unknown>>[]
     for (const { ops, all } of answers) {
-      if (ops !== undefined) Object.assign(commands!, nest(ops as Uint8Array, 1))
+      if (ops !== undefined) {
+        Object.assign(commands!, nest(ops as Uint8Array, 1))
+      }
       if (all === undefined) continue
       for (const [index, set] of Object.entries(nest(all as Uint8Array, 2) as object)) {
         policies![Number(index)] = { ...policies![Number(index)], ...set }
@@ -157,15 +165,23 @@ describe('nlctrl', () => {
     expect(policies![commands![9]![1] as number]).toMatchObject({ 24: { 1: 10, 6: 40, 7: 40 } })
 
     const some = policyOf(b => b.u16(1, VNET_GENL_ID).u32(10, 1)).answers
-    expect(some.map(({ ops }) => ops && nest(ops as Uint8Array, 1))).toEqual([{ 1: { 1: 0 } }, undefined])
+    expect(some.map(({ ops }) => ops && nest(ops as Uint8Array, 1))).toEqual([
+      { 1: { 1: 0 } },
+      undefined,
+    ])
     expect(policyOf(b => b.u16(1, VNET_GENL_ID).u32(10, 99)).acks).toMatchObject([{ error: -2 }])
-    expect(policyOf(() => {}).acks).toEqual([{ error: -22, message: 'the request names no family', missingType: 2 }])
+    expect(policyOf(() => {}).acks).toEqual([
+      { error: -22, message: 'the request names no family', missingType: 2 },
+    ])
   })
 
   test.each([
     ['another name', (b: MessageBuilder) => b.string(2, 'ethtool')],
     ['another number', (b: MessageBuilder) => b.u16(1, 0x15)],
-    ['a name and a number that are not one family’s', (b: MessageBuilder) => b.string(2, 'vnet_nl').u16(1, 0x10)],
+    [
+      'a name and a number that are not one family’s',
+      (b: MessageBuilder) => b.string(2, 'vnet_nl').u16(1, 0x10),
+    ],
   ])('GETFAMILY of %s is ENOENT', async (_, write) => {
     const { families } = await served()
     const refused = { answers: [], acks: [{ error: -2, message: 'there is no such family' }] }
@@ -180,13 +196,17 @@ describe('nlctrl', () => {
 })
 
 test('each operation has the handlers and the rights that docs/vnet_nl.yaml specifies', () => {
-  const { list } = parse(readFileSync(new URL('../../../docs/vnet_nl.yaml', import.meta.url), 'utf8')).operations
+  const { list } = parse(
+    readFileSync(new URL('../../../docs/vnet_nl.yaml', import.meta.url), 'utf8'),
+  ).operations
   let last = 0
-  const said = (list as { value?: number; do?: object; dump?: object; flags?: string[] }[]).map(each => {
-    last = each.value ?? last + 1
-    const changes = each.flags?.includes('admin-perm') ?? false
-    return [last, each.do !== undefined, each.dump !== undefined, changes]
-  })
+  const said = (list as { value?: number; do?: object; dump?: object; flags?: string[] }[]).map(
+    each => {
+      last = each.value ?? last + 1
+      const changes = each.flags?.includes('admin-perm') ?? false
+      return [last, each.do !== undefined, each.dump !== undefined, changes]
+    },
+  )
   const { operations } = vnetFamily({ devices: [], now: () => 0, netnsOf: () => undefined })
   const done = operations.map(({ cmd, doit, dumpit, changes }) => [cmd, !!doit, !!dumpit, changes])
   // EVENT is not an operation.
@@ -212,11 +232,16 @@ describe('GET_DEVICES', () => {
 
   test('a dump has all devices and their namespaces, in messages with NLM_F_MULTI', async () => {
     const { families } = await served()
-    const sent = ask(families, request(VNET_GENL_ID, GET_DEVICES, { flags: NLM_F_DUMP | NLM_F_ACK, seq: 9 }))
+    const sent = ask(
+      families,
+      request(VNET_GENL_ID, GET_DEVICES, { flags: NLM_F_DUMP | NLM_F_ACK, seq: 9 }),
+    )
     expect(read(sent)).toEqual({ answers: [one, two], acks: [{ error: 0 }] })
     const found = sent.dumped.flatMap(all)
     expect(found.map(({ type }) => type)).toEqual([VNET_GENL_ID, VNET_GENL_ID, NLMSG_DONE])
-    for (const { flags, seq } of found) expect([flags & NLM_F_MULTI, seq]).toEqual([NLM_F_MULTI, 9])
+    for (const { flags, seq } of found) {
+      expect([flags & NLM_F_MULTI, seq]).toEqual([NLM_F_MULTI, 9])
+    }
     expect(sent.datagrams).toEqual([])
   })
 
@@ -230,13 +255,18 @@ describe('GET_DEVICES', () => {
     expect(by(b => b.string(2, 'one').string(3, 'red')).acks).toEqual([
       { error: -19, message: 'there is no such interface' },
     ])
-    expect(by(() => {}).acks).toEqual([{ error: -22, message: 'the request names no interface', missingType: 1 }])
+    expect(by(() => {}).acks).toEqual([
+      { error: -22, message: 'the request names no interface', missingType: 1 },
+    ])
   })
 
   test('a device with a cut cable has no carrier, and the reply reports the cut', async () => {
     const { families, net } = await served()
     cutCable(net.devices[0] as NetDevice)
-    const sent = ask(families, request(VNET_GENL_ID, GET_DEVICES, { write: b => b.string(2, 'one') }))
+    const sent = ask(
+      families,
+      request(VNET_GENL_ID, GET_DEVICES, { write: b => b.string(2, 'one') }),
+    )
     expect(read(sent).answers).toEqual([{ ...one, carrier: false, cut: true }])
   })
 
@@ -251,7 +281,12 @@ describe('GET_DEVICES', () => {
     })
     const by = (devices: NetDevice[], write: (b: MessageBuilder) => unknown) => {
       const vnet = vnetFamily({ devices, now: () => 0, netnsOf: each => places.get(each) })
-      return read(ask(only(vnet), request(VNET_GENL_ID, GET_DEVICES, { write: b => write(b.u32(1, dev.ifindex)) })))
+      return read(
+        ask(
+          only(vnet),
+          request(VNET_GENL_ID, GET_DEVICES, { write: b => write(b.u32(1, dev.ifindex)) }),
+        ),
+      )
     }
     expect(by(twins.toReversed(), b => b).answers).toEqual([one])
     expect(by(twins, b => b.string(3, 'blue')).answers).toEqual([{ ...one, netns: 'blue' }])
@@ -265,7 +300,9 @@ describe('GET_DEVICES', () => {
 describe('GET_STATS', () => {
   test('the reply has the counters of vnet and of the kernel and drops by reason, and the queues if requested', async () => {
     const { families, one } = await served()
-    for (const [i, frame] of numbered(3).entries()) one.port.transmit(frame, i === 0 ? 0 : 1)
+    for (const [i, frame] of numbered(3).entries()) {
+      one.port.transmit(frame, i === 0 ? 0 : 1)
+    }
     await turn()
     const scope = (flags: number) =>
       request(VNET_GENL_ID, GET_STATS, {
@@ -285,7 +322,11 @@ describe('GET_STATS', () => {
     expect(Object.keys(sum!.stats as object)).toHaveLength(25)
 
     const { answers: queues } = read(ask(families, scope(1)))
-    expect(queues.slice(1).map(({ queue, stats }) => [queue, (stats as { txPackets: number }).txPackets])).toEqual([
+    expect(
+      queues
+        .slice(1)
+        .map(({ queue, stats }) => [queue, (stats as { txPackets: number }).txPackets]),
+    ).toEqual([
       [0, 1],
       [1, 2],
     ])
@@ -307,7 +348,9 @@ describe('GET_STATS', () => {
     const { families, one } = await served()
     const kernelStats = vi.spyOn(one.dev, 'kernelStats')
     const write = (b: MessageBuilder) => b.string(2, 'one').u32(6, 2)
-    const { answers } = read(ask(families, request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write })))
+    const { answers } = read(
+      ask(families, request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write })),
+    )
     expect(answers).toHaveLength(1)
     expect(answers[0]).toMatchObject({ ifname: 'one', stats: expect.anything() })
     expect(answers[0]).not.toHaveProperty('kernelStats')
@@ -322,13 +365,23 @@ describe('GET_STATS', () => {
     one.dev.counters.rows[TX_PACKETS] = 0
     const { type } = vnetAttributes.stats
     const counters = Object.fromEntries(
-      ['held', ...queueCounterFields].map(name => [name, binary(vnetAttributes[name as 'held'].type)]),
+      ['held', ...queueCounterFields].map(name => [
+        name,
+        binary(vnetAttributes[name as 'held'].type),
+      ]),
     )
     const [raw] = read(bytes, policy({ stats: binary(type), ...counters })).answers
-    expect(Array.from(attributes(raw?.stats as Uint8Array), ({ type }) => type)).toEqual([TX_PACKETS + 1])
+    expect(Array.from(attributes(raw?.stats as Uint8Array), ({ type }) => type)).toEqual([
+      TX_PACKETS + 1,
+    ])
     expect(Object.keys(raw ?? {})).toEqual(['stats'])
     const [decoded] = read(bytes).answers
-    expect(decoded).toMatchObject({ stats: { txPackets: 5, rxPackets: 0, txBytes: 0 }, drops: [], held: 0, made: 0 })
+    expect(decoded).toMatchObject({
+      stats: { txPackets: 5, rxPackets: 0, txBytes: 0 },
+      drops: [],
+      held: 0,
+      made: 0,
+    })
   })
 
   test('requeues, timeouts and merged and made frames are sums for the device, and separate for each queue', async () => {
@@ -338,7 +391,9 @@ describe('GET_STATS', () => {
     one.dev.counters.groMerged[0] = 4
     one.dev.counters.made.set([1, 2])
     const write = (b: MessageBuilder) => b.string(2, 'one').u32(6, 1)
-    const { answers } = read(ask(families, request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write })))
+    const { answers } = read(
+      ask(families, request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write })),
+    )
     expect(answers).toMatchObject([
       { requeues: 5, txTimeouts: 1, groMerged: 4, made: 3, held: 0 },
       { requeues: 2, txTimeouts: 1, groMerged: 4, made: 1 },
@@ -365,27 +420,45 @@ describe('GET_STATS', () => {
 
   test('held counts the frames that the driver has not released', async () => {
     const kept: SkBuff[] = []
-    const one = await addDevice(memory, { ndoStartXmit: skb => void kept.push(skb) }, { name: 'one' })
+    const one = await addDevice(
+      memory,
+      { ndoStartXmit: skb => void kept.push(skb) },
+      { name: 'one' },
+    )
     const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })
     const held = () =>
-      read(ask(only(vnet), request(VNET_GENL_ID, GET_STATS, { write: b => b.u32(1, one.dev.ifindex) }))).answers[0]!
-        .held
+      read(
+        ask(
+          only(vnet),
+          request(VNET_GENL_ID, GET_STATS, { write: b => b.u32(1, one.dev.ifindex) }),
+        ),
+      ).answers[0]!.held
     sendAll(one.port, ...numbered(3))
     expect(held()).toBe(3)
-    for (const skb of kept) skb.drop()
+    for (const skb of kept) {
+      skb.drop()
+    }
     expect(held()).toBe(0)
   })
 
   test('the reply has the time at which the statistics were read', async () => {
     await addDevice(memory, {}, { name: 'one' })
-    const vnet = vnetFamily({ devices: memory.net.devices, netnsOf: () => undefined, now: () => 1_800_000_000_123 })
-    const { answers } = read(ask(only(vnet), request(VNET_GENL_ID, GET_STATS, { write: b => b.string(2, 'one') })))
+    const vnet = vnetFamily({
+      devices: memory.net.devices,
+      netnsOf: () => undefined,
+      now: () => 1_800_000_000_123,
+    })
+    const { answers } = read(
+      ask(only(vnet), request(VNET_GENL_ID, GET_STATS, { write: b => b.string(2, 'one') })),
+    )
     expect(answers).toMatchObject([{ time: 1_800_000_000_123 }])
   })
 
   test('a request for one device gets one message', async () => {
     const { families } = await served()
-    const { answers, acks } = read(ask(families, request(VNET_GENL_ID, GET_STATS, { write: b => b.u32(1, 2) })))
+    const { answers, acks } = read(
+      ask(families, request(VNET_GENL_ID, GET_STATS, { write: b => b.u32(1, 2) })),
+    )
     expect(answers).toMatchObject([{ ifname: 'one', drops: [] }])
     expect(acks).toEqual([])
   })
@@ -398,17 +471,31 @@ describe('GET_STATS', () => {
         stats.set([Number.NaN, 2 ** 60, -1, 1.5, Number.POSITIVE_INFINITY, 2 ** 70])
       },
     }
-    const { answers } = read(ask(families, request(VNET_GENL_ID, GET_STATS, { write: b => b.u32(1, 2) })))
-    expect(Object.values(answers[0]!.stats as object).slice(0, 6)).toEqual([0, 2 ** 60, 0, 1, 0, 2 ** 64])
+    const { answers } = read(
+      ask(families, request(VNET_GENL_ID, GET_STATS, { write: b => b.u32(1, 2) })),
+    )
+    expect(Object.values(answers[0]!.stats as object).slice(0, 6)).toEqual([
+      0,
+      2 ** 60,
+      0,
+      1,
+      0,
+      2 ** 64,
+    ])
     expect([RX_BYTES, TX_PACKETS]).toEqual([2, 1])
   })
 
   test('a long dump comes in parts of whole messages and has every queue once', async () => {
     await addDevice(memory, {}, { name: 'wide', txqs: 256, rxqs: 256 })
     const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })
-    const sent = ask(only(vnet), request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write: b => b.u32(6, 1) }))
+    const sent = ask(
+      only(vnet),
+      request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write: b => b.u32(6, 1) }),
+    )
     expect(sent.dumped.length).toBeGreaterThan(8)
-    for (const octets of sent.dumped) expect(octets.length).toBeLessThan(16_384)
+    for (const octets of sent.dumped) {
+      expect(octets.length).toBeLessThan(16_384)
+    }
     const queues = read(sent).answers.slice(1)
     expect(queues.map(({ queue }) => queue)).toEqual(Array.from({ length: 256 }, (_, q) => q))
   })
@@ -417,7 +504,11 @@ describe('GET_STATS', () => {
 describe('a refusal', () => {
   test.each([
     ['another family', request(0x20, 2), { error: -2, message: 'there is no family 32' }],
-    ['another command', request(VNET_GENL_ID, 99), { error: -95, message: 'command 99 of vnet_nl is unknown' }],
+    [
+      'another command',
+      request(VNET_GENL_ID, 99),
+      { error: -95, message: 'command 99 of vnet_nl is unknown' },
+    ],
     [
       'an unknown attribute, with its place',
       request(VNET_GENL_ID, GET_DEVICES, { write: b => b.u32(1, 2).u32(77, 0) }),
@@ -457,7 +548,8 @@ describe('a refusal', () => {
     const needs = policy({ one: required(u32(3)), nest: nested(4, inner) })
     const needy = operation({ cmd: 1, request: needs }, { doit: () => undefined })
     const families = only({ id: 0x21, name: 'x', version: 1, maxattr: 4, operations: [needy] })
-    const acks = (write: (b: MessageBuilder) => unknown) => read(ask(families, request(0x21, 1, { write }))).acks
+    const acks = (write: (b: MessageBuilder) => unknown) =>
+      read(ask(families, request(0x21, 1, { write }))).acks
     expect(acks(() => {})).toEqual([{ error: -22, message: 'one: is missing', missingType: 3 }])
     expect(acks(b => b.u32(3, 1).nested(4, () => {}))).toEqual([
       { error: -22, message: 'nest.id: is missing', missingType: 7, missingNest: 28 },
@@ -467,9 +559,14 @@ describe('a refusal', () => {
   test('a request of maximum length gets a reply, and replies repeat the port id', async () => {
     const { families } = await served()
     const text = policy({ text: binary(1) })
-    const long = request(VNET_GENL_ID, 1, { write: b => b.binary(1, new Uint8Array(65_530).fill(65)) })
+    const long = request(VNET_GENL_ID, 1, {
+      write: b => b.binary(1, new Uint8Array(65_530).fill(65)),
+    })
     expect((read(ask(families, long), text).answers[0]!.text as Uint8Array).length).toBe(65_531)
-    const { datagrams } = ask(families, request(VNET_GENL_ID, 1, { flags: NLM_F_ACK, write: b => b.string(1, 'x') }))
+    const { datagrams } = ask(
+      families,
+      request(VNET_GENL_ID, 1, { flags: NLM_F_ACK, write: b => b.string(1, 'x') }),
+    )
     expect(datagrams.flatMap(all).map(({ portid }) => portid)).toEqual([4242, 4242])
   })
 
@@ -480,7 +577,9 @@ describe('a refusal', () => {
     expect(ask(families, octets(0))).toEqual({ datagrams: [], dumped: [] })
     expect(read(ask(families, octets(NLM_F_ACK)))).toEqual({ answers: [], acks: [{ error: 0 }] })
     // Netlink's own messages are ignored, too.
-    expect(ask(families, new MessageBuilder().message(NLMSG_NOOP, NLM_F_REQUEST, 1).bytes).datagrams).toEqual([])
+    expect(
+      ask(families, new MessageBuilder().message(NLMSG_NOOP, NLM_F_REQUEST, 1).bytes).datagrams,
+    ).toEqual([])
   })
 })
 
@@ -501,8 +600,13 @@ test('an exception of an operation is EIO for the client, also in the middle of 
   const eio = { error: -5, message: 'the driver failed to answer' }
   const onDefect = (error: unknown) => void defects.push(error)
   expect(read(ask(families, request(0x21, 1), { onDefect })).acks).toEqual([eio])
-  expect(read(ask(families, request(0x21, 1, { flags: NLM_F_DUMP }), { onDefect })).acks).toEqual([eio])
-  expect(defects.splice(0).map(String)).toEqual(['TypeError: a defect', 'TypeError: a defect of a dump'])
+  expect(read(ask(families, request(0x21, 1, { flags: NLM_F_DUMP }), { onDefect })).acks).toEqual([
+    eio,
+  ])
+  expect(defects.splice(0).map(String)).toEqual([
+    'TypeError: a defect',
+    'TypeError: a defect of a dump',
+  ])
 })
 
 test('random and mutated requests throw nothing, and no byte after them is read', async () => {
@@ -516,7 +620,8 @@ test('random and mutated requests throw nothing, and no byte after them is read'
     request(VNET_GENL_ID, 7, { write: b => b.string(15, 'a').string(16, '1') }),
     request(VNET_GENL_ID, 8, { write: b => b.u32(1, 2).string(22, 'flap').u32(10, 0) }),
     request(VNET_GENL_ID, 9, {
-      write: b => b.u32(1, 2).u32(23, 0x89f0).binary(24, new Uint8Array(40)).binary(26, new Uint8Array(8)),
+      write: b =>
+        b.u32(1, 2).u32(23, 0x89f0).binary(24, new Uint8Array(40)).binary(26, new Uint8Array(8)),
     }),
     request(VNET_GENL_ID, 10, { write: b => b.u32(29, 6).u64(30, 5n) }),
   ]
@@ -528,7 +633,9 @@ test('random and mutated requests throw nothing, and no byte after them is read'
   forAll(2000, [octets], octets => {
     const [one, other] = [0x00, 0xff].map(after => {
       // The only state that a request here may change and another may report.
-      for (const dev of net.devices) netifCarrierOn(dev)
+      for (const dev of net.devices) {
+        netifCarrierOn(dev)
+      }
       const bytes = new Uint8Array(octets.length + 64).fill(after)
       bytes.set(octets)
       const sent: Uint8Array[] = []

@@ -10,9 +10,22 @@ import { driver as cable } from '#src/drivers/cable.ts'
 import type { NetDevice } from '#src/netdev/net-device.ts'
 import { cutCable, devOpen, netifCarrierOff, netifCarrierOn, plugCable } from '#src/netdev/netif.ts'
 import { unregisterNetdev } from '#src/netdev/register.ts'
-import { decodeAttributes, MessageBuilder, messages, NLMSG_OVERRUN, parseGenl } from '#src/netlink/index.ts'
+import {
+  decodeAttributes,
+  MessageBuilder,
+  messages,
+  NLMSG_OVERRUN,
+  parseGenl,
+} from '#src/netlink/index.ts'
 import { ask, read, request } from '#support/genl-request.ts'
-import { addDevice, addDriver, type MemoryNetOptions, memoryNets, numbered, turn } from '#support/memory-net.ts'
+import {
+  addDevice,
+  addDriver,
+  type MemoryNetOptions,
+  memoryNets,
+  numbered,
+  turn,
+} from '#support/memory-net.ts'
 
 const [REGISTERED, UNREGISTERED, UP, DOWN, TIMEOUT, DROPS] = [1, 2, 3, 4, 5, 6] as const
 const [CARRIER_ON, CARRIER_OFF, CUT, PLUGGED] = [7, 8, 9, 10] as const
@@ -36,7 +49,12 @@ function listened(options: MemoryNetOptions = {}) {
       if (message.type !== VNET_GENL_ID) continue
       const { cmd, offset, length } = parseGenl(octets, message)
       expect([cmd, message.seq]).toEqual([11, 0])
-      const { time, event, ...rest } = decodeAttributes(commands.event.reply, octets, offset, length)
+      const { time, event, ...rest } = decodeAttributes(
+        commands.event.reply,
+        octets,
+        offset,
+        length,
+      )
       expect(time).toBe(NOW)
       told.push({ who, event: eventNumbers[event as keyof typeof eventNumbers], ...rest })
     }
@@ -59,7 +77,9 @@ function listened(options: MemoryNetOptions = {}) {
   /** Makes the port drop `count` frames and returns the events until drops are polled once. */
   async function drop(port: MemoryPort, count: number): Promise<typeof told> {
     told.length = 0
-    for (const octets of numbered(count)) port.transmit(octets)
+    for (const octets of numbered(count)) {
+      port.transmit(octets)
+    }
     await turn()
     memory.clock.advance(100 * MS)
     await turn()
@@ -71,16 +91,26 @@ function listened(options: MemoryNetOptions = {}) {
 test('a subscriber gets each event of a device once, until it or the server ends', async () => {
   const memory = listened()
   const [one, other] = memory.callers as [Caller, Caller]
-  for (const caller of [one, other]) memory.events.subscribe(caller)
+  for (const caller of [one, other]) {
+    memory.events.subscribe(caller)
+  }
   const { dev, port } = await addDevice(memory, {}, { name: 'far' })
   port.change({ kind: 'down' })
   memory.events.unsubscribe(other)
   await unregisterNetdev(dev)
   const life = [REGISTERED, UP, DOWN, UNREGISTERED]
-  const toldTo = (who: number) => memory.told.filter(each => each.who === who).map(({ event }) => event)
+  const toldTo = (who: number) =>
+    memory.told.filter(each => each.who === who).map(({ event }) => event)
   expect([toldTo(0), toldTo(1)]).toEqual([life, life.slice(0, 3)])
   const { ifindex } = dev
-  expect(memory.told[0]).toEqual({ who: 0, event: REGISTERED, ifindex, attached: false, ifname: 'far', netns: 'red' })
+  expect(memory.told[0]).toEqual({
+    who: 0,
+    event: REGISTERED,
+    ifindex,
+    attached: false,
+    ifname: 'far',
+    netns: 'red',
+  })
   memory.events[Symbol.dispose]()
   await addDevice(memory)
   expect(memory.told).toHaveLength(7)
@@ -92,9 +122,13 @@ test('carrier changes, a cut cable and a plugged cable are events', async () => 
   const { devices } = await addDriver(memory, cable, {}, { args: ['a', 'b'], down: true })
   const [a, b] = devices as [NetDevice, NetDevice]
   const events = () => memory.told.splice(0).map(({ ifname, event }) => `${ifname} ${event}`)
-  for (const dev of [a, b]) await devOpen(dev)
+  for (const dev of [a, b]) {
+    await devOpen(dev)
+  }
   expect(events()).toEqual([`b ${CARRIER_ON}`, `a ${CARRIER_ON}`])
-  for (let i = 0; i < 2; i++) cutCable(a)
+  for (let i = 0; i < 2; i++) {
+    cutCable(a)
+  }
   expect(events()).toEqual([`a ${CUT}`, `a ${CARRIER_OFF}`, `b ${CUT}`, `b ${CARRIER_OFF}`])
   netifCarrierOff(b)
   plugCable(b)
@@ -125,7 +159,9 @@ test('a timeout event has the queue and the number of timeouts', async () => {
   dev.tx[1]!.stop()
   memory.clock.advance(120 * MS)
   expect(
-    memory.told.filter(({ event }) => event === TIMEOUT).map(({ queue, txTimeouts }) => [queue, txTimeouts]),
+    memory.told
+      .filter(({ event }) => event === TIMEOUT)
+      .map(({ queue, txTimeouts }) => [queue, txTimeouts]),
   ).toEqual([
     [1, 1],
     [1, 2],
@@ -139,7 +175,9 @@ test('a second SUBSCRIBE of a client replaces the first', async () => {
   memory.subscribe(b => b.u32(29, 1 << DOWN))
   const change = (...kinds: ('up' | 'down')[]) => {
     memory.told.length = 0
-    for (const kind of kinds) port.change({ kind })
+    for (const kind of kinds) {
+      port.change({ kind })
+    }
     return memory.told.map(({ event }) => event)
   }
   expect(change('down', 'up')).toEqual([DOWN])
@@ -159,8 +197,12 @@ test('a subscriber that names an interface gets only the events of that interfac
   const far = await addDevice(memory, {}, { name: 'far' })
   const change = () => {
     memory.told.length = 0
-    for (const { port } of [one, far]) port.change({ kind: 'down' })
-    for (const { port } of [one, far]) port.change({ kind: 'up' })
+    for (const { port } of [one, far]) {
+      port.change({ kind: 'down' })
+    }
+    for (const { port } of [one, far]) {
+      port.change({ kind: 'up' })
+    }
     return memory.told.map(({ event, ifname }) => `${ifname} ${event}`)
   }
   expect(memory.told.map(({ event, ifname }) => `${ifname} ${event}`)).toEqual(['one 1', 'one 3'])
@@ -186,17 +228,20 @@ test('a subscriber that names an interface gets no drops events of others', asyn
 
 test('SUBSCRIBE to unknown events is EINVAL, and to a vnet without events EOPNOTSUPP', async () => {
   const { subscribe } = listened()
-  expect(() => subscribe(b => b.u64(30, 1n).u32(29, 0x80000001))).toThrow(/events: 0x80000001 is unknown/)
+  expect(() => subscribe(b => b.u64(30, 1n).u32(29, 0x80000001))).toThrow(
+    /events: 0x80000001 is unknown/,
+  )
   const vnet = vnetFamily({ devices: [], now: () => 0, netnsOf: () => undefined })
-  expect(read(ask(new Map([[VNET_GENL_ID, vnet]]), request(VNET_GENL_ID, SUBSCRIBE))).acks).toMatchObject([
-    { error: -95 },
-  ])
+  expect(
+    read(ask(new Map([[VNET_GENL_ID, vnet]]), request(VNET_GENL_ID, SUBSCRIBE))).acks,
+  ).toMatchObject([{ error: -95 }])
 })
 
 test('a drops event is sent at each threshold, also after a reset; without a threshold drops are not polled', async () => {
   const memory = listened()
   const { dev, port } = await addDevice(memory, {}, { name: 'one' })
-  const drop = async (count: number) => (await memory.drop(port, count)).map(({ event, dropped }) => [event, dropped])
+  const drop = async (count: number) =>
+    (await memory.drop(port, count)).map(({ event, dropped }) => [event, dropped])
   memory.subscribe()
   expect([await drop(9), memory.clock.armed]).toEqual([[], 0])
   memory.subscribe(b => b.u64(30, 5n))
@@ -217,8 +262,9 @@ test('a drops event is sent at each threshold, also after a reset; without a thr
 test('each subscriber gets a drops event whenever drops reach its own threshold', async () => {
   const memory = listened()
   const { port } = await addDevice(memory, {}, { name: 'one' })
-  for (const [who, threshold] of [2, 2, 3].entries())
+  for (const [who, threshold] of [2, 2, 3].entries()) {
     memory.events.subscribe(memory.callers[who]!, { dropThreshold: threshold })
+  }
   const toldOf = async () => (await memory.drop(port, 2)).map(({ who, dropped }) => [who, dropped])
   expect(await toldOf()).toEqual([0, 1].map(who => [who, 2]))
   expect(await toldOf()).toEqual([0, 1, 2].map(who => [who, 4]))
@@ -230,7 +276,9 @@ test('a device’s drops count from its registration, even if another client sub
   const [one, other] = memory.callers as [Caller, Caller]
   memory.events.subscribe(one, { dropThreshold: 3 })
   const { port } = await addDevice(memory, {}, { name: 'one' })
-  for (const octets of numbered(3)) port.transmit(octets)
+  for (const octets of numbered(3)) {
+    port.transmit(octets)
+  }
   await turn()
   memory.events.subscribe(other, { dropThreshold: 1 })
   memory.told.length = 0
@@ -242,17 +290,31 @@ test('a device’s drops count from its registration, even if another client sub
 
 test('drops are sent in steps of 16 clients, with clients with rights apart, and without ended ones', async () => {
   const pending = new Set<Work>()
-  const turns = { add: (work: Work) => void pending.add(work), delete: (work: Work) => void pending.delete(work) }
+  const turns = {
+    add: (work: Work) => void pending.add(work),
+    delete: (work: Work) => void pending.delete(work),
+  }
   const memory = listened({ turns: turns as unknown as Turns })
   const sent: number[] = []
   const callers = Array.from({ length: 40 }, (_, who): Caller => {
-    const rights = { missing: undefined, missingToCapture: undefined, share: who, privileged: who === 39 }
+    const rights = {
+      missing: undefined,
+      missingToCapture: undefined,
+      share: who,
+      privileged: who === 39,
+    }
     return { ...rights, onDrained: undefined, handOver() {}, notify: () => sent.push(who) > 0 }
   })
-  for (const caller of callers) memory.events.subscribe(caller, { events: 1 << DROPS, dropThreshold: 1 })
+  for (const caller of callers) {
+    memory.events.subscribe(caller, { events: 1 << DROPS, dropThreshold: 1 })
+  }
   const { port } = await addDevice(memory, {}, { name: 'one' })
   const two = await addDevice(memory, {}, { name: 'two' })
-  for (const each of [port, two.port]) for (const octets of numbered(1)) each.transmit(octets)
+  for (const each of [port, two.port]) {
+    for (const octets of numbered(1)) {
+      each.transmit(octets)
+    }
+  }
   await turn()
   memory.clock.advance(100 * MS)
   const [root, others, ...more] = [...pending] as [Work, Work]

@@ -41,7 +41,9 @@ test.each([0, 1, 2, 3])(
     const builder = new MessageBuilder(4096)
     const dump = () => {
       const replies = operation.dumpit!(bytes, NLMSG_HDRLEN, bytes.length - NLMSG_HDRLEN, STRANGER)
-      for (const write of replies) write(builder.reset().message(0, 0, 0))
+      for (const write of replies) {
+        write(builder.reset().message(0, 0, 0))
+      }
       return process.memoryUsage().arrayBuffers
     }
     let made = 0
@@ -55,7 +57,11 @@ test.each([0, 1, 2, 3])(
 )
 
 test('events of an interface leave no garbage that outlives a collection of young objects', () => {
-  const event = new MessageBuilder().message(16, 0, 0).payload(new Uint8Array(16)).string(3, 'eth9').u32(4, 1500)
+  const event = new MessageBuilder()
+    .message(16, 0, 0)
+    .payload(new Uint8Array(16))
+    .string(3, 'eth9')
+    .u32(4, 1500)
   const bytes = event.nested(18, info => info.string(1, 'tun')).bytes.slice()
   const [message] = messages(bytes)
   expect(parseLink(bytes, message!)).toMatchObject({ name: 'eth9', kind: 'tun' })
@@ -67,10 +73,14 @@ test('events of an interface leave no garbage that outlives a collection of youn
  * adds to one or two, garbage to each.
  */
 function leftBy(run: () => unknown): number {
-  for (let n = 0; n < WARM_UP; n++) run()
+  for (let n = 0; n < WARM_UP; n++) {
+    run()
+  }
   const rounds = Array.from({ length: ROUNDS }, () => {
     const before = oldSpace()
-    for (let n = 0; n < RUNS; n++) run()
+    for (let n = 0; n < RUNS; n++) {
+      run()
+    }
     return (oldSpace() - before) / RUNS
   })
   return rounds.sort((a, b) => a - b)[(ROUNDS - 1) / 2]!

@@ -17,7 +17,13 @@ import type { SkBuff } from '#src/skb/sk-buff.ts'
 import { endedAfterEach } from '#support/ends.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 import { ask, read, request } from '#support/genl-request.ts'
-import { addDevice, type MemoryNetOptions, memoryNets, numbered, numberOf } from '#support/memory-net.ts'
+import {
+  addDevice,
+  type MemoryNetOptions,
+  memoryNets,
+  numbered,
+  numberOf,
+} from '#support/memory-net.ts'
 
 const INJECT = 19
 const [IFNAME, FRAMES] = [2, 60]
@@ -27,18 +33,27 @@ async function served(options: MemoryNetOptions = {}) {
   const memory = memoryNet(options)
   const { dev, port } = await addDevice(memory, {}, { name: 'one' })
   const families = new Map([
-    [VNET_GENL_ID, vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })],
+    [
+      VNET_GENL_ID,
+      vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined }),
+    ],
   ])
   function inject(list: Uint8Array, missing?: string) {
-    const write = (b: { string(type: number, text: string): { binary(type: number, bytes: Uint8Array): unknown } }) =>
-      b.string(IFNAME, 'one').binary(FRAMES, list)
-    return read(ask(families, request(VNET_GENL_ID, INJECT, { flags: NLM_F_ACK, write }), { missing }))
+    const write = (b: {
+      string(type: number, text: string): { binary(type: number, bytes: Uint8Array): unknown }
+    }) => b.string(IFNAME, 'one').binary(FRAMES, list)
+    return read(
+      ask(families, request(VNET_GENL_ID, INJECT, { flags: NLM_F_ACK, write }), { missing }),
+    )
   }
   return { ...memory, dev, port, inject }
 }
 
 const list = (frames: readonly Uint8Array[]) => encodeFrames(frames, 0).list
-const done = (taken: number, refused = 0) => ({ answers: [{ taken, refused }], acks: [{ error: 0 }] })
+const done = (taken: number, refused = 0) => ({
+  answers: [{ taken, refused }],
+  acks: [{ error: 0 }],
+})
 
 test('injected frames are received in order before the reply, and counted as made and received', async () => {
   const { dev, port, inject, conserved } = await served()
@@ -80,9 +95,13 @@ test('a request has 128 frames received, and leaves the others to the next', asy
 test('injected frames are not taken while the pool has no free slot', async () => {
   const { pool, port, inject } = await served({ large: 1, small: 4 })
   const taken: SkBuff[] = []
-  for (let skb = pool.alloc(60); skb !== undefined; skb = pool.alloc(60)) taken.push(skb)
+  for (let skb = pool.alloc(60); skb !== undefined; skb = pool.alloc(60)) {
+    taken.push(skb)
+  }
   expect(inject(list(numbered(3)))).toEqual(done(0))
-  for (const skb of taken) skb.free()
+  for (const skb of taken) {
+    skb.free()
+  }
   expect([inject(list(numbered(3))), port.received.length]).toEqual([done(3), 3])
 })
 
@@ -94,7 +113,10 @@ test.each([
   const { port, inject } = await served()
   const whole = numbered(1).flatMap(frame => [0, 60, ...frame])
   const message = 'frames: the last one is not whole'
-  expect(inject(Uint8Array.from([...whole, ...bytes]))).toMatchObject({ answers: [], acks: [{ error: -22, message }] })
+  expect(inject(Uint8Array.from([...whole, ...bytes]))).toMatchObject({
+    answers: [],
+    acks: [{ error: -22, message }],
+  })
   expect(port.received).toEqual([])
 })
 
@@ -106,9 +128,15 @@ test('an empty list is taken', async () => {
 test('a device that is down, or a client without the right, is refused', async () => {
   const { dev, port, inject } = await served()
   const missing = 'only root may do this'
-  expect(inject(list(numbered(1)), missing)).toEqual({ answers: [], acks: [{ error: -1, message: missing }] })
+  expect(inject(list(numbered(1)), missing)).toEqual({
+    answers: [],
+    acks: [{ error: -1, message: missing }],
+  })
   await devClose(dev)
-  expect(inject(list(numbered(1)))).toEqual({ answers: [], acks: [{ error: -100, message: 'one is down' }] })
+  expect(inject(list(numbered(1)))).toEqual({
+    answers: [],
+    acks: [{ error: -100, message: 'one is down' }],
+  })
   expect(port.received).toEqual([])
 })
 
@@ -133,6 +161,8 @@ test('ControlClient.inject injects any number of frames, and returns how many we
   ends.push(client)
   const [{ vnet }] = readDirectories(namedDirectory(join(root, 'vnet'))) as [Entry]
   const frames = [...numbered(250), new Uint8Array(3), new Uint8Array(61_000), ...numbered(50)]
-  expect(await client.inject(vnet, { ifindex: dev.ifindex, name: 'one' }, frames)).toEqual({ refused: 2 })
+  expect(await client.inject(vnet, { ifindex: dev.ifindex, name: 'one' }, frames)).toEqual({
+    refused: 2,
+  })
   expect(port.received.map(numberOf)).toEqual([...Array(250).keys(), ...Array(50).keys()])
 })

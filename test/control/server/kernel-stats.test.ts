@@ -18,11 +18,20 @@ test('a client without rights gets vnet’s counters, and never makes vnet ask t
   const families = new Map<number, Family>([[FAMILY, family]])
   const one = request(FAMILY, GET_STATS, { write: b => b.string(2, 'eth9') }).slice()
   const all = request(FAMILY, GET_STATS, { flags: NLM_F_DUMP }).slice()
-  const statsFor = (missing?: string) => [one, all].flatMap(each => read(ask(families, each, { missing })).answers)
+  const statsFor = (missing?: string) =>
+    [one, all].flatMap(each => read(ask(families, each, { missing })).answers)
   const unprivileged = statsFor('everything')
-  expect(unprivileged).toMatchObject([{ ifname: 'eth9', stats: { txPackets: 0 } }, { ifname: 'eth9' }])
-  for (const answer of unprivileged) expect(answer).not.toHaveProperty('kernelStats')
+  expect(unprivileged).toMatchObject([
+    { ifname: 'eth9', stats: { txPackets: 0 } },
+    { ifname: 'eth9' },
+  ])
+  for (const answer of unprivileged) {
+    expect(answer).not.toHaveProperty('kernelStats')
+  }
   expect(readings).not.toHaveBeenCalled()
-  expect(statsFor()).toMatchObject([{ kernelStats: { txPackets: 0 } }, { kernelStats: { txPackets: 0 } }])
+  expect(statsFor()).toMatchObject([
+    { kernelStats: { txPackets: 0 } },
+    { kernelStats: { txPackets: 0 } },
+  ])
   expect(readings).toHaveBeenCalledTimes(2)
 })

@@ -29,7 +29,14 @@ describe('GET_PARTS', () => {
     const device = { ifindex: sn0.ifindex, name: 'sn0', netns: undefined }
     const found = await client.parts((entry as Entry).vnet, device)
     expect(found.map(part => JSON.parse(JSON.stringify(part)))).toEqual(partsOf(sn0))
-    expect(found.map(({ kind }) => kind)).toEqual(['queue', 'buffers', 'ring', 'irq', 'napi', 'pool'])
+    expect(found.map(({ kind }) => kind)).toEqual([
+      'queue',
+      'buffers',
+      'ring',
+      'irq',
+      'napi',
+      'pool',
+    ])
     const gone = client.parts((entry as Entry).vnet, { ...device, ifindex: 99 })
     await expect(gone).rejects.toMatchObject({ code: 'ENODEV' })
   })
@@ -57,7 +64,10 @@ describe('GET_PARTS', () => {
 
   test('a client gets the namespace of a peer, the lines of a fault as one, its segment, and its part in a lab', async () => {
     const { sn0, sn1 } = await snullPair(memory)
-    await addDevice(memory, { ndoTrigger: () => 0, faults: { burn: 'Burns\nit.', freeze: 'Freezes it.' } })
+    await addDevice(memory, {
+      ndoTrigger: () => 0,
+      faults: { burn: 'Burns\nit.', freeze: 'Freezes it.' },
+    })
     const is = { attaches: true, flips: true } as const
     const module = { name: 'mine', params: {}, values: {}, segment: () => [], ...is }
     const netnsOf = (dev: unknown) => (dev === sn1 ? 'red' : undefined)
@@ -66,7 +76,14 @@ describe('GET_PARTS', () => {
       [sn1, { segment: 'wifi' }],
     ])
     const labPartOf = (dev: unknown) => parts.get(dev)
-    ends.push(serveControl(native, memory.net, { directory: join(root, 'vnet'), netnsOf, labPartOf, module }))
+    ends.push(
+      serveControl(native, memory.net, {
+        directory: join(root, 'vnet'),
+        netnsOf,
+        labPartOf,
+        module,
+      }),
+    )
     const client = new ControlClient(native)
     ends.push(client)
     const [entry] = readDirectories(namedDirectory(join(root, 'vnet')))

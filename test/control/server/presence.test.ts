@@ -17,7 +17,12 @@ test('the link of a lab that is made later has the namespace of its interface, w
   const memory = makeNet()
   const directory = join(root, 'vnet')
   const namespaceOf = ({ port }: NetDevice) => (port === undefined ? undefined : { inode: 77 })
-  const presence = new Presence(loadNative(), memory.net, { directory, namespaceOf, isLab: true }, () => {})
+  const presence = new Presence(
+    loadNative(),
+    memory.net,
+    { directory, namespaceOf, isLab: true },
+    () => {},
+  )
   await addDevice(memory)
   const [{ interfaces } = { interfaces: [] }] = readDirectories(namedDirectory(directory))
   await presence.remove()
@@ -29,10 +34,17 @@ test('a directory that the last other vnet removes before the socket is bound is
   const native = loadNative()
   let binds = 0
   const bind: typeof native.bind = (fd, address) => {
-    if (binds++ === 0) rmdirSync(directory)
+    if (binds++ === 0) {
+      rmdirSync(directory)
+    }
     return native.bind(fd, address)
   }
-  const presence = new Presence(Object.assign(Object.create(native), { bind }), makeNet().net, { directory }, () => {})
+  const presence = new Presence(
+    Object.assign(Object.create(native), { bind }),
+    makeNet().net,
+    { directory },
+    () => {},
+  )
   const found = readDirectories(namedDirectory(directory))
   await presence.remove()
   expect([binds, found.length]).toEqual([2, 1])

@@ -3,7 +3,12 @@ import { expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '#src/base/clock.ts'
 import { FakeClock } from '#src/bed/fake-clock.ts'
 import { BATCH } from '#src/control/server/batches.ts'
-import { type ClientSocket, FRONT_FORGET, FRONT_MORE, FRONT_READY } from '#src/control/server/front.ts'
+import {
+  type ClientSocket,
+  FRONT_FORGET,
+  FRONT_MORE,
+  FRONT_READY,
+} from '#src/control/server/front.ts'
 import type { Later } from '#src/control/server/operation.ts'
 import { type Asker, Relay } from '#src/control/server/relay.ts'
 import { loadNative } from '#src/linux/native.ts'
@@ -34,8 +39,12 @@ class Client implements Asker {
   }
 
   reply(bytes: Uint8Array, isLast: boolean): void {
-    if (isLast) this.later = undefined
-    for (const { seq, portid, type } of messages(bytes)) this.replies.push([seq, portid, type])
+    if (isLast) {
+      this.later = undefined
+    }
+    for (const { seq, portid, type } of messages(bytes)) {
+      this.replies.push([seq, portid, type])
+    }
   }
 
   handOver(): void {}
@@ -82,14 +91,20 @@ function relaying() {
 test('identical requests of a millisecond become one, and each client gets the reply to its own', () => {
   const { clock, ask, arrived, acknowledge, end } = relaying()
   const clients = Array.from({ length: 100 }, () => new Client())
-  for (const [i, client] of clients.entries()) ask(client, i, 1)
+  for (const [i, client] of clients.entries()) {
+    ask(client, i, 1)
+  }
   const other = new Client()
   ask(other, 7, 2, { flags: NLM_F_ACK })
   clock.advance(NSEC_PER_MSEC)
   const sent = arrived()
   expect(sent).toHaveLength(2)
-  for (const message of sent) acknowledge(message)
-  for (const [i, { replies }] of clients.entries()) expect(replies).toEqual([[i, 70 + i, FAMILY]])
+  for (const message of sent) {
+    acknowledge(message)
+  }
+  for (const [i, { replies }] of clients.entries()) {
+    expect(replies).toEqual([[i, 70 + i, FAMILY]])
+  }
   expect(other.replies).toEqual([
     [7, 77, FAMILY],
     [7, 77, 2],
@@ -99,13 +114,17 @@ test('identical requests of a millisecond become one, and each client gets the r
 
 test('a batch has at most 16 requests, and the next follows when it is served, in the next millisecond', () => {
   const { clock, ask, arrived, acknowledge, end } = relaying()
-  for (let i = 0; i < 40; i++) ask(new Client(), i, i)
+  for (let i = 0; i < 40; i++) {
+    ask(new Client(), i, i)
+  }
   clock.advance(0)
   const first = arrived()
   expect(first).toHaveLength(BATCH)
   clock.advance(100 * NSEC_PER_MSEC)
   expect(arrived()).toEqual([])
-  for (const message of first) acknowledge(message)
+  for (const message of first) {
+    acknowledge(message)
+  }
   clock.advance(0)
   expect(arrived()).toHaveLength(BATCH)
   end()
@@ -113,7 +132,9 @@ test('a batch has at most 16 requests, and the next follows when it is served, i
 
 test('requests that do something are not shared', () => {
   const { clock, ask, arrived, end } = relaying()
-  for (let i = 0; i < 3; i++) ask(new Client(), i, 1, { isShared: false })
+  for (let i = 0; i < 3; i++) {
+    ask(new Client(), i, 1, { isShared: false })
+  }
   clock.advance(0)
   expect(arrived()).toHaveLength(3)
   end()
@@ -127,7 +148,9 @@ test('a dump of several parts has one client, which gets the next part when it h
   clock.advance(0)
   const [{ seq }] = arrived() as [Message]
   const part = (seq: number) =>
-    answer(b => b.message(FAMILY, NLM_F_MULTI, seq).payload(genlmsghdr(1, 1)).message(FRONT_MORE, 0, seq))
+    answer(b =>
+      b.message(FAMILY, NLM_F_MULTI, seq).payload(genlmsghdr(1, 1)).message(FRONT_MORE, 0, seq),
+    )
   part(seq)
   expect(slow.replies).toEqual([[1, 71, FAMILY]])
   clock.advance(NSEC_PER_MSEC)

@@ -21,7 +21,9 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers()
   vi.restoreAllMocks()
-  for (const end of ends.reverse()) end()
+  for (const end of ends.reverse()) {
+    end()
+  }
 })
 
 function watched() {
@@ -33,7 +35,7 @@ function watched() {
 /** Keeps the event loop busy. */
 function spin(ms: number): void {
   const until = performance.now() + ms
-  while (performance.now() < until);
+  while (performance.now() < until) {}
 }
 
 /** More than the young generation holds. */
@@ -58,7 +60,13 @@ test('GET_RUNTIME returns the event loop, memory, CPU time and frame memory of t
   frame?.free()
   const { rss, ...memory } = memoryUsage.mock.results.at(-1)!.value as NodeJS.MemoryUsage
   expect(first.loopDelay).toBeUndefined()
-  const known = { time: 1_800_000_000_000, poolUsed: 1, poolCapacity: 320, resident: rss, ...memory }
+  const known = {
+    time: 1_800_000_000_000,
+    poolUsed: 1,
+    poolCapacity: 320,
+    resident: rss,
+    ...memory,
+  }
   expect(first).toMatchObject(known)
   expect(first.arrayBuffers).toBeGreaterThanOrEqual(pool.bytes.length)
   spin(50)
@@ -71,9 +79,13 @@ test('GET_RUNTIME returns the event loop, memory, CPU time and frame memory of t
 
 test("the event loop delay is the timer's lateness, not the time between its expirations", () => {
   const times = createHistogram()
-  for (const ms of [19, 20, 21, 22, 60]) times.record(ms * 1e6)
+  for (const ms of [19, 20, 21, 22, 60]) {
+    times.record(ms * 1e6)
+  }
   const { stddev, ...delay } = delayOf(times, 20e6)
-  const ms = Object.fromEntries(Object.entries(delay).map(([name, ns]) => [name, Math.round(ns / 1e5) / 10]))
+  const ms = Object.fromEntries(
+    Object.entries(delay).map(([name, ns]) => [name, Math.round(ns / 1e5) / 10]),
+  )
   expect(ms).toEqual({ min: 0, mean: 8.4, max: 40, p50: 1, p90: 40, p99: 40 })
   expect(Math.round(stddev / 1e6)).toBe(16)
 })
@@ -95,17 +107,22 @@ test('the delay of the event loop is that since the last request', async () => {
 
 test('pauses for garbage collection are counted, and their number never falls', async () => {
   const runtime = watched()
-  const minor = () => runtime.read().gc.find(({ kind }) => kind === 'minor') ?? { count: 0, time: 0 }
+  const minor = () =>
+    runtime.read().gc.find(({ kind }) => kind === 'minor') ?? { count: 0, time: 0 }
   /** Makes garbage until a pause is reported, some turns of the event loop later. */
   const pause = async () => {
-    for (const { count } = minor(); minor().count === count; await setImmediate()) makeGarbage()
+    for (const { count } = minor(); minor().count === count; await setImmediate()) {
+      makeGarbage()
+    }
   }
   await pause()
   const once = minor()
   expect(once.time).toBeGreaterThan(0)
   runtime[Symbol.dispose]()
   makeGarbage()
-  for (let turn = 0; turn < 10; turn++) await setImmediate()
+  for (let turn = 0; turn < 10; turn++) {
+    await setImmediate()
+  }
   expect(minor()).toEqual(once)
   await pause()
   expect(minor().count).toBeGreaterThan(once.count)
@@ -123,5 +140,9 @@ test('nothing is watched before the first request, nor 90 seconds after the last
   states.push(runtime.isWatched)
   vi.advanceTimersByTime(1000)
   states.push(runtime.isWatched)
-  expect([states, vi.getTimerCount(), observed.mock.calls.length]).toEqual([[false, true, false], 0, 1])
+  expect([states, vi.getTimerCount(), observed.mock.calls.length]).toEqual([
+    [false, true, false],
+    0,
+    1,
+  ])
 })

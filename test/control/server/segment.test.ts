@@ -21,7 +21,14 @@ const IP6 = Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9
 const ENTRIES: readonly SegmentEntry[] = [
   { kind: 'host', name: 'web', mac: MAC, addresses: [IP, IP6], router: true },
   { kind: 'host', name: undefined, mac: MAC, addresses: [], router: false },
-  { kind: 'lease', address: IP, mac: '6-02:09', clientId: '01:02', hostname: 'laptop', expires: 1_800_000_000_123 },
+  {
+    kind: 'lease',
+    address: IP,
+    mac: '6-02:09',
+    clientId: '01:02',
+    hostname: 'laptop',
+    expires: 1_800_000_000_123,
+  },
   {
     kind: 'lease',
     address: IP,
@@ -61,12 +68,29 @@ describe('GET_SEGMENT', () => {
     const { client, device, vnet } = await served(() => ENTRIES)
     expect(await client.segment(vnet, device)).toEqual({
       hosts: [
-        { name: 'web', mac: '02:00:00:00:00:09', addresses: ['198.18.0.9', '2001:db8:0:1::9'], router: true },
+        {
+          name: 'web',
+          mac: '02:00:00:00:00:09',
+          addresses: ['198.18.0.9', '2001:db8:0:1::9'],
+          router: true,
+        },
         { name: undefined, mac: '02:00:00:00:00:09', addresses: [], router: false },
       ],
       leases: [
-        { address: '198.18.0.9', mac: '6-02:09', clientId: '01:02', hostname: 'laptop', expires: 1_800_000_000_123 },
-        { address: '198.18.0.9', mac: '', clientId: undefined, hostname: undefined, expires: Number.POSITIVE_INFINITY },
+        {
+          address: '198.18.0.9',
+          mac: '6-02:09',
+          clientId: '01:02',
+          hostname: 'laptop',
+          expires: 1_800_000_000_123,
+        },
+        {
+          address: '198.18.0.9',
+          mac: '',
+          clientId: undefined,
+          hostname: undefined,
+          expires: Number.POSITIVE_INFINITY,
+        },
       ],
       neighbours: [{ address: '2001:db8:0:1::9', mac: '02:00:00:00:00:09' }],
       stations: [
@@ -78,7 +102,12 @@ describe('GET_SEGMENT', () => {
   })
 
   test('GET_SEGMENT returns a counter of any name', async () => {
-    const counter = (name: string): SegmentEntry => ({ kind: 'counter', group: 'frames', name, value: 3 })
+    const counter = (name: string): SegmentEntry => ({
+      kind: 'counter',
+      group: 'frames',
+      name,
+      value: 3,
+    })
     const { client, device, vnet } = await served(() => ['__proto__', 'constructor'].map(counter))
     const { counters } = await client.segment(vnet, device)
     expect(Object.entries(counters.frames)).toEqual([
@@ -122,21 +151,35 @@ describe('GET_SEGMENT', () => {
     }
     const { client, device, vnet } = await served(many)
     const answer = client.segment(vnet, device)
-    while (made === 0) await new Promise(resolve => setImmediate(resolve))
+    while (made === 0) {
+      await new Promise(resolve => setImmediate(resolve))
+    }
     // One turn of the event loop makes only a few parts of the dump.
     expect(made).toBeLessThan(1000)
     const { hosts } = await answer
     expect(hosts).toHaveLength(10_000)
-    expect(hosts[9999]).toMatchObject({ name: 'host9999', addresses: ['198.18.39.15', '2001:db8:0:1::9'] })
+    expect(hosts[9999]).toMatchObject({
+      name: 'host9999',
+      addresses: ['198.18.39.15', '2001:db8:0:1::9'],
+    })
     expect(new Set(hosts.map(({ mac }) => mac)).size).toBe(10_000)
   })
 
   test.each([
     ['a driver without one', undefined, {}, 'EOPNOTSUPP', 'lan has no segment behind its devices'],
-    ['a device that is not there', () => [], { name: 'eth7' }, 'ENODEV', 'there is no such interface'],
+    [
+      'a device that is not there',
+      () => [],
+      { name: 'eth7' },
+      'ENODEV',
+      'there is no such interface',
+    ],
   ])('GET_SEGMENT for %s is refused', async (_, segment, which, code, advice) => {
     const { client, device, vnet } = await served(segment)
-    await expect(client.segment(vnet, { ...device, ...which })).rejects.toMatchObject({ code, advice })
+    await expect(client.segment(vnet, { ...device, ...which })).rejects.toMatchObject({
+      code,
+      advice,
+    })
   })
 
   test('GET_SEGMENT is EIO and logged if the driver throws, and the next request succeeds', async () => {

@@ -28,7 +28,9 @@ test('users without rights get 64 connections each, and 192 in all', () => {
     getsockopt(fd, level, name, into) {
       const length = native.getsockopt(fd, level, name, into)
       // The uid of a struct ucred.
-      if (name === SO_PEERCRED) new DataView(into.buffer).setUint32(4, user, true)
+      if (name === SO_PEERCRED) {
+        new DataView(into.buffer).setUint32(4, user, true)
+      }
       return length
     },
   }
@@ -42,21 +44,30 @@ test('users without rights get 64 connections each, and 192 in all', () => {
   const connect = (count: number, by: number) => {
     user = by
     for (let i = 0; i < count; i++) {
-      clients.push(Connection.connect(native, listening.path, { onMessage() {}, onEnd() {} }) as Connection)
+      clients.push(
+        Connection.connect(native, listening.path, { onMessage() {}, onEnd() {} }) as Connection,
+      )
       sessions.step()
     }
     return sessions.size
   }
-  expect([connect(65, 1), connect(65, 2), connect(65, 3), connect(1, 4)]).toEqual([64, 128, 192, 192])
+  expect([connect(65, 1), connect(65, 2), connect(65, 3), connect(1, 4)]).toEqual([
+    64, 128, 192, 192,
+  ])
   sessions.close(0)
-  for (const each of [...clients, listening]) each.close()
+  for (const each of [...clients, listening]) {
+    each.close()
+  }
 })
 
 test('a client gets the input buffer of one that has ended, and reads nothing of it', () => {
   const listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o600, () => {})
   const spares: Uint8Array[] = []
   const heads: number[] = []
-  const listener = { onMessage: (bytes: Uint8Array, at: number) => void heads.push(bytes[at + 8]!), onEnd() {} }
+  const listener = {
+    onMessage: (bytes: Uint8Array, at: number) => void heads.push(bytes[at + 8]!),
+    onEnd() {},
+  }
   const buffers = new Set<Uint8Array | undefined>()
   for (const seq of [1, 2, 3]) {
     const client = Connection.connect(native, listening.path, listener) as Connection
@@ -64,7 +75,9 @@ test('a client gets the input buffer of one that has ended, and reads nothing of
     expect(spares).toEqual([])
     client.send(new MessageBuilder().message(16, 0, seq).bytes)
     expect([server.receive(), server.receive()]).toEqual([1, 0])
-    for (const end of [client, server]) end.close()
+    for (const end of [client, server]) {
+      end.close()
+    }
     buffers.add(spares[0])
   }
   expect([buffers.size, buffers.has(undefined), heads]).toEqual([1, false, [1, 2, 3]])
@@ -72,7 +85,9 @@ test('a client gets the input buffer of one that has ended, and reads nothing of
   const server = Connection.of(native, listening.accept(), listener, spares) as Connection
   client.send(new MessageBuilder().message(16, 0, 4).payload(new Uint8Array(4096)).bytes)
   while (server.receive() === 0) {}
-  for (const end of [client, server]) end.close()
+  for (const end of [client, server]) {
+    end.close()
+  }
   // One that a long message has enlarged is not kept.
   expect([heads.at(-1), spares]).toEqual([4, []])
   listening.close()
@@ -87,43 +102,69 @@ test('a refused client reads why, although all refusals are written into one buf
     missingToCapture: () => 'everything',
     share: () => 1,
   }
-  const server = { families: new Map(), turns: new Turns(new FakeClock()), onEnd() {}, onDefect() {} }
+  const server = {
+    families: new Map(),
+    turns: new Turns(new FakeClock()),
+    onEnd() {},
+    onDefect() {},
+  }
   const sessions = new Sessions(listening, rights as unknown as Rights, server)
   const clients: Connection[] = []
   const refusals: string[] = []
   for (let i = 0; i < 67; i++) {
     const onMessage = (bytes: Uint8Array, at: number, length: number) =>
       void refusals.push(Buffer.from(bytes.subarray(at, at + length)).toString('latin1'))
-    const client = Connection.connect(native, listening.path, { onMessage, onEnd() {} }) as Connection
+    const client = Connection.connect(native, listening.path, {
+      onMessage,
+      onEnd() {},
+    }) as Connection
     sessions.step()
     clients.push(client)
   }
-  for (const client of clients) client.receive()
+  for (const client of clients) {
+    client.receive()
+  }
   const why = expect.stringMatching(/user \d+ has 64 connections to this vnet already/)
   expect(refusals).toEqual([why, why])
   sessions.close(0)
-  for (const each of [...clients, listening]) each.close()
+  for (const each of [...clients, listening]) {
+    each.close()
+  }
 })
 
 test('a user that connects again after each refusal is refused sixteen times before a pause', () => {
   const listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o600, () => {})
   const rights = { missing: () => 'everything', missingToCapture: () => 'everything' }
-  const server = { families: new Map(), turns: new Turns(new FakeClock()), onEnd() {}, onDefect() {} }
+  const server = {
+    families: new Map(),
+    turns: new Turns(new FakeClock()),
+    onEnd() {},
+    onDefect() {},
+  }
   const sessions = new Sessions(listening, rights, server)
   let refusals = 0
   const connect = () =>
-    Connection.connect(native, listening.path, { onMessage: () => void refusals++, onEnd() {} }) as Connection
+    Connection.connect(native, listening.path, {
+      onMessage: () => void refusals++,
+      onEnd() {},
+    }) as Connection
   const clients: Connection[] = []
   for (let i = 0; i < 64; i++) {
     clients.push(connect())
     sessions.step()
   }
-  for (let i = 0; i < 40; i++) clients.push(connect())
+  for (let i = 0; i < 40; i++) {
+    clients.push(connect())
+  }
   while (sessions.step()) {}
-  for (const client of clients) client.receive()
+  for (const client of clients) {
+    client.receive()
+  }
   expect([sessions.size, refusals]).toEqual([64, 16])
   sessions.close(0)
-  for (const each of [...clients, listening]) each.close()
+  for (const each of [...clients, listening]) {
+    each.close()
+  }
 })
 
 test('a client that reads nothing is not served further, and gets every reply once it reads', async () => {
@@ -173,8 +214,13 @@ test('a client that reads nothing is not served further, and gets every reply on
     },
   })
   if (typeof session === 'number') throw new Error(`no session: ${session}`)
-  const request = new MessageBuilder().message(FAMILY, NLM_F_REQUEST, 1).payload(genlmsghdr(1, 1)).bytes.slice()
-  for (let i = 0; i < REQUESTS; i++) expect(client.send(request)).toBe(0)
+  const request = new MessageBuilder()
+    .message(FAMILY, NLM_F_REQUEST, 1)
+    .payload(genlmsghdr(1, 1))
+    .bytes.slice()
+  for (let i = 0; i < REQUESTS; i++) {
+    expect(client.send(request)).toBe(0)
+  }
   while (session.step()) {}
   expect(ended).toBe(false)
   expect(served).toBeGreaterThan(0)
@@ -190,48 +236,55 @@ test('a client that reads nothing is not served further, and gets every reply on
 test.each([
   ['reads the acknowledgement', false, ['acknowledged', 'taken']],
   ['is gone by then', true, ['closed']],
-])('a connection goes to its heir once the request is acknowledged, if the client %s', (_, isGone, happened) => {
-  const listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o600, () => {})
-  const events: string[] = []
-  const heir = {
-    take({ fd }: { fd: number }) {
-      events.push('taken')
-      native.close(fd)
-    },
-    close: () => void events.push('closed'),
-  }
-  const doit = (_request: object, caller: Caller) => void caller.handOver(heir)
-  const family: Family = {
-    id: FAMILY,
-    name: 'test',
-    version: 1,
-    maxattr: 1,
-    operations: [operation({ cmd: 1, request: policy({}) }, { doit })],
-  }
-  const turns = new Turns(new FakeClock())
-  const client = Connection.connect(native, listening.path, {
-    onMessage: () => events.unshift('acknowledged'),
-    onEnd() {},
-  })
-  if (typeof client === 'number') throw new Error(`no connection: ${client}`)
-  let ended = 0
-  const owner = { missing: undefined, missingToCapture: undefined, share: 1 }
-  const session = Session.of(native, listening.accept(), owner, {
-    families: new Map([[FAMILY, family]]),
-    builder: new MessageBuilder(),
-    spares: [],
-    turns,
-    onEnd: () => ended++,
-    onDefect: error => {
-      throw error
-    },
-  })
-  if (typeof session === 'number') throw new Error(`no session: ${session}`)
-  const flags = NLM_F_REQUEST | NLM_F_ACK
-  client.send(new MessageBuilder().message(FAMILY, flags, 1).payload(genlmsghdr(1, 1)).bytes)
-  if (isGone) client.close()
-  while (session.step()) {}
-  client.receive()
-  expect([events, ended]).toEqual([happened, 1])
-  for (const each of [client, session, listening]) each.close()
-})
+])(
+  'a connection goes to its heir once the request is acknowledged, if the client %s',
+  (_, isGone, happened) => {
+    const listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o600, () => {})
+    const events: string[] = []
+    const heir = {
+      take({ fd }: { fd: number }) {
+        events.push('taken')
+        native.close(fd)
+      },
+      close: () => void events.push('closed'),
+    }
+    const doit = (_request: object, caller: Caller) => void caller.handOver(heir)
+    const family: Family = {
+      id: FAMILY,
+      name: 'test',
+      version: 1,
+      maxattr: 1,
+      operations: [operation({ cmd: 1, request: policy({}) }, { doit })],
+    }
+    const turns = new Turns(new FakeClock())
+    const client = Connection.connect(native, listening.path, {
+      onMessage: () => events.unshift('acknowledged'),
+      onEnd() {},
+    })
+    if (typeof client === 'number') throw new Error(`no connection: ${client}`)
+    let ended = 0
+    const owner = { missing: undefined, missingToCapture: undefined, share: 1 }
+    const session = Session.of(native, listening.accept(), owner, {
+      families: new Map([[FAMILY, family]]),
+      builder: new MessageBuilder(),
+      spares: [],
+      turns,
+      onEnd: () => ended++,
+      onDefect: error => {
+        throw error
+      },
+    })
+    if (typeof session === 'number') throw new Error(`no session: ${session}`)
+    const flags = NLM_F_REQUEST | NLM_F_ACK
+    client.send(new MessageBuilder().message(FAMILY, flags, 1).payload(genlmsghdr(1, 1)).bytes)
+    if (isGone) {
+      client.close()
+    }
+    while (session.step()) {}
+    client.receive()
+    expect([events, ended]).toEqual([happened, 1])
+    for (const each of [client, session, listening]) {
+      each.close()
+    }
+  },
+)

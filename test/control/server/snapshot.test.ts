@@ -7,13 +7,17 @@ import { messages, parseGenl } from '#src/netlink/index.ts'
 import { addDevice, freshNet, turn } from '#support/memory-net.ts'
 
 const memory = freshNet()
-const vnet = () => vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })
+const vnet = () =>
+  vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })
 
 /** The commands of the messages. */
-const commandsOf = (bytes: Uint8Array) => [...messages(bytes)].map(message => parseGenl(bytes, message).cmd)
+const commandsOf = (bytes: Uint8Array) =>
+  [...messages(bytes)].map(message => parseGenl(bytes, message).cmd)
 
 test('a snapshot has the replies about each device, and takes several beats if they take long', async () => {
-  for (const name of ['one', 'two']) await addDevice(memory, {}, { name })
+  for (const name of ['one', 'two']) {
+    await addDevice(memory, {}, { name })
+  }
   // A beat ends after the first message.
   let now = 0
   const clock = { now: () => (now += 1_000_000) }

@@ -27,11 +27,20 @@ const ends = endedAfterEach<Disposable>()
 async function served() {
   const memory = memoryNet()
   const pair = await snullPair(memory)
-  ends.push(serveControl(native, memory.net, { directory: join(root, 'vnet'), now: () => 1_800_000_000_000 }))
+  ends.push(
+    serveControl(native, memory.net, {
+      directory: join(root, 'vnet'),
+      now: () => 1_800_000_000_000,
+    }),
+  )
   const client = new ControlClient(native)
   ends.push(client)
   const [entry] = readDirectories(namedDirectory(join(root, 'vnet')))
-  const [sn0, sn1] = [pair.sn0, pair.sn1].map(({ ifindex, name }) => ({ ifindex, name, netns: undefined }))
+  const [sn0, sn1] = [pair.sn0, pair.sn1].map(({ ifindex, name }) => ({
+    ifindex,
+    name,
+    netns: undefined,
+  }))
   return { ...pair, client, vnet: (entry as Entry).vnet, device: sn0!, peer: sn1! }
 }
 
@@ -54,7 +63,12 @@ describe('STEP', () => {
     expect(second?.source?.lines.at(-1)).toBe('}')
 
     const { halt: third } = await client.step(vnet, device, 'next')
-    expect(third).toMatchObject({ number: 3, device: peer, next: 'interrupt', frame: { length: 60 } })
+    expect(third).toMatchObject({
+      number: 3,
+      device: peer,
+      next: 'interrupt',
+      frame: { length: 60 },
+    })
     expect(third?.source?.lines[0]).toContain('function interrupt(')
     const { halt: fourth } = await client.step(vnet, device, 'next')
     expect(fourth).toMatchObject({ number: 4, device: peer, next: 'netifRx' })
@@ -81,7 +95,10 @@ describe('STEP', () => {
 
   test('step on with an interval steps by itself, and on without one stops that', async () => {
     const { client, vnet, device, port0, memory, port1 } = await served()
-    expect(await client.step(vnet, device, 'on', { every: 50 })).toMatchObject({ mode: 'on', every: 50 })
+    expect(await client.step(vnet, device, 'on', { every: 50 })).toMatchObject({
+      mode: 'on',
+      every: 50,
+    })
     sendAll(port0, flowFrame(0, 0))
     const numbers: (number | undefined)[] = []
     for (let i = 0; i < 3; i++) {
@@ -99,7 +116,9 @@ describe('STEP', () => {
   test('next is refused while the mode is off, and so is an unknown mode', async () => {
     const { client, vnet, device } = await served()
     await expect(client.step(vnet, device, 'next')).rejects.toMatchObject({ code: 'EINVAL' })
-    await expect(client.step(vnet, device, 'next')).rejects.toThrow('frames do not wait for steps: turn that on first')
+    await expect(client.step(vnet, device, 'next')).rejects.toThrow(
+      'frames do not wait for steps: turn that on first',
+    )
   })
 
   test('a client without rights neither steps nor sees the waiting frame', async () => {
@@ -115,13 +134,17 @@ describe('STEP', () => {
             flags: NLM_F_ACK,
             write: b => {
               b.string(2, 'sn0')
-              if (mode !== undefined) b.u8(67, mode)
+              if (mode !== undefined) {
+                b.u8(67, mode)
+              }
             },
           }),
           { missing },
         ),
       )
-    for (const mode of [undefined, 0, 1, 2]) expect(perform(mode).acks).toEqual([{ error: -1, message: missing }])
+    for (const mode of [undefined, 0, 1, 2]) {
+      expect(perform(mode).acks).toEqual([{ error: -1, message: missing }])
+    }
     expect(sn0.net.gate).toBeUndefined()
   })
 
@@ -146,7 +169,14 @@ describe('the event step', () => {
     const rights = { missing: 'only root may do this', missingToCapture: 'only root may capture' }
     const notify = (bytes: Uint8Array) => sent.push(Buffer.from(bytes)) > 0
     using events = new Events(memory.net, () => undefined, Date.now)
-    events.subscribe({ ...rights, share: 1, privileged: false, onDrained: undefined, notify, handOver() {} })
+    events.subscribe({
+      ...rights,
+      share: 1,
+      privileged: false,
+      onDrained: undefined,
+      notify,
+      handOver() {},
+    })
     const gate = new StepGate(memory.net)
     const frame = flowFrame(0, 0)
     sendAll(port0, frame)
@@ -156,8 +186,11 @@ describe('the event step', () => {
     }
     expect([port1.received.length, sent.length]).toEqual([1, 7])
     // The addresses of IPv4, and the MAC.
-    for (const bytes of sent)
-      for (const at of [0, 12]) expect(bytes.includes(Buffer.from(frame.subarray(at, at + 8)))).toBe(false)
+    for (const bytes of sent) {
+      for (const at of [0, 12]) {
+        expect(bytes.includes(Buffer.from(frame.subarray(at, at + 8)))).toBe(false)
+      }
+    }
     gate.off()
   })
 
@@ -167,7 +200,9 @@ describe('the event step', () => {
     const heard = new Promise<void>(resolve => {
       void client.subscribe(vnet, event => {
         events.push(event)
-        if (events.length === 8) resolve()
+        if (events.length === 8) {
+          resolve()
+        }
       })
     })
     await client.step(vnet, device)

@@ -47,24 +47,53 @@ async function served(
   )
   const other = await addDevice(memory, {}, { name: 'lo7' })
   const module = { name: 'loop', params: {}, values: {} }
-  ends.push(serveControl(native, memory.net, { module, directory: join(root, 'vnet'), now: () => 1_800_000_000_000 }))
+  ends.push(
+    serveControl(native, memory.net, {
+      module,
+      directory: join(root, 'vnet'),
+      now: () => 1_800_000_000_000,
+    }),
+  )
   const client = new ControlClient(native)
   ends.push(client)
   const [a, b] = devices.map(({ ifindex, name }) => ({ ifindex, name })) as [NetDevice, NetDevice]
   const [entry] = readDirectories(namedDirectory(join(root, 'vnet')))
   const send = (n: number) => {
-    for (const octets of numbered(n)) ports[0]?.transmit(octets)
+    for (const octets of numbered(n)) {
+      ports[0]?.transmit(octets)
+    }
     ports[0]?.drain()
   }
-  return { ...memory, client, a, b, other: other.dev, devices, send, to: ports[1]!, vnet: (entry as Entry).vnet }
+  return {
+    ...memory,
+    client,
+    a,
+    b,
+    other: other.dev,
+    devices,
+    send,
+    to: ports[1]!,
+    vnet: (entry as Entry).vnet,
+  }
 }
 
 test("a device's wires are reported as their spec in both directions, and their stages with counts", async () => {
   const { client, vnet, a, b, send, clock } = await served({ wireAb: 'delay 20ms | loss 100%' })
   send(3)
-  const delay = { stage: 'delay', path: '', direction: 'ab', text: 'delay 20ms', in: 3, drops: {}, ...NONE }
+  const delay = {
+    stage: 'delay',
+    path: '',
+    direction: 'ab',
+    text: 'delay 20ms',
+    in: 3,
+    drops: {},
+    ...NONE,
+  }
   const before = await client.wire(vnet, a)
-  expect(before).toMatchObject({ time: 1_800_000_000_000, text: { ab: 'delay 20ms | loss 100%', ba: '' } })
+  expect(before).toMatchObject({
+    time: 1_800_000_000_000,
+    text: { ab: 'delay 20ms | loss 100%', ba: '' },
+  })
   expect(before.stages).toMatchObject([
     { ...delay, out: 0, held: 3, holds: true },
     { stage: 'loss', in: 0, out: 0, held: 0, holds: false },
@@ -114,7 +143,9 @@ test('a new wire spec replaces the stages of one or both directions, and held pa
   const { stages, former } = await client.wire(vnet, a)
   expect(stages).toEqual([])
   // Replaced stages that only duplicated are not reported.
-  expect(former).toMatchObject([{ stage: 'loss', direction: 'ab', text: 'loss 100%', dropped: 1, drops: { loss: 1 } }])
+  expect(former).toMatchObject([
+    { stage: 'loss', direction: 'ab', text: 'loss 100%', dropped: 1, drops: { loss: 1 } },
+  ])
   expect(former?.[0]).not.toHaveProperty('former')
 })
 
@@ -151,10 +182,12 @@ test('a wrong spec is refused by the client and by the vnet, and changes neither
   expect(set(b => b.string(2, 'a').u8(DIRECTION, 9).string(TEXT, 'loss 1%')).acks).toMatchObject([
     { error: -22, offset },
   ])
-  expect(set(b => b.string(2, 'a').string(TEXT, 'l'.repeat(VNET_WIRE_TEXT_MAX + 1))).acks).toMatchObject([
-    { error: -22 },
+  expect(
+    set(b => b.string(2, 'a').string(TEXT, 'l'.repeat(VNET_WIRE_TEXT_MAX + 1))).acks,
+  ).toMatchObject([{ error: -22 }])
+  expect(set(b => b.string(2, 'a').string(TEXT, 'loss 1%'), 'only root').acks).toMatchObject([
+    { error: -1 },
   ])
-  expect(set(b => b.string(2, 'a').string(TEXT, 'loss 1%'), 'only root').acks).toMatchObject([{ error: -1 }])
   expect((await client.wire(vnet, a)).text).toEqual({ ab: 'delay 20ms', ba: 'delay 20ms' })
   expect(set(b => b.string(2, 'a').string(TEXT, 'loss 1%')).acks).toEqual([{ error: 0 }])
 })
@@ -172,26 +205,39 @@ test('a device without a wire is EOPNOTSUPP, and the error says how to find a dr
 test('each end of a cable gets an event for each direction whose spec changed, and one line is logged', async () => {
   const { client, vnet, a, lines } = await served({ wireAb: 'loss 1%' })
   const events: DeviceEvent[] = []
-  const subscription = await client.subscribe(vnet, event => events.push(event), { events: ['wire'] })
+  const subscription = await client.subscribe(vnet, event => events.push(event), {
+    events: ['wire'],
+  })
   await client.setWire(vnet, a, 'loss 1%')
   await client.setWire(vnet, a, undefined, { direction: 'ab' })
   await client.setWire(vnet, a, undefined, { direction: 'ab' })
   await subscription.close()
-  const seen = events.map(({ name, event, direction, text: words }) => [name, event, direction, words])
+  const seen = events.map(({ name, event, direction, text: words }) => [
+    name,
+    event,
+    direction,
+    words,
+  ])
   expect(seen).toEqual([
     ['a', 'wire', 'ba', 'loss 1%'],
     ['b', 'wire', 'ba', 'loss 1%'],
     ['a', 'wire', 'ab', ''],
     ['b', 'wire', 'ab', ''],
   ])
-  expect(lines.filter(line => line.startsWith('a: wire'))).toEqual(['a: wire ba: loss 1%', 'a: wire ab: off'])
+  expect(lines.filter(line => line.startsWith('a: wire'))).toEqual([
+    'a: wire ba: loss 1%',
+    'a: wire ab: off',
+  ])
 })
 
 test('a reported wire spec is one line of printable text that fits an attribute', () => {
   expect(wireText('a\nb\0c\x1b[31m')).toBe('a\\x0ab\\x00c\\x1b[31m')
   expect(wireText('loss 1%')).toBe('loss 1%')
   const cut = wireText('ä'.repeat(VNET_WIRE_TEXT_MAX))
-  expect([Buffer.byteLength(cut) <= VNET_WIRE_TEXT_MAX, cut.endsWith('ä ...')]).toEqual([true, true])
+  expect([Buffer.byteLength(cut) <= VNET_WIRE_TEXT_MAX, cut.endsWith('ä ...')]).toEqual([
+    true,
+    true,
+  ])
 })
 
 test('GET_SCENARIO returns the steps of a scenario as text, and when its time 0 was', async () => {
@@ -216,10 +262,15 @@ test('GET_SCENARIO returns the steps of a scenario as text, and when its time 0 
     ],
   }
   expect(await client.scenario(vnet, a)).toEqual(scenario)
-  for (const dev of devices) await devOpen(dev)
+  for (const dev of devices) {
+    await devOpen(dev)
+  }
   clock.advance(250 * MS)
   for (const end of [a, b]) {
-    expect(await client.scenario(vnet, end)).toEqual({ ...scenario, started: 1_800_000_000_000 - 250 })
+    expect(await client.scenario(vnet, end)).toEqual({
+      ...scenario,
+      started: 1_800_000_000_000 - 250,
+    })
   }
   await expect(client.scenario(vnet, other)).rejects.toMatchObject({ code: 'EOPNOTSUPP' })
 })

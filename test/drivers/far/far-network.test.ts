@@ -45,10 +45,9 @@ const PEER4 = address('198.18.1.2')
 const PEER6 = address('2001:db8:0:1:0:0:0:2')
 
 /** The far forms of the receiver's addresses. */
-const [FAR_PEER4, FAR_PEER6] = ['198.18.0.2', '2001:db8:0:0:0:0:0:2'].map(text => address(text).join()) as [
-  string,
-  string,
-]
+const [FAR_PEER4, FAR_PEER6] = ['198.18.0.2', '2001:db8:0:0:0:0:0:2'].map(text =>
+  address(text).join(),
+) as [string, string]
 
 const OWN = [OWN4, OWN6, LINK_LOCAL].map(address => Uint8Array.from(address))
 const RECEIVER = [PEER4, PEER6].map(address => Uint8Array.from(address))
@@ -74,7 +73,10 @@ interface Answer {
  */
 function answer(
   octets: ArrayLike<number>,
-  { prepare, own = OWN }: { prepare?: ((skb: SkBuff) => void) | undefined; own?: Uint8Array[] } = {},
+  {
+    prepare,
+    own = OWN,
+  }: { prepare?: ((skb: SkBuff) => void) | undefined; own?: Uint8Array[] } = {},
 ): Answer {
   const skb = skbOf(pool, octets, 64)
   prepare?.(skb)
@@ -86,8 +88,11 @@ function answer(
   const after = [...bytes.subarray(data, data + len)]
   const end = Math.max(tail, data + len)
   expect(bytes.subarray(end, end + 32).every(octet => octet === 0xa5)).toBe(true)
-  if (!answered) expect([fieldsOf(skb), after]).toEqual([before, Array.from(octets)])
-  else expect([data, skb.mac, owner]).toEqual([before.data, data, before.owner])
+  if (!answered) {
+    expect([fieldsOf(skb), after]).toEqual([before, Array.from(octets)])
+  } else {
+    expect([data, skb.mac, owner]).toEqual([before.data, data, before.owner])
+  }
   skb.free()
   return { answered, octets: after, ipSummed, nh: nh - data, h: h === 0 ? 0 : h - data, protocol }
 }
@@ -98,11 +103,15 @@ function expectUnanswered(octets: ArrayLike<number>, prepare?: (skb: SkBuff) => 
 
 function edited(octets: ArrayLike<number>, edits: Record<number, number>): number[] {
   const copy = Array.from(octets)
-  for (const [at, octet] of Object.entries(edits)) copy[Number(at)] = octet
+  for (const [at, octet] of Object.entries(edits)) {
+    copy[Number(at)] = octet
+  }
   return copy
 }
 
-const tags = fc.array(fc.record({ type: fc.constantFrom(0x8100, 0x88a8), tci: fc.nat(0xffff) }), { maxLength: 2 })
+const tags = fc.array(fc.record({ type: fc.constantFrom(0x8100, 0x88a8), tci: fc.nat(0xffff) }), {
+  maxLength: 2,
+})
 const notOwn = (address: number[]) => ![OWN4, OWN6].some(own => String(own) === String(address))
 
 describe('ARP', () => {
@@ -128,8 +137,24 @@ describe('ARP', () => {
     })
     forAll(100, [asked], asked => {
       const { tags, padding, sha, spa, tpa } = asked
-      const reply = { to: sha, from: FAR, op: 2, sha: FAR, spa: tpa, tha: sha, tpa: spa, tags, padding }
-      const expected = { answered: true, octets: buildArp(reply), h: 0, protocol: 0x0806, nh: 14 + 4 * tags.length }
+      const reply = {
+        to: sha,
+        from: FAR,
+        op: 2,
+        sha: FAR,
+        spa: tpa,
+        tha: sha,
+        tpa: spa,
+        tags,
+        padding,
+      }
+      const expected = {
+        answered: true,
+        octets: buildArp(reply),
+        h: 0,
+        protocol: 0x0806,
+        nh: 14 + 4 * tags.length,
+      }
       expect(answer(buildArp({ ...request, ...asked }))).toMatchObject(expected)
     })
   })
@@ -156,14 +181,17 @@ describe('ARP', () => {
 
   test('an ARP packet that is cut, or not for IPv4 on Ethernet, gets no reply', () => {
     const whole = buildArp(request)
-    for (let length = 0; length < whole.length; length++) expectUnanswered(whole.slice(0, length))
+    for (let length = 0; length < whole.length; length++) {
+      expectUnanswered(whole.slice(0, length))
+    }
     for (const [at, octet] of [
       [15, 6],
       [17, 1],
       [18, 8],
       [19, 16],
-    ] as const)
+    ] as const) {
       expectUnanswered(edited(whole, { [at]: octet }))
+    }
   })
 
   test('an ARP request with a partial checksum or a GSO size gets no reply', () => {
@@ -188,7 +216,10 @@ describe('ARP', () => {
 
 describe('neighbour discovery', () => {
   const target = address('2001:db8:0:0:0:0:0:4d')
-  const solicited = (target: number[]) => [...address('ff02:0:0:0:0:1:ff00:0').slice(0, 13), ...target.slice(13)]
+  const solicited = (target: number[]) => [
+    ...address('ff02:0:0:0:0:1:ff00:0').slice(0, 13),
+    ...target.slice(13),
+  ]
   const sourceLink = [1, 1, ...NEAR]
   const NONCE = [14, 1, 1, 2, 3, 4, 5, 6]
   const solicitation: Neighbour = {
@@ -233,8 +264,17 @@ describe('neighbour discovery', () => {
       const destination = unicast ? asked.target : solicited(asked.target)
       const frame = { ...solicitation, ...asked, destination }
       const nh = 14 + 4 * asked.tags.length
-      const expected = { octets: buildNeighbour(advertisement(frame)), nh, h: nh + 40, protocol: 0x86dd }
-      expect(answer(buildNeighbour(frame))).toEqual({ answered: true, ipSummed: CHECKSUM_NONE, ...expected })
+      const expected = {
+        octets: buildNeighbour(advertisement(frame)),
+        nh,
+        h: nh + 40,
+        protocol: 0x86dd,
+      }
+      expect(answer(buildNeighbour(frame))).toEqual({
+        answered: true,
+        ipSummed: CHECKSUM_NONE,
+        ...expected,
+      })
     })
   })
 
@@ -242,14 +282,19 @@ describe('neighbour discovery', () => {
     const frame = { ...solicitation, from: [6, 6, 6, 6, 6, 6] }
     expect(answer(buildNeighbour(frame)).octets).toEqual(buildNeighbour(advertisement(frame)))
     const bare = { ...frame, options: [] }
-    expect(answer(buildNeighbour(bare)).octets).toEqual(buildNeighbour(advertisement(bare, frame.from)))
+    expect(answer(buildNeighbour(bare)).octets).toEqual(
+      buildNeighbour(advertisement(bare, frame.from)),
+    )
   })
 
   test.each<[string, Partial<Neighbour>]>([
     ["for the device's own address", { source: LINK_LOCAL, target: OWN6 }],
     ['for its own link-local address', { target: LINK_LOCAL }],
     ['of duplicate address detection', { source: address('0:0:0:0:0:0:0:0'), options: [] }],
-    ['of duplicate address detection with a nonce (RFC 7527)', { source: address('0:0:0:0:0:0:0:0'), options: NONCE }],
+    [
+      'of duplicate address detection with a nonce (RFC 7527)',
+      { source: address('0:0:0:0:0:0:0:0'), options: NONCE },
+    ],
     ['by the address it asks for', { source: target }],
     ['by a group', { source: address('ff02:0:0:0:0:0:0:1') }],
     ['by loopback', { source: address('0:0:0:0:0:0:0:1') }],
@@ -276,7 +321,9 @@ describe('neighbour discovery', () => {
 
   test('a solicitation that is cut, or too short for a target, gets no reply', () => {
     const whole = buildNeighbour({ ...solicitation, options: [] })
-    for (let length = 0; length < whole.length; length++) expectUnanswered(whole.slice(0, length))
+    for (let length = 0; length < whole.length; length++) {
+      expectUnanswered(whole.slice(0, length))
+    }
     expectUnanswered(buildNeighbour({ ...solicitation, target: target.slice(0, 15), options: [] }))
   })
 
@@ -299,7 +346,8 @@ describe('neighbour discovery', () => {
 
   test('a solicitation with a partial checksum gets a full one in reply, unless its sum is wrong or elsewhere', () => {
     const octets = buildNeighbour(solicitation)
-    const sum = 0xffff - naiveChecksum(pseudoHeader(solicitation.source, solicitation.destination, 58, 32))
+    const sum =
+      0xffff - naiveChecksum(pseudoHeader(solicitation.source, solicitation.destination, 58, 32))
     const partial = edited(octets, { 56: sum >> 8, 57: sum & 0xff })
     const prepare = (start: number, offset: number) => (skb: SkBuff) => {
       skb.ipSummed = CHECKSUM_PARTIAL
@@ -307,7 +355,11 @@ describe('neighbour discovery', () => {
       skb.csumOffset = offset
     }
     const { answered, octets: reply, ipSummed } = answer(partial, { prepare: prepare(54, 2) })
-    expect([answered, ipSummed, reply]).toEqual([true, CHECKSUM_NONE, buildNeighbour(advertisement(solicitation))])
+    expect([answered, ipSummed, reply]).toEqual([
+      true,
+      CHECKSUM_NONE,
+      buildNeighbour(advertisement(solicitation)),
+    ])
     expectUnanswered(octets, prepare(54, 2))
     expectUnanswered(partial, prepare(53, 2))
     expectUnanswered(partial, prepare(54, 4))
@@ -315,9 +367,13 @@ describe('neighbour discovery', () => {
 })
 
 /** Echo requests, whole or a fragment of one. */
-function echo(source: fc.Arbitrary<number[]>, destination: fc.Arbitrary<number[]>): fc.Arbitrary<Packet> {
+function echo(
+  source: fc.Arbitrary<number[]>,
+  destination: fc.Arbitrary<number[]>,
+): fc.Arbitrary<Packet> {
   return fc.tuple(simplePacket(source, destination), fc.nat(255)).map(([drawn, hops]) => {
-    const checksum = drawn.checksum === 'partial' && drawn.fragment === undefined ? 'partial' : 'full'
+    const checksum =
+      drawn.checksum === 'partial' && drawn.fragment === undefined ? 'partial' : 'full'
     const packet: Packet = { ...drawn, kind: 'icmp', checksum, hops }
     const at = packet.fragment?.at ?? Number.POSITIVE_INFINITY
     return buildTransport(packet).length > at ? packet : { ...packet, fragment: undefined }
@@ -353,10 +409,21 @@ function partialOf(description: Frame): (skb: SkBuff) => void {
 /** The reply to a request, built from a description: its checksums are computed, not adjusted. */
 function replyTo(description: Frame): number[] {
   const { source, destination, checksum, fragment } = description.packet
-  const packet = { ...description.packet, source: destination, destination: source, hops: 64, reply: true }
+  const packet = {
+    ...description.packet,
+    source: destination,
+    destination: source,
+    hops: 64,
+    reply: true,
+  }
   const octets = between({ ...description, packet }, NEAR, FAR)
   const field = networkOffsetOf(description) + transportOffset(packet) + 2
-  if (checksum === 'full' && fragment?.first !== false && octets[field] === 0 && octets[field + 1] === 0) {
+  if (
+    checksum === 'full' &&
+    fragment?.first !== false &&
+    octets[field] === 0 &&
+    octets[field + 1] === 0
+  ) {
     octets.fill(0xff, field, field + 2)
   }
   return octets
@@ -413,15 +480,26 @@ describe('ping', () => {
   })
 
   test("a ping to the device's own address gets no reply", () => {
-    expectUnanswered(between(framed({ ...request4, source: request4.destination, destination: OWN4 })))
-    expectUnanswered(between(framed({ ...request6, source: request6.destination, destination: OWN6 })))
+    expectUnanswered(
+      between(framed({ ...request4, source: request4.destination, destination: OWN4 })),
+    )
+    expectUnanswered(
+      between(framed({ ...request6, source: request6.destination, destination: OWN6 })),
+    )
   })
 
   test('a ping to or from an address that is not unicast gets no reply', () => {
     const not4 = fc.oneof(group4, special4)
     const not6 = fc.oneof(group6, special6)
-    const packets = fc.oneof(echo(not4, elsewhere4), echo(unicast4, not4), echo(not6, elsewhere6), echo(unicast6, not6))
-    forAll(100, [packets], packet => expectUnanswered(between(framed(packet)), partialOf(framed(packet))))
+    const packets = fc.oneof(
+      echo(not4, elsewhere4),
+      echo(unicast4, not4),
+      echo(not6, elsewhere6),
+      echo(unicast6, not6),
+    )
+    forAll(100, [packets], packet =>
+      expectUnanswered(between(framed(packet)), partialOf(framed(packet))),
+    )
     for (const packet of [request4, request6]) {
       for (const no of [BROADCAST, [0x33, 0x33, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0]]) {
         expectUnanswered(between(framed(packet), no))
@@ -436,7 +514,9 @@ describe('ping', () => {
       [request6, 56],
     ] as const) {
       const octets = between(framed(packet))
-      for (const at of places) expectUnanswered(edited(octets, { [at]: (octets[at] as number) ^ 1 }))
+      for (const at of places) {
+        expectUnanswered(edited(octets, { [at]: (octets[at] as number) ^ 1 }))
+      }
     }
   })
 
@@ -477,8 +557,12 @@ describe('ping', () => {
   test('a ping that is cut anywhere gets no reply', () => {
     for (const packet of [request4, request6]) {
       const whole = between(framed(packet))
-      for (let length = 0; length < whole.length; length++) expectUnanswered(whole.slice(0, length))
-      expectUnanswered(between(framed({ ...packet, payload: [1], fragment: { first: true, at: 7 } })))
+      for (let length = 0; length < whole.length; length++) {
+        expectUnanswered(whole.slice(0, length))
+      }
+      expectUnanswered(
+        between(framed({ ...packet, payload: [1], fragment: { first: true, at: 7 } })),
+      )
     }
   })
 
@@ -522,31 +606,43 @@ describe('random frames', () => {
   function verify(before: number[], { octets, nh, h, protocol, ipSummed }: Answer): void {
     expect(octets.slice(nh - 2, nh)).toEqual(word(protocol))
     if (protocol === 0x0806) {
-      expect([octets.slice(nh, nh + 8), octets.length]).toEqual([[0, 1, 8, 0, 6, 4, 0, 2], before.length])
+      expect([octets.slice(nh, nh + 8), octets.length]).toEqual([
+        [0, 1, 8, 0, 6, 4, 0, 2],
+        before.length,
+      ])
       return
     }
     const isIpv6 = protocol === 0x86dd
     const number = (at: number) => ((octets[at] as number) << 8) + (octets[at + 1] as number)
-    if (!isIpv6) expect(addsUp(octets.slice(nh, nh + ((octets[nh] as number) & 15) * 4))).toBe(true)
+    if (!isIpv6) {
+      expect(addsUp(octets.slice(nh, nh + ((octets[nh] as number) & 15) * 4))).toBe(true)
+    }
     const [from, to] = isIpv6 ? [nh + 8, nh + 24] : [nh + 12, nh + 16]
     const [source, destination] = [octets.slice(from, to), octets.slice(to, to + to - from)]
     const end = nh + (isIpv6 ? 40 + number(nh + 4) : number(nh + 2))
     expect(end).toBeLessThanOrEqual(octets.length)
     if (h === 0) return
     expect(isIpv6 ? [129, 136] : [0]).toContain(octets[h])
-    if (octets[h] === 136) expect([end - h, end, octets[nh + 7]]).toEqual([32, octets.length, 255])
-    else expect([octets.length, octets[nh + (isIpv6 ? 7 : 8)]]).toEqual([before.length, 64])
+    if (octets[h] === 136) {
+      expect([end - h, end, octets[nh + 7]]).toEqual([32, octets.length, 255])
+    } else {
+      expect([octets.length, octets[nh + (isIpv6 ? 7 : 8)]]).toEqual([before.length, 64])
+    }
     const isFragment = isIpv6 ? octets[nh + 6] !== 58 : (number(nh + 6) & 0x3fff) !== 0
     if (isFragment) return
     const message = octets.slice(h, end)
     const pseudo = isIpv6 ? pseudoHeader(source, destination, 58, message.length) : []
-    if (ipSummed === CHECKSUM_PARTIAL) message.splice(2, 2, ...word(naiveChecksum(message)))
+    if (ipSummed === CHECKSUM_PARTIAL) {
+      message.splice(2, 2, ...word(naiveChecksum(message)))
+    }
     expect(addsUp([...pseudo, ...message])).toBe(true)
   }
 
   function check(octets: number[], prepare?: (skb: SkBuff) => void): boolean {
     const result = answer(octets, { prepare })
-    if (result.answered) verify(octets, result)
+    if (result.answered) {
+      verify(octets, result)
+    }
     return result.answered
   }
 
@@ -558,36 +654,69 @@ describe('random frames', () => {
   }
 
   test('random bytes never make it throw; a frame is untouched, or its reply verifies', () => {
-    const types = fc.constantFrom([8, 0, 0x45], [8, 0, 0x4f], [0x86, 0xdd, 0x60], [0x81, 0, 0], [8, 6, 0])
-    const headed = fc.tuple(fc.uint8Array({ minLength: 12, maxLength: 12 }), types, fc.uint8Array({ maxLength: 120 }))
+    const types = fc.constantFrom(
+      [8, 0, 0x45],
+      [8, 0, 0x4f],
+      [0x86, 0xdd, 0x60],
+      [0x81, 0, 0],
+      [8, 6, 0],
+    )
+    const headed = fc.tuple(
+      fc.uint8Array({ minLength: 12, maxLength: 12 }),
+      types,
+      fc.uint8Array({ maxLength: 120 }),
+    )
     const any = fc.oneof(
       fc.uint8Array({ maxLength: 80 }).map(octets => [...octets]),
       headed.map(([macs, type, rest]) => [...macs, ...type, ...rest]),
     )
-    const run = (octets: number[], start: number, offset: number) => void check(octets, mark(start, offset))
+    const run = (octets: number[], start: number, offset: number) =>
+      void check(octets, mark(start, offset))
     forAll(500, [any, fc.integer({ min: -1, max: 130 }), fc.nat(40)], run)
   })
 
   test('changed and cut requests never make it throw, and many get replies', () => {
     const ask = fc.oneof(
-      echoFrame.map(description => ({ octets: between(description), prepare: partialOf(description) })),
+      echoFrame.map(description => ({
+        octets: between(description),
+        prepare: partialOf(description),
+      })),
       fc
         .record({ op: fc.constantFrom(1, 1, 2), spa: unicast4, tpa: unicast4, tags })
         .map(rest => buildArp({ to: BROADCAST, from: NEAR, sha: NEAR, tha: FAR, ...rest }))
         .map(octets => ({ octets, prepare: undefined })),
       fc
-        .record({ source: unicast6, destination: unicast6, target: unicast6, tags, options: octets(24) })
-        .map(rest => ({ ...rest, options: rest.options.length < 8 ? [] : [1, 1, ...rest.options.slice(2)] }))
+        .record({
+          source: unicast6,
+          destination: unicast6,
+          target: unicast6,
+          tags,
+          options: octets(24),
+        })
+        .map(rest => ({
+          ...rest,
+          options: rest.options.length < 8 ? [] : [1, 1, ...rest.options.slice(2)],
+        }))
         .map(rest => buildNeighbour({ to: FAR, from: NEAR, type: 135, ...rest }))
         .map(octets => ({ octets, prepare: undefined })),
     )
     const edits = fc.array(fc.tuple(fc.nat(120), fc.nat(255)), { maxLength: 2 })
     let answers = 0
-    forAll(1000, [ask, edits, fc.oneof(fc.constant(1000), fc.nat(140))], ({ octets, prepare }, edits, cut) => {
-      const changed = octets.slice(0, cut)
-      for (const [at, octet] of edits) if (at < changed.length) changed[at] = octet
-      if (check(changed, prepare)) answers++
-    })
+    forAll(
+      1000,
+      [ask, edits, fc.oneof(fc.constant(1000), fc.nat(140))],
+      ({ octets, prepare }, edits, cut) => {
+        const changed = octets.slice(0, cut)
+        for (const [at, octet] of edits) {
+          if (at < changed.length) {
+            changed[at] = octet
+          }
+        }
+        if (check(changed, prepare)) {
+          answers++
+        }
+      },
+    )
     expect(answers).toBeGreaterThan(100)
   })
 })
@@ -598,7 +727,10 @@ describe('two devices, each the far end of the other', () => {
     const memory = makeNet()
     const peers = new Map<NetDevice, { peer: NetDevice; far: ReturnType<typeof farNetwork> }>()
     const ndoStartXmit = (skb: SkBuff, dev: NetDevice) => {
-      const { peer, far } = peers.get(dev) as { peer: NetDevice; far: ReturnType<typeof farNetwork> }
+      const { peer, far } = peers.get(dev) as {
+        peer: NetDevice
+        far: ReturnType<typeof farNetwork>
+      }
       const answered = answerFar(skb, far, dev.addresses, peer.addresses)
       const reason = answered ? 0 : flipNetwork(skb)
       if (reason !== 0) {
@@ -615,7 +747,9 @@ describe('two devices, each the far end of the other', () => {
     peers.set(a.dev, { peer: b.dev, far: farNetwork(b.dev.devAddr) })
     peers.set(b.dev, { peer: a.dev, far: farNetwork(a.dev.devAddr) })
     const send = (...frames: number[][]) => {
-      for (const octets of frames) a.port.transmit(Uint8Array.from(octets))
+      for (const octets of frames) {
+        a.port.transmit(Uint8Array.from(octets))
+      }
       a.port.drain()
       memory.net.flush()
     }
@@ -624,12 +758,33 @@ describe('two devices, each the far end of the other', () => {
 
   test('two devices reply on the sending one, hand other frames to the peer, and account for every frame', async () => {
     const { memory, a, b, send } = await pair()
-    const arp = { to: BROADCAST, from: NEAR, sha: NEAR, spa: OWN4, tha: BROADCAST, tpa: plain.destination }
+    const arp = {
+      to: BROADCAST,
+      from: NEAR,
+      sha: NEAR,
+      spa: OWN4,
+      tha: BROADCAST,
+      tpa: plain.destination,
+    }
     const mac = [...b.dev.devAddr]
     send(buildArp({ ...arp, op: 1 }), buildArp({ ...arp, op: 2 }))
-    send(between(framed(request4)), between(framed({ ...request4, destination: plain.destination })))
-    const reply = { to: NEAR, from: mac, op: 2, sha: mac, spa: plain.destination, tha: NEAR, tpa: OWN4 }
-    expect(a.port.received.map(({ bytes }) => [...bytes])).toEqual([buildArp(reply), replyTo(framed(request4))])
+    send(
+      between(framed(request4)),
+      between(framed({ ...request4, destination: plain.destination })),
+    )
+    const reply = {
+      to: NEAR,
+      from: mac,
+      op: 2,
+      sha: mac,
+      spa: plain.destination,
+      tha: NEAR,
+      tpa: OWN4,
+    }
+    expect(a.port.received.map(({ bytes }) => [...bytes])).toEqual([
+      buildArp(reply),
+      replyTo(framed(request4)),
+    ])
     const arrived = { ...request4, source: address('198.18.1.1'), destination: PEER4 }
     expect(b.port.received.map(({ bytes }) => [...bytes])).toEqual([between(framed(arrived))])
     expect(memory.conserved()).toMatchObject({ in: 4, out: 3, dropped: 1, held: 0 })

@@ -40,7 +40,9 @@ const pool = balancedPool({ large: 8, small: 64 })
 
 /** Whether an address has a far end, by its text. */
 function hasFarEnd(octets: number[]): boolean {
-  if (octets.length === 4) return !/^(0|127|169\.254|2[2-5][4-9]|2[345]\d)(\.|$)/.test(octets.join('.'))
+  if (octets.length === 4) {
+    return !/^(0|127|169\.254|2[2-5][4-9]|2[345]\d)(\.|$)/.test(octets.join('.'))
+  }
   const text = octets.map(octet => octet.toString(16).padStart(2, '0')).join('')
   return !/^(0{15}[01]0{15}[01]$|fe[89ab]|ff)/.test(text)
 }
@@ -62,7 +64,11 @@ function flipped(packet: Packet): Packet {
   return {
     ...packet,
     ...addresses,
-    error: { ...error, rest: isRedirect ? farEnd(error.rest) : error.rest, quote: flippedQuote(error) },
+    error: {
+      ...error,
+      rest: isRedirect ? farEnd(error.rest) : error.rest,
+      quote: flippedQuote(error),
+    },
   }
 }
 
@@ -87,14 +93,23 @@ function cutsField({ quote, cut }: ErrorBody): boolean {
 function looksPartial({ quote }: ErrorBody): boolean {
   if (quote.kind === 'other' || quote.checksum === 'partial') return false
   const octets = buildTransport(quote)
-  const pseudo = naiveSum(pseudoHeader(quote.source, quote.destination, protocolOf(quote), octets.length))
-  return ((octets[FIELD[quote.kind]] as number) << 8) + (octets[FIELD[quote.kind] + 1] as number) === pseudo
+  const pseudo = naiveSum(
+    pseudoHeader(quote.source, quote.destination, protocolOf(quote), octets.length),
+  )
+  return (
+    ((octets[FIELD[quote.kind]] as number) << 8) + (octets[FIELD[quote.kind] + 1] as number) ===
+    pseudo
+  )
 }
 
 function isClear({ packet: { error } }: Frame): boolean {
   return (
     error === undefined ||
-    !(cutsField(error) || looksPartial(error) || looksPartial({ ...error, quote: flippedQuote(error) }))
+    !(
+      cutsField(error) ||
+      looksPartial(error) ||
+      looksPartial({ ...error, quote: flippedQuote(error) })
+    )
   )
 }
 
@@ -102,7 +117,10 @@ function isClear({ packet: { error } }: Frame): boolean {
  * Flips the frame with these bytes, which must fit a slot. Returns the reason and the bytes of the
  * frame after it.
  */
-function flip(octets: Uint8Array, prepare: (skb: SkBuff) => void = () => {}): { reason: number; octets: number[] } {
+function flip(
+  octets: Uint8Array,
+  prepare: (skb: SkBuff) => void = () => {},
+): { reason: number; octets: number[] } {
   const skb = skbOf(pool, octets)
   prepare(skb)
   const reason = flipNetwork(skb)
@@ -118,7 +136,9 @@ function expectReason(octets: Uint8Array, reason: number, prepare?: (skb: SkBuff
 
 function edited(octets: Uint8Array, edits: Record<number, number>): Uint8Array {
   const copy = octets.slice()
-  for (const [at, octet] of Object.entries(edits)) copy[Number(at)] = octet
+  for (const [at, octet] of Object.entries(edits)) {
+    copy[Number(at)] = octet
+  }
   return copy
 }
 
@@ -130,7 +150,9 @@ describe('any frame between unicast addresses', () => {
       const after = octetsOf(skb)
       skb.free()
       expect(reason).toBe(0)
-      expect(after).toEqual([...buildFrame({ ...description, packet: flipped(description.packet) })])
+      expect(after).toEqual([
+        ...buildFrame({ ...description, packet: flipped(description.packet) }),
+      ])
     })
   })
 
@@ -170,14 +192,20 @@ describe('any frame between unicast addresses', () => {
       expect(flipNetwork(skb)).toBe(0)
       const segment = octetsOf(skb).slice(skb.csumStart - skb.data)
       skb.free()
-      const pseudo = pseudoHeader(farEnd(packet.source), farEnd(packet.destination), protocolOf(packet), segment.length)
+      const pseudo = pseudoHeader(
+        farEnd(packet.source),
+        farEnd(packet.destination),
+        protocolOf(packet),
+        segment.length,
+      )
       const complete = (sum: number) => {
         const octets = [...segment]
         octets.splice(FIELD[packet.kind], 2, ...word(sum))
         octets.splice(FIELD[packet.kind], 2, ...word(naiveChecksum(octets)))
         return addsUp([...pseudo, ...octets])
       }
-      const held = ((segment[FIELD[packet.kind]] as number) << 8) + (segment[FIELD[packet.kind] + 1] as number)
+      const held =
+        ((segment[FIELD[packet.kind]] as number) << 8) + (segment[FIELD[packet.kind] + 1] as number)
       expect(complete(held)).toBe(true)
       expect(complete((held + wrong) % 0xffff)).toBe(false)
     })
@@ -207,8 +235,18 @@ describe('random frames', () => {
   }
 
   test('random bytes never make it throw, and neither a dropped frame nor the bytes after a frame change', () => {
-    const types = fc.constantFrom([8, 0, 0x45], [8, 0, 0x4f], [0x86, 0xdd, 0x60], [0x81, 0, 0], [8, 6, 0])
-    const random = fc.tuple(fc.uint8Array({ minLength: 12, maxLength: 12 }), types, fc.uint8Array({ maxLength: 120 }))
+    const types = fc.constantFrom(
+      [8, 0, 0x45],
+      [8, 0, 0x4f],
+      [0x86, 0xdd, 0x60],
+      [0x81, 0, 0],
+      [8, 6, 0],
+    )
+    const random = fc.tuple(
+      fc.uint8Array({ minLength: 12, maxLength: 12 }),
+      types,
+      fc.uint8Array({ maxLength: 120 }),
+    )
     const octets = fc.oneof(
       fc.uint8Array({ maxLength: 80 }),
       random.map(([macs, type, rest]) => Uint8Array.from([...macs, ...type, ...rest])),
@@ -221,7 +259,11 @@ describe('random frames', () => {
       .tuple(frame, fc.array(fc.tuple(fc.nat(200), fc.nat(255)), { maxLength: 4 }), fc.nat(300))
       .map(([description, edits, cut]) => {
         const octets = buildFrame(description).slice(0, cut + 14)
-        for (const [at, octet] of edits) if (at < octets.length) octets[at] = octet
+        for (const [at, octet] of edits) {
+          if (at < octets.length) {
+            octets[at] = octet
+          }
+        }
         return octets
       })
     forAll(500, [mutated, fc.integer({ min: -1, max: 130 }), fc.nat(40)], check)
@@ -236,24 +278,42 @@ describe('frames without a network number', () => {
   })
 
   test('a frame that is neither IPv4 nor IPv6 is unhandled, tagged or not', () => {
-    expectReason(edited(new Uint8Array(60), { 12: 0x88, 13: 0xcc }), SKB_DROP_REASON_UNHANDLED_PROTO)
-    expectReason(edited(new Uint8Array(60), { 12: 0x81, 16: 0x88, 17: 0xcc }), SKB_DROP_REASON_UNHANDLED_PROTO)
+    expectReason(
+      edited(new Uint8Array(60), { 12: 0x88, 13: 0xcc }),
+      SKB_DROP_REASON_UNHANDLED_PROTO,
+    )
+    expectReason(
+      edited(new Uint8Array(60), { 12: 0x81, 16: 0x88, 17: 0xcc }),
+      SKB_DROP_REASON_UNHANDLED_PROTO,
+    )
     expectReason(edited(new Uint8Array(60), { 13: 0x26 }), SKB_DROP_REASON_UNHANDLED_PROTO)
   })
 
   test('ARP is never reflected, tagged or not', () => {
     expectReason(edited(new Uint8Array(60), { 12: 8, 13: 6 }), SKB_DROP_REASON_NEIGH)
-    expectReason(edited(new Uint8Array(60), { 12: 0x88, 13: 0xa8, 16: 8, 17: 6 }), SKB_DROP_REASON_NEIGH)
+    expectReason(
+      edited(new Uint8Array(60), { 12: 0x88, 13: 0xa8, 16: 8, 17: 6 }),
+      SKB_DROP_REASON_NEIGH,
+    )
   })
 
   test('neighbour discovery is never reflected, whatever its addresses', () => {
     for (const type of [133, 134, 135, 136, 137]) {
       for (const source of ['2001:db8:0:0:0:0:0:1', 'fe80:0:0:0:0:0:0:1', '0:0:0:0:0:0:0:0']) {
-        const packet: Packet = { ...plain6, source: address(source), kind: 'icmp', payload: new Array(16).fill(0) }
+        const packet: Packet = {
+          ...plain6,
+          source: address(source),
+          kind: 'icmp',
+          payload: new Array(16).fill(0),
+        }
         expectReason(edited(buildFrame(framed(packet)), { 54: type }), SKB_DROP_REASON_NEIGH)
       }
     }
-    const behind: Packet = { ...plain6, kind: 'icmp', extensions: [{ header: 0, octets: [0, 0, 0, 0, 0, 0] }] }
+    const behind: Packet = {
+      ...plain6,
+      kind: 'icmp',
+      extensions: [{ header: 0, octets: [0, 0, 0, 0, 0, 0] }],
+    }
     expectReason(edited(buildFrame(framed(behind)), { 62: 135 }), SKB_DROP_REASON_NEIGH)
   })
 
@@ -282,7 +342,9 @@ describe('malformed IP headers', () => {
     expectReason(edited(octets6, { 14: 0x40 }), SKB_DROP_REASON_IP_INHDR)
     expectReason(edited(octets6, { 19: 14 }), SKB_DROP_REASON_IP_INHDR)
     expectReason(octets6.slice(0, 53), SKB_DROP_REASON_IP_INHDR)
-    for (const header of [0, 60]) expectReason(edited(octets6, { 20: header, 55: 1 }), SKB_DROP_REASON_IP_INHDR)
+    for (const header of [0, 60]) {
+      expectReason(edited(octets6, { 20: header, 55: 1 }), SKB_DROP_REASON_IP_INHDR)
+    }
     expectReason(edited(octets6, { 20: 44, 19: 7 }), SKB_DROP_REASON_IP_INHDR)
   })
 })
@@ -294,18 +356,21 @@ describe('transport headers too short for their checksum', () => {
     ['udplite', 136, 8],
     ['dccp', 33, 8],
   ] as const
-  test.each(cases)('a short %s header is refused, in a packet and in a first fragment', (_name, protocol, least) => {
-    const payload = new Array<number>(least - 1).fill(1)
-    const other: Packet = { ...plain, kind: 'other', payload }
-    // The padding after the packet does not count.
-    const short = buildFrame(framed(other, { padding: [0, 0, 0, 0] }))
-    expectReason(edited(short, { 23: protocol }), SKB_DROP_REASON_L4_HDR)
-    expectReason(edited(short, { 23: protocol, 20: 0x20 }), SKB_DROP_REASON_L4_HDR)
-    const enough = buildFrame(framed({ ...other, payload: [...payload, 1] }))
-    expect(flip(edited(enough, { 23: protocol })).reason).toBe(0)
-    const short6 = buildFrame(framed({ ...plain6, kind: 'other', payload }))
-    expectReason(edited(short6, { 20: protocol }), SKB_DROP_REASON_L4_HDR)
-  })
+  test.each(cases)(
+    'a short %s header is refused, in a packet and in a first fragment',
+    (_name, protocol, least) => {
+      const payload = new Array<number>(least - 1).fill(1)
+      const other: Packet = { ...plain, kind: 'other', payload }
+      // The padding after the packet does not count.
+      const short = buildFrame(framed(other, { padding: [0, 0, 0, 0] }))
+      expectReason(edited(short, { 23: protocol }), SKB_DROP_REASON_L4_HDR)
+      expectReason(edited(short, { 23: protocol, 20: 0x20 }), SKB_DROP_REASON_L4_HDR)
+      const enough = buildFrame(framed({ ...other, payload: [...payload, 1] }))
+      expect(flip(edited(enough, { 23: protocol })).reason).toBe(0)
+      const short6 = buildFrame(framed({ ...plain6, kind: 'other', payload }))
+      expectReason(edited(short6, { 20: protocol }), SKB_DROP_REASON_L4_HDR)
+    },
+  )
 
   test('a short ICMPv6 header is refused; an ICMP one is not, because its checksum covers no addresses', () => {
     const short6 = buildFrame(framed({ ...plain6, kind: 'other', payload: [1, 0, 0] }))
@@ -324,7 +389,10 @@ describe('transport headers too short for their checksum', () => {
     expect(flip(edited(buildFrame(framed(other)), { 23: 6, 21: 1 })).reason).toBe(0)
     // Every bit of the offset counts, up to the highest.
     for (let bit = 0; bit < 13; bit++) {
-      const before = edited(buildFrame(framed(plain)), { 20: (1 << bit) >> 8, 21: (1 << bit) & 0xff })
+      const before = edited(buildFrame(framed(plain)), {
+        20: (1 << bit) >> 8,
+        21: (1 << bit) & 0xff,
+      })
       expect(flip(before).octets.slice(34)).toEqual([...before.slice(34)])
     }
   })
@@ -339,20 +407,40 @@ test('a packet with no next header has no transport header, whatever follows', (
 
 describe('addresses', () => {
   const special = ['0.0.0.0', '0.1.2.3', '127.0.0.1', '169.254.1.1', '240.0.0.1', '255.255.255.254']
-  const special6 = ['0:0:0:0:0:0:0:0', '0:0:0:0:0:0:0:1', 'fe80:0:0:0:0:0:0:1', 'febf:0:0:0:0:0:0:1']
+  const special6 = [
+    '0:0:0:0:0:0:0:0',
+    '0:0:0:0:0:0:0:1',
+    'fe80:0:0:0:0:0:0:1',
+    'febf:0:0:0:0:0:0:1',
+  ]
   const wouldBeSpecial6 = ['0:0:0:1:0:0:0:0', '0:0:0:1:0:0:0:1']
 
   test.each([...special, '224.0.0.1', '255.255.255.255'])('%s is refused as a source', text => {
-    expectReason(buildFrame(framed({ ...plain, source: address(text) })), SKB_DROP_REASON_IP_NOT_TRANSLATABLE)
+    expectReason(
+      buildFrame(framed({ ...plain, source: address(text) })),
+      SKB_DROP_REASON_IP_NOT_TRANSLATABLE,
+    )
   })
   test.each(special)('%s is refused as a destination', text => {
-    expectReason(buildFrame(framed({ ...plain, destination: address(text) })), SKB_DROP_REASON_IP_NOT_TRANSLATABLE)
+    expectReason(
+      buildFrame(framed({ ...plain, destination: address(text) })),
+      SKB_DROP_REASON_IP_NOT_TRANSLATABLE,
+    )
   })
-  test.each([...special6, ...wouldBeSpecial6, 'ff02:0:0:0:0:0:0:1'])('%s is refused as a source', text => {
-    expectReason(buildFrame(framed({ ...plain6, source: address(text) })), SKB_DROP_REASON_IP_NOT_TRANSLATABLE)
-  })
+  test.each([...special6, ...wouldBeSpecial6, 'ff02:0:0:0:0:0:0:1'])(
+    '%s is refused as a source',
+    text => {
+      expectReason(
+        buildFrame(framed({ ...plain6, source: address(text) })),
+        SKB_DROP_REASON_IP_NOT_TRANSLATABLE,
+      )
+    },
+  )
   test.each([...special6, ...wouldBeSpecial6])('%s is refused as a destination', text => {
-    expectReason(buildFrame(framed({ ...plain6, destination: address(text) })), SKB_DROP_REASON_IP_NOT_TRANSLATABLE)
+    expectReason(
+      buildFrame(framed({ ...plain6, destination: address(text) })),
+      SKB_DROP_REASON_IP_NOT_TRANSLATABLE,
+    )
   })
   test.each(['224.0.0.251', '255.255.255.255', '239.1.2.3'])(
     '%s is kept as a destination, and the source is flipped',
@@ -371,16 +459,31 @@ describe('addresses', () => {
     }
   })
   test('addresses next to the special ones are flipped: 1.0.0.0, 126/8, 128/8, 169.253/16, 223/8, fec0::, ::2', () => {
-    for (const text of ['1.0.0.0', '126.0.0.1', '128.0.0.1', '169.253.0.1', '169.255.0.1', '223.255.255.255']) {
+    for (const text of [
+      '1.0.0.0',
+      '126.0.0.1',
+      '128.0.0.1',
+      '169.253.0.1',
+      '169.255.0.1',
+      '223.255.255.255',
+    ]) {
       expect(flip(buildFrame(framed({ ...plain, source: address(text) }))).reason).toBe(0)
     }
-    for (const text of ['fec0:0:0:0:0:0:0:1', '0:0:0:0:0:0:0:2', 'fe7f:0:0:0:0:0:0:1', '0:0:0:2:0:0:0:1']) {
+    for (const text of [
+      'fec0:0:0:0:0:0:0:1',
+      '0:0:0:0:0:0:0:2',
+      'fe7f:0:0:0:0:0:0:1',
+      '0:0:0:2:0:0:0:1',
+    ]) {
       expect(flip(buildFrame(framed({ ...plain6, source: address(text) }))).reason).toBe(0)
     }
   })
   test('198.18.0.1 > 198.18.0.2 becomes 198.18.1.1 > 198.18.1.2', () => {
     const there = { ...plain, source: address('198.18.1.1'), destination: address('198.18.1.2') }
-    expect(flip(buildFrame(framed(plain)))).toEqual({ reason: 0, octets: [...buildFrame(framed(there))] })
+    expect(flip(buildFrame(framed(plain)))).toEqual({
+      reason: 0,
+      octets: [...buildFrame(framed(there))],
+    })
   })
   test('addresses that flip in opposite directions leave every checksum unchanged', () => {
     const packet = { ...plain, destination: address('198.18.1.2') }
@@ -397,7 +500,10 @@ describe('headers that cover or add addresses', () => {
     expectReason(edited(buildFrame(framed(packet)), { 23: 51, 21: 3 }), SKB_DROP_REASON_IP_AUTH)
     const packet6: Packet = { ...packet, source: plain6.source, destination: plain6.destination }
     expectReason(edited(buildFrame(framed(packet6)), { 20: 51 }), SKB_DROP_REASON_IP_AUTH)
-    const behind = { ...packet6, extensions: [60, 0].map(header => ({ header, octets: [1, 4, 0, 0, 0, 0] })) }
+    const behind = {
+      ...packet6,
+      extensions: [60, 0].map(header => ({ header, octets: [1, 4, 0, 0, 0, 0] })),
+    }
     expectReason(edited(buildFrame(framed(behind)), { 62: 51 }), SKB_DROP_REASON_IP_AUTH)
     for (const first of [true, false]) {
       const piece = buildFrame(framed({ ...packet6, fragment: { first, at: 16 } }))
@@ -495,19 +601,33 @@ describe('partial checksums', () => {
   })
 
   test('the partial checksum of a GSO frame remains partial', () => {
-    const packet: Packet = { ...plain, kind: 'tcp', checksum: 'partial', payload: new Array(4000).fill(7) }
+    const packet: Packet = {
+      ...plain,
+      kind: 'tcp',
+      checksum: 'partial',
+      payload: new Array(4000).fill(7),
+    }
     const skb = skbFor(pool, framed(packet))
     skb.gsoType = SKB_GSO_TCPV4
     skb.gsoSize = 1000
     expect(flipNetwork(skb)).toBe(0)
-    expect(skb).toMatchObject({ gsoType: SKB_GSO_TCPV4, gsoSize: 1000, ipSummed: CHECKSUM_PARTIAL, len: 4054 })
+    expect(skb).toMatchObject({
+      gsoType: SKB_GSO_TCPV4,
+      gsoSize: 1000,
+      ipSummed: CHECKSUM_PARTIAL,
+      len: 4054,
+    })
     expect(octetsOf(skb)).toEqual([...buildFrame(framed(flipped(packet)))])
     skb.free()
   })
 })
 
 describe('ICMP errors', () => {
-  const quote: Packet = { ...plain, source: address('198.18.0.2'), destination: address('198.18.0.1') }
+  const quote: Packet = {
+    ...plain,
+    source: address('198.18.0.2'),
+    destination: address('198.18.0.1'),
+  }
   const errorOf = (body: Partial<ErrorBody>, outer: Packet = plain): Packet => ({
     ...outer,
     kind: 'icmp',
@@ -516,7 +636,10 @@ describe('ICMP errors', () => {
   const quote6: Packet = { ...plain6, source: plain6.destination, destination: plain6.source }
 
   function expectFlipped(packet: Packet): void {
-    expect(flip(buildFrame(framed(packet)))).toEqual({ reason: 0, octets: [...buildFrame(framed(flipped(packet)))] })
+    expect(flip(buildFrame(framed(packet)))).toEqual({
+      reason: 0,
+      octets: [...buildFrame(framed(flipped(packet)))],
+    })
   }
 
   test.each([3, 4, 5, 11, 12])('the quote of an ICMP error of type %i is flipped', type => {
@@ -528,20 +651,27 @@ describe('ICMP errors', () => {
     expectFlipped(errorOf({ type, quote: quote6, cut: 60 }, plain6))
   })
 
-  test.each([0, 8, 13, 14])('an ICMP message of type %i, which quotes nothing, is not changed', type => {
-    const before = buildFrame(framed(errorOf({ type })))
-    expect(flip(before).octets.slice(34)).toEqual([...before.slice(34)])
-  })
+  test.each([0, 8, 13, 14])(
+    'an ICMP message of type %i, which quotes nothing, is not changed',
+    type => {
+      const before = buildFrame(framed(errorOf({ type })))
+      expect(flip(before).octets.slice(34)).toEqual([...before.slice(34)])
+    },
+  )
 
   test('a quote cut to any length is flipped and adjusted', () => {
     for (const packet of [quote, { ...quote, kind: 'tcp' as const, options: [1, 1, 1, 0] }]) {
       for (let cut = 0; cut <= buildPacket(packet).length; cut++) {
         const body = { quote: packet, cut }
-        if (!cutsField({ ...errorOf(body).error, ...body } as ErrorBody)) expectFlipped(errorOf(body))
+        if (!cutsField({ ...errorOf(body).error, ...body } as ErrorBody)) {
+          expectFlipped(errorOf(body))
+        }
       }
     }
     for (let cut = 0; cut <= buildPacket(quote6).length; cut++) {
-      if (cut !== 47) expectFlipped(errorOf({ type: 1, quote: quote6, cut }, plain6))
+      if (cut !== 47) {
+        expectFlipped(errorOf({ type: 1, quote: quote6, cut }, plain6))
+      }
     }
   })
 
@@ -554,7 +684,9 @@ describe('ICMP errors', () => {
   test('the partial checksum of a quoted packet that never left its sender remains partial', () => {
     for (const kind of ['tcp', 'udp', 'dccp', 'udplite'] as const) {
       expectFlipped(errorOf({ quote: { ...quote, kind, checksum: 'partial' }, cut: 60 }))
-      expectFlipped(errorOf({ type: 1, quote: { ...quote6, kind, checksum: 'partial' }, cut: 90 }, plain6))
+      expectFlipped(
+        errorOf({ type: 1, quote: { ...quote6, kind, checksum: 'partial' }, cut: 90 }, plain6),
+      )
     }
   })
 
@@ -568,7 +700,12 @@ describe('ICMP errors', () => {
   test('quoted addresses without a far end are kept', () => {
     expectFlipped(errorOf({ quote: { ...quote, source: address('0.0.0.0') } }))
     expectFlipped(errorOf({ quote: { ...quote, destination: address('224.0.0.5') } }))
-    expectFlipped(errorOf({ type: 1, cut: 60, quote: { ...quote6, source: address('fe80:0:0:0:0:0:0:9') } }, plain6))
+    expectFlipped(
+      errorOf(
+        { type: 1, cut: 60, quote: { ...quote6, source: address('fe80:0:0:0:0:0:0:9') } },
+        plain6,
+      ),
+    )
   })
 
   test('an error with a partial checksum of its own verifies once completed', () => {
@@ -593,7 +730,9 @@ describe('ICMP errors', () => {
     const h = 14 + transportOffset(packet)
     odd.set([0, 0], h + 2)
     const segment = [...odd.subarray(h)]
-    const pseudo = isIpv6(packet) ? pseudoHeader(packet.source, packet.destination, 58, segment.length) : []
+    const pseudo = isIpv6(packet)
+      ? pseudoHeader(packet.source, packet.destination, 58, segment.length)
+      : []
     odd.set(word(naiveChecksum([...pseudo, ...segment])), h + 2)
     return odd
   }
@@ -619,12 +758,23 @@ describe('ICMP errors', () => {
       expect(octets.slice(62)).toEqual([...before.slice(62)])
       expect(addsUp(octets.slice(34))).toBe(true)
     }
-    for (const edits of [{ 67: 17 }, { 68: 51 }, { 68: 43 }, { 68: 44, 104: 1 }, { 68: 60, 103: 9 }]) {
+    for (const edits of [
+      { 67: 17 },
+      { 68: 51 },
+      { 68: 43 },
+      { 68: 44, 104: 1 },
+      { 68: 60, 103: 9 },
+    ]) {
       const before = aboutOdd(about6, edits)
       const { reason, octets } = flip(before)
       expect(reason).toBe(0)
       expect(octets.filter((octet, i) => i >= 62 && octet !== before[i])).toEqual([1, 1])
-      const pseudo = pseudoHeader(farEnd(plain6.source), farEnd(plain6.destination), 58, octets.length - 54)
+      const pseudo = pseudoHeader(
+        farEnd(plain6.source),
+        farEnd(plain6.destination),
+        58,
+        octets.length - 54,
+      )
       expect(addsUp([...pseudo, ...octets.slice(54)])).toBe(true)
     }
   })
@@ -633,7 +783,12 @@ describe('ICMP errors', () => {
     const fragment = { first: true, at: 24 }
     const payload = new Array<number>(40).fill(1)
     expectFlipped(errorOf({ cut: 60, quote: { ...quote, payload, fragment, checksum: 'partial' } }))
-    expectFlipped(errorOf({ type: 1, cut: 90, quote: { ...quote6, payload, fragment, checksum: 'partial' } }, plain6))
+    expectFlipped(
+      errorOf(
+        { type: 1, cut: 90, quote: { ...quote6, payload, fragment, checksum: 'partial' } },
+        plain6,
+      ),
+    )
   })
 
   test('the transport checksum of a quoted source-routed packet is kept: its pseudo-header names another destination', () => {
@@ -646,7 +801,9 @@ describe('ICMP errors', () => {
 
   test('a transport header past the quoted length is not changed (RFC 4884)', () => {
     const long = { ...quote, kind: 'tcp' as const, payload: new Array<number>(100).fill(9) }
-    for (const words of [0, 31, 32, 255]) expectFlipped(errorOf({ rest: [0, words, 0, 0], quote: long, cut: 140 }))
+    for (const words of [0, 31, 32, 255]) {
+      expectFlipped(errorOf({ rest: [0, words, 0, 0], quote: long, cut: 140 }))
+    }
   })
 
   test('extensions after a quote are not changed (RFC 4884)', () => {

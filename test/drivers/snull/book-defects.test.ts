@@ -16,7 +16,8 @@ import { flowFrame, flowNumber, type SnullParams, snullPair } from '#support/snu
 import { address, buildFrame, plain } from '../../packet/frames.ts'
 
 const makeNet = memoryNets()
-const upTo = (n: number, first = 1): number[] => Array.from({ length: n - first + 1 }, (_, i) => first + i)
+const upTo = (n: number, first = 1): number[] =>
+  Array.from({ length: n - first + 1 }, (_, i) => first + i)
 const numbers = (port: MemoryPort): number[] => port.received.map(frame => flowNumber(frame)[1])
 
 describe.each([
@@ -26,14 +27,16 @@ describe.each([
   async function pair(params: Partial<SnullParams> = {}) {
     const two = await snullPair(makeNet(), { useNapi, ...params })
     const { memory, port0, port1, sn0, sn1 } = two
-    const send = (n: number, first = 1) => sendAll(port0, ...upTo(n, first).map(i => flowFrame(0, i)))
+    const send = (n: number, first = 1) =>
+      sendAll(port0, ...upTo(n, first).map(i => flowFrame(0, i)))
     const pass = (ms: number) => {
       memory.clock.advance(ms * NSEC_PER_MSEC)
       memory.net.flush()
       port0.drain()
       port1.drain()
     }
-    const drops = () => [sn0, sn1].map(({ counters }) => dropsByName(counters.drops().tx, counters.drops().rx))
+    const drops = () =>
+      [sn0, sn1].map(({ counters }) => dropsByName(counters.drops().tx, counters.drops().rx))
     return { ...two, send, pass, drops }
   }
 
@@ -51,12 +54,18 @@ describe.each([
     const { memory, hw0, port0, port1, send, drops } = await pair({ poolSize: 2 })
     hw0.irq.mask(-1)
     send(5)
-    expect([numbers(port1), memory.conserved()]).toMatchObject([[1, 2], { in: 5, out: 2, dropped: 0, held: 3 }])
+    expect([numbers(port1), memory.conserved()]).toMatchObject([
+      [1, 2],
+      { in: 5, out: 2, dropped: 0, held: 3 },
+    ])
     hw0.irq.unmask(-1)
     hw0.irq.dev.net.flush()
     expect(numbers(port1)).toEqual(upTo(5))
     sendAll(port0, new Uint8Array(20))
-    expect([drops(), memory.conserved()]).toMatchObject([[{ UNHANDLED_PROTO: 1 }, {}], { dropped: 1, held: 0 }])
+    expect([drops(), memory.conserved()]).toMatchObject([
+      [{ UNHANDLED_PROTO: 1 }, {}],
+      { dropped: 1, held: 0 },
+    ])
   })
 
   test('frames for a peer that is down keep no buffer, and are not received when it comes up', async () => {
@@ -64,7 +73,11 @@ describe.each([
     await devClose(sn1)
     send(20)
     pass(1000)
-    expect([sn0.tx[0]?.stopped, sn0.tx[0]?.transTimeout, drops()]).toEqual([false, 0, [{}, { DEV_READY: 20 }]])
+    expect([sn0.tx[0]?.stopped, sn0.tx[0]?.transTimeout, drops()]).toEqual([
+      false,
+      0,
+      [{}, { DEV_READY: 20 }],
+    ])
     expect(memory.conserved()).toMatchObject({ held: 0 })
     await devOpen(sn1)
     send(21, 21)
@@ -80,7 +93,10 @@ describe.each([
     sn1.net.flush()
     expect(numbers(port1)).toEqual(upTo(5))
     sendAll(port1, flowFrame(0, 6))
-    expect([drops()[1], memory.conserved()]).toMatchObject([{ DEV_READY: 1 }, { in: 6, out: 5, dropped: 1, held: 0 }])
+    expect([drops()[1], memory.conserved()]).toMatchObject([
+      { DEV_READY: 1 },
+      { in: 6, out: 5, dropped: 1, held: 0 },
+    ])
   })
 
   test('an interface that is deleted drops and counts the frames that it has received', async () => {
@@ -88,7 +104,10 @@ describe.each([
     hw1.irq.mask(-1)
     send(5)
     await unregisterNetdev(sn1)
-    expect([drops()[1], memory.conserved()]).toMatchObject([{ DEV_STOPPED: 5 }, { in: 5, dropped: 5, held: 0 }])
+    expect([drops()[1], memory.conserved()]).toMatchObject([
+      { DEV_STOPPED: 5 },
+      { in: 5, dropped: 5, held: 0 },
+    ])
   })
 
   test('a frame is counted and freed once if its completion was lost and frames arrive before the timeout', async () => {
@@ -136,7 +155,12 @@ describe.each([
     const { port0, port1 } = await pair()
     const payload = new Array<number>(20).fill(7)
     sendAll(port0, buildFrame({ packet: { ...plain, payload }, tags: [], padding: [] }))
-    const flipped = { ...plain, payload, source: address('198.18.1.1'), destination: address('198.18.1.2') }
+    const flipped = {
+      ...plain,
+      payload,
+      source: address('198.18.1.1'),
+      destination: address('198.18.1.2'),
+    }
     const expected = buildFrame({ packet: flipped, tags: [], padding: [] })
     expect(port1.received[0]?.bytes.subarray(14)).toEqual(expected.subarray(14))
     expect(port1.received[0]?.ipSummed).toBe(0)
@@ -161,7 +185,9 @@ test('each interface of snull knows the other one before it is registered', asyn
   const { net } = makeNet()
   const peers: unknown[] = []
   net.registerNetdeviceNotifier((event, dev) => {
-    if (event === NETDEV_REGISTER) peers.push(peerOf(dev)?.name)
+    if (event === NETDEV_REGISTER) {
+      peers.push(peerOf(dev)?.name)
+    }
   })
   await insmod(driver, { net }).up()
   expect(peers).toEqual(['sn1', 'sn0'])

@@ -9,7 +9,15 @@ import { devClose, devOpen } from '#src/netdev/netif.ts'
 import { unregisterNetdev } from '#src/netdev/register.ts'
 import { linkStats64, RX_BYTES, TX_BYTES } from '#src/netdev/stats.ts'
 import * as reasons from '#src/skb/drop-reason.ts'
-import { addDriver, type MemoryNet, memoryNets, numbered, padded, sendAll, turn } from '#support/memory-net.ts'
+import {
+  addDriver,
+  type MemoryNet,
+  memoryNets,
+  numbered,
+  padded,
+  sendAll,
+  turn,
+} from '#support/memory-net.ts'
 import { flowFrame, flowNumber, type SnullParams, snullPair } from '#support/snull-pair.ts'
 import { address, buildFrame, type Packet, plain, plain6 } from '../../packet/frames.ts'
 
@@ -21,7 +29,9 @@ const MAC1 = [0, ...Buffer.from('SNUL1')]
 
 function frameOf(packet: Packet, destination?: number[]): Uint8Array {
   const bytes = buildFrame({ packet, tags: [], padding: [] })
-  if (destination !== undefined) bytes.set(destination)
+  if (destination !== undefined) {
+    bytes.set(destination)
+  }
   return bytes
 }
 
@@ -35,8 +45,16 @@ const upTo = (n: number, from = 0): number[] => Array.from({ length: n }, (_, i)
 describe('the snull driver', () => {
   test('snull makes two interfaces without ARP, each with an address in its own network', async () => {
     const { sn0, sn1, specs } = await snullPair(makeNet())
-    expect([sn0.name, sn1.name, [...sn0.devAddr], [...sn1.devAddr]]).toEqual(['sn0', 'sn1', MAC0, MAC1])
-    expect([sn0.flags & IFF_NOARP, sn1.features]).toEqual([IFF_NOARP, NETIF_F_ALL_TAP | NETIF_F_GSO])
+    expect([sn0.name, sn1.name, [...sn0.devAddr], [...sn1.devAddr]]).toEqual([
+      'sn0',
+      'sn1',
+      MAC0,
+      MAC1,
+    ])
+    expect([sn0.flags & IFF_NOARP, sn1.features]).toEqual([
+      IFF_NOARP,
+      NETIF_F_ALL_TAP | NETIF_F_GSO,
+    ])
     expect(specs.map(({ addresses }) => addresses)).toEqual([['198.18.0.1/24'], ['198.18.1.2/24']])
   })
 
@@ -131,7 +149,9 @@ describe.each([
 
   test('snull delivers a frame on the queue it came from', async () => {
     const { port0, port1, sn1 } = await pair({}, { txqs: 4, rxqs: 4 })
-    for (const queue of [3, 1, 3, 0]) port0.transmit(flowFrame(queue, 0), queue)
+    for (const queue of [3, 1, 3, 0]) {
+      port0.transmit(flowFrame(queue, 0), queue)
+    }
     port0.drain()
     expect(port1.received.map(frame => [frame.queue, flowNumber(frame)[0]]).sort()).toEqual([
       [0, 0],
@@ -145,14 +165,20 @@ describe.each([
   test('snull drops frames that it cannot translate, with a reason', async () => {
     const { port0, port1, sn0 } = await pair()
     send(port0, ...numbered(1))
-    expect([sn0.counters.drops().tx[reasons.SKB_DROP_REASON_UNHANDLED_PROTO], port1.received]).toEqual([1, []])
+    expect([
+      sn0.counters.drops().tx[reasons.SKB_DROP_REASON_UNHANDLED_PROTO],
+      port1.received,
+    ]).toEqual([1, []])
   })
 
   test('snull counts frames for a peer that is down as dropped there', async () => {
     const { port0, port1, sn0, sn1 } = await pair()
     await devClose(sn1)
     send(port0, frameOf(plain))
-    expect([port1.received, sn1.counters.drops().rx[reasons.SKB_DROP_REASON_DEV_READY]]).toEqual([[], 1])
+    expect([port1.received, sn1.counters.drops().rx[reasons.SKB_DROP_REASON_DEV_READY]]).toEqual([
+      [],
+      1,
+    ])
     expect(linkStats64(sn0.getStats64())).toMatchObject({ txPackets: 1, txDropped: 0 })
     await devOpen(sn1)
     send(port0, frameOf(plain))
@@ -190,7 +216,9 @@ describe.each([
       port0.transmit(flowFrame(n % 2, n), n % 2)
       port1.transmit(flowFrame(2 + (n % 2), n), n % 2)
     }
-    while (port0.received.length + port1.received.length < 400) await turn()
+    while (port0.received.length + port1.received.length < 400) {
+      await turn()
+    }
     for (const [port, flows] of [
       [port1, [0, 1]],
       [port0, [2, 3]],
@@ -214,7 +242,9 @@ describe.each([
           stop?.()
         }
       }
-      for (let n = 0; n < 250; n++) port0.transmit(flowFrame(0, n))
+      for (let n = 0; n < 250; n++) {
+        port0.transmit(flowFrame(0, n))
+      }
       for (let i = 0; port1.received.length < 250 && i < 1000; i++) {
         await turn()
         // What was too much for one go is done by the clock.
@@ -224,7 +254,10 @@ describe.each([
       // A batch is sixteen frames, after which the interrupt is taken.
       expect(stops > 0).toBe(poolSize <= 16)
       expect([txq?.stopped, txq?.held, txq?.requeues, txq?.transTimeout]).toEqual([false, 0, 0, 0])
-      expect([linkStats64(sn0.getStats64()).txErrors, linkStats64(sn1.getStats64()).rxErrors]).toEqual([0, 0])
+      expect([
+        linkStats64(sn0.getStats64()).txErrors,
+        linkStats64(sn1.getStats64()).rxErrors,
+      ]).toEqual([0, 0])
       expect(memory.conserved()).toMatchObject({ in: 250, out: 250, dropped: 0, held: 0 })
     })
   })
@@ -246,8 +279,16 @@ describe.each([
     const { memory, sn0, sn1, port0, port1 } = await pair({ ringSize: 8 })
     send(port0, ...upTo(16).map(n => flowFrame(0, n)))
     expect(port1.received.map(flowNumber)).toEqual(upTo(8).map(n => [0, n]))
-    expect(linkStats64(sn1.getStats64())).toMatchObject({ rxPackets: 8, rxMissedErrors: 8, rxErrors: 0, rxDropped: 0 })
-    expect([sn1.counters.drops().rx[reasons.SKB_DROP_REASON_FULL_RING], sn0.tx[0]?.stopped]).toEqual([8, false])
+    expect(linkStats64(sn1.getStats64())).toMatchObject({
+      rxPackets: 8,
+      rxMissedErrors: 8,
+      rxErrors: 0,
+      rxDropped: 0,
+    })
+    expect([
+      sn1.counters.drops().rx[reasons.SKB_DROP_REASON_FULL_RING],
+      sn0.tx[0]?.stopped,
+    ]).toEqual([8, false])
     expect(memory.conserved()).toMatchObject({ in: 16, out: 8, dropped: 8 })
   })
 
@@ -271,7 +312,9 @@ describe.each([
   test('snull closed in the middle of a batch has all buffers when opened again', async () => {
     const { sn0, port0, port1, memory } = await pair({ poolSize: 2 })
     for (let i = 0; i < 3; i++) {
-      for (let n = 0; n < 20; n++) port0.transmit(flowFrame(0, n))
+      for (let n = 0; n < 20; n++) {
+        port0.transmit(flowFrame(0, n))
+      }
       await devClose(sn0)
       await devOpen(sn0)
     }
@@ -309,7 +352,9 @@ describe.each([
 
 describe('NAPI', () => {
   test('a poll of snull handles at most 64 frames, with the interrupt masked until nothing is left', async () => {
-    const { memory, hw1, sn1, port0, port1 } = await snullPair(makeNet({ large: 512 }), { useNapi: true })
+    const { memory, hw1, sn1, port0, port1 } = await snullPair(makeNet({ large: 512 }), {
+      useNapi: true,
+    })
     // Kept back, as by a CPU that is busy.
     hw1.irq.mask(-1)
     send(port0, ...upTo(150).map(n => flowFrame(0, n)))
@@ -327,7 +372,11 @@ describe('NAPI', () => {
     hw1.irq.unmask(-1)
     sn1.net.flush()
     // The last is for what came meanwhile.
-    expect([polls, hw1.irq.count, hw1.irq.spurious]).toEqual([[64, 64, 22, 0, 0, 0, 0, 0, 0, 0], 8, 0])
+    expect([polls, hw1.irq.count, hw1.irq.spurious]).toEqual([
+      [64, 64, 22, 0, 0, 0, 0, 0, 0, 0],
+      8,
+      0,
+    ])
     expect(port1.received.map(flowNumber)).toEqual(upTo(150).map(n => [0, n]))
     napi.run = run
     sn1.net.flush()

@@ -32,7 +32,9 @@ function moved(stats: Float64Array): Partial<LinkStats64> {
 }
 
 function send(port: MemoryPort, count: number, first = 0, queue = 0): void {
-  for (let n = first; n < first + count; n++) port.transmit(flowFrame(queue, n), queue)
+  for (let n = first; n < first + count; n++) {
+    port.transmit(flowFrame(queue, n), queue)
+  }
   port.drain()
 }
 
@@ -42,7 +44,10 @@ describe.each([
   ['by interrupt', false],
   ['by NAPI', true],
 ])('with completion %s', (_, useNapi) => {
-  async function pair(params: Partial<SnullParams>, options: { txqs?: number; rxqs?: number } = {}) {
+  async function pair(
+    params: Partial<SnullParams>,
+    options: { txqs?: number; rxqs?: number } = {},
+  ) {
     const memory = makeNet()
     const two = await snullPair(memory, { useNapi, ...params }, options)
     /**
@@ -64,14 +69,23 @@ describe.each([
       const [txq] = sn0.tx
       send(port0, 10)
       // The fourth frame arrives, but no interrupt reports its completion.
-      expect([numbers(port1), txq?.stopped, txq?.held, port0.queues[0]?.paused]).toEqual([upTo(4), true, 6, true])
+      expect([numbers(port1), txq?.stopped, txq?.held, port0.queues[0]?.paused]).toEqual([
+        upTo(4),
+        true,
+        6,
+        true,
+      ])
       pass(49)
       expect([numbers(port1), txq?.transTimeout]).toEqual([upTo(4), 0])
       pass(1)
       expect([numbers(port1), txq?.stopped, txq?.transTimeout]).toEqual([upTo(8), true, 1])
       pass(50)
       expect([numbers(port1), txq?.stopped, txq?.transTimeout]).toEqual([upTo(10), false, 2])
-      expect(linkStats64(sn0.getStats64())).toMatchObject({ txPackets: 10, txErrors: 2, txDropped: 0 })
+      expect(linkStats64(sn0.getStats64())).toMatchObject({
+        txPackets: 10,
+        txErrors: 2,
+        txDropped: 0,
+      })
       expect(conserved()).toMatchObject({ in: 10, out: 10, dropped: 0, held: 0 })
     })
 
@@ -93,10 +107,16 @@ describe.each([
       send(port0, 2, 3, 1)
       send(port0, 1, 0, 2)
       expect(queues()).toEqual([false, true, true])
-      const flow = (n: number) => port1.received.filter(frame => flowNumber(frame)[0] === n).map(f => flowNumber(f)[1])
+      const flow = (n: number) =>
+        port1.received.filter(frame => flowNumber(frame)[0] === n).map(f => flowNumber(f)[1])
       expect([flow(0), flow(1), flow(2)]).toEqual([upTo(6), upTo(3), upTo(1)])
       pass(50)
-      expect([flow(0), flow(1), flow(2), queues()]).toEqual([upTo(6), upTo(5), upTo(1), [false, false, false]])
+      expect([flow(0), flow(1), flow(2), queues()]).toEqual([
+        upTo(6),
+        upTo(5),
+        upTo(1),
+        [false, false, false],
+      ])
       const errors = sn0.tx.map((_, q) => linkStats64(sn0.counters.queue(q)).txErrors)
       expect([errors, sn0.tx.map(txq => txq.transTimeout)]).toEqual([
         [0, 1, 1],
@@ -130,7 +150,11 @@ describe.each([
       ;(sn0.priv as { params: { lockup: number } }).params.lockup = 0
       // More than it has buffers.
       send(port0, 100, 2)
-      expect([numbers(port1), sn0.tx[0]?.stopped, sn0.tx[0]?.transTimeout]).toEqual([upTo(102), false, 0])
+      expect([numbers(port1), sn0.tx[0]?.stopped, sn0.tx[0]?.transTimeout]).toEqual([
+        upTo(102),
+        false,
+        0,
+      ])
     })
 
     test('a queue continues after a lockup even when the peer is unregistered', async () => {
@@ -139,7 +163,10 @@ describe.each([
       await unregisterNetdev(sn1)
       pass(50)
       send(port0, 1, 2)
-      expect([sn0.tx[0]?.stopped, sn0.counters.drops().tx[SKB_DROP_REASON_DEV_READY]]).toEqual([false, 1])
+      expect([sn0.tx[0]?.stopped, sn0.counters.drops().tx[SKB_DROP_REASON_DEV_READY]]).toEqual([
+        false,
+        1,
+      ])
       conserved()
     })
   })
@@ -165,7 +192,8 @@ describe.each([
       send(port0, 1, 0, 1)
       send(port0, 3, 0, 0)
       send(port0, 1, 1, 1)
-      const flow = (n: number) => port1.received.filter(frame => flowNumber(frame)[0] === n).map(f => flowNumber(f)[1])
+      const flow = (n: number) =>
+        port1.received.filter(frame => flowNumber(frame)[0] === n).map(f => flowNumber(f)[1])
       expect([flow(0), flow(1)]).toEqual([upTo(1), upTo(2)])
       pass(50)
       expect([flow(0), flow(1)]).toEqual([upTo(3), upTo(2)])
@@ -187,7 +215,10 @@ describe.each([
       send(port0, 2)
       await unregisterNetdev(sn1)
       pass(50)
-      expect([sn0.tx[0]?.stopped, sn0.counters.drops().tx[SKB_DROP_REASON_DEV_READY]]).toEqual([false, 1])
+      expect([sn0.tx[0]?.stopped, sn0.counters.drops().tx[SKB_DROP_REASON_DEV_READY]]).toEqual([
+        false,
+        1,
+      ])
       conserved()
     })
 
@@ -201,9 +232,18 @@ describe.each([
   })
 
   test('lockup and stuck together lose nothing, and keep each flow in order', async () => {
-    const { port0, port1, pass, conserved } = await pair({ lockup: 7, stuck: 5, poolSize: 4 }, { txqs: 2, rxqs: 2 })
-    for (let n = 0; n < 100; n++) for (const queue of [0, 1]) port0.transmit(flowFrame(queue, n), queue)
-    for (let i = 0; i < 200 && port1.received.length < 200; i++) pass(50)
+    const { port0, port1, pass, conserved } = await pair(
+      { lockup: 7, stuck: 5, poolSize: 4 },
+      { txqs: 2, rxqs: 2 },
+    )
+    for (let n = 0; n < 100; n++) {
+      for (const queue of [0, 1]) {
+        port0.transmit(flowFrame(queue, n), queue)
+      }
+    }
+    for (let i = 0; i < 200 && port1.received.length < 200; i++) {
+      pass(50)
+    }
     for (const queue of [0, 1]) {
       const flow = port1.received.filter(frame => flowNumber(frame)[0] === queue)
       expect(flow.map(frame => flowNumber(frame)[1])).toEqual(upTo(100))
@@ -227,11 +267,17 @@ describe.each([
     send(port0, 7)
     expect(numbers(port1)).toEqual([0, 1, 3, 4, 6])
     expect(sn1.counters.drops().rx[SKB_DROP_REASON_NOMEM]).toBe(2)
-    expect([linkStats64(sn1.getStats64()).rxDropped, linkStats64(sn0.getStats64()).txDropped]).toEqual([2, 0])
+    expect([
+      linkStats64(sn1.getStats64()).rxDropped,
+      linkStats64(sn0.getStats64()).txDropped,
+    ]).toEqual([2, 0])
     expect(lines).toEqual(['sn1: rx: low on mem - packet dropped'])
     pass(NSEC_PER_SEC / NSEC_PER_MSEC)
     send(port0, 3, 7)
-    expect(lines.slice(1)).toEqual(['sn1: warnings: 1 similar line suppressed', 'sn1: rx: low on mem - packet dropped'])
+    expect(lines.slice(1)).toEqual([
+      'sn1: warnings: 1 similar line suppressed',
+      'sn1: rx: low on mem - packet dropped',
+    ])
     expect(conserved()).toMatchObject({ in: 10, out: 7, dropped: 3 })
   })
 
@@ -245,13 +291,28 @@ describe.each([
         expect([netifCarrierOk(sn0), port1.carrier]).toEqual([port0.carrier, netifCarrierOk(sn1)])
       }
       const changes = seen.filter((carrier, i) => carrier !== (seen[i - 1] ?? true)).length
-      expect([changes >= 6 && changes <= 8, seen.includes(false), seen.includes(true)]).toEqual([true, true, true])
-      while (port0.carrier && port1.carrier) pass(1)
+      expect([changes >= 6 && changes <= 8, seen.includes(false), seen.includes(true)]).toEqual([
+        true,
+        true,
+        true,
+      ])
+      while (port0.carrier && port1.carrier) {
+        pass(1)
+      }
       const before = port1.received.length
       send(port0, 1)
-      expect([port1.received.length - before, sn0.counters.drops().tx[SKB_DROP_REASON_TX_CARRIER]]).toEqual([0, 1])
-      expect(linkStats64(sn0.getStats64())).toMatchObject({ txErrors: 1, txCarrierErrors: 1, txDropped: 0 })
-      while (!port0.carrier || !port1.carrier) pass(1)
+      expect([
+        port1.received.length - before,
+        sn0.counters.drops().tx[SKB_DROP_REASON_TX_CARRIER],
+      ]).toEqual([0, 1])
+      expect(linkStats64(sn0.getStats64())).toMatchObject({
+        txErrors: 1,
+        txCarrierErrors: 1,
+        txDropped: 0,
+      })
+      while (!port0.carrier || !port1.carrier) {
+        pass(1)
+      }
       send(port0, 1)
       expect([port1.received.length - before, sn0.tx[0]?.stopped]).toEqual([1, false])
       conserved()
@@ -259,7 +320,9 @@ describe.each([
 
     test('flap ends with the carrier on when the link is closed, and restarts when it is opened', async () => {
       const { sn0, port0, pass, clock } = await pair({ flap: 100 })
-      while (port0.carrier) pass(1)
+      while (port0.carrier) {
+        pass(1)
+      }
       await devClose(sn0)
       await devClose(sn0.net.devices[1] ?? sn0)
       expect([port0.carrier, netifCarrierOk(sn0)]).toEqual([true, true])
@@ -267,7 +330,9 @@ describe.each([
       pass(1000)
       expect([port0.carrier, armed]).toEqual([true, 0])
       await devOpen(sn0)
-      for (let i = 0; i < 200 && port0.carrier; i++) pass(1)
+      for (let i = 0; i < 200 && port0.carrier; i++) {
+        pass(1)
+      }
       expect(port0.carrier).toBe(false)
     })
   })
@@ -282,8 +347,14 @@ describe.each([
         send(port0, 10)
         expect(numbers(port1)).toEqual([0, 1, 3, 4, 6, 7, 9])
         const rx = !name.startsWith('TX_')
-        const lost = Object.fromEntries(statsOfDrop(reason, rx).map(field => [linkStats64Fields[field], 3]))
-        expect(moved(sn0.getStats64())).toEqual({ txPackets: 10, txBytes: 600, ...(rx ? {} : lost) })
+        const lost = Object.fromEntries(
+          statsOfDrop(reason, rx).map(field => [linkStats64Fields[field], 3]),
+        )
+        expect(moved(sn0.getStats64())).toEqual({
+          txPackets: 10,
+          txBytes: 600,
+          ...(rx ? {} : lost),
+        })
         expect(moved(sn1.getStats64())).toEqual({ rxPackets: 7, rxBytes: 420, ...(rx ? lost : {}) })
         expect((rx ? sn1.counters.drops().rx : sn0.counters.drops().tx)[reason]).toBe(3)
         expect(conserved()).toMatchObject({ in: 10, out: 7, dropped: 3, held: 0 })
@@ -291,7 +362,10 @@ describe.each([
     )
 
     test('--drop loses no completions: all buffers are freed', async () => {
-      const { sn0, port0, port1, pass } = await pair({ drop: faultParams.drop.parse('RX_CRC=1'), poolSize: 2 })
+      const { sn0, port0, port1, pass } = await pair({
+        drop: faultParams.drop.parse('RX_CRC=1'),
+        poolSize: 2,
+      })
       send(port0, 40)
       pass(1)
       expect([port1.received, sn0.tx[0]?.stopped, sn0.tx[0]?.held]).toEqual([[], false, 0])

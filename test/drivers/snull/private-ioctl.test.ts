@@ -76,10 +76,12 @@ test.each([
   ['cable', cable, ['c0', 'c1']],
 ] as const)('%s has RESET_STATS as its only private ioctl', async (_, driver, args) => {
   const memory = memoryNet()
-  const [dev] = (await addDriver(memory, driver as never, {}, { args: [...args] })).devices as [NetDevice]
-  expect([ask(dev, RESET_STATS, undefined, false), ask(dev, RESET_STATS), ask(dev, GET_STATS)]).toEqual([
-    -EPERM,
-    0,
-    -EOPNOTSUPP,
-  ])
+  const [dev] = (await addDriver(memory, driver as never, {}, { args: [...args] })).devices as [
+    NetDevice,
+  ]
+  expect([
+    ask(dev, RESET_STATS, undefined, false),
+    ask(dev, RESET_STATS),
+    ask(dev, GET_STATS),
+  ]).toEqual([-EPERM, 0, -EOPNOTSUPP])
 })

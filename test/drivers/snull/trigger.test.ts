@@ -10,7 +10,8 @@ import { flowFrame, snullPair } from '#support/snull-pair.ts'
 const memoryNet = memoryNets()
 const MS = 1_000_000
 
-const trigger = (dev: NetDevice, fault: string, txq?: number) => dev.netdevOps.ndoTrigger?.(dev, fault, txq)
+const trigger = (dev: NetDevice, fault: string, txq?: number) =>
+  dev.netdevOps.ndoTrigger?.(dev, fault, txq)
 
 async function pair(txqs = 1) {
   const made = await snullPair(memoryNet(), { timeout: 50 }, { txqs })
@@ -24,7 +25,8 @@ async function pair(txqs = 1) {
 }
 
 /** What `vnet show` prints of the transmit buffers of each queue. */
-const bufferStates = (dev: NetDevice) => partsOf(dev).flatMap(({ kind, state }) => (kind === 'buffers' ? [state] : []))
+const bufferStates = (dev: NetDevice) =>
+  partsOf(dev).flatMap(({ kind, state }) => (kind === 'buffers' ? [state] : []))
 
 describe('a fault that is triggered', () => {
   test('lost-interrupt loses one completion, of whichever queue sends next; the timeout mends it', async () => {
@@ -38,19 +40,27 @@ describe('a fault that is triggered', () => {
     await turn()
     expect(bufferStates(sn0)).toEqual([undefined, undefined])
     await send(1)
-    expect([stopped(), port1.received.length, sn0.tx[1]!.transTimeout]).toEqual([[false, false], 3, 1])
+    expect([stopped(), port1.received.length, sn0.tx[1]!.transTimeout]).toEqual([
+      [false, false],
+      3,
+      1,
+    ])
   })
 
   test('lockup loses the next completion of every queue, or of the one named', async () => {
     const { memory, sn0, send, stopped } = await pair(3)
     trigger(sn0, 'lockup')
-    for (const queue of [0, 1, 2]) await send(queue)
+    for (const queue of [0, 1, 2]) {
+      await send(queue)
+    }
     expect(stopped()).toEqual([true, true, true])
     memory.clock.advance(60 * MS)
     await turn()
     expect(stopped()).toEqual([false, false, false])
     trigger(sn0, 'lockup', 2)
-    for (const queue of [0, 1, 2]) await send(queue)
+    for (const queue of [0, 1, 2]) {
+      await send(queue)
+    }
     expect(stopped()).toEqual([false, false, true])
   })
 
@@ -70,8 +80,15 @@ describe('a fault that is triggered', () => {
     await send()
     port1.transmit(flowFrame(0, 1))
     await turn()
-    expect([sn0.carrier, port0.carrier, port1.received.length, port0.received.length]).toEqual([false, false, 0, 0])
-    expect([sn0, sn1].map(dev => dev.counters.drops().tx.reduce((n, each) => n + each, 0))).toEqual([1, 1])
+    expect([sn0.carrier, port0.carrier, port1.received.length, port0.received.length]).toEqual([
+      false,
+      false,
+      0,
+      0,
+    ])
+    expect([sn0, sn1].map(dev => dev.counters.drops().tx.reduce((n, each) => n + each, 0))).toEqual(
+      [1, 1],
+    )
     memory.clock.advance(1000 * MS)
     await turn()
     await send()
@@ -85,7 +102,12 @@ describe('a fault that is triggered', () => {
     await devClose(sn0)
     port0.change({ kind: 'up' })
     await send()
-    expect([stopped(), port1.received.length, sn0.carrier, memory.clock.armed]).toEqual([[false], 1, true, 0])
+    expect([stopped(), port1.received.length, sn0.carrier, memory.clock.armed]).toEqual([
+      [false],
+      1,
+      true,
+      0,
+    ])
   })
 
   test('an unknown fault is refused, and any fault while the board is off', async () => {

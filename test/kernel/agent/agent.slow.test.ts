@@ -1,7 +1,15 @@
 /** `vnet node`: attachments of many clients, which are back after a restart. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, lstatSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  lstatSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -50,7 +58,10 @@ describe('a client', () => {
       stdout: 'inner\n',
       stderr: '',
     })
-    expect(await wireOf(inner)).toEqual([`${inner} in (ab): delay 1ms`, `${inner} out (ba): delay 1ms`])
+    expect(await wireOf(inner)).toEqual([
+      `${inner} in (ab): delay 1ms`,
+      `${inner} out (ba): delay 1ms`,
+    ])
     await pingWithoutLoss(far, '-c 1 192.0.2.1')
     expect(await runMain('detach', inner)).toEqual({ status: 0, stdout: 'inner\n', stderr: '' })
     expect([state(), interfacesOf(near)]).toEqual([[], ['inner']])
@@ -90,13 +101,16 @@ describe('a client', () => {
     [['--capture', 'a.pcapng'], 2, '--node: the daemon does not take --capture'],
     [['--for', '1s'], 2, '--node: the daemon does not take --for'],
     [['--container', 'web'], 2, 'attach: name interfaces, or --container or --pid, not both'],
-  ])('attach --node IF %j is refused in one line, and nothing is attached', async (args, expected, why) => {
-    await startAgent('--files', directory)
-    const { status, stdout, stderr } = await attach(inner, ...args)
-    expect([status, stdout]).toEqual([expected, ''])
-    expect(stderr.trimEnd().split('\n')).toEqual([expect.stringContaining(why)])
-    expect([state(), interfacesOf(near)]).toEqual([[], ['inner']])
-  })
+  ])(
+    'attach --node IF %j is refused in one line, and nothing is attached',
+    async (args, expected, why) => {
+      await startAgent('--files', directory)
+      const { status, stdout, stderr } = await attach(inner, ...args)
+      expect([status, stdout]).toEqual([expected, ''])
+      expect(stderr.trimEnd().split('\n')).toEqual([expect.stringContaining(why)])
+      expect([state(), interfacesOf(near)]).toEqual([[], ['inner']])
+    },
+  )
 
   test('names a scenario in the directory of --files', async () => {
     const daemon = await startAgent('--files', directory)
@@ -107,9 +121,13 @@ describe('a client', () => {
 
   test('gets an error for an interface that does not exist, and for an attached one', async () => {
     await startAgent()
-    expect((await attach(`${near.name}/nosuch`)).stderr).toMatch(/^vnet: attach nosuch: there is no such interface/)
+    expect((await attach(`${near.name}/nosuch`)).stderr).toMatch(
+      /^vnet: attach nosuch: there is no such interface/,
+    )
     await attach(inner)
-    expect((await attach(inner)).stderr).toMatch(/^vnet: attach .*inner: process \d+ is attached to it\n$/)
+    expect((await attach(inner)).stderr).toMatch(
+      /^vnet: attach .*inner: process \d+ is attached to it\n$/,
+    )
     expect((await runMain('detach', `${near.name}/nosuch`)).stderr).toMatch(
       /nosuch: vnet node has no attachment of this name\n$/,
     )
@@ -159,19 +177,22 @@ describe('who may ask', () => {
     '{"do":"attach"}',
     '{"do":"detach","name":7}',
     `{"a":"${'x'.repeat(70_000)}"}`,
-  ])('the malformed request %.20s has a reply of one line, and the daemon continues', async request => {
-    await startAgent()
-    const reply = await new Promise<string>((resolve, reject) => {
-      let text = ''
-      const client = connect(socket(), () => client.end(request))
-      client.setEncoding('utf8').on('data', chunk => {
-        text += chunk
+  ])(
+    'the malformed request %.20s has a reply of one line, and the daemon continues',
+    async request => {
+      await startAgent()
+      const reply = await new Promise<string>((resolve, reject) => {
+        let text = ''
+        const client = connect(socket(), () => client.end(request))
+        client.setEncoding('utf8').on('data', chunk => {
+          text += chunk
+        })
+        client.on('error', reject).on('end', () => resolve(text))
       })
-      client.on('error', reject).on('end', () => resolve(text))
-    })
-    expect(reply).toMatch(/^2\n[^\n]+$/)
-    expect((await attach(inner)).status).toBe(0)
-  })
+      expect(reply).toMatch(/^2\n[^\n]+$/)
+      expect((await attach(inner)).status).toBe(0)
+    },
+  )
 })
 
 describe('after a restart', () => {
@@ -196,9 +217,14 @@ describe('after a restart', () => {
 
   test('a dozen attachments are all back, and frames pass their wires', async () => {
     const names = Array.from({ length: 12 }, (_, i) => `bridge${i}`)
-    for (const name of names) near.ip(`link add ${name} type bridge`, `link set ${name} up`)
+    for (const name of names) {
+      near.ip(`link add ${name} type bridge`, `link set ${name} up`)
+    }
     const first = await startAgent()
-    expect((await attach(inner, ...names.map(name => `${near.name}/${name}`), '--wire', 'delay 10ms')).status).toBe(0)
+    expect(
+      (await attach(inner, ...names.map(name => `${near.name}/${name}`), '--wire', 'delay 10ms'))
+        .status,
+    ).toBe(0)
     await first.stop()
     await startAgent()
     const listed = (await runMain('list', '--names')).stdout.split('\n')
@@ -217,7 +243,9 @@ describe('after a restart', () => {
     near.ip(`link set ${interfacesOf(near).find(name => name.endsWith('b'))} name other`)
     await first.line(/third: its TAP was renamed to other/)
     await first.stop()
-    expect(state()).toEqual([expect.objectContaining({ request: expect.objectContaining({ name: 'third' }) })])
+    expect(state()).toEqual([
+      expect.objectContaining({ request: expect.objectContaining({ name: 'third' }) }),
+    ])
     await startAgent()
     expect((await runMain('list', '--names')).stdout).toContain(`${near.name}/third`)
   })
@@ -235,7 +263,9 @@ describe('after a restart', () => {
     await expect.poll(() => wireOf(inner)).toEqual([''])
     await expect.poll(state).toHaveLength(1)
     await first.stop()
-    expect(state()).toEqual([expect.objectContaining({ request: expect.objectContaining({ name: 'inner' }) })])
+    expect(state()).toEqual([
+      expect.objectContaining({ request: expect.objectContaining({ name: 'inner' }) }),
+    ])
     await startAgent()
     expect(state()).toHaveLength(1)
     near.ip('link set inner up')
@@ -248,11 +278,16 @@ describe('after a restart', () => {
     near.ip('link set inner down')
     await daemon.line(/inner: the interface was brought down/)
     const done = `${JSON.stringify({ event: 'detach', name: 'inner', netns: near.name })}\n`
-    await expect.poll(() => runMain('detach', inner, '--json')).toEqual({ status: 0, stdout: done, stderr: '' })
+    await expect
+      .poll(() => runMain('detach', inner, '--json'))
+      .toEqual({ status: 0, stdout: done, stderr: '' })
     expect(state()).toEqual([])
     near.ip('link set inner up')
     await attach(inner, '--wire', 'delay 2ms')
-    expect(await wireOf(inner)).toEqual([`${inner} in (ab): delay 2ms`, `${inner} out (ba): delay 2ms`])
+    expect(await wireOf(inner)).toEqual([
+      `${inner} in (ab): delay 2ms`,
+      `${inner} out (ba): delay 2ms`,
+    ])
     expect((await daemon.stop()).status).toBe(0)
   })
 
@@ -269,17 +304,23 @@ describe('after a restart', () => {
     expect(state()).toEqual([])
     await second.stop()
     const { ifindex } = (JSON.parse(near.ip('-j link show inner')) as { ifindex: number }[])[0]!
-    writeFileSync(join(directory, 'node.state'), JSON.stringify([{ ...kept, ifindex, cookie: kept.cookie + 1 }]))
+    writeFileSync(
+      join(directory, 'node.state'),
+      JSON.stringify([{ ...kept, ifindex, cookie: kept.cookie + 1 }]),
+    )
     const third = await startAgent('--json')
     await third.line(/not attached again: .*it no longer exists/)
   })
 
-  test.each(['nonsense', '{}', '[null, 7, {"inode": 1}]'])('the state %s is not an error', async text => {
-    writeFileSync(join(directory, 'node.state'), text)
-    const daemon = await startAgent()
-    expect((await attach(inner)).status).toBe(0)
-    expect((await daemon.stop()).status).toBe(0)
-  })
+  test.each(['nonsense', '{}', '[null, 7, {"inode": 1}]'])(
+    'the state %s is not an error',
+    async text => {
+      writeFileSync(join(directory, 'node.state'), text)
+      const daemon = await startAgent()
+      expect((await attach(inner)).status).toBe(0)
+      expect((await daemon.stop()).status).toBe(0)
+    },
+  )
 
   test('a deleted interface is forgotten, and the others remain attached', async () => {
     near.ip('link add second type bridge', 'link set second up')
@@ -299,16 +340,21 @@ describe('after two ends while a frame of an attachment was in work', () => {
   async function killInWork(daemon: Running): Promise<void> {
     const flood = far.spawn('ping -f -q 192.0.2.1')
     const isStopped = () => /\) [Tt] /.test(readFileSync(`/proc/${daemon.pid}/stat`, 'latin1'))
-    const cpuNs = () => Number(readFileSync(`/proc/${daemon.pid}/schedstat`, 'latin1').split(' ')[0])
+    const cpuNs = () =>
+      Number(readFileSync(`/proc/${daemon.pid}/schedstat`, 'latin1').split(' ')[0])
     try {
       for (;;) {
         process.kill(daemon.pid, 'SIGSTOP')
-        while (!isStopped()) await new Promise(setImmediate)
+        while (!isStopped()) {
+          await new Promise(setImmediate)
+        }
         if (readFileSync(join(directory, 'node.mark')).readInt32LE() !== 0) break
         // It must run before the next stop, which it does while frames arrive.
         const before = cpuNs()
         process.kill(daemon.pid, 'SIGCONT')
-        while (cpuNs() - before < 100_000) await new Promise(setImmediate)
+        while (cpuNs() - before < 100_000) {
+          await new Promise(setImmediate)
+        }
       }
       await daemon.stop('SIGKILL')
     } finally {
@@ -333,7 +379,9 @@ describe('after two ends while a frame of an attachment was in work', () => {
     expect(await listed()).toEqual([inner, `${near.name}/second`])
     await killInWork(second)
     const third = await startAgent('--json')
-    await third.line(/not attached again: inner: vnet node ended twice while a frame of it was in work/)
+    await third.line(
+      /not attached again: inner: vnet node ended twice while a frame of it was in work/,
+    )
     expect(JSON.parse((await runMain('list', '--json')).stdout)).toMatchObject({ away: ['inner'] })
     expect((await runMain('list')).stdout).toMatch(/^inner +attach +away .*attach it again$/m)
     // A further restart changes nothing.
@@ -350,13 +398,19 @@ describe('the daemon', () => {
   test('a second one is refused', async () => {
     await startAgent()
     const { status, stderr } = await runMain('node')
-    expect([status, stderr]).toEqual([1, expect.stringContaining('another vnet node listens there')])
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringContaining('another vnet node listens there'),
+    ])
   })
 
   test("leaves a file, a link and another kind of socket at its socket's path as they are", async () => {
     const refused = async () => {
       const { status, stderr } = await runMain('node')
-      expect([status, stderr]).toEqual([1, expect.stringMatching(/^vnet: \S*node\.sock: [^\n]+\n$/)])
+      expect([status, stderr]).toEqual([
+        1,
+        expect.stringMatching(/^vnet: \S*node\.sock: [^\n]+\n$/),
+      ])
     }
     writeFileSync(socket(), 'precious')
     await refused()
@@ -368,7 +422,9 @@ describe('the daemon', () => {
     rmSync(socket())
     const program =
       'import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print(1, flush=True); input()'
-    const other = spawn('python3', ['-c', program, socket()], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const other = spawn('python3', ['-c', program, socket()], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
     await once(other.stdout, 'data')
     await refused()
     other.stdin.end('\n')
@@ -377,9 +433,13 @@ describe('the daemon', () => {
 
   test('waits for a former one that the kernel still ends', async () => {
     // Its first thread has ended, and the process still has the socket.
-    const former = spawn('python3', ['-c', ENDING, socket()], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const former = spawn('python3', ['-c', ENDING, socket()], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     await once(former.stdout, 'data')
-    const daemon = await spawnVnet(['node'], { until: /the former vnet node \(process \d+\) is still ending/ })
+    const daemon = await spawnVnet(['node'], {
+      until: /the former vnet node \(process \d+\) is still ending/,
+    })
     former.kill('SIGKILL')
     await daemon.line(/^ready$/)
   })

@@ -23,21 +23,27 @@ beforeEach(async () => {
 })
 
 const start = (...args: string[]): Promise<Running> =>
-  spawnVnet(['node', '--docker', '--json', ...args], { within: ['nsenter', `--net=/run/netns/${host.name}`] })
+  spawnVnet(['node', '--docker', '--json', ...args], {
+    within: ['nsenter', `--net=/run/netns/${host.name}`],
+  })
 
 /** Runs a command of vnet where the daemon runs, and returns its output. */
 async function vnet(...args: string[]): Promise<string> {
   const command = ['netns', 'exec', host.name, process.execPath, PROGRAM, ...args]
   return (await promisify(execFile)('ip', command)).stdout
 }
-const wireOf = async (name: string) => (await vnet('wire', name)).split('\n').filter(line => / (in|out) \(/.test(line))
+const wireOf = async (name: string) =>
+  (await vnet('wire', name)).split('\n').filter(line => / (in|out) \(/.test(line))
 const isCut = async (name: string) => {
-  const { interfaces } = JSON.parse(await vnet('list', '--json')) as { interfaces: { name: string; state: string }[] }
+  const { interfaces } = JSON.parse(await vnet('list', '--json')) as {
+    interfaces: { name: string; state: string }[]
+  }
   return interfaces.find(each => each.name === name)?.state === 'cut'
 }
 const isAttached = () => interfacesOf(host).length === 3
 const answers = async () => (await host.run('ping -c 2 -i 0.1 -W 1 192.0.2.1')).status === 0
-const state = () => JSON.parse(readFileSync(join(directory, 'node.state'), 'utf8')) as { owner?: string }[]
+const state = () =>
+  JSON.parse(readFileSync(join(directory, 'node.state'), 'utf8')) as { owner?: string }[]
 
 describe.each(['SIGTERM', 'SIGKILL'] as const)('after %s and a new start', signal => {
   test('wires, filter and cut of a container are as users left them', async () => {
@@ -52,7 +58,10 @@ describe.each(['SIGTERM', 'SIGKILL'] as const)('after %s and a new start', signa
     await first.stop(signal)
     const second = await start()
     await second.line(/outer: attached .*, as a user changed it/)
-    expect(await wireOf('outer')).toEqual(['outer in (ab): delay 80ms', "outer out (ba): match 'icmp' ( loss 100% )"])
+    expect(await wireOf('outer')).toEqual([
+      'outer in (ab): delay 80ms',
+      "outer out (ba): match 'icmp' ( loss 100% )",
+    ])
     expect(await vnet('wire', 'outer')).toContain("only 'icmp'")
     expect(await isCut('outer')).toBe(true)
     expect(await answers()).toBe(false)
@@ -117,7 +126,10 @@ test('the files of a changed wire need not exist any more', async () => {
   writeFileSync(file, 'no trace')
   await first.stop('SIGKILL')
   await (await start()).line(/outer: attached .*, as a user changed it/)
-  expect(await wireOf('outer')).toEqual([`outer in (ab): trace ${file}`, `outer out (ba): trace ${file}`])
+  expect(await wireOf('outer')).toEqual([
+    `outer in (ab): trace ${file}`,
+    `outer out (ba): trace ${file}`,
+  ])
 })
 
 test('a container that restarts with another interface keeps its cut and wire, and a new container has none', async () => {
@@ -180,8 +192,20 @@ test("a scenario's later steps replace what a user changed, also after a restart
 describe('a pod', () => {
   const call = (COMMAND: string, wire: string) =>
     runPlugin(
-      { COMMAND, CONTAINERID: 'c1', NETNS: `/run/netns/${container.name}`, IFNAME: 'inner', PATH: '/opt/cni/bin' },
-      { cniVersion: '1.0.0', name: 'pods', type: 'vnet-cni', prevResult: { cniVersion: '1.0.0' }, wire },
+      {
+        COMMAND,
+        CONTAINERID: 'c1',
+        NETNS: `/run/netns/${container.name}`,
+        IFNAME: 'inner',
+        PATH: '/opt/cni/bin',
+      },
+      {
+        cniVersion: '1.0.0',
+        name: 'pods',
+        type: 'vnet-cni',
+        prevResult: { cniVersion: '1.0.0' },
+        wire,
+      },
     )
 
   test('keeps its cut until DEL, and a later pod with its interface has none', async () => {

@@ -17,10 +17,15 @@ let daemon: Running
 beforeEach(async () => {
   host.ip(`link add vethpod type veth peer name eth0 netns ${pod.name}`, 'link set vethpod up')
   pod.ip('link set eth0 up')
-  daemon = await spawnVnet(['node', '--json'], { within: ['nsenter', `--net=/run/netns/${host.name}`] })
+  daemon = await spawnVnet(['node', '--json'], {
+    within: ['nsenter', `--net=/run/netns/${host.name}`],
+  })
 })
 
-const PREVIOUS = { cniVersion: '1.0.0', interfaces: [{ name: 'vethpod' }, { name: 'eth0', sandbox: 'x' }] }
+const PREVIOUS = {
+  cniVersion: '1.0.0',
+  interfaces: [{ name: 'vethpod' }, { name: 'eth0', sandbox: 'x' }],
+}
 const ANNOTATIONS = 'io.kubernetes.cri.pod-annotations'
 const annotated = (annotations: object) => ({ runtimeConfig: { [ANNOTATIONS]: annotations } })
 
@@ -30,7 +35,12 @@ interface Call {
 }
 
 function call(command: string, { config = {}, variables = {} }: Call = {}) {
-  const where = { CONTAINERID: 'c1', NETNS: `/run/netns/${pod.name}`, IFNAME: 'eth0', PATH: '/opt/cni/bin' }
+  const where = {
+    CONTAINERID: 'c1',
+    NETNS: `/run/netns/${pod.name}`,
+    IFNAME: 'eth0',
+    PATH: '/opt/cni/bin',
+  }
   return runPlugin(
     { COMMAND: command, ...where, ...variables },
     { cniVersion: '1.0.0', name: 'pods', type: 'vnet-cni', prevResult: PREVIOUS, ...config },
@@ -49,7 +59,8 @@ const wire = async () => {
 }
 const mistakes = async () =>
   JSON.parse((await host.run(`${process.execPath} ${PROGRAM} list --json`)).stdout || '{}').mistakes
-const start = () => spawnVnet(['node', '--json'], { within: ['nsenter', `--net=/run/netns/${host.name}`] })
+const start = () =>
+  spawnVnet(['node', '--json'], { within: ['nsenter', `--net=/run/netns/${host.name}`] })
 /** The daemon's attachments. */
 const attached = () =>
   JSON.parse(readFileSync(join(directory, 'node.state'), 'utf8')).flatMap(
@@ -69,7 +80,10 @@ describe('ADD', () => {
   })
 
   test('in applies to frames that the pod receives, and an annotation replaces the whole wire of the configuration', async () => {
-    const config = { ...annotated({ 'vnet.dev/wire-in': 'delay 5ms', 'vnet.dev/seed': '7' }), wire: 'loss 100%' }
+    const config = {
+      ...annotated({ 'vnet.dev/wire-in': 'delay 5ms', 'vnet.dev/seed': '7' }),
+      wire: 'loss 100%',
+    }
     expect(await call('ADD', { config })).toEqual(ADDED)
     await daemon.line(/wire: seed 7/)
     expect(await wire()).toEqual(['in (ab): delay 5ms', 'out (ba): off'])
@@ -77,7 +91,9 @@ describe('ADD', () => {
 
   test('a pod without a wire is left alone', async () => {
     expect(await call('ADD')).toEqual(ADDED)
-    expect(await call('ADD', { config: annotated({ other: 'x', 'vnet-team': 'y' }) })).toEqual(ADDED)
+    expect(await call('ADD', { config: annotated({ other: 'x', 'vnet-team': 'y' }) })).toEqual(
+      ADDED,
+    )
     expect(attached()).toEqual([])
   })
 
@@ -92,64 +108,96 @@ describe('ADD', () => {
     [{ 'vnet.dev/wire': 'delay 20ms los 1%' }, "wire, column 12: 'los' is not a word of a wire"],
     [{ 'vnet.dev/wire': 'trace /etc/shadow' }, 'the daemon has no --files'],
     [{ 'vnet.dev/wire': 7 }, 'wire: it must be a text'],
-    [{ 'vnet.dev/wire': 'loss 1%', 'vnet.dev/only': 'port http' }, "only: filter 'port http': 'http' is not a word"],
-    [{ 'vnet.dev/wire': 'loss 1%', 'vnet.dev/seed': 'x\u001b[2J' }, 'seed: it must be a whole number'],
-  ])('the mistake %j is one log line, and the pod starts without a wire', async (annotations, why) => {
-    const variables = { ARGS: 'K8S_POD_NAMESPACE=web;K8S_POD_NAME=front-1' }
-    expect(await call('ADD', { config: annotated(annotations), variables })).toEqual(ADDED)
-    expect(JSON.parse(await daemon.line(/front-1/))).toMatchObject({
-      level: 'warning',
-      message: expect.stringMatching(/^pod web\/front-1 \(c1\): .*: it starts without a wire$/),
-    })
-    expect(daemon.stdout).toContain(why)
-    expect(attached()).toEqual([])
-  })
+    [
+      { 'vnet.dev/wire': 'loss 1%', 'vnet.dev/only': 'port http' },
+      "only: filter 'port http': 'http' is not a word",
+    ],
+    [
+      { 'vnet.dev/wire': 'loss 1%', 'vnet.dev/seed': 'x\u001b[2J' },
+      'seed: it must be a whole number',
+    ],
+  ])(
+    'the mistake %j is one log line, and the pod starts without a wire',
+    async (annotations, why) => {
+      const variables = { ARGS: 'K8S_POD_NAMESPACE=web;K8S_POD_NAME=front-1' }
+      expect(await call('ADD', { config: annotated(annotations), variables })).toEqual(ADDED)
+      expect(JSON.parse(await daemon.line(/front-1/))).toMatchObject({
+        level: 'warning',
+        message: expect.stringMatching(/^pod web\/front-1 \(c1\): .*: it starts without a wire$/),
+      })
+      expect(daemon.stdout).toContain(why)
+      expect(attached()).toEqual([])
+    },
+  )
 
   test.each([
     [
       annotated({ 'vnet.dev/wire_in': 'loss 1%' }),
       "annotation 'vnet.dev/wire_in' is unknown; did you mean 'vnet.dev/wire-in'?",
     ],
-    [annotated({ 'vnet.wire': 'loss 1%' }), "annotation 'vnet.wire' is unknown; did you mean 'vnet.dev/wire'?"],
-    [annotated({ 'vnet.dev/seed': '7' }), "annotation 'vnet.dev/seed' alone is no wire: add 'vnet.dev/wire'"],
+    [
+      annotated({ 'vnet.wire': 'loss 1%' }),
+      "annotation 'vnet.wire' is unknown; did you mean 'vnet.dev/wire'?",
+    ],
+    [
+      annotated({ 'vnet.dev/seed': '7' }),
+      "annotation 'vnet.dev/seed' alone is no wire: add 'vnet.dev/wire'",
+    ],
     [{ wires: 'loss 1%' }, "key 'wires' is unknown; did you mean 'wire'?"],
     [{ wire: 'loss 1%', required: 'true' }, 'required: it must be true or false, not "true"'],
-  ])('the misspelt %j is refused, which list says until DEL, also after a restart', async (config, why) => {
-    const isRequired = 'required' in config
-    const { status, stdout } = await call('ADD', {
-      config: { ...config, required: isRequired ? config.required : true },
-    })
-    expect([status, JSON.parse(stdout).msg]).toEqual([1, expect.stringContaining(why)])
-    expect(attached()).toEqual([])
-    if (isRequired) return
-    expect(await call('ADD', { config })).toEqual(ADDED)
-    const expected = [{ who: 'container c1', why: expect.stringContaining(why) }]
-    expect(await mistakes()).toEqual(expected)
-    await daemon.stop('SIGKILL')
-    daemon = await spawnVnet(['node', '--json'], { within: ['nsenter', `--net=/run/netns/${host.name}`] })
-    expect(await mistakes()).toEqual(expected)
-    await call('DEL')
-    expect((await mistakes()) ?? []).toEqual([])
-  })
+  ])(
+    'the misspelt %j is refused, which list says until DEL, also after a restart',
+    async (config, why) => {
+      const isRequired = 'required' in config
+      const { status, stdout } = await call('ADD', {
+        config: { ...config, required: isRequired ? config.required : true },
+      })
+      expect([status, JSON.parse(stdout).msg]).toEqual([1, expect.stringContaining(why)])
+      expect(attached()).toEqual([])
+      if (isRequired) return
+      expect(await call('ADD', { config })).toEqual(ADDED)
+      const expected = [{ who: 'container c1', why: expect.stringContaining(why) }]
+      expect(await mistakes()).toEqual(expected)
+      await daemon.stop('SIGKILL')
+      daemon = await spawnVnet(['node', '--json'], {
+        within: ['nsenter', `--net=/run/netns/${host.name}`],
+      })
+      expect(await mistakes()).toEqual(expected)
+      await call('DEL')
+      expect((await mistakes()) ?? []).toEqual([])
+    },
+  )
 
   test('the mistake is an error of the plugin if the wire is required', async () => {
     const { status, stdout } = await call('ADD', { config: { required: true, wire: 'los 1%' } })
     expect([status, JSON.parse(stdout)]).toEqual([
       1,
-      { cniVersion: '1.0.0', code: 100, msg: expect.stringContaining("wire, column 1: 'los' is not a word") },
+      {
+        cniVersion: '1.0.0',
+        code: 100,
+        msg: expect.stringContaining("wire, column 1: 'los' is not a word"),
+      },
     ])
   })
 
   test('a path that does not lead to a network namespace is refused, and not opened', async () => {
     for (const NETNS of ['/dev/watchdog', '/proc/self/mem', '/run/netns/../../etc/passwd', '']) {
-      const { stdout } = await call('ADD', { config: { required: true, wire: 'loss 1%' }, variables: { NETNS } })
-      expect(JSON.parse(stdout)).toMatchObject({ code: 4, msg: `CNI_NETNS '${NETNS}' is not a network namespace` })
+      const { stdout } = await call('ADD', {
+        config: { required: true, wire: 'loss 1%' },
+        variables: { NETNS },
+      })
+      expect(JSON.parse(stdout)).toMatchObject({
+        code: 4,
+        msg: `CNI_NETNS '${NETNS}' is not a network namespace`,
+      })
     }
   })
 
   test('a namespace by the path of a process is taken', async () => {
     const NETNS = `/proc/${await processIn(pod)}/ns/net`
-    expect(await call('ADD', { config: { wire: 'delay 1ms' }, variables: { NETNS } })).toEqual(ADDED)
+    expect(await call('ADD', { config: { wire: 'delay 1ms' }, variables: { NETNS } })).toEqual(
+      ADDED,
+    )
     expect(attached()).toEqual(['vethpod'])
   })
 })
@@ -158,8 +206,16 @@ describe('versions', () => {
   test.each(VERSIONS)(
     'a pod of version %s gets its wire and loses it, and its result is unchanged',
     async cniVersion => {
-      const config = { cniVersion, prevResult: { ip4: { ip: '192.0.2.2/24' } }, wire: 'delay 1ms', required: true }
-      expect(await call('ADD', { config })).toEqual({ status: 0, stdout: `${JSON.stringify(config.prevResult)}\n` })
+      const config = {
+        cniVersion,
+        prevResult: { ip4: { ip: '192.0.2.2/24' } },
+        wire: 'delay 1ms',
+        required: true,
+      }
+      expect(await call('ADD', { config })).toEqual({
+        status: 0,
+        stdout: `${JSON.stringify(config.prevResult)}\n`,
+      })
       expect(attached()).toEqual(['vethpod'])
       expect(await call('CHECK', { config })).toEqual(DONE)
       expect(await call('DEL', { config: { cniVersion: '9.9.9' } })).toEqual(DONE)
@@ -180,7 +236,9 @@ describe('DEL', () => {
   test('finds what a daemon before it attached', async () => {
     await call('ADD', { config: { wire: 'delay 1ms' } })
     await daemon.stop('SIGKILL')
-    daemon = await spawnVnet(['node', '--json'], { within: ['nsenter', `--net=/run/netns/${host.name}`] })
+    daemon = await spawnVnet(['node', '--json'], {
+      within: ['nsenter', `--net=/run/netns/${host.name}`],
+    })
     expect(attached()).toEqual(['vethpod'])
     expect(await call('DEL')).toEqual(DONE)
     expect(attached()).toEqual([])
@@ -198,7 +256,10 @@ describe('while the daemon is down', () => {
   const variables = { ARGS: 'K8S_POD_NAMESPACE=web;K8S_POD_NAME=front-1' }
   const config = annotated({ 'vnet.dev/wires': 'loss 1%' })
   const expected = [
-    { who: 'pod web/front-1 (c1)', why: 'vnet node did not reply when it started, so frames passed without its wire' },
+    {
+      who: 'pod web/front-1 (c1)',
+      why: 'vnet node did not reply when it started, so frames passed without its wire',
+    },
   ]
 
   test('a pod that starts is in the list of the next daemon, until DEL, and one without a wire is not', async () => {

@@ -19,10 +19,15 @@ beforeEach(async () => {
 })
 
 const start = (...args: string[]): Promise<Running> =>
-  spawnVnet(['node', '--docker', '--json', ...args], { within: ['nsenter', `--net=/run/netns/${host.name}`] })
+  spawnVnet(['node', '--docker', '--json', ...args], {
+    within: ['nsenter', `--net=/run/netns/${host.name}`],
+  })
 /** Makes another veth from `eth-NAME` in the container to `NAME`. */
 function addVeth(name: string): void {
-  container.ip(`link add eth-${name} type veth peer name ${name} netns ${host.name}`, `link set eth-${name} up`)
+  container.ip(
+    `link add eth-${name} type veth peer name ${name} netns ${host.name}`,
+    `link set eth-${name} up`,
+  )
   host.ip(`link set ${name} up`)
 }
 
@@ -61,7 +66,9 @@ describe('labels', () => {
   test('an engine that does not run yet is waited for, with a line about its socket', async () => {
     await engine.close()
     const daemon = await start()
-    await daemon.line(/docker: \/\S+: (no such file or directory|connection refused); trying again every second/)
+    await daemon.line(
+      /docker: \/\S+: (no such file or directory|connection refused); trying again every second/,
+    )
     engine.start('web', { pid, labels })
     await engine.listen()
     await daemon.line(ATTACHED)
@@ -94,7 +101,10 @@ describe('labels', () => {
   test.each([
     [{ 'vnet.wire': 'delay 20ms los 1%' }, "wire, column 12: 'los' is not a word of a wire"],
     [{ 'vnet.scenario': '../x.yaml' }, 'only plain names of files in --files are taken'],
-    [{ 'vnet.wire': "match 'host \u001b[2J' ( loss 1% )" }, 'names are not looked up here: write numbers'],
+    [
+      { 'vnet.wire': "match 'host \u001b[2J' ( loss 1% )" },
+      'names are not looked up here: write numbers',
+    ],
   ])('the mistake %j is one log line, and nothing is attached', async (wrong, why) => {
     const daemon = await start('--files', directory)
     engine.start('web', { pid, labels: wrong })
@@ -109,20 +119,34 @@ describe('labels', () => {
   })
 
   test.each([
-    [{ 'vnet.wire_in': 'loss 1%' }, "label 'vnet.wire_in' is unknown; did you mean 'vnet.wire-in'?"],
+    [
+      { 'vnet.wire_in': 'loss 1%' },
+      "label 'vnet.wire_in' is unknown; did you mean 'vnet.wire-in'?",
+    ],
     [{ 'vnet.wires': 'loss 1%' }, "label 'vnet.wires' is unknown; did you mean 'vnet.wire'?"],
     [{ 'VNET.WIRE': 'loss 1%' }, "label 'VNET.WIRE' is unknown; did you mean 'vnet.wire'?"],
     [{ 'vnet.dev/wire': 'loss 1%' }, "label 'vnet.dev/wire' is unknown; did you mean 'vnet.wire'?"],
     [{ vnet_wire: 'loss 1%' }, "label 'vnet_wire' is unknown; did you mean 'vnet.wire'?"],
-    [{ 'vnet.loss': '5%' }, "label 'vnet.loss' is unknown; there are vnet.wire, vnet.wire-in, vnet.wire-out"],
-    [{ 'vnet.wire': 'loss 1%', 'vnet.sed': '7' }, "label 'vnet.sed' is unknown; did you mean 'vnet.seed'?"],
+    [
+      { 'vnet.loss': '5%' },
+      "label 'vnet.loss' is unknown; there are vnet.wire, vnet.wire-in, vnet.wire-out",
+    ],
+    [
+      { 'vnet.wire': 'loss 1%', 'vnet.sed': '7' },
+      "label 'vnet.sed' is unknown; did you mean 'vnet.seed'?",
+    ],
     [{ 'vnet.only': 'icmp' }, "label 'vnet.only' alone is no wire: add 'vnet.wire'"],
     [{ 'vnet.seed': 'abc' }, "label 'vnet.seed' alone is no wire: add 'vnet.wire'"],
   ])('the labels %j are refused, which the log and list say', async (wrong, why) => {
     const daemon = await start()
-    engine.start('other', { pid, labels: { vnetwork: 'x', 'vnet-peering': 'y', 'com.vnet.wire': 'z' } })
+    engine.start('other', {
+      pid,
+      labels: { vnetwork: 'x', 'vnet-peering': 'y', 'com.vnet.wire': 'z' },
+    })
     engine.start('web', { pid, labels: wrong as Record<string, string> })
-    expect(JSON.parse(await daemon.line(/container web:/)).message).toContain(`container web: ${why}`)
+    expect(JSON.parse(await daemon.line(/container web:/)).message).toContain(
+      `container web: ${why}`,
+    )
     expect(daemon.stdout).not.toMatch(/: attached|container other/)
     const { stdout } = await host.run(`${process.execPath} ${PROGRAM} list --json`)
     expect(JSON.parse(stdout)).toMatchObject({
@@ -156,7 +180,9 @@ describe('labels', () => {
     engine.start('web', { pid, labels })
     await daemon.line(ATTACHED)
     engine.start('side', { pid, labels: { 'vnet.wire': 'loss 1%' } })
-    await daemon.line(/container side: it shares inner with container web, whose labels give the wire/)
+    await daemon.line(
+      /container side: it shares inner with container web, whose labels give the wire/,
+    )
     engine.remove('side')
     engine.start('next', { pid, labels: { 'vnet.wires': '' } })
     await daemon.line(/container next:/)
@@ -171,7 +197,9 @@ describe('labels', () => {
     const daemon = await start()
     engine.start('web', { pid, labels })
     await daemon.line(ATTACHED)
-    await daemon.line(/container web: eth1 is macvlan: vnet attach --node \/proc\/\d+\/ns\/net\/eth1 attaches inside/)
+    await daemon.line(
+      /container web: eth1 is macvlan: vnet attach --node \/proc\/\d+\/ns\/net\/eth1 attaches inside/,
+    )
     expect(daemon.stdout).not.toMatch(/own is/)
   })
 
@@ -198,7 +226,9 @@ describe('labels', () => {
 /** The mistakes that `vnet list` shows, as `who: why`. */
 async function mistakes(): Promise<string[]> {
   const { stdout } = await host.run(`${process.execPath} ${PROGRAM} list --json`)
-  const { mistakes } = JSON.parse(stdout || '{"mistakes":[]}') as { mistakes: { who: string; why: string }[] }
+  const { mistakes } = JSON.parse(stdout || '{"mistakes":[]}') as {
+    mistakes: { who: string; why: string }[]
+  }
   return mistakes.map(({ who, why }) => `${who}: ${why}`)
 }
 
@@ -214,7 +244,9 @@ describe('a container without its wire is in the list', () => {
     const daemon = await start()
     await daemon.line(ATTACHED)
     await host.run(`${process.execPath} ${PROGRAM} detach outer`)
-    expect(await mistakes()).toEqual(['container web: inner has no wire, because a user detached it'])
+    expect(await mistakes()).toEqual([
+      'container web: inner has no wire, because a user detached it',
+    ])
     expect(await attach('web')).toBe('')
     expect(await mistakes()).toEqual([])
   })
@@ -259,7 +291,9 @@ describe('a container without its wire is in the list', () => {
     engine.connect('web')
     await daemon.line(/container web: eth-second has no wire/)
     const command = 'vnet attach --node --container web --interface eth-second'
-    expect(await mistakes()).toEqual([`container web: eth-second has no wire, because it is newer: ${command}`])
+    expect(await mistakes()).toEqual([
+      `container web: eth-second has no wire, because it is newer: ${command}`,
+    ])
     expect(await attach('web', '--interface', 'eth-second')).toBe('')
     expect(await mistakes()).toEqual([])
   })
@@ -271,12 +305,23 @@ describe('without DOCKER_HOST', () => {
     delete process.env.DOCKER_HOST
     delete process.env.XDG_RUNTIME_DIR
     const script = `mount -t tmpfs tmpfs /run && mkdir /run/podman && ${run} && exec "$@"`
-    const within = ['nsenter', `--net=/run/netns/${host.name}`, 'unshare', '-m', 'sh', '-c', script, 'sh']
+    const within = [
+      'nsenter',
+      `--net=/run/netns/${host.name}`,
+      'unshare',
+      '-m',
+      'sh',
+      '-c',
+      script,
+      'sh',
+    ]
     return spawnVnet(['node', '--docker', '--json', '-v'], { within })
   }
   const runtime = process.env.XDG_RUNTIME_DIR
   afterEach(() => {
-    if (runtime !== undefined) process.env.XDG_RUNTIME_DIR = runtime
+    if (runtime !== undefined) {
+      process.env.XDG_RUNTIME_DIR = runtime
+    }
   })
 
   test("a daemon finds the engine at Podman's socket", async () => {
@@ -291,7 +336,9 @@ describe('without DOCKER_HOST', () => {
     const daemon = await startIn(
       `ln -s ${docker.socket} /run/docker.sock && ln -s ${engine.socket} /run/podman/podman.sock`,
     )
-    await daemon.line(/docker: \/var\/run\/docker.sock: .*, \/run\/podman\/podman.sock: .*; trying again/)
+    await daemon.line(
+      /docker: \/var\/run\/docker.sock: .*, \/run\/podman\/podman.sock: .*; trying again/,
+    )
     engine.start('web', { pid, labels })
     await engine.listen()
     await daemon.line(ATTACHED)

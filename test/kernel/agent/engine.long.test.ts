@@ -15,15 +15,21 @@ import { Dockerd } from '../../containers/dockerd.ts'
 
 const { near: pod, far: host, own, directory } = freshQuietNamespaces('near', 'far')
 useAgentSocket(directory)
-const hasEngine = ['dockerd', 'docker', 'containerd', 'runc', 'busybox'].every(name => isInstalled(name))
+const hasEngine = ['dockerd', 'docker', 'containerd', 'runc', 'busybox'].every(name =>
+  isInstalled(name),
+)
 const hasDocker = hasEngine && isBusyboxStatic()
 const wire = 'delay 20ms'
 
 const start = (netns: Netns, ...args: string[]): Promise<Running> =>
-  spawnVnet(['node', '--json', '-v', ...args], { within: ['nsenter', `--net=/run/netns/${netns.name}`] })
+  spawnVnet(['node', '--json', '-v', ...args], {
+    within: ['nsenter', `--net=/run/netns/${netns.name}`],
+  })
 
 async function expectDelayed(netns: Netns, address: string): Promise<void> {
-  expect((await pingWithoutLoss(netns, `-c 5 -i 0.01 ${address}`)).shortest).toBeGreaterThanOrEqual(40)
+  expect((await pingWithoutLoss(netns, `-c 5 -i 0.01 ${address}`)).shortest).toBeGreaterThanOrEqual(
+    40,
+  )
 }
 
 if (hasDocker) {
@@ -49,8 +55,18 @@ if (hasDocker) {
   test('without dockerd: a pod has the wire of its annotation, until DEL', async () => {
     makeVeth(pod, host)
     const daemon = await start(host)
-    const variables = { CONTAINERID: 'c1', NETNS: `/run/netns/${pod.name}`, IFNAME: 'inner', PATH: '/opt/cni/bin' }
-    const chain = { cniVersion: '1.0.0', name: 'pods', type: 'vnet-cni', prevResult: { cniVersion: '1.0.0' } }
+    const variables = {
+      CONTAINERID: 'c1',
+      NETNS: `/run/netns/${pod.name}`,
+      IFNAME: 'inner',
+      PATH: '/opt/cni/bin',
+    }
+    const chain = {
+      cniVersion: '1.0.0',
+      name: 'pods',
+      type: 'vnet-cni',
+      prevResult: { cniVersion: '1.0.0' },
+    }
     const runtimeConfig = { 'io.kubernetes.cri.pod-annotations': { 'vnet.dev/wire': wire } }
     const added = await runPlugin({ COMMAND: 'ADD', ...variables }, { ...chain, runtimeConfig })
     expect(added).toEqual({ status: 0, stdout: '{"cniVersion":"1.0.0"}\n' })

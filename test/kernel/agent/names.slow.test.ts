@@ -24,7 +24,10 @@ beforeEach(async () => {
 
 /** Runs a command of vnet where the daemon runs. */
 function vnet(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  const [program, ...command] = [...within(), process.execPath, PROGRAM, ...args] as [string, ...string[]]
+  const [program, ...command] = [...within(), process.execPath, PROGRAM, ...args] as [
+    string,
+    ...string[],
+  ]
   return new Promise(resolve => {
     const child = execFile(program, command, (_, stdout, stderr) =>
       resolve({ status: child.exitCode ?? -1, stdout, stderr }),
@@ -34,7 +37,11 @@ function vnet(...args: string[]): Promise<{ status: number; stdout: string; stde
 const table = async () => (await vnet('list')).stdout.split('\n').map(line => line.split(/ {2,}/))
 
 async function startWeb(): Promise<void> {
-  engine.start(ID, { pid: await processIn(container), name: 'web', labels: { 'vnet.wire': 'delay 1ms' } })
+  engine.start(ID, {
+    pid: await processIn(container),
+    name: 'web',
+    labels: { 'vnet.wire': 'delay 1ms' },
+  })
   await daemon.line(/outer: attached \(container web \(0123456789ab\), inner\)/)
 }
 
@@ -46,18 +53,33 @@ test('list, wire, stats and the log name a container, also by its id', async () 
   ])
   const { interfaces } = JSON.parse((await vnet('list', '--json')).stdout)
   expect(interfaces[0].owner).toEqual({ container: 'web', id: ID, interface: 'inner' })
-  for (const name of ['container:web', 'container:web/inner', 'container:0123456789ab', `container:${ID}`, 'outer']) {
+  for (const name of [
+    'container:web',
+    'container:web/inner',
+    'container:0123456789ab',
+    `container:${ID}`,
+    'outer',
+  ]) {
     expect((await vnet('wire', name)).stdout).toContain('outer in (ab): delay 1ms\n')
     expect((await vnet('stats', name)).stdout).toContain('  of container:web/inner\n')
   }
   expect((await vnet('wire', 'container:web')).stdout).toContain('  of container:web/inner\n')
   expect((await vnet('list', '--names')).stdout).toBe('outer\ncontainer:web\ncontainer:web/inner\n')
-  expect((await vnet('cut', 'container:other')).stderr).toMatch(/^vnet: no interface is called container:other/)
+  expect((await vnet('cut', 'container:other')).stderr).toMatch(
+    /^vnet: no interface is called container:other/,
+  )
 })
 
 test('each command that takes an interface takes the name of its container', async () => {
   await startWeb()
-  for (const args of [['cut'], ['plug'], ['show'], ['reset'], ['wire', 'delay 2ms'], ['param']] as const) {
+  for (const args of [
+    ['cut'],
+    ['plug'],
+    ['show'],
+    ['reset'],
+    ['wire', 'delay 2ms'],
+    ['param'],
+  ] as const) {
     const [command, ...rest] = args
     expect(await vnet(command, 'container:web', ...rest)).toMatchObject({ status: 0, stderr: '' })
   }
@@ -90,9 +112,19 @@ test('a container with several interfaces is one line that names them', async ()
 })
 
 test('a pod has its namespace and name, and a container by hand its name', async () => {
-  const variables = { CONTAINERID: ID, NETNS: `/run/netns/${container.name}`, IFNAME: 'inner', PATH: '/opt/cni/bin' }
+  const variables = {
+    CONTAINERID: ID,
+    NETNS: `/run/netns/${container.name}`,
+    IFNAME: 'inner',
+    PATH: '/opt/cni/bin',
+  }
   const ARGS = 'IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-7f'
-  const config = { cniVersion: '1.0.0', name: 'pods', type: 'vnet-cni', prevResult: { cniVersion: '1.0.0' } }
+  const config = {
+    cniVersion: '1.0.0',
+    name: 'pods',
+    type: 'vnet-cni',
+    prevResult: { cniVersion: '1.0.0' },
+  }
   await runPlugin({ COMMAND: 'ADD', ...variables, ARGS }, { ...config, wire: 'delay 1ms' })
   await daemon.line(/outer: attached \(pod shop\/web-7f \(0123456789ab\), inner\)/)
   expect((await vnet('wire', 'pod:shop/web-7f')).stdout).toContain('  of pod:shop/web-7f/inner\n')
@@ -102,7 +134,9 @@ test('a pod has its namespace and name, and a container by hand its name', async
   expect(await vnet('attach', '--node', '--container', ID)).toMatchObject({ status: 0 })
   expect((await vnet('wire', 'container:api')).stdout).toContain('  of container:api/inner\n')
   const { stderr } = await vnet('attach', '--container', ID)
-  expect(stderr).toMatch(/outer: the daemon vnet node \(process \d+\) is attached to it: `vnet wire` changes it/)
+  expect(stderr).toMatch(
+    /outer: the daemon vnet node \(process \d+\) is attached to it: `vnet wire` changes it/,
+  )
 })
 
 test('list shows the container of an attachment that runs in the foreground', async () => {
@@ -123,7 +157,9 @@ test('vnet web shows the interface of a container and no other', async () => {
     within: within(),
     until: /^http:/,
   })
-  await web.line(/^vnet: no interface is called container:none; .*the page shows interfaces that come later$/)
+  await web.line(
+    /^vnet: no interface is called container:none; .*the page shows interfaces that come later$/,
+  )
   // A page without the token may see interfaces.
   const [origin] = /http:[^#]*/.exec(web.stdout) as RegExpExecArray
   const child = host.spawn(['curl', '-sN', `${origin}events`])

@@ -10,7 +10,12 @@ import type { Netns } from '#support/netns.ts'
 import { pingAll, pingSome, pingWithoutLoss } from '#support/traffic.ts'
 import { spawnVnet, startVnet } from '#support/vnet-process.ts'
 
-const { node1, node2, pod1, pod2, directory } = freshQuietNamespaces('node1', 'node2', 'pod1', 'pod2')
+const { node1, node2, pod1, pod2, directory } = freshQuietNamespaces(
+  'node1',
+  'node2',
+  'pod1',
+  'pod2',
+)
 useAgentSocket(directory)
 
 /** A node, its pod, and their addresses. */
@@ -29,7 +34,13 @@ const socketOf = ({ name }: Netns) => join(directory, `${name}.sock`)
 function call(command: string, { node, pod }: (typeof NODES)[0], annotations: object = {}) {
   process.env.VNET_NODE_SOCKET = socketOf(node)
   return runPlugin(
-    { COMMAND: command, CONTAINERID: pod.name, NETNS: `/run/netns/${pod.name}`, IFNAME: 'eth0', PATH: '/opt/cni/bin' },
+    {
+      COMMAND: command,
+      CONTAINERID: pod.name,
+      NETNS: `/run/netns/${pod.name}`,
+      IFNAME: 'eth0',
+      PATH: '/opt/cni/bin',
+    },
     {
       cniVersion: '1.0.0',
       name: 'pods',
@@ -49,16 +60,23 @@ beforeEach(async () => {
   for (const { node, pod, address, podAddress } of NODES) {
     const remote = NODES.find(other => other.node !== node)!.address
     node.ip(`addr add ${address}/24 dev uplink`)
-    node.ip(`link add vx0 type vxlan id 7 dstport 4789 local ${address} remote ${remote} dev uplink`)
+    node.ip(
+      `link add vx0 type vxlan id 7 dstport 4789 local ${address} remote ${remote} dev uplink`,
+    )
     node.ip('link add br0 type bridge mcast_snooping 0')
     node.ip(`link add veth0 type veth peer name eth0 netns ${pod.name}`)
-    for (const port of ['vx0', 'veth0']) node.ip(`link set ${port} master br0 up`)
+    for (const port of ['vx0', 'veth0']) {
+      node.ip(`link set ${port} master br0 up`)
+    }
     node.ip('link set br0 up')
     pod.ip(`addr add ${podAddress}/24 dev eth0`)
     // Room for the headers of vxlan.
     pod.ip('link set eth0 mtu 1450 up')
     const env = { VNET_NODE_SOCKET: socketOf(node) }
-    await spawnVnet(['node', '--json'], { env, within: ['nsenter', `--net=/run/netns/${node.name}`] })
+    await spawnVnet(['node', '--json'], {
+      env,
+      within: ['nsenter', `--net=/run/netns/${node.name}`],
+    })
   }
 })
 

@@ -8,7 +8,13 @@ import { SKB_DROP_REASON_CUT } from '#src/skb/drop-reason.ts'
 import { dropsByName } from '#src/skb/drop-reason-name.ts'
 import type { SkBuff } from '#src/skb/sk-buff.ts'
 import { type AttachOptions, attach, type Cable, loss } from '#src/wire.ts'
-import { bpfDescriptors, expectConserved, interfacesOf, makeVeth, NEVER_OPEN } from '#support/attach.ts'
+import {
+  bpfDescriptors,
+  expectConserved,
+  interfacesOf,
+  makeVeth,
+  NEVER_OPEN,
+} from '#support/attach.ts'
 import { bpfIds, newProgramsOf } from '#support/bpf.ts'
 import { captureFrames } from '#support/capture.ts'
 import { hex, kinds } from '#support/frame-kinds.ts'
@@ -29,7 +35,9 @@ beforeEach(() => {
   makeVeth(near, far)
 })
 afterEach(async () => {
-  for (const link of links) await link.close()
+  for (const link of links) {
+    await link.close()
+  }
 })
 
 async function join(name = 'inner', options: AttachOptions = {}): Promise<Cable> {
@@ -68,8 +76,12 @@ describe('frames', () => {
     // With snooping, the bridge sends reports of IGMP.
     near.ip('link add bridge type bridge mcast_snooping 0')
     near.ip(`link add side type veth peer name other netns ${third.name}`)
-    for (const name of ['inner', 'side']) near.ip(`link set ${name} master bridge`)
-    for (const name of ['bridge', 'side']) near.ip(`link set ${name} up`)
+    for (const name of ['inner', 'side']) {
+      near.ip(`link set ${name} master bridge`)
+    }
+    for (const name of ['bridge', 'side']) {
+      near.ip(`link set ${name} up`)
+    }
     third.ip('link set other up')
     await untilShown(own, near, 'side', ({ operstate }) => operstate === 'UP')
     /**
@@ -83,7 +95,9 @@ describe('frames', () => {
       ] as const) {
         const capture = await captureFrames(to, there)
         using sender = new PacketSocket(from, name)
-        for (const frame of [...kinds().values(), LAST]) sender.send(frame)
+        for (const frame of [...kinds().values(), LAST]) {
+          sender.send(frame)
+        }
         await capture.until(frame => hex([frame])[0] === hex([LAST])[0])
         arrived.push(hex(capture.got))
         await capture.stop()
@@ -104,7 +118,9 @@ describe('frames', () => {
     const capture = await captureFrames(far, 'outer')
     using sender = new PacketSocket(near, 'inner')
     const frames = [...kinds().values()]
-    for (const frame of frames) sender.send(frame)
+    for (const frame of frames) {
+      sender.send(frame)
+    }
     expect(hex(await capture.count(frames.length))).toEqual(hex(frames))
     await capture.stop()
     expectConserved(link)
@@ -114,7 +130,9 @@ describe('frames', () => {
     const link = await join('inner', { in: [loss(1)], out: 'loss every 2' })
     using outside = new PacketSocket(far, 'outer')
     using inside = new PacketSocket(near, 'inner')
-    for (let i = 0; i < 4; i++) inside.send(ethernet(0x88b5, 46))
+    for (let i = 0; i < 4; i++) {
+      inside.send(ethernet(0x88b5, 46))
+    }
     outside.send(ethernet(0x88b6, 46))
     await expect.poll(() => dropped(link)).toEqual({ tx: 2, rx: 1 })
     await expect.poll(() => outside.frames.length).toBe(2)
@@ -149,7 +167,8 @@ describe('frames', () => {
       intruder.trySend(ethernet(0x88b5, 46))
     }
     await pingWithoutLoss(far, '-c 1 192.0.2.1')
-    const intruded = ({ frames }: PacketSocket) => frames.filter(({ octets }) => octets[13] === 0xb5)
+    const intruded = ({ frames }: PacketSocket) =>
+      frames.filter(({ octets }) => octets[13] === 0xb5)
     expect([...intruded(outside), ...intruded(inside)]).toEqual([])
     expectConserved(link)
   })
@@ -158,7 +177,9 @@ describe('frames', () => {
     const link = await join()
     using outside = new PacketSocket(far, 'outer')
     // More than the queue of a TAP holds, before this process reads it.
-    for (let i = 0; i < 1500; i++) outside.send(LAST)
+    for (let i = 0; i < 1500; i++) {
+      outside.send(LAST)
+    }
     const counted = () => {
       const received = link.b.getStats64()[RX_PACKETS] as number
       return [received, received + (link.b.kernelStats()?.[RX_DROPPED] as number)]
@@ -178,7 +199,11 @@ describe('frames', () => {
 
 describe('the life of an attachment', () => {
   test('the interface keeps its addresses and routes, and nothing remains after the end', async () => {
-    const shown = () => [near.ip('-o addr show inner').replace(/\d+sec/g, ''), near.ip('route'), near.ip('-6 route')]
+    const shown = () => [
+      near.ip('-o addr show inner').replace(/\d+sec/g, ''),
+      near.ip('route'),
+      near.ip('-6 route'),
+    ]
     const before = [shown(), interfacesOf(near), bpfDescriptors()]
     const link = await join()
     expect(shown()).toEqual(before[0])
@@ -226,7 +251,9 @@ describe('the life of an attachment', () => {
     await join()
     near.ip(command())
     await expect.poll(() => interfacesOf(near).filter(name => name !== 'inner')).toEqual([])
-    expect(lines).toEqual(['inner: the interface was brought down, moved or deleted: the attachment ends'])
+    expect(lines).toEqual([
+      'inner: the interface was brought down, moved or deleted: the attachment ends',
+    ])
   })
 
   test('a namespace that is removed ends the attachment', async () => {
@@ -266,17 +293,26 @@ describe('the life of an attachment', () => {
     using outside = new PacketSocket(far, 'outer')
     using inside = new PacketSocket(near, 'inner')
     b.net.registerNetdeviceNotifier((event, dev) => {
-      if (event === NETDEV_DOWN && dev === b) inside.send(LAST)
+      if (event === NETDEV_DOWN && dev === b) {
+        inside.send(LAST)
+      }
       return 0
     })
     near.ip(`link set ${interfacesOf(near).at(-1)} down`)
-    await expect.poll(() => hex(outside.frames.map(({ octets }) => octets))).toContain(hex([LAST])[0])
+    await expect
+      .poll(() => hex(outside.frames.map(({ octets }) => octets)))
+      .toContain(hex([LAST])[0])
   })
 })
 
 describe('what is refused', () => {
   test.each([
-    ['an unknown interface', [], 'nosuch', 'ENODEV, no such device; there is no such interface; `ip link` lists them'],
+    [
+      'an unknown interface',
+      [],
+      'nosuch',
+      'ENODEV, no such device; there is no such interface; `ip link` lists them',
+    ],
     [
       'an interface that is down',
       ['link add idle type bridge'],
@@ -290,7 +326,9 @@ describe('what is refused', () => {
       'EOPNOTSUPP, operation not supported; tun has no Ethernet headers, which a wire needs',
     ],
   ])('%s is refused in one line', async (_, commands, name, why) => {
-    for (const command of commands) near.ip(command)
+    for (const command of commands) {
+      near.ip(command)
+    }
     await expect(join(name)).rejects.toThrow(`attach ${near.name}/${name}: ${why}`)
     expect(bpfDescriptors()).toBe(0)
   })

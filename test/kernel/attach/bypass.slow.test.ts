@@ -27,7 +27,10 @@ beforeEach(() => {
 })
 
 async function vnet(...args: string[]): Promise<string> {
-  const [program, ...command] = [...within(), process.execPath, PROGRAM, ...args] as [string, ...string[]]
+  const [program, ...command] = [...within(), process.execPath, PROGRAM, ...args] as [
+    string,
+    ...string[],
+  ]
   return (await promisify(execFile)(program, command)).stdout
 }
 async function answers(): Promise<boolean> {
@@ -35,7 +38,9 @@ async function answers(): Promise<boolean> {
 }
 /** The frames that passed without the wire, as list and the directions of wire have them. */
 async function bypassed(): Promise<{ all: number; in: number; out: number }> {
-  const { interfaces } = JSON.parse(await vnet('list', '--json')) as { interfaces: { bypassed: number }[] }
+  const { interfaces } = JSON.parse(await vnet('list', '--json')) as {
+    interfaces: { bypassed: number }[]
+  }
   const lines = (await vnet('wire', 'outer', '--json')).trim().split('\n')
   const sides = lines.map(line => JSON.parse(line) as { side: string; bypassed: number })
   const of = (wanted: string) => sides.find(({ side }) => side === wanted)?.bypassed ?? -1
@@ -50,7 +55,9 @@ function counted(): { received: number; transmitted: number } {
 }
 
 test('frames of a vnet that was stopped: in list, wire, stats and the last lines', async () => {
-  const running = await spawnVnet(['attach', 'outer', '--wire-in', 'loss 100%'], { within: within() })
+  const running = await spawnVnet(['attach', 'outer', '--wire-in', 'loss 100%'], {
+    within: within(),
+  })
   // On a busy machine vnet may be late by itself.
   await expect.poll(answers).toBe(false)
   process.kill(running.pid, 'SIGSTOP')
@@ -61,7 +68,9 @@ test('frames of a vnet that was stopped: in list, wire, stats and the last lines
   expect([sides.in > 0, sides.out > 0, all]).toEqual([true, true, sides.in + sides.out])
   expect(await vnet('list')).toContain(`; passed without the wire: ${all}\n`)
   expect(await vnet('wire', 'outer')).toContain(`  in passed without the wire: ${sides.in}\n`)
-  expect(await vnet('stats', 'outer')).toMatch(new RegExp(`^  passed without the wire +${all}\\b`, 'm'))
+  expect(await vnet('stats', 'outer')).toMatch(
+    new RegExp(`^  passed without the wire +${all}\\b`, 'm'),
+  )
   expect((await running.stop()).stdout).toMatch(/^outer passed without the wire: \d+$/m)
 })
 
@@ -75,7 +84,8 @@ test('an attachment by hand that misses no frame has none', async () => {
 
 describe('of a daemon', () => {
   const labels = { 'vnet.wire': 'loss 0%' }
-  const start = (): Promise<Running> => spawnVnet(['node', '--docker', '--json'], { within: within() })
+  const start = (): Promise<Running> =>
+    spawnVnet(['node', '--docker', '--json'], { within: within() })
 
   test('frames of a container before its wire count, and those while the daemon was down', async () => {
     await pingWithoutLoss(host, '-c 2 -i 0.1 192.0.2.1')
@@ -84,7 +94,11 @@ describe('of a daemon', () => {
     const first = await start()
     await first.line(/outer: attached/)
     const atFirst = await bypassed()
-    expect(atFirst).toEqual({ all: early.received + early.transmitted, in: early.transmitted, out: early.received })
+    expect(atFirst).toEqual({
+      all: early.received + early.transmitted,
+      in: early.transmitted,
+      out: early.received,
+    })
     await first.stop()
     const before = counted()
     await pingWithoutLoss(host, '-c 3 -i 0.1 192.0.2.1')
@@ -100,7 +114,9 @@ describe('of a daemon', () => {
     engine.start('web', { pid: await processIn(container), labels })
     const first = await start()
     await first.line(/outer: attached/)
-    await expect.poll(() => readFileSync(join(directory, 'node.state'), 'utf8')).toContain('docker web')
+    await expect
+      .poll(() => readFileSync(join(directory, 'node.state'), 'utf8'))
+      .toContain('docker web')
     await first.stop('SIGKILL')
     const second = await start()
     await second.line(

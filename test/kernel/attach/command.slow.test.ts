@@ -9,7 +9,14 @@ import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { outcome } from '#support/netns.ts'
 import { runMain } from '#support/run-main.ts'
 import { pingWithoutLoss } from '#support/traffic.ts'
-import { finalStatistics, finalWires, jsonLines, type Running, spawnVnet, startVnet } from '#support/vnet-process.ts'
+import {
+  finalStatistics,
+  finalWires,
+  jsonLines,
+  type Running,
+  spawnVnet,
+  startVnet,
+} from '#support/vnet-process.ts'
 import { shownDirections } from '#support/web/directions.ts'
 
 const { near, far, directory } = freshQuietNamespaces('near', 'far')
@@ -20,7 +27,8 @@ beforeEach(() => {
   inner = `${near.name}/inner`
 })
 
-const start = (...args: string[]): Promise<Running> => startVnet(['attach', inner, '--json', '--seed', '7', ...args])
+const start = (...args: string[]): Promise<Running> =>
+  startVnet(['attach', inner, '--json', '--seed', '7', ...args])
 const ping = () => pingWithoutLoss(far, '-c 1 192.0.2.1')
 
 /** Runs a command that must succeed, and returns its output. */
@@ -40,7 +48,13 @@ describe('a running attachment', () => {
     const vnet = await start()
     const [{ ifindex, address, mtu }] = JSON.parse(near.ip('-j link show inner'))
     expect(vnet.interfaces()).toEqual([
-      expect.objectContaining({ name: 'inner', ifindex, mac: address, mtu, addresses: ['192.0.2.1/24'] }),
+      expect.objectContaining({
+        name: 'inner',
+        ifindex,
+        mac: address,
+        mtu,
+        addresses: ['192.0.2.1/24'],
+      }),
     ])
   })
 
@@ -54,12 +68,20 @@ describe('a running attachment', () => {
     expect(await done('wire', inner)).toMatch(
       /^\S+\/inner in \(ab\): delay 1ms\n\S+\/inner out \(ba\): delay 1ms\n.*\n {2}in delay .*\n {2}out delay /,
     )
-    expect(jsonLines(await done('wire', inner, '--json')).map(({ side, direction }) => [side, direction])).toEqual([
+    expect(
+      jsonLines(await done('wire', inner, '--json')).map(({ side, direction }) => [
+        side,
+        direction,
+      ]),
+    ).toEqual([
       ['in', 'ab'],
       ['out', 'ba'],
     ])
     expect(JSON.parse(await done('stats', inner, '--json')).interfaces).toEqual([
-      expect.objectContaining({ name: 'inner', total: expect.objectContaining({ rxDropped: 0, txDropped: 0 }) }),
+      expect.objectContaining({
+        name: 'inner',
+        total: expect.objectContaining({ rxDropped: 0, txDropped: 0 }),
+      }),
     ])
     expect(await done('param', inner, 'fail-open')).toBe('500ms\n')
   })
@@ -67,20 +89,29 @@ describe('a running attachment', () => {
   test.each([
     [[], 'wire out (ba)', 'wire in (ab)'],
     [['--far-side'], 'wire in (ab)', 'wire out (ba)'],
-  ])('the page draws, counts and names its directions as `vnet wire` does, with %j', async (options, away, toward) => {
-    // The commands below block this process for longer than it may be silent by default.
-    await start('--wire', 'loss 0%', '--fail-open', '10min', ...options)
-    near.ip('route add 224.0.0.0/4 dev inner')
-    const twice = 'for i in 1 2; do echo > /dev/udp/224.0.0.9/9; done'
-    expect(await outcome(near.spawn(['bash', '-c', twice]))).toMatchObject({ status: 0, stderr: '' })
-    await ping()
-    using client = ControlClient.open()
-    const { vnet } = (await listed()).find(({ netns }) => netns === near.name) as FoundDevice
-    const { picture, table, command } = await shownDirections(client, vnet, inner)
-    expect(picture).toEqual({ away: [away, table.tx], toward: [toward, table.rx] })
-    expect(Object.fromEntries(command)).toEqual({ [away.split(' ')[1]!]: table.tx, [toward.split(' ')[1]!]: table.rx })
-    expect(table.tx - table.rx).toBe(2)
-  })
+  ])(
+    'the page draws, counts and names its directions as `vnet wire` does, with %j',
+    async (options, away, toward) => {
+      // The commands below block this process for longer than it may be silent by default.
+      await start('--wire', 'loss 0%', '--fail-open', '10min', ...options)
+      near.ip('route add 224.0.0.0/4 dev inner')
+      const twice = 'for i in 1 2; do echo > /dev/udp/224.0.0.9/9; done'
+      expect(await outcome(near.spawn(['bash', '-c', twice]))).toMatchObject({
+        status: 0,
+        stderr: '',
+      })
+      await ping()
+      using client = ControlClient.open()
+      const { vnet } = (await listed()).find(({ netns }) => netns === near.name) as FoundDevice
+      const { picture, table, command } = await shownDirections(client, vnet, inner)
+      expect(picture).toEqual({ away: [away, table.tx], toward: [toward, table.rx] })
+      expect(Object.fromEntries(command)).toEqual({
+        [away.split(' ')[1]!]: table.tx,
+        [toward.split(' ')[1]!]: table.rx,
+      })
+      expect(table.tx - table.rx).toBe(2)
+    },
+  )
 
   test('wire --wire-in and --wire-out replace the stages of received and transmitted frames', async () => {
     const vnet = await start('--wire-in', 'loss 0%')
@@ -135,12 +166,18 @@ describe('a running attachment', () => {
   test('carrier is refused with the command to use instead', async () => {
     await start()
     const { status, stderr } = await runMain('carrier', inner, 'off')
-    expect([status, stderr]).toEqual([1, expect.stringMatching(/the carrier of an attached interface is its own;/)])
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/the carrier of an attached interface is its own;/),
+    ])
   })
 
   test('a scenario names the directions in and out, and cuts both', async () => {
     const file = join(directory, 'link.yaml')
-    writeFileSync(file, '- at: 0ms\n  wire-in: delay 1ms\n- at: 1ms\n  wire-out: loss 0%\n- at: 2ms\n  carrier: off\n')
+    writeFileSync(
+      file,
+      '- at: 0ms\n  wire-in: delay 1ms\n- at: 1ms\n  wire-out: loss 0%\n- at: 2ms\n  carrier: off\n',
+    )
     const vnet = await start('--scenario', file)
     await vnet.line(/wire in \(ab\): delay 1ms/)
     await vnet.line(/wire out \(ba\): loss 0%/)
@@ -152,10 +189,16 @@ describe('a running attachment', () => {
     const [log, capture] = [join(directory, 'decisions'), join(directory, 'frames.pcapng')]
     const vnet = await start('--wire-in', 'loss 100%', '--log', log, '--capture', capture)
     await far.run('ping -c 1 -W 0.2 192.0.2.1')
-    await expect.poll(async () => jsonLines(await done('wire', inner, '--json'))[0]?.in).toBeGreaterThan(0)
+    await expect
+      .poll(async () => jsonLines(await done('wire', inner, '--json'))[0]?.in)
+      .toBeGreaterThan(0)
     const ended = await vnet.stop()
-    expect(finalWires(ended)).toEqual([expect.objectContaining({ side: 'in', direction: 'ab', stage: 'loss' })])
-    expect(readFileSync(log, 'utf8')).toContain('"direction":"ab","side":"in","stage":"wire","verdict":"set"')
+    expect(finalWires(ended)).toEqual([
+      expect.objectContaining({ side: 'in', direction: 'ab', stage: 'loss' }),
+    ])
+    expect(readFileSync(log, 'utf8')).toContain(
+      '"direction":"ab","side":"in","stage":"wire","verdict":"set"',
+    )
     expect(readFileSync(capture, 'latin1')).toContain('dropped: wire in (ab), stage 1 loss 100%')
   })
 
@@ -175,7 +218,14 @@ describe('a running attachment', () => {
 
   test('several interfaces have an attachment each, and one that ends leaves the others', async () => {
     near.ip('link add second type bridge', 'link set second up')
-    const vnet = await startVnet(['attach', inner, `${near.name}/second`, '--json', '--wire', 'loss 0%'])
+    const vnet = await startVnet([
+      'attach',
+      inner,
+      `${near.name}/second`,
+      '--json',
+      '--wire',
+      'loss 0%',
+    ])
     expect(vnet.interfaces().map(({ name }) => name)).toEqual(['inner', 'second'])
     near.ip('link delete second')
     await vnet.line(/second: the interface was brought down, moved or deleted/)
@@ -219,7 +269,8 @@ describe('a running attachment', () => {
 
 describe('a filter', () => {
   /** The lines about one direction. */
-  const shown = (text: string, side: 'in' | 'out') => new RegExp(`inner ${side} .*\\n {2}(only .*)\\n`).exec(text)?.[1]
+  const shown = (text: string, side: 'in' | 'out') =>
+    new RegExp(`inner ${side} .*\\n {2}(only .*)\\n`).exec(text)?.[1]
 
   test.each([
     [[], 1, 2],
@@ -227,7 +278,15 @@ describe('a filter', () => {
   ])(
     '--only decides with %j which frames pass the wire, and `vnet wire` counts the others',
     async (more, into, out) => {
-      const vnet = await start('--only', 'icmp', '--wire', 'loss 0%', '--fail-open', '10min', ...more)
+      const vnet = await start(
+        '--only',
+        'icmp',
+        '--wire',
+        'loss 0%',
+        '--fail-open',
+        '10min',
+        ...more,
+      )
       await vnet.line(/only frames of 'icmp' pass the wire; the kernel passes the others on/)
       near.ip('neigh replace 192.0.2.2 lladdr 02:00:00:00:00:02 dev inner')
       const send = async (netns: typeof near, count: number) => {
@@ -235,7 +294,9 @@ describe('a filter', () => {
         const each = `for ((i = 0; i < ${count}; i++)); do echo > ${to}; done`
         expect(await outcome(netns.spawn(['bash', '-c', each]))).toMatchObject({ status: 0 })
       }
-      far.ip(`neigh replace 192.0.2.1 lladdr ${JSON.parse(near.ip('-j link show inner'))[0].address} dev outer`)
+      far.ip(
+        `neigh replace 192.0.2.1 lladdr ${JSON.parse(near.ip('-j link show inner'))[0].address} dev outer`,
+      )
       await send(far, 1)
       await send(near, 2)
       const counts = async () => {
@@ -255,11 +316,16 @@ describe('a filter', () => {
       await done('wire', inner, '--only', 'udp or tcp port 80')
       await send(near, 3)
       // With the ICMP error about the packet from the other side.
-      const entered = async () => jsonLines(await done('wire', inner, '--json')).map(each => [each.in, each.passed])
+      const entered = async () =>
+        jsonLines(await done('wire', inner, '--json')).map(each => [each.in, each.passed])
       await expect.poll(entered).toContainEqual([4, 2])
-      expect(await done('wire', inner)).toContain("inner in (ab): loss 0%\n  only 'udp or tcp port 80'; ")
+      expect(await done('wire', inner)).toContain(
+        "inner in (ab): loss 0%\n  only 'udp or tcp port 80'; ",
+      )
       await done('wire', inner, 'loss 1%', '--only', '')
-      expect(await done('wire', inner)).toMatch(/inner in \(ab\): loss 1%\n\S+ out \(ba\): loss 1%\n/)
+      expect(await done('wire', inner)).toMatch(
+        /inner in \(ab\): loss 1%\n\S+ out \(ba\): loss 1%\n/,
+      )
     },
   )
 
@@ -285,7 +351,9 @@ describe('a filter', () => {
         "its filter cannot change now, because vnet gave up CAP_BPF when it was ready: attach with --only, or --only ''",
       ),
     })
-    await vnet.line(/inner: takes no filter while it runs: for `vnet wire --only` later, attach with --only ''/)
+    await vnet.line(
+      /inner: takes no filter while it runs: for `vnet wire --only` later, attach with --only ''/,
+    )
     expect(await wire("match 'icmp' ( delay 1ms )")).toMatchObject({ status: 0 })
     await vnet.line(/all frames pass the wire: its filter cannot change now/)
     expect((await wire()).stdout).not.toContain('only')
@@ -294,14 +362,20 @@ describe('a filter', () => {
 
   test('a mistake in it is one line, before anything is attached', async () => {
     const { status, stderr } = await runMain('attach', inner, '--only', 'tcp prt 80')
-    expect([status, stderr.trimEnd().split('\n')]).toEqual([2, [expect.stringContaining("filter 'tcp prt 80': ")]])
+    expect([status, stderr.trimEnd().split('\n')]).toEqual([
+      2,
+      [expect.stringContaining("filter 'tcp prt 80': ")],
+    ])
     expect(interfacesOf(near)).toEqual(['inner'])
   })
 
   test('the interface of another driver has none', async () => {
     await startVnet(['cable', `${near.name}/a7`, `${near.name}/b7`, '--no-address'])
     const { status, stderr } = await runMain('wire', `${near.name}/a7`, '--only', 'arp')
-    expect([status, stderr]).toEqual([1, expect.stringContaining('only attachments have a filter in the kernel')])
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringContaining('only attachments have a filter in the kernel'),
+    ])
   })
 
   test('frames pass directly after kill -9', async () => {
@@ -332,13 +406,22 @@ describe('wrong use', () => {
   test('a second run on the interface is refused with the process id of the first', async () => {
     const vnet = await start()
     const { status, stderr } = await runMain('attach', inner)
-    expect([status, stderr]).toEqual([1, `vnet: attach ${inner}: process ${vnet.pid} is attached to it\n`])
+    expect([status, stderr]).toEqual([
+      1,
+      `vnet: attach ${inner}: process ${vnet.pid} is attached to it\n`,
+    ])
   })
 
   test('wire-in in the scenario of a cable is refused with the names to use', async () => {
     const file = join(directory, 'link.yaml')
     writeFileSync(file, '- at: 0ms\n  wire-in: loss 1%\n')
-    const { status, stderr } = await runMain('cable', `${near.name}/a`, `${far.name}/b`, '--scenario', file)
+    const { status, stderr } = await runMain(
+      'cable',
+      `${near.name}/a`,
+      `${far.name}/b`,
+      '--scenario',
+      file,
+    )
     expect([status, stderr]).toEqual([
       2,
       `vnet: ${file}: only attachments have wire-in and wire-out: write wire-ab and wire-ba\n`,

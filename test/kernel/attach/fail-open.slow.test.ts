@@ -19,7 +19,8 @@ const { near, far, directory } = freshQuietNamespaces('near', 'far')
 beforeEach(() => makeVeth(near, far))
 
 const within = () => ({ within: ['ip', 'netns', 'exec', near.name] })
-const start = (...args: string[]): Promise<Running> => spawnVnet(['attach', 'inner', ...args], within())
+const start = (...args: string[]): Promise<Running> =>
+  spawnVnet(['attach', 'inner', ...args], within())
 const client = { netns: far, address: '192.0.2.2', reachedAt: '192.0.2.2' }
 const server = { netns: near, address: '192.0.2.1', reachedAt: '192.0.2.1' }
 
@@ -61,7 +62,9 @@ test('frames pass directly while vnet is stopped, and through the wire when it c
   const { sent, received } = await tcpExchange(client, server, 4 * MIB)
   expect(received).toEqual(sent)
   process.kill(vnet.pid, 'SIGCONT')
-  await vnet.line(/inner: vnet was too late: [1-9]\d* frames in and [1-9]\d* out passed directly so far/)
+  await vnet.line(
+    /inner: vnet was too late: [1-9]\d* frames in and [1-9]\d* out passed directly so far/,
+  )
   await expect.poll(answers).toBe(false)
   expect((await vnet.stop()).status).toBe(0)
 })
@@ -88,7 +91,11 @@ test('vnet that is stopped under load lets the transfer finish', async () => {
 
 test('frames pass directly while a stage loops without end, and through the wire afterwards', async () => {
   const file = join(directory, 'go-on')
-  const vnet = await spawnVnet(['inner', file], { ...within(), program: SPINNING, until: /^ready$/ })
+  const vnet = await spawnVnet(['inner', file], {
+    ...within(),
+    program: SPINNING,
+    until: /^ready$/,
+  })
   using sender = new PacketSocket(far, 'outer')
   sender.send(ethernet(0x88b7, 46))
   await expect.poll(answers).toBe(true)

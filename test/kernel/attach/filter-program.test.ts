@@ -42,7 +42,9 @@ function inKernel(...filters: BpfProgram[]): Disposable & { matches(frame: Uint8
   }
 }
 
-test('random filters have the same verdict in the kernel and by libpcap', { timeout: 900_000 }, () => {
+test('random filters have the same verdict in the kernel and by libpcap', {
+  timeout: 900_000,
+}, () => {
   const chance = random(SEED)
   const next = fuzzFrames(chance, 2000)
   const seen = { true: 0, false: 0 }
@@ -55,9 +57,10 @@ test('random filters have the same verdict in the kernel and by libpcap', { time
       const { bytes } = next()
       if (bytes.length < 54) continue
       const expected = filter(bytes, 0, bytes.length)
-      expect(kernel.matches(bytes.slice()), `seed ${SEED}: ${text}: ${Buffer.from(bytes).toString('hex')}`).toBe(
-        expected,
-      )
+      expect(
+        kernel.matches(bytes.slice()),
+        `seed ${SEED}: ${text}: ${Buffer.from(bytes).toString('hex')}`,
+      ).toBe(expected)
       seen[`${expected}`]++
     }
   }
@@ -67,7 +70,9 @@ test('random filters have the same verdict in the kernel and by libpcap', { time
 /** Texts of up to `most` characters: what `one` returns, joined. */
 function long(one: (n: number) => string, most: number, by = ' or '): string {
   let text = one(0)
-  for (let n = 1; text.length + by.length + one(n).length <= most; n++) text += by + one(n)
+  for (let n = 1; text.length + by.length + one(n).length <= most; n++) {
+    text += by + one(n)
+  }
   return text
 }
 
@@ -90,7 +95,11 @@ test.each([
 test('a shift by 32 bits leaves nothing', () => {
   using kernel = inKernel(compileFilter('1 << ether[14] = 0').program)
   const frame = new Uint8Array(60)
-  expect([31, 32, 33].map(bits => kernel.matches(frame.fill(bits, 14, 15)))).toEqual([false, true, true])
+  expect([31, 32, 33].map(bits => kernel.matches(frame.fill(bits, 14, 15)))).toEqual([
+    false,
+    true,
+    true,
+  ])
 })
 
 function compiled(text: string) {
@@ -108,13 +117,17 @@ test('random programs have the same verdict in the kernel and here', { timeout: 
     const program = drawn(chance)
     using kernel = inKernel(program)
     for (let frames = 0; frames < 4; frames++) {
-      const frame = Uint8Array.from({ length: ETH_HLEN + chance.below(50) }, () => chance.below(256))
+      const frame = Uint8Array.from({ length: ETH_HLEN + chance.below(50) }, () =>
+        chance.below(256),
+      )
       // The kernel refuses packets that are shorter than their headers.
       frame[12] = 0x88
       const expected = program.run(frame, 0, frame.length) !== 0
       const why = () => `seed ${SEED}: ${JSON.stringify(program.instructions)}: ${frame}`
       expect(kernel.matches(frame), why()).toBe(expected)
-      if (expected) matched++
+      if (expected) {
+        matched++
+      }
     }
   }
   expect(matched).toBeGreaterThan(scaled(10_000))

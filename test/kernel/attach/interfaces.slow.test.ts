@@ -21,7 +21,9 @@ beforeEach(() => {
   links = []
 })
 afterEach(async () => {
-  for (const link of links) await link.close()
+  for (const link of links) {
+    await link.close()
+  }
 })
 
 async function join(name: string, options: AttachOptions = {}): Promise<Cable> {
@@ -65,14 +67,21 @@ describe('TCP and pings pass an attachment to', () => {
 
   test('a macvlan', async () => {
     makeVeth(near, far)
-    near.ip('addr del 192.0.2.1/24 dev inner', 'link add macvlan0 link inner type macvlan mode bridge')
+    near.ip(
+      'addr del 192.0.2.1/24 dev inner',
+      'link add macvlan0 link inner type macvlan mode bridge',
+    )
     near.ip('addr add 192.0.2.1/24 dev macvlan0', 'link set macvlan0 up')
     await expectTraffic(await join('macvlan0'), '192.0.2.1', '192.0.2.2')
   })
 
   test('a bridge and its port at the same time', async () => {
     makeVeth(near, far)
-    near.ip('link add bridge type bridge', 'addr del 192.0.2.1/24 dev inner', 'link set inner master bridge')
+    near.ip(
+      'link add bridge type bridge',
+      'addr del 192.0.2.1/24 dev inner',
+      'link set inner master bridge',
+    )
     near.ip('addr add 192.0.2.1/24 dev bridge', 'link set bridge up')
     const port = await join('inner')
     await expectTraffic(await join('bridge'), '192.0.2.1', '192.0.2.2')
@@ -139,7 +148,8 @@ describe('lo', () => {
   test('settings that may not be changed are refused with its remedy', async () => {
     near.ip('link set lo up')
     const before = settings()
-    const readOnly = 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@"'
+    const readOnly =
+      'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@"'
     const command = ['ip', 'netns', 'exec', near.name, process.execPath, PROGRAM, 'attach', 'lo']
     const child = near.spawn(['unshare', '--mount', 'sh', '-c', readOnly, 'sh', ...command])
     const { status, stderr } = await outcome(child)

@@ -79,9 +79,18 @@ describe.each([
   const payload = Array.from({ length: 5000 }, (_, i) => Math.floor(i / 1000))
   const packet = {
     ...plain,
-    ...({ source: address('192.0.2.1'), destination: address('192.0.2.2'), kind: 'tcp', flags: 0x10 } as const),
+    ...({
+      source: address('192.0.2.1'),
+      destination: address('192.0.2.2'),
+      kind: 'tcp',
+      flags: 0x10,
+    } as const),
   }
-  const frame = buildFrame({ packet: { ...packet, payload, checksum: 'partial' }, tags: [...tags], padding: [] })
+  const frame = buildFrame({
+    packet: { ...packet, payload, checksum: 'partial' },
+    tags: [...tags],
+    padding: [],
+  })
   const csumStart = 34 + 4 * tags.length
   const header = {
     flags: VIRTIO_NET_HDR_F_NEEDS_CSUM,

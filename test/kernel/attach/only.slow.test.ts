@@ -28,7 +28,13 @@ beforeEach(() => {
 afterEach(() => link?.close())
 
 async function join(options: AttachOptions): Promise<Cable> {
-  link = await attach('inner', { netns: near.name, seed: 7, log: line => lines.push(line), ...NEVER_OPEN, ...options })
+  link = await attach('inner', {
+    netns: near.name,
+    seed: 7,
+    log: line => lines.push(line),
+    ...NEVER_OPEN,
+    ...options,
+  })
   return link
 }
 
@@ -74,7 +80,11 @@ function fuzzedFrames(count: number): Uint8Array[] {
     const frame = Uint8Array.from({ length: Math.max(bytes.length, 60) }, (_, i) => bytes[i] ?? 0)
     // No program of this machine replies to them.
     frame.set([2, 0, 0, 0, 0x99, 1, 2, 0, 0, 0, 0x99, 2])
-    return Uint8Array.of(...frame.subarray(0, 12), ...(tags[chance.below(tags.length)] ?? []), ...frame.subarray(12))
+    return Uint8Array.of(
+      ...frame.subarray(0, 12),
+      ...(tags[chance.below(tags.length)] ?? []),
+      ...frame.subarray(12),
+    )
   })
 }
 
@@ -90,25 +100,28 @@ test.each([
   'ether[(ether[20] & 7) + 9:4] & 1 = 1',
   'ip6 or ip[6:2] & 0x1fff != 0',
   'len > 200',
-])("the kernel's verdict for '%s' is that of libpcap for the frame as a TAP shows it", async text => {
-  const filter = compileFilter(text, undefined, 0)
-  const frames = fuzzedFrames(300)
-  const expected = frames.filter(frame => filter(frame, 0, frame.length)).length
-  expect([0, frames.length]).not.toContain(expected)
-  const link = await join({ only: text, in: 'loss 100%', out: 'loss 100%' })
-  using inside = new PacketSocket(near, 'inner')
-  using outside = new PacketSocket(far, 'outer')
-  for (const frame of frames) {
-    inside.send(frame)
-    outside.send(frame)
-  }
-  await expect
-    .poll(() => [entered(link), passed(link)])
-    .toEqual([
-      [expected, expected],
-      [frames.length - expected, frames.length - expected],
-    ])
-})
+])(
+  "the kernel's verdict for '%s' is that of libpcap for the frame as a TAP shows it",
+  async text => {
+    const filter = compileFilter(text, undefined, 0)
+    const frames = fuzzedFrames(300)
+    const expected = frames.filter(frame => filter(frame, 0, frame.length)).length
+    expect([0, frames.length]).not.toContain(expected)
+    const link = await join({ only: text, in: 'loss 100%', out: 'loss 100%' })
+    using inside = new PacketSocket(near, 'inner')
+    using outside = new PacketSocket(far, 'outer')
+    for (const frame of frames) {
+      inside.send(frame)
+      outside.send(frame)
+    }
+    await expect
+      .poll(() => [entered(link), passed(link)])
+      .toEqual([
+        [expected, expected],
+        [frames.length - expected, frames.length - expected],
+      ])
+  },
+)
 
 test('a GSO frame of another port passes in the kernel as one, and one of the port passes the wire', async () => {
   const link = await join({ only: 'tcp port 9999', in: 'loss 0%', out: 'loss 0%' })
@@ -116,7 +129,9 @@ test('a GSO frame of another port passes in the kernel as one, and one of the po
   const stream = async (port: number) => {
     const streams = await startStreams(end(near, '192.0.2.1'), end(far, '192.0.2.2'), port)
     await streams.more(3_000_000)
-    for (const { wrong } of await streams.end()) expect(wrong).toEqual([])
+    for (const { wrong } of await streams.end()) {
+      expect(wrong).toEqual([])
+    }
   }
   await stream(8888)
   expect(entered(link)).toEqual([0, 0])
@@ -131,7 +146,10 @@ describe('a wire of matches', () => {
     const link = await join({ in: `match '${ONLY_A}' ( loss 100% )` })
     // A direction without stages may touch no frame.
     expect(link.ab.only?.text).toBe(ONLY_A)
-    link.ba.change("match 'arp' ( delay 1ms ) match 'arp' ( loss 0% )", { filter: compileFilter, file: () => '' })
+    link.ba.change("match 'arp' ( delay 1ms ) match 'arp' ( loss 0% )", {
+      filter: compileFilter,
+      file: () => '',
+    })
     expect(link.ba.only?.text).toBe(`(${ONLY_A}) or (arp)`)
     using outside = new PacketSocket(far, 'outer')
     outside.send(A)
@@ -187,9 +205,10 @@ describe('a wire of matches', () => {
 
 /** A wire of `count` filters, each with a long program. */
 const deep = (count: number) =>
-  Array.from({ length: count }, (_, n) => `match '${'ip['.repeat(30)}${n}${':4]'.repeat(30)} = 1' ( loss 0% )`).join(
-    ' ',
-  )
+  Array.from(
+    { length: count },
+    (_, n) => `match '${'ip['.repeat(30)}${n}${':4]'.repeat(30)} = 1' ( loss 0% )`,
+  ).join(' ')
 
 test('all frames pass a wire whose filters are too long for the kernel, from the start or after a change', async () => {
   const resources = { filter: compileFilter, file: () => '' }
@@ -214,44 +233,75 @@ test('a filter that is given again is compiled again, because its names may have
 })
 
 const IP6 = [0x60, 0, 0, 0, 0, 8, 59, 64, ...new Array(40).fill(0x20)]
-const FRAGMENT = [0x45, 0, 0, 44, 0, 7, 0x20, 3, 64, 17, 0, 0, 198, 18, 0, 9, 198, 18, 0, 8, ...new Array(24).fill(1)]
+const FRAGMENT = [
+  0x45,
+  0,
+  0,
+  44,
+  0,
+  7,
+  0x20,
+  3,
+  64,
+  17,
+  0,
+  0,
+  198,
+  18,
+  0,
+  9,
+  198,
+  18,
+  0,
+  8,
+  ...new Array(24).fill(1),
+]
 
 test.each([
   ['an EtherType', ONLY_A, A],
   ['IPv6', 'ip6', ethernet(0x86dd, IP6)],
   ['a fragment', 'ip[6:2] & 0x3fff != 0', ethernet(0x0800, FRAGMENT)],
   ['a VLAN', 'vlan 5', tagged(ethernet(0x86dd, IP6), [0x8100, 5])],
-  ['a VLAN in a VLAN', 'vlan 7 and vlan 5', tagged(ethernet(0x0800, FRAGMENT), [0x88a8, 7], [0x8100, 5])],
-])('drop nth 1 hits the same packet of %s in every run, in both directions', async (_, filter, frame) => {
-  const link = await join({})
-  const only = compileFilter(filter)
-  using inside = new PacketSocket(near, 'inner')
-  using outside = new PacketSocket(far, 'outer')
-  const numbered = [1, 2, 3].map(n => Uint8Array.of(...frame.subarray(0, -1), n))
-  const drop = () => [match(only, [fault('drop', undefined, { nth: 1 })])]
-  /** The numbers of the frames that a socket got. */
-  const numbers = ({ frames }: PacketSocket) => frames.map(({ octets }) => octets.at(-1))
-  for (let n = 0; n < scaled(1000); n++) {
-    for (const wire of [link.ab, link.ba]) {
-      wire.restart(7)
-      wire.set(drop())
+  [
+    'a VLAN in a VLAN',
+    'vlan 7 and vlan 5',
+    tagged(ethernet(0x0800, FRAGMENT), [0x88a8, 7], [0x8100, 5]),
+  ],
+])(
+  'drop nth 1 hits the same packet of %s in every run, in both directions',
+  async (_, filter, frame) => {
+    const link = await join({})
+    const only = compileFilter(filter)
+    using inside = new PacketSocket(near, 'inner')
+    using outside = new PacketSocket(far, 'outer')
+    const numbered = [1, 2, 3].map(n => Uint8Array.of(...frame.subarray(0, -1), n))
+    const drop = () => [match(only, [fault('drop', undefined, { nth: 1 })])]
+    /** The numbers of the frames that a socket got. */
+    const numbers = ({ frames }: PacketSocket) => frames.map(({ octets }) => octets.at(-1))
+    for (let n = 0; n < scaled(1000); n++) {
+      for (const wire of [link.ab, link.ba]) {
+        wire.restart(7)
+        wire.set(drop())
+      }
+      for (const socket of [inside, outside]) {
+        socket.frames.splice(0)
+      }
+      for (const each of numbered) {
+        outside.send(B)
+        outside.send(each)
+        inside.send(each)
+      }
+      await expect.poll(() => numbers(outside)).toEqual([2, 3])
+      // On the interface itself, a frame is seen before the wire and after it.
+      const received = () =>
+        numbers(inside)
+          .filter(n => n !== B.at(-1))
+          .sort()
+      await expect.poll(received).toEqual([1, 2, 2, 3, 3])
     }
-    for (const socket of [inside, outside]) socket.frames.splice(0)
-    for (const each of numbered) {
-      outside.send(B)
-      outside.send(each)
-      inside.send(each)
-    }
-    await expect.poll(() => numbers(outside)).toEqual([2, 3])
-    // On the interface itself, a frame is seen before the wire and after it.
-    const received = () =>
-      numbers(inside)
-        .filter(n => n !== B.at(-1))
-        .sort()
-    await expect.poll(received).toEqual([1, 2, 2, 3, 3])
-  }
-  expect(passed(link)).toEqual([3 * scaled(1000), 0])
-})
+    expect(passed(link)).toEqual([3 * scaled(1000), 0])
+  },
+)
 
 test('frames pass directly, uncounted, once the attachment has ended', async () => {
   const link = await join({ only: ONLY_A, in: 'loss 100%' })

@@ -26,14 +26,23 @@ async function exchange(): Promise<void> {
     inside.send(ethernet(0x88b5, 46))
     outside.send(ethernet(0x88b6, 46))
   }
-  const out = () => [link!.ab, link!.ba].map(wire => wire.report().map(stage => [stage.in, stage.out]))
+  const out = () =>
+    [link!.ab, link!.ba].map(wire => wire.report().map(stage => [stage.in, stage.out]))
   await expect.poll(out).toEqual([[[FRAMES, FRAMES / 2]], [[FRAMES, FRAMES / 2]]])
   // Those that have left the wire are with the kernel, which passes them on by itself.
-  await expect.poll(() => outside.frames.filter(({ octets }) => octets[13] === 0xb5).length).toBe(FRAMES / 2)
+  await expect
+    .poll(() => outside.frames.filter(({ octets }) => octets[13] === 0xb5).length)
+    .toBe(FRAMES / 2)
 }
 
 async function join(): Promise<void> {
-  link = await attach('inner', { netns: near.name, in: 'loss every 2', out: 'loss every 2', seed: 7, ...NEVER_OPEN })
+  link = await attach('inner', {
+    netns: near.name,
+    in: 'loss every 2',
+    out: 'loss every 2',
+    seed: 7,
+    ...NEVER_OPEN,
+  })
 }
 
 /** Frames that a program sees: those before the wire, those after it, or both. */
@@ -58,7 +67,8 @@ describe('a program that was loaded before the attachment', () => {
     near.exec(`tc filter add dev inner ${way} u32 match u32 0 0`)
     await join()
     await exchange()
-    const counted = () => /Sent \d+ bytes (\d+) pkt/.exec(near.exec('tc -s qdisc show dev inner clsact'))?.[1]
+    const counted = () =>
+      /Sent \d+ bytes (\d+) pkt/.exec(near.exec('tc -s qdisc show dev inner clsact'))?.[1]
     await expect.poll(counted).toBe(`${after}`)
   })
 })

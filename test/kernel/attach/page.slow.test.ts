@@ -12,8 +12,11 @@ const { near, far, files } = freshQuietNamespaces('near', 'far')
 test('the commands of docs/attach.md succeed, one after the other', async () => {
   makeVeth(near, far)
   near.ip('link set inner name eth0')
-  const commands = [...page.matchAll(/^\$ sudo vnet (.*?)(?: {2,}#.*)?$/gm)].map(([, words]) => words as string)
-  const words = (text: string) => [...text.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!)
+  const commands = [...page.matchAll(/^\$ sudo vnet (.*?)(?: {2,}#.*)?$/gm)].map(
+    ([, words]) => words as string,
+  )
+  const words = (text: string) =>
+    [...text.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!)
   const within = ['ip', 'netns', 'exec', near.name]
   const starts = commands.flatMap((command, i) => (command.startsWith('attach ') ? i : []))
   expect([starts, commands.length]).toEqual([[0, 6], 10])
@@ -24,7 +27,9 @@ test('the commands of docs/attach.md succeed, one after the other', async () => 
       const { status, stderr } = await runCommand(near, words(command))
       expect([status, stderr], command).toEqual([0, ''])
     }
-    expect(vnet.stderr).toContain(['wire in (ab): delay 80ms', "only frames of 'udp port 53' pass the wire"][n])
+    expect(vnet.stderr).toContain(
+      ['wire in (ab): delay 80ms', "only frames of 'udp port 53' pass the wire"][n],
+    )
     expect((await vnet.stop()).status).toBe(0)
   }
 })

@@ -15,10 +15,12 @@ function noting(side) {
     push(skb) {
       if (existsSync(file) && !after.has(side)) {
         after.add(side)
-        if (after.size === 2) console.log('back')
+        if (after.size === 2) {
+          console.log('back')
+        }
       }
       const isTrigger = skb.bytes[skb.data + 12] === 0x88 && skb.bytes[skb.data + 13] === 0xb7
-      while (isTrigger && !existsSync(file));
+      while (isTrigger && !existsSync(file)) {}
       next.push(skb)
     },
   }))

@@ -16,7 +16,9 @@ const { near, far } = freshQuietNamespaces('near', 'far')
 
 beforeEach(() => {
   makeVeth(near, far)
-  for (const tap of ['tapa', 'tapb']) near.ip(`link add ${tap} type bridge`)
+  for (const tap of ['tapa', 'tapb']) {
+    near.ip(`link add ${tap} type bridge`)
+  }
 })
 
 const native = loadNative()
@@ -87,7 +89,9 @@ test('a close while links are made leaves nothing attached', async () => {
 
 test('attach rejects for a deleted interface, and close() leaves no descriptor', async () => {
   const redirect = new TcxRedirect(native)
-  await expect(redirect.attach({ ...ends(), ifindex: 1 << 30 }, 1)).rejects.toThrow('BPF_LINK_CREATE eBPF: ENODEV')
+  await expect(redirect.attach({ ...ends(), ifindex: 1 << 30 }, 1)).rejects.toThrow(
+    'BPF_LINK_CREATE eBPF: ENODEV',
+  )
   await redirect.close()
   expect(bpfDescriptors()).toBe(0)
 })

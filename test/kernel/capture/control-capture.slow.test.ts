@@ -5,7 +5,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { CaptureFile } from '#src/capture/capture-file.node.ts'
-import { type CaptureStream, ControlClient, type FoundDevice, findVnets } from '#src/control/index.ts'
+import {
+  type CaptureStream,
+  ControlClient,
+  type FoundDevice,
+  findVnets,
+} from '#src/control/index.ts'
 import { loadNative } from '#src/linux/native.ts'
 import { recordsIn } from '#support/capture-records.ts'
 import { endedAfterEach } from '#support/ends.ts'
@@ -27,7 +32,14 @@ const ends = endedAfterEach<Disposable>()
 beforeEach(() => chmodSync(directory, 0o777))
 
 const file = (name: string) => join(directory, name)
-const cable = (...args: string[]) => ['cable', `${near.name}/ca`, `${far.name}/cb`, '--no-address', '--json', ...args]
+const cable = (...args: string[]) => [
+  'cable',
+  `${near.name}/ca`,
+  `${far.name}/cb`,
+  '--no-address',
+  '--json',
+  ...args,
+]
 
 /** Starts `vnet capture ARGS` in the first namespace. */
 function capture(args: readonly string[], as: readonly string[] = []): Capturing {
@@ -37,9 +49,14 @@ function capture(args: readonly string[], as: readonly string[] = []): Capturing
     let text = ''
     child.stderr.on('data', more => {
       text += more
-      if (/^capturing .*\n/m.test(text)) resolve()
+      if (/^capturing .*\n/m.test(text)) {
+        resolve()
+      }
     })
-    ended.then(end => reject(new Error(`capture ended before it began: ${JSON.stringify(end)}`)), reject)
+    ended.then(
+      end => reject(new Error(`capture ended before it began: ${JSON.stringify(end)}`)),
+      reject,
+    )
   })
   began.catch(() => {})
   return { child, began, ended }
@@ -71,7 +88,9 @@ async function send(count: number, arriving = count): Promise<void> {
 /** Settles when a file has a beginning. */
 async function untilWritten(path: string): Promise<void> {
   const watcher = watch(directory)
-  while (statSync(path).size === 0) await once(watcher, 'change')
+  while (statSync(path).size === 0) {
+    await once(watcher, 'change')
+  }
   watcher.close()
 }
 
@@ -79,7 +98,9 @@ async function untilWritten(path: string): Promise<void> {
 function framesIn(path: string): string[] {
   const frames: string[] = []
   for (const record of recordsIn(path)) {
-    frames.push(`${record.interfaceName} ${record.frame[59]}${record.verdict === undefined ? '' : '!'}`)
+    frames.push(
+      `${record.interfaceName} ${record.frame[59]}${record.verdict === undefined ? '' : '!'}`,
+    )
   }
   return frames
 }
@@ -89,7 +110,10 @@ async function connected(): Promise<{ client: ControlClient; ca: FoundDevice }> 
   const client = new ControlClient(loadNative())
   ends.push(client)
   const { devices } = await findVnets(client)
-  return { client, ca: devices.find(({ netns, name }) => netns === near.name && name === 'ca') as FoundDevice }
+  return {
+    client,
+    ca: devices.find(({ netns, name }) => netns === near.name && name === 'ca') as FoundDevice,
+  }
 }
 
 describe('the right to capture', () => {
@@ -106,7 +130,8 @@ describe('the right to capture', () => {
 
   test('an ordinary user may not capture: one line says how to allow a group, and no file is made', async () => {
     await startVnet(cable())
-    const { status, stderr } = await capture(['ca', file('a.pcapng')], asUser(NOBODY, [GROUP])).ended
+    const { status, stderr } = await capture(['ca', file('a.pcapng')], asUser(NOBODY, [GROUP]))
+      .ended
     expect(stderr).toBe(
       `vnet: ${near.name}/ca: operation not permitted; only root may capture, ` +
         `and you are user ${NOBODY}; start the vnet with --capture-group to let a group\n`,
@@ -117,7 +142,8 @@ describe('the right to capture', () => {
 
   test('members of another group may not capture', async () => {
     await startVnet(cable('--capture-group', `${GROUP}`))
-    const { status, stderr } = await capture(['ca', file('a.pcapng')], asUser(NOBODY, [GROUP + 1])).ended
+    const { status, stderr } = await capture(['ca', file('a.pcapng')], asUser(NOBODY, [GROUP + 1]))
+      .ended
     expect([status, stderr]).toEqual([
       1,
       expect.stringContaining(`only root and members of group ${GROUP} may capture`),
@@ -127,18 +153,27 @@ describe('the right to capture', () => {
   test.each([
     ['its own group', GROUP, [1]],
     ['a supplementary group', NOBODY, [1, GROUP, GROUP + 1]],
-  ])('a member of the capture group by %s may capture, and may change nothing', async (_, gid, groups) => {
-    await startVnet(cable('--capture-group', `${GROUP}`))
-    const as = asUser(gid, groups)
-    const { child, began, ended } = capture(['ca', file('a.pcapng')], as)
-    await began
-    await send(3)
-    child.kill('SIGINT')
-    expect(await ended).toMatchObject({ status: 0, stderr: expect.stringMatching(/^3 frames captured, 0 lost$/m) })
-    expect(framesIn(file('a.pcapng'))).toEqual(['ca 0', 'ca 1', 'ca 2'])
-    const cut = await near.run([...as, process.execPath, PROGRAM, 'cut', 'ca'].join(' '))
-    expect([cut.status, cut.stderr]).toEqual([1, expect.stringContaining('only root may do this')])
-  })
+  ])(
+    'a member of the capture group by %s may capture, and may change nothing',
+    async (_, gid, groups) => {
+      await startVnet(cable('--capture-group', `${GROUP}`))
+      const as = asUser(gid, groups)
+      const { child, began, ended } = capture(['ca', file('a.pcapng')], as)
+      await began
+      await send(3)
+      child.kill('SIGINT')
+      expect(await ended).toMatchObject({
+        status: 0,
+        stderr: expect.stringMatching(/^3 frames captured, 0 lost$/m),
+      })
+      expect(framesIn(file('a.pcapng'))).toEqual(['ca 0', 'ca 1', 'ca 2'])
+      const cut = await near.run([...as, process.execPath, PROGRAM, 'cut', 'ca'].join(' '))
+      expect([cut.status, cut.stderr]).toEqual([
+        1,
+        expect.stringContaining('only root may do this'),
+      ])
+    },
+  )
 
   test('a fifth capture of one member is refused', async () => {
     await startVnet(cable('--capture-group', `${GROUP}`))
@@ -159,7 +194,9 @@ describe('vnet capture', () => {
     await other.began
     const brief = capture(['ca', file('brief.pcapng'), '--duration', '100ms'])
     await send(10, 8)
-    for (const { child } of [one, other]) child.kill('SIGINT')
+    for (const { child } of [one, other]) {
+      child.kill('SIGINT')
+    }
     expect(await brief.ended).toMatchObject({
       status: 0,
       stderr: expect.stringMatching(/^\d+ frames captured, 0 lost$/m),
@@ -173,13 +210,24 @@ describe('vnet capture', () => {
 
   test('vnet capture writes the interfaces of several vnets into one file, and ends with the last vnet', async () => {
     const vnet = await startVnet(cable())
-    const loop = await startVnet(['loop', '--netns', near.name, '--name', 'lo7', '--no-address', '--json'])
+    const loop = await startVnet([
+      'loop',
+      '--netns',
+      near.name,
+      '--name',
+      'lo7',
+      '--no-address',
+      '--json',
+    ])
     const { began, ended } = capture(['ca', 'lo7', file('a.pcapng')])
     await began
     await send(2)
     await loop.stop()
     await vnet.stop()
-    expect(await ended).toMatchObject({ status: 0, stderr: expect.stringContaining('2 frames captured, 0 lost') })
+    expect(await ended).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('2 frames captured, 0 lost'),
+    })
     expect(framesIn(file('a.pcapng'))).toEqual(['ca 0', 'ca 1'])
   })
 
@@ -226,7 +274,9 @@ describe('a client that', () => {
     const frame = new Uint8Array(1400).fill(0xff, 0, 6)
     frame.set([2, 0, 0, 0, 0, 1, 0x88, 0xb5], 6)
     for (let sent = 0; sent < count; sent += 200) {
-      for (let i = 0; i < 200; i++) from.send(frame)
+      for (let i = 0; i < 200; i++) {
+        from.send(frame)
+      }
       await to.until(() => to.frames.length === 200)
       to.frames.length = 0
     }
@@ -245,7 +295,9 @@ describe('a client that', () => {
     const written = new CaptureFile(file('a.pcapng'))
     const sink = written.source()
     stream.stop()
-    for await (const bytes of stream) await sink.write(bytes)
+    for await (const bytes of stream) {
+      await sink.write(bytes)
+    }
     await written[Symbol.asyncDispose]()
     expect(written.lost).toBeGreaterThan(COUNT)
     expect(written.frames + written.lost).toBe(2 * COUNT)
@@ -256,7 +308,9 @@ describe('a client that', () => {
     const stats = await stopConserved(vnet)
     expect(stats.cb?.total.rxPackets).toBe(COUNT + 2000)
     let bytes = 0
-    for await (const { length } of unread) bytes += length
+    for await (const { length } of unread) {
+      bytes += length
+    }
     expect(bytes).toBeLessThan(1000 * 1400)
   })
 
@@ -284,8 +338,12 @@ sys.stdin.read()`
     child.kill('SIGKILL')
     await once(child, 'close')
     const streams: CaptureStream[] = []
-    for (let i = 0; i < 16; i++) streams.push(await client.capture(ca.vnet))
-    for (const stream of streams) await stream[Symbol.asyncDispose]()
+    for (let i = 0; i < 16; i++) {
+      streams.push(await client.capture(ca.vnet))
+    }
+    for (const stream of streams) {
+      await stream[Symbol.asyncDispose]()
+    }
     await send(5)
     await stopConserved(vnet)
   })
@@ -298,7 +356,10 @@ sys.stdin.read()`
       ['54=000000', 'snaplen: has 3 bytes, not 4'],
       [`55=${Buffer.from('tcp\0').toString('hex')}`, 'the filter has no program'],
       ['56=0500000009000000', expect.stringContaining('the program of the filter')],
-      [`53=100001000c000200${Buffer.from('nowhere\0').toString('hex')}`, 'there is no such interface'],
+      [
+        `53=100001000c000200${Buffer.from('nowhere\0').toString('hex')}`,
+        'there is no such interface',
+      ],
       ['53=ffff0100', expect.any(String)],
       ['99=00', expect.stringContaining('unknown attribute type 99')],
     ] as const

@@ -25,7 +25,13 @@ const { left, right, directory } = freshQuietNamespaces('left', 'right')
 
 const file = (name = 'a.pcapng') => join(directory, name)
 const ADDRESSES = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24']
-const cable = (...args: string[]) => ['cable', `${left.name}/left`, `${right.name}/right`, ...ADDRESSES, ...args]
+const cable = (...args: string[]) => [
+  'cable',
+  `${left.name}/left`,
+  `${right.name}/right`,
+  ...ADDRESSES,
+  ...args,
+]
 
 /** Runs a tool of Wireshark, which must not complain. */
 function wireshark(tool: string, ...args: string[]): string {
@@ -35,7 +41,19 @@ function wireshark(tool: string, ...args: string[]): string {
 /** The lines that tshark prints for the packets that match a display filter: their fields. */
 function packets(path: string, filter: string, ...fields: string[]): string[] {
   const columns = fields.flatMap(field => ['-e', field])
-  const lines = wireshark('tshark', '-n', '-r', path, '-Y', filter, '-T', 'fields', '-E', 'separator= ', ...columns)
+  const lines = wireshark(
+    'tshark',
+    '-n',
+    '-r',
+    path,
+    '-Y',
+    filter,
+    '-T',
+    'fields',
+    '-E',
+    'separator= ',
+    ...columns,
+  )
   return lines.split('\n').slice(0, -1)
 }
 
@@ -57,12 +75,9 @@ test('every frame is in the file at both ends, from the first to the last, with 
   const vnet = await startVnet(cable('--json', '--capture', file()))
   await ping(1)
   expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
-  expect(packets(file(), 'icmp', 'frame.interface_name', 'frame.packet_flags_direction', 'icmp.type')).toEqual([
-    'left 0x00000002 8',
-    'right 0x00000001 8',
-    'right 0x00000002 0',
-    'left 0x00000001 0',
-  ])
+  expect(
+    packets(file(), 'icmp', 'frame.interface_name', 'frame.packet_flags_direction', 'icmp.type'),
+  ).toEqual(['left 0x00000002 8', 'right 0x00000001 8', 'right 0x00000002 0', 'left 0x00000001 0'])
   expect(statisticsOf(file())).toEqual(['1', '1', '1', '1'])
   expect(statSync(file()).mode & 0o777).toBe(0o600)
 })
@@ -78,20 +93,29 @@ test('a capture of interfaces that are deleted from outside has all frames and s
 })
 
 test('--filter and --snaplen choose the frames and how much of each is written', async () => {
-  const vnet = await startVnet(cable('--capture', file(), '--filter', 'icmp[0] == 8', '--snaplen', '100'))
+  const vnet = await startVnet(
+    cable('--capture', file(), '--filter', 'icmp[0] == 8', '--snaplen', '100'),
+  )
   await ping(2)
   await vnet.stop()
-  expect(packets(file(), 'frame', 'icmp.type', 'frame.cap_len', 'frame.len')).toEqual(new Array(4).fill('8 100 1042'))
+  expect(packets(file(), 'frame', 'icmp.type', 'frame.cap_len', 'frame.len')).toEqual(
+    new Array(4).fill('8 100 1042'),
+  )
 })
 
 test('the log says that a file is not in order of time if capinfos does', async () => {
   const vnet = await startVnet(cable('--wire', 'delay 3ms', '--capture', file()))
-  await Promise.all([pingWithoutLoss(left, '-c 200 -i 0.002 198.18.0.2'), right.run('ping -c 200 -i 0.002 198.18.0.1')])
+  await Promise.all([
+    pingWithoutLoss(left, '-c 200 -i 0.002 198.18.0.2'),
+    right.run('ping -c 200 -i 0.002 198.18.0.1'),
+  ])
   const { stderr } = await vnet.stop()
   const isOrdered = wireshark('capinfos', '-o', file()).includes('True')
-  expect(stderr.includes('vnet: capture: the file is not in order of time: `reordercap IN OUT` sorts it')).toBe(
-    !isOrdered,
-  )
+  expect(
+    stderr.includes(
+      'vnet: capture: the file is not in order of time: `reordercap IN OUT` sorts it',
+    ),
+  ).toBe(!isOrdered)
 })
 
 test('--duration ends the capture, and traffic continues', async () => {
@@ -112,7 +136,9 @@ test('--ring keeps the last files, also once privileges are dropped', async () =
   expect(numbers).toEqual([last - 2, last - 1, last])
   expect(last).toBeGreaterThanOrEqual(20)
   expect(packets(file(names[2]), 'icmp', 'icmp.seq').at(-1)).toBe('300')
-  for (const name of names) expect(statisticsOf(file(name))).toEqual(['1', '1', '1', '1'])
+  for (const name of names) {
+    expect(statisticsOf(file(name))).toEqual(['1', '1', '1', '1'])
+  }
 })
 
 /** A directory that only another user may enter. */
@@ -195,7 +221,9 @@ test('a full disk ends the capture with one line, traffic continues, and the sta
     await ping(2)
     const { status, stderr } = await vnet.stop()
     expect(status).toBe(1)
-    expect(stderr).toBe(`vnet: capture: ${file('disk/a.pcapng')}: no space left on device; the capture ends here\n`)
+    expect(stderr).toBe(
+      `vnet: capture: ${file('disk/a.pcapng')}: no space left on device; the capture ends here\n`,
+    )
     // The file is whole up to its end.
     expect(packets(file('disk/a.pcapng'), 'icmp', 'frame.number').length).toBeGreaterThan(50)
   } finally {
@@ -204,11 +232,20 @@ test('a full disk ends the capture with one line, traffic continues, and the sta
 })
 
 test.each([
-  ['nowhere/a.pcapng', [], /^vnet: .*\/nowhere\/a.pcapng: no such file or directory: .*\/nowhere\n$/],
+  [
+    'nowhere/a.pcapng',
+    [],
+    /^vnet: .*\/nowhere\/a.pcapng: no such file or directory: .*\/nowhere\n$/,
+  ],
   ['a.pcapng', ['--filter', 'nonsense ('], /^vnet: filter 'nonsense \(': .*\n$/],
   ['a.pcapng', ['--tls-keys', '/dev/null'], /^vnet: --tls-keys \/dev\/null: not a file.*\n$/],
-])('--capture %s %j is refused by one line before there is an interface', async (name, args, line) => {
-  const { status, stdout, stderr } = await runMain(...cable('--capture', join(directory, name), ...args))
-  expect({ status, stdout }).toEqual({ status: name.startsWith('nowhere') ? 1 : 2, stdout: '' })
-  expect(stderr).toMatch(line)
-})
+])(
+  '--capture %s %j is refused by one line before there is an interface',
+  async (name, args, line) => {
+    const { status, stdout, stderr } = await runMain(
+      ...cable('--capture', join(directory, name), ...args),
+    )
+    expect({ status, stdout }).toEqual({ status: name.startsWith('nowhere') ? 1 : 2, stdout: '' })
+    expect(stderr).toMatch(line)
+  },
+)

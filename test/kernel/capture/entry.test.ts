@@ -3,7 +3,13 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { type CapturedPacket, CaptureReader, capture, FLAG_INBOUND, FLAG_OUTBOUND } from '#src/capture.ts'
+import {
+  type CapturedPacket,
+  CaptureReader,
+  capture,
+  FLAG_INBOUND,
+  FLAG_OUTBOUND,
+} from '#src/capture.ts'
 import { allocEtherdevMqs } from '#src/netdev/eth.ts'
 import { type Cable, openCable } from '#src/wire.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
@@ -16,7 +22,8 @@ const newCable = (n: number): Promise<Cable> =>
     addresses: { a: [`198.18.${n}.1/24`], b: [`198.18.${n}.2/24`] },
   })
 
-const ping = async (n: number) => expect(await left.run(`ping -c 1 -W 30 198.18.${n}.2`)).toMatchObject({ status: 0 })
+const ping = async (n: number) =>
+  expect(await left.run(`ping -c 1 -W 30 198.18.${n}.2`)).toMatchObject({ status: 0 })
 
 /** The packets of a file in which `wants` finds something. */
 function packetsOf(
@@ -45,7 +52,12 @@ test('the frames of a cable are recorded at both ends, and counted', async () =>
   await ping(1)
   await recording.stop()
   const [request, arrived, reply, returned] = packetsOf(path)
-  expect(packetsOf(path).map(({ flags }) => flags)).toEqual([FLAG_OUTBOUND, FLAG_INBOUND, FLAG_OUTBOUND, FLAG_INBOUND])
+  expect(packetsOf(path).map(({ flags }) => flags)).toEqual([
+    FLAG_OUTBOUND,
+    FLAG_INBOUND,
+    FLAG_OUTBOUND,
+    FLAG_INBOUND,
+  ])
   expect(request).toMatchObject({ isIcmp: true, capturedLength: 64 })
   expect(arrived?.packetId).toBe(request?.packetId)
   expect(returned?.packetId).toBe(reply?.packetId)
@@ -108,7 +120,9 @@ test('a full file rejects stop(), and traffic continues', async () => {
 
 test('a file that cannot be created and a device that is not registered are refused', async () => {
   const link = await newCable(1)
-  expect(() => capture(link, '/nowhere/a.pcapng')).toThrow('/nowhere/a.pcapng: no such file or directory')
+  expect(() => capture(link, '/nowhere/a.pcapng')).toThrow(
+    '/nowhere/a.pcapng: no such file or directory',
+  )
   await link.close()
   const dev = allocEtherdevMqs({ priv: { of: 'a driver' } })
   expect(() => capture(dev, join(directory, 'b'))).toThrow('the device is not registered')

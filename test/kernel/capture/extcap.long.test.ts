@@ -25,7 +25,14 @@ const path = (name: string) => join(directory, name)
  */
 async function cable(...args: string[]): Promise<Running> {
   const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24']
-  const vnet = await spawnVnet(['cable', `${left.name}/left`, `${right.name}/right`, '--json', ...addresses, ...args])
+  const vnet = await spawnVnet([
+    'cable',
+    `${left.name}/left`,
+    `${right.name}/right`,
+    '--json',
+    ...addresses,
+    ...args,
+  ])
   const [a, b] = vnet.interfaces()
   left.ip(`neigh add 198.18.0.2 lladdr ${b!.mac} dev left`)
   right.ip(`neigh add 198.18.0.1 lladdr ${a!.mac} dev right`)
@@ -36,17 +43,23 @@ async function cable(...args: string[]): Promise<Running> {
 const ping = (count: number) => left.run(`ping -q -c ${count} -i 0.01 -W 1 198.18.0.2`)
 const pingAll = (count: number) => pingWithoutLoss(left, `-c ${count} -i 0.01 198.18.0.2`)
 /** The lines of `tshark -D` about vnet, without their numbers. */
-const linesOf = (list: string) => [...list.matchAll(/^\d+\. (vnet.*)$/gm)].map(([, line]) => line as string)
+const linesOf = (list: string) =>
+  [...list.matchAll(/^\d+\. (vnet.*)$/gm)].map(([, line]) => line as string)
 
 function run([command, ...args]: string[]): string {
-  return execFileSync(command as string, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  return execFileSync(command as string, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 }
 
 describe('tshark run by root', () => {
   /** Runs a program with the test's folder as its extcap folder. */
   let within: string[]
   beforeEach(() => {
-    const folder = /^(?:Global )?Extcap path:\s*(.*)$/im.exec(readCapture('tshark', '-G', 'folders'))?.[1]
+    const folder = /^(?:Global )?Extcap path:\s*(.*)$/im.exec(
+      readCapture('tshark', '-G', 'folders'),
+    )?.[1]
     within = ['unshare', '-m', 'sh', '-c', `mount --bind ${directory} ${folder} && exec "$@"`, 'sh']
     run([...within, process.execPath, PROGRAM, 'extcap', '--install'])
   })
@@ -76,12 +89,16 @@ describe('tshark run by root', () => {
     await ping(10)
     expect(await tshark.ended).toEqual({ status: 0, complaint: '' })
     const packets = packetFields(file, ['frame.interface_name', 'frame.comment', 'frame.packet_id'])
-    expect(new Set(packets.map(packet => packet['frame.interface_name']))).toEqual(new Set(['left']))
+    expect(new Set(packets.map(packet => packet['frame.interface_name']))).toEqual(
+      new Set(['left']),
+    )
     const dropped = packets.filter(packet => packet['frame.comment'] !== '')
     expect(dropped.length).toBeGreaterThan(0)
     for (const packet of dropped) {
       const id = packet['frame.packet_id']
-      expect(packet['frame.comment']).toBe(`dropped: wire ab, stage 1 loss 50% (seed 7, packet ${id})`)
+      expect(packet['frame.comment']).toBe(
+        `dropped: wire ab, stage 1 loss 50% (seed 7, packet ${id})`,
+      )
     }
   })
 
@@ -105,19 +122,29 @@ describe('tshark run by root', () => {
     const file = path('a.pcapng')
     const interfaceName = `vnet-${name()}:left`
     const key = interfaceName.toLowerCase().replace(/\W/g, '_')
-    const settings = [`extcap.${key}.drops:true`, `extcap.${key}.snaplen:60`].flatMap(setting => ['-o', setting])
+    const settings = [`extcap.${key}.drops:true`, `extcap.${key}.snaplen:60`].flatMap(setting => [
+      '-o',
+      setting,
+    ])
     const tshark = startTshark(within, '-i', interfaceName, ...settings, '-c', '2', '-w', file)
     await tshark.started
     await ping(10)
     await tshark.ended
     const packets = packetFields(file, ['frame.verdict', 'frame.cap_len', 'frame.len'])
     expect(packets.length).toBeGreaterThan(0)
-    for (const packet of packets) expect(packet).toMatchObject({ 'frame.cap_len': '60', 'frame.len': '98' })
+    for (const packet of packets) {
+      expect(packet).toMatchObject({ 'frame.cap_len': '60', 'frame.len': '98' })
+    }
   })
 })
 
 describe('tshark run by another user', () => {
-  const nobody = () => [...asNobodyIn(left), 'env', `HOME=${directory}`, `WIRESHARK_EXTCAP_DIR=${directory}`]
+  const nobody = () => [
+    ...asNobodyIn(left),
+    'env',
+    `HOME=${directory}`,
+    `WIRESHARK_EXTCAP_DIR=${directory}`,
+  ]
 
   beforeEach(() => {
     run([...nobody(), process.execPath, PROGRAM, 'extcap', '--install'])
@@ -128,10 +155,17 @@ describe('tshark run by another user', () => {
     expect(linesOf(run([...nobody(), 'tshark', '-D']))).toContain(
       `vnet-${left.name}:left (vnet: left (cable, in ${left.name}))`,
     )
-    const { status, complaint } = await startTshark(nobody(), '-i', `vnet-${left.name}:left`, '-w', path('a.pcapng'))
-      .ended
+    const { status, complaint } = await startTshark(
+      nobody(),
+      '-i',
+      `vnet-${left.name}:left`,
+      '-w',
+      path('a.pcapng'),
+    ).ended
     expect(status).not.toBe(0)
-    expect(complaint).toMatch(/vnet: .*left: operation not permitted; only root .* start the vnet with --capture-group/)
+    expect(complaint).toMatch(
+      /vnet: .*left: operation not permitted; only root .* start the vnet with --capture-group/,
+    )
   })
 
   test('a member of the capture group captures, by the interface that stands for all too', async () => {
@@ -169,7 +203,9 @@ describe('a capture into a FIFO', () => {
     expect(await command.end({ signal: 'SIGTERM' })).toEqual({ status: 0, stdout: '', stderr: '' })
     writeFileSync(path('a.pcapng'), await read)
     expect(packetFields(path('a.pcapng'), ['icmp.seq']).length).toBe(6)
-    expect(readCapture('capinfos', path('a.pcapng')).match(/Number of stat entries = 1/g)?.length).toBe(2)
+    expect(
+      readCapture('capinfos', path('a.pcapng')).match(/Number of stat entries = 1/g)?.length,
+    ).toBe(2)
   })
 
   test('a reader that goes ends it, also while no frame passes', async () => {

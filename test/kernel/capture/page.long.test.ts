@@ -31,12 +31,20 @@ beforeEach(() => {
   children = []
   mkdirSync(join(directory, 'bin'))
   mkdirSync(join(directory, 'extcap'))
-  writeFileSync(join(directory, 'bin', 'vnet'), `#!/bin/sh\nexec '${process.execPath}' '${PROGRAM}' "$@"\n`, {
-    mode: 0o755,
-  })
+  writeFileSync(
+    join(directory, 'bin', 'vnet'),
+    `#!/bin/sh\nexec '${process.execPath}' '${PROGRAM}' "$@"\n`,
+    {
+      mode: 0o755,
+    },
+  )
 })
 afterEach(() => {
-  for (const child of children) if (child.pid !== undefined) kill(child.pid, 'SIGKILL')
+  for (const child of children) {
+    if (child.pid !== undefined) {
+      kill(child.pid, 'SIGKILL')
+    }
+  }
 })
 
 /** Ends a command and its children. */
@@ -52,12 +60,20 @@ function kill(pid: number, signal: NodeJS.Signals): void {
 function shell(command: string): [string, string[], object] {
   const script = `mount --bind ${directory}/extcap ${folder} && ${inTest(command)}`
   const env = { ...process.env, PATH: `${directory}/bin:${process.env.PATH}` }
-  return ['unshare', ['-m', 'bash', '-o', 'pipefail', '-c', script], { cwd: directory, env, encoding: 'utf8' }]
+  return [
+    'unshare',
+    ['-m', 'bash', '-o', 'pipefail', '-c', script],
+    { cwd: directory, env, encoding: 'utf8' },
+  ]
 }
 
 function run(command: string): string {
   const [file, args, options] = shell(command)
-  const { status, stdout, stderr } = spawnSync(file, args, { ...options, timeout: 60_000, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(file, args, {
+    ...options,
+    timeout: 60_000,
+    encoding: 'utf8',
+  })
   expect([command, status], stderr).toEqual([command, 0])
   return stdout
 }
@@ -72,7 +88,9 @@ async function start(command: string, pattern: RegExp) {
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', more => {
         text += more
-        if (pattern.test(text)) resolve()
+        if (pattern.test(text)) {
+          resolve()
+        }
       })
     }
     child.on('close', () => reject(new Error(`${command} ended: ${text}`)))
@@ -98,7 +116,9 @@ test('each command of docs/capture.md does what the page says', async () => {
     return command as string
   }
   // Create the namespaces.
-  for (const name of ['red', 'blue']) next(`ip netns add ${name}`)
+  for (const name of ['red', 'blue']) {
+    next(`ip netns add ${name}`)
+  }
   const ping = next('ip netns exec red ping')
   const cable = await start(next('vnet cable'), /^ready$/m)
   const ping1 = () => spawnSync(...(shell(ping) as [string, string[], object]))
@@ -106,8 +126,11 @@ test('each command of docs/capture.md does what the page says', async () => {
   const piped = await start(next('vnet capture red/ca -'), /capturing/)
   const starting = start(next('vnet frames'), /dropped/)
   const seen = starting.then(() => true)
-  do ping1()
-  while (!(await Promise.race([seen, new Promise<false>(resolve => setImmediate(resolve, false))])))
+  do {
+    ping1()
+  } while (
+    !(await Promise.race([seen, new Promise<false>(resolve => setImmediate(resolve, false))]))
+  )
   const frames = await starting
   expect(await piped.stop()).toMatch(/ICMP echo request/)
   expect(await frames.stop()).toMatch(/\/c[ab] tx-0 .*, dropped: wire [ab]+, stage 1 loss 5%/)

@@ -8,7 +8,13 @@ import { describe, expect, test } from 'vitest'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { lines, pingWithoutLoss } from '#support/traffic.ts'
 import { packetFields, readCapture } from '#support/tshark.ts'
-import { finalWires, type Running, spawnVnet, startVnet, stopConserved } from '#support/vnet-process.ts'
+import {
+  finalWires,
+  type Running,
+  spawnVnet,
+  startVnet,
+  stopConserved,
+} from '#support/vnet-process.ts'
 
 const { left, right, directory } = freshQuietNamespaces('left', 'right')
 
@@ -28,25 +34,33 @@ async function cable(start: typeof startVnet, ...args: string[]): Promise<Runnin
   return vnet
 }
 
-const ping = (count: number, options = '-i 0.002') => left.run(`ping -q -c ${count} ${options} -W 1 198.18.0.2`)
+const ping = (count: number, options = '-i 0.002') =>
+  left.run(`ping -q -c ${count} ${options} -W 1 198.18.0.2`)
 
 /** Filters of tshark that choose the records of a capture. */
 const SENT = 'frame.packet_flags_direction == 2 && !frame.verdict'
 const ARRIVED = 'frame.packet_flags_direction == 1 && !frame.verdict'
 const DROPPED = 'frame.verdict'
 
-const idsOf = (filter: string) => packetFields(file(), ['frame.packet_id'], filter).map(row => row['frame.packet_id'])
+const idsOf = (filter: string) =>
+  packetFields(file(), ['frame.packet_id'], filter).map(row => row['frame.packet_id'])
 
 test('with loss 5% each lost packet appears once, with its reason, and sent = arrived + dropped', async () => {
   const vnet = await cable(startVnet, '--wire', 'loss 5%', '--capture', file())
   await ping(400)
   await stopConserved(vnet)
   const [sent, arrived] = [idsOf(SENT), idsOf(ARRIVED)]
-  const dropped = packetFields(file(), ['frame.packet_id', 'frame.comment', 'frame.interface_name'], DROPPED)
+  const dropped = packetFields(
+    file(),
+    ['frame.packet_id', 'frame.comment', 'frame.interface_name'],
+    DROPPED,
+  )
   expect(dropped.length).toBeGreaterThan(10)
   expect(sent.length).toBe(arrived.length + dropped.length)
   const gone = dropped.map(row => row['frame.packet_id'])
-  for (const ids of [sent, arrived, gone]) expect(new Set(ids).size).toBe(ids.length)
+  for (const ids of [sent, arrived, gone]) {
+    expect(new Set(ids).size).toBe(ids.length)
+  }
   expect([...arrived, ...gone].sort()).toEqual([...sent].sort())
   for (const row of dropped) {
     // The second sending interface numbers its packets from 2 * 2^40.
@@ -73,7 +87,9 @@ test('a packet has the same id at both ends, and with delay 10ms its two times d
     )
   const [sent, arrived] = [times(SENT), times(ARRIVED)]
   expect([sent.size, arrived.size]).toEqual([100, 100])
-  for (const [id, time] of sent) expect((arrived.get(id) ?? 0n) - time).toBe(10_000_000n)
+  for (const [id, time] of sent) {
+    expect((arrived.get(id) ?? 0n) - time).toBe(10_000_000n)
+  }
 })
 
 test('a duplicate arrives with the id of its original', async () => {
@@ -88,10 +104,21 @@ test('a duplicate arrives with the id of its original', async () => {
 
 test('a capture shows a frame that a device dropped on receive, with the kernel’s reason', async () => {
   const ends = [`${left.name}/sn0`, `${left.name}/sn1`]
-  const vnet = await startVnet(['snull', ...ends, '--json', '--drop', 'RX_CRC=3', '--capture', file()])
+  const vnet = await startVnet([
+    'snull',
+    ...ends,
+    '--json',
+    '--drop',
+    'RX_CRC=3',
+    '--capture',
+    file(),
+  ])
   await ping(9)
   const statistics = await stopConserved(vnet)
-  const counted = Object.values(statistics).reduce((sum, { drops }) => sum + (drops.rx.RX_CRC ?? 0), 0)
+  const counted = Object.values(statistics).reduce(
+    (sum, { drops }) => sum + (drops.rx.RX_CRC ?? 0),
+    0,
+  )
   const dropped = packetFields(file(), ['frame.comment', 'frame.packet_flags_direction'], DROPPED)
   expect(counted).toBeGreaterThan(0)
   const one = { 'frame.comment': 'dropped: RX_CRC', 'frame.packet_flags_direction': '0x00000001' }
@@ -152,7 +179,9 @@ describe('every reader', () => {
     await vnet.stop()
     const files = readdirSync(directory)
     expect(files.length).toBe(4)
-    for (const name of files) expect(readByAll(file(name))).toBeGreaterThan(0)
+    for (const name of files) {
+      expect(readByAll(file(name))).toBeGreaterThan(0)
+    }
   })
 
   test('every reader reads the capture of a killed vnet', async () => {

@@ -35,18 +35,37 @@ test('tshark reads TLS content from the file alone, if programs log their keys',
   const keys = file('keys')
   const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24']
   const capture = ['--capture', file('a.pcapng'), '--tls-keys', keys]
-  const vnet = await startVnet(['cable', `${left.name}/left`, `${right.name}/right`, ...addresses, ...capture])
+  const vnet = await startVnet([
+    'cable',
+    `${left.name}/left`,
+    `${right.name}/right`,
+    ...addresses,
+    ...capture,
+  ])
   const server = right.spawn([process.execPath, '-e', SERVER])
   await once(server.stdout, 'data')
   const { stdout, stderr } = await outcome(left.spawn([process.execPath, '-e', CLIENT, keys]))
   expect({ stdout, stderr }).toEqual({ stdout: 'HTTP/1.1 418 Teapot\n', stderr: '' })
   await vnet.stop()
-  const fields = ['-T', 'fields', '-E', 'separator= ', '-e', 'http.request.uri', '-e', 'http.response.code']
+  const fields = [
+    '-T',
+    'fields',
+    '-E',
+    'separator= ',
+    '-e',
+    'http.request.uri',
+    '-e',
+    'http.response.code',
+  ]
   const shown = (name: string) =>
-    execFileSync('tshark', ['-2', '-r', file(name), '-d', 'tcp.port==443,tls', ...fields, '-Y', 'http'], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
+    execFileSync(
+      'tshark',
+      ['-2', '-r', file(name), '-d', 'tcp.port==443,tls', ...fields, '-Y', 'http'],
+      {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      },
+    )
   expect(shown('a.pcapng')).toMatch(/\/secret.*418/s)
   execFileSync('editcap', ['--discard-all-secrets', file('a.pcapng'), file('b.pcapng')])
   expect(shown('b.pcapng')).toBe('')

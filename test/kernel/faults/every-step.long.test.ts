@@ -50,7 +50,9 @@ async function exchange(
   using from = open(netns, name)
   using to = open(toNetns, toName)
   if (from === undefined || to === undefined) return
-  for (const frame of frames) from.trySend(frame)
+  for (const frame of frames) {
+    from.trySend(frame)
+  }
   await patient(
     to.until(() => to.frames.length >= frames.length),
     ended,
@@ -94,7 +96,9 @@ function open(netns: Netns, name: string): PacketSocket | undefined {
 }
 
 const datagrams = Array.from({ length: FRAMES }, () =>
-  udp({ mac: BROADCAST, ip: [198, 18, 0, 2] }, 9999, 'a datagram', { from: { mac: CLIENT_MAC, ip: [198, 18, 0, 1] } }),
+  udp({ mac: BROADCAST, ip: [198, 18, 0, 2] }, 9999, 'a datagram', {
+    from: { mac: CLIENT_MAC, ip: [198, 18, 0, 1] },
+  }),
 )
 const dhcp = (type: number, options: [number, number[]][]) =>
   udp(
@@ -124,7 +128,14 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'cable',
     conserves: true,
-    args: ({ near, far }) => ['cable', `${near.name}/ca`, `${far.name}/cb`, '--address', 'ca=192.0.2.1/24', '--json'],
+    args: ({ near, far }) => [
+      'cable',
+      `${near.name}/ca`,
+      `${far.name}/cb`,
+      '--address',
+      'ca=192.0.2.1/24',
+      '--json',
+    ],
     traffic: ({ near, far }, ended) => exchange([near, 'ca'], [far, 'cb'], datagrams, ended),
   },
   {
@@ -170,35 +181,62 @@ const EXPLAINED =
   /^(ioctl (400454ca|894c) |open \/dev\/net\/tun\b|setns (net:|\/run\/netns\/)|open \/run\/netns\/|statx \/tmp\/)/
 
 const isRenamed = ({ site, errno }: Fault) =>
-  errno === EBADFD || RENAMED.test(site) || isHidden(site, errno) || (MEANT.includes(errno) && EXPLAINED.test(site))
+  errno === EBADFD ||
+  RENAMED.test(site) ||
+  isHidden(site, errno) ||
+  (MEANT.includes(errno) && EXPLAINED.test(site))
 
 /**
  * A file of leases that seems not to exist is created, which fails because it exists; a line says
  * so in its own words.
  */
 const isHidden = (site: string, errno: number) =>
-  (errno === ENOENT && /^open .*\/leases$/.test(site)) || (errno === EEXIST && /^open\+ .*\/leases$/.test(site))
+  (errno === ENOENT && /^open .*\/leases$/.test(site)) ||
+  (errno === EEXIST && /^open\+ .*\/leases$/.test(site))
 
 /** The problems of a run, if any. */
-function* problems({ conserves }: Scenario, run: FaultRun, fault: Fault, whole: FaultRun): Iterable<string> {
+function* problems(
+  { conserves }: Scenario,
+  run: FaultRun,
+  fault: Fault,
+  whole: FaultRun,
+): Iterable<string> {
   const { status, stdout, stderr, ready } = run
   const said = stdout + stderr
   if (status === 'SIGABRT' && ABORTS.test(fault.site)) return
-  if (status !== 0 && status !== 1 && status !== 2) yield `ended with ${status}`
-  if (/(Type|Range|Reference|Assertion)Error|defect/.test(said)) yield 'an exception of its own'
-  if (stderr.split('\n').length > 4) yield `${stderr.split('\n').length - 1} lines`
-  if (status !== 0 && !/^vnet: .+$/m.test(stderr)) yield 'no line that says why'
+  if (status !== 0 && status !== 1 && status !== 2) {
+    yield `ended with ${status}`
+  }
+  if (/(Type|Range|Reference|Assertion)Error|defect/.test(said)) {
+    yield 'an exception of its own'
+  }
+  if (stderr.split('\n').length > 4) {
+    yield `${stderr.split('\n').length - 1} lines`
+  }
+  if (status !== 0 && !/^vnet: .+$/m.test(stderr)) {
+    yield 'no line that says why'
+  }
   // A file is reported without the name of the error.
   const names = [errnoName(fault.errno), errnoText(fault.errno)]
-  if (status !== 0 && !names.some(name => said.includes(name)) && !isRenamed(fault)) yield 'no line has the error'
+  if (status !== 0 && !names.some(name => said.includes(name)) && !isRenamed(fault)) {
+    yield 'no line has the error'
+  }
   const left = run.left.filter(name => !whole.left.includes(name))
-  if (left.length > 0) yield `left behind: ${left}`
+  if (left.length > 0) {
+    yield `left behind: ${left}`
+  }
   const leaked = minus(run.leaked, whole.leaked)
-  if (leaked.length > 0 && !OPEN_AT_END.test(fault.site)) yield `open at its end: ${leaked}`
-  if (run.descriptors > whole.descriptors) yield `${run.descriptors} descriptors, not ${whole.descriptors}`
+  if (leaked.length > 0 && !OPEN_AT_END.test(fault.site)) {
+    yield `open at its end: ${leaked}`
+  }
+  if (run.descriptors > whole.descriptors) {
+    yield `${run.descriptors} descriptors, not ${whole.descriptors}`
+  }
   if (!ready || !stdout.includes('"statistics"')) return
   const statistics = Object.values(finalStatistics({ status: 0, stdout, stderr }))
-  if (conserves && !isConserved(statistics)) yield 'frames are gone uncounted'
+  if (conserves && !isConserved(statistics)) {
+    yield 'frames are gone uncounted'
+  }
   for (const { name, total, kernel } of statistics) {
     if (kernel === undefined || kernel === null) continue
     if (total.txPackets !== kernel.txPackets || total.rxPackets !== kernel.rxPackets) {
@@ -227,28 +265,34 @@ function minus(list: readonly string[], other: readonly string[]): string[] {
   })
 }
 
-test.each(SCENARIOS)('$name ends or continues as it should whichever call fails', async scenario => {
-  const places: Place[] = Array.from({ length: AT_ONCE }, () => lab.place())
-  const whole = await lab.run(scenario, places[0] as Place)
-  expect(whole).toMatchObject({ status: 0, ready: true, stderr: '' })
-  const faults = drawFaults(whole.sites, FAULTS, random(SEED))
-  const queue = [...faults]
-  const found: string[] = []
-  let failed = 0
-  await Promise.all(
-    places.map(async place => {
-      for (let fault = queue.shift(); fault !== undefined; fault = queue.shift()) {
-        const run = await lab.run(scenario, place, fault, whole.descriptors)
-        if (run.failed) failed++
-        for (const problem of problems(scenario, run, fault, whole))
-          found.push(`${nameOf(fault)}: ${problem}\n${said(run)}`)
-      }
-    }),
-  )
-  expect(found.join('\n'), `seed ${SEED}, ${faults.length} faults`).toBe('')
-  // A call that a different order of events skipped is not a fault, but such calls are few.
-  expect(failed).toBeGreaterThan(0.8 * faults.length)
-})
+test.each(SCENARIOS)(
+  '$name ends or continues as it should whichever call fails',
+  async scenario => {
+    const places: Place[] = Array.from({ length: AT_ONCE }, () => lab.place())
+    const whole = await lab.run(scenario, places[0] as Place)
+    expect(whole).toMatchObject({ status: 0, ready: true, stderr: '' })
+    const faults = drawFaults(whole.sites, FAULTS, random(SEED))
+    const queue = [...faults]
+    const found: string[] = []
+    let failed = 0
+    await Promise.all(
+      places.map(async place => {
+        for (let fault = queue.shift(); fault !== undefined; fault = queue.shift()) {
+          const run = await lab.run(scenario, place, fault, whole.descriptors)
+          if (run.failed) {
+            failed++
+          }
+          for (const problem of problems(scenario, run, fault, whole)) {
+            found.push(`${nameOf(fault)}: ${problem}\n${said(run)}`)
+          }
+        }
+      }),
+    )
+    expect(found.join('\n'), `seed ${SEED}, ${faults.length} faults`).toBe('')
+    // A call that a different order of events skipped is not a fault, but such calls are few.
+    expect(failed).toBeGreaterThan(0.8 * faults.length)
+  },
+)
 
 function said({ status, stdout, stderr }: FaultRun): string {
   const lines = stdout.split('\n').filter(line => !/"event":"(ready|statistics)"/.test(line))

@@ -65,7 +65,9 @@ class Clients implements Disposable {
     const mac = [2, 0, 0, 0, n >> 8, n & 255]
     const octets = octetsOfMessage(type, Uint8Array.from(mac), { options })
     const from = { mac, ip: [0, 0, 0, 0] }
-    this.#socket.send(udp({ mac: BROADCAST, ip: [255, 255, 255, 255] }, 67, [...octets], { from, sourcePort: 68 }))
+    this.#socket.send(
+      udp({ mac: BROADCAST, ip: [255, 255, 255, 255] }, 67, [...octets], { from, sourcePort: 68 }),
+    )
   }
 
   [Symbol.dispose](): void {
@@ -74,14 +76,19 @@ class Clients implements Disposable {
 }
 
 const messageOf = ({ octets }: HostFrame) =>
-  octets.length > 282 && octets[23] === 17 && octets[37] === 68 ? parse(octets.subarray(42)) : undefined
+  octets.length > 282 && octets[23] === 17 && octets[37] === 68
+    ? parse(octets.subarray(42))
+    : undefined
 const clientOf = ({ octets }: HostFrame) => ((octets[74] as number) << 8) | (octets[75] as number)
 
 /** A vnet lan with a file of leases; `within` is put before it. */
 const spawnLan = (within: readonly string[] = []) =>
-  spawnVnet(['lan', 'eth9', '--negotiation', '0', '--leases', join(directory, 'leases'), '--json'], {
-    within: [...within, ...inside()],
-  })
+  spawnVnet(
+    ['lan', 'eth9', '--negotiation', '0', '--leases', join(directory, 'leases'), '--json'],
+    {
+      within: [...within, ...inside()],
+    },
+  )
 
 test('a vnet killed at any moment leaves no interface and no broken leases, and starts again', async () => {
   const { below } = random(SEED)
@@ -112,7 +119,9 @@ test('a stopped vnet that continues carries the queued frames, and counts the ot
   using from = new PacketSocket(netns, 'sn0')
   using to = new PacketSocket(netns, 'sn1')
   const frame = udp({ mac: BROADCAST, ip: [198, 18, 0, 2] }, 9999, 'a datagram')
-  for (let i = 0; i < 150; i++) from.trySend(frame)
+  for (let i = 0; i < 150; i++) {
+    from.trySend(frame)
+  }
   process.kill(vnet.pid, 'SIGCONT')
   await to.until(() => to.frames.length === 100)
   await pingWithoutLoss(netns, '-c 3 -i 0.02 198.18.0.2')
@@ -132,7 +141,9 @@ test('with too few descriptors vnet starts, or reports the lack in one line and 
       expect(
         said.filter(line => !line.startsWith('{')),
         `${most} descriptors`,
-      ).toEqual([expect.stringMatching(/^vnet: .*too many open files in the process; raise ulimit -n$/)])
+      ).toEqual([
+        expect.stringMatching(/^vnet: .*too many open files in the process; raise ulimit -n$/),
+      ])
     } else {
       started = most
       await stopConserved(vnet)
@@ -148,15 +159,21 @@ test('with no descriptor left vnet carries frames, and does not spin on new clie
     config,
     'hosts:\n  - { name: web, ip: 198.18.0.7, ports: [{ port: 80, service: http }, { port: 7, service: echo }] }\n',
   )
-  const vnet = await spawnVnet(['lan', 'eth9', '--negotiation', '0', '--config', config, '--json'], {
-    within: inside(),
-  })
+  const vnet = await spawnVnet(
+    ['lan', 'eth9', '--negotiation', '0', '--config', config, '--json'],
+    {
+      within: inside(),
+    },
+  )
   await netns.run('ip addr add 198.18.0.50/24 dev eth9')
-  const limit = (most: number) => execFileSync('prlimit', ['--pid', `${vnet.pid}`, `--nofile=${most}:`])
+  const limit = (most: number) =>
+    execFileSync('prlimit', ['--pid', `${vnet.pid}`, `--nofile=${most}:`])
   // Three may connect.
   const taken = new Set(readdirSync(`/proc/${vnet.pid}/fd`).map(Number))
   let free = 0
-  while (taken.has(free)) free++
+  while (taken.has(free)) {
+    free++
+  }
   limit(free + 3)
   const open = () => tcpConnect(netns, '198.18.0.50', '198.18.0.7', 7)
   const connections = await Promise.all(Array.from({ length: 20 }, open))
@@ -176,7 +193,9 @@ test('with no descriptor left vnet carries frames, and does not spin on new clie
   expect(await netns.run('ping -c 5 -i 0.2 -W 5 198.18.0.7')).toMatchObject({ status: 0 })
   // A second; one that spins would have taken all of it.
   expect(ticks() - before).toBeLessThan(50)
-  for (const socket of connections) socket.destroy()
+  for (const socket of connections) {
+    socket.destroy()
+  }
   limit(1024)
   const { status } = await netns.run('curl -sS --max-time 20 http://198.18.0.7/')
   expect(status).toBe(0)
@@ -184,7 +203,14 @@ test('with no descriptor left vnet carries frames, and does not spin on new clie
 })
 
 test('with a full disk no new lease is granted and the old ones remain, until the disk has room', async () => {
-  const tmpfs = ['unshare', '-m', 'sh', '-c', `mount -t tmpfs -o size=16k none ${directory} && exec "$@"`, 'sh']
+  const tmpfs = [
+    'unshare',
+    '-m',
+    'sh',
+    '-c',
+    `mount -t tmpfs -o size=16k none ${directory} && exec "$@"`,
+    'sh',
+  ]
   const vnet = await spawnLan(tmpfs)
   const files = `/proc/${vnet.pid}/root${directory}`
   using clients = new Clients(netns, 'eth9')
@@ -218,17 +244,21 @@ test('with too little address space vnet starts, or ends and cleans up', async (
     const vnet = await spawnVnet(['snull', '--json'], { within: [...inside(), ...within] }).catch(
       (error: Error) => error,
     )
-    if (vnet instanceof Error) said.push(vnet.message)
-    else
+    if (vnet instanceof Error) {
+      said.push(vnet.message)
+    } else {
       await stopConserved(vnet).catch(error => {
         // Node may start with just enough, and its heap may need more at the end.
         if (!vnet.stderr.includes('JavaScript heap out of memory')) throw error
       })
+    }
     expect(links()).toEqual(['lo'])
   }
   // With even less Node itself does not start, and says so at length.
   const own = said.filter(text => /^vnet: /m.test(text))
-  for (const text of own) expect(text).toMatch(/\nvnet: frame memory: out of memory; .*\(ulimit -v\)\n$/)
+  for (const text of own) {
+    expect(text).toMatch(/\nvnet: frame memory: out of memory; .*\(ulimit -v\)\n$/)
+  }
   expect(own.length).toBeGreaterThan(0)
 })
 
@@ -236,7 +266,9 @@ const DEVICES = 200
 
 test(`one vnet has ${DEVICES} devices, and none is left at its end`, async () => {
   const names = Array.from({ length: DEVICES }, (_, i) => `p${i}`)
-  const vnet = await spawnVnet(['lan', ...names, '--negotiation', '0', '--json'], { within: inside() })
+  const vnet = await spawnVnet(['lan', ...names, '--negotiation', '0', '--json'], {
+    within: inside(),
+  })
   expect(vnet.interfaces().map(({ name }) => name)).toEqual(names)
   expect(new Set(vnet.interfaces().map(({ mac }) => mac)).size).toBe(DEVICES)
   for (const name of ['p0', `p${DEVICES - 1}`]) {
@@ -249,7 +281,9 @@ test(`one vnet has ${DEVICES} devices, and none is left at its end`, async () =>
 
 test('clients that end during a request leave no descriptors or memory', async () => {
   const vnet = await spawnVnet(['snull', '--json'], { within: inside() })
-  const name = readdirSync('/run/vnet').find(name => name.startsWith(`${vnet.pid}-`) && name.endsWith('.sock'))
+  const name = readdirSync('/run/vnet').find(
+    name => name.startsWith(`${vnet.pid}-`) && name.endsWith('.sock'),
+  )
   const path = join('/run/vnet', name as string)
   const descriptors = () => readdirSync(`/proc/${vnet.pid}/fd`).length
   const before = descriptors()
@@ -262,9 +296,13 @@ test('clients that end during a request leave no descriptors or memory', async (
   const ping = pingWithoutLoss(netns, '-c 20 -i 0.05 198.18.0.2')
   for (let i = 0; i < 1000; i++) {
     const socket = await connected(path)
-    for (let n = below(20); n > 0; n--) socket.write(request)
+    for (let n = below(20); n > 0; n--) {
+      socket.write(request)
+    }
     socket.write(request.subarray(0, below(request.length)))
-    if (below(2) === 0) await new Promise(setImmediate)
+    if (below(2) === 0) {
+      await new Promise(setImmediate)
+    }
     socket.destroy()
   }
   await ping

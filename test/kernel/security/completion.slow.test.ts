@@ -37,7 +37,9 @@ const NAMES = [
   '\x01\x7f',
   'ef\xff\xfe\x9b2J',
   '-rf',
-].map(name => Buffer.from(name, /[\u0100-\uffff]|ö/.test(name) ? 'utf8' : 'latin1').toString('latin1'))
+].map(name =>
+  Buffer.from(name, /[\u0100-\uffff]|ö/.test(name) ? 'utf8' : 'latin1').toString('latin1'),
+)
 
 const directory = freshDirectory()
 const work = freshDirectory()
@@ -60,19 +62,33 @@ const noZsh = spawnSync('zsh', ['--version']).error !== undefined
  * Types `text` in an interactive shell with completion of vnet, in an empty directory. Returns the
  * output of its terminal.
  */
-async function type(shell: 'bash' | 'zsh', text: string, there: readonly string[]): Promise<string> {
+async function type(
+  shell: 'bash' | 'zsh',
+  text: string,
+  there: readonly string[],
+): Promise<string> {
   writeFileSync(names, Buffer.from(there.map(name => `${name}\n`).join(''), 'latin1'))
   const { stdout: script } = await runMain('completion', shell)
   const rc = join(directory, shell === 'zsh' ? '.zshrc' : 'bashrc')
   const set = shell === 'zsh' ? 'autoload -Uz compinit; compinit -u -D\n' : ''
   writeFileSync(rc, `${set}${script}\nPATH=${directory}:$PATH PS1='${PROMPT}' PS2=''\n`)
   const command = shell === 'zsh' ? ['zsh', '-d', '-i'] : ['bash', '--rcfile', rc, '-i']
-  const env = { ...process.env, ZDOTDIR: directory, HISTFILE: '/dev/null', TERM: 'xterm', LC_ALL: 'C.UTF-8' }
-  const { status, stdout, stderr } = spawnSync('python3', [ON_TERMINAL, ...command, '--', PROMPT, text], {
-    cwd: work,
-    env,
-    timeout: 60_000,
-  })
+  const env = {
+    ...process.env,
+    ZDOTDIR: directory,
+    HISTFILE: '/dev/null',
+    TERM: 'xterm',
+    LC_ALL: 'C.UTF-8',
+  }
+  const { status, stdout, stderr } = spawnSync(
+    'python3',
+    [ON_TERMINAL, ...command, '--', PROMPT, text],
+    {
+      cwd: work,
+      env,
+      timeout: 60_000,
+    },
+  )
   expect([status, String(stderr)]).toEqual([0, ''])
   return stdout.toString('latin1')
 }
@@ -93,15 +109,18 @@ describe.each(['bash', 'zsh'] as const)('%s', shell => {
     expect(readFileSync(asked, 'latin1')).toBe(`show\0${name}\0`)
   })
 
-  unless('the name of a driver file completes without a run of vnet, and none of it is executed', async () => {
-    const name = 'a$(touch${IFS}p).js'
-    writeFileSync(join(work, name), '')
-    await type(shell, 'vnet ./a\t\x15exit\r', [])
-    expect([existsSync(asked), readdirSync(work)]).toEqual([false, [name]])
-    await type(shell, 'vnet ./a\t --\t\x15exit\r', [])
-    expect(readdirSync(work)).toEqual([name])
-    expect(readFileSync(asked, 'latin1')).toMatch(/^help\0\.\/a.*\.js\0--names\0$/)
-  })
+  unless(
+    'the name of a driver file completes without a run of vnet, and none of it is executed',
+    async () => {
+      const name = 'a$(touch${IFS}p).js'
+      writeFileSync(join(work, name), '')
+      await type(shell, 'vnet ./a\t\x15exit\r', [])
+      expect([existsSync(asked), readdirSync(work)]).toEqual([false, [name]])
+      await type(shell, 'vnet ./a\t --\t\x15exit\r', [])
+      expect(readdirSync(work)).toEqual([name])
+      expect(readFileSync(asked, 'latin1')).toMatch(/^help\0\.\/a.*\.js\0--names\0$/)
+    },
+  )
 
   unless('lists all of them, and runs none', async () => {
     const shown = await type(shell, 'vnet show \t\t\x15exit\r', NAMES)

@@ -15,7 +15,14 @@ const { own, near, directory: dir } = freshNamespaces('near')
 
 test('connections with half-sent HTTP headers are closed, and new clients are served meanwhile', async () => {
   writeFileSync(`${dir}/lan.yaml`, CONFIG)
-  const vnet = await startVnet(['lan', `${near.name}/eth9`, '--negotiation', '0', '--config', `${dir}/lan.yaml`])
+  const vnet = await startVnet([
+    'lan',
+    `${near.name}/eth9`,
+    '--negotiation',
+    '0',
+    '--config',
+    `${dir}/lan.yaml`,
+  ])
   await untilShown(own, near, 'eth9', hasCarrier)
   await near.run('ip addr add 198.18.0.50/24 dev eth9')
   const script = `

@@ -1,14 +1,28 @@
 /** What other users and other namespaces cannot do to a running vnet through its control socket. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EAGAIN, ENOPROTOOPT } from '#src/base/errno.ts'
 import { ControlClient, findVnets, serveControl } from '#src/control/index.ts'
 import { Connection } from '#src/control/protocol/connection.ts'
-import { type Entry, ownNamespace, readDirectories, startTime } from '#src/control/protocol/directory.ts'
+import {
+  type Entry,
+  ownNamespace,
+  readDirectories,
+  startTime,
+} from '#src/control/protocol/directory.ts'
 import { scopeNumbers, vnetAttributes } from '#src/control/protocol/family.ts'
 import {
   makeRunDirectory,
@@ -19,7 +33,13 @@ import {
 import { loadNative, type Native } from '#src/linux/native.ts'
 import { SO_PASSRIGHTS } from '#src/linux/uapi.ts'
 import type { UserData } from '#src/netdev/ops.ts'
-import { genlmsghdr, MessageBuilder, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '#src/netlink/index.ts'
+import {
+  genlmsghdr,
+  MessageBuilder,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+} from '#src/netlink/index.ts'
 import { addDevice, memoryNets, turn } from '#support/memory-net.ts'
 import { outcome } from '#support/netns.ts'
 import { NOBODY } from '#support/privileges.ts'
@@ -45,7 +65,9 @@ beforeEach(() => {
   ends = []
 })
 afterEach(() => {
-  for (const end of ends.reverse()) end[Symbol.dispose]()
+  for (const end of ends.reverse()) {
+    end[Symbol.dispose]()
+  }
   rmSync(directory, { recursive: true, force: true })
 })
 
@@ -65,15 +87,28 @@ function addOne(_dev: unknown, _ifr: Uint8Array, data: UserData): void {
   data.write(Uint8Array.of(first! + 1))
 }
 
-function asking({ user, timeoutMs = 30_000 }: { user?: number; timeoutMs?: number } = {}): ControlClient {
+function asking({
+  user,
+  timeoutMs = 30_000,
+}: {
+  user?: number
+  timeoutMs?: number
+} = {}): ControlClient {
   const made = new ControlClient(native, { timeoutMs, user })
   ends.push(made)
   return made
 }
 
 /** Runs the client under the command `within` and returns the replies that it prints. */
-async function ask(within: readonly string[], vnet: string, ...requests: string[]): Promise<unknown[]> {
-  const [program, ...args] = [...within, 'python3', '-c', client, vnet, ...requests] as [string, ...string[]]
+async function ask(
+  within: readonly string[],
+  vnet: string,
+  ...requests: string[]
+): Promise<unknown[]> {
+  const [program, ...args] = [...within, 'python3', '-c', client, vnet, ...requests] as [
+    string,
+    ...string[],
+  ]
   const { stdout, stderr } = await outcome(spawn(program, args, { stdio: 'pipe', env }))
   expect(stderr).toBe('')
   return jsonLines(stdout)
@@ -98,7 +133,9 @@ async function connected(vnet: string, uid: number): Promise<Connection> {
 }
 
 const message = (cmd: number, flags: number, write = (_: MessageBuilder) => {}) => {
-  const builder = new MessageBuilder().message(FAMILY, NLM_F_REQUEST | flags, 1).payload(genlmsghdr(cmd, 1))
+  const builder = new MessageBuilder()
+    .message(FAMILY, NLM_F_REQUEST | flags, 1)
+    .payload(genlmsghdr(cmd, 1))
   write(builder)
   return builder.bytes
 }
@@ -108,7 +145,9 @@ describe('descriptors of a client', () => {
    * Python functions of a client that passes lingering sockets: the close of one waits for 60 s,
    * because its peer reads nothing.
    */
-  const dump = message(GET_STATS, NLM_F_DUMP, b => b.u32(vnetAttributes.scope.type, scopeNumbers.queue))
+  const dump = message(GET_STATS, NLM_F_DUMP, b =>
+    b.u32(vnetAttributes.scope.type, scopeNumbers.queue),
+  )
   const dumps = Buffer.from(dump).toString('hex').repeat(40)
   const lingering = `
 import os, socket, struct, sys
@@ -173,7 +212,9 @@ print('disconnected', answers(connect()))`
 
   test('a lingering socket that waits in a closed connection to an older kernel delays no other client', async () => {
     const vnet = await serve(older)
-    expect(await attack(vnet, 's = deaf(); pass_one(s); s.close(); print(answers(connect()))')).toEqual(['True'])
+    expect(
+      await attack(vnet, 's = deaf(); pass_one(s); s.close(); print(answers(connect()))'),
+    ).toEqual(['True'])
   })
 })
 
@@ -224,9 +265,17 @@ while True:
     const path = join(directory, `${process.pid}-a.sock`)
     await impostor(path)
     const inode = ownNamespace('net')
-    const self = { pid: process.pid, startTime: startTime(process.pid), pidns: ownNamespace('pid'), netns: inode }
+    const self = {
+      pid: process.pid,
+      startTime: startTime(process.pid),
+      pidns: ownNamespace('pid'),
+      netns: inode,
+    }
     const file = path.replace('sock', 'json')
-    writeFileSync(file, JSON.stringify({ ...self, interfaces: [{ name: 'fake', ifindex: 7, inode }] }))
+    writeFileSync(
+      file,
+      JSON.stringify({ ...self, interfaces: [{ name: 'fake', ifindex: 7, inode }] }),
+    )
     chownSync(file, NOBODY, NOBODY)
     // Root finds the device only if it names the user.
     const { devices, failed } = await findVnets(asking(), { directory })
@@ -261,7 +310,9 @@ while True:
     chownSync(directory, NOBODY, NOBODY)
     const memory = memoryNet()
     serveControl(native, memory.net, { directory })[Symbol.dispose]()
-    expect(memory.lines).toEqual([expect.stringContaining(`${directory} belongs to user ${NOBODY}`)])
+    expect(memory.lines).toEqual([
+      expect.stringContaining(`${directory} belongs to user ${NOBODY}`),
+    ])
   })
 
   test('root sees which users have vnets by directories that belong to those users', () => {
@@ -270,7 +321,8 @@ while True:
     const own = `/tmp/vnet-${USER}`
     const others = `/tmp/vnet-${USER + 1}`
     ends.push({
-      [Symbol.dispose]: () => [own, others].forEach(path => void rmSync(path, { recursive: true, force: true })),
+      [Symbol.dispose]: () =>
+        [own, others].forEach(path => void rmSync(path, { recursive: true, force: true })),
     })
     for (const path of [own, others]) {
       mkdirSync(path, { mode: 0o700 })
@@ -278,7 +330,9 @@ while True:
       writeFileSync(`${path}/page-secret`, '')
     }
     expect(otherUsers(), 'what a vnet with a page left there').not.toContain(USER)
-    for (const path of [own, others]) writeFileSync(`${path}/7-a.json`, '{}')
+    for (const path of [own, others]) {
+      writeFileSync(`${path}/7-a.json`, '{}')
+    }
     expect(otherUsers()).toContain(USER)
     expect(otherUsers()).not.toContain(USER + 1)
     expect(trustedDirectories().map(({ uid }) => uid)).not.toContain(USER)
@@ -290,7 +344,9 @@ describe('rights', () => {
   test('root may make changes, and other users are refused', async () => {
     const vnet = await serve()
     expect(await ask([], vnet, reset)).toEqual([{ error: 0 }])
-    expect(await ask(asUser(4242), vnet, reset)).toEqual([refused('only root may do this: you are user 4242')])
+    expect(await ask(asUser(4242), vnet, reset)).toEqual([
+      refused('only root may do this: you are user 4242'),
+    ])
   })
 
   test('root without CAP_NET_ADMIN, as in a container, changes nothing', async () => {
@@ -305,8 +361,12 @@ describe('rights', () => {
   test('root of another user namespace, with all capabilities there, changes nothing', async () => {
     const vnet = await serve()
     // First root makes it, then a user who is not root outside.
-    expect(await ask(['unshare', '-Ur'], vnet, reset)).toEqual([refused('you are in another user namespace')])
-    expect(await ask([...asUser(4242), 'unshare', '-Ur'], vnet, reset)).toEqual([refused('you are user 4242')])
+    expect(await ask(['unshare', '-Ur'], vnet, reset)).toEqual([
+      refused('you are in another user namespace'),
+    ])
+    expect(await ask([...asUser(4242), 'unshare', '-Ur'], vnet, reset)).toEqual([
+      refused('you are user 4242'),
+    ])
   })
 
   test('root in a nested pid namespace may make changes', async () => {
@@ -360,7 +420,9 @@ describe('misbehaving clients', () => {
     for (let n = 0; n < 90; n++) {
       const deaf = await connected(vnet, NOBODY)
       deaf.pause()
-      for (let i = 0; i < 20; i++) deaf.send(dump)
+      for (let i = 0; i < 20; i++) {
+        deaf.send(dump)
+      }
     }
     const client = asking()
     const [device] = await client.devices(vnet)
@@ -371,14 +433,20 @@ describe('misbehaving clients', () => {
 
   test('connections are limited to 64 per user and 192 in all, and root still has room', async () => {
     const vnet = await serve()
-    for (const uid of [4242, 4243, 4244]) for (let n = 0; n < 70; n++) await connected(vnet, uid)
+    for (const uid of [4242, 4243, 4244]) {
+      for (let n = 0; n < 70; n++) {
+        await connected(vnet, uid)
+      }
+    }
     const answers = await Promise.all([
       ask(asUser(4242), vnet, `${ECHO}:1=41`),
       ask(asUser(4245), vnet, `${ECHO}:1=41`),
     ])
     // Refused connections get the message EBUSY.
     expect(answers.flat()).toMatchObject([{ error: -16 }, { error: -16 }])
-    for (let n = 0; n < 20; n++) expect((await asking().devices(vnet)).length).toBe(1)
+    for (let n = 0; n < 20; n++) {
+      expect((await asking().devices(vnet)).length).toBe(1)
+    }
   })
 
   test('a stopped vnet delays no request to another, and is reported on one line of the list', async () => {
@@ -413,7 +481,9 @@ describe('misbehaving clients', () => {
     const { devices, failed } = await findVnets(asking({ timeoutMs: 1000 }), { directory })
     expect(devices.map(({ name }) => name)).toEqual(['one'])
     expect(failed.map(({ message }) => message)).toEqual([
-      expect.stringMatching(/^GET_DEVICES vnet \d+ \(stuck\): ETIMEDOUT, .*; it has not replied for 1 s$/),
+      expect.stringMatching(
+        /^GET_DEVICES vnet \d+ \(stuck\): ETIMEDOUT, .*; it has not replied for 1 s$/,
+      ),
     ])
   })
 })

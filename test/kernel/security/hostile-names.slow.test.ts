@@ -16,7 +16,10 @@ let vnet: Running
 beforeEach(async () => {
   vnet = await spawnVnet(['loop', '--no-address'], { within: ['ip', 'netns', 'exec', home.name] })
   home.ip('link set vnet0 down')
-  execFileSync('sh', ['-c', `ip -n ${home.name} link set vnet0 name "$(printf '\\033]0;\\377hi\\007')"`])
+  execFileSync('sh', [
+    '-c',
+    `ip -n ${home.name} link set vnet0 name "$(printf '\\033]0;\\377hi\\007')"`,
+  ])
   await vnet.line(/renamed to/)
 })
 afterEach(() => vnet.stop())
@@ -40,6 +43,9 @@ test.each(
   // biome-ignore lint/suspicious/noControlCharactersInRegex: none may be there
   expect(said).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]|\ufffd/)
   expect(status).toBe(words === 'show nothing' ? 1 : 0)
-  if (words.includes('--json')) expect(JSON.stringify(JSON.parse(stdout))).toContain(JSON.stringify(NAME))
-  else if (!words.startsWith('param')) expect(said).toContain(SHOWN)
+  if (words.includes('--json')) {
+    expect(JSON.stringify(JSON.parse(stdout))).toContain(JSON.stringify(NAME))
+  } else if (!words.startsWith('param')) {
+    expect(said).toContain(SHOWN)
+  }
 })

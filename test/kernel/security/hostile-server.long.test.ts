@@ -51,13 +51,22 @@ function announce(): string {
   const inode = statSync(`/run/netns/${netns.name}`).ino
   const pidns = statSync('/proc/self/ns/pid').ino
   const interfaces = [{ name: 'hostile0', ifindex: 2, inode }]
-  writeFileSync(`${name}.json`, JSON.stringify({ pid: process.pid, startTime, pidns, netns: inode, interfaces }))
+  writeFileSync(
+    `${name}.json`,
+    JSON.stringify({ pid: process.pid, startTime, pidns, netns: inode, interfaces }),
+  )
   return `${name}.sock`
 }
 
 /** Runs a command to its end. Sends SIGTERM to `events`, which has no end of its own. */
-function run(command: string): Promise<{ status: number | string; stdout: string; stderr: string }> {
-  const env = { ...process.env, XDG_RUNTIME_DIR: directory, NODE_OPTIONS: `--max-old-space-size=${MEMORY}` }
+function run(
+  command: string,
+): Promise<{ status: number | string; stdout: string; stderr: string }> {
+  const env = {
+    ...process.env,
+    XDG_RUNTIME_DIR: directory,
+    NODE_OPTIONS: `--max-old-space-size=${MEMORY}`,
+  }
   const words = [`--net=/run/netns/${netns.name}`, process.execPath, PROGRAM, ...command.split(' ')]
   const child = spawn('nsenter', words, { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const text = { stdout: '', stderr: '' }
@@ -99,11 +108,19 @@ test('every command ends with its status and a line or two, whatever the server 
         const isFine =
           (status === 0 || status === 1 || status === 2) &&
           lines.length <= 2 &&
-          lines.every(line => /^(vnet: |\{"event":"error",)/.test(line) && !/(Type|Range|Reference)Error/.test(line)) &&
+          lines.every(
+            line =>
+              /^(vnet: |\{"event":"error",)/.test(line) &&
+              !/(Type|Range|Reference)Error/.test(line),
+          ) &&
           (status === 0 || lines.length > 0) &&
           // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
           !/[\x00-\x09\x0b-\x1f\x7f-\x9f]/.test(stdout + stderr)
-        if (!isFine) found.push(`${each}, ${command}: ${status}, ${stdout.length} bytes\n${stderr.slice(0, 1000)}`)
+        if (!isFine) {
+          found.push(
+            `${each}, ${command}: ${status}, ${stdout.length} bytes\n${stderr.slice(0, 1000)}`,
+          )
+        }
       }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, next))

@@ -21,10 +21,13 @@ beforeEach(() => {
 afterEach(() => vnet?.stop())
 
 /** Runs a command that may contain bytes that are not UTF-8. */
-const sh = (command: string) => execFileSync('sh', ['-c', command], { encoding: 'latin1', stdio: 'pipe' })
+const sh = (command: string) =>
+  execFileSync('sh', ['-c', command], { encoding: 'latin1', stdio: 'pipe' })
 
 async function start(...args: string[]): Promise<void> {
-  vnet = await spawnVnet(['loop', '-v', '--no-address', ...args], { within: ['ip', 'netns', 'exec', home.name] })
+  vnet = await spawnVnet(['loop', '-v', '--no-address', ...args], {
+    within: ['ip', 'netns', 'exec', home.name],
+  })
 }
 
 /** Adds 300 names of 116 characters, which make an RTM_NEWLINK of 36 KB. */

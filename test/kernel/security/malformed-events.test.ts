@@ -18,13 +18,16 @@ const OURS = 7
 const ifinfomsg = (ifindex: number) => new Uint8Array(Int32Array.of(0, ifindex, 0, 0).buffer)
 const begin = (ifindex = OURS, type = RTM_NEWLINK) =>
   new MessageBuilder().message(type, 0, 0).payload(ifinfomsg(ifindex))
-const link = (ifindex = OURS, name = 'tap0') => begin(ifindex).name(IFLA_IFNAME, name).u32(IFLA_MTU, 1500).bytes.slice()
+const link = (ifindex = OURS, name = 'tap0') =>
+  begin(ifindex).name(IFLA_IFNAME, name).u32(IFLA_MTU, 1500).bytes.slice()
 /** An MTU of one byte. */
 const malformed = (ifindex = OURS) => begin(ifindex).u8(IFLA_MTU, 1).bytes.slice()
 /** A message with a number of attributes of 65,000 bytes. */
 const long = (ifindex: number, attributes: number) => {
   const builder = begin(ifindex).name(IFLA_IFNAME, 'tap0').u32(IFLA_MTU, 1500)
-  for (let i = 0; i < attributes; i++) builder.binary(999, new Uint8Array(65_000))
+  for (let i = 0; i < attributes; i++) {
+    builder.binary(999, new Uint8Array(65_000))
+  }
   return builder.bytes.slice()
 }
 
@@ -37,7 +40,8 @@ function recorder(calls: string[] = []): { calls: string[]; listener: LinkListen
     onLost: (_, ifindex) => void calls.push(`lost ${ifindex}`),
     onOverrun: () => void calls.push('overrun'),
     onNsidGone: nsid => void calls.push(`nsid ${nsid}`),
-    onError: error => void calls.push(`error ${error instanceof NetlinkParseError ? error.reason : error}`),
+    onError: error =>
+      void calls.push(`error ${error instanceof NetlinkParseError ? error.reason : error}`),
   }
   return { calls, listener }
 }
@@ -75,15 +79,28 @@ describe('readEvents', () => {
   })
 
   test('readEvents never throws, whatever the bytes are and whatever the listener throws', () => {
-    const whole = [link(), malformed(), long(OURS, 1), begin(OURS, RTM_DELLINK).name(IFLA_IFNAME, 'x').bytes.slice()]
+    const whole = [
+      link(),
+      malformed(),
+      long(OURS, 1),
+      begin(OURS, RTM_DELLINK).name(IFLA_IFNAME, 'x').bytes.slice(),
+    ]
     whole.push(begin(OURS, RTM_NEWADDR).bytes.slice(), begin(0, RTM_DELNSID).bytes.slice())
-    whole.push(begin().name(IFLA_IFNAME, 'a').u32(IFLA_MTU, 1).binary(IFLA_PROP_LIST, new Uint8Array(7)).bytes.slice())
+    whole.push(
+      begin()
+        .name(IFLA_IFNAME, 'a')
+        .u32(IFLA_MTU, 1)
+        .binary(IFLA_PROP_LIST, new Uint8Array(7))
+        .bytes.slice(),
+    )
     whole.push(begin().binary(IFLA_ADDRESS, new Uint8Array(300)).bytes.slice())
     const chance = new Chance(1)
     const { listener } = recorder()
     for (let i = 0; i < 20_000; i++) {
       const bytes = chance.of(whole).slice(0, 400)
-      for (let n = chance.below(4); n > 0; n--) bytes[chance.below(bytes.length)] = chance.next()
+      for (let n = chance.below(4); n > 0; n--) {
+        bytes[chance.below(bytes.length)] = chance.next()
+      }
       const wild: LinkListener = {
         ...listener,
         onLink: () => {
@@ -138,7 +155,15 @@ describe('the monitor', () => {
     wake()
     const tooLong = expect.stringMatching(/^error VnetError: event of 11\d{5} bytes: EMSGSIZE/)
     const lost = `lost ${OURS}`
-    expect(calls).toEqual(['error has 1 bytes, not 4', lost, lost, 'new tap0', tooLong, lost, 'new tap0'])
+    expect(calls).toEqual([
+      'error has 1 bytes, not 4',
+      lost,
+      lost,
+      'new tap0',
+      tooLong,
+      lost,
+      'new tap0',
+    ])
   })
 
   test('events of other interfaces are ignored, however long they are', () => {
@@ -247,7 +272,11 @@ describe('the monitor', () => {
   test('a request settles during a flood that never ends, after 200 ms', async () => {
     const { native } = fake()
     const endless: Native = { ...native, recvmsg: () => link(8).length }
-    using monitor = new LinkMonitor(endless, recorder().listener, -1, { add() {}, addNow() {}, delete() {} })
+    using monitor = new LinkMonitor(endless, recorder().listener, -1, {
+      add() {},
+      addNow() {},
+      delete() {},
+    })
     const pending = monitor.sync()
     vi.advanceTimersByTime(200)
     expect(await pending).toBe(false)
@@ -256,7 +285,11 @@ describe('the monitor', () => {
   test('requests that settled during a flood leave no timers', async () => {
     const { native } = fake()
     const endless: Native = { ...native, recvmsg: () => link(8).length }
-    const monitor = new LinkMonitor(endless, recorder().listener, -1, { add() {}, addNow() {}, delete() {} })
+    const monitor = new LinkMonitor(endless, recorder().listener, -1, {
+      add() {},
+      addNow() {},
+      delete() {},
+    })
     for (let n = 0; n < 100; n++) {
       const pending = monitor.sync()
       vi.advanceTimersByTime(200)
@@ -296,7 +329,9 @@ class Loop {
     const [due, soon] = [this.#due, this.#soon]
     this.#due = undefined
     this.#soon = []
-    for (const fn of soon) fn()
+    for (const fn of soon) {
+      fn()
+    }
     due?.()
   }
 }

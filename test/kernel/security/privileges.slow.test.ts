@@ -38,7 +38,8 @@ function held(pid: number, thread: string): Held | undefined {
   } catch {
     return undefined
   }
-  const field = (name: string) => BigInt(`0x${new RegExp(`^${name}:\\s*(\\w+)$`, 'm').exec(text)?.[1]}`)
+  const field = (name: string) =>
+    BigInt(`0x${new RegExp(`^${name}:\\s*(\\w+)$`, 'm').exec(text)?.[1]}`)
   return {
     inheritable: field('CapInh'),
     permitted: field('CapPrm'),
@@ -55,7 +56,8 @@ function heldByAll({ pid }: Pick<Running, 'pid'>): Held[] {
   const all = threads.flatMap(thread => held(pid, thread) ?? [])
   expect(all.length).toBeGreaterThan(5)
   return all.filter(
-    (one, i) => all.findIndex(earlier => String(Object.values(earlier)) === String(Object.values(one))) === i,
+    (one, i) =>
+      all.findIndex(earlier => String(Object.values(earlier)) === String(Object.values(one))) === i,
   )
 }
 
@@ -91,7 +93,9 @@ describe('once ready, every thread has', () => {
   test('every thread has CAP_NET_ADMIN alone, in a pid namespace with another namespace’s /proc', async () => {
     const inner = [...within(), 'unshare', '--pid', '--fork', '--kill-child']
     const vnet = await spawnVnet([], { within: inner })
-    const [pid = 0] = readFileSync(`/proc/${vnet.pid}/task/${vnet.pid}/children`, 'utf8').split(' ').map(Number)
+    const [pid = 0] = readFileSync(`/proc/${vnet.pid}/task/${vnet.pid}/children`, 'utf8')
+      .split(' ')
+      .map(Number)
     expect(heldByAll({ pid })).toEqual([only(NET_ADMIN)])
     // A killed vnet leaves its file, and here no program sees that its process has ended.
     process.kill(pid, 'SIGTERM')
@@ -127,7 +131,8 @@ describe('once ready, every thread has', () => {
 
   test('every thread also has CAP_SYS_ADMIN under lan with a configuration, whose TCP ports may change', async () => {
     const config = join(directory, 'lan.yaml')
-    const port = (number: number) => `hosts: [{ ip: 198.18.0.7, ports: [{ port: ${number}, service: echo }] }]\n`
+    const port = (number: number) =>
+      `hosts: [{ ip: 198.18.0.7, ports: [{ port: ${number}, service: echo }] }]\n`
     writeFileSync(config, port(8000))
     const vnet = await start('lan', 'eth9', '--config', config, '--negotiation', '0')
     expect(heldByAll(vnet)).toEqual([only(NET_ADMIN | SYS_ADMIN)])
@@ -135,18 +140,31 @@ describe('once ready, every thread has', () => {
     vnet.hangUp()
     await vnet.line(/configuration read again/)
     netns.ip('addr add 198.18.0.50/24 dev eth9')
-    expect((await netns.run('nmap -n -Pn -sT -p 9000 198.18.0.7')).stdout).toContain('9000/tcp open')
+    expect((await netns.run('nmap -n -Pn -sT -p 9000 198.18.0.7')).stdout).toContain(
+      '9000/tcp open',
+    )
     // One below 1024 is reported.
     writeFileSync(config, port(80))
     vnet.hangUp()
-    await vnet.line(/tcp port 80: bind port 80: permission denied; .*CAP_NET_BIND_SERVICE.*: start again$/)
+    await vnet.line(
+      /tcp port 80: bind port 80: permission denied; .*CAP_NET_BIND_SERVICE.*: start again$/,
+    )
     expect(await vnet.stop()).toMatchObject({ status: 0 })
   })
 
   test('every thread has CAP_NET_ADMIN alone, under lan with an uplink, which continues and is released', async () => {
     netns.ip(`link add veth0 type veth peer name eth0 netns ${other.name}`, 'link set veth0 up')
     other.ip('link set eth0 up', 'addr add 198.18.0.60/24 dev eth0')
-    const vnet = await start('lan', 'eth9', '--hosts', '2', '--uplink', 'veth0', '--negotiation', '0')
+    const vnet = await start(
+      'lan',
+      'eth9',
+      '--hosts',
+      '2',
+      '--uplink',
+      'veth0',
+      '--negotiation',
+      '0',
+    )
     expect(heldByAll(vnet)).toEqual([only(NET_ADMIN)])
     await pingOnce(other, '198.18.0.2')
     netns.ip('link set veth0 down')
@@ -165,7 +183,10 @@ describe('once ready, every thread has', () => {
         init: `new Worker('setInterval(() => {}, 1000)', { eval: true })
           setInterval(() => new Worker('setInterval(() => {}, 1000)', { eval: true }), 100).unref()`,
       })
-      writeFileSync(file, `import { Worker } from 'node:worker_threads'\n${readFileSync(file, 'utf8')}`)
+      writeFileSync(
+        file,
+        `import { Worker } from 'node:worker_threads'\n${readFileSync(file, 'utf8')}`,
+      )
       const vnet = await start(file)
       const before = readdirSync(`/proc/${vnet.pid}/task`).length
       await expect.poll(() => readdirSync(`/proc/${vnet.pid}/task`).length).toBeGreaterThan(before)
@@ -191,10 +212,20 @@ describe('once ready, every thread has', () => {
   })
 
   test('a thread has no capability on an ordinary user’s interface, and that user cannot read its memory', async () => {
-    const first = await startVnet(['--name', 'tap0', '--persist', '--user', `${NOBODY}`, '--netns', netns.name])
+    const first = await startVnet([
+      '--name',
+      'tap0',
+      '--persist',
+      '--user',
+      `${NOBODY}`,
+      '--netns',
+      netns.name,
+    ])
     await first.stop()
     const vnet = await spawnVnet(['--name', 'tap0'], { within: asNobodyIn(netns) })
-    expect(heldByAll(vnet)).toMatchObject([{ permitted: 0n, effective: 0n, ambient: 0n, noNewPrivs: 1n }])
+    expect(heldByAll(vnet)).toMatchObject([
+      { permitted: 0n, effective: 0n, ambient: 0n, noNewPrivs: 1n },
+    ])
     expect(statSync(`/proc/${vnet.pid}/environ`).uid).toBe(0)
     await pingOnce(netns, '198.18.0.2')
     expect(await vnet.stop()).toMatchObject({ status: 0 })
@@ -207,7 +238,9 @@ describe('an interface that is moved later', () => {
     netns.ip(`link set vnet0 netns ${other.name} name away0`)
     await vnet.line(/^vnet0: moved to another network namespace, there away0$/)
     await vnet.line(/^vnet0: without CAP_SYS_ADMIN .*--keep-privileges/)
-    for (const cidr of ['198.18.0.1/24', '198.18.1.2/24']) other.ip(`addr add ${cidr} dev away0`)
+    for (const cidr of ['198.18.0.1/24', '198.18.1.2/24']) {
+      other.ip(`addr add ${cidr} dev away0`)
+    }
     other.ip('link set away0 up')
     await pingOnce(other, '198.18.0.2')
     // Changes that need no entry are still seen.
@@ -227,7 +260,9 @@ describe('an interface that is moved later', () => {
       const { ifindex } = shownLink(other, 'away0')
       netns.ip(`link add name same0 index ${ifindex} type bridge`)
       other.ip('link set away0 mtu 1400')
-      await vnet.line(/^away0: mtu 1500 on away0: operation not permitted; .* takes CAP_SYS_ADMIN.*--keep-privileges$/)
+      await vnet.line(
+        /^away0: mtu 1500 on away0: operation not permitted; .* takes CAP_SYS_ADMIN.*--keep-privileges$/,
+      )
       expect(shownLink(other, 'away0').mtu).toBe(1400)
       expect(shownLink(netns, 'same0')).toMatchObject({ ifindex, mtu: 1500 })
       expect(await vnet.stop()).toMatchObject({ status: 0 })
@@ -240,7 +275,9 @@ describe('an interface that is moved later', () => {
 test('files in /run/vnet are removed at the end, without a capability for that', async () => {
   chmodSync(directory, 0o755)
   const script = 'mkdir -p /run/vnet && mount --bind "$0" /run/vnet && exec "$@"'
-  const vnet = await spawnVnet([], { within: ['unshare', '-m', 'sh', '-c', script, directory, ...within()] })
+  const vnet = await spawnVnet([], {
+    within: ['unshare', '-m', 'sh', '-c', script, directory, ...within()],
+  })
   expect(readdirSync(directory)).not.toEqual([])
   expect(await vnet.stop()).toMatchObject({ status: 0 })
   expect(readdirSync(directory)).toEqual([])

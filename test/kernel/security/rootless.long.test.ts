@@ -10,24 +10,33 @@ import { spawnVnet, startVnet } from '#support/vnet-process.ts'
 const { netns } = freshNamespaces('netns')
 
 /** As the user, in the network namespace of the test. */
-const within = (machine?: Machine) => ['nsenter', `--net=/run/netns/${netns.name}`, ...asUser(machine)]
+const within = (machine?: Machine) => [
+  'nsenter',
+  `--net=/run/netns/${netns.name}`,
+  ...asUser(machine),
+]
 
 const start = (args: readonly string[] = [], machine?: Machine) =>
   spawnVnet(args, { within: within(machine), program: `${TREE}/dist/vnet.js` })
 
 /** Runs a command that must fail. Returns its status and output. */
 function refused(args: readonly string[], machine?: Machine) {
-  const [command, ...rest] = [...within(machine), process.execPath, `${TREE}/dist/vnet.js`, ...args] as [
-    string,
-    ...string[],
-  ]
+  const [command, ...rest] = [
+    ...within(machine),
+    process.execPath,
+    `${TREE}/dist/vnet.js`,
+    ...args,
+  ] as [string, ...string[]]
   const { status, stdout, stderr } = spawnSync(command, rest, { encoding: 'utf8', timeout: 60_000 })
   return { status, stdout, stderr }
 }
 
 /** Runs a command in another terminal of the user, with the prefix that vnet printed. */
 function there(enter: string, command: string) {
-  const [program, ...rest] = [...USER, ...enter.split(' '), ...command.split(' ')] as [string, ...string[]]
+  const [program, ...rest] = [...USER, ...enter.split(' '), ...command.split(' ')] as [
+    string,
+    ...string[],
+  ]
   return spawnSync(program, rest, { encoding: 'utf8', timeout: 60_000 })
 }
 
@@ -41,7 +50,9 @@ describe('without root', () => {
     expect(there(enter, 'ping -c 1 -W 30 198.18.0.2').stdout).toContain(' 1 received')
     expect(there(enter, 'ping -c 1 -W 30 198.18.0.1').stdout).toContain(' 1 received')
     expect(there(enter, 'ip link set sn1 mtu 1400').status).toBe(0)
-    expect(JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: string }) => ifname)).toEqual(['lo'])
+    expect(JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: string }) => ifname)).toEqual(
+      ['lo'],
+    )
     const { status, stdout } = await vnet.stop('SIGINT')
     expect(status).toBe(0)
     expect(stdout).toMatch(/^sn0 rx +\d/m)
@@ -72,18 +83,35 @@ describe('without root', () => {
       ],
       [['snull'], ['snull']],
     ] as const) {
-      const first = await startVnet([...options, '--persist', '--user', `${NOBODY}`, '--netns', netns.name])
+      const first = await startVnet([
+        ...options,
+        '--persist',
+        '--user',
+        `${NOBODY}`,
+        '--netns',
+        netns.name,
+      ])
       await first.stop()
       const vnet = await start(again)
       expect(vnet.stdout).not.toMatch(/nsenter/)
       expect((await netns.run('ping -c 1 -W 30 198.18.0.2')).stdout).toContain(' 1 received')
       expect(await vnet.stop()).toMatchObject({ status: 0 })
-      for (const name of options[0] === 'snull' ? ['sn0', 'sn1'] : ['tap0']) netns.ip(`link del ${name}`)
+      for (const name of options[0] === 'snull' ? ['sn0', 'sn1'] : ['tap0']) {
+        netns.ip(`link del ${name}`)
+      }
     }
   })
 
   test('vnet enters a namespace if its interface is not a persistent one of the user', async () => {
-    const first = await startVnet(['--name', 'tap0', '--persist', '--user', `${NOBODY}`, '--netns', netns.name])
+    const first = await startVnet([
+      '--name',
+      'tap0',
+      '--persist',
+      '--user',
+      `${NOBODY}`,
+      '--netns',
+      netns.name,
+    ])
     await first.stop()
     const vnet = await start()
     expect(vnet.stdout).toMatch(/nsenter/)
@@ -92,11 +120,17 @@ describe('without root', () => {
 })
 
 describe('a vnet that is forbidden without root', () => {
-  const line = (pattern: RegExp) => ({ status: 1, stdout: '', stderr: expect.stringMatching(pattern) })
+  const line = (pattern: RegExp) => ({
+    status: 1,
+    stdout: '',
+    stderr: expect.stringMatching(pattern),
+  })
 
   test('an unreadable /dev/net/tun is refused in one line with status 1', () => {
     expect(refused([], { mode: '600' })).toEqual(
-      line(/^vnet: \/dev\/net\/tun: permission denied; .*sudo chmod 666 \/dev\/net\/tun, or sudo [^\n]*\n$/),
+      line(
+        /^vnet: \/dev\/net\/tun: permission denied; .*sudo chmod 666 \/dev\/net\/tun, or sudo [^\n]*\n$/,
+      ),
     )
   })
 
@@ -116,9 +150,12 @@ describe('a vnet that is forbidden without root', () => {
   })
 
   test('a limit of user namespaces reached in an outer namespace is refused in one line with status 1', () => {
-    const script = 'echo 1 > /proc/sys/user/max_user_namespaces && exec unshare -U --map-user=4242 "$@"'
+    const script =
+      'echo 1 > /proc/sys/user/max_user_namespaces && exec unshare -U --map-user=4242 "$@"'
     const by = ['unshare', '-Ur', 'sh', '-ec', script, 'sh']
-    expect(refused([], { by })).toEqual(line(/^vnet: .*: a limit is reached: raise user.max_user_namespaces.* sudo\n$/))
+    expect(refused([], { by })).toEqual(
+      line(/^vnet: .*: a limit is reached: raise user.max_user_namespaces.* sudo\n$/),
+    )
   })
 
   // A changed root directory forbids the user namespace. The line derives its reason from settings.
@@ -134,10 +171,13 @@ describe('a vnet that is forbidden without root', () => {
       /: kernel.unprivileged_userns_clone is 0: sudo sysctl -w kernel.unprivileged_userns_clone=1;/,
     ],
     ['a chroot', ':', /: a chroot or a security module forbids it; otherwise/],
-  ])('a user namespace forbidden by %s is refused in one line with status 1', (_, setting, pattern) => {
-    const before = `mkdir /run/root && mount --rbind / /run/root && mount -t tmpfs none /run/root/proc/sys/kernel
+  ])(
+    'a user namespace forbidden by %s is refused in one line with status 1',
+    (_, setting, pattern) => {
+      const before = `mkdir /run/root && mount --rbind / /run/root && mount -t tmpfs none /run/root/proc/sys/kernel
       cd /run/root/proc/sys/kernel && ${setting}
       set -- chroot /run/root "$@"`
-    expect(refused([], { before })).toEqual(line(pattern))
-  })
+      expect(refused([], { before })).toEqual(line(pattern))
+    },
+  )
 })

@@ -27,7 +27,8 @@ function setting(name: string): string[] {
 test('systemd-analyze verify reports nothing about the unit, nor about the settings of vnet node', () => {
   const instance = join(directory, 'vnet@node.service')
   copyFileSync(UNIT, instance)
-  const [, settings = ''] = readFileSync('docs/running.md', 'utf8').match(/^```ini\n(.*?)^```$/ms) ?? []
+  const [, settings = ''] =
+    readFileSync('docs/running.md', 'utf8').match(/^```ini\n(.*?)^```$/ms) ?? []
   expect(settings).toMatch(/^SystemCallFilter=bpf$/m)
   mkdirSync(`${instance}.d`)
   writeFileSync(`${instance}.d/override.conf`, settings)
@@ -35,7 +36,12 @@ test('systemd-analyze verify reports nothing about the unit, nor about the setti
 })
 
 test('the exposure of the systemd unit remains low', () => {
-  const { status, output } = analyze('security', '--offline=true', `--threshold=${MOST_EXPOSED}`, UNIT)
+  const { status, output } = analyze(
+    'security',
+    '--offline=true',
+    `--threshold=${MOST_EXPOSED}`,
+    UNIT,
+  )
   expect(output).toMatch(/Overall exposure level/)
   expect(status).toBe(0)
 })
@@ -45,15 +51,22 @@ test('the unit allows writable and executable memory, which JavaScript needs', (
 })
 
 test('the capabilities of the unit are enough for a lan with DNS over TCP and an uplink', async () => {
-  const allowed = setting('CapabilityBoundingSet').map(name => `+${name.slice('CAP_'.length).toLowerCase()}`)
+  const allowed = setting('CapabilityBoundingSet').map(
+    name => `+${name.slice('CAP_'.length).toLowerCase()}`,
+  )
   const within = ['ip', 'netns', 'exec', netns.name, 'setpriv', '--no-new-privs', '--inh-caps=-all']
   netns.ip('link add veth0 type veth peer name veth1')
-  const vnet = await spawnVnet(['lan', 'eth9', '--hosts', '2', '--negotiation', '0', '--uplink', 'veth0'], {
-    within: [...within, `--bounding-set=-all,${allowed.join(',')}`],
-  })
+  const vnet = await spawnVnet(
+    ['lan', 'eth9', '--hosts', '2', '--negotiation', '0', '--uplink', 'veth0'],
+    {
+      within: [...within, `--bounding-set=-all,${allowed.join(',')}`],
+    },
+  )
   expect(readFileSync(`/proc/${vnet.pid}/status`, 'utf8')).toMatch(/^CapEff:\s0000000000001000$/m)
   netns.ip('addr add 198.18.0.50/24 dev eth9')
-  expect((await netns.run('dig +tcp +short +tries=1 +time=30 @198.18.0.1 gateway.lan')).stdout).toBe('198.18.0.1\n')
+  expect(
+    (await netns.run('dig +tcp +short +tries=1 +time=30 @198.18.0.1 gateway.lan')).stdout,
+  ).toBe('198.18.0.1\n')
   const { status, stderr } = await vnet.stop()
   expect(status).toBe(0)
   expect(stderr).not.toMatch(/no TCP|EPERM|EACCES/)

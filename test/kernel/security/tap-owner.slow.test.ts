@@ -23,7 +23,10 @@ const script = readFileSync(new URL('../../support/attach-queue.py', import.meta
 const { own, netns } = freshNamespaces('netns')
 
 const attacker = (...args: string[]) => {
-  const [command, ...rest] = [...asNobodyIn(netns), 'python3', '-c', script, ...args] as [string, ...string[]]
+  const [command, ...rest] = [...asNobodyIn(netns), 'python3', '-c', script, ...args] as [
+    string,
+    ...string[],
+  ]
   return spawn(command, rest, { stdio: 'pipe' })
 }
 
@@ -35,7 +38,8 @@ async function attack(...names: string[]): Promise<string> {
 
 const slots = () => new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
 const spec = { name: 'tap0', queues: 2, features: 0 }
-const shown = (name: string) => JSON.parse(netns.ip(`-j -d link show ${name}`))[0].linkinfo.info_data
+const shown = (name: string) =>
+  JSON.parse(netns.ip(`-j -d link show ${name}`))[0].linkinfo.info_data
 
 describe('a user without rights cannot attach a queue', () => {
   test('a user without rights cannot attach a queue to an interface of openTap, with one queue or two', async () => {
@@ -81,7 +85,9 @@ describe('where the kernel permits no namespace without a name', () => {
     return own.at(netns, {
       unnamedNetns: () => -EPERM,
       ioctl(fd, request, arg, data) {
-        if (request === TUNSETOWNER) own.tap(netns, 'tap0', 2)
+        if (request === TUNSETOWNER) {
+          own.tap(netns, 'tap0', 2)
+        }
         return native.ioctl(fd, request, arg, data)
       },
     })
@@ -97,7 +103,10 @@ describe('where the kernel permits no namespace without a name', () => {
   test('an interface to which another program has attached a queue meanwhile is refused', async () => {
     await using platform = new LinuxPlatform(robbed())
     const advice = 'another program has attached 2 queues to it; delete it: ip link delete tap0'
-    await expect(platform.open({ ...spec, slots: slots() })).rejects.toMatchObject({ errno: EBUSY, advice })
+    await expect(platform.open({ ...spec, slots: slots() })).rejects.toMatchObject({
+      errno: EBUSY,
+      advice,
+    })
   })
 })
 
@@ -115,6 +124,9 @@ describe('--user and --group', () => {
     netns.ip('tuntap add dev tap0 mode tap multi_queue user root')
     await using platform = new LinuxPlatform(own.at(netns))
     const opening = platform.open({ ...spec, slots: slots(), persist: true, group: NOBODY })
-    await expect(opening).rejects.toMatchObject({ errno: EINVAL, advice: expect.stringContaining('add --user') })
+    await expect(opening).rejects.toMatchObject({
+      errno: EINVAL,
+      advice: expect.stringContaining('add --user'),
+    })
   })
 })

@@ -24,7 +24,9 @@ function reader({ stdout }: Child) {
     new Promise<RegExpExecArray>(done => {
       look = () => {
         const found = pattern.exec(text)
-        if (found !== null) done(found)
+        if (found !== null) {
+          done(found)
+        }
       }
       look()
     })
@@ -45,11 +47,14 @@ async function flooded(kind: string) {
   return { wrote, say: (line: string) => child.stdin.write(`${line}\n`) }
 }
 
-test.each(firstOf(1, ['pty', 'pipe']))('an unread %s delays neither frames nor the end', async kind => {
-  const { wrote, say } = await flooded(kind)
-  say('end')
-  await wrote(/status 0/)
-})
+test.each(firstOf(1, ['pty', 'pipe']))(
+  'an unread %s delays neither frames nor the end',
+  async kind => {
+    const { wrote, say } = await flooded(kind)
+    say('end')
+    await wrote(/status 0/)
+  },
+)
 
 test.each(firstOf(1, ['pty', 'pipe']))(
   'lines that a %s had no room for are counted, and that is told when it is read',

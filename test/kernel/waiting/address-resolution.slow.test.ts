@@ -31,7 +31,12 @@ interface Interface {
   readonly simulated: readonly [string, string]
 }
 
-function sides(here: Netns, hereName: string, there: Netns, thereName: string): readonly Interface[] {
+function sides(
+  here: Netns,
+  hereName: string,
+  there: Netns,
+  thereName: string,
+): readonly Interface[] {
   return [
     {
       netns: here,
@@ -81,7 +86,10 @@ const setups: Record<string, () => Setup> = {
 const ANSWERED = { status: 0, answers: expect.toSatisfy((answers: number) => answers > 0) }
 
 /** The replies that arping(8) received, and its exit status. */
-async function arping(netns: Netns, options: string): Promise<{ status: number | null; answers: number }> {
+async function arping(
+  netns: Netns,
+  options: string,
+): Promise<{ status: number | null; answers: number }> {
   const { status, stdout, stderr } = await netns.run(`arping ${options}`)
   const [, answers] = /^Received (\d+) response/m.exec(stdout) ?? []
   if (answers === undefined) throw new Error(`arping ${options}: ${stdout}${stderr}`)
@@ -121,8 +129,10 @@ describe.each(Object.keys(setups))('%s --arp', which => {
     setup = setups[which]!()
   })
   /** Runs `look` for all interfaces concurrently. */
-  const everywhere = (look: (where: Interface, i: number) => Promise<void>) => Promise.all(setup.interfaces.map(look))
-  const start = (...args: readonly string[]) => startVnet([...setup.args, '--json', '--ipv6', ...args])
+  const everywhere = (look: (where: Interface, i: number) => Promise<void>) =>
+    Promise.all(setup.interfaces.map(look))
+  const start = (...args: readonly string[]) =>
+    startVnet([...setup.args, '--json', '--ipv6', ...args])
 
   test('interfaces do ARP, and their neighbours are reachable after traffic', async () => {
     const vnet = await start('--arp')
@@ -131,22 +141,32 @@ describe.each(Object.keys(setups))('%s --arp', which => {
       expect(link.flags).not.toContain('NOARP')
       for (const address of [...real, ...simulated]) {
         await pingAll(netns, `-c 1 ${address}`)
-        const found = (await neighbours(netns)).find(({ dst, dev }) => dst === address && dev === name)
-        expect(found).toMatchObject({ state: ['REACHABLE'], lladdr: expect.stringMatching(/^(..:){5}..$/) })
+        const found = (await neighbours(netns)).find(
+          ({ dst, dev }) => dst === address && dev === name,
+        )
+        expect(found).toMatchObject({
+          state: ['REACHABLE'],
+          lladdr: expect.stringMatching(/^(..:){5}..$/),
+        })
         expect(found?.lladdr).not.toBe(link.address)
       }
     }
     await stopConserved(vnet)
   })
 
-  test.each(firstOf(1, BOTH_WAYS))('every far host answers pings of any size, real or not, %s', async (_, offload) => {
-    const vnet = await start('--arp', ...offload)
-    for (const { netns, real, simulated } of setup.interfaces) {
-      const pings = [...real, ...simulated].flatMap(address => [0, 56, 1472, 4000].map(size => `-s ${size} ${address}`))
-      await Promise.all(pings.map(options => pingAll(netns, `-c 3 -i 0.01 ${options}`)))
-    }
-    await stopConserved(vnet)
-  })
+  test.each(firstOf(1, BOTH_WAYS))(
+    'every far host answers pings of any size, real or not, %s',
+    async (_, offload) => {
+      const vnet = await start('--arp', ...offload)
+      for (const { netns, real, simulated } of setup.interfaces) {
+        const pings = [...real, ...simulated].flatMap(address =>
+          [0, 56, 1472, 4000].map(size => `-s ${size} ${address}`),
+        )
+        await Promise.all(pings.map(options => pingAll(netns, `-c 3 -i 0.01 ${options}`)))
+      }
+      await stopConserved(vnet)
+    },
+  )
 
   test.each(firstOf(1, BOTH_WAYS))('TCP and UDP reach the real far end %s', async (_, offload) => {
     const vnet = await start('--arp', ...offload)
@@ -171,7 +191,9 @@ describe.each(Object.keys(setups))('%s --arp', which => {
         arping(netns, `-D ${ask} ${simulated[0]}`),
       ])
       expect(silent).toEqual({ status: 1, answers: 0 })
-      for (const result of [probe, probeFar]) expect(result).toEqual({ status: 0, answers: 0 })
+      for (const result of [probe, probeFar]) {
+        expect(result).toEqual({ status: 0, answers: 0 })
+      }
     })
     await stopConserved(vnet)
   })
@@ -184,7 +206,10 @@ describe.each(Object.keys(setups))('%s --arp', which => {
       await afterDad(netns, name, `2001:db8:${i + 1}::1`)
       for (const [, address] of [real, simulated]) {
         const { status, stdout } = await ndisc6(netns, `${address} ${name}`)
-        expect([status, stdout]).toEqual([0, expect.stringContaining('Target link-layer address: ')])
+        expect([status, stdout]).toEqual([
+          0,
+          expect.stringContaining('Target link-layer address: '),
+        ])
       }
       const { status, stdout } = await ndisc6(netns, `${own[1]} ${name}`, { isSilent: true })
       expect([status, stdout]).toEqual([2, expect.stringContaining('No response.')])
@@ -194,7 +219,9 @@ describe.each(Object.keys(setups))('%s --arp', which => {
 
   test.each([0, 1])('duplicate address detection succeeds with enhanced_dad %i', async enhanced => {
     for (const netns of [near, far]) {
-      for (const name of ['all', 'default']) netns.exec(`sysctl -qw net.ipv6.conf.${name}.enhanced_dad=${enhanced}`)
+      for (const name of ['all', 'default']) {
+        netns.exec(`sysctl -qw net.ipv6.conf.${name}.enhanced_dad=${enhanced}`)
+      }
     }
     const vnet = await start('--arp')
     for (const { netns, name } of setup.interfaces) {
@@ -208,7 +235,9 @@ describe.each(Object.keys(setups))('%s --arp', which => {
     })
     const statistics = await stopConserved(vnet)
     // Its solicitations were dropped.
-    for (const { name } of setup.interfaces) expect(statistics[name]!.drops.tx.NEIGH).toBeGreaterThanOrEqual(1)
+    for (const { name } of setup.interfaces) {
+      expect(statistics[name]!.drops.tx.NEIGH).toBeGreaterThanOrEqual(1)
+    }
   })
 
   test('with --arp an address that is added later gets no reply until it is removed', async () => {
@@ -235,9 +264,13 @@ describe.each(Object.keys(setups))('%s --arp', which => {
     await capture.until(line => line.includes('198.18.1.1 > 198.18.1.9: ICMP echo request'))
     ping.kill('SIGINT')
     await outcome(ping)
-    const requests = (await capture.stop()).filter(line => line.includes('198.18.1.1 > 198.18.1.9: ICMP echo request'))
+    const requests = (await capture.stop()).filter(line =>
+      line.includes('198.18.1.1 > 198.18.1.9: ICMP echo request'),
+    )
     // A late reply makes ping ask again.
-    for (const request of requests) expect(request).toContain('length 208')
+    for (const request of requests) {
+      expect(request).toContain('length 208')
+    }
     await stopConserved(vnet)
   })
 

@@ -24,7 +24,10 @@ async function done(...args: string[]): Promise<string> {
 /** Returns vnet's count of an interface, the kernel's tx_dropped, and the counts of its wire. */
 async function lost(name: string) {
   const [{ beforeVnet, kernel }] = JSON.parse(await done('stats', name, '--json')).interfaces
-  const wire = jsonLines(await done('wire', name, '--json')) as { direction: string; beforeVnet: number }[]
+  const wire = jsonLines(await done('wire', name, '--json')) as {
+    direction: string
+    beforeVnet: number
+  }[]
   const of = (direction: string) => wire.find(each => each.direction === direction)?.beforeVnet
   return { beforeVnet, dropped: kernel.txDropped, ab: of('ab'), ba: of('ba') }
 }
@@ -44,12 +47,19 @@ test.each([
   async (_, args, name) => {
     const vnet = await startVnet([...args, '--netns', near.name, '--json'])
     // Nothing replies at the other end of a cable.
-    if (name === 'a') near.ip('neigh add 198.18.0.2 lladdr 02:00:00:00:00:02 dev a')
+    if (name === 'a') {
+      near.ip('neigh add 198.18.0.2 lladdr 02:00:00:00:00:02 dev a')
+    }
     send(1500, '198.18.0.2')
     await vnet.line(LINE)
     const counts = await lost(name)
     expect(counts.dropped).toBeGreaterThanOrEqual(400)
-    expect(counts).toEqual({ beforeVnet: counts.dropped, dropped: counts.dropped, ab: counts.dropped, ba: 0 })
+    expect(counts).toEqual({
+      beforeVnet: counts.dropped,
+      dropped: counts.dropped,
+      ab: counts.dropped,
+      ba: 0,
+    })
     await done('reset', name)
     expect((await lost(name)).ab).toBe(counts.ab)
     await ends(vnet, name, counts.dropped)
@@ -106,7 +116,11 @@ test('frames that the kernel drops at a cut cable, without a carrier, or down ar
   near.ip('link set sn0 up')
   await pingWithoutLoss(near, '-c 1 198.18.0.2')
   const ping = near.spawn('ping -q -i 0.005 198.18.0.2')
-  for (let i = 0; i < 5; i++) for (const which of ['cut', 'plug']) await done(which, 'sn0')
+  for (let i = 0; i < 5; i++) {
+    for (const which of ['cut', 'plug']) {
+      await done(which, 'sn0')
+    }
+  }
   ping.kill('SIGINT')
   expect(await lost('sn0')).toMatchObject({ beforeVnet: 0, ab: 0, ba: 0 })
   await ends(vnet, 'sn0', 0)

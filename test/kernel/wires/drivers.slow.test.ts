@@ -11,7 +11,14 @@ import { hasCarrier, untilShown } from '#support/shown-link.ts'
 import { snmp } from '#support/snmp.ts'
 import { tcpExchange } from '#support/sockets.ts'
 import { farEnd, nearEnd, pingWithoutLoss } from '#support/traffic.ts'
-import { BOTH_WAYS, finalStatistics, finalWires, jsonLines, startVnet, stopConserved } from '#support/vnet-process.ts'
+import {
+  BOTH_WAYS,
+  finalStatistics,
+  finalWires,
+  jsonLines,
+  startVnet,
+  stopConserved,
+} from '#support/vnet-process.ts'
 
 const MIB = 1 << 20
 
@@ -30,7 +37,8 @@ async function ping(options: string): Promise<{ received: number; shortest: numb
 }
 
 describe('snull', () => {
-  const start = (...args: string[]) => startVnet(['snull', '--netns', netns.name, '--json', '--seed', '5', ...args])
+  const start = (...args: string[]) =>
+    startVnet(['snull', '--netns', netns.name, '--json', '--seed', '5', ...args])
 
   test('a ping through snull has its wire’s delay in both directions, and misses lost packets', async () => {
     const vnet = await start('--wire', 'delay 10ms loss 5%')
@@ -39,10 +47,14 @@ describe('snull', () => {
     // Replies after the end of ping count, too.
     const ends = [`${netns.name}/sn0`, `${netns.name}/sn1`]
     const dropped = async () => {
-      const [{ interfaces }] = jsonLines((await runMain('stats', ...ends, '--json')).stdout) as unknown as [Shown]
+      const [{ interfaces }] = jsonLines(
+        (await runMain('stats', ...ends, '--json')).stdout,
+      ) as unknown as [Shown]
       return interfaces.reduce((sum, { drops }) => sum + (drops.tx.WIRE_LOSS ?? 0), 0)
     }
-    await expect.poll(async () => (snmp(netns)['Icmp.InEchoReps'] ?? 0) + (await dropped())).toBe(200)
+    await expect
+      .poll(async () => (snmp(netns)['Icmp.InEchoReps'] ?? 0) + (await dropped()))
+      .toBe(200)
     const { sn0, sn1 } = await stopConserved(vnet)
     const lost = [sn0, sn1].map(dev => dev!.drops.tx.WIRE_LOSS ?? 0)
     expect(Math.min(...lost)).toBeGreaterThan(0)
@@ -98,7 +110,12 @@ describe('a port of lan', () => {
     expect(ended).toMatchObject({ status: 0, stderr: '' })
     const { eth9 } = finalStatistics(ended)
     const [delay, loss] = finalWires(ended)
-    expect([delay!.stage, delay!.direction, loss!.stage, loss!.direction]).toEqual(['delay', 'ab', 'loss', 'ba'])
+    expect([delay!.stage, delay!.direction, loss!.stage, loss!.direction]).toEqual([
+      'delay',
+      'ab',
+      'loss',
+      'ba',
+    ])
     expect(delay!.in).toBe(eth9!.total.txPackets)
     // ARP and the pings: every fourth packet is lost, which may be one of ARP.
     expect(loss!.dropped).toBe(Math.floor(loss!.in / 4))

@@ -24,16 +24,23 @@ beforeEach(() => {
   links = []
 })
 afterEach(async () => {
-  for (const link of links) await link.close()
+  for (const link of links) {
+    await link.close()
+  }
 })
 
 async function join(options: CableOptions = {}): Promise<Cable> {
-  const link = await openCable(`${left.name}/a`, `${right.name}/b`, { addresses: ADDRESSES, seed: 7, ...options })
+  const link = await openCable(`${left.name}/a`, `${right.name}/b`, {
+    addresses: ADDRESSES,
+    seed: 7,
+    ...options,
+  })
   links.push(link)
   return link
 }
 
-const interfaces = (netns: Netns) => JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: string }) => ifname)
+const interfaces = (netns: Netns) =>
+  JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: string }) => ifname)
 const macOf = (netns: Netns, name: string) => netns.ip(`-br link show ${name}`).split(/\s+/)[2]
 const descriptors = () => readdirSync('/proc/self/fd').length
 
@@ -82,7 +89,9 @@ describe('a cable of vnet/wire', () => {
   test('a change of stages is immediate and keeps packets in flight; no stages are a plain cable', async () => {
     const link = await join({ ab: [delay('300ms')] })
     const ping = left.run('ping -q -c 1 -W 30 192.0.2.2')
-    while (link.ab.report()[0]!.held === 0) await new Promise(resolve => setTimeout(resolve, 1))
+    while (link.ab.report()[0]!.held === 0) {
+      await new Promise(resolve => setTimeout(resolve, 1))
+    }
     link.ab.set([])
     expect(link.ab.text).toBe('')
     // The ARP request in flight, its reply, and the ping without a delay.
@@ -124,7 +133,13 @@ describe('a cable of vnet/wire', () => {
     })
     expect([...steps, link.ab.text]).toEqual(['in time', 'delay 1ms'])
     const abort = new AbortController()
-    const endless = async ({ at, signal }: { at(time: string): Promise<void>; signal: AbortSignal }) => {
+    const endless = async ({
+      at,
+      signal,
+    }: {
+      at(time: string): Promise<void>
+      signal: AbortSignal
+    }) => {
       steps.push(signal.aborted ? 'aborted' : 'begun')
       await at('3600s')
       steps.push('late')
@@ -136,7 +151,9 @@ describe('a cable of vnet/wire', () => {
     await link.close()
     await closed
     expect(steps).toEqual(['in time', 'begun', 'begun'])
-    await expect(join().then(other => other.run(() => Promise.reject(new Error('mine'))))).rejects.toThrow('mine')
+    await expect(
+      join().then(other => other.run(() => Promise.reject(new Error('mine')))),
+    ).rejects.toThrow('mine')
   })
 
   test('close() deletes both interfaces and leaves no descriptor open', async () => {
@@ -175,10 +192,16 @@ describe('a cable of vnet/wire', () => {
       ['far too long a name', {}, /far too long a name/],
     ] as const) {
       await expect(openCable(a, `${right.name}/${b}`, options)).rejects.toThrow(message)
-      expect([interfaces(left), interfaces(right), descriptors()]).toEqual([['lo'], ['lo', 'taken'], before])
+      expect([interfaces(left), interfaces(right), descriptors()]).toEqual([
+        ['lo'],
+        ['lo', 'taken'],
+        before,
+      ])
     }
     await expect(openCable(a, 'vnet-no-such/b')).rejects.toThrow(/vnet-no-such/)
-    await expect(openCable(a, `${right.name}/b`, { ab: 'delay fast' })).rejects.toBeInstanceOf(UsageError)
+    await expect(openCable(a, `${right.name}/b`, { ab: 'delay fast' })).rejects.toBeInstanceOf(
+      UsageError,
+    )
     expect([interfaces(left), descriptors()]).toEqual([['lo'], before])
   })
 })

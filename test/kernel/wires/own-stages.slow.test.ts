@@ -39,18 +39,34 @@ function stageFile(): string {
 
 test('--stage makes the functions of a file stages of a cable, also for a later change', async () => {
   const ends = [`${near.name}/left`, `${far.name}/right`]
-  const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24', '--json']
+  const addresses = [
+    '--address',
+    'left=198.18.0.1/24',
+    '--address',
+    'right=198.18.0.2/24',
+    '--json',
+  ]
   const wire = ['--stage', stageFile(), '--wire-ab', 'match icmp ( stage third )']
   const vnet = await startVnet(['cable', ...ends, ...addresses, ...wire])
   const arrived = arrivals()
   expect(await arrived()).toBe(7)
-  const changed = await runMain('wire', `${near.name}/left`, '--wire-ab', 'match icmp ( stage third | stage third )')
+  const changed = await runMain(
+    'wire',
+    `${near.name}/left`,
+    '--wire-ab',
+    'match icmp ( stage third | stage third )',
+  )
   expect([changed.status, changed.stderr]).toEqual([0, ''])
   const refused = await runMain('wire', `${near.name}/left`, 'stage thrid')
-  expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining("did you mean 'third'?")])
+  expect([refused.status, refused.stderr]).toEqual([
+    1,
+    expect.stringContaining("did you mean 'third'?"),
+  ])
   expect(await arrived()).toBe(5)
   const stages = jsonLines((await runMain('wire', `${near.name}/left`, '--json')).stdout)
-  expect(stages).toContainEqual(expect.objectContaining({ stage: 'third', path: 'match then ', in: 20, dropped: 6 }))
+  expect(stages).toContainEqual(
+    expect.objectContaining({ stage: 'third', path: 'match then ', in: 20, dropped: 6 }),
+  )
   await stopConserved(vnet)
 })
 
@@ -76,15 +92,23 @@ test('createLab takes files of stages, which the wires of its links name', async
 
   // Another lab of this process has stages of its own, also of the same name.
   const file = join(directory, 'other.mjs')
-  writeFileSync(file, 'export const third = (next, env) => ({ push: skb => env.drop(skb, "other") })\n')
+  writeFileSync(
+    file,
+    'export const third = (next, env) => ({ push: skb => env.drop(skb, "other") })\n',
+  )
   const plan = parseLabFile(
     'stages: [other.mjs]\nhosts: [a, b]\ncables: { ab: { ends: [a, b], wire: stage third } }\n',
     join(directory, 'lab.yaml'),
   )
   await using other = await createLab()
-  const filled = await FileLab.fill(other, plan, { signal: new AbortController().signal, log: () => {} })
+  const filled = await FileLab.fill(other, plan, {
+    signal: new AbortController().signal,
+    log: () => {},
+  })
   expect((await filled.link('ab').stats()).ab.text).toBe('stage third')
   await using none = await createLab()
   const [a, b] = none.hosts('a', 'b')
-  await expect(none.cable(a, b, { wire: 'stage third' })).rejects.toThrow('stage third: no file was loaded')
+  await expect(none.cable(a, b, { wire: 'stage third' })).rejects.toThrow(
+    'stage third: no file was loaded',
+  )
 })

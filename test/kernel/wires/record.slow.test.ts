@@ -18,7 +18,8 @@ test('record finds the delay and the rate of a link, and writes its trace', asyn
   const options = ['--time', '1s', '--interval', '10ms', '--out', out]
   const recorded = await client.exec(process.execPath, [PROGRAM, 'record', 'server', ...options])
   expect([recorded.status, recorded.stderr]).toEqual([0, ''])
-  const [, rate, delay] = /^ +wire +rate ([\d.]+)mbit \| delay ([\d.]+)ms/m.exec(recorded.stdout) ?? []
+  const [, rate, delay] =
+    /^ +wire +rate ([\d.]+)mbit \| delay ([\d.]+)ms/m.exec(recorded.stdout) ?? []
   // A busy machine delays replies; test/wire/fit.slow.test.ts checks the numbers.
   expect(Number(rate)).toBeGreaterThan(0)
   expect(Number(delay)).toBeGreaterThan(14)
@@ -31,20 +32,42 @@ test('record finds the delay and the rate of a link, and writes its trace', asyn
   await client.exec('ip', ['route', 'add', 'default', 'via', gateway, 'dev', 'server'])
   const again = await client.exec(process.execPath, [PROGRAM, 'record', 'server', ...options])
   // An IPv4 packet is 20 bytes shorter.
-  expect([again.status, again.stdout]).toEqual([0, expect.stringContaining('100 probes of 98 bytes')])
+  expect([again.status, again.stdout]).toEqual([
+    0,
+    expect.stringContaining('100 probes of 98 bytes'),
+  ])
 
-  const refused = await client.exec(process.execPath, [PROGRAM, 'record', 'server', '--time', '50ms'])
-  expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('needs at least 10 probes')])
+  const refused = await client.exec(process.execPath, [
+    PROGRAM,
+    'record',
+    'server',
+    '--time',
+    '50ms',
+  ])
+  expect([refused.status, refused.stderr]).toEqual([
+    2,
+    expect.stringContaining('needs at least 10 probes'),
+  ])
 })
 
 test('record measures any host that replies, and says why another does not', async () => {
   const out = join(directory, 'own.csv')
   const options = ['--time', '100ms', '--interval', '10ms', '--out', out]
   const { status, stdout } = await runMain('record', '127.0.0.1', ...options)
-  expect([status, stdout]).toEqual([0, expect.stringMatching(/^127\.0\.0\.1: 10 probes of 98 bytes\n/)])
+  expect([status, stdout]).toEqual([
+    0,
+    expect.stringMatching(/^127\.0\.0\.1: 10 probes of 98 bytes\n/),
+  ])
   expect(stdout).toContain(`  trace       ${out}\n`)
   const fields = JSON.parse((await runMain('record', '127.0.0.1', ...options, '--json')).stdout)
-  expect(fields).toMatchObject({ event: 'record', target: '127.0.0.1', probes: 10, bytes: 98, lost: 0, trace: out })
+  expect(fields).toMatchObject({
+    event: 'record',
+    target: '127.0.0.1',
+    probes: 10,
+    bytes: 98,
+    lost: 0,
+    trace: out,
+  })
   expect(fields.trip.p99).toBeGreaterThanOrEqual(fields.trip.min)
   rmSync(out)
   expect(await runMain('record', 'host.invalid', ...options)).toMatchObject({
@@ -59,7 +82,9 @@ test('record measures any host that replies, and says why another does not', asy
 function usePing(name: string, text?: string): void {
   const path = join(directory, name)
   mkdirSync(path)
-  if (text !== undefined) writeFileSync(join(path, 'ping'), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+  if (text !== undefined) {
+    writeFileSync(join(path, 'ping'), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+  }
   vi.stubEnv('PATH', path)
   onTestFinished(() => void vi.unstubAllEnvs())
 }
@@ -101,16 +126,29 @@ test('record measures the rate by the times at which the packets of a train arri
 test.each([
   [1000, 'needs root'],
   [0, 'trains of packets were lost'],
-])('record of the user %i says what was not measured when ping refuses trains', async (uid, why) => {
-  usePing(`refuses-${uid}`, `case "$*" in *' -l '*) exit 2 ;; esac\necho '${replies(10, 20_000)}'`)
-  const getuid = vi.spyOn(process, 'getuid').mockReturnValue(uid)
-  onTestFinished(() => getuid.mockRestore())
-  const out = join(directory, 'refused.csv')
-  const { status, stdout, stderr } = await runMain('record', '192.0.2.1', '--time', '200ms', '--out', out)
-  expect([status, stderr]).toEqual([0, ''])
-  expect(stdout).toContain(`\n  rate        not measured: ${why}\n`)
-  expect(stdout).toContain('\n  distance    not measured: the jitter is less than 50us\n')
-})
+])(
+  'record of the user %i says what was not measured when ping refuses trains',
+  async (uid, why) => {
+    usePing(
+      `refuses-${uid}`,
+      `case "$*" in *' -l '*) exit 2 ;; esac\necho '${replies(10, 20_000)}'`,
+    )
+    const getuid = vi.spyOn(process, 'getuid').mockReturnValue(uid)
+    onTestFinished(() => getuid.mockRestore())
+    const out = join(directory, 'refused.csv')
+    const { status, stdout, stderr } = await runMain(
+      'record',
+      '192.0.2.1',
+      '--time',
+      '200ms',
+      '--out',
+      out,
+    )
+    expect([status, stderr]).toEqual([0, ''])
+    expect(stdout).toContain(`\n  rate        not measured: ${why}\n`)
+    expect(stdout).toContain('\n  distance    not measured: the jitter is less than 50us\n')
+  },
+)
 
 test('record fails with status 1 without ping, and before it measures if the file cannot be written', async () => {
   usePing('none')

@@ -37,20 +37,40 @@ const byDirection = (lines: readonly string[]) =>
 
 async function repeats(words: string, ...changes: string[]): Promise<string[]> {
   const [log, again] = [join(directory, 'run.log'), join(directory, 'again.log')]
-  const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24', '--json']
+  const addresses = [
+    '--address',
+    'left=198.18.0.1/24',
+    '--address',
+    'right=198.18.0.2/24',
+    '--json',
+  ]
   const ends = [`${near.name}/left`, `${far.name}/right`]
-  const vnet = await startVnet(['cable', ...ends, ...addresses, '--wire', words, '--seed', '7', '--log', log])
+  const vnet = await startVnet([
+    'cable',
+    ...ends,
+    ...addresses,
+    '--wire',
+    words,
+    '--seed',
+    '7',
+    '--log',
+    log,
+  ])
   await traffic()
   for (const change of changes) {
     // While packets are in flight.
     const pinging = pingSome(near, '-c 20 -i 0.01 -W 1 198.18.0.2')
-    const { status, stderr } = await outcome(near.spawn([process.execPath, PROGRAM, 'wire', 'left', change]))
+    const { status, stderr } = await outcome(
+      near.spawn([process.execPath, PROGRAM, 'wire', 'left', change]),
+    )
     expect([status, stderr]).toEqual([0, ''])
     await Promise.all([pinging, traffic()])
   }
   // Packets in flight at the end of a live run are dropped, but leave a simulated wire.
   const held = async () =>
-    jsonLines((await runMain('wire', `${near.name}/left`, '--json')).stdout).some(stage => Number(stage.held) > 0)
+    jsonLines((await runMain('wire', `${near.name}/left`, '--json')).stdout).some(
+      stage => Number(stage.held) > 0,
+    )
   await expect.poll(held).toBe(false)
   await stopConserved(vnet)
   const { status, stderr } = await runMain('simulate', log, '--log', again)
@@ -68,8 +88,9 @@ test('a log with jitter, bursts of loss, duplicates, corruption and a rate is re
   const live = await repeats(
     'delay 5ms 3ms 25% distribution normal reorder 5% loss gemodel 1% 30% duplicate 3% corrupt 1% rate 20mbit limit 50',
   )
-  for (const verdict of ['drop', 'duplicate', 'corrupt', 'reorder', 'delay'])
+  for (const verdict of ['drop', 'duplicate', 'corrupt', 'reorder', 'delay']) {
     expect(count(live, verdict)).toBeGreaterThan(0)
+  }
 })
 
 test('a log of CoDel, of a filter and of changes while packets are in flight is repeated', async () => {
@@ -84,8 +105,15 @@ test('a log of CoDel, of a filter and of changes while packets are in flight is 
 test('an ordinary user without /dev/net/tun simulates a log', async () => {
   const log = join(directory, 'run.log')
   const ends = [`${near.name}/left`, `${far.name}/right`]
-  await stopConserved(await startVnet(['cable', ...ends, '--json', '--wire', 'loss 1%', '--log', log]))
-  const [command, ...args] = [...withoutTunIn(near), ...asNobodyIn(near).slice(4), process.execPath, PROGRAM] as const
+  await stopConserved(
+    await startVnet(['cable', ...ends, '--json', '--wire', 'loss 1%', '--log', log]),
+  )
+  const [command, ...args] = [
+    ...withoutTunIn(near),
+    ...asNobodyIn(near).slice(4),
+    process.execPath,
+    PROGRAM,
+  ] as const
   const child = spawn(command as string, [...args, 'simulate', log], { stdio: 'pipe' })
   const { status, stdout, stderr } = await outcome(child)
   expect([status, stderr]).toEqual([0, ''])
@@ -100,13 +128,36 @@ test('a log of GSO frames that pass whole is repeated', async () => {
 test('the capture of a live wire has the same arrivals and losses in a simulation', async () => {
   const [log, capture] = [join(directory, 'run.log'), join(directory, 'run.pcapng')]
   const ends = [`${near.name}/left`, `${far.name}/right`]
-  const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24', '--json']
+  const addresses = [
+    '--address',
+    'left=198.18.0.1/24',
+    '--address',
+    'right=198.18.0.2/24',
+    '--json',
+  ]
   const files = ['--log', log, '--capture', capture]
-  const vnet = await startVnet(['cable', ...ends, ...addresses, '--wire', 'loss 10%', '--seed', '3', ...files])
+  const vnet = await startVnet([
+    'cable',
+    ...ends,
+    ...addresses,
+    '--wire',
+    'loss 10%',
+    '--seed',
+    '3',
+    ...files,
+  ])
   await pingSome(near, '-c 100 -i 0.005 -W 1 198.18.0.2')
   await stopConserved(vnet)
   const live = jsonLines(readFileSync(log, 'utf8'))
-  const { status, stdout } = await runMain('simulate', capture, '--wire', 'loss 10%', '--seed', '3', '--json')
+  const { status, stdout } = await runMain(
+    'simulate',
+    capture,
+    '--wire',
+    'loss 10%',
+    '--seed',
+    '3',
+    '--json',
+  )
   expect(status).toBe(0)
   const again = jsonLines(stdout)
   for (const direction of ['ab', 'ba']) {

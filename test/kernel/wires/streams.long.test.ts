@@ -35,7 +35,8 @@ const OFFLOADS: readonly Way[] = [
 
 /** Starts a cable with a wire, and returns it and its two ends. */
 async function start(family: Family, words: string, ...args: readonly string[]) {
-  const [a, b, prefix] = family === 'IPv4' ? ['192.0.2.1', '192.0.2.2', 24] : ['2001:db8::1', '2001:db8::2', 64]
+  const [a, b, prefix] =
+    family === 'IPv4' ? ['192.0.2.1', '192.0.2.2', 24] : ['2001:db8::1', '2001:db8::2', 64]
   if (family === 'IPv6') {
     for (const netns of [near, far]) {
       netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0')
@@ -71,7 +72,12 @@ interface Outcome {
 }
 
 /** Transfers `octets` verified bytes in each direction through a wire, and returns the counters. */
-async function transfer(family: Family, words: string, args: readonly string[], octets: number): Promise<Outcome> {
+async function transfer(
+  family: Family,
+  words: string,
+  args: readonly string[],
+  octets: number,
+): Promise<Outcome> {
   const { vnet, client, server } = await start(family, words, ...args)
   using atLeft = new PacketSocket(near, 'left', { vnetHdr: true })
   using atRight = new PacketSocket(far, 'right', { vnetHdr: true })
@@ -84,7 +90,9 @@ async function transfer(family: Family, words: string, args: readonly string[], 
   const { left, right } = await stopConserved(vnet)
   const merged = [atLeft, atRight].map(socket => {
     socket.close()
-    return socket.frames.some(({ gsoType }) => [VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6].includes(gsoType))
+    return socket.frames.some(({ gsoType }) =>
+      [VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6].includes(gsoType),
+    )
   })
   return { left: left!, right: right!, decisions: log.read(), merged: merged as [boolean, boolean] }
 }
@@ -97,7 +105,9 @@ function expectCounted({ left, right, decisions }: Outcome): void {
   ] as const) {
     const of = (verdict: string) => countOf(decisions, verdict, direction)
     const refused = Object.values(to.drops.rx).reduce((sum, n) => sum + n, 0)
-    expect(to.total.rxPackets + to.total.groMerged + refused).toBe(of('arrive') + of('duplicate') - of('drop'))
+    expect(to.total.rxPackets + to.total.groMerged + refused).toBe(
+      of('arrive') + of('duplicate') - of('drop'),
+    )
   }
 }
 
@@ -173,7 +183,9 @@ describe.each(OFFLOADS)('with %s, %s', (_, family, args) => {
   test('`rate 50mbit` slows a stream down to its rate, and drops packets beyond its queue', async () => {
     const outcome = await transfer(family, 'rate 50mbit limit 100', args, MIB)
     const { left, decisions } = outcome
-    const arrivals = decisions.filter(({ verdict, direction }) => verdict === 'arrive' && direction === 'ab')
+    const arrivals = decisions.filter(
+      ({ verdict, direction }) => verdict === 'arrive' && direction === 'ab',
+    )
     const seconds = ((arrivals.at(-1)?.t ?? 0) - (arrivals[0]?.t ?? 0)) / 1e9
     // Without the last 100 packets, which may be in the queue.
     expect(seconds).toBeGreaterThan((8 * (MIB - 100 * 1500)) / 50e6)

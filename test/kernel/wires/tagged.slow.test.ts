@@ -5,7 +5,11 @@
  * which a capture shows.
  */
 import { describe, expect, test } from 'vitest'
-import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6 } from '#src/linux/uapi.ts'
+import {
+  VIRTIO_NET_HDR_F_NEEDS_CSUM,
+  VIRTIO_NET_HDR_GSO_TCPV4,
+  VIRTIO_NET_HDR_GSO_TCPV6,
+} from '#src/linux/uapi.ts'
 import { captureFrames } from '#support/capture.ts'
 import { verifyAll } from '#support/frames.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
@@ -28,8 +32,15 @@ function gsoFrame(isIpv6: boolean, tags: readonly (typeof VLAN)[]) {
     isIpv6 ? ['2001:db8:0:0:0:0:0:1', '2001:db8:0:0:0:0:0:2'] : ['192.0.2.1', '192.0.2.2']
   ).map(address)
   const payload = Array.from({ length: COUNT * SEGMENT }, (_, i) => Math.floor(i / SEGMENT))
-  const packet = { ...plain, ...({ source: source!, destination: destination!, kind: 'tcp', flags: 0x10 } as const) }
-  const frame = buildFrame({ packet: { ...packet, payload, checksum: 'partial' }, tags: [...tags], padding: [] })
+  const packet = {
+    ...plain,
+    ...({ source: source!, destination: destination!, kind: 'tcp', flags: 0x10 } as const),
+  }
+  const frame = buildFrame({
+    packet: { ...packet, payload, checksum: 'partial' },
+    tags: [...tags],
+    padding: [],
+  })
   const csumStart = 14 + 4 * tags.length + (isIpv6 ? 40 : 20)
   const header = {
     flags: VIRTIO_NET_HDR_F_NEEDS_CSUM,
@@ -47,7 +58,14 @@ describe.each([
 ] as const)('%s', (_, isIpv6, tags) => {
   /** Sends the frame through a wire, and returns what arrives until a last frame. */
   async function through(words: string): Promise<{ received: HostFrame[]; headers: number }> {
-    const vnet = await startVnet(['cable', `${near.name}/left`, `${far.name}/right`, '--json', '--wire-ab', words])
+    const vnet = await startVnet([
+      'cable',
+      `${near.name}/left`,
+      `${far.name}/right`,
+      '--json',
+      '--wire-ab',
+      words,
+    ])
     using from = new PacketSocket(near, 'left', { vnetHdr: true })
     using at = new PacketSocket(far, 'right', { vnetHdr: true })
     const { frame, header } = gsoFrame(isIpv6, tags)
@@ -78,7 +96,14 @@ describe.each([
   })
 
   test('the packets of a frame that is cut have its tags', async () => {
-    const vnet = await startVnet(['cable', `${near.name}/left`, `${far.name}/right`, '--json', '--wire-ab', 'loss 0%'])
+    const vnet = await startVnet([
+      'cable',
+      `${near.name}/left`,
+      `${far.name}/right`,
+      '--json',
+      '--wire-ab',
+      'loss 0%',
+    ])
     using from = new PacketSocket(near, 'left', { vnetHdr: true })
     const capture = await captureFrames(far, 'right')
     const { frame, header } = gsoFrame(isIpv6, tags)
@@ -105,7 +130,9 @@ describe.each([
     expect(received.every(({ octets }) => octets.length === headers + SEGMENT)).toBe(true)
     expect(verifyAll(received).problems).toHaveLength(COUNT)
     // It is the byte that is wrong: the partial checksum was completed before.
-    for (const { octets } of received) octets[196]! ^= 0xff
+    for (const { octets } of received) {
+      octets[196]! ^= 0xff
+    }
     expect(verifyAll(received).problems).toEqual([])
   })
 
@@ -117,6 +144,8 @@ describe.each([
 
   test('each packet is cut off where `truncate` says', async () => {
     const { received } = await through('truncate 300')
-    expect(received.map(({ octets, flags }) => [octets.length, flags])).toEqual(new Array(COUNT).fill([296, 0]))
+    expect(received.map(({ octets, flags }) => [octets.length, flags])).toEqual(
+      new Array(COUNT).fill([296, 0]),
+    )
   })
 })

@@ -37,7 +37,9 @@ test('a filter of libpcap picks the packets that a fault drops', async () => {
     await Promise.all(arrived)
   }
   expect(received).toEqual(['1', '3'])
-  for (const socket of [to, other, from]) socket.close()
+  for (const socket of [to, other, from]) {
+    socket.close()
+  }
   await stopConserved(vnet)
 })
 

@@ -54,9 +54,14 @@ async function start(...args: readonly string[]): Promise<Running> {
 const file = (name: string, text: string) => written(directory, name, text)
 
 /** Returns when packets left the wire, by its clock, and their bytes after the link header. */
-function departures(decisions: readonly Decision[], direction: 'ab' | 'ba'): { ms: number; bytes: number }[] {
+function departures(
+  decisions: readonly Decision[],
+  direction: 'ab' | 'ba',
+): { ms: number; bytes: number }[] {
   const ofDirection = decisions.filter(each => each.direction === direction)
-  const sizes = new Map(ofDirection.filter(({ verdict }) => verdict === 'arrive').map(({ n, amount }) => [n, amount]))
+  const sizes = new Map(
+    ofDirection.filter(({ verdict }) => verdict === 'arrive').map(({ n, amount }) => [n, amount]),
+  )
   return ofDirection
     .filter(({ verdict }) => verdict === 'delay')
     .map(({ t, n }) => ({ ms: t / 1e6, bytes: (sizes.get(n) ?? 0) - ETH_HLEN }))
@@ -81,9 +86,9 @@ test('ping over `delay 20ms loss 1%` takes 40 ms, and misses exactly the packets
   // 1 - 0.99^2 of 500, and three standard deviations.
   expect(lost).toBeGreaterThan(10 - 3 * 3.1)
   expect(lost).toBeLessThan(10 + 3 * 3.1)
-  expect(new Set(decisions.filter(({ verdict }) => verdict === 'delay').map(({ amount }) => amount))).toEqual(
-    new Set([20e6]),
-  )
+  expect(
+    new Set(decisions.filter(({ verdict }) => verdict === 'delay').map(({ amount }) => amount)),
+  ).toEqual(new Set([20e6]))
 })
 
 test('iperf3 over `delay 20ms loss 1%` transfers in both directions, and every lost packet is counted', async () => {
@@ -131,7 +136,9 @@ test('a trace of mahimahi delivers 1,500 bytes at each of its opportunities, and
   datagrams.close()
   const streams = await startStreams(client, server)
   await streams.more(MIB / 4)
-  for (const { wrong } of await streams.end()) expect(wrong).toEqual([])
+  for (const { wrong } of await streams.end()) {
+    expect(wrong).toEqual([])
+  }
   await stopConserved(vnet)
   const decisions = log.read()
   for (const [direction, burst, perSecond] of [
@@ -143,7 +150,9 @@ test('a trace of mahimahi delivers 1,500 bytes at each of its opportunities, and
     expect(left[38]!.ms - left[0]!.ms).toBeCloseTo(38_000 / perSecond, 6)
     for (let from = 0, to = 0, bytes = 0; to < left.length; to++) {
       bytes += left[to]!.bytes
-      while (left[to]!.ms - left[from]!.ms > burst) bytes -= left[from++]!.bytes
+      while (left[to]!.ms - left[from]!.ms > burst) {
+        bytes -= left[from++]!.bytes
+      }
       // An opportunity may have sent the last byte of a packet that it did not send whole.
       expect(bytes).toBeLessThanOrEqual(1500 * ((burst * perSecond) / 1000 + 2))
     }
@@ -151,13 +160,18 @@ test('a trace of mahimahi delivers 1,500 bytes at each of its opportunities, and
 })
 
 test('a TCP connection survives an outage of two seconds that a scenario makes', async () => {
-  const scenario = file('outage.yaml', '- { at: 300ms, carrier: off }\n- { at: 2300ms, carrier: on }\n')
+  const scenario = file(
+    'outage.yaml',
+    '- { at: 300ms, carrier: off }\n- { at: 2300ms, carrier: on }\n',
+  )
   const vnet = await start('--wire', 'delay 5ms limit 10000', '--scenario', scenario)
   const streams = await startStreams(client, server)
   await vnet.line(/left: cable cut \(scenario: carrier off\)/)
   await streams.more(4 * MIB)
   expect(vnet.stdout).toMatch(/left: cable plugged in \(scenario: carrier on\)/)
-  for (const { wrong } of await streams.end()) expect(wrong).toEqual([])
+  for (const { wrong } of await streams.end()) {
+    expect(wrong).toEqual([])
+  }
   expect(snmp(left)['TcpExt.TCPTimeouts']).toBeGreaterThan(0)
   await stopConserved(vnet)
 })

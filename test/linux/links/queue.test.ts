@@ -16,10 +16,16 @@ class Pending {
     this.work.delete(work)
   }
   step(): void {
-    for (const work of [...this.work]) if (!work.step()) this.work.delete(work)
+    for (const work of [...this.work]) {
+      if (!work.step()) {
+        this.work.delete(work)
+      }
+    }
   }
   run(): void {
-    while (this.work.size > 0) this.step()
+    while (this.work.size > 0) {
+      this.step()
+    }
   }
 }
 
@@ -28,7 +34,8 @@ let calls: string[]
 let queue: LinkQueue
 const port = {
   canRead: true,
-  linkEvent: ({ name, flags }: Link) => void calls.push(`${name} ${flags === IFF_UP ? 'up' : 'down'}`),
+  linkEvent: ({ name, flags }: Link) =>
+    void calls.push(`${name} ${flags === IFF_UP ? 'up' : 'down'}`),
   reread: () => void calls.push('reread'),
   takes: 0,
   reportLists() {
@@ -37,7 +44,8 @@ const port = {
     return port.canRead
   },
 }
-const link = (name: string, flags = IFF_UP, mtu = 1500) => ({ name, flags, mtu, address: Uint8Array.of(2) }) as Link
+const link = (name: string, flags = IFF_UP, mtu = 1500) =>
+  ({ name, flags, mtu, address: Uint8Array.of(2) }) as Link
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
@@ -50,7 +58,9 @@ beforeEach(() => {
 afterEach(() => void vi.useRealTimers())
 
 test('only the last of 10,000 new names is reported, in one step', () => {
-  for (let i = 1; i <= 10_000; i++) queue.link(link(`name${i}`))
+  for (let i = 1; i <= 10_000; i++) {
+    queue.link(link(`name${i}`))
+  }
   turns.step()
   expect([calls, turns.work.size]).toEqual([['name10000 up'], 0])
 })
@@ -89,7 +99,9 @@ test('another MTU and another address are reported by themselves, with the last 
 })
 
 test('at most 64 states of 10,000 times down and up wait; they alternate, and the last one is true', () => {
-  for (let i = 0; i <= 10_000; i++) queue.link(link(`name${i}`, i % 2 === 0 ? 0 : IFF_UP))
+  for (let i = 0; i <= 10_000; i++) {
+    queue.link(link(`name${i}`, i % 2 === 0 ? 0 : IFF_UP))
+  }
   turns.run()
   expect(calls.length).toBeLessThanOrEqual(64)
   expect(calls.every((call, i) => call.endsWith(i % 2 === 0 ? 'down' : 'up'))).toBe(true)
@@ -191,8 +203,11 @@ test('states that waited are not reported after a move: they may belong to anoth
 })
 
 test('an error of the port is reported, and the next state follows', () => {
-  const failing = new LinkQueue({ ...port, reread: () => void expect.fail('no descriptor') }, 5, turns, error =>
-    calls.push((error as Error).message),
+  const failing = new LinkQueue(
+    { ...port, reread: () => void expect.fail('no descriptor') },
+    5,
+    turns,
+    error => calls.push((error as Error).message),
   )
   failing.lost()
   failing.link(link('a'))

@@ -29,7 +29,10 @@ const native = {
 /** The lines of `count` groups of an interface, each other than the rest. */
 function lines(ifindex: number, count: number): string {
   const hex = (n: number) => n.toString(16).padStart(8, '0')
-  return Array.from({ length: count }, (_, n) => `${ifindex}    test0           1     0     3333${hex(n)}\n`).join('')
+  return Array.from(
+    { length: count },
+    (_, n) => `${ifindex}    test0           1     0     3333${hex(n)}\n`,
+  ).join('')
 }
 
 function groupsOf(text: string) {
@@ -57,7 +60,10 @@ test('an interface with a cut group list receives all groups', () => {
   writeFileSync(path, lines(OWN, 1001))
   const place = { sock: { dump: () => [] }, nsfd: -1, ifindex: OWN } as unknown as LinkPlace
   const flagsOf = (multicast: boolean) => {
-    const { flags } = linkState({ flags: 0, promiscuity: 0, allmulti: 0 } as Link, readLists(native, place, multicast))
+    const { flags } = linkState(
+      { flags: 0, promiscuity: 0, allmulti: 0 } as Link,
+      readLists(native, place, multicast),
+    )
     return flags & IFF_ALLMULTI
   }
   expect([flagsOf(true), flagsOf(false)]).toEqual([IFF_ALLMULTI, 0])

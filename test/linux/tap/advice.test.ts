@@ -24,5 +24,7 @@ test('a device that the container forbids or lacks is not a matter of capabiliti
 })
 
 test('a name that is in use has advice that names no option of a command', () => {
-  for (const error of [EEXIST, EINVAL]) expect(setiffAdvice(error, -1, true)).toMatch(/: choose another name$/)
+  for (const error of [EEXIST, EINVAL]) {
+    expect(setiffAdvice(error, -1, true)).toMatch(/: choose another name$/)
+  }
 })

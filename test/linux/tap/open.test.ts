@@ -28,9 +28,13 @@ const platform = new Platform()
 const taps: Tap[] = []
 
 afterEach(async () => {
-  for (const tap of taps.splice(0)) await tap.close()
+  for (const tap of taps.splice(0)) {
+    await tap.close()
+  }
   expect(platform.ports).toEqual([])
-  for (const pool of platform.pools.splice(0)) expect(pool.out).toBe(0)
+  for (const pool of platform.pools.splice(0)) {
+    expect(pool.out).toBe(0)
+  }
 })
 
 async function open(options: TapOptions = {}): Promise<{ tap: Tap; port: MemoryPort }> {
@@ -53,7 +57,12 @@ const numberOf = (bytes: Uint8Array): number => bytes.at(-1) as number
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 const received = (port: MemoryPort): number[] => port.received.map(({ bytes }) => numberOf(bytes))
 
-const tcp: Packet = { ...plain, kind: 'tcp', payload: upTo(3000).map(i => i & 0xff), checksum: 'partial' }
+const tcp: Packet = {
+  ...plain,
+  kind: 'tcp',
+  payload: upTo(3000).map(i => i & 0xff),
+  checksum: 'partial',
+}
 const gso = { ipSummed: CHECKSUM_PARTIAL, csumOffset: 16, gsoSize: 1000, gsoType: SKB_GSO_TCPV4 }
 /** The segments of `tcp` as whole packets. */
 const segments = [0, 1, 2].map(
@@ -95,7 +104,9 @@ describe('a loop that waits for frames', () => {
   test('gives concurrent calls of next() a batch each, in order, and ends by throw()', async () => {
     const { tap, port } = await open()
     const loop = tap[Symbol.asyncIterator]()
-    const waiting = [loop.next(), loop.next()].map(async next => numberOf((await next).value?.[0]?.bytes as Uint8Array))
+    const waiting = [loop.next(), loop.next()].map(async next =>
+      numberOf((await next).value?.[0]?.bytes as Uint8Array),
+    )
     port.transmit(frame(1))
     expect(await waiting[0]).toBe(1)
     port.transmit(frame(2))
@@ -112,14 +123,20 @@ describe('a loop that waits for frames', () => {
     port.transmit(frame(2))
     port.drain()
     const { value } = (await waiting[0]) ?? {}
-    for (let i = 0; i < 10; i++) await undefined
+    for (let i = 0; i < 10; i++) {
+      await undefined
+    }
     expect(value?.map(({ bytes }) => numberOf(bytes))).toEqual([1, 2])
     await loop.return()
   })
 
   test.each([
     ['close()', 'closed', (tap: Tap) => tap.close()],
-    ['the deletion of its interface', 'read tap0: EBADFD', (_: Tap, port: MemoryPort) => port.change({ kind: 'gone' })],
+    [
+      'the deletion of its interface',
+      'read tap0: EBADFD',
+      (_: Tap, port: MemoryPort) => port.change({ kind: 'gone' }),
+    ],
   ])('settles every next() that waits at %s', async (_, end, act) => {
     const { tap, port } = await open()
     const loop = tap[Symbol.asyncIterator]()
@@ -154,7 +171,10 @@ test('onFrames = null stops reading like undefined, and another value is a TypeE
   expect(tap.counters.framesRead).toBe(0)
   for (const wrong of [5, 'f', {}, true]) {
     expect(() => (tap.onFrames = wrong as never)).toThrow(
-      expect.objectContaining({ message: `onFrames takes a function, not ${inspect(wrong)}`, ...WRONG_TYPE }),
+      expect.objectContaining({
+        message: `onFrames takes a function, not ${inspect(wrong)}`,
+        ...WRONG_TYPE,
+      }),
     )
   }
 })
@@ -162,9 +182,20 @@ test('onFrames = null stops reading like undefined, and another value is a TypeE
 describe('opening', () => {
   test('the interface is up, with the MTU, the addresses and the hardware address of the options', async () => {
     const routes = ['192.0.2.0/24', '0.0.0.0/0 via 198.18.0.9', '2001:db8::/32 via fe80::1']
-    const { tap, port } = await open({ mtu: 9000, mac: '02:00:00:00:00:17', addresses: ['198.18.0.1/24'], routes })
+    const { tap, port } = await open({
+      mtu: 9000,
+      mac: '02:00:00:00:00:17',
+      addresses: ['198.18.0.1/24'],
+      routes,
+    })
     expect(port.routes).toEqual(routes)
-    expect([tap.name, tap.mtu, tap.mac, tap.isUp, tap.layer]).toEqual(['tap0', 9000, '02:00:00:00:00:17', true, 'tap'])
+    expect([tap.name, tap.mtu, tap.mac, tap.isUp, tap.layer]).toEqual([
+      'tap0',
+      9000,
+      '02:00:00:00:00:17',
+      true,
+      'tap',
+    ])
     expect([port.addresses, port.features, tap.queues]).toEqual([['198.18.0.1/24'], 0, 1])
   })
 
@@ -178,23 +209,63 @@ describe('opening', () => {
     ['no queue', { queues: 0 }, 'queues 0: from 1 to 256'],
     ['an unknown layer', { layer: 'tub' as 'tun' }, "layer 'tub'"],
     ['an address that is not one', { mac: '02:00' }, "mac '02:00': write it as"],
-    ['a text for addresses', { addresses: '198.18.0.1/24' as never }, "addresses '198.18.0.1/24': give a list"],
-    ['an address without a prefix', { addresses: ['198.18.0.1'] }, "'198.18.0.1' is not an address with its prefix"],
-    ['a text for routes', { routes: '192.0.2.0/24' as never }, "routes '192.0.2.0/24': give a list"],
+    [
+      'a text for addresses',
+      { addresses: '198.18.0.1/24' as never },
+      "addresses '198.18.0.1/24': give a list",
+    ],
+    [
+      'an address without a prefix',
+      { addresses: ['198.18.0.1'] },
+      "'198.18.0.1' is not an address with its prefix",
+    ],
+    [
+      'a text for routes',
+      { routes: '192.0.2.0/24' as never },
+      "routes '192.0.2.0/24': give a list",
+    ],
     [
       'a route without a prefix',
       { routes: ['192.0.2.1'] },
       "routes: '192.0.2.1' is not a route, such as '192.0.2.0/24'",
     ],
-    ['a router of another family', { routes: ['192.0.2.0/24 via ::1'] }, "'192.0.2.0/24 via ::1' is not a route"],
-    ['a route with more words', { routes: ['192.0.2.0/24 dev lo'] }, "'192.0.2.0/24 dev lo' is not a route"],
-    ['name servers', { dns: ['198.18.0.1'] } as never, 'dns: the kernel has no name servers per interface'],
-    ['a descriptor that is no number', { fd: 'tap0' as never }, "fd 'tap0': give a descriptor's number"],
+    [
+      'a router of another family',
+      { routes: ['192.0.2.0/24 via ::1'] },
+      "'192.0.2.0/24 via ::1' is not a route",
+    ],
+    [
+      'a route with more words',
+      { routes: ['192.0.2.0/24 dev lo'] },
+      "'192.0.2.0/24 dev lo' is not a route",
+    ],
+    [
+      'name servers',
+      { dns: ['198.18.0.1'] } as never,
+      'dns: the kernel has no name servers per interface',
+    ],
+    [
+      'a descriptor that is no number',
+      { fd: 'tap0' as never },
+      "fd 'tap0': give a descriptor's number",
+    ],
     ['a negative descriptor', { fd: -1 }, "fd -1: give a descriptor's number"],
-    ['a descriptor and a platform', { fd: 3 }, "fd and platform: the descriptor's interface exists"],
+    [
+      'a descriptor and a platform',
+      { fd: 3 },
+      "fd and platform: the descriptor's interface exists",
+    ],
     ['a descriptor and a name', { fd: 3, name: 'tap0' }, 'fd and name'],
-    ['an unknown option', { adresses: [] } as never, "openTap: no option is called 'adresses', but name, netns"],
-    ['a TUN with a hardware address', { mac: '02:00:00:00:00:17', layer: 'tun' }, 'a TUN has no hardware address'],
+    [
+      'an unknown option',
+      { adresses: [] } as never,
+      "openTap: no option is called 'adresses', but name, netns",
+    ],
+    [
+      'a TUN with a hardware address',
+      { mac: '02:00:00:00:00:17', layer: 'tun' },
+      'a TUN has no hardware address',
+    ],
     ['a name that is no text', { name: 5 } as never, 'name 5: 1 to 15 bytes'],
     ['a namespace that is no text', { netns: 5 } as never, 'netns 5: give a name'],
     ['an empty namespace', { netns: '' }, "netns '': give a name"],
@@ -218,7 +289,11 @@ describe('opening', () => {
     ['a text for offload', { offload: 'yes' } as never, "offload 'yes': it is true or false"],
     ['a text for the signal', { signal: 'x' } as never, "signal 'x': give an AbortSignal"],
     ['a route with host bits', { routes: ['192.0.2.1/24'] }, "the network is '192.0.2.0/24'"],
-    ['an IPv6 route with host bits', { routes: ['2001:db8::1/32'] }, "the network is '2001:db8::/32'"],
+    [
+      'an IPv6 route with host bits',
+      { routes: ['2001:db8::1/32'] },
+      "the network is '2001:db8::/32'",
+    ],
   ])('%s is a UsageError that says what is wrong', async (_, options, text) => {
     const error = await openTap({ ...options, platform }).catch(error => error)
     expect(error).toBeInstanceOf(UsageError)
@@ -241,7 +316,9 @@ describe('opening', () => {
   })
 
   test('a refused address or interface leaves no interface and no descriptor', async () => {
-    const apply = vi.spyOn(MemoryPort.prototype, 'apply').mockRejectedValueOnce(new VnetError(EINVAL, 'RTM_NEWADDR'))
+    const apply = vi
+      .spyOn(MemoryPort.prototype, 'apply')
+      .mockRejectedValueOnce(new VnetError(EINVAL, 'RTM_NEWADDR'))
     await expect(open({ addresses: ['198.18.0.1/24'] })).rejects.toMatchObject({ errno: EINVAL })
     apply.mockRestore()
     expect(platform.ports).toEqual([])
@@ -255,7 +332,9 @@ describe('reading with onFrames', () => {
     const { tap, port } = await open()
     const batches: number[][] = []
     tap.onFrames = frames => batches.push(frames.map(({ bytes }) => numberOf(bytes)))
-    for (const i of upTo(40)) port.transmit(frame(i))
+    for (const i of upTo(40)) {
+      port.transmit(frame(i))
+    }
     port.drain()
     expect(batches.flat()).toEqual(upTo(40))
     expect(Math.max(...batches.map(({ length }) => length))).toBe(16)
@@ -335,11 +414,17 @@ describe('reading with onFrames', () => {
 describe('reading with for await', () => {
   test('a loop reads every frame, and ends when the tap is closed', async () => {
     const { tap, port } = await open()
-    for (const i of upTo(100)) port.transmit(frame(i))
+    for (const i of upTo(100)) {
+      port.transmit(frame(i))
+    }
     const seen: number[] = []
     for await (const frames of tap) {
-      for (const { bytes } of frames) seen.push(numberOf(bytes))
-      if (seen.length === 100) void tap.close()
+      for (const { bytes } of frames) {
+        seen.push(numberOf(bytes))
+      }
+      if (seen.length === 100) {
+        void tap.close()
+      }
     }
     expect(seen).toEqual(upTo(100))
   })
@@ -349,7 +434,9 @@ describe('reading with for await', () => {
     port.transmit(frame(1))
     for await (const [first] of tap) {
       port.transmit(frame(2))
-      for (let i = 0; i < 5; i++) await turn()
+      for (let i = 0; i < 5; i++) {
+        await turn()
+      }
       expect([numberOf((first as TapFrame).bytes), tap.counters.framesRead]).toEqual([1, 1])
       expect(port.queues[0]?.paused).toBe(true)
       break
@@ -377,10 +464,14 @@ describe('reading with for await', () => {
     port.queues[0]?.repeat(frame(1), 100_000)
     let read = 0
     const after = (async () => {
-      for (let i = 0; i < 4; i++) await turn()
+      for (let i = 0; i < 4; i++) {
+        await turn()
+      }
       await tap.close()
     })()
-    for await (const frames of tap) read += frames.length
+    for await (const frames of tap) {
+      read += frames.length
+    }
     await after
     expect(read).toBeGreaterThan(0)
     expect(read).toBeLessThan(1000)
@@ -388,11 +479,15 @@ describe('reading with for await', () => {
 
   test('frames of all queues are read', async () => {
     const { tap, port } = await open({ queues: 2 })
-    for (const i of upTo(20)) port.transmit(frame(i), i % 2)
+    for (const i of upTo(20)) {
+      port.transmit(frame(i), i % 2)
+    }
     const seen: number[] = []
     for await (const frames of tap) {
       expect(new Set(frames.map(({ queue }) => queue)).size).toBe(1)
-      for (const { bytes } of frames) seen.push(numberOf(bytes))
+      for (const { bytes } of frames) {
+        seen.push(numberOf(bytes))
+      }
       if (seen.length === 20) break
     }
     expect(seen.sort((a, b) => a - b)).toEqual(upTo(20))
@@ -404,8 +499,12 @@ describe('reading with for await', () => {
     for await (const _ of tap) {
       expect(() => {
         tap.onFrames = () => {}
-      }).toThrow(expect.objectContaining({ code: 'EBUSY', advice: expect.stringContaining('read already') }))
-      await expect(tap[Symbol.asyncIterator]().next()).rejects.toThrow('its frames are read already')
+      }).toThrow(
+        expect.objectContaining({ code: 'EBUSY', advice: expect.stringContaining('read already') }),
+      )
+      await expect(tap[Symbol.asyncIterator]().next()).rejects.toThrow(
+        'its frames are read already',
+      )
       break
     }
     tap.onFrames = () => {}
@@ -417,14 +516,23 @@ describe('writing', () => {
   test('bytes and frames of another tap arrive in order, and are counted', async () => {
     const [a, b] = [await open(), await open()]
     a.tap.onFrames = frames => {
-      for (const one of frames) b.tap.write(one)
+      for (const one of frames) {
+        b.tap.write(one)
+      }
     }
     expect(b.tap.write(frame(0))).toBe(true)
-    for (const i of [1, 2, 3]) a.port.transmit(frame(i))
+    for (const i of [1, 2, 3]) {
+      a.port.transmit(frame(i))
+    }
     a.port.drain()
     expect(b.tap.writeBatch([frame(4), frame(5)])).toBe(true)
     expect(received(b.port)).toEqual(upTo(6))
-    expect(b.tap.counters).toMatchObject({ framesWritten: 6, bytesWritten: 360, dropped: 0, drops: {} })
+    expect(b.tap.counters).toMatchObject({
+      framesWritten: 6,
+      bytesWritten: 360,
+      dropped: 0,
+      drops: {},
+    })
     expect(a.tap.counters).toMatchObject({ framesRead: 3, framesWritten: 0 })
   })
 
@@ -465,17 +573,25 @@ describe('writing', () => {
     expect(framesRead).toBe(128)
     b.port.room = Number.POSITIVE_INFINITY
     await b.tap.drained()
-    while (b.port.received.length < 1000) await turn()
+    while (b.port.received.length < 1000) {
+      await turn()
+    }
     expect(b.tap.counters).toMatchObject({ framesWritten: 1000, dropped: 0 })
   })
 
   test('frames beyond the queue are dropped and counted', async () => {
     const { tap, port } = await open()
     port.room = 0
-    for (const i of upTo(300)) tap.write(frame(i))
+    for (const i of upTo(300)) {
+      tap.write(frame(i))
+    }
     expect(tap.counters.drops).toEqual({ FULL_RING: 300 - 256 })
     await tap.close()
-    expect(tap.counters).toMatchObject({ framesWritten: 0, dropped: 300, drops: { DEV_STOPPED: 256 } })
+    expect(tap.counters).toMatchObject({
+      framesWritten: 0,
+      dropped: 300,
+      drops: { DEV_STOPPED: 256 },
+    })
   })
 
   test('frames that the kernel refuses, or that fit no slot, are dropped and counted, and nothing throws', async () => {
@@ -537,7 +653,9 @@ describe('writing', () => {
     const { tap } = await open()
     const outOfRange = { name: 'RangeError', code: 'ERR_OUT_OF_RANGE' }
     const message = 'write: queue 1: a whole number from 0 to 0'
-    expect(() => tap.write(frame(1), { queue: 1 })).toThrow(expect.objectContaining({ message, ...outOfRange }))
+    expect(() => tap.write(frame(1), { queue: 1 })).toThrow(
+      expect.objectContaining({ message, ...outOfRange }),
+    )
     expect(() => tap.write(frame(1), { gsoSize: -1 })).toThrow(expect.objectContaining(outOfRange))
     expect(() => tap.write(frame(1), { gsoType: 8 })).toThrow(expect.objectContaining(outOfRange))
   })
@@ -546,7 +664,9 @@ describe('writing', () => {
     const { tap, port } = await open()
     const seen: unknown[] = []
     tap.onFrames = ([first]) => {
-      expect(() => tap.write(first as TapFrame, { queue: 0 })).toThrow(expect.objectContaining(WRONG_TYPE))
+      expect(() => tap.write(first as TapFrame, { queue: 0 })).toThrow(
+        expect.objectContaining(WRONG_TYPE),
+      )
       seen.push(tap.write((first as TapFrame).bytes, first))
     }
     port.transmit(frame(1))
@@ -557,7 +677,11 @@ describe('writing', () => {
   test('a Buffer and arrays of signed and clamped bytes are written as they are', async () => {
     const { tap, port } = await open()
     const bytes = new Uint8Array(60).fill(200)
-    tap.writeBatch([Buffer.from(bytes), new Int8Array(bytes.buffer), new Uint8ClampedArray(bytes.buffer)] as never)
+    tap.writeBatch([
+      Buffer.from(bytes),
+      new Int8Array(bytes.buffer),
+      new Uint8ClampedArray(bytes.buffer),
+    ] as never)
     expect(port.received.map(each => each.bytes)).toEqual([bytes, bytes, bytes])
   })
 })
@@ -580,19 +704,25 @@ describe('offloads', () => {
     expect(port.received).toMatchObject([{ ...gso, csumStart: 34 }])
   })
 
-  test.each(['tap', 'tun'] as const)('segment() returns the packets of a GSO frame of a %s', async layer => {
-    const { tap, port } = await open({ offload: true, layer })
-    const bytesOf = (packet: Packet) => (layer === 'tap' ? framed(packet) : Uint8Array.from(buildPacket(packet)))
-    tap.onFrames = ([first]) => {
-      const cut = (first as TapFrame).segment()
-      expect(cut.map(({ bytes }) => [...bytes])).toEqual(segments.map(packet => [...bytesOf(packet)]))
-      expect(() => first?.length).toThrow('used after its end')
-      tap.writeBatch(cut.slice(1))
-    }
-    port.transmit(bytesOf(tcp), 0, { ...gso, csumStart: layer === 'tap' ? 34 : 20 })
-    port.drain()
-    expect(port.received.map(({ bytes }) => bytes)).toEqual(segments.slice(1).map(bytesOf))
-  })
+  test.each(['tap', 'tun'] as const)(
+    'segment() returns the packets of a GSO frame of a %s',
+    async layer => {
+      const { tap, port } = await open({ offload: true, layer })
+      const bytesOf = (packet: Packet) =>
+        layer === 'tap' ? framed(packet) : Uint8Array.from(buildPacket(packet))
+      tap.onFrames = ([first]) => {
+        const cut = (first as TapFrame).segment()
+        expect(cut.map(({ bytes }) => [...bytes])).toEqual(
+          segments.map(packet => [...bytesOf(packet)]),
+        )
+        expect(() => first?.length).toThrow('used after its end')
+        tap.writeBatch(cut.slice(1))
+      }
+      port.transmit(bytesOf(tcp), 0, { ...gso, csumStart: layer === 'tap' ? 34 : 20 })
+      port.drain()
+      expect(port.received.map(({ bytes }) => bytes)).toEqual(segments.slice(1).map(bytesOf))
+    },
+  )
 
   test('segment() completes the checksum of a frame that is one packet', async () => {
     const { tap, port } = await open({ offload: true })
@@ -617,16 +747,22 @@ describe('offloads', () => {
     port.drain()
   })
 
-  test.each(['tap', 'tun'] as const)('a %s without offloads gets packets with full checksums', async layer => {
-    const bytesOf = (packet: Packet) => (layer === 'tap' ? framed(packet) : Uint8Array.from(buildPacket(packet)))
-    const csumStart = layer === 'tap' ? 34 : 20
-    const { tap, port } = await open({ layer })
-    tap.write(bytesOf(tcp), { ...gso, csumStart })
-    tap.write(bytesOf({ ...tcp, payload: [1] }), { ...gso, csumStart, gsoSize: 0 })
-    const last: Packet = { ...tcp, payload: [1], checksum: 'full' }
-    expect(port.received.map(({ bytes }) => bytes)).toEqual([...segments, last].map(bytesOf))
-    expect(port.received.every(({ ipSummed, gsoSize }) => ipSummed === 0 && gsoSize === 0)).toBe(true)
-  })
+  test.each(['tap', 'tun'] as const)(
+    'a %s without offloads gets packets with full checksums',
+    async layer => {
+      const bytesOf = (packet: Packet) =>
+        layer === 'tap' ? framed(packet) : Uint8Array.from(buildPacket(packet))
+      const csumStart = layer === 'tap' ? 34 : 20
+      const { tap, port } = await open({ layer })
+      tap.write(bytesOf(tcp), { ...gso, csumStart })
+      tap.write(bytesOf({ ...tcp, payload: [1] }), { ...gso, csumStart, gsoSize: 0 })
+      const last: Packet = { ...tcp, payload: [1], checksum: 'full' }
+      expect(port.received.map(({ bytes }) => bytes)).toEqual([...segments, last].map(bytesOf))
+      expect(port.received.every(({ ipSummed, gsoSize }) => ipSummed === 0 && gsoSize === 0)).toBe(
+        true,
+      )
+    },
+  )
 
   test('a description that does not fit its bytes is dropped and counted', async () => {
     const { tap } = await open()
@@ -647,15 +783,18 @@ test.each([
   [{ ipSummed: 4 }, 'ipSummed 4: a whole number from 0 to 3'],
   [{ queue: -1 }, 'queue -1: a whole number from 0 to 65535'],
   [{ queue: 0.5 }, 'queue 0.5: a whole number from 0 to 65535'],
-])('a write with %j in its description throws a RangeError, with offloads and without', async (field, message) => {
-  for (const offload of [true, false]) {
-    const { tap, port } = await open({ offload })
-    const info = { ...gso, csumStart: 34, ...field }
-    const error = { name: 'RangeError', message: `write: ${message}`, code: 'ERR_OUT_OF_RANGE' }
-    expect(() => tap.write(framed(tcp), info)).toThrow(expect.objectContaining(error))
-    expect([port.received, tap.counters.dropped]).toEqual([[], 0])
-  }
-})
+])(
+  'a write with %j in its description throws a RangeError, with offloads and without',
+  async (field, message) => {
+    for (const offload of [true, false]) {
+      const { tap, port } = await open({ offload })
+      const info = { ...gso, csumStart: 34, ...field }
+      const error = { name: 'RangeError', message: `write: ${message}`, code: 'ERR_OUT_OF_RANGE' }
+      expect(() => tap.write(framed(tcp), info)).toThrow(expect.objectContaining(error))
+      expect([port.received, tap.counters.dropped]).toEqual([[], 0])
+    }
+  },
+)
 
 describe('the life of an interface', () => {
   test('down, up and mtu changes of an interface are emitted', async () => {
@@ -678,14 +817,19 @@ describe('the life of an interface', () => {
     tap.on('gone', () => events.push('gone')).on('close', () => events.push('close'))
     setImmediate(() => port.change({ kind: 'gone' }))
     const read = async () => {
-      for await (const _ of tap);
+      for await (const _ of tap) {
+      }
     }
     const error = await read().catch(error => error)
     expect(error).toBeInstanceOf(VnetError)
     expect(error).toMatchObject({ errno: EBADFD })
     expect(error.message).toContain('read tap0: EBADFD')
     await expect.poll(() => events).toEqual(['gone', 'close'])
-    expect([tap.isUp, tap.write(frame(1)), tap.writeBatch([frame(2)])]).toEqual([false, false, false])
+    expect([tap.isUp, tap.write(frame(1)), tap.writeBatch([frame(2)])]).toEqual([
+      false,
+      false,
+      false,
+    ])
     expect(tap.counters.drops).toEqual({ DEV_READY: 2 })
     await expect(tap.drained()).rejects.toMatchObject({ errno: EBADFD })
     expect(() => (tap.onFrames = () => {})).toThrow('read tap0: EBADFD')
@@ -699,16 +843,24 @@ describe('the life of an interface', () => {
       const { tap, port } = await open()
       const uncaught: unknown[] = []
       const others = process.listeners('uncaughtException')
-      process.removeAllListeners('uncaughtException').on('uncaughtException', error => uncaught.push(error))
+      process
+        .removeAllListeners('uncaughtException')
+        .on('uncaughtException', error => uncaught.push(error))
       onTestFinished(() => {
         process.removeAllListeners('uncaughtException')
-        for (const other of others) process.on('uncaughtException', other)
+        for (const other of others) {
+          process.on('uncaughtException', other)
+        }
       })
       tap.on(event, () => {
         throw new Error(`of ${event}`)
       })
-      for (let i = 0; i < 2; i++) port.change(event === 'mtu' ? { kind: event, mtu: 1400 + i } : { kind: event })
-      if (event === 'gone') await once(tap, 'close')
+      for (let i = 0; i < 2; i++) {
+        port.change(event === 'mtu' ? { kind: event, mtu: 1400 + i } : { kind: event })
+      }
+      if (event === 'gone') {
+        await once(tap, 'close')
+      }
       await turn()
       expect(uncaught).toEqual(Array(event === 'gone' ? 1 : 2).fill(new Error(`of ${event}`)))
     },
@@ -741,7 +893,9 @@ describe('the life of an interface', () => {
     process.on('warning', note)
     onTestFinished(() => void process.off('warning', note))
     const { signal } = new AbortController()
-    for (let i = 0; i < 12; i++) await open({ signal })
+    for (let i = 0; i < 12; i++) {
+      await open({ signal })
+    }
     await turn()
     expect(warnings).toEqual([])
     await Promise.all(taps.map(tap => tap.close()))
@@ -752,7 +906,8 @@ describe('the life of an interface', () => {
     const controller = new AbortController()
     const { tap } = await open({ signal: controller.signal })
     setImmediate(() => controller.abort())
-    for await (const _ of tap);
+    for await (const _ of tap) {
+    }
     expect(platform.ports).toEqual([])
     const other = new AbortController()
     const { tap: second } = await open({ signal: other.signal })

@@ -28,11 +28,20 @@ const solutions = await Promise.all(
   (await loadExercises()).map(async ({ name, params }) => {
     const { driver } = (await import(join(COURSE, name, 'solution.js'))) as { driver: Driver }
     // A board that hangs holds a frame for ever.
-    return [name, driver, name === '06-timeout' ? { ...params, lockup: 0 } : (params ?? {}), []] as const
+    return [
+      name,
+      driver,
+      name === '06-timeout' ? { ...params, lockup: 0 } : (params ?? {}),
+      [],
+    ] as const
   }),
 )
 
-async function chaos(seed: number, [, driver, params, args]: (typeof drivers)[number], rounds: number) {
+async function chaos(
+  seed: number,
+  [, driver, params, args]: (typeof drivers)[number],
+  rounds: number,
+) {
   const bed = await testBed(driver, params, { debug: { chaos: seed }, args, allowErrors: true })
   const result = bed.ping({ count: rounds, interval: '20ms' })
   bed.advance('6s')
@@ -56,7 +65,9 @@ describe('chaos', () => {
 
   test('chaos causes the same events with the same seed, and other events with another', async () => {
     const logs: string[][] = []
-    for (const seed of [1, 1, 2]) logs.push((await chaos(seed, drivers[2] as (typeof drivers)[number], 20)).bed.log)
+    for (const seed of [1, 1, 2]) {
+      logs.push((await chaos(seed, drivers[2] as (typeof drivers)[number], 20)).bed.log)
+    }
     expect(logs[0]).toEqual(logs[1])
     expect(logs[0]).not.toEqual(logs[2])
   })
@@ -69,7 +80,9 @@ test.each([...drivers, ...solutions])(
     const ends = { from: '198.18.0.1', to: '198.18.0.2' }
     for (const round of [1, 2]) {
       bed.ping({ count: 3, interval: '20ms' })
-      for (let n = 0; n < 40; n++) bed.transmit(udpFrame({ ...ends, payload: 10 * n * round }))
+      for (let n = 0; n < 40; n++) {
+        bed.transmit(udpFrame({ ...ends, payload: 10 * n * round }))
+      }
       bed.transmit(udpFrame(ends).subarray(0, 30))
       bed.transmit(arpRequest(ends))
       await devClose(bed.dev as NetDevice)
@@ -77,7 +90,9 @@ test.each([...drivers, ...solutions])(
       bed.advance('7s')
     }
     // Frames that are underway when the device goes down.
-    for (let n = 0; n < 10; n++) bed.transmit(udpFrame(ends))
+    for (let n = 0; n < 10; n++) {
+      bed.transmit(udpFrame(ends))
+    }
     await bed.close()
     expect(bed.findings).toEqual([])
   },
@@ -105,17 +120,23 @@ const CORRECT: Record<string, (skb: SkBuff, dev: NetDevice) => void> = {
   },
 }
 
-test.each(Object.entries(CORRECT))('debug finds no mistake in a driver that %s', async (_, ndoStartXmit) => {
-  const setup = (dev: NetDevice) => Object.assign(dev, { netdevOps: { ndoStartXmit }, watchdogTimeo: 30_000 })
-  const init = () => [{ dev: allocEtherdevMqs({ name: 'right0', priv: {}, setup: setup as never }) }]
-  const right = defineDriver({ name: 'right', description: 'makes no mistake', params: {}, init })
-  const bed = await testBed(right, {}, { debug: true, allowErrors: true })
-  bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.2' }))
-  bed.advance('8s')
-  // No counter has the frame that was freed.
-  await bed.close().catch(() => {})
-  expect(bed.findings).toEqual([])
-})
+test.each(Object.entries(CORRECT))(
+  'debug finds no mistake in a driver that %s',
+  async (_, ndoStartXmit) => {
+    const setup = (dev: NetDevice) =>
+      Object.assign(dev, { netdevOps: { ndoStartXmit }, watchdogTimeo: 30_000 })
+    const init = () => [
+      { dev: allocEtherdevMqs({ name: 'right0', priv: {}, setup: setup as never }) },
+    ]
+    const right = defineDriver({ name: 'right', description: 'makes no mistake', params: {}, init })
+    const bed = await testBed(right, {}, { debug: true, allowErrors: true })
+    bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.2' }))
+    bed.advance('8s')
+    // No counter has the frame that was freed.
+    await bed.close().catch(() => {})
+    expect(bed.findings).toEqual([])
+  },
+)
 
 test('chaos reads a device’s statistics and sets its receive mode as often as it logs that', async () => {
   const calls = { stats: 0, mode: 0 }
@@ -129,13 +150,23 @@ test('chaos reads a device’s statistics and sets its receive mode as often as 
         ndoGetStats64: () => void calls.stats++,
         ndoSetRxMode: () => void calls.mode++,
       }
-      return [{ dev: allocEtherdevMqs({ name: 'count0', priv: {}, setup: dev => Object.assign(dev, { netdevOps }) }) }]
+      return [
+        {
+          dev: allocEtherdevMqs({
+            name: 'count0',
+            priv: {},
+            setup: dev => Object.assign(dev, { netdevOps }),
+          }),
+        },
+      ]
     },
   })
   await using bed = await testBed(counting, {}, { debug: { chaos: 1 } })
   const before = { ...calls }
   bed.advance('4s')
-  const looks = bed.log.filter(line => line.endsWith('its statistics are read and its receive mode is set')).length
+  const looks = bed.log.filter(line =>
+    line.endsWith('its statistics are read and its receive mode is set'),
+  ).length
   expect(looks).toBeGreaterThan(5)
   // After ten events in a second, further ones are only counted.
   expect(calls.stats - before.stats).toBeGreaterThanOrEqual(looks)
@@ -145,8 +176,15 @@ test('chaos reads a device’s statistics and sets its receive mode as often as 
 test('without debug nothing is watched', async () => {
   await using bed = await testBed(loop)
   const { ndoStartXmit } = bed.dev.netdevOps
-  expect([bed.net.debug, bed.findings, Object.hasOwn(bed.dev.netdevOps, 'ndoOpen')]).toEqual([undefined, [], true])
-  expect([ndoStartXmit.name, Object.hasOwn(bed.dev.tx[0] as object, 'stop')]).toEqual(['startXmit', false])
+  expect([bed.net.debug, bed.findings, Object.hasOwn(bed.dev.netdevOps, 'ndoOpen')]).toEqual([
+    undefined,
+    [],
+    true,
+  ])
+  expect([ndoStartXmit.name, Object.hasOwn(bed.dev.tx[0] as object, 'stop')]).toEqual([
+    'startXmit',
+    false,
+  ])
 })
 
 test('two mistakes of one rule in the same second have a line each', async () => {
@@ -172,7 +210,9 @@ test('two mistakes of one rule in the same second have a line each', async () =>
     },
   })
   await using bed = await testBed(late, {}, { debug: true, allowErrors: true })
-  for (const port of [1, 2, 3]) bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.2', destinationPort: port }))
+  for (const port of [1, 2, 3]) {
+    bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.2', destinationPort: port }))
+  }
   const lines = bed.log.filter(line => line.includes('debug: use-after-free: '))
   expect(lines.map(line => /debug.slow.test.ts:\d+;/.exec(line)?.[0])).toEqual(
     bed.findings.map(({ place }) => `${basename(place ?? '')};`),
@@ -188,17 +228,35 @@ test('a queue that waits for a slot of watched memory continues when the driver 
     params: {},
     init() {
       const netdevOps = { ndoStartXmit: (skb: SkBuff) => void held.push(skb) }
-      return [{ dev: allocEtherdevMqs({ name: 'hoard0', priv: {}, setup: dev => Object.assign(dev, { netdevOps }) }) }]
+      return [
+        {
+          dev: allocEtherdevMqs({
+            name: 'hoard0',
+            priv: {},
+            setup: dev => Object.assign(dev, { netdevOps }),
+          }),
+        },
+      ]
     },
   })
-  await using bed = await testBed(hoard, {}, { debug: { pool: { large: 4, small: 4, reserve: 0 } } })
-  for (let i = 0; i < 6; i++) bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.2' }))
+  await using bed = await testBed(
+    hoard,
+    {},
+    { debug: { pool: { large: 4, small: 4, reserve: 0 } } },
+  )
+  for (let i = 0; i < 6; i++) {
+    bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.2' }))
+  }
   expect(held).toHaveLength(4)
   held.shift()?.drop()
   bed.advance(1)
   expect(held).toHaveLength(4)
-  for (const skb of held.splice(0)) skb.drop()
+  for (const skb of held.splice(0)) {
+    skb.drop()
+  }
   bed.advance(1)
   expect(held).toHaveLength(1)
-  for (const skb of held) skb.drop()
+  for (const skb of held) {
+    skb.drop()
+  }
 })

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest'
-import { addDriverText, functionLines, functionPlace, placeLines } from '#src/netdev/debug/function-place.browser.ts'
+import {
+  addDriverText,
+  functionLines,
+  functionPlace,
+  placeLines,
+} from '#src/netdev/debug/function-place.browser.ts'
 
 test('a browser finds the line of a function by its text: the first of two that are alike', () => {
   const poll = (budget: number) => budget - 1
@@ -12,12 +17,22 @@ test('a browser finds the line of a function by its text: the first of two that 
 })
 
 test('a browser shows the lines of a function, and the function around a line', () => {
-  const lines = ['function poll(budget) {', '  return budget - 1', '}', '', 'const handle = budget => poll(budget)', '']
+  const lines = [
+    'function poll(budget) {',
+    '  return budget - 1',
+    '}',
+    '',
+    'const handle = budget => poll(budget)',
+    '',
+  ]
   const { poll, handle } = new Function(`${lines.join('\n')}return { poll, handle }`)()
   addDriverText('/lines.js', lines.join('\n'))
   const shown = { file: '/lines.js', line: 1, first: 1, lines: lines.slice(0, 3) }
   expect(functionLines(poll, 24)).toEqual(shown)
   expect(functionLines(handle, 2)).toEqual({ ...shown, lines: lines.slice(0, 2) })
   expect(placeLines('/lines.js:2', 24)).toEqual({ ...shown, line: 2 })
-  expect([functionLines(() => lines, 24), placeLines('/other.js:2', 24)]).toEqual([undefined, undefined])
+  expect([functionLines(() => lines, 24), placeLines('/other.js:2', 24)]).toEqual([
+    undefined,
+    undefined,
+  ])
 })

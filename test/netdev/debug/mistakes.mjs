@@ -162,7 +162,9 @@ export const mistakes = {
     },
     // The slot is used again, so that nothing is left to be seen at the end.
     work(bed) {
-      for (let i = 0; i < 4; i++) bed.transmit(frame())
+      for (let i = 0; i < 4; i++) {
+        bed.transmit(frame())
+      }
     },
   },
   'a frame without a whole header': {
@@ -332,7 +334,10 @@ export const mistakes = {
   },
   'a wake that is forgotten': {
     open(dev) {
-      Object.assign(dev.priv, { ring: new Ring(1), alarm: dev.net.clock.alarm(() => up(dev.priv.ring.shift(), dev)) })
+      Object.assign(dev.priv, {
+        ring: new Ring(1),
+        alarm: dev.net.clock.alarm(() => up(dev.priv.ring.shift(), dev)),
+      })
     },
     ndoStartXmit(skb, dev) {
       dev.priv.ring.push(skb)
@@ -388,7 +393,9 @@ export const mistakes = {
       skb.drop()
     },
     work(bed) {
-      for (let i = 0; i < 100; i++) bed.transmit(frame())
+      for (let i = 0; i < 100; i++) {
+        bed.transmit(frame())
+      }
     },
   },
   'a poll that is not disabled': {
@@ -438,5 +445,7 @@ async function tryMistake({ open = () => {}, debug = true, work = transmit, says
 }
 
 const found = {}
-for (const [name, mistake] of Object.entries(mistakes)) found[name] = await tryMistake(mistake)
+for (const [name, mistake] of Object.entries(mistakes)) {
+  found[name] = await tryMistake(mistake)
+}
 console.log(JSON.stringify(found))

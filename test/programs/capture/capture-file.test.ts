@@ -17,7 +17,12 @@ import {
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { CaptureFile, type CaptureFileOptions, type CaptureSink, ringName } from '#src/capture/capture-file.node.ts'
+import {
+  CaptureFile,
+  type CaptureFileOptions,
+  type CaptureSink,
+  ringName,
+} from '#src/capture/capture-file.node.ts'
 import { LITTLE, readAll, text } from '#support/capture-bytes.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 import { either } from '#support/scale.ts'
@@ -33,14 +38,21 @@ const numbered = (n: number, length = 1) =>
   packet(0, BigInt(n), new Array(length).fill(n & 0xff), option(5, u64(BigInt(n))))
 
 const write = (source: CaptureSink, bytes: number[]) => source.write(Uint8Array.from(bytes))
-const idsOf = (file: string) => readAll(readFileSync(file)).packets.map(({ packetId }) => packetId as number)
+const idsOf = (file: string) =>
+  readAll(readFileSync(file)).packets.map(({ packetId }) => packetId as number)
 
 /** Writes streams in parts of `size` bytes, in turn, to `file`. */
-async function writeAll(file: CaptureFile, streams: readonly number[][], size: number): Promise<void> {
+async function writeAll(
+  file: CaptureFile,
+  streams: readonly number[][],
+  size: number,
+): Promise<void> {
   const sources = streams.map(stream => ({ stream, source: file.source() }))
   const most = Math.max(...streams.map(({ length }) => length))
   for (let at = 0; at < most; at += size) {
-    await Promise.all(sources.map(({ stream, source }) => write(source, stream.slice(at, at + size))))
+    await Promise.all(
+      sources.map(({ stream, source }) => write(source, stream.slice(at, at + size))),
+    )
   }
   await file[Symbol.asyncDispose]()
 }
@@ -87,7 +99,9 @@ test('a broken stream rejects its own writes, and another continues', async () =
   await using file = new CaptureFile(path())
   const [good, bad] = [file.source('good'), file.source('bad')]
   await write(good, head)
-  await expect(write(bad, numbered(1))).rejects.toThrow('bad: broken at byte 0: interface 0 is not described')
+  await expect(write(bad, numbered(1))).rejects.toThrow(
+    'bad: broken at byte 0: interface 0 is not described',
+  )
   await write(good, numbered(2))
   await file[Symbol.asyncDispose]()
   expect(idsOf(path())).toEqual([2])
@@ -97,11 +111,17 @@ describe('a ring', () => {
   test('a ring keeps the last files, each whole and within its limit', async () => {
     const ring = { files: 3, bytes: 1000 }
     const file = new CaptureFile(path(), { ring, wallTime: () => ({ seconds: 0, nanoseconds: 0 }) })
-    await writeAll(file, [[...head, ...Array.from({ length: 200 }, (_, n) => numbered(n, 40)).flat()]], 333)
+    await writeAll(
+      file,
+      [[...head, ...Array.from({ length: 200 }, (_, n) => numbered(n, 40)).flat()]],
+      333,
+    )
     const names = readdirSync(directory).sort()
     expect(names).toHaveLength(3)
     const read = names.map(name => readAll(readFileSync(path(name))))
-    const frames = read.flatMap(({ packets }) => packets.map(({ frame }) => (frame as number[])[0] as number))
+    const frames = read.flatMap(({ packets }) =>
+      packets.map(({ frame }) => (frame as number[])[0] as number),
+    )
     expect(frames).toEqual(Array.from({ length: frames.length }, (_, i) => 200 - frames.length + i))
     for (const [i, name] of names.entries()) {
       expect(read[i]?.error).toBeUndefined()
@@ -117,7 +137,9 @@ describe('a ring', () => {
     await write(source, head)
     for (let n = 0; n < 20; n++) {
       await write(source, numbered(n, 100))
-      for (const name of readdirSync(directory).sort().slice(0, -1)) rmSync(path(name))
+      for (const name of readdirSync(directory).sort().slice(0, -1)) {
+        rmSync(path(name))
+      }
     }
     await file[Symbol.asyncDispose]()
     expect(readdirSync(directory).flatMap(name => idsOf(path(name)))).toContain(19)
@@ -129,7 +151,9 @@ describe('a ring', () => {
     const source = file.source()
     await write(source, [...head, ...numbered(0, 100)])
     rmSync(path('gone'), { recursive: true })
-    await expect(write(source, numbered(1, 200))).rejects.toThrow(/^open .*a_00002_\d{14}.pcapng: ENOENT/)
+    await expect(write(source, numbered(1, 200))).rejects.toThrow(
+      /^open .*a_00002_\d{14}.pcapng: ENOENT/,
+    )
     await expect(write(source, numbered(2))).rejects.toThrow(/^open .*a_00002_/)
     await file[Symbol.asyncDispose]()
   })
@@ -138,7 +162,10 @@ describe('a ring', () => {
     const time = { seconds: 1_700_000_000, nanoseconds: 0 }
     writeFileSync(path('private'), 'text')
     symlinkSync(path('private'), ringName(path(), 2, time))
-    await using file = new CaptureFile(path(), { ring: { files: 2, bytes: 400 }, wallTime: () => time })
+    await using file = new CaptureFile(path(), {
+      ring: { files: 2, bytes: 400 },
+      wallTime: () => time,
+    })
     const source = file.source()
     await write(source, [...head, ...numbered(0, 100)])
     await expect(write(source, numbered(1, 200))).rejects.toThrow(/^open .*: ELOOP/)
@@ -172,7 +199,9 @@ describe('a ring', () => {
     const last = Math.ceil(n / 3)
     const names = readdirSync(directory).sort()
     expect(names.at(-1)).toBe(ringName('day.pcapng', last, time))
-    for (const name of names) expect(readFileSync(path(name)).subarray(-4).readUInt32LE()).toBe(76)
+    for (const name of names) {
+      expect(readFileSync(path(name)).subarray(-4).readUInt32LE()).toBe(76)
+    }
   })
 })
 
@@ -182,7 +211,9 @@ describe('TLS keys', () => {
     const types: (number | string)[] = []
     for (let at = 0; at < bytes.length; at += bytes.readUInt32LE(at + 4)) {
       const type = bytes.readUInt32LE(at)
-      types.push(type === 10 ? bytes.toString('utf8', at + 16, at + 16 + bytes.readUInt32LE(at + 12)) : type)
+      types.push(
+        type === 10 ? bytes.toString('utf8', at + 16, at + 16 + bytes.readUInt32LE(at + 12)) : type,
+      )
     }
     return types
   }
@@ -205,10 +236,16 @@ describe('TLS keys', () => {
     writeFileSync(path('keys'), `${'k'.repeat(999)}\n`)
     const ring = { files: 9, bytes: 500 }
     const file = new CaptureFile(path(), { tlsKeys: path('keys'), ring })
-    await writeAll(file, [[...head, ...numbered(1, 100), ...numbered(2, 100), ...numbered(3, 100)]], 600)
+    await writeAll(
+      file,
+      [[...head, ...numbered(1, 100), ...numbered(2, 100), ...numbered(3, 100)]],
+      600,
+    )
     const names = readdirSync(directory).filter(name => name !== 'keys')
     expect(names).toHaveLength(2)
-    for (const name of names) expect(blocksOf(path(name))).toContain(readFileSync(path('keys'), 'utf8'))
+    for (const name of names) {
+      expect(blocksOf(path(name))).toContain(readFileSync(path('keys'), 'utf8'))
+    }
   })
 })
 
@@ -219,7 +256,10 @@ describe('standard output', () => {
     const stdout: CaptureFileOptions['stdout'] = {
       write(bytes, done) {
         chunks.push(...bytes)
-        const error = Object.assign(new Error(code), { code, ...(code === 'EPIPE' && { errno: -32 }) })
+        const error = Object.assign(new Error(code), {
+          code,
+          ...(code === 'EPIPE' && { errno: -32 }),
+        })
         queueMicrotask(() => done(chunks.length > most ? error : null))
       },
     }
@@ -239,15 +279,21 @@ describe('standard output', () => {
       const file = new CaptureFile('-', { stdout })
       const source = file.source()
       await write(source, head)
-      for (const n of [1, 2]) await expect(write(source, numbered(n))).rejects.toMatchObject({ code: 'EPIPE' })
+      for (const n of [1, 2]) {
+        await expect(write(source, numbered(n))).rejects.toMatchObject({ code: 'EPIPE' })
+      }
       await file[Symbol.asyncDispose]()
     },
   )
 
   test('a terminal as standard output is refused, and so is a ring', () => {
     const { stdout } = stream()
-    expect(() => new CaptureFile('-', { stdout: { ...stdout, isTTY: true } })).toThrow('standard output is a terminal')
-    expect(() => new CaptureFile('-', { stdout, ring: { files: 2, bytes: 9 } })).toThrow('standard output is one file')
+    expect(() => new CaptureFile('-', { stdout: { ...stdout, isTTY: true } })).toThrow(
+      'standard output is a terminal',
+    )
+    expect(() => new CaptureFile('-', { stdout, ring: { files: 2, bytes: 9 } })).toThrow(
+      'standard output is one file',
+    )
   })
 })
 
@@ -262,11 +308,18 @@ describe('what takes no more', () => {
   })
 
   test('closing the file rejects if only the statistics did not fit', async () => {
-    const { stdout, chunks } = { chunks: [] as number[], stdout: {} as NonNullable<CaptureFileOptions['stdout']> }
+    const { stdout, chunks } = {
+      chunks: [] as number[],
+      stdout: {} as NonNullable<CaptureFileOptions['stdout']>,
+    }
     Object.assign(stdout, {
       write(bytes: Uint8Array, done: (error?: Error) => void) {
         chunks.push(...bytes)
-        done(chunks.length > head.length ? Object.assign(new Error('full'), { errno: -28 }) : undefined)
+        done(
+          chunks.length > head.length
+            ? Object.assign(new Error('full'), { errno: -28 })
+            : undefined,
+        )
       },
     })
     const file = new CaptureFile('-', { stdout })
@@ -275,7 +328,9 @@ describe('what takes no more', () => {
   })
 
   test('a capture file that cannot be created is refused immediately', () => {
-    expect(() => new CaptureFile('/nowhere/a.pcapng')).toThrow('/nowhere/a.pcapng: no such file or directory')
+    expect(() => new CaptureFile('/nowhere/a.pcapng')).toThrow(
+      '/nowhere/a.pcapng: no such file or directory',
+    )
     expect(() => new CaptureFile(directory)).toThrow(`${directory}: is a directory`)
   })
 })
@@ -288,16 +343,24 @@ describe('a FIFO', () => {
   })
 
   test('a FIFO with a reader gets the bytes', async () => {
-    const done = writeAll(new CaptureFile(path('fifo')), [[...head, ...numbered(1), ...statistics]], 50)
+    const done = writeAll(
+      new CaptureFile(path('fifo')),
+      [[...head, ...numbered(1), ...statistics]],
+      50,
+    )
     const read: number[] = []
-    for await (const chunk of new Socket({ fd: reader, writable: false })) read.push(...(chunk as Buffer))
+    for await (const chunk of new Socket({ fd: reader, writable: false })) {
+      read.push(...(chunk as Buffer))
+    }
     await done
     expect(read).toEqual([...head, ...numbered(1), ...statistics])
   })
 
   test('a FIFO without a reader is refused', () => {
     closeSync(reader)
-    expect(() => new CaptureFile(path('fifo'))).toThrow(`${path('fifo')}: nobody reads it: start its reader first`)
+    expect(() => new CaptureFile(path('fifo'))).toThrow(
+      `${path('fifo')}: nobody reads it: start its reader first`,
+    )
   })
 
   test('a FIFO rejects every write with EPIPE after its reader has left', async () => {
@@ -305,7 +368,9 @@ describe('a FIFO', () => {
     const source = file.source()
     await write(source, head)
     closeSync(reader)
-    for (const n of [1, 2]) await expect(write(source, numbered(n))).rejects.toMatchObject({ code: 'EPIPE' })
+    for (const n of [1, 2]) {
+      await expect(write(source, numbered(n))).rejects.toMatchObject({ code: 'EPIPE' })
+    }
   })
 
   test('a reader that does not read does not hold up the end', async () => {

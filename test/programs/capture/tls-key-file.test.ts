@@ -42,9 +42,13 @@ test('a long file is read in parts of whole lines', async () => {
   const line = `${'x'.repeat(99)}\n`
   writeFileSync(path, line.repeat(30_000))
   const parts: string[] = []
-  for (let part = await read(true); part !== undefined; part = await read(true)) parts.push(part)
+  for (let part = await read(true); part !== undefined; part = await read(true)) {
+    parts.push(part)
+  }
   expect(parts.join('')).toBe(line.repeat(30_000))
-  for (const part of parts) expect(part.length % 100).toBe(0)
+  for (const part of parts) {
+    expect(part.length % 100).toBe(0)
+  }
   expect(parts.length).toBeGreaterThan(2)
 })
 

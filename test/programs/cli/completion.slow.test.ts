@@ -123,7 +123,11 @@ async function script(shell: string): Promise<string> {
 }
 
 function run(shell: string, args: readonly string[], input: string): string[] {
-  const { status, stdout, stderr } = spawnSync(shell, [...args], { input, encoding: 'utf8', cwd: directory })
+  const { status, stdout, stderr } = spawnSync(shell, [...args], {
+    input,
+    encoding: 'utf8',
+    cwd: directory,
+  })
   expect([status, stderr]).toEqual([0, ''])
   return stdout.split('\n').filter(line => line !== '')
 }
@@ -163,22 +167,25 @@ describe('bash', () => {
     ['vnet cut container :', ['web', 'web/eth0']],
     ['vnet wire --json container : web/', ['web/eth0']],
     ['vnet trigger container : web l', ['lockup']],
-  ])('%s, which bash breaks at colons, completes after the last of them', async (line, expected) => {
-    const words = wordsOf(line)
-    const named = `#!/bin/sh
+  ])(
+    '%s, which bash breaks at colons, completes after the last of them',
+    async (line, expected) => {
+      const words = wordsOf(line)
+      const named = `#!/bin/sh
 case "$*" in
   'list --names') printf 'container:web\\ncontainer:web/eth0\\n' ;;
   'trigger container:web') echo lockup ;;
 esac
 `
-    const fake = join(directory, 'named')
-    writeFileSync(fake, named, { mode: 0o755 })
-    const call = `COMP_WORDBREAKS=' :'; COMP_WORDS=(${quoted([fake, ...words.slice(1)])}); COMP_CWORD=${words.length - 1}`
-    const printed = `${call}; _vnet; printf '%s\\n' "\${COMPREPLY[@]}"`
-    const got = run('bash', ['--norc', '-s'], `${await script('bash')}\n${printed}`)
-    rmSync(fake)
-    expect(got.sort()).toEqual([...expected].sort())
-  })
+      const fake = join(directory, 'named')
+      writeFileSync(fake, named, { mode: 0o755 })
+      const call = `COMP_WORDBREAKS=' :'; COMP_WORDS=(${quoted([fake, ...words.slice(1)])}); COMP_CWORD=${words.length - 1}`
+      const printed = `${call}; _vnet; printf '%s\\n' "\${COMPREPLY[@]}"`
+      const got = run('bash', ['--norc', '-s'], `${await script('bash')}\n${printed}`)
+      rmSync(fake)
+      expect(got.sort()).toEqual([...expected].sort())
+    },
+  )
 
   test('the script registers itself for the command vnet', async () => {
     expect(run('bash', ['--norc', '-s'], `${await script('bash')}\ncomplete -p vnet`)).toEqual([

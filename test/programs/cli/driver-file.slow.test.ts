@@ -40,7 +40,10 @@ describe('a driver from a file', () => {
       `export const driver = { name: 'mine', description: 'my own', params: ${params}, init: () => [] }`,
     )
     const { status, stdout } = await runMain(path, '--help')
-    expect([status, stdout]).toEqual([0, expect.stringMatching(/my own[\s\S]*--loss N +lose every n-th/)])
+    expect([status, stdout]).toEqual([
+      0,
+      expect.stringMatching(/my own[\s\S]*--loss N +lose every n-th/),
+    ])
     expect(await runMain('help', path)).toEqual({ status, stdout, stderr: '' })
     const names = (await runMain('help', path, '--names')).stdout.split('\n')
     expect(names).toEqual(expect.arrayContaining(['--loss', '--mtu', '--help']))
@@ -49,7 +52,10 @@ describe('a driver from a file', () => {
   test('a driver file that does not load is refused in one line that names the place', async () => {
     const path = file(`\nthrow new Error('not today')`)
     const { status, stderr } = await runMain(path)
-    expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: .*not today \(at .*my-driver\.mjs:2:7\).*\n$/)])
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^vnet: .*not today \(at .*my-driver\.mjs:2:7\).*\n$/),
+    ])
   })
 
   test('a driver file is refused in one line whatever it throws', async () => {
@@ -99,7 +105,10 @@ describe('a driver from a file', () => {
     'a file that exports no driver is refused in one line: %s',
     async text => {
       const { status, stderr } = await runMain(file(text))
-      expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: .*exports no driver.*defineDriver.*\n$/)])
+      expect([status, stderr]).toEqual([
+        2,
+        expect.stringMatching(/^vnet: .*exports no driver.*defineDriver.*\n$/),
+      ])
     },
   )
 
@@ -111,7 +120,9 @@ describe('a driver from a file', () => {
       )
       const { status, stdout, stderr } = await runMain(path)
       expect([status, stdout]).toEqual([1, ''])
-      expect(stderr).toMatch(/^vnet: init of mine: it must return a list of at least one device.*\n$/)
+      expect(stderr).toMatch(
+        /^vnet: init of mine: it must return a list of at least one device.*\n$/,
+      )
     },
   )
 
@@ -124,7 +135,9 @@ describe('a driver from a file', () => {
     )
     const { status, stdout, stderr } = await runMain(path)
     expect([status, stdout]).toEqual([1, ''])
-    expect(stderr).toMatch(/^vnet: init of mine: it must not be async: it must return a list of.*$/m)
+    expect(stderr).toMatch(
+      /^vnet: init of mine: it must not be async: it must return a list of.*$/m,
+    )
     expect(stderr).toContain(logged)
     expect(stderr.trimEnd().split('\n')).toHaveLength(logged === '' ? 1 : 2)
   })
@@ -144,13 +157,19 @@ describe('a driver from a file', () => {
 
   test('a bool that is true by default has the option --no-NAME, and its help shows the default', async () => {
     const path = file(
-      params("yes: bool({ default: true, description: 'say yes' }), no: bool({ default: false, description: 'n' })"),
+      params(
+        "yes: bool({ default: true, description: 'say yes' }), no: bool({ default: false, description: 'n' })",
+      ),
     )
     expect(await values(path)).toEqual({ yes: true, no: false })
     expect(await values(path, '--no-yes', '--no')).toEqual({ yes: false, no: true })
     expect(await values(path, '--no-yes=0')).toBe('option --no-yes takes no value')
-    expect(await values(path, '--yes=0')).toBe("unknown option '--yes=0': it is on, and --no-yes turns it off")
-    expect((await runMain(path, '--help')).stdout).toMatch(/^ {2}--no-yes +say yes \(default on\)\n {2}--no +n$/m)
+    expect(await values(path, '--yes=0')).toBe(
+      "unknown option '--yes=0': it is on, and --no-yes turns it off",
+    )
+    expect((await runMain(path, '--help')).stdout).toMatch(
+      /^ {2}--no-yes +say yes \(default on\)\n {2}--no +n$/m,
+    )
   })
 
   test('the help of an int shows its range', async () => {
@@ -173,7 +192,9 @@ describe('a driver from a file', () => {
 
   test('a parameter name with the prefix no is refused, since --no-NAME turns NAME off', async () => {
     const path = file(params("noSum: bool({ default: false, description: 'n' })"))
-    expect(await values(path)).toBe(`${path}: parameter noSum: call it sum; a bool whose default is true has --no-NAME`)
+    expect(await values(path)).toBe(
+      `${path}: parameter noSum: call it sum; a bool whose default is true has --no-NAME`,
+    )
   })
 
   test('a malformed address is refused in one line that shows the right form', async () => {
@@ -187,7 +208,10 @@ describe('a driver from a file', () => {
       }
     `)
     const { status, stderr } = await runMain(path)
-    expect([status, stderr]).toEqual([1, 'vnet: address 198.18.0.1: write it as 198.18.0.1/24 or 2001:db8::1/64\n'])
+    expect([status, stderr]).toEqual([
+      1,
+      'vnet: address 198.18.0.1: write it as 198.18.0.1/24 or 2001:db8::1/64\n',
+    ])
   })
 
   test('the exit of a driver is called even if its devices cannot be planned', async () => {
@@ -196,8 +220,16 @@ describe('a driver from a file', () => {
         name: 'mine', description: 'my own', params: {}, init: () => [{ dev: {} }], exit: () => { throw new Error('it was') },
       }
     `)
-    const { status, stderr } = await runMain(path, '--mac', '02:00:00:00:00:01', '--mac', '02:00:00:00:00:02')
+    const { status, stderr } = await runMain(
+      path,
+      '--mac',
+      '02:00:00:00:00:01',
+      '--mac',
+      '02:00:00:00:00:02',
+    )
     expect(status).toBe(2)
-    expect(stderr).toMatch(/^mine: exit: Error: it was \(at .*\)\nvnet: --mac is given 2 times, .*\n$/)
+    expect(stderr).toMatch(
+      /^mine: exit: Error: it was \(at .*\)\nvnet: --mac is given 2 times, .*\n$/,
+    )
   })
 })

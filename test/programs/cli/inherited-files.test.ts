@@ -11,7 +11,9 @@ const program = resolve(import.meta.dirname, '../../../dist/vnet.js')
 
 test('a vnet keeps no file that its shell left open, except one that an argument names', async () => {
   const directory = testDirectory()
-  for (const name of ['secret', 'named']) writeFileSync(join(directory, name), '')
+  for (const name of ['secret', 'named']) {
+    writeFileSync(join(directory, name), '')
+  }
   const script = 'exec 7<. 8<secret 9<named; exec "$@"'
   const { NODE_OPTIONS: _, ...env } = process.env
   const words = ['-c', script, 'sh', process.execPath, program, 'web', '0', '/dev/fd/9']

@@ -45,7 +45,10 @@ test.each([
 
 test('endless microtasks are logged with their line, on standard output with --json', async () => {
   const file = files.write('for (;;)\n  await 0\n')
-  const vnet = await spawnVnet([file, '--json'], { program: LOCKUP_PROGRAM, until: / has not returned/ })
+  const vnet = await spawnVnet([file, '--json'], {
+    program: LOCKUP_PROGRAM,
+    until: / has not returned/,
+  })
   const { stdout, stderr } = await vnet.stop('SIGTERM')
   expect(JSON.parse(stdout)).toEqual({
     event: 'log',

@@ -13,11 +13,15 @@ import { sourcesOfPackages } from '#support/packages.ts'
 test('only exec, the start in namespaces, extcap’s installation, record, labs, explorations, the course, the front and a build start a program', () => {
   const root = new URL('../../../', import.meta.url).pathname
   const sources = ['src', ...sourcesOfPackages()]
-    .flatMap(folder => readdirSync(join(root, folder), { recursive: true }).map(name => `${folder}/${name}`))
+    .flatMap(folder =>
+      readdirSync(join(root, folder), { recursive: true }).map(name => `${folder}/${name}`),
+    )
     .filter(path => path.endsWith('.ts'))
   expect(sources.length).toBeGreaterThan(50)
   const starting = /child_process|node:cluster|\bexecve?p?\b\(|\bposix_spawn|'system'|'popen'/
-  expect(sources.filter(path => starting.test(readFileSync(join(root, path), 'utf8'))).sort()).toEqual([
+  expect(
+    sources.filter(path => starting.test(readFileSync(join(root, path), 'utf8'))).sort(),
+  ).toEqual([
     'packages/exec/src/commands/exec.ts',
     'packages/guest/src/image/add-programs.ts',
     'packages/guest/src/image/index.ts',

@@ -22,7 +22,10 @@ const vnet = (platform: 'darwin' | 'win32', line: string) =>
 
 /** A program of statements; names of packages are looked up from the root of the tree. */
 function run(platform: 'darwin' | 'win32', text: string) {
-  const resolved = text.replace(/'((?:@vnet|vnet)\/?[^']*)'/g, (_, name) => `'${import.meta.resolve(name)}'`)
+  const resolved = text.replace(
+    /'((?:@vnet|vnet)\/?[^']*)'/g,
+    (_, name) => `'${import.meta.resolve(name)}'`,
+  )
   return node(platform, '--input-type=module', '-e', resolved)
 }
 
@@ -53,7 +56,11 @@ describe.each(['darwin', 'win32'] as const)('on %s', platform => {
     ['completion bash', /^# Completion for bash/],
     ['learn', /^01-drop /m],
   ])('vnet %s works', (line, expected) => {
-    expect(vnet(platform, line)).toEqual({ status: 0, stdout: expect.stringMatching(expected), stderr: '' })
+    expect(vnet(platform, line)).toEqual({
+      status: 0,
+      stdout: expect.stringMatching(expected),
+      stderr: '',
+    })
   })
 
   test('vnet simulate runs a capture through a wire', () => {
@@ -71,9 +78,16 @@ describe.each(['darwin', 'win32'] as const)('on %s', platform => {
     expect(stderr).toBe('')
   })
 
-  test.each(NEED_LINUX[platform].split(/\|\s*/))("'vnet %s' is refused in one line with exit status 1", line => {
-    expect(vnet(platform, line)).toEqual({ status: 1, stdout: '', stderr: `vnet: ${refusal(platform)}\n` })
-  })
+  test.each(NEED_LINUX[platform].split(/\|\s*/))(
+    "'vnet %s' is refused in one line with exit status 1",
+    line => {
+      expect(vnet(platform, line)).toEqual({
+        status: 1,
+        stdout: '',
+        stderr: `vnet: ${refusal(platform)}\n`,
+      })
+    },
+  )
 
   test('the functions that open interfaces reject with the same line', () => {
     const { stdout, stderr } = run(
@@ -126,23 +140,36 @@ describe.each(['darwin', 'win32'] as const)('on %s', platform => {
 const STARTED =
   /(^|\/)(vnet|[\w-]+-main|[\w-]*worker|front-process|moved|restrict-live|vitest|playwright)\.js$|\/page\//
 
-test.each(['darwin', 'win32'] as const)('on %s, every module can be imported without a file of Linux', platform => {
-  const folders = [
-    'dist',
-    ...['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].map(name => `packages/${name}/dist`),
-  ]
-  const urls = folders
-    .flatMap(folder => readdirSync(join(root, folder), { recursive: true }).map(name => join(root, folder, `${name}`)))
-    .filter(path => path.endsWith('.js') && !STARTED.test(path.replaceAll(sep, '/')))
-    .map(path => pathToFileURL(path).href)
-  expect(urls.length).toBeGreaterThan(300)
-  const list = written(directory, 'modules.json', JSON.stringify(urls))
-  const text = `
+test.each(['darwin', 'win32'] as const)(
+  'on %s, every module can be imported without a file of Linux',
+  platform => {
+    const folders = [
+      'dist',
+      ...['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].map(
+        name => `packages/${name}/dist`,
+      ),
+    ]
+    const urls = folders
+      .flatMap(folder =>
+        readdirSync(join(root, folder), { recursive: true }).map(name =>
+          join(root, folder, `${name}`),
+        ),
+      )
+      .filter(path => path.endsWith('.js') && !STARTED.test(path.replaceAll(sep, '/')))
+      .map(path => pathToFileURL(path).href)
+    expect(urls.length).toBeGreaterThan(300)
+    const list = written(directory, 'modules.json', JSON.stringify(urls))
+    const text = `
     import { readFileSync } from 'node:fs'
     for (const url of JSON.parse(readFileSync(process.argv[1], 'utf8'))) {
       await import(url).catch(error => console.log(url, error.message))
     }
     process.exit()
   `
-  expect(node(platform, '--input-type=module', '-e', text, list)).toEqual({ status: 0, stdout: '', stderr: '' })
-})
+    expect(node(platform, '--input-type=module', '-e', text, list)).toEqual({
+      status: 0,
+      stdout: '',
+      stderr: '',
+    })
+  },
+)

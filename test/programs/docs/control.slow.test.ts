@@ -13,15 +13,17 @@ import { runMain } from '#support/run-main.ts'
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
 const page = readPages('docs/control.md', 'docs/control-programs.md')
-const section = (heading: string) => page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
+const section = (heading: string) =>
+  page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
 
 test('docs/control-programs.md has a row for every command of the family, with the rights that it requires', () => {
   const { list } = parse(read('docs/vnet_nl.yaml')).operations
   for (const { name, flags = [] } of list as { name: string; flags?: string[] }[]) {
     if (name === 'event') continue
-    const row = new RegExp(`^\\| ${name.toUpperCase().replaceAll('-', '_')} \\|.*\\| (.*) \\|$`, 'm').exec(
-      section('What can'),
-    )
+    const row = new RegExp(
+      `^\\| ${name.toUpperCase().replaceAll('-', '_')} \\|.*\\| (.*) \\|$`,
+      'm',
+    ).exec(section('What can'))
     expect([name, flags.includes('admin-perm')]).toEqual([name, row?.[1] === 'root, owner'])
     expect(row, name).not.toBeNull()
   }
@@ -34,13 +36,19 @@ test('docs/control.md has a row for every command that queries a running vnet', 
     return [...list.matchAll(/^ {2}([a-z]+(?: show)?) /gm)].map(([, name]) => name)
   })
   expect(names).toContain('lan show')
-  const rows = [...section('The commands').matchAll(/^\| `vnet ([a-z]+(?: show)?)/gm)].map(([, name]) => name)
+  const rows = [...section('The commands').matchAll(/^\| `vnet ([a-z]+(?: show)?)/gm)].map(
+    ([, name]) => name,
+  )
   expect(rows.sort()).toEqual([...names, 'capture', 'extcap', 'node', 'completion'].sort())
 })
 
 test('docs/control-programs.md names every method of the client', () => {
-  const methods = Object.getOwnPropertyNames(ControlClient.prototype).filter(name => name !== 'constructor')
-  for (const name of methods) expect(section('From a program')).toContain(`\`${name}\``)
+  const methods = Object.getOwnPropertyNames(ControlClient.prototype).filter(
+    name => name !== 'constructor',
+  )
+  for (const name of methods) {
+    expect(section('From a program')).toContain(`\`${name}\``)
+  }
 })
 
 test('the program in docs/control-programs.md is examples/drops.js', () => {
@@ -49,9 +57,13 @@ test('the program in docs/control-programs.md is examples/drops.js', () => {
 })
 
 test('docs/control-programs.md links to every example, and each example says how to run it, with vnet exec or directly', () => {
-  const files = readdirSync(new URL('../../../examples', import.meta.url)).filter(name => /\.(c|h|py|ts)$/.test(name))
+  const files = readdirSync(new URL('../../../examples', import.meta.url)).filter(name =>
+    /\.(c|h|py|ts)$/.test(name),
+  )
   expect(files.length).toBeGreaterThan(0)
-  for (const file of files) expect(section('Programs in')).toContain(`](../examples/${file})`)
+  for (const file of files) {
+    expect(section('Programs in')).toContain(`](../examples/${file})`)
+  }
   for (const file of files.filter(name => !/^(genl|libc)\./.test(name))) {
     const head = read(`examples/${file}`).split('\n').slice(0, 10).join('\n')
     expect(head).toMatch(/^( \*)? {3,}sudo vnet exec .*\n/m)
@@ -63,5 +75,7 @@ test('docs/control-programs.md links to every example, and each example says how
 test('the examples in TypeScript type-check strictly', () => {
   const tsc = fileURLToPath(new URL('../../../node_modules/.bin/tsc', import.meta.url))
   const examples = fileURLToPath(new URL('../../../examples', import.meta.url))
-  expect(execFileSync(process.execPath, [tsc, '-p', examples, '--noEmit'], { encoding: 'utf8' })).toBe('')
+  expect(
+    execFileSync(process.execPath, [tsc, '-p', examples, '--noEmit'], { encoding: 'utf8' }),
+  ).toBe('')
 })

@@ -25,7 +25,9 @@ const pages = readdirSync(FOLDER).map(name => {
 })
 
 /** Namespaces that the pages make: `red` and `blue` have names of their own here. */
-const words = new Map(['red', 'blue'].map(word => [word, `vnet-test-${process.pid}-${word}`] as const))
+const words = new Map(
+  ['red', 'blue'].map(word => [word, `vnet-test-${process.pid}-${word}`] as const),
+)
 
 const directory = fileDirectory()
 
@@ -46,16 +48,30 @@ for (const version of versions) {
       if (skipped && needsRoot) return
       const clone = join(directory, `${name}-${version.replace(' ', '-')}`)
       linkClone(clone)
-      for (const { file, code } of files) writeFileSync(join(clone, file), code)
+      for (const { file, code } of files) {
+        writeFileSync(join(clone, file), code)
+      }
       const own = needsRoot ? new OwnNetns() : undefined
       try {
-        const session = new Session({ page, clone, node: node(version), netns: own?.addQuiet(), words })
-        for (const { kind, code } of blocks(page)) if (kind === '') await session.play(steps(code))
+        const session = new Session({
+          page,
+          clone,
+          node: node(version),
+          netns: own?.addQuiet(),
+          words,
+        })
+        for (const { kind, code } of blocks(page)) {
+          if (kind === '') {
+            await session.play(steps(code))
+          }
+        }
         await session.stop()
       } finally {
         own?.remove()
         // Those that the page did not come to.
-        for (const name of words.values()) spawnSync('ip', ['netns', 'del', name])
+        for (const name of words.values()) {
+          spawnSync('ip', ['netns', 'del', name])
+        }
       }
     },
     PART,

@@ -27,17 +27,25 @@ test.each([
   [MAP, (row: string) => row.split('|')[1]?.split('; today ')[1] ?? ''],
 ])('every name of the kernel of today in %s is in its headers', (path, today) => {
   const headers = kernelHeaders()
-  if (headers === undefined) expect.fail(`the kernel's headers are missing: sudo apt-get install ${HEADERS_PACKAGE}`)
-  const wanted = [...new Set(rows(path).flatMap(row => identifiers(today(row))))].filter(name => !GONE.includes(name))
+  if (headers === undefined) {
+    expect.fail(`the kernel's headers are missing: sudo apt-get install ${HEADERS_PACKAGE}`)
+  }
+  const wanted = [...new Set(rows(path).flatMap(row => identifiers(today(row))))].filter(
+    name => !GONE.includes(name),
+  )
   expect(wanted.length).toBeGreaterThan(20)
   // Debian has what all architectures share in a directory of its own.
   const places = [headers, join(headers, '../source')].flatMap(place =>
     ['linux', 'uapi/linux', 'net'].map(folder => join(place, 'include', folder)),
   )
-  const { stdout } = spawnSync('grep', ['-rhowE', wanted.join('|'), ...places.filter(place => existsSync(place))], {
-    encoding: 'utf8',
-    maxBuffer: 2 ** 28,
-  })
+  const { stdout } = spawnSync(
+    'grep',
+    ['-rhowE', wanted.join('|'), ...places.filter(place => existsSync(place))],
+    {
+      encoding: 'utf8',
+      maxBuffer: 2 ** 28,
+    },
+  )
   const found = new Set(stdout.split('\n'))
   expect(wanted.filter(name => !found.has(name))).toEqual([])
 })

@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 
 /** Files that name pages of other projects, or pages that do not exist. */
-const OTHERS = /^(docs\/comparison\.md|examples\/found\/.*|test\/programs\/scripts\/check-prose\.test\.ts)$/
+const OTHERS =
+  /^(docs\/comparison\.md|examples\/found\/.*|test\/programs\/scripts\/check-prose\.test\.ts)$/
 const TEXTS = /\.(md|[cm]?[jt]sx?|cc?|h|py|go|ya?ml|json|service)$/
 
 const files = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' })
@@ -27,15 +28,18 @@ function anchors(page: string): string[] {
 
 test('every file and heading that a page links to exists', () => {
   const links = pages.flatMap(page =>
-    [...read(page).matchAll(/\]\((?![a-z]+:)([^)#\s]*)#?([^)\s]*)\)/g)].map(([, path = '', anchor = '']) => ({
-      page,
-      target: path === '' ? page : join(dirname(page), path),
-      anchor,
-    })),
+    [...read(page).matchAll(/\]\((?![a-z]+:)([^)#\s]*)#?([^)\s]*)\)/g)].map(
+      ([, path = '', anchor = '']) => ({
+        page,
+        target: path === '' ? page : join(dirname(page), path),
+        anchor,
+      }),
+    ),
   )
   expect(links.length).toBeGreaterThan(400)
   const dead = links.filter(
-    ({ target, anchor }) => !existsSync(target) || (anchor !== '' && !anchors(target).includes(anchor)),
+    ({ target, anchor }) =>
+      !existsSync(target) || (anchor !== '' && !anchors(target).includes(anchor)),
   )
   expect(dead).toEqual([])
 })
@@ -44,7 +48,11 @@ test('every page that a file names by its path in the repository exists', () => 
   const named = files
     .filter(file => !OTHERS.test(file))
     .flatMap(file =>
-      [...read(file).matchAll(/(?<![\w./-])(?:packages\/\w+\/)?docs\/[\w/.-]+\.(?:md|json|yaml)\b/g)].map(([path]) => ({
+      [
+        ...read(file).matchAll(
+          /(?<![\w./-])(?:packages\/\w+\/)?docs\/[\w/.-]+\.(?:md|json|yaml)\b/g,
+        ),
+      ].map(([path]) => ({
         file,
         path,
       })),
@@ -52,7 +60,8 @@ test('every page that a file names by its path in the repository exists', () => 
   expect(named.length).toBeGreaterThan(100)
   // The links of pages are relative to them, and the pages of the API are written for the site.
   const dead = named.filter(
-    ({ file, path }) => !/^docs\/api\//.test(path) && !existsSync(path) && !existsSync(join(dirname(file), path)),
+    ({ file, path }) =>
+      !/^docs\/api\//.test(path) && !existsSync(path) && !existsSync(join(dirname(file), path)),
   )
   expect(dead).toEqual([])
 })

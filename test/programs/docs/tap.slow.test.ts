@@ -27,7 +27,9 @@ const directory = freshDirectory()
 beforeEach(() => {
   // 'vnet' is this clone there.
   copyFileSync('package.json', join(directory, 'package.json'))
-  for (const entry of ['dist', 'node_modules', 'build']) symlinkSync(resolve(entry), join(directory, entry))
+  for (const entry of ['dist', 'node_modules', 'build']) {
+    symlinkSync(resolve(entry), join(directory, entry))
+  }
   own = new OwnNetns()
 })
 afterEach(() => own.remove())
@@ -58,7 +60,9 @@ async function start(netns: Netns, code: string, ...args: string[]) {
 }
 
 async function pings(from: Netns, options: string): Promise<void> {
-  for (let i = 0; i < 3; i++) expect(await from.run(`ping -c 1 -W 30 ${options}`)).toMatchObject({ status: 0 })
+  for (let i = 0; i < 3; i++) {
+    expect(await from.run(`ping -c 1 -W 30 ${options}`)).toMatchObject({ status: 0 })
+  }
 }
 
 const interfaces = (netns: Netns): string[] =>
@@ -81,32 +85,39 @@ kernelTest('the second program of the page joins two namespaces, also for TCP', 
   const end = (netns: Netns, address: string) => ({ netns, address, reachedAt: address })
   const streams = await startStreams(end(left, '198.18.0.1'), end(right, '198.18.0.2'))
   await streams.more(4 << 20)
-  for (const { wrong } of await streams.end()) expect(wrong).toEqual([])
+  for (const { wrong } of await streams.end()) {
+    expect(wrong).toEqual([])
+  }
   expect(await program.stop()).toEqual([])
   expect(interfaces(left)).toEqual(['lo'])
 })
 
-kernelTest('the third program of the page is a tunnel whose packets fit the link below', async () => {
-  const [left, right] = [own.addQuiet(), own.addQuiet()]
-  left.ip(`link add under0 type veth peer under0 netns ${right.name}`)
-  for (const [netns, address] of [
-    [left, '192.0.2.1/24'],
-    [right, '192.0.2.2/24'],
-  ] as const) {
-    netns.ip(`addr add ${address} dev under0`, 'link set under0 up')
-  }
-  const near = await start(left, tunnel, '192.0.2.2', '198.18.0.1/24')
-  const far = await start(right, tunnel, '192.0.2.1', '198.18.0.2/24')
-  await pings(right, '198.18.0.1')
-  // 20 bytes of IP and 8 of ICMP: 1472 in all, 1500 in the tunnel.
-  await pings(left, '-M do -s 1444 198.18.0.2')
-  expect([await near.stop(), await far.stop()]).toEqual([[], []])
-  expect(interfaces(left)).not.toContain('tunnel0')
-})
+kernelTest(
+  'the third program of the page is a tunnel whose packets fit the link below',
+  async () => {
+    const [left, right] = [own.addQuiet(), own.addQuiet()]
+    left.ip(`link add under0 type veth peer under0 netns ${right.name}`)
+    for (const [netns, address] of [
+      [left, '192.0.2.1/24'],
+      [right, '192.0.2.2/24'],
+    ] as const) {
+      netns.ip(`addr add ${address} dev under0`, 'link set under0 up')
+    }
+    const near = await start(left, tunnel, '192.0.2.2', '198.18.0.1/24')
+    const far = await start(right, tunnel, '192.0.2.1', '198.18.0.2/24')
+    await pings(right, '198.18.0.1')
+    // 20 bytes of IP and 8 of ICMP: 1472 in all, 1500 in the tunnel.
+    await pings(left, '-M do -s 1444 198.18.0.2')
+    expect([await near.stop(), await far.stop()]).toEqual([[], []])
+    expect(interfaces(left)).not.toContain('tunnel0')
+  },
+)
 
 test('the program of the page that watches itself serves its counters and writes its frames', () => {
   const file = join(directory, 'watch.js')
-  const inMemory = watch.replace("{ name: 'watch0'", "{ platform, name: 'watch0'").replace('listen(9100', 'listen(0')
+  const inMemory = watch
+    .replace("{ name: 'watch0'", "{ platform, name: 'watch0'")
+    .replace('listen(9100', 'listen(0')
   writeFileSync(
     file,
     `import { once } from 'node:events'
@@ -125,37 +136,50 @@ process.exit()
 `,
   )
   const output = execFileSync(process.execPath, [file], { cwd: directory, encoding: 'utf8' })
-  expect(output).toBe('ready\ntap_read_frames_total 1\ntap_written_frames_total 1\ntap_dropped_frames_total 0\n\n')
+  expect(output).toBe(
+    'ready\ntap_read_frames_total 1\ntap_written_frames_total 1\ntap_dropped_frames_total 0\n\n',
+  )
   const captured = [...recordsIn(join(directory, 'watch.pcapng'))]
   expect(captured).toMatchObject([{ capturedLength: 60, originalLength: 60 }])
 })
 
-kernelTest('a program of the page reads the interface that its helper made and passed on', async () => {
-  const netns = own.addQuiet()
-  const helper = page.match(/^```python\n(.*?)^```$/ms)?.[1] as string
-  // The user of the page may not be able to read this clone.
-  writeFileSync(
-    join(directory, 'helper.py'),
-    helper.replace("'--reuid=nobody', '--regid=nogroup', '--clear-groups', ", ''),
-  )
-  writeFileSync(join(directory, 'fd.js'), fd)
-  const child = netns.spawn(['python3', join(directory, 'helper.py'), process.execPath, join(directory, 'fd.js')])
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  expect((await lines.next()).value).toBe('tap0 ready')
-  expect(interfaces(netns)).toContain('tap0')
-  child.kill('SIGKILL')
-  await once(child, 'close')
-})
+kernelTest(
+  'a program of the page reads the interface that its helper made and passed on',
+  async () => {
+    const netns = own.addQuiet()
+    const helper = page.match(/^```python\n(.*?)^```$/ms)?.[1] as string
+    // The user of the page may not be able to read this clone.
+    writeFileSync(
+      join(directory, 'helper.py'),
+      helper.replace("'--reuid=nobody', '--regid=nogroup', '--clear-groups', ", ''),
+    )
+    writeFileSync(join(directory, 'fd.js'), fd)
+    const child = netns.spawn([
+      'python3',
+      join(directory, 'helper.py'),
+      process.execPath,
+      join(directory, 'fd.js'),
+    ])
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    expect((await lines.next()).value).toBe('tap0 ready')
+    expect(interfaces(netns)).toContain('tap0')
+    child.kill('SIGKILL')
+    await once(child, 'close')
+  },
+)
 
-kernelTest('the program of docs/embed.md runs a driver, which clients find, and removes its interface', async () => {
-  const netns = own.addQuiet()
-  const program = await start(netns, embed)
-  await pings(netns, '198.18.1.1')
-  const { stdout } = await netns.run(`${process.execPath} ${resolve('dist/vnet.js')} list`)
-  expect(stdout).toMatch(/^vnet0 +loop +up /m)
-  expect(await program.stop()).toEqual([])
-  expect(interfaces(netns)).toEqual(['lo'])
-})
+kernelTest(
+  'the program of docs/embed.md runs a driver, which clients find, and removes its interface',
+  async () => {
+    const netns = own.addQuiet()
+    const program = await start(netns, embed)
+    await pings(netns, '198.18.1.1')
+    const { stdout } = await netns.run(`${process.execPath} ${resolve('dist/vnet.js')} list`)
+    expect(stdout).toMatch(/^vnet0 +loop +up /m)
+    expect(await program.stop()).toEqual([])
+    expect(interfaces(netns)).toEqual(['lo'])
+  },
+)
 
 kernelTest(
   'runDriver takes names and parameters, is private if requested, and leaves nothing after an error',

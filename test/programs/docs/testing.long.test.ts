@@ -10,7 +10,9 @@ import { LabLink } from '../../../packages/lab/src/network/link.ts'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
 
 const page = readPages(
-  ...['testing', 'testing-links', 'testing-routers', 'testing-nat'].map(name => `packages/lab/docs/${name}.md`),
+  ...['testing', 'testing-links', 'testing-routers', 'testing-nat'].map(
+    name => `packages/lab/docs/${name}.md`,
+  ),
 )
 const blocks = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code as string)
 const [vitest = '', withUsing = '', withHooks = '', jest = '', ...others] = blocks
@@ -19,21 +21,40 @@ const networks = others.filter(code => code.includes('lab.'))
 
 const kernelTest = test.skipIf(reasonToSkipKernelTests() !== undefined)
 
-kernelTest.each(['kernel', 'memory', 'both'])('the tests for vitest and for jest pass with VNET_WORLD=%s', world => {
-  using consumer = new Consumer()
-  consumer.write('vitest.test.js', vitest)
-  consumer.write('jest.test.js', jest)
-  const { status, stdout } = consumer.vitest(['--globals'], { env: { VNET_WORLD: world } })
-  expect([status, stdout]).toEqual([0, expect.stringMatching(/Tests {2}2 passed/)])
-})
+kernelTest.each(['kernel', 'memory', 'both'])(
+  'the tests for vitest and for jest pass with VNET_WORLD=%s',
+  world => {
+    using consumer = new Consumer()
+    consumer.write('vitest.test.js', vitest)
+    consumer.write('jest.test.js', jest)
+    const { status, stdout } = consumer.vitest(['--globals'], { env: { VNET_WORLD: world } })
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/Tests {2}2 passed/)])
+  },
+)
 
 kernelTest('the tests for node:test pass', () => {
   using consumer = new Consumer()
   consumer.write('using.ts', withUsing)
-  const compile = ['--noCheck', '--target', 'es2022', '--module', 'nodenext', '--outDir', '.', 'using.ts']
-  expect(consumer.node([resolve('node_modules/.bin/tsc'), '--ignoreConfig', ...compile])).toMatchObject({ status: 0 })
+  const compile = [
+    '--noCheck',
+    '--target',
+    'es2022',
+    '--module',
+    'nodenext',
+    '--outDir',
+    '.',
+    'using.ts',
+  ]
+  expect(
+    consumer.node([resolve('node_modules/.bin/tsc'), '--ignoreConfig', ...compile]),
+  ).toMatchObject({ status: 0 })
   consumer.write('hooks.js', withHooks)
-  const { status, stdout } = consumer.node(['--test', '--test-reporter=tap', 'using.js', 'hooks.js'])
+  const { status, stdout } = consumer.node([
+    '--test',
+    '--test-reporter=tap',
+    'using.js',
+    'hooks.js',
+  ])
   expect([status, stdout]).toEqual([0, expect.stringMatching(/^# pass 2$/m)])
 })
 
@@ -46,7 +67,8 @@ kernelTest('the networks of the page can be made, and their hosts reach each oth
       /^await (\w+|hosts\.\w+)\.exec\((.*)\)$/gm,
       'statuses.push((await $1.exec($2)).status)',
     )
-    const [a, b] = noting.includes('lab.hosts') || noting.includes('lab.topology') ? [] : lab.hosts('a', 'b')
+    const [a, b] =
+      noting.includes('lab.hosts') || noting.includes('lab.topology') ? [] : lab.hosts('a', 'b')
     const AsyncFunction = (async () => {}).constructor as FunctionConstructor
     await new AsyncFunction('lab', 'a', 'b', 'statuses', noting)(lab, a, b, statuses)
   }
@@ -56,7 +78,9 @@ kernelTest('the networks of the page can be made, and their hosts reach each oth
 test('the page names what a host and a link have', () => {
   const table = (heading: string) => page.split(heading)[1]!.split('\n\n')[0]!
   const members = ({ prototype }: { prototype: object }) =>
-    Object.getOwnPropertyNames(prototype).filter(name => !['constructor', 'close', 'path', 'change'].includes(name))
+    Object.getOwnPropertyNames(prototype).filter(
+      name => !['constructor', 'close', 'path', 'change'].includes(name),
+    )
   const internal = list(
     'refuse addNeighbours addInterface removeLink shut open addFault place programs faults restart endInit endWorkers rebind rebindAtFault forward partitionIn dropLines name watched reset capture placeFor giveDisk unclosed',
   )

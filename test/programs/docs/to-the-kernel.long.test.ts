@@ -11,14 +11,20 @@ import { HEADERS_PACKAGE, kernelHeaders } from '../../../scripts/setup/kernel-he
 
 test('examples/to-the-kernel compiles without a warning to a module with the parameters of mirror.js', () => {
   const headers = kernelHeaders()
-  if (headers === undefined) expect.fail(`the kernel's headers are missing: sudo apt-get install ${HEADERS_PACKAGE}`)
+  if (headers === undefined) {
+    expect.fail(`the kernel's headers are missing: sudo apt-get install ${HEADERS_PACKAGE}`)
+  }
   const directory = testDirectory()
   cpSync('examples/to-the-kernel', directory, { recursive: true })
   const options = { cwd: directory, encoding: 'utf8', stdio: 'pipe' } as const
   execFileSync('make', [`KDIR=${headers}`], options)
   const PATH = `${process.env.PATH}:/usr/sbin:/sbin`
-  const about = execFileSync('modinfo', ['mirror.ko'], { ...options, env: { ...process.env, PATH } })
-  const field = (name: string) => [...about.matchAll(RegExp(`^${name}: +(.*)$`, 'gm'))].map(([, value]) => value)
+  const about = execFileSync('modinfo', ['mirror.ko'], {
+    ...options,
+    env: { ...process.env, PATH },
+  })
+  const field = (name: string) =>
+    [...about.matchAll(RegExp(`^${name}: +(.*)$`, 'gm'))].map(([, value]) => value)
   expect(field('name')).toEqual(['mirror'])
   expect(field('license')).toEqual(['Dual MIT/GPL'])
   expect(field('vermagic')[0]?.split(' ')[0]).toBe(basename(dirname(headers)))

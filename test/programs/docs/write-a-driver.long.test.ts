@@ -8,7 +8,15 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { blocks, declarations, linkClone, merge, Session, steps, typeErrors } from '#support/driver-page.ts'
+import {
+  blocks,
+  declarations,
+  linkClone,
+  merge,
+  Session,
+  steps,
+  typeErrors,
+} from '#support/driver-page.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 import { type Netns, OwnNetns, outcome } from '#support/netns.ts'
 import { readPages } from '#support/pages.ts'
@@ -19,7 +27,9 @@ const DOWNLOAD = 300_000
 /** ms for one part: its pings wait, and its programs start one after the other. */
 const PART = 300_000
 
-const page = readPages(...['', '-timer', '-interrupt', '-test'].map(part => `docs/write-a-driver${part}.md`))
+const page = readPages(
+  ...['', '-timer', '-interrupt', '-test'].map(part => `docs/write-a-driver${part}.md`),
+)
 const needsRoot = (section: string) => /^ready$/m.test(section)
 const skipped = reasonToSkipKernelTests() !== undefined
 
@@ -32,7 +42,9 @@ const sections = page
 
 let nodeThatRunsTypeScript: string
 beforeAll(async () => {
-  const child = spawn('npx', ['-y', '-p', 'node@24', '--', 'node', '-p', 'process.execPath'], { stdio: 'pipe' })
+  const child = spawn('npx', ['-y', '-p', 'node@24', '--', 'node', '-p', 'process.execPath'], {
+    stdio: 'pipe',
+  })
   nodeThatRunsTypeScript = (await outcome(child)).stdout.trim()
 }, DOWNLOAD)
 
@@ -49,7 +61,9 @@ beforeEach(() => {
   netns = own.addQuiet()
 })
 afterEach(() => {
-  if (!skipped) own.remove()
+  if (!skipped) {
+    own.remove()
+  }
 })
 
 for (const isNewer of [false, true]) {
@@ -58,10 +72,16 @@ for (const isNewer of [false, true]) {
     test.skipIf(skipped && needsRoot(text))(
       `${heading}: its code and commands do what it shows${isNewer ? ', with Node 24' : ''}`,
       async () => {
-        for (const [name, code] of files(heading)) writeFileSync(join(clone, name), code)
+        for (const [name, code] of files(heading)) {
+          writeFileSync(join(clone, name), code)
+        }
         const node = isNewer || text.includes('```ts') ? nodeThatRunsTypeScript : process.execPath
         const session = new Session({ page, clone, node, netns })
-        for (const { kind, code } of blocks(text)) if (kind === '') await session.play(steps(code))
+        for (const { kind, code } of blocks(text)) {
+          if (kind === '') {
+            await session.play(steps(code))
+          }
+        }
         await session.stop()
       },
       PART,
@@ -86,10 +106,14 @@ test('every step of docs/write-a-driver.md, and its test, is strict TypeScript',
 })
 
 test('the driver in docs/write-a-driver.md is examples/mirror.js', () => {
-  const byName = ([a]: readonly [string, string], [b]: readonly [string, string]) => (a < b ? -1 : 1)
-  const parts = (code: string) => [...declarations(code)].filter(([name]) => !name.includes('import ')).sort(byName)
+  const byName = ([a]: readonly [string, string], [b]: readonly [string, string]) =>
+    a < b ? -1 : 1
+  const parts = (code: string) =>
+    [...declarations(code)].filter(([name]) => !name.includes('import ')).sort(byName)
   const imports = (code: string) =>
-    [...code.matchAll(/^(?:\/\*\* @)?import \{(.*?)\}/gms)].flatMap(([, names]) => names!.match(/\w+/g)!)
+    [...code.matchAll(/^(?:\/\*\* @)?import \{(.*?)\}/gms)].flatMap(
+      ([, names]) => names!.match(/\w+/g)!,
+    )
   const example = readFileSync('examples/mirror.js', 'utf8')
   const built = files('From here').get('mirror.js')!
   expect(parts(example)).toEqual(parts(built))
@@ -105,8 +129,9 @@ function files(heading: string): Map<string, string> {
   for (const { kind, code, before } of blocks(page.slice(0, until < 0 ? undefined : until))) {
     if (kind === '') continue
     const [, name] = before.match(/This is `([\w.]+)`/) ?? []
-    if (name !== undefined) found.set(name, code)
-    else {
+    if (name !== undefined) {
+      found.set(name, code)
+    } else {
       mirror = merge(mirror, declarations(code))
       found.set('mirror.js', [...mirror.values()].join('\n'))
     }

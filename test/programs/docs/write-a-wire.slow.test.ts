@@ -20,7 +20,9 @@ const [program = '', , , whole = ''] = [
 async function inClone(fn: (directory: string) => Promise<void>): Promise<void> {
   const directory = testDirectory()
   copyFileSync('package.json', join(directory, 'package.json'))
-  for (const entry of ['dist', 'node_modules', 'build']) symlinkSync(resolve(entry), join(directory, entry))
+  for (const entry of ['dist', 'node_modules', 'build']) {
+    symlinkSync(resolve(entry), join(directory, entry))
+  }
   await fn(directory)
 }
 
@@ -33,7 +35,10 @@ test.skipIf(reasonToSkipKernelTests() !== undefined)(
         const [left, right] = [own.addQuiet(), own.addQuiet()]
         const code = program.replace('left/', `${left.name}/`).replace('right/', `${right.name}/`)
         writeFileSync(join(directory, 'third.js'), code)
-        const child = spawn(process.execPath, ['third.js'], { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] })
+        const child = spawn(process.execPath, ['third.js'], {
+          cwd: directory,
+          stdio: ['ignore', 'pipe', 'inherit'],
+        })
         const lines: string[] = []
         const reader = createInterface({ input: child.stdout })
         reader.on('line', line => lines.push(line))
@@ -64,7 +69,10 @@ test.skipIf(reasonToSkipKernelTests() !== undefined)(
 test('the stage of the page that takes GSO frames whole says so', () =>
   inClone(async directory => {
     writeFileSync(join(directory, 'pass.js'), `${whole}\nconsole.log(pass.kind, pass.takesGso)\n`)
-    const child = spawn(process.execPath, ['pass.js'], { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, ['pass.js'], {
+      cwd: directory,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     let printed = ''
     child.stdout.on('data', data => {
       printed += data

@@ -27,13 +27,18 @@ const work = freshDirectory()
 function draw(chance: Chance): string {
   let name = ''
   for (let n = 1 + chance.below(5); n > 0; n--) {
-    const piece = chance.below(4) === 0 ? String.fromCharCode(1 + chance.below(255)) : chance.of(PIECES)
-    if (/^[^/:\s]+$/.test(piece) && name.length + piece.length <= 15) name += piece
+    const piece =
+      chance.below(4) === 0 ? String.fromCharCode(1 + chance.below(255)) : chance.of(PIECES)
+    if (/^[^/:\s]+$/.test(piece) && name.length + piece.length <= 15) {
+      name += piece
+    }
   }
   return name === '' || name === '.' || name === '..' ? 'a' : name
 }
 
-test('bash offers every name as one quoted word and runs none of it', { timeout: 900_000 }, async () => {
+test('bash offers every name as one quoted word and runs none of it', {
+  timeout: 900_000,
+}, async () => {
   const chance = new Chance(SEED)
   const names = Array.from({ length: NAMES }, () => draw(chance))
   const { stdout: script } = await runMain('completion', 'bash')
@@ -55,7 +60,9 @@ done
   })
   expect([status, stderr.toString('latin1')]).toEqual([0, ''])
   const offered = stdout.toString('latin1').split('\n').slice(0, -1)
-  const wrong = names.map((name, i) => [`2 ${name}`, offered[i]]).filter(([name, got]) => name !== got)
+  const wrong = names
+    .map((name, i) => [`2 ${name}`, offered[i]])
+    .filter(([name, got]) => name !== got)
   expect(wrong, `seed ${SEED}`).toEqual([])
   expect(readdirSync(work)).toEqual([])
 })

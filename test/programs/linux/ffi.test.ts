@@ -85,19 +85,27 @@ test('loading ffi-rs asks DNS for no address of a socket, and leaves reports as 
     }
     new SharedLibrary('libc.so.6').int('abs', -7)
     console.log(report.excludeNetwork)`
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+  })
   expect([stdout, stderr]).toEqual(['true\nfalse\n', ''])
 })
 
 test('one line says why ffi-rs cannot be loaded', () => {
   const directory = testDirectory()
-  for (const room of ['base', 'linux'])
-    cpSync(join(import.meta.dirname, '../../../dist', room), join(directory, room), { recursive: true })
+  for (const room of ['base', 'linux']) {
+    cpSync(join(import.meta.dirname, '../../../dist', room), join(directory, room), {
+      recursive: true,
+    })
+  }
   writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
   const script = `
     import { SharedLibrary } from '${directory}/linux/ffi.js'
     try { new SharedLibrary('libc.so.6').isInstalled() } catch (error) { console.log(error.message) }`
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
-  const advice = "Cannot find module 'ffi-rs': not installed, or root may not read it without --keep-privileges"
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+  })
+  const advice =
+    "Cannot find module 'ffi-rs': not installed, or root may not read it without --keep-privileges"
   expect([stdout, stderr]).toEqual([`load ffi-rs: EACCES, permission denied; ${advice}\n`, ''])
 })

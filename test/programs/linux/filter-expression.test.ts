@@ -30,7 +30,9 @@ function framesOf(count: number): Uint8Array[] {
  * The same with more bytes than a filter here reads. libpcap's optimizer changes the order in which
  * bytes are read, and with it the conditions that decide before a byte is missing.
  */
-const longFrames = frames.slice(0, 400).map(frame => Uint8Array.of(...frame, ...new Uint8Array(320).fill(frame.length)))
+const longFrames = frames
+  .slice(0, 400)
+  .map(frame => Uint8Array.of(...frame, ...new Uint8Array(320).fill(frame.length)))
 
 const own = (text: string) => {
   const program = new BpfProgram(compileExpression(text))
@@ -108,7 +110,8 @@ test('random filters accept the same frames as with libpcap without its optimize
   for (let i = scaled(200_000); i > 0; i--) {
     const text = randomFilter(numbers, 3)
     // A division by a byte that is 0 rejects the frame, and the programs divide in other orders.
-    const found = /[/%]/.test(text) || shiftsFar(text) ? [] : (differences(text, longFrames, 0) ?? [])
+    const found =
+      /[/%]/.test(text) || shiftsFar(text) ? [] : (differences(text, longFrames, 0) ?? [])
     expect([text, found, SEED]).toEqual([text, [], SEED])
   }
 })
@@ -123,13 +126,16 @@ function shiftsFar(text: string): boolean {
   }
 }
 
-test.each(['host 020000000001', 'net 10/8', 'net 10 mask 255.0.0.0', 'host deadbeefcafe', 'port 123456789012'])(
-  "'%s' is refused, as libpcap does",
-  text => {
-    expect(isCompiled(text)).toBe(false)
-    expect(() => compileExpression(text)).toThrow(RangeError)
-  },
-)
+test.each([
+  'host 020000000001',
+  'net 10/8',
+  'net 10 mask 255.0.0.0',
+  'host deadbeefcafe',
+  'port 123456789012',
+])("'%s' is refused, as libpcap does", text => {
+  expect(isCompiled(text)).toBe(false)
+  expect(() => compileExpression(text)).toThrow(RangeError)
+})
 
 test('a filter that needs jumps longer than a conditional jump accepts the same frames', () => {
   const hosts = Array.from({ length: 45 }, (_, i) => `host 198.18.0.${i}`)
@@ -139,13 +145,20 @@ test('a filter that needs jumps longer than a conditional jump accepts the same 
 
 test('every filter of the documents that libpcap compiles accepts the same frames', () => {
   const texts = [...new Set(documents().flatMap(quoted))].filter(text => nameIn(text) === undefined)
-  const compiled = texts.filter(text => !/\b(vlan|mpls|pppoe\w*|protochain)\b/.test(text) && isCompiled(text))
-  for (const text of compiled) expect([text, differences(text)]).toEqual([text, []])
+  const compiled = texts.filter(
+    text => !/\b(vlan|mpls|pppoe\w*|protochain)\b/.test(text) && isCompiled(text),
+  )
+  for (const text of compiled) {
+    expect([text, differences(text)]).toEqual([text, []])
+  }
   expect(compiled).toContain('tcp port 80 and tcp[tcpflags] & tcp-push != 0')
 })
 
 test.each([
-  ['host example.com', "'.com' is not of pcap-filter(7), or names are not looked up without libpcap"],
+  [
+    'host example.com',
+    "'.com' is not of pcap-filter(7), or names are not looked up without libpcap",
+  ],
   ['constructor', "'constructor' is not expected there, or takes libpcap"],
   ['not __proto__', "'__proto__' is not expected there, or takes libpcap"],
   ['constructor port 1', "'constructor' is not expected there, or takes libpcap"],
@@ -178,7 +191,11 @@ function isCompiled(text: string): boolean {
 
 /** The pages and the examples. */
 function documents(): string[] {
-  const folders = ['docs', 'docs/drivers', ...readdirSync(join(root, 'packages')).map(name => `packages/${name}/docs`)]
+  const folders = [
+    'docs',
+    'docs/drivers',
+    ...readdirSync(join(root, 'packages')).map(name => `packages/${name}/docs`),
+  ]
   const pages = folders
     .filter(folder => existsSync(join(root, folder)))
     .flatMap(folder => readdirSync(join(root, folder)).map(name => join(root, folder, name)))

@@ -10,7 +10,15 @@ import { FILTER_TEXTS } from '#support/filter-texts.ts'
 import { ethernet } from '#support/frames.ts'
 import { fuzzFrames } from '#support/fuzz-frames.ts'
 import { SEED, scaled } from '#support/scale.ts'
-import { BROADCAST, GATEWAY, GATEWAY6, packet, ping, tcp, udp } from '../../../packages/lan/test/packets.ts'
+import {
+  BROADCAST,
+  GATEWAY,
+  GATEWAY6,
+  packet,
+  ping,
+  tcp,
+  udp,
+} from '../../../packages/lan/test/packets.ts'
 
 const SYN = 2
 const ACK = 16
@@ -18,7 +26,14 @@ const RST = 4
 
 /** Inserts a VLAN tag. */
 function tagged(frame: Uint8Array, vid: number, type = 0x8100): Uint8Array {
-  return Uint8Array.of(...frame.subarray(0, 12), type >> 8, type & 0xff, vid >> 8, vid & 0xff, ...frame.subarray(12))
+  return Uint8Array.of(
+    ...frame.subarray(0, 12),
+    type >> 8,
+    type & 0xff,
+    vid >> 8,
+    vid & 0xff,
+    ...frame.subarray(12),
+  )
 }
 
 const http = tcp(GATEWAY, 80, { flags: SYN })
@@ -32,7 +47,10 @@ const FRAMES = {
   options: tcp(GATEWAY, 80, { flags: ACK, options: [1, 1, 1, 1] }),
   ping: ping(GATEWAY),
   ping6: ping(GATEWAY6),
-  arp: ethernet(0x0806, [0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 198, 18, 0, 1, 0, 0, 0, 0, 0, 0, 198, 18, 0, 2]),
+  arp: ethernet(
+    0x0806,
+    [0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 198, 18, 0, 1, 0, 0, 0, 0, 0, 0, 198, 18, 0, 2],
+  ),
   lldp: ethernet(0x88cc, 46),
   'vlan dns': tagged(udp(GATEWAY, 53, 'question'), 5),
   'vlan http': tagged(http, 6),
@@ -51,7 +69,10 @@ type Name = keyof typeof FRAMES
 describe('compileFilter', () => {
   test.each<[string, Name[]]>([
     ['tcp port 80', ['http', 'http6', 'options']],
-    ['host 198.18.0.1 and not icmp', ['http', 'http answer', 'dns', 'options', 'arp', 'big', 'sctp']],
+    [
+      'host 198.18.0.1 and not icmp',
+      ['http', 'http answer', 'dns', 'options', 'arp', 'big', 'sctp'],
+    ],
     ['ether proto 0x88cc', ['lldp']],
     ['vlan 5 and udp', ['vlan dns']],
     ['vlan 5 and vlan 6 and tcp port 80', ['vlan in vlan']],
@@ -97,22 +118,35 @@ describe('compileFilter', () => {
 
 describe('refusals', () => {
   test.each([
-    ['tcp prt 80', "filter 'tcp prt 80': syntax error: 'prt' is not a word of pcap-filter(7); did you mean 'port'?"],
+    [
+      'tcp prt 80',
+      "filter 'tcp prt 80': syntax error: 'prt' is not a word of pcap-filter(7); did you mean 'port'?",
+    ],
     ['tcp and udp', "filter 'tcp and udp': expression rejects all packets"],
     ['port nosuch', "filter 'port nosuch': unknown port 'nosuch'"],
     ['ip broadcast', "filter 'ip broadcast': netmask not known, so 'ip broadcast' not supported"],
     ['ether[0] / 0 = 1', "filter 'ether[0] / 0 = 1': division by zero"],
-    ['arp\nor \x1b[2J', "filter 'arp\\x0aor \\x1b[2J': syntax error: '\\x1b' is not a word of pcap-filter(7)"],
+    [
+      'arp\nor \x1b[2J',
+      "filter 'arp\\x0aor \\x1b[2J': syntax error: '\\x1b' is not a word of pcap-filter(7)",
+    ],
     ['arp\0 or ip', "filter 'arp\\x00 or ip': NUL in the text"],
     ['\ud800', "filter '\\ud800': syntax error: '\\ud800' is not a word of pcap-filter(7)"],
-    ['inbound', "filter 'inbound': BPF instruction 0: load of ancillary data, which only the kernel has"],
+    [
+      'inbound',
+      "filter 'inbound': BPF instruction 0: load of ancillary data, which only the kernel has",
+    ],
   ])('%j is refused with one line', (text, message) => {
-    expect(() => compileFilter(text)).toThrow(expect.objectContaining({ name: 'UsageError', message }))
+    expect(() => compileFilter(text)).toThrow(
+      expect.objectContaining({ name: 'UsageError', message }),
+    )
   })
 
   test('a text longer than 1,000 characters is refused with one line', () => {
     const message = 'a filter has at most 1000 characters, not 1001'
-    expect(() => compileFilter('a'.repeat(1001))).toThrow(expect.objectContaining({ name: 'UsageError', message }))
+    expect(() => compileFilter('a'.repeat(1001))).toThrow(
+      expect.objectContaining({ name: 'UsageError', message }),
+    )
     expect(compileFilter(`arp${' '.repeat(997)}`)(FRAMES.arp, 0, FRAMES.arp.length)).toBe(true)
   })
 
@@ -123,8 +157,10 @@ describe('refusals', () => {
 })
 
 test('compileFilter says what to install if a filter takes libpcap and it is missing', () => {
-  const compile = (text: string) => compileFilter(text, ['libvnet-none.so.1', 'libvnet-none.so.0.8'])
-  const install = 'libpcap is missing: apt install libpcap0.8 (Debian), libpcap (Fedora, Arch, Alpine)'
+  const compile = (text: string) =>
+    compileFilter(text, ['libvnet-none.so.1', 'libvnet-none.so.0.8'])
+  const install =
+    'libpcap is missing: apt install libpcap0.8 (Debian), libpcap (Fedora, Arch, Alpine)'
   const message = `filter 'vlan 5': 'vlan' is not expected there, or takes libpcap; ${install}`
   expect(() => compile('vlan 5')).toThrow(expect.objectContaining({ name: 'UsageError', message }))
   expect(compile('arp')(FRAMES.arp, 0, FRAMES.arp.length)).toBe(true)
@@ -144,7 +180,9 @@ test('libpcap and ffi-rs are loaded by the first filter, not before', () => {
     const before = loaded()
     compileFilter('arp')
     console.log(before, loaded())`
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+  })
   expect([stdout, stderr]).toEqual(['false true\n', ''])
 })
 
@@ -162,7 +200,9 @@ const TEXTS = [
 describe('tcpdump', () => {
   const frames = Object.values<Uint8Array>(FRAMES)
   const next = fuzzFrames(random(SEED), 2000)
-  for (let i = scaled(40_000); i > 0; i--) frames.push(next().bytes.slice())
+  for (let i = scaled(40_000); i > 0; i--) {
+    frames.push(next().bytes.slice())
+  }
   const file = pcapOf(frames)
 
   test.each(TEXTS)("tcpdump accepts the same frames for '%s'", text => {
@@ -209,6 +249,8 @@ function tcpdump(file: Buffer, filter: string): number[] {
     maxBuffer: 1 << 30,
   })
   const accepted: number[] = []
-  for (let at = 24; at < output.length; at += 16 + output.readUInt32LE(at + 8)) accepted.push(output.readUInt32LE(at))
+  for (let at = 24; at < output.length; at += 16 + output.readUInt32LE(at + 8)) {
+    accepted.push(output.readUInt32LE(at))
+  }
   return accepted
 }

@@ -46,5 +46,7 @@ test('a disposed reader reports nothing, and neither does a file', async () => {
   onReaderGone(native, file, () => notified++)[Symbol.dispose]()
   await new Promise(resolve => setImmediate(() => setImmediate(resolve)))
   expect(notified).toBe(0)
-  for (const fd of [writer, file]) closeSync(fd)
+  for (const fd of [writer, file]) {
+    closeSync(fd)
+  }
 })

@@ -23,7 +23,10 @@ const isOpen = (fd: number) => {
 const LACKING: [string, Partial<Native>][] = [
   ['descriptor', { eventfd: () => -EMFILE }],
   ['memory for a poller', { createPoller: () => -ENOMEM }],
-  ['poller that starts', { createPoller: () => ({ start: () => -ENOMEM, close: () => 0 }) as unknown as Poller }],
+  [
+    'poller that starts',
+    { createPoller: () => ({ start: () => -ENOMEM, close: () => 0 }) as unknown as Poller },
+  ],
   ['thread', { closeAside: () => -EAGAIN, sendAside: () => -EAGAIN, bpfAside: () => -EAGAIN }],
 ]
 
@@ -58,7 +61,9 @@ test('a call aside is refused if its event is not an open descriptor, and closes
   native.close(event)
   expect(native.closeAside(Int32Array.from(fds), event)).toBe(-EBADF)
   expect(native.sendAside(fds[0] as number, Uint8Array.of(1), 0, event)).toBe(-EBADF)
-  expect(native.bpfAside(-1, BPF_MAP_CREATE, new Uint8Array(8), fds[0] as number, event)).toBe(-EBADF)
+  expect(native.bpfAside(-1, BPF_MAP_CREATE, new Uint8Array(8), fds[0] as number, event)).toBe(
+    -EBADF,
+  )
   expect(fds.map(isOpen)).toEqual([true, true])
   fds.forEach(native.close)
 })
@@ -73,7 +78,9 @@ test('sendAside sends a copy of the bytes', async () => {
   await sent
   const into = new Uint8Array(8)
   expect([native.recv(fd, into, 0), ...into.slice(0, 3)]).toEqual([3, 1, 2, 3])
-  await expect(sendAside(native, sender, new Uint8Array(1 << 20), () => 'a message')).rejects.toMatchObject({
+  await expect(
+    sendAside(native, sender, new Uint8Array(1 << 20), () => 'a message'),
+  ).rejects.toMatchObject({
     errno: EMSGSIZE,
     syscall: 'a message',
   })
@@ -86,7 +93,12 @@ test.each([['thread of its own', {}], ...LACKING])(
   async (_, overrides) => {
     const closed = check(native.open('/dev/null', O_RDONLY, -1), 'open')
     native.close(closed)
-    const sending = sendAside({ ...native, ...overrides }, 1 << 20, Uint8Array.of(1), () => 'a message')
+    const sending = sendAside(
+      { ...native, ...overrides },
+      1 << 20,
+      Uint8Array.of(1),
+      () => 'a message',
+    )
     await expect(sending).rejects.toMatchObject({ errno: EBADF, syscall: 'a message' })
   },
 )
@@ -111,20 +123,27 @@ describe.runIf(process.getuid?.() === 0)('bpfAside', () => {
     'returns the error of the call, and leaves no descriptor: %s',
     async (_, overrides) => {
       const before = descriptors()
-      expect(await bpfAside({ ...native, ...overrides }, -1, BPF_MAP_CREATE, array(0))).toBe(-EINVAL)
+      expect(await bpfAside({ ...native, ...overrides }, -1, BPF_MAP_CREATE, array(0))).toBe(
+        -EINVAL,
+      )
       expect(descriptors()).toBe(before)
     },
   )
 
   test('bpfAside returns the error if it cannot get a descriptor', async () => {
-    expect(await bpfAside({ ...native, eventfd: () => -EMFILE }, -1, BPF_MAP_CREATE, array(8))).toBe(-EMFILE)
+    expect(
+      await bpfAside({ ...native, eventfd: () => -EMFILE }, -1, BPF_MAP_CREATE, array(8)),
+    ).toBe(-EMFILE)
   })
 })
 
 test('helper threads end with their calls', async () => {
-  const threads = () => Number(/^Threads:\t(\d+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
+  const threads = () =>
+    Number(/^Threads:\t(\d+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
   await closeAside(native, null2())
   const before = threads()
-  for (let i = 0; i < 50; i++) await closeAside(native, null2())
+  for (let i = 0; i < 50; i++) {
+    await closeAside(native, null2())
+  }
   await expect.poll(threads).toBeLessThanOrEqual(before)
 })

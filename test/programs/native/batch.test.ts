@@ -11,7 +11,9 @@ import { datagrams, frames, native, run } from './support.ts'
 
 const cleanups: (() => void)[] = []
 afterEach(() => {
-  for (const cleanup of cleanups.splice(0)) cleanup()
+  for (const cleanup of cleanups.splice(0)) {
+    cleanup()
+  }
 })
 
 const open = (path: string, flags: number) => {
@@ -48,7 +50,9 @@ describe('createBatch', () => {
   test('createBatch refuses arrays of another element type', () => {
     const floats = new Float32Array(shared(16)) as unknown as Int32Array
     expect(native.createBatch(new Uint8Array(shared(64)), floats, floats)).toBe(-EINVAL)
-    expect(native.createBatch(new Int8Array(shared(64)) as unknown as Uint8Array, floats, floats)).toBe(-EINVAL)
+    expect(
+      native.createBatch(new Int8Array(shared(64)) as unknown as Uint8Array, floats, floats),
+    ).toBe(-EINVAL)
   })
 
   test('createBatch respects the byte offsets of its arrays', () => {
@@ -115,7 +119,9 @@ describe('readBatch', () => {
   test('readBatch leaves frames beyond the requested number in the queue', () => {
     const { fd, send } = receiver()
     const { batch, frame } = frames(4, 8)
-    for (let i = 1; i <= 3; i++) send(i)
+    for (let i = 1; i <= 3; i++) {
+      send(i)
+    }
     expect(native.readBatch(batch, fd, 2, 0)).toBe(2)
     expect(native.readBatch(batch, fd, 0, 0)).toBe(0)
     expect(native.readBatch(batch, fd, 2, 0)).toBe(1)
@@ -125,7 +131,9 @@ describe('readBatch', () => {
   test('readBatch stops after the frame that reaches maxBytes', () => {
     const { fd, send } = receiver()
     const { batch } = frames(4, 8)
-    for (let i = 0; i < 4; i++) send(1, 2, 3, 4)
+    for (let i = 0; i < 4; i++) {
+      send(1, 2, 3, 4)
+    }
     expect(native.readBatch(batch, fd, 4, 8)).toBe(2)
     expect(native.readBatch(batch, fd, 4, 1)).toBe(1)
     expect(native.readBatch(batch, fd, 4, 8)).toBe(1)
@@ -184,7 +192,11 @@ describe('readBatch', () => {
   test('readBatch refuses more frames than the shorter array has, and foreign handles', () => {
     const { fd } = receiver()
     const { batch, arena, offsets } = frames(4, 8)
-    const short = native.createBatch(arena, offsets, new Int32Array(new SharedArrayBuffer(8))) as Batch
+    const short = native.createBatch(
+      arena,
+      offsets,
+      new Int32Array(new SharedArrayBuffer(8)),
+    ) as Batch
     expect(native.readBatch(batch, fd, 5, 0)).toBe(-EINVAL)
     expect(native.readBatch(batch, fd, -1, 0)).toBe(-EINVAL)
     expect(native.readBatch(batch, fd, 1, -1)).toBe(-EINVAL)

@@ -12,7 +12,8 @@ beforeEach(() => {
 afterEach(() => clock.close())
 
 /** Resolves when an alarm at `ns` has rung, to the time when it did. */
-const ring = (ns: number) => new Promise<number>(resolve => clock.alarm(() => resolve(clock.now())).at(ns))
+const ring = (ns: number) =>
+  new Promise<number>(resolve => clock.alarm(() => resolve(clock.now())).at(ns))
 
 describe('an alarm', () => {
   test('an alarm rings at its time or later, never earlier', async () => {
@@ -71,13 +72,18 @@ describe('an alarm', () => {
     let others = 0
     await new Promise<void>(resolve => {
       const alarm = clock.alarm(() => {
-        if (++rings === 50) resolve()
-        else alarm.at(0)
+        if (++rings === 50) {
+          resolve()
+        } else {
+          alarm.at(0)
+        }
       })
       alarm.at(0)
       setImmediate(function turn() {
         others++
-        if (rings < 50) setImmediate(turn)
+        if (rings < 50) {
+          setImmediate(turn)
+        }
       })
     })
     expect(others).toBeGreaterThan(10)
@@ -86,7 +92,9 @@ describe('an alarm', () => {
   test('an alarm that throws does not keep others from ringing', async () => {
     const uncaught: unknown[] = []
     const listeners = process.listeners('uncaughtException')
-    process.removeAllListeners('uncaughtException').on('uncaughtException', error => uncaught.push(error))
+    process
+      .removeAllListeners('uncaughtException')
+      .on('uncaughtException', error => uncaught.push(error))
     try {
       const start = clock.now()
       const error = new Error('on purpose')
@@ -100,7 +108,9 @@ describe('an alarm', () => {
       expect(uncaught).toEqual([error])
     } finally {
       process.removeAllListeners('uncaughtException')
-      for (const listener of listeners) process.on('uncaughtException', listener)
+      for (const listener of listeners) {
+        process.on('uncaughtException', listener)
+      }
     }
   })
 })
@@ -110,7 +120,9 @@ describe('alarms', () => {
     const order: number[] = []
     const start = clock.now() + NSEC_PER_MSEC
     const moments = [5, 3, 3, 9, 1, 3, 7, 1, 5, 0]
-    for (const [i, moment] of moments.entries()) clock.alarm(() => order.push(i)).at(start + moment)
+    for (const [i, moment] of moments.entries()) {
+      clock.alarm(() => order.push(i)).at(start + moment)
+    }
     await ring(start + 10)
     expect(order).toEqual([9, 4, 7, 1, 2, 5, 0, 8, 6, 3])
   })
@@ -156,7 +168,11 @@ describe('a clock', () => {
 
   test('a clock does not keep the process alive', () => {
     const calls: string[] = []
-    const poller = { start: () => calls.push('start') && 0, unref: () => calls.push('unref') && 0, close: () => 0 }
+    const poller = {
+      start: () => calls.push('start') && 0,
+      unref: () => calls.push('unref') && 0,
+      close: () => 0,
+    }
     new TimerfdClock({ ...native, createPoller: () => poller as unknown as Poller }).close()
     expect(calls.sort()).toEqual(['start', 'unref'])
   })

@@ -61,7 +61,9 @@ test('a descriptor is closed after the function, or when its promise is settled'
   seen.push(open())
   expect(() => closingOnError(native, [seen.at(-1) as number], thrown)).toThrow('now')
   seen.push(open())
-  await expect(closingOnError(native, [seen.at(-1) as number], async () => thrown())).rejects.toThrow('now')
+  await expect(
+    closingOnError(native, [seen.at(-1) as number], async () => thrown()),
+  ).rejects.toThrow('now')
   expect(seen.map(isOpen)).toEqual(seen.map(() => false))
 })
 

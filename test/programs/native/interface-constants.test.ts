@@ -20,12 +20,16 @@ test('flags, types, lengths and EtherTypes equal the kernel headers’', () => {
   )
   const directory = testDirectory()
   const program = join(directory, 'constants')
-  const lines = ours.map(([name]) => `\n#ifdef ${name}\nprintf("${name} %u\\n", (unsigned)(${name}));\n#endif\n`)
+  const lines = ours.map(
+    ([name]) => `\n#ifdef ${name}\nprintf("${name} %u\\n", (unsigned)(${name}));\n#endif\n`,
+  )
   const includes = ['stdio.h', ...HEADERS].map(header => `#include <${header}>\n`).join('')
   writeFileSync(`${program}.c`, `${includes}int main(void) {${lines.join('')}}`)
   execFileSync('cc', ['-o', program, `${program}.c`])
   const theirs = execFileSync(program, { encoding: 'utf8' }).trim().split('\n')
-  const missing = ours.filter(([name]) => !theirs.some(line => line.startsWith(`${name} `))).map(([name]) => name)
+  const missing = ours
+    .filter(([name]) => !theirs.some(line => line.startsWith(`${name} `)))
+    .map(([name]) => name)
   expect(missing).toEqual([])
   expect(theirs).toEqual(ours.map(([name, value]) => `${name} ${value}`))
   expect(theirs.length).toBeGreaterThan(30)

@@ -35,7 +35,11 @@ test.concurrent.each(['22', '24', '26'])(
     const line = `${major},0,3,8,-1\n`
     expect(await run(script, node)).toMatchObject({ stdout: line, code: 0, signal: null })
     const ended = `start().on('exit', code => console.log('worker', code))`
-    expect(await runWorker(script, ended, node)).toMatchObject({ stdout: `${line}worker 0\n`, code: 0, signal: null })
+    expect(await runWorker(script, ended, node)).toMatchObject({
+      stdout: `${line}worker 0\n`,
+      code: 0,
+      signal: null,
+    })
     const terminated = `
       const thread = start()
       thread.on('message', () => thread.terminate()).on('exit', code => console.log('worker', code))`
@@ -43,7 +47,11 @@ test.concurrent.each(['22', '24', '26'])(
       const fd = native.timerfdCreate()
       native.timerfdSettime(fd, 1)
       native.createPoller(fd, () => require('node:worker_threads').parentPort.postMessage(0)).start()`
-    expect(await runWorker(spinning, terminated, node)).toMatchObject({ stdout: 'worker 1\n', code: 0, signal: null })
+    expect(await runWorker(spinning, terminated, node)).toMatchObject({
+      stdout: 'worker 1\n',
+      code: 0,
+      signal: null,
+    })
   },
   DOWNLOAD,
 )

@@ -8,7 +8,9 @@ import { addonPath, datagrams, native, run, runWorker } from './support.ts'
 const closers: (() => unknown)[] = []
 afterEach(() => {
   // Closes the poller before its descriptor.
-  for (const close of closers.splice(0).reverse()) close()
+  for (const close of closers.splice(0).reverse()) {
+    close()
+  }
 })
 
 /** Polls a datagram socket. `next` resolves at the poller's next call to its status. */
@@ -36,7 +38,9 @@ function polled(act: (status: number) => void = () => {}) {
 
 /** Lets the event loop poll its descriptors at least twice. */
 async function turns() {
-  for (let i = 0; i < 3; i++) await new Promise(resolve => setImmediate(resolve))
+  for (let i = 0; i < 3; i++) {
+    await new Promise(resolve => setImmediate(resolve))
+  }
 }
 
 describe('a poller', () => {
@@ -62,7 +66,12 @@ describe('a poller', () => {
     const calls = statuses.length
     await turns()
     expect(statuses.length).toBe(calls)
-    expect([poller.watch(0), poller.watch(4), poller.close(), poller.watch(1)]).toEqual([-EINVAL, -EINVAL, 0, -EBADF])
+    expect([poller.watch(0), poller.watch(4), poller.close(), poller.watch(1)]).toEqual([
+      -EINVAL,
+      -EINVAL,
+      0,
+      -EBADF,
+    ])
   })
 
   test('a poller calls fn only for the events it watches, also if watch() precedes start()', async () => {
@@ -116,7 +125,9 @@ describe('a poller', () => {
     await turns()
     expect(statuses).toEqual([0])
     expect(poller.close()).toBe(0)
-    expect([poller.start(), poller.stop(), poller.ref(), poller.unref()]).toEqual(new Array(4).fill(-EBADF))
+    expect([poller.start(), poller.stop(), poller.ref(), poller.unref()]).toEqual(
+      new Array(4).fill(-EBADF),
+    )
   })
 
   test('promises and ticks run between two calls of fn', async () => {
@@ -160,7 +171,11 @@ describe('a poller', () => {
       }
       setImmediate(look)
     `)
-    expect({ stdout, stderr, code }).toEqual({ stdout: `${-EBADF},${-EBADF}\n`, stderr: '', code: 0 })
+    expect({ stdout, stderr, code }).toEqual({
+      stdout: `${-EBADF},${-EBADF}\n`,
+      stderr: '',
+      code: 0,
+    })
   })
 
   test('a started poller keeps the process alive unless unref() was called', async () => {
@@ -173,9 +188,15 @@ describe('a poller', () => {
     const soon = 'native.monotonic() + 1e7'
     const never = 'native.monotonic() + 1e15'
     expect(await run(script(soon, 'poller.start()'))).toMatchObject({ stdout: 'rang\n', code: 0 })
-    expect(await run(script(soon, 'poller.start(); poller.unref(); poller.ref()'))).toMatchObject({ stdout: 'rang\n' })
+    expect(await run(script(soon, 'poller.start(); poller.unref(); poller.ref()'))).toMatchObject({
+      stdout: 'rang\n',
+    })
     for (const more of ['', 'poller.start(); poller.unref()', 'poller.start(); poller.stop()']) {
-      expect(await run(script(never, more)), more).toMatchObject({ stdout: '', stderr: '', code: 0 })
+      expect(await run(script(never, more)), more).toMatchObject({
+        stdout: '',
+        stderr: '',
+        code: 0,
+      })
     }
   })
 })
@@ -403,7 +424,11 @@ describe('busy polling', () => {
   })
 
   test('busy polling is limited to a second', () => {
-    expect([native.setBusyPoll(-1), native.setBusyPoll(1e9 + 1), native.setBusyPoll(0)]).toEqual([-EINVAL, -EINVAL, 0])
+    expect([native.setBusyPoll(-1), native.setBusyPoll(1e9 + 1), native.setBusyPoll(0)]).toEqual([
+      -EINVAL,
+      -EINVAL,
+      0,
+    ])
   })
 })
 
@@ -434,8 +459,9 @@ describe('createPoller', () => {
     const methods = Object.values(Object.getPrototypeOf(poller)) as Poller['start'][]
     expect(methods).toHaveLength(6)
     for (const method of methods) {
-      for (const other of [{}, native, undefined, 7, Object.create(poller)])
+      for (const other of [{}, native, undefined, 7, Object.create(poller)]) {
         expect(method.call(other as Poller)).toBe(-EINVAL)
+      }
     }
   })
 })

@@ -76,7 +76,11 @@ test('dropPrivileges returns -ETIMEDOUT when a thread cannot be reached', async 
     )
     const library = join(directory, 'deaf.so')
     execFileSync('gcc', ['-shared', '-fPIC', '-pthread', '-o', library, source])
-    const env = ['env', `LD_PRELOAD=${[process.env.LD_PRELOAD, library].filter(Boolean).join(':')}`, process.execPath]
+    const env = [
+      'env',
+      `LD_PRELOAD=${[process.env.LD_PRELOAD, library].filter(Boolean).join(':')}`,
+      process.execPath,
+    ]
     const { stdout } = await run('console.log(native.dropPrivileges(0, 0))', env)
     expect(stdout).toBe(`${-ETIMEDOUT}\n`)
   } finally {
@@ -86,11 +90,16 @@ test('dropPrivileges returns -ETIMEDOUT when a thread cannot be reached', async 
 
 test('dropPrivileges refuses a mask that is not an unsigned 32-bit number', () => {
   const call = native.dropPrivileges as (low: unknown, high: unknown) => number
-  for (const bad of [-1, 0.5, 2 ** 32, 'all', undefined])
+  for (const bad of [-1, 0.5, 2 ** 32, 'all', undefined]) {
     expect([call(bad, 0), call(0, bad)]).toEqual([-EINVAL, -EINVAL])
+  }
 })
 
 test('hasCapability returns what the kernel reports as effective', () => {
-  const effective = BigInt(`0x${/CapEff:\s*(\S+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]}`)
-  for (const bit of [0, 12, 21, 40]) expect(hasCapability(bit)).toBe((effective >> BigInt(bit)) % 2n === 1n)
+  const effective = BigInt(
+    `0x${/CapEff:\s*(\S+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]}`,
+  )
+  for (const bit of [0, 12, 21, 40]) {
+    expect(hasCapability(bit)).toBe((effective >> BigInt(bit)) % 2n === 1n)
+  }
 })

@@ -16,7 +16,8 @@ export const native = loadNative()
 
 /** The path that a child process requires: the sanitizer build if that is under test. */
 export const addonPath =
-  process.env.VNET_ADDON ?? fileURLToPath(new URL('../../../build/Release/vnet.node', import.meta.url))
+  process.env.VNET_ADDON ??
+  fileURLToPath(new URL('../../../build/Release/vnet.node', import.meta.url))
 
 /** A sockaddr_un in the abstract namespace, which needs no file. */
 export function abstractAddress(): Uint8Array {
@@ -32,7 +33,8 @@ export function datagrams() {
   return {
     fd,
     address,
-    send: (...octets: number[]) => check(native.sendto(sender, Uint8Array.from(octets), 0, address), 'sendto'),
+    send: (...octets: number[]) =>
+      check(native.sendto(sender, Uint8Array.from(octets), 0, address), 'sendto'),
     close: () => {
       native.close(fd)
       native.close(sender)
@@ -44,7 +46,9 @@ export function datagrams() {
 export function frames(count: number, size: number) {
   const arena = new Uint8Array(new SharedArrayBuffer(count * size))
   const offsets = new Int32Array(new SharedArrayBuffer(count * 4))
-  for (let i = 0; i < count; i++) offsets[i] = i * size
+  for (let i = 0; i < count; i++) {
+    offsets[i] = i * size
+  }
   const lengths = new Int32Array(new SharedArrayBuffer(count * 4)).fill(size)
   const batch = native.createBatch(arena, offsets, lengths) as Batch
   return {
@@ -65,9 +69,14 @@ export interface Outcome {
 }
 
 /** Runs a CommonJS script in which `native` is the addon. `command` is node with its options. */
-export function run(script: string, command: readonly string[] = [process.execPath]): Promise<Outcome> {
+export function run(
+  script: string,
+  command: readonly string[] = [process.execPath],
+): Promise<Outcome> {
   const prelude = `const native = require(${JSON.stringify(addonPath)});`
-  const child = spawn(command[0], [...command.slice(1), '-e', prelude + script], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command[0], [...command.slice(1), '-e', prelude + script], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const out = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', text => (out.stdout += text))
   child.stderr.setEncoding('utf8').on('data', text => (out.stderr += text))
@@ -80,7 +89,11 @@ export function run(script: string, command: readonly string[] = [process.execPa
  * Runs `main`, in which `start()` starts a worker that runs `worker`. `native` is the addon in
  * both.
  */
-export function runWorker(worker: string, main: string, command?: readonly string[]): Promise<Outcome> {
+export function runWorker(
+  worker: string,
+  main: string,
+  command?: readonly string[],
+): Promise<Outcome> {
   const code = JSON.stringify(`const native = require(${JSON.stringify(addonPath)});${worker}`)
   return run(
     `const start = () => new (require('node:worker_threads').Worker)(${code}, { eval: true });${main}`,

@@ -42,16 +42,23 @@ const mine = (fd: number, syscall = 'open') => {
   return fd
 }
 afterEach(() => {
-  for (const fd of opened.splice(0)) native.close(fd)
+  for (const fd of opened.splice(0)) {
+    native.close(fd)
+  }
 })
 
 const flagsOf = (fd: number) =>
-  Number.parseInt(/flags:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '', 8)
+  Number.parseInt(
+    /flags:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '',
+    8,
+  )
 
 describe('open', () => {
   test('open returns a close-on-exec descriptor with the given flags', () => {
     const fd = mine(native.open('/dev/null', O_RDWR | O_NONBLOCK, -1))
-    expect(flagsOf(fd) & (FD_CLOEXEC_OCTAL | O_RDWR | O_NONBLOCK)).toBe(FD_CLOEXEC_OCTAL | O_RDWR | O_NONBLOCK)
+    expect(flagsOf(fd) & (FD_CLOEXEC_OCTAL | O_RDWR | O_NONBLOCK)).toBe(
+      FD_CLOEXEC_OCTAL | O_RDWR | O_NONBLOCK,
+    )
   })
 
   test('open returns -errno when it fails', () => {
@@ -65,7 +72,9 @@ describe('open', () => {
 
   test('open refuses an nsfd that is not a namespace', () => {
     expect(native.open('/dev/null', O_RDWR, 1_000_000)).toBe(-errno.EBADF)
-    expect(native.open('/dev/null', O_RDWR, mine(native.open('/dev/null', O_RDWR, -1)))).toBe(-errno.EINVAL)
+    expect(native.open('/dev/null', O_RDWR, mine(native.open('/dev/null', O_RDWR, -1)))).toBe(
+      -errno.EINVAL,
+    )
   })
 })
 
@@ -132,14 +141,16 @@ describe('ioctl', () => {
   })
 
   test('ioctl returns -errno when it fails', () => {
-    expect(native.ioctl(mine(native.open('/dev/null', O_RDWR, -1)), 0x400454ca, new Uint8Array(40))).toBe(-errno.ENOTTY)
+    expect(
+      native.ioctl(mine(native.open('/dev/null', O_RDWR, -1)), 0x400454ca, new Uint8Array(40)),
+    ).toBe(-errno.ENOTTY)
     expect(native.ioctl(-1, FIONREAD, 0)).toBe(-errno.EBADF)
   })
 
   test('ioctl refuses a struct larger than any request', () => {
-    expect(native.ioctl(mine(native.open('/dev/null', O_RDWR, -1)), FIONREAD, new Uint8Array(16385))).toBe(
-      -errno.EINVAL,
-    )
+    expect(
+      native.ioctl(mine(native.open('/dev/null', O_RDWR, -1)), FIONREAD, new Uint8Array(16385)),
+    ).toBe(-errno.EINVAL)
   })
 
   test('ioctl passes the memory at ifr_data, and returns the kernel’s output as far as there is room', () => {
@@ -158,7 +169,9 @@ describe('ioctl', () => {
 
 describe('sockets', () => {
   test('sockets are close-on-exec', () => {
-    expect(flagsOf(mine(native.socket(AF_UNIX, SOCK_DGRAM, 0, -1))) & FD_CLOEXEC_OCTAL).toBe(FD_CLOEXEC_OCTAL)
+    expect(flagsOf(mine(native.socket(AF_UNIX, SOCK_DGRAM, 0, -1))) & FD_CLOEXEC_OCTAL).toBe(
+      FD_CLOEXEC_OCTAL,
+    )
   })
 
   test('socket returns -errno for an unknown family', () => {
@@ -242,16 +255,24 @@ describe('sockets', () => {
   test('send without a receiver returns -errno and raises no signal', () => {
     const fd = mine(native.socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, -1))
     expect(native.sendto(fd, Uint8Array.of(1), 0, abstractAddress())).toBe(-errno.ECONNREFUSED)
-    expect(native.send(mine(native.open('/dev/null', O_RDWR, -1)), Uint8Array.of(1), 0)).toBe(-errno.ENOTSOCK)
-    expect(native.bind(mine(native.open('/dev/null', O_RDWR, -1)), abstractAddress())).toBe(-errno.ENOTSOCK)
-    expect(native.getsockname(mine(native.open('/dev/null', O_RDWR, -1)), new Uint8Array(8))).toBe(-errno.ENOTSOCK)
+    expect(native.send(mine(native.open('/dev/null', O_RDWR, -1)), Uint8Array.of(1), 0)).toBe(
+      -errno.ENOTSOCK,
+    )
+    expect(native.bind(mine(native.open('/dev/null', O_RDWR, -1)), abstractAddress())).toBe(
+      -errno.ENOTSOCK,
+    )
+    expect(native.getsockname(mine(native.open('/dev/null', O_RDWR, -1)), new Uint8Array(8))).toBe(
+      -errno.ENOTSOCK,
+    )
   })
 })
 
 describe('recvmsg', () => {
   test('recvmsg returns -EAGAIN when nothing waits', () => {
     const { fd, close } = datagrams()
-    expect(native.recvmsg(fd, new Uint8Array(8), MSG_DONTWAIT, new Int32Array(3))).toBe(-errno.EAGAIN)
+    expect(native.recvmsg(fd, new Uint8Array(8), MSG_DONTWAIT, new Int32Array(3))).toBe(
+      -errno.EAGAIN,
+    )
     close()
   })
 
@@ -371,15 +392,36 @@ describe('timerfd', () => {
 
 test('bpf refuses the address of a buffer outside its attributes, and one without a buffer', () => {
   const [attr, buffer] = [new Uint8Array(16), new Uint8Array(8)]
-  for (const at of [4, 12, 16, 2 ** 31]) expect(native.bpf(-1, 0, attr, at, buffer)).toBe(-errno.EINVAL)
+  for (const at of [4, 12, 16, 2 ** 31]) {
+    expect(native.bpf(-1, 0, attr, at, buffer)).toBe(-errno.EINVAL)
+  }
   expect(native.bpf(-1, 0, attr, 8)).toBe(-errno.EINVAL)
   expect(native.bpf(-1, 0, new Uint8Array(4), 0, buffer)).toBe(-errno.EINVAL)
   expect([...attr]).toEqual(new Array(16).fill(0))
 })
 
 test('every function returns -EINVAL for arguments of a wrong type, and none throws', () => {
-  const values: unknown[] = [undefined, null, Number.NaN, 1.5, 2 ** 40, '', 'x', {}, [], () => {}, 1n, Symbol('s')]
-  values.push(new Uint8Array(0), new Uint16Array(4), new Int32Array(1), new DataView(new ArrayBuffer(8)), native)
+  const values: unknown[] = [
+    undefined,
+    null,
+    Number.NaN,
+    1.5,
+    2 ** 40,
+    '',
+    'x',
+    {},
+    [],
+    () => {},
+    1n,
+    Symbol('s'),
+  ]
+  values.push(
+    new Uint8Array(0),
+    new Uint16Array(4),
+    new Int32Array(1),
+    new DataView(new ArrayBuffer(8)),
+    native,
+  )
   const takesNone = new Set<string>([
     'createNetns',
     'dieWithParent',
@@ -389,7 +431,10 @@ test('every function returns -EINVAL for arguments of a wrong type, and none thr
     'timerfdCreate',
     'unnamedNetns',
   ])
-  for (const [name, fn] of Object.entries(native) as [keyof Native, (...args: unknown[]) => unknown][]) {
+  for (const [name, fn] of Object.entries(native) as [
+    keyof Native,
+    (...args: unknown[]) => unknown,
+  ][]) {
     if (takesNone.has(name)) continue
     expect(fn(), name).toBe(-errno.EINVAL)
     for (const value of values) {
@@ -457,7 +502,9 @@ describe('other processes', () => {
     const pidfd = mine(native.pidfdOpen(process.pid, 0), 'pidfd_open')
     const fd = mine(native.open('/dev/null', O_RDONLY, -1))
     const copy = mine(native.pidfdGetfd(pidfd, fd), 'pidfd_getfd')
-    expect(readFileSync(`/proc/self/fdinfo/${copy}`, 'utf8')).toBe(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))
+    expect(readFileSync(`/proc/self/fdinfo/${copy}`, 'utf8')).toBe(
+      readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'),
+    )
     expect(native.pidfdGetfd(pidfd, 1 << 20)).toBe(-errno.EBADF)
     // The beginning of the program's file.
     const start = readFileSync('/proc/self/maps', 'utf8').split('-', 1)[0]
@@ -503,7 +550,12 @@ describe('in the place of a program', () => {
     noop.setUint16(4, NLMSG_NOOP, true)
     noop.setUint16(6, NLM_F_REQUEST_ACK, true)
     check(native.send(fd, new Uint8Array(noop.buffer), 0), 'send')
-    const [into, name, control, meta] = [new Uint8Array(36), new Uint8Array(12), new Uint8Array(64), new Int32Array(3)]
+    const [into, name, control, meta] = [
+      new Uint8Array(36),
+      new Uint8Array(12),
+      new Uint8Array(64),
+      new Int32Array(3),
+    ]
     expect(native.recvmsgRaw(fd, into, 0, name, control, meta)).toBe(36)
     expect([...meta]).toEqual([12, 24, 0])
     expect([...name]).toEqual([AF_NETLINK, ...new Uint8Array(11)])
@@ -514,18 +566,25 @@ describe('in the place of a program', () => {
 
 test('close, release and closeAside refuse descriptors of others, and leave them open', () => {
   const file = openSync('/dev/null', 'r')
-  expect([native.close(file), native.release(file), native.close(-1), native.close(2 ** 31 - 1)]).toEqual(
-    Array(4).fill(-EBADF),
-  )
+  expect([
+    native.close(file),
+    native.release(file),
+    native.close(-1),
+    native.close(2 ** 31 - 1),
+  ]).toEqual(Array(4).fill(-EBADF))
   const event = check(native.eventfd(), 'eventfd')
   expect(native.closeAside(Int32Array.of(event, file), event)).toBe(-EBADF)
   expect(fstatSync(file).isCharacterDevice()).toBe(true)
-  expect([native.adopt(file), native.adopt(file), native.release(file), native.release(file)]).toEqual([
-    0,
-    -EBUSY,
+  expect([
+    native.adopt(file),
+    native.adopt(file),
+    native.release(file),
+    native.release(file),
+  ]).toEqual([0, -EBUSY, 0, -EBADF])
+  closeSync(file)
+  expect([native.adopt(file), native.close(event), native.close(event)]).toEqual([
+    -EBADF,
     0,
     -EBADF,
   ])
-  closeSync(file)
-  expect([native.adopt(file), native.close(event), native.close(event)]).toEqual([-EBADF, 0, -EBADF])
 })

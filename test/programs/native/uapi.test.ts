@@ -16,9 +16,29 @@ const LENGTHS: Record<string, string> = {
   SKB_VLAN_TCI: 'offsetof(struct __sk_buff, vlan_tci)',
   SKB_VLAN_PROTO: 'offsetof(struct __sk_buff, vlan_proto)',
 }
-const HEADERS = ['linux/fcntl.h', 'sched.h', 'sys/socket.h', 'sys/ioctl.h', 'linux/if.h', 'linux/if_tun.h']
-HEADERS.push('linux/virtio_net.h', 'linux/sockios.h', 'linux/capability.h', 'linux/if_packet.h', 'linux/if_ether.h')
-HEADERS.push('linux/rtnetlink.h', 'linux/in6.h', 'linux/filter.h', 'linux/bpf.h', 'linux/ethtool.h', 'linux/seccomp.h')
+const HEADERS = [
+  'linux/fcntl.h',
+  'sched.h',
+  'sys/socket.h',
+  'sys/ioctl.h',
+  'linux/if.h',
+  'linux/if_tun.h',
+]
+HEADERS.push(
+  'linux/virtio_net.h',
+  'linux/sockios.h',
+  'linux/capability.h',
+  'linux/if_packet.h',
+  'linux/if_ether.h',
+)
+HEADERS.push(
+  'linux/rtnetlink.h',
+  'linux/in6.h',
+  'linux/filter.h',
+  'linux/bpf.h',
+  'linux/ethtool.h',
+  'linux/seccomp.h',
+)
 HEADERS.push('linux/pidfd.h', 'linux/netlink.h', 'poll.h', 'stddef.h')
 
 test("every constant equals the kernel headers' value", () => {
@@ -34,7 +54,10 @@ test("every constant equals the kernel headers' value", () => {
   const includes = ['stdio.h', ...HEADERS].map(header => `#include <${header}>\n`).join('')
   const program = join(directory, 'numbers')
   try {
-    writeFileSync(`${program}.c`, `#define _GNU_SOURCE\n${includes}int main(void) {${lines.join('')}}`)
+    writeFileSync(
+      `${program}.c`,
+      `#define _GNU_SOURCE\n${includes}int main(void) {${lines.join('')}}`,
+    )
     execFileSync('cc', ['-o', program, `${program}.c`])
     const theirs = execFileSync(program, { encoding: 'utf8' }).trim().split('\n')
     const ours = new Map(numbers.map(([name, value]) => [name, `${name} ${Number(value) >>> 0}`]))
@@ -49,7 +72,14 @@ describe('ifreq', () => {
   test('ifreq puts name and flags at the kernel’s offsets', () => {
     const request = uapi.ifreq('vnet0', uapi.IFF_TAP | uapi.IFF_NO_PI)
     expect(request.length).toBe(40)
-    expect([...request.subarray(0, 20)]).toEqual([...Buffer.from('vnet0'), ...new Array(11).fill(0), 0x02, 0x10, 0, 0])
+    expect([...request.subarray(0, 20)]).toEqual([
+      ...Buffer.from('vnet0'),
+      ...new Array(11).fill(0),
+      0x02,
+      0x10,
+      0,
+      0,
+    ])
     expect([uapi.ifreqName(request), uapi.ifreqFlags(request)]).toEqual(['vnet0', 0x1002])
   })
 

@@ -11,7 +11,13 @@ import { AF_INET, SOCK_NONBLOCK, SOCK_SEQPACKET, SOCK_STREAM } from '#src/linux/
 import { parseAddress } from '#src/packet/address.ts'
 import { onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '#src/packet/checksum.ts'
 import { IPPROTO_TCP } from '#src/packet/ipv4.ts'
-import { acknowledgmentNumber, destinationPort, sourcePort, TCP_ACK, TCP_RST } from '#src/packet/tcp.ts'
+import {
+  acknowledgmentNumber,
+  destinationPort,
+  sourcePort,
+  TCP_ACK,
+  TCP_RST,
+} from '#src/packet/tcp.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 import { native } from './support.ts'
 
@@ -35,26 +41,60 @@ beforeEach(() => {
   gate = ownGate
   listener = check(native.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0, -1), 'socket')
   check(native.listen(listener, 1), 'listen')
-  child = spawn(builtFile('vnet-rootless', 'the launcher'), ['--way-out'], { stdio: [theirs, 'ignore', 'inherit'] })
+  child = spawn(builtFile('vnet-rootless', 'the launcher'), ['--way-out'], {
+    stdio: [theirs, 'ignore', 'inherit'],
+  })
   const lines = ['-', '-', join(directory, 'log'), '', '', '/bin/sleep', '60']
   const request = Buffer.from(lines.map(line => `${line}\n`).join(''))
-  check(native.sendDescriptors(control, request, 0, Int32Array.of(theirGate, listener)), 'sendDescriptors')
-  for (const fd of [theirs, theirGate]) native.close(fd)
+  check(
+    native.sendDescriptors(control, request, 0, Int32Array.of(theirGate, listener)),
+    'sendDescriptors',
+  )
+  for (const fd of [theirs, theirGate]) {
+    native.close(fd)
+  }
 })
 afterEach(async () => {
   const exited = once(child, 'exit')
-  for (const fd of [control, gate, listener]) native.close(fd)
+  for (const fd of [control, gate, listener]) {
+    native.close(fd)
+  }
   expect(await exited).toEqual([0, null])
 })
 
 /** A SYN of a source that does not exist. */
 function syn(from: string, to: string): Uint8Array {
-  const [source, destination] = [from, to].map(text => parseAddress(text) as Uint8Array) as [Uint8Array, Uint8Array]
+  const [source, destination] = [from, to].map(text => parseAddress(text) as Uint8Array) as [
+    Uint8Array,
+    Uint8Array,
+  ]
   const header =
     source.length === 4
       ? [0x45, 0, 0, 40, 0, 0, 0x40, 0, 63, 6, 0, 0, ...source, ...destination]
       : [0x60, 0, 0, 0, 0, 20, 6, 63, ...source, ...destination]
-  return Uint8Array.of(...header, 0x9c, 0x40, 0, 80, 1, 2, 3, 4, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff, 0, 0, 0, 0)
+  return Uint8Array.of(
+    ...header,
+    0x9c,
+    0x40,
+    0,
+    80,
+    1,
+    2,
+    3,
+    4,
+    0,
+    0,
+    0,
+    0,
+    0x50,
+    2,
+    0xff,
+    0xff,
+    0,
+    0,
+    0,
+    0,
+  )
 }
 
 const put = (packet: Uint8Array) => check(native.send(gate, packet, 0), 'send')
@@ -84,11 +124,15 @@ test.each([
   expect([...reply.subarray(ip, ip + 2)]).toEqual(code)
   expect(reply.subarray(ip + 8)).toEqual(packet.subarray(0, quoted))
   const addresses = isIpv4 ? [12, 16, 20] : [8, 24, 40]
-  expect(reply.subarray(addresses[0], addresses[1])).toEqual(packet.subarray(addresses[1], addresses[2]))
+  expect(reply.subarray(addresses[0], addresses[1])).toEqual(
+    packet.subarray(addresses[1], addresses[2]),
+  )
   const length = reply.length - ip
   const pseudo = isIpv4 ? 0 : pseudoHeaderSum6(reply, 0, ICMPV6, length)
   expect(onesComplementSum(reply, ip, length, pseudo) % 0xffff).toBe(0)
-  if (isIpv4) expect(onesComplementSum(reply, 0, ip) % 0xffff).toBe(0)
+  if (isIpv4) {
+    expect(onesComplementSum(reply, 0, ip) % 0xffff).toBe(0)
+  }
   expect(reply[isIpv4 ? 9 : 6]).toBe(isIpv4 ? ICMP : ICMPV6)
 })
 
@@ -98,7 +142,9 @@ test('the machine refuses a port that is not open', async () => {
   expect([reply.length, reply[33]]).toEqual([40, TCP_RST | TCP_ACK])
   expect(acknowledgmentNumber(reply, 20)).toBe(0x01020305)
   expect([sourcePort(reply, 20), destinationPort(reply, 20)]).toEqual([80, 40_000])
-  expect(onesComplementSum(reply, 20, 20, pseudoHeaderSum4(reply, 0, IPPROTO_TCP, 20)) % 0xffff).toBe(0)
+  expect(
+    onesComplementSum(reply, 20, 20, pseudoHeaderSum4(reply, 0, IPPROTO_TCP, 20)) % 0xffff,
+  ).toBe(0)
 })
 
 test('packets without SYN are ignored', async () => {
@@ -109,7 +155,9 @@ test('packets without SYN are ignored', async () => {
   put(changed(0, 0x4f))
   put(changed(0, 0x41))
   put(changed(32, 0xf0))
-  for (let length = 1; length < packet.length; length++) put(packet.subarray(0, length))
+  for (let length = 1; length < packet.length; length++) {
+    put(packet.subarray(0, length))
+  }
   put(syn('2001:db8::1', '::1').with(6, 0))
   put(packet)
   expect((await answer()).length).toBe(56)

@@ -27,9 +27,13 @@ test('in real time a wire delivers every packet in order, and none before its de
       push: skb => {
         const { packetId } = skb
         received.push(packetId)
-        if (clock.now() - (sent[packetId - 1] as number) < 2 * NSEC_PER_MSEC) early.push(packetId)
+        if (clock.now() - (sent[packetId - 1] as number) < 2 * NSEC_PER_MSEC) {
+          early.push(packetId)
+        }
         skb.free()
-        if (received.length === PACKETS) done()
+        if (received.length === PACKETS) {
+          done()
+        }
       },
     },
   })
@@ -40,7 +44,9 @@ test('in real time a wire delivers every packet in order, and none before its de
       skb.put(60)
       sent.push(clock.now())
       chain.push(skb)
-      if (i % 20 === 0) await new Promise(setImmediate)
+      if (i % 20 === 0) {
+        await new Promise(setImmediate)
+      }
     }
     await all
     expect([received, early]).toEqual([sent.map((_, i) => i + 1), []])

@@ -44,7 +44,8 @@ const suites = (args: string[], env: NodeJS.ProcessEnv = {}) =>
     npm_execpath: join(root, 'npm-cli.js'),
     ...env,
   })
-const read = (name: string) => (existsSync(join(root, name)) ? readFileSync(join(root, name), 'utf8') : '')
+const read = (name: string) =>
+  existsSync(join(root, name)) ? readFileSync(join(root, name), 'utf8') : ''
 const results = () =>
   read('results')
     .trimEnd()
@@ -92,5 +93,7 @@ test('a tree with changes is refused, because each run belongs to a commit', asy
   appendFileSync(join(root, 'npm-cli.js'), '\n')
   const { code, stderr } = await suites(['--only', 'labs'])
   expect([code, read('calls')]).toEqual([2, ''])
-  expect(stderr).toBe('all-suites: each run belongs to a commit: commit your changes first: see --help\n')
+  expect(stderr).toBe(
+    'all-suites: each run belongs to a commit: commit your changes first: see --help\n',
+  )
 })

@@ -72,15 +72,39 @@ describe('each room imports only from rooms before it', () => {
     ['capture/a.ts', 'node:fs', 'capture may not import a builtin of Node (node:fs)'],
     ['drivers/a.ts', '../linux/b.ts', 'drivers may not import linux (../linux/b.ts)'],
     ['linux/a.ts', '../control/b.ts', 'linux may not import control (../control/b.ts)'],
-    ['control/client/a.ts', '../server/b.ts', 'control/client may not import control/server (../server/b.ts)'],
-    ['packages/lan/src/switch/a.ts', '../machines/b.ts', 'lan/switch may not import lan/machines (../machines/b.ts)'],
-    ['packages/lan/src/machines/a.ts', 'node:net', 'lan/machines may not import a builtin of Node (node:net)'],
-    ['packages/lan/src/services/dhcp/a.ts', 'node:fs', 'lan/services/dhcp may not import a builtin of Node (node:fs)'],
+    [
+      'control/client/a.ts',
+      '../server/b.ts',
+      'control/client may not import control/server (../server/b.ts)',
+    ],
+    [
+      'packages/lan/src/switch/a.ts',
+      '../machines/b.ts',
+      'lan/switch may not import lan/machines (../machines/b.ts)',
+    ],
+    [
+      'packages/lan/src/machines/a.ts',
+      'node:net',
+      'lan/machines may not import a builtin of Node (node:net)',
+    ],
+    [
+      'packages/lan/src/services/dhcp/a.ts',
+      'node:fs',
+      'lan/services/dhcp may not import a builtin of Node (node:fs)',
+    ],
     ['drivers/a.ts', '@vnet/lan', 'drivers may not import the package @vnet/lan'],
     ['bed/a.ts', '../cli/b.ts', 'bed may not import cli (../cli/b.ts)'],
     ['cli/a.ts', '@vnet/exec/commands', 'cli may not import the package @vnet/exec/commands'],
-    ['packages/web/src/a.ts', '@vnet/lan/internal/b', 'web may not import lan, another product (@vnet/lan/internal/b)'],
-    ['packages/lan/src/a.ts', '@vnet/lab/internal/b', 'lan may not import lab, another product (@vnet/lab/internal/b)'],
+    [
+      'packages/web/src/a.ts',
+      '@vnet/lan/internal/b',
+      'web may not import lan, another product (@vnet/lan/internal/b)',
+    ],
+    [
+      'packages/lan/src/a.ts',
+      '@vnet/lab/internal/b',
+      'lan may not import lab, another product (@vnet/lab/internal/b)',
+    ],
     [
       'packages/learn/src/a.ts',
       '@vnet/lab/internal/b',
@@ -97,11 +121,23 @@ describe('each room imports only from rooms before it', () => {
     ['capture/a.ts', './b.node.ts', 'capture may not import capture (./b.node.ts)'],
     ['capture/a.node.ts', '../control/b.ts', 'capture may not import control (../control/b.ts)'],
     ['linux/a.ts', '../capture/b.node.ts', 'linux may not import capture (../capture/b.node.ts)'],
-    ['packages/web/src/page/a.ts', 'vnet/internal/linux/b', 'web/page may not import linux (vnet/internal/linux/b)'],
-    ['packages/web/src/page/a.ts', 'node:fs', 'web/page may not import a builtin of Node (node:fs)'],
+    [
+      'packages/web/src/page/a.ts',
+      'vnet/internal/linux/b',
+      'web/page may not import linux (vnet/internal/linux/b)',
+    ],
+    [
+      'packages/web/src/page/a.ts',
+      'node:fs',
+      'web/page may not import a builtin of Node (node:fs)',
+    ],
     ['index.ts', './linux/b.ts', 'index.ts may not import linux (./linux/b.ts)'],
     ['index.ts', './tap.ts', 'index.ts may not import tap.ts (./tap.ts)'],
-    ['cli/a.ts', '../../package.json', 'cli may not import what lies outside its src (../../package.json)'],
+    [
+      'cli/a.ts',
+      '../../package.json',
+      'cli may not import what lies outside its src (../../package.json)',
+    ],
     ['cli/a.ts', 'vnet', 'cli may not import the package vnet'],
     ['cli/a.ts', 'vnet/tap', 'cli may not import the package vnet/tap'],
     ['netdev/a.ts', 'yaml', 'netdev may not import the package yaml'],
@@ -112,7 +148,9 @@ describe('each room imports only from rooms before it', () => {
   })
 
   test.each(['utils/a.ts', 'constructor/a.ts', 'helpers.ts'])('%s has no place in src', file => {
-    expect(check(file, '')).toEqual([expect.stringMatching(`src/${file}:1: .* is not a known room of src`)])
+    expect(check(file, '')).toEqual([
+      expect.stringMatching(`src/${file}:1: .* is not a known room of src`),
+    ])
   })
 })
 
@@ -132,7 +170,9 @@ describe('every kind of import is found, with its line', () => {
     ["import Tap = require('../linux/tap.ts')"],
   ])('%s', source => {
     const lines = `/** A comment\n * of two lines. */\n${source}\n`
-    expect(check('netdev/a.ts', lines)).toEqual(['src/netdev/a.ts:3: netdev may not import linux (../linux/tap.ts)'])
+    expect(check('netdev/a.ts', lines)).toEqual([
+      'src/netdev/a.ts:3: netdev may not import linux (../linux/tap.ts)',
+    ])
   })
 
   test('comments, strings and patterns that look like imports are ignored', () => {
@@ -159,9 +199,12 @@ describe('every kind of import is found, with its line', () => {
 describe('no module keeps mutable state', () => {
   const message = 'no module-level let or var: mutable state hangs on a Net'
 
-  test.each(['let n = 0', 'var n = 0', 'export let n = 0', 'let n: number'])('%s is refused', source => {
-    expect(check('netdev/a.ts', `\n${source}`)).toEqual([`src/netdev/a.ts:2: ${message}`])
-  })
+  test.each(['let n = 0', 'var n = 0', 'export let n = 0', 'let n: number'])(
+    '%s is refused',
+    source => {
+      expect(check('netdev/a.ts', `\n${source}`)).toEqual([`src/netdev/a.ts:2: ${message}`])
+    },
+  )
 
   test.each([
     'const seen = new Map<string, number>()',
@@ -169,7 +212,8 @@ describe('no module keeps mutable state', () => {
     'const seen: string[] = []',
     'const found: { n?: number } = {}',
   ])('%s is refused', source => {
-    const message = 'no collection that a module fills: give it an owner, or say in `kept` whose it is'
+    const message =
+      'no collection that a module fills: give it an owner, or say in `kept` whose it is'
     expect(check('netdev/a.ts', source)).toEqual([`src/netdev/a.ts:1: ${message}`])
   })
 
@@ -199,7 +243,8 @@ describe('no module keeps mutable state', () => {
 })
 
 describe('a failed close of a descriptor is never ignored', () => {
-  const message = 'native.close() returns a failure that nobody sees: use closeFd() of linux/errno.ts'
+  const message =
+    'native.close() returns a failure that nobody sees: use closeFd() of linux/errno.ts'
 
   test.each([
     'native.close(3)',
@@ -213,12 +258,14 @@ describe('a failed close of a descriptor is never ignored', () => {
     expect(check('control/a.ts', source)).toEqual([`src/control/a.ts:1: ${message}`])
   })
 
-  test.each(['closeFd(native, 3)', 'server.close(done)', 'handle.native.close()', 'const { open } = native'])(
-    '%s is allowed',
-    source => {
-      expect(check('control/a.ts', source)).toEqual([])
-    },
-  )
+  test.each([
+    'closeFd(native, 3)',
+    'server.close(done)',
+    'handle.native.close()',
+    'const { open } = native',
+  ])('%s is allowed', source => {
+    expect(check('control/a.ts', source)).toEqual([])
+  })
 
   test('the function that looks at the result may call it', () => {
     expect(check('linux/errno.ts', 'native.close(3)')).toEqual([])
@@ -228,7 +275,10 @@ describe('a failed close of a descriptor is never ignored', () => {
 
 describe('the command', () => {
   const run = () =>
-    spawnSync(process.execPath, [resolve('scripts/check-imports.mjs'), root], { cwd: tmpdir(), encoding: 'utf8' })
+    spawnSync(process.execPath, [resolve('scripts/check-imports.mjs'), root], {
+      cwd: tmpdir(),
+      encoding: 'utf8',
+    })
 
   test('check-imports prints one line per violation and exits with 1', () => {
     check('netdev/a.ts', "import '../linux/b.ts'\nimport 'fs'")

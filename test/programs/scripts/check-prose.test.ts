@@ -20,7 +20,8 @@ function report(file: string, text: string): ReturnType<typeof checkProse> {
 const check = (file: string, text: string): string[] => report(file, text).mistakes
 
 /** Returns `prefix` and words after it, `columns` wide in all. */
-const line = (prefix: string, columns: number): string => prefix + 'word '.repeat(30).slice(0, columns - prefix.length)
+const line = (prefix: string, columns: number): string =>
+  prefix + 'word '.repeat(30).slice(0, columns - prefix.length)
 
 test.each([
   ['src/a.ts', '// '],
@@ -32,10 +33,13 @@ test.each([
   ['.ci/run', '# '],
   ['docs/a.yaml', '    doc: '],
   ['docs/a.md', ''],
-])('reports a line of 101 columns in %s that starts with "%s", but not one of 100', (file, prefix) => {
-  const text = `${line(prefix, 100)}\n${line(prefix, 101)}\n`
-  expect(check(file, text)).toEqual([`${file}:2: 101 columns, at most 100`])
-})
+])(
+  'reports a line of 101 columns in %s that starts with "%s", but not one of 100',
+  (file, prefix) => {
+    const text = `${line(prefix, 100)}\n${line(prefix, 101)}\n`
+    expect(check(file, text)).toEqual([`${file}:2: 101 columns, at most 100`])
+  },
+)
 
 test.each([
   ['src/a.ts', line("const a = '", 110), 'code is left to the formatter'],
@@ -72,7 +76,10 @@ test.each([
 })
 
 test('marks are counted in 100 lines of prose', () => {
-  const { marks, rate } = report('docs/a.md', `A program that answers.\n${'\n| a | table |\n\nPlain.'.repeat(49)}\n`)
+  const { marks, rate } = report(
+    'docs/a.md',
+    `A program that answers.\n${'\n| a | table |\n\nPlain.'.repeat(49)}\n`,
+  )
   expect(marks).toEqual(['docs/a.md:1: "answers": only people are who and answer: programs reply'])
   expect(rate).toBe(2)
 })

@@ -11,7 +11,9 @@ interface Found {
   readonly tap: string[]
   readonly text: string[]
   readonly all: string[]
-  readonly commands: Readonly<Record<string, { readonly files: string[]; readonly modules: string[] }>>
+  readonly commands: Readonly<
+    Record<string, { readonly files: string[]; readonly modules: string[] }>
+  >
 }
 
 /** The largest circle of types in each room. A room that is not listed has none. */
@@ -70,18 +72,24 @@ describe('compiled files', () => {
     ['vnet run outside its namespaces', 'run', 9, 112],
     ['vnet run inside them', 'runInside', 16, 162],
     ['the worker of a lab', 'worker', 13, 206],
-  ] as const)('%s loads a limited number of files, and of modules in them', (_, name, files, modules) => {
-    const loads = found.commands[name]
-    expect(loads?.files.length, loads?.files.join(' ')).toBeLessThanOrEqual(files)
-    const code = loads?.modules.filter(isCode)
-    expect(code?.length, code?.join(' ')).toBeLessThanOrEqual(modules)
-    expect(code?.length).toBeGreaterThan(50)
-  })
+  ] as const)(
+    '%s loads a limited number of files, and of modules in them',
+    (_, name, files, modules) => {
+      const loads = found.commands[name]
+      expect(loads?.files.length, loads?.files.join(' ')).toBeLessThanOrEqual(files)
+      const code = loads?.modules.filter(isCode)
+      expect(code?.length, code?.join(' ')).toBeLessThanOrEqual(modules)
+      expect(code?.length).toBeGreaterThan(50)
+    },
+  )
 
   test('a lab without a guest loads nothing of @vnet/guest, and its commands only options', () => {
-    const guest = (name: string) => found.commands[name]?.files.filter(file => file.startsWith('packages/guest/'))
+    const guest = (name: string) =>
+      found.commands[name]?.files.filter(file => file.startsWith('packages/guest/'))
     expect([guest('inMemory'), guest('inKernel'), guest('worker')]).toEqual([[], [], []])
-    expect([guest('lab'), guest('run')]).toEqual(Array(2).fill(['packages/guest/dist/commands/index.js']))
+    expect([guest('lab'), guest('run')]).toEqual(
+      Array(2).fill(['packages/guest/dist/commands/index.js']),
+    )
   })
 })
 

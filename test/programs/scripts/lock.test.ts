@@ -1,7 +1,15 @@
 /** The lock of set-up: one process at a time, and no other user can hold it. */
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { expect, onTestFinished, test } from 'vitest'
@@ -54,13 +62,23 @@ test('another user can neither hold the lock nor make it wait', async () => {
   first.stdin.end()
   await once(first, 'exit')
   expect(existsSync(path) && statSync(path).mode & 0o777).toBe(0o600)
-  const stranger = spawnSync('setpriv', [...NOBODY_USER, 'flock', '-s', '-n', path, 'true'], { encoding: 'utf8' })
-  expect([stranger.status, stranger.stderr]).toEqual([66, expect.stringContaining('Permission denied')])
+  const stranger = spawnSync('setpriv', [...NOBODY_USER, 'flock', '-s', '-n', path, 'true'], {
+    encoding: 'utf8',
+  })
+  expect([stranger.status, stranger.stderr]).toEqual([
+    66,
+    expect.stringContaining('Permission denied'),
+  ])
 })
 
 test.each([
   ['ENOENT', () => rmSync(directory, { recursive: true }), '', []],
-  ['EACCES', () => chmodSync(directory, 0o755), ': the tree belongs to another user', ['setpriv', ...NOBODY_USER]],
+  [
+    'EACCES',
+    () => chmodSync(directory, 0o755),
+    ': the tree belongs to another user',
+    ['setpriv', ...NOBODY_USER],
+  ],
 ] as const)('a lock that cannot be opened because of %s says so', (code, prepare, hint, user) => {
   prepare()
   const program = `import { withLock } from ${JSON.stringify(module)}
@@ -77,9 +95,15 @@ test('a lock that root has made in the tree of a user names the command that giv
   chownSync(directory, Number(NOBODY), Number(NOBODY))
   const program = `import { withLock } from ${JSON.stringify(module)}
     await withLock(${JSON.stringify(path)}).catch(({ message }) => console.log(message))`
-  const { stdout } = spawnSync('setpriv', [...NOBODY_USER, process.execPath, '--input-type=module', '-e', program], {
-    encoding: 'utf8',
-  })
-  expect(stdout).toMatch(/^vnet: EACCES: .*: a set-up by another user has made files of this tree: /)
+  const { stdout } = spawnSync(
+    'setpriv',
+    [...NOBODY_USER, process.execPath, '--input-type=module', '-e', program],
+    {
+      encoding: 'utf8',
+    },
+  )
+  expect(stdout).toMatch(
+    /^vnet: EACCES: .*: a set-up by another user has made files of this tree: /,
+  )
   expect(stdout.trimEnd().endsWith(`sudo chown -R ${NOBODY} ${directory}`)).toBe(true)
 })

@@ -3,12 +3,20 @@ import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 
 test.each([
-  ['scripts/inet-differential', ['ip constructor 1'], "ip constructor 1: no field is called 'constructor'"],
+  [
+    'scripts/inet-differential',
+    ['ip constructor 1'],
+    "ip constructor 1: no field is called 'constructor'",
+  ],
   ['scripts/inet-differential', ['nothing'], "nothing: no layer is called 'nothing'"],
   ['scripts/closures', ['--jsno'], "Unknown option '--jsno'"],
   ['scripts/figures', ['--help'], "Unknown option '--help'"],
   ['scripts/course-bundle', ['a', 'b'], 'b: expected fewer words'],
-  ['scripts/prebuild', ['constructor'], 'vnet: constructor: the targets are linux-x64, linux-arm64'],
+  [
+    'scripts/prebuild',
+    ['constructor'],
+    'vnet: constructor: the targets are linux-x64, linux-arm64',
+  ],
   ['bench/points', ['--only', 'constructor'], '--only constructor: expected udp, http, program'],
   ['bench/growth', ['--only', 'nothing'], '--only nothing: matches no row, such as '],
   ['bench/growth', ['--rounds', 'x'], '--rounds x: expected a whole number from 1 to 100'],
@@ -19,7 +27,9 @@ test.each([
   ['bench/site', ['--site', 'nowhere'], '--site nowhere: not a site'],
   ['bench/toxiproxy', ['--original'], "Unknown option '--original'"],
 ])('node %s.mjs %j is refused in one line', (script, args, message) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [`${script}.mjs`, ...args], { encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, [`${script}.mjs`, ...args], {
+    encoding: 'utf8',
+  })
   expect([status, stdout, stderr.split('\n').length]).toEqual([2, '', 2])
   expect(stderr).toContain(message)
 })

@@ -11,15 +11,22 @@ test.each([
   ['inet-differential --seed', "Option '--seed <value>' argument missing"],
   ['statements --sed 3', "Unknown option '--sed'"],
   ['statements 3', '3: expected only options'],
-  ['conform-mutations --only [', '--only [: Invalid regular expression: /[/: Unterminated character class'],
+  [
+    'conform-mutations --only [',
+    '--only [: Invalid regular expression: /[/: Unterminated character class',
+  ],
   ['conform-mutations --only nothing-like-it', '--only nothing-like-it: matches no name, such as '],
   ['check-imports --tabel', "Unknown option '--tabel'"],
   ['check-prose . packages', 'packages: expected fewer words'],
 ])('node scripts/%s is refused in one line', (line, message) => {
   const [script = '', ...args] = line.split(' ')
-  const { status, stdout, stderr } = spawnSync(process.execPath, [`scripts/${script}.mjs`, ...args], {
-    encoding: 'utf8',
-  })
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [`scripts/${script}.mjs`, ...args],
+    {
+      encoding: 'utf8',
+    },
+  )
   expect([status, stdout, stderr.split('\n').length]).toEqual([2, '', 2])
   expect(stderr).toContain(`${script}: ${message}`)
 })

@@ -53,11 +53,14 @@ test('the script prints as many statements as requested, with their places', () 
   expect(run('--seed', '63', '--count', '60').stdout).toBe(stdout)
 })
 
-test.each(['', '--seed 63', '--seed 63 --count many', '--seed 63 --count 60 --pages all', '--seed 63 --count 60 docs'])(
-  'the script refuses the options "%s" with status 2',
-  options => {
-    const { status, stdout, stderr } = run(...options.split(' ').filter(Boolean))
-    expect([status, stdout]).toEqual([2, ''])
-    expect(stderr).toMatch(/^statements: .*\n$/)
-  },
-)
+test.each([
+  '',
+  '--seed 63',
+  '--seed 63 --count many',
+  '--seed 63 --count 60 --pages all',
+  '--seed 63 --count 60 docs',
+])('the script refuses the options "%s" with status 2', options => {
+  const { status, stdout, stderr } = run(...options.split(' ').filter(Boolean))
+  expect([status, stdout]).toEqual([2, ''])
+  expect(stderr).toMatch(/^statements: .*\n$/)
+})

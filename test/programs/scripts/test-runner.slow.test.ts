@@ -22,8 +22,12 @@ const root = freshDirectory()
 beforeEach(() => {
   cpSync('scripts', join(root, 'scripts'), { recursive: true })
   mkdirSync(join(root, 'node_modules/.bin'), { recursive: true })
-  for (const tool of ['biome', 'tsc']) program(`node_modules/.bin/${tool}`, '')
-  for (const script of ['check-imports', 'check-prose', 'sanitize']) program(`scripts/${script}.mjs`, '')
+  for (const tool of ['biome', 'tsc']) {
+    program(`node_modules/.bin/${tool}`, '')
+  }
+  for (const script of ['check-imports', 'check-prose', 'sanitize']) {
+    program(`scripts/${script}.mjs`, '')
+  }
   vitest('passed', 0)
 })
 
@@ -58,8 +62,13 @@ test('all steps run and print one line each, and the last line counts the tests'
   expect(code).toBe(0)
   const lines = stdout.trimEnd().split('\n')
   const names = ['format and lint', 'types', 'imports', 'comments and documents']
-  expect(lines.slice(0, 4)).toEqual(names.map(name => expect.stringMatching(`^ok +${name} \\([0-9.]+ s\\)$`)))
-  expect(lines.slice(4)).toEqual(['vitest was here, for the quick tests', '2 passed, 0 failed, 0 skipped'])
+  expect(lines.slice(0, 4)).toEqual(
+    names.map(name => expect.stringMatching(`^ok +${name} \\([0-9.]+ s\\)$`)),
+  )
+  expect(lines.slice(4)).toEqual([
+    'vitest was here, for the quick tests',
+    '2 passed, 0 failed, 0 skipped',
+  ])
   expect(calls().at(-1)).not.toContain('coverage')
 })
 
@@ -83,13 +92,16 @@ test.each([
   ['node_modules/.bin/biome', 'FAILED  format and lint', 4],
   ['scripts/check-imports.mjs', 'FAILED  imports', 4],
   ['scripts/check-prose.mjs', 'FAILED  comments and documents', 4],
-])('when %s fails, its output ends the run and no slower step is started', async (path, line, started) => {
-  program(path, "console.log('what is wrong'); process.exitCode = 7")
-  const { code, stdout } = await run()
-  expect(code).toBe(7)
-  expect(lastLines(stdout, 2)).toEqual([expect.stringMatching(`^${line}`), 'what is wrong'])
-  expect(calls()).toHaveLength(started)
-})
+])(
+  'when %s fails, its output ends the run and no slower step is started',
+  async (path, line, started) => {
+    program(path, "console.log('what is wrong'); process.exitCode = 7")
+    const { code, stdout } = await run()
+    expect(code).toBe(7)
+    expect(lastLines(stdout, 2)).toEqual([expect.stringMatching(`^${line}`), 'what is wrong'])
+    expect(calls()).toHaveLength(started)
+  },
+)
 
 test('a step that a signal ended is a failure, with the exit code of a shell', async () => {
   program('scripts/check-prose.mjs', "process.kill(process.pid, 'SIGKILL')")
@@ -118,14 +130,20 @@ test('skipped kernel tests are named and are a failure in CI', async () => {
   const { code, stdout } = await run([], { CI: 'true' })
   expect(code).toBe(1)
   const complaint = /^kernel tests must not be skipped in CI: test\/kernel\/b\.test\.ts \(1\): ./
-  expect(lastLines(stdout, 2)).toEqual([expect.stringMatching(complaint), '1 passed, 0 failed, 1 skipped'])
+  expect(lastLines(stdout, 2)).toEqual([
+    expect.stringMatching(complaint),
+    '1 passed, 0 failed, 1 skipped',
+  ])
 })
 
 test('skipped kernel tests are only counted outside CI', async () => {
   vitest('skipped', 0)
   const { code, stdout } = await run()
   expect(code).toBe(0)
-  expect(lastLines(stdout, 2)).toEqual(['vitest was here, for the quick tests', '1 passed, 0 failed, 1 skipped'])
+  expect(lastLines(stdout, 2)).toEqual([
+    'vitest was here, for the quick tests',
+    '1 passed, 0 failed, 1 skipped',
+  ])
 })
 
 test('--long runs the sanitizers, then the tests at their full size', async () => {

@@ -21,14 +21,20 @@ beforeEach(() => {
  * Runs vitest on a file whose support files start arping, and on a file without such support files.
  */
 function vitest(env: NodeJS.ProcessEnv) {
-  const files = ['packages/lan/test/kernel/waiting/dhcp.slow.test.ts', 'test/scripts/test-report.test.ts']
+  const files = [
+    'packages/lan/test/kernel/waiting/dhcp.slow.test.ts',
+    'test/scripts/test-report.test.ts',
+  ]
   const args = ['node_modules/.bin/vitest', 'run', '--no-color', ...files]
   return execute(args, { ...env, PATH: `${directory}:${process.env.PATH}` })
 }
 
 test('the tests that start another program of that name are skipped, with the reason', async () => {
   const { code, stdout, stderr } = await vitest({})
-  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/Test Files +1 passed \| 1 skipped/) })
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: expect.stringMatching(/Test Files +1 passed \| 1 skipped/),
+  })
   expect(stderr).toContain(`tests are skipped: ${LINE}\n`)
 })
 

@@ -11,7 +11,9 @@ export default async function scenario({ lab, signal }) {
   const counted = []
   const receiver = await server.createSocket('udp4', 5000)
   receiver.on('message', (message, from) => {
-    if (bug === 'twice' || !counted.includes(String(message))) counted.push(String(message))
+    if (bug === 'twice' || !counted.includes(String(message))) {
+      counted.push(String(message))
+    }
     receiver.send(message, from.port, from.address)
   })
   const sender = await client.createSocket('udp4')
@@ -19,9 +21,15 @@ export default async function scenario({ lab, signal }) {
   const answered = new Promise(resolve =>
     sender.on('message', () => {
       answers++
-      if (answers === 2 && bug === 'block') for (;;);
-      if (answers === 2 && bug === 'reject') Promise.reject(new Error('nobody handles this'))
-      if (answers === 2 && bug === 'leave') setInterval(() => {}, 1000)
+      if (answers === 2 && bug === 'block') {
+        for (;;) {}
+      }
+      if (answers === 2 && bug === 'reject') {
+        Promise.reject(new Error('nobody handles this'))
+      }
+      if (answers === 2 && bug === 'leave') {
+        setInterval(() => {}, 1000)
+      }
       resolve()
     }),
   )
@@ -30,7 +38,9 @@ export default async function scenario({ lab, signal }) {
     await Promise.race([answered, sleep(500, undefined, { signal })])
     // After a pause of the process, a reply may wait to be read.
     await pollOnce()
-    if (bug === 'once') await answered
+    if (bug === 'once') {
+      await answered
+    }
   }
   // A second reply arrives meanwhile.
   await sleep(20)

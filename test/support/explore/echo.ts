@@ -2,7 +2,11 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ExploreOptions, type ExploreReport, explore } from '../../../packages/lab/src/index.ts'
+import {
+  type ExploreOptions,
+  type ExploreReport,
+  explore,
+} from '../../../packages/lab/src/index.ts'
 import { afterEachTest } from '../after-each.ts'
 
 const ECHO = new URL('echo.mjs', import.meta.url)
@@ -24,4 +28,5 @@ export function exploreEcho(bug: string, options: ExploreOptions = {}): Promise<
   return explore(ECHO, { timeout: 5000, captures, ...options })
 }
 
-export const faults = ({ failures }: ExploreReport) => failures.map(failure => failure.faults.join())
+export const faults = ({ failures }: ExploreReport) =>
+  failures.map(failure => failure.faults.join())

@@ -3,7 +3,15 @@
  * A run without a fault lists the calls that can fail.
  */
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -88,11 +96,20 @@ const ERRORS: readonly (readonly [RegExp, readonly ErrnoName[]])[] = [
   [/^ioctl 5421/, []],
   // TUNGETIFF and TUNGETDEVNETNS: the interface was deleted.
   [/^ioctl (800454d2|54e3)/, ['EBADFD', 'EINTR']],
-  [/^ioctl/, ['EPERM', 'EBUSY', 'EINVAL', 'ENOMEM', 'ENODEV', 'ENOTTY', 'EINTR', 'EBADFD', 'EOPNOTSUPP']],
-  [/^socket /, ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EACCES', 'EAFNOSUPPORT', 'EPROTONOSUPPORT']],
+  [
+    /^ioctl/,
+    ['EPERM', 'EBUSY', 'EINVAL', 'ENOMEM', 'ENODEV', 'ENOTTY', 'EINTR', 'EBADFD', 'EOPNOTSUPP'],
+  ],
+  [
+    /^socket /,
+    ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EACCES', 'EAFNOSUPPORT', 'EPROTONOSUPPORT'],
+  ],
   [/^bind/, ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOMEM', 'EROFS', 'EPERM']],
   [/^listen/, ['EADDRINUSE', 'EOPNOTSUPP']],
-  [/^accept/, ['EMFILE', 'ENFILE', 'ECONNABORTED', 'ENOMEM', 'ENOBUFS', 'EINTR', 'EAGAIN', 'EPERM']],
+  [
+    /^accept/,
+    ['EMFILE', 'ENFILE', 'ECONNABORTED', 'ENOMEM', 'ENOBUFS', 'EINTR', 'EAGAIN', 'EPERM'],
+  ],
   [/^connect/, ['ECONNREFUSED', 'EACCES', 'EAGAIN', 'ENOENT', 'EINTR', 'EPROTOTYPE']],
   [/^setsockopt/, ['ENOPROTOOPT', 'EPERM', 'EINVAL', 'ENOMEM', 'ENOBUFS']],
   [/^send/, ['ENOBUFS', 'ENOMEM', 'EAGAIN', 'EINTR', 'EPERM', 'ECONNREFUSED', 'EPIPE', 'ENETDOWN']],
@@ -133,7 +150,11 @@ function errorsOf(site: string): number[] {
  * Draws up to `most` faults from the calls of a run: every site once before any site again, and for
  * a site every errno once before any errno again.
  */
-export function drawFaults(sites: ReadonlyMap<string, number>, most: number, { below }: Random): Fault[] {
+export function drawFaults(
+  sites: ReadonlyMap<string, number>,
+  most: number,
+  { below }: Random,
+): Fault[] {
   const shuffled = <T>(list: readonly T[]): T[] => {
     const all = [...list]
     for (let i = all.length - 1; i > 0; i--) {
@@ -151,7 +172,11 @@ export function drawFaults(sites: ReadonlyMap<string, number>, most: number, { b
   })
   const drawn: Fault[] = []
   for (let i = 0; drawn.length < most && queues.some(queue => i < queue.length); i++) {
-    for (const queue of queues) if (i < queue.length) drawn.push(queue[i] as Fault)
+    for (const queue of queues) {
+      if (i < queue.length) {
+        drawn.push(queue[i] as Fault)
+      }
+    }
   }
   return drawn.slice(0, most)
 }
@@ -191,8 +216,16 @@ export class FaultLab implements Disposable {
       FAULT_LOG: log,
       ...(fault && { FAULT: `${fault.site}@${fault.count}@${fault.errno}` }),
     }
-    const [command, ...rest] = ['nsenter', `--net=/run/netns/${place.near.name}`, process.execPath, PROGRAM]
-    const child = spawn(command as string, [...rest, ...args(place)], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const [command, ...rest] = [
+      'nsenter',
+      `--net=/run/netns/${place.near.name}`,
+      process.execPath,
+      PROGRAM,
+    ]
+    const child = spawn(command as string, [...rest, ...args(place)], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     const text = { stdout: '', stderr: '' }
     let descriptors = 0
     let isReady = false
@@ -216,7 +249,9 @@ export class FaultLab implements Disposable {
       for (const stream of ['stdout', 'stderr'] as const) {
         child[stream].setEncoding('utf8').on('data', more => {
           text[stream] += more
-          if (/^\{"event":"ready"/m.test(text.stdout)) resolve()
+          if (/^\{"event":"ready"/m.test(text.stdout)) {
+            resolve()
+          }
         })
       }
     }).then(async () => {
@@ -240,15 +275,21 @@ export class FaultLab implements Disposable {
     })
     clearInterval(timer)
     clearTimeout(asked)
-    if (isReady) await ready
+    if (isReady) {
+      await ready
+    }
     // A file that it could not remove may remain.
     const mayStay = fault !== undefined && /^(unlink|statx) \/run\/vnet/.test(fault.site)
     const left = [...remains(place), ...(mayStay ? [] : announced(child.pid as number))]
-    for (const file of announced(child.pid as number)) rmSync(join(RUN_DIRECTORY, file))
+    for (const file of announced(child.pid as number)) {
+      rmSync(join(RUN_DIRECTORY, file))
+    }
     const events = readFileSync(log, 'latin1').replace(/\0.*$/s, '').split('\n').slice(0, -1)
     const sites = new Map<string, number>()
     for (const event of events) {
-      if (event.startsWith('C ')) sites.set(event.slice(2), (sites.get(event.slice(2)) ?? 0) + 1)
+      if (event.startsWith('C ')) {
+        sites.set(event.slice(2), (sites.get(event.slice(2)) ?? 0) + 1)
+      }
     }
     return {
       ...text,
@@ -273,7 +314,9 @@ async function ask(pid: number): Promise<void> {
   using client = new ControlClient(loadNative(), { timeoutMs: ANSWER_MS })
   try {
     const [device] = await client.devices(path)
-    if (device !== undefined) await client.stats(path, device)
+    if (device !== undefined) {
+      await client.stats(path, device)
+    }
     await client.echo(path, 'hello')
   } catch (error) {
     if (!(error instanceof VnetError)) throw error
@@ -325,12 +368,19 @@ function announced(pid: number): string[] {
 function remains({ near, far, directory }: Place): string[] {
   const links = [near, far].flatMap(netns => {
     const names = JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: string }) => ifname)
-    for (const name of names) if (name !== 'lo') netns.ip(`link del ${name}`)
+    for (const name of names) {
+      if (name !== 'lo') {
+        netns.ip(`link del ${name}`)
+      }
+    }
     return names.filter((name: string) => name !== 'lo')
   })
   const files = readdirSync(directory)
-  for (const file of files) rmSync(join(directory, file))
+  for (const file of files) {
+    rmSync(join(directory, file))
+  }
   return [...links, ...files]
 }
 
-export const nameOf = ({ site, count, errno }: Fault): string => `${site} @${count} ${errnoName(errno)}`
+export const nameOf = ({ site, count, errno }: Fault): string =>
+  `${site} @${count} ${errnoName(errno)}`

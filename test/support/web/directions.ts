@@ -25,9 +25,11 @@ export async function shownDirections(client: ControlClient, vnet: string, label
     columns,
     picture: drawn && { away: framesIn(drawn.away), toward: framesIn(drawn.toward) },
     table: { tx: total.txPackets, rx: total.rxPackets },
-    command: [...(table ?? '').matchAll(/^ {2}(ab|ba|in|out) \S+ +(\d+)/gm)].map(([, name, frames]) => {
-      return [name, Number(frames)] as const
-    }),
+    command: [...(table ?? '').matchAll(/^ {2}(ab|ba|in|out) \S+ +(\d+)/gm)].map(
+      ([, name, frames]) => {
+        return [name, Number(frames)] as const
+      },
+    ),
   }
 }
 

@@ -11,7 +11,10 @@ type Written = { readonly kind: string }
 const count = fc.integer({ min: 1, max: 1000 })
 const percent = fc.integer({ min: 1, max: 100_000 }).map(n => n / 1000 / 100)
 const share = fc.oneof(percent, fc.constantFrom(0, 1, 0.01, 0.07, 0.29))
-const time = fc.oneof(fc.integer({ min: 1, max: 1e12 }), fc.constantFrom(0, 1, 1000, 1e6, 20e6, 1e9))
+const time = fc.oneof(
+  fc.integer({ min: 1, max: 1e12 }),
+  fc.constantFrom(0, 1, 1000, 1e6, 20e6, 1e9),
+)
 const size = fc.oneof(fc.integer({ min: 1, max: 1e7 }), fc.constantFrom(1024, 65536, 1024 ** 2))
 /** Into which a frame fits. */
 const room = size.filter(bytes => bytes >= 60)
@@ -25,8 +28,26 @@ const filter = fc.constantFrom(
   'ip[8] = "x"',
   'loss',
 )
-const distribution = fc.constantFrom('uniform', 'normal', 'pareto', 'paretonormal', 'my table.dist', './t')
-const value = fc.constantFrom('5', '-1e9', '20ms', '5g', 'loss', '', 'tcp port 80', "it's", '1e999', '.5.')
+const distribution = fc.constantFrom(
+  'uniform',
+  'normal',
+  'pareto',
+  'paretonormal',
+  'my table.dist',
+  './t',
+)
+const value = fc.constantFrom(
+  '5',
+  '-1e9',
+  '20ms',
+  '5g',
+  'loss',
+  '',
+  'tcp port 80',
+  "it's",
+  '1e999',
+  '.5.',
+)
 /** Without -0, which prints as 0. */
 const number = fc.double({ noNaN: true, noDefaultInfinity: true }).map(n => n + 0)
 const signed = fc.integer({ min: -50, max: 50 })
@@ -44,7 +65,9 @@ const queue = fc.oneof(
     .filter(({ min = 0, max = Number.POSITIVE_INFINITY }) => min < max)
     .map(params => ({ kind: 'red', params: without(params) })),
   fc.record(codel).map(params => ({ kind: 'codel', params: without(params) })),
-  fc.record({ ...codel, quantum: maybe(count) }).map(params => ({ kind: 'fq_codel', params: without(params) })),
+  fc
+    .record({ ...codel, quantum: maybe(count) })
+    .map(params => ({ kind: 'fq_codel', params: without(params) })),
   fc
     .record({ target: maybe(time), tupdate: maybe(time.filter(ns => ns > 0)), ecn: flag })
     .map(params => ({ kind: 'pie', params: without(params) })),
@@ -56,7 +79,10 @@ const queue = fc.oneof(
 const when = fc
   .tuple(maybe(fc.tuple(fc.constantFrom('first', 'nth', 'every'), count)), maybe(time))
   .filter(([counted, after]) => counted !== undefined || after !== undefined)
-  .map(([counted, after]) => ({ ...(counted && { [counted[0]]: counted[1] }), ...(after !== undefined && { after }) }))
+  .map(([counted, after]) => ({
+    ...(counted && { [counted[0]]: counted[1] }),
+    ...(after !== undefined && { after }),
+  }))
 
 const fault = fc.oneof(
   fc.record({
@@ -70,8 +96,19 @@ const fault = fc.oneof(
 
 const lossModel = fc.oneof(
   fc.record({ model: fc.constant('random'), share, correlation }),
-  fc.record({ model: fc.constant('burst'), share: percent, mean: fc.integer({ min: 2, max: 40 }).map(n => n / 2) }),
-  fc.record({ model: fc.constant('state'), p13: share, p31: share, p32: share, p23: share, p14: share }),
+  fc.record({
+    model: fc.constant('burst'),
+    share: percent,
+    mean: fc.integer({ min: 2, max: 40 }).map(n => n / 2),
+  }),
+  fc.record({
+    model: fc.constant('state'),
+    p13: share,
+    p31: share,
+    p32: share,
+    p23: share,
+    p14: share,
+  }),
   fc.record({ model: fc.constant('gemodel'), p: share, r: share, h: share, k: share }),
   fc.record({ model: fc.constant('every'), n: count }),
 )
@@ -86,12 +123,21 @@ const delay = fc
     order: maybe(fc.constantFrom('ordered', 'unordered')),
     reorder: maybe(fc.record({ share, correlation, gap: count })),
   })
-  .map(spec => (spec.jitter === 0 ? { ...spec, correlation: 0, distribution: 'uniform', order: undefined } : spec))
+  .map(spec =>
+    spec.jitter === 0
+      ? { ...spec, correlation: 0, distribution: 'uniform', order: undefined }
+      : spec,
+  )
   .map(without)
 
 const slot = fc.oneof(
   fc
-    .record({ kind: fc.constant('slot'), min: time, more: time, packets: fc.oneof(fc.constant(0), count) })
+    .record({
+      kind: fc.constant('slot'),
+      min: time,
+      more: time,
+      packets: fc.oneof(fc.constant(0), count),
+    })
     .map(({ more, ...spec }) => ({ ...spec, max: spec.min + more, bytes: 0 })),
   fc.record({
     kind: fc.constant('slot'),
@@ -109,7 +155,9 @@ const simple = fc.oneof(
   fault,
   fc.record({ kind: fc.constant('loss'), model: lossModel, ecn: flag }),
   fc.record({ kind: fc.constant('duplicate'), share, correlation }),
-  fc.record({ kind: fc.constant('corrupt'), share, correlation, at: maybe(fc.nat({ max: 1500 })) }).map(without),
+  fc
+    .record({ kind: fc.constant('corrupt'), share, correlation, at: maybe(fc.nat({ max: 1500 })) })
+    .map(without),
   fc.record({ kind: fc.constant('truncate'), bytes: size, share }),
   fc.record({
     kind: fc.constant('stage'),
@@ -129,7 +177,12 @@ const simple = fc.oneof(
     })
     .map(without),
   fc
-    .record({ kind: fc.constant('trace'), file: fc.constantFrom('a.up', 'my trace'), once: flag, queue: maybe(queue) })
+    .record({
+      kind: fc.constant('trace'),
+      file: fc.constantFrom('a.up', 'my trace'),
+      once: flag,
+      queue: maybe(queue),
+    })
     .map(without),
   fc
     .record({
@@ -139,7 +192,9 @@ const simple = fc.oneof(
       queue: maybe(queue),
     })
     .map(without),
-  fc.record({ kind: fc.constant('geo'), isUp: fc.constant(true), queue: maybe(queue) }).map(without),
+  fc
+    .record({ kind: fc.constant('geo'), isUp: fc.constant(true), queue: maybe(queue) })
+    .map(without),
   delay,
   slot,
   exampleText.map(text => {
@@ -149,7 +204,11 @@ const simple = fc.oneof(
 ) as fc.Arbitrary<Written>
 
 const limit = maybe(
-  fc.oneof(fc.record({ packets: count }), fc.record({ bytes: room }), fc.record({ time: time.filter(ns => ns > 0) })),
+  fc.oneof(
+    fc.record({ packets: count }),
+    fc.record({ bytes: room }),
+    fc.record({ time: time.filter(ns => ns > 0) }),
+  ),
 )
 
 function groupOf(specs: readonly Written[], limit: Group['limit']): Group {
@@ -165,13 +224,17 @@ function groupOf(specs: readonly Written[], limit: Group['limit']): Group {
     items.push({ kind, spec, text: '', at: 0, end: 0 })
   }
   items.sort((a, b) => STAGES.indexOf(a.kind) - STAGES.indexOf(b.kind))
-  const isUsed = items.some(({ kind }) => (limit?.time === undefined ? kind.holds : kind.kind === 'rate'))
+  const isUsed = items.some(({ kind }) =>
+    limit?.time === undefined ? kind.holds : kind.kind === 'rate',
+  )
   const hasRoom = isUsed && (limitOf({ items, limit })?.bytes ?? 60) >= 60
   return { items, limit: hasRoom ? limit : undefined }
 }
 
 function groupsOf(spec: fc.Arbitrary<Written>, minLength: number): fc.Arbitrary<Group[]> {
-  const group = fc.tuple(fc.array(spec, { minLength: 1, maxLength: 6 }), limit).map(args => groupOf(...args))
+  const group = fc
+    .tuple(fc.array(spec, { minLength: 1, maxLength: 6 }), limit)
+    .map(args => groupOf(...args))
   return fc.array(group, { minLength, maxLength: 3 })
 }
 
@@ -187,4 +250,7 @@ const match = fc
   })
   .map(without) as fc.Arbitrary<Written>
 
-export const wires = groupsOf(fc.oneof({ weight: 5, arbitrary: simple }, { weight: 1, arbitrary: match }), 0)
+export const wires = groupsOf(
+  fc.oneof({ weight: 5, arbitrary: simple }, { weight: 1, arbitrary: match }),
+  0,
+)

@@ -15,7 +15,9 @@ const testWire = testWires()
 const resources: WireResources = {
   filter: text => Object.assign(() => true, { text }),
   file: path =>
-    ({ 'a.up': '1\n2\n', 'my trace': '5\n', 'my table.dist': '# two\n-8192 8192\n', './t': '0' })[path] ?? 'oops',
+    ({ 'a.up': '1\n2\n', 'my trace': '5\n', 'my table.dist': '# two\n-8192 8192\n', './t': '0' })[
+      path
+    ] ?? 'oops',
 }
 
 const parse = (text: string) => parseWire(text, resources)
@@ -42,12 +44,9 @@ describe('stages written in one go', () => {
   })
 
   test('faults and matches keep the order in which they are written', () => {
-    expect(parse('reset tcp nth 2 loss 1% match arp ( ) drop nth 1').map(stage => stage.text)).toEqual([
-      "reset 'tcp' nth 2",
-      'drop nth 1',
-      "match 'arp' ( )",
-      'loss 1%',
-    ])
+    expect(
+      parse('reset tcp nth 2 loss 1% match arp ( ) drop nth 1').map(stage => stage.text),
+    ).toEqual(["reset 'tcp' nth 2", 'drop nth 1', "match 'arp' ( )", 'loss 1%'])
   })
 
   test('stages of a group share one limit, and each group has its own', () => {
@@ -88,10 +87,19 @@ test('a limit is counted over all stages that share it', () => {
 test("RED's thresholds are a quarter of the limit and a third of that by default", () => {
   const spec = (text: string) =>
     parse(text).map(({ params }) => (params as { queue: { params: unknown } }).queue.params)[0]
-  expect(spec('rate 1mbit red limit 120kb')).toMatchObject({ min: 10240, max: 30720, probability: 0.02, ecn: false })
+  expect(spec('rate 1mbit red limit 120kb')).toMatchObject({
+    min: 10240,
+    max: 30720,
+    probability: 0.02,
+    ecn: false,
+  })
   expect(spec('rate 1mbit red')).toMatchObject({ min: 125_000, max: 375_000 })
   expect(spec('rate 1mbit red min 10kb ecn')).toMatchObject({ min: 10240, max: 30720, ecn: true })
-  expect(spec('rate 1mbit red max 30kb probability 5%')).toMatchObject({ min: 10240, max: 30720, probability: 0.05 })
+  expect(spec('rate 1mbit red max 30kb probability 5%')).toMatchObject({
+    min: 10240,
+    max: 30720,
+    probability: 0.05,
+  })
 })
 
 test('a filter, a file and a value out of range are errors that point at the file, or at their stage', () => {
@@ -104,7 +112,9 @@ test('a filter, a file and a value out of range are errors that point at the fil
   expect(() => parseWire('delay 5ms 1ms distribution my.dist', broken)).toThrow(
     "my.dist: line 1: 'x' is not a whole number from -32768 to 32767\n  delay 5ms 1ms distribution my.dist\n                             ^^^^^^^",
   )
-  expect(() => parse('delay 1ms | loss 90% burst 2')).toThrow(/^bursts of 2 packets lose at most .*\n.*\n {14}\^{16}$/)
+  expect(() => parse('delay 1ms | loss 90% burst 2')).toThrow(
+    /^bursts of 2 packets lose at most .*\n.*\n {14}\^{16}$/,
+  )
   expect(() => parse('match arp ( loss 90% burst 2 )')).toThrow(/\n {14}\^{16}$/)
 })
 
@@ -121,7 +131,9 @@ test('the joined text of stages is parsed as the same stages', () => {
     expect(again.map(shape)).toEqual(stages.map(shape))
     // Stages that share no limit are the same if each is a group of its own.
     const joined = stages.map(stage => stage.text).join(' | ')
-    if (wire.every(({ items }) => items.length === 1)) expect(parse(joined).map(shape)).toEqual(stages.map(shape))
+    if (wire.every(({ items }) => items.length === 1)) {
+      expect(parse(joined).map(shape)).toEqual(stages.map(shape))
+    }
   })
   expect(made / tried).toBeGreaterThan(0.3)
 })
@@ -144,7 +156,12 @@ function shape({ kind, text, takesGso, params }: Impairment): unknown {
 test('the text of a stage that a function made is parsed as the same stage', () => {
   const arp = resources.filter('arp')
   const stages = [
-    wire.delay('20ms', { jitter: '5ms', correlation: 0.25, distribution: 'normal', reorder: { share: 0.25, gap: 5 } }),
+    wire.delay('20ms', {
+      jitter: '5ms',
+      correlation: 0.25,
+      distribution: 'normal',
+      reorder: { share: 0.25, gap: 5 },
+    }),
     wire.loss(0.01, { burst: 5 }),
     wire.lossState({ p13: 0.01, p31: 0.7 }),
     wire.lossGemodel({ p: 0.01, r: 0.3 }),

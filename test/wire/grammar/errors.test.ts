@@ -35,7 +35,11 @@ describe('a wrong word', () => {
   })
 
   test('a wrong word is found in quotes, in parentheses, and after tabs and line ends', () => {
-    expect(linesOf("'delay' 20ms")).toEqual(['quotes are for filters and files only', "  'delay' 20ms", '  ^^^^^^^'])
+    expect(linesOf("'delay' 20ms")).toEqual([
+      'quotes are for filters and files only',
+      "  'delay' 20ms",
+      '  ^^^^^^^',
+    ])
     expect(linesOf('match arp (\n\tlos 1% )')).toEqual([
       "'los' is not a word of a wire; did you mean 'loss'?",
       '  match arp (  los 1% )',
@@ -51,12 +55,18 @@ describe('a wrong word', () => {
   })
 
   test('a wrong word of any length is shown in one line of a terminal', () => {
-    const [, text, carets] = linesOf(`delay 1ms ${'x'.repeat(10_000)} | ${'loss 1% | '.repeat(100)}`)
+    const [, text, carets] = linesOf(
+      `delay 1ms ${'x'.repeat(10_000)} | ${'loss 1% | '.repeat(100)}`,
+    )
     expect([text.length < 140, carets.length < 140]).toEqual([true, true])
   })
 
   test('a wrong word cannot control the terminal', () => {
-    expect(linesOf('\x1b[31m 1%')).toEqual(["'\\x1b[31m' is not a word of a wire", '  \\x1b[31m 1%', '  ^^^^^^^^'])
+    expect(linesOf('\x1b[31m 1%')).toEqual([
+      "'\\x1b[31m' is not a word of a wire",
+      '  \\x1b[31m 1%',
+      '  ^^^^^^^^',
+    ])
   })
 })
 
@@ -65,13 +75,19 @@ test('a distribution that is neither known nor a file is an error that lists the
     throw new UsageError(`${path}: ENOENT`)
   }
   expect(() =>
-    parseWire('delay 20ms 5ms distribution foo', { filter: text => Object.assign(() => true, { text }), file }),
+    parseWire('delay 20ms 5ms distribution foo', {
+      filter: text => Object.assign(() => true, { text }),
+      file,
+    }),
   ).toThrow('distribution needs uniform, normal, pareto, paretonormal or a file; foo: ENOENT')
 })
 
 test('matches may be nested up to 16 deep', () => {
   const nested = (depth: number) => `${'match arp ( '.repeat(depth)}loss 1%${' )'.repeat(depth)}`
-  expect(parseWire(nested(16), { filter: text => Object.assign(() => true, { text }), file: () => '' }).length).toBe(1)
+  expect(
+    parseWire(nested(16), { filter: text => Object.assign(() => true, { text }), file: () => '' })
+      .length,
+  ).toBe(1)
   expect(linesOf(nested(17))[0]).toBe('a match may lie in 15 others')
 })
 
@@ -129,7 +145,9 @@ test('any text is either stages or an error of three lines with carets from the 
     expect(message).toMatch(/^\S[^\n]*\n {2}[^\n]*\n {2} *\^+$/)
     expect(positionsIn(text)).toContain(column - 1)
     const [, line, carets] = message.split('\n')
-    if (line === `  ${text.trimEnd()}`) expect(carets.indexOf('^')).toBe(column + 1)
+    if (line === `  ${text.trimEnd()}`) {
+      expect(carets.indexOf('^')).toBe(column + 1)
+    }
   })
 })
 
@@ -137,7 +155,11 @@ test.each([
   // [spec, the first line, the text over the carets; empty after the last word]
   ['delay', 'delay needs a time: delay 20ms', ''],
   ['delay fast', "'fast' is not a duration: a number with us, ms, s, min or h", 'fast'],
-  ['50ms latency', "'50ms' is one number too many: put a word before it, such as delay 50ms", '50ms'],
+  [
+    '50ms latency',
+    "'50ms' is one number too many: put a word before it, such as delay 50ms",
+    '50ms',
+  ],
   ['3% delay 20ms', "'3%' is one number too many: put a word before it, such as loss 3%", '3%'],
   ['delay 20ms 5ms 25% 7', "'7' is one number too many", '7'],
   [
@@ -151,14 +173,26 @@ test.each([
   ['loss burst 0.5 1%', "'0.5' is not a mean number of packets: a number of at least 1", '0.5'],
   ['loss every 0', "'0' is not a count: a whole number of at least 1", '0'],
   ['ecn loss 1%', 'ecn follows a loss model, red or codel: loss 1% ecn', 'ecn'],
-  ['rate 10mb', "'10mb' is not a rate: a number with bit, kbit, mbit or gbit (bps: bytes per second)", '10mb'],
-  ['limit 100', 'limit needs rate, trace, delay, slot or hold beside it: rate 10mbit limit 100', 'limit'],
+  [
+    'rate 10mb',
+    "'10mb' is not a rate: a number with bit, kbit, mbit or gbit (bps: bytes per second)",
+    '10mb',
+  ],
+  [
+    'limit 100',
+    'limit needs rate, trace, delay, slot or hold beside it: rate 10mbit limit 100',
+    'limit',
+  ],
   [
     'loss 1% limit 100 | delay 1ms',
     'limit needs rate, trace, delay, slot or hold beside it: rate 10mbit limit 100',
     'limit',
   ],
-  ['delay 1ms limit 5ms', 'a limit in time needs a rate beside it: rate 10mbit limit 50ms', 'limit'],
+  [
+    'delay 1ms limit 5ms',
+    'a limit in time needs a rate beside it: rate 10mbit limit 50ms',
+    'limit',
+  ],
   ['rate 1mbit limit 0s', '0 bytes hold no frame: it needs at least 60', 'limit'],
   ['rate 10mbit limit 40us', '50 bytes hold no frame: it needs at least 60', 'limit'],
   ['rate 1mbit limit 59b', '59 bytes hold no frame: it needs at least 60', 'limit'],
@@ -174,8 +208,16 @@ test.each([
   ['rate 1mbit red red', 'red is given twice: put | between them', 'red'],
   ['delay 1ms reorder 1% reorder 2%', 'reorder is given twice: put | between them', 'reorder'],
   ['rate 1mbit limit 5 limit 6', 'limit is given twice: put | between them', 'limit'],
-  ['delay 20ms ordered', 'ordered follows the jitter of a delay: delay 20ms 5ms ordered', 'ordered'],
-  ['reorder 25%', 'reorder needs a delay, which the reordered packets skip: delay 20ms reorder 25%', 'reorder'],
+  [
+    'delay 20ms ordered',
+    'ordered follows the jitter of a delay: delay 20ms 5ms ordered',
+    'ordered',
+  ],
+  [
+    'reorder 25%',
+    'reorder needs a delay, which the reordered packets skip: delay 20ms reorder 25%',
+    'reorder',
+  ],
   ['slot 10ms 5ms', 'the longest time of a slot is shorter than its shortest', '5ms'],
   ['mtu 20', "'20' is not an MTU: a whole number from 68 to 65535", '20'],
   ['seed 7', 'a seed is not a word of a wire: use --seed N', 'seed'],
@@ -185,10 +227,22 @@ test.each([
   ['match syn syn ( )', 'syn is given twice', 'syn'],
   ['match arp nth 0 ( )', "'0' is not a count: a whole number of at least 1", '0'],
   ['syn loss 1%', 'syn follows match: match syn ( loss 50% )', 'syn'],
-  ['match arp loss 1%', "match needs ( ... ) after its filter: match 'tcp port 80' ( loss 1% )", 'loss'],
+  [
+    'match arp loss 1%',
+    "match needs ( ... ) after its filter: match 'tcp port 80' ( loss 1% )",
+    'loss',
+  ],
   ['match arp ( loss 1%', "this '(' has no ')'", '('],
-  ['match tcp port 80 ( loss 1% )', "a filter of several words needs quotes: 'tcp port 80'", 'tcp port 80'],
-  ['drop tcp port 80 nth 3', "a filter of several words needs quotes: 'tcp port 80'", 'tcp port 80'],
+  [
+    'match tcp port 80 ( loss 1% )',
+    "a filter of several words needs quotes: 'tcp port 80'",
+    'tcp port 80',
+  ],
+  [
+    'drop tcp port 80 nth 3',
+    "a filter of several words needs quotes: 'tcp port 80'",
+    'tcp port 80',
+  ],
   ["drop 'tcp port 80", "the quote ' is not closed", "'tcp port 80"],
   ['drop 1%', 'drop needs a filter and first, nth, every or after; at random it is loss 1%', '1%'],
   ['drop arp', 'drop needs first N, nth N, every N or after T: every 1 for all packets', ''],
@@ -207,8 +261,11 @@ test.each([
   const [message, shown, carets] = linesOf(text)
   expect(message.startsWith(first)).toBe(true)
   const at = carets.indexOf('^')
-  if (wrong === '') expect(at).toBe(text.length + 2)
-  else expect(shown.slice(at, carets.length)).toBe(wrong)
+  if (wrong === '') {
+    expect(at).toBe(text.length + 2)
+  } else {
+    expect(shown.slice(at, carets.length)).toBe(wrong)
+  }
 })
 
 test.each([

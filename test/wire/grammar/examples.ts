@@ -10,15 +10,17 @@ import { parseWire, readText } from '#src/wire/parse.ts'
 import { STAGES } from '#src/wire/stages.ts'
 
 /** Every example with its kind. */
-export const EXAMPLES: readonly (readonly [kind: StageKind, text: string])[] = STAGES.flatMap(kind =>
-  kind.examples.map(text => [kind, text] as const),
+export const EXAMPLES: readonly (readonly [kind: StageKind, text: string])[] = STAGES.flatMap(
+  kind => kind.examples.map(text => [kind, text] as const),
 )
 
 /** Returns the only stage of a text. */
 export function stageIn(text: string): Item {
   const [group, ...groups] = readText(text)
   const [item, ...items] = group?.items ?? []
-  if (item === undefined || groups.length + items.length > 0) throw new Error(`not one stage: ${text}`)
+  if (item === undefined || groups.length + items.length > 0) {
+    throw new Error(`not one stage: ${text}`)
+  }
   return item
 }
 
@@ -30,7 +32,10 @@ export const exampleText: fc.Arbitrary<string> = fc
   .tuple(fc.constantFrom(...EXAMPLES), fc.array(factor, { minLength: 8, maxLength: 8 }))
   .map(([[, text], factors]) => {
     let i = 0
-    const varied = text.replace(/(?<![\w.'])\d+(\.\d+)?/g, number => `${Number(number) * (factors[i++] ?? 1)}`)
+    const varied = text.replace(
+      /(?<![\w.'])\d+(\.\d+)?/g,
+      number => `${Number(number) * (factors[i++] ?? 1)}`,
+    )
     // As it is printed, its numbers are those that the text has exactly.
     return isStage(varied) ? printGroups(readText(varied)) : text
   })

@@ -16,7 +16,10 @@ function plain(groups: readonly Group[]): unknown[] {
 
 function plainItem({ kind: { kind }, spec }: Item): unknown {
   if (kind !== 'match') return { kind, spec }
-  const { matching, others, ...rest } = spec as { matching: readonly Group[]; others: readonly Group[] }
+  const { matching, others, ...rest } = spec as {
+    matching: readonly Group[]
+    others: readonly Group[]
+  }
   return { kind, spec: { ...rest, matching: plain(matching), others: plain(others) } }
 }
 
@@ -54,7 +57,10 @@ test.each([
   ['match arp ( )', "match 'arp' ( )"],
   ["delay 200ms 'tcp port 80' nth 3", "delay 200ms 'tcp port 80' nth 3"],
   ['delay 200ms arp nth 3', "delay 200ms 'arp' nth 3"],
-  ['delay 200ms icmp nth 3 duplicate icmp first 1', "delay 200ms 'icmp' nth 3 duplicate 'icmp' first 1"],
+  [
+    'delay 200ms icmp nth 3 duplicate icmp first 1',
+    "delay 200ms 'icmp' nth 3 duplicate 'icmp' first 1",
+  ],
   ['delay 200ms nth 3', 'delay 200ms nth 3'],
   ['delay 20ms loss every 10', 'loss every 10 delay 20ms'],
   ['drop first 1 reset tcp after 2s', "drop first 1 reset 'tcp' after 2s"],
@@ -68,11 +74,16 @@ test.each([
 
 describe('the examples of the kinds of stages', () => {
   test('every kind has examples', () => {
-    for (const { kind, examples } of STAGES) expect(examples, kind).not.toEqual([])
+    for (const { kind, examples } of STAGES) {
+      expect(examples, kind).not.toEqual([])
+    }
   })
 
-  test.each(EXAMPLES.map(([kind, text]) => [text, kind] as const))('%s is a stage of its kind', (text, kind) => {
-    expect(stageIn(text).kind).toBe(kind)
-    expect(plainItem(stageIn(printGroups(readText(text))))).toEqual(plainItem(stageIn(text)))
-  })
+  test.each(EXAMPLES.map(([kind, text]) => [text, kind] as const))(
+    '%s is a stage of its kind',
+    (text, kind) => {
+      expect(stageIn(text).kind).toBe(kind)
+      expect(plainItem(stageIn(printGroups(readText(text))))).toEqual(plainItem(stageIn(text)))
+    },
+  )
 })

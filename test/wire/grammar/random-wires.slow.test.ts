@@ -14,13 +14,18 @@ const WIRES = either(300, 30)
 
 /** Filters match frames by the last bit of their payload's first byte. */
 const resources: WireResources = {
-  filter: text => Object.assign((bytes: Uint8Array, at: number) => (bytes[at + 14] & 1) === text.length % 2, { text }),
+  filter: text =>
+    Object.assign((bytes: Uint8Array, at: number) => (bytes[at + 14] & 1) === text.length % 2, {
+      text,
+    }),
   file: path => (path.includes('t') ? '-8192 0 8192' : '1\n2\n40\n'),
 }
 
 const open: TestWire[] = []
 afterEach(() => {
-  for (const wire of open.splice(0)) wire.chain.close()
+  for (const wire of open.splice(0)) {
+    wire.chain.close()
+  }
 })
 
 function makeWire(stages: readonly Impairment[], seed: number): TestWire {
@@ -48,10 +53,15 @@ const steps = fc.array(
   { maxLength: 12 },
 )
 
-function send(wire: TestWire, { frames, length, ns }: { frames: number; length: number; ns: number }): void {
+function send(
+  wire: TestWire,
+  { frames, length, ns }: { frames: number; length: number; ns: number },
+): void {
   for (let i = 0; i < frames; i++) {
     const bytes = plainFrame(length)
-    if (length > 14) bytes[14] = i
+    if (length > 14) {
+      bytes[14] = i
+    }
     wire.sendFrame(bytes)
   }
   wire.advance(ns)
@@ -95,6 +105,8 @@ test('the same spec, seed and arrivals give the same decisions', () => {
     }
     expect(JSON.stringify(second.decisions)).toBe(JSON.stringify(first.decisions))
     expect(packetsOf(second)).toEqual(packetsOf(first))
-    for (const wire of open.splice(0)) wire.chain.close()
+    for (const wire of open.splice(0)) {
+      wire.chain.close()
+    }
   })
 })

@@ -25,13 +25,17 @@ function load(wire: TestWire, time: number, gap: number, bytes = frame): void {
 
 /** The moments of drops and marks in ms. */
 function moments(wire: TestWire): number[] {
-  return wire.decisions.filter(({ why, verdict }) => why === 'codel' || verdict === 'mark').map(({ time }) => time / MS)
+  return wire.decisions
+    .filter(({ why, verdict }) => why === 'codel' || verdict === 'mark')
+    .map(({ time }) => time / MS)
 }
 
 /** RFC 8289 sec. 5.3: the moments after the first drop, in ms, for drops from the `count`-th on. */
 function controlLaw(drops: number, interval = 100, count = 1): number[] {
   const law = [0]
-  for (let n = count; law.length < drops; n++) law.push((law.at(-1) as number) + interval / Math.sqrt(n))
+  for (let n = count; law.length < drops; n++) {
+    law.push((law.at(-1) as number) + interval / Math.sqrt(n))
+  }
   return law
 }
 
@@ -68,14 +72,18 @@ test('another target and interval are followed as well', () => {
 test('a standing queue is brought to the target in the time of the control law, and then left alone', () => {
   const wire = makeWire([line()], { log: true })
   // A burst of fifty packets, then as many as the line takes: a permanent wait of 50 ms.
-  for (let i = 0; i < 50; i++) wire.sendFrame(frame)
+  for (let i = 0; i < 50; i++) {
+    wire.sendFrame(frame)
+  }
   load(wire, 3 * NSEC_PER_SEC, MS)
   const found = moments(wire)
   // Each drop removes a millisecond. The rest of the queue may wait 5 ms.
   expect(found.length).toBeGreaterThanOrEqual(44)
   expect(found.length).toBeLessThanOrEqual(46)
   expectLaw(found, controlLaw(found.length))
-  const waits = wire.decisions.filter(({ verdict }) => verdict === 'delay').map(({ amount }) => amount as number)
+  const waits = wire.decisions
+    .filter(({ verdict }) => verdict === 'delay')
+    .map(({ amount }) => amount as number)
   const last = waits.slice(-500)
   // The log includes the millisecond of transmission.
   expect(Math.max(...last)).toBeLessThanOrEqual(6 * MS)
@@ -107,7 +115,9 @@ test('CoDel does not drop packets that wait for less than the target', () => {
   const wire = makeWire([line()])
   // Bursts of five wait 4 ms at most.
   for (let i = 0; i < 200; i++) {
-    for (let n = 0; n < 5; n++) wire.sendFrame(frame)
+    for (let n = 0; n < 5; n++) {
+      wire.sendFrame(frame)
+    }
     wire.advance(5 * MS)
   }
   expect(wire.chain.report()[0]?.dropped).toBe(0)
@@ -127,7 +137,11 @@ test('a queue of one packet is left alone, however long it waits', () => {
 test('a queue of short packets that fit into one frame is left alone, however long they wait', () => {
   const wire = makeWire([line({}, 0.06)])
   for (let i = 0; i < 300; i++) {
-    if (i % 20 === 0) for (let n = 0; n < 20; n++) wire.send()
+    if (i % 20 === 0) {
+      for (let n = 0; n < 20; n++) {
+        wire.send()
+      }
+    }
     wire.advance(8 * MS)
   }
   const [stage] = wire.chain.report()
@@ -166,10 +180,14 @@ test('a change of its parameters keeps CoDel’s state of the queue', () => {
 
 test('ce_threshold marks each capable packet that waited longer, and drops none', () => {
   const wire = makeWire([line({ ceThreshold: '3ms' })])
-  for (let i = 0; i < 10; i++) wire.sendFrame(i === 6 ? frame : ect)
+  for (let i = 0; i < 10; i++) {
+    wire.sendFrame(i === 6 ? frame : ect)
+  }
   wire.advance(10 * MS)
   // The n-th packet waits n - 1 ms.
-  expect(wire.received.map(({ bytes }) => (bytes[15] as number) & 3)).toEqual([2, 2, 2, 2, 3, 3, 0, 3, 3, 3])
+  expect(wire.received.map(({ bytes }) => (bytes[15] as number) & 3)).toEqual([
+    2, 2, 2, 2, 3, 3, 0, 3, 3, 3,
+  ])
   expect(wire.chain.report()[0]).toMatchObject({ marked: 5, dropped: 0 })
 })
 
@@ -181,7 +199,11 @@ test('a packet that CoDel marks is not marked again by ce_threshold', () => {
 })
 
 test('CoDel prints its parameters', () => {
-  expect(line({ ceThreshold: 1 }).text).toBe('rate 12mbit codel target 5ms interval 100ms ce_threshold 1ms')
+  expect(line({ ceThreshold: 1 }).text).toBe(
+    'rate 12mbit codel target 5ms interval 100ms ce_threshold 1ms',
+  )
   expect(line().text).toBe('rate 12mbit codel target 5ms interval 100ms')
-  expect(line({ target: '1ms', ecn: true }).text).toBe('rate 12mbit codel target 1ms interval 100ms ecn')
+  expect(line({ target: '1ms', ecn: true }).text).toBe(
+    'rate 12mbit codel target 1ms interval 100ms ecn',
+  )
 })

@@ -10,7 +10,11 @@ import { addsUp, pseudoHeader } from '../../packet/naive.ts'
 
 const makeWire = testWires()
 
-const framed = (packet: Frame['packet'], tags: Frame['tags'] = []): Frame => ({ packet, tags, padding: [] })
+const framed = (packet: Frame['packet'], tags: Frame['tags'] = []): Frame => ({
+  packet,
+  tags,
+  padding: [],
+})
 const udp = { ...plain, kind: 'udp', payload: new Array(100).fill(7) } as const
 const full = buildFrame(framed({ ...udp, checksum: 'full' }))
 const partial = buildFrame(framed({ ...udp, checksum: 'partial' }))
@@ -28,7 +32,9 @@ test('duplicate sends a copy with the same packet id right after the packet', ()
   expect(wire.received.map(({ id }) => id)).toEqual([1, 1, 2, 2])
   expect(wire.received[1].bytes).toEqual(full)
   expect(wire.conserved()).toMatchObject({ in: 2, duplicated: 2, out: 4 })
-  expect(wire.decisions.filter(({ verdict }) => verdict === 'duplicate').map(({ id }) => id)).toEqual([1, 2])
+  expect(
+    wire.decisions.filter(({ verdict }) => verdict === 'duplicate').map(({ id }) => id),
+  ).toEqual([1, 2])
 })
 
 test('a packet is not duplicated without frame memory', () => {
@@ -42,7 +48,9 @@ test('a packet is not duplicated without frame memory', () => {
 
 test('corrupt flips one bit after the Ethernet header and reports its position', () => {
   const wire = makeWire([corrupt(1)], { log: true })
-  for (let i = 0; i < 100; i++) wire.sendFrame(full)
+  for (let i = 0; i < 100; i++) {
+    wire.sendFrame(full)
+  }
   for (const [i, { bytes }] of wire.received.entries()) {
     const [at, ...more] = differing(full, bytes)
     expect([more, at >= 14]).toEqual([[], true])
@@ -55,8 +63,12 @@ test('corrupt flips one bit after the Ethernet header and reports its position',
 test('corrupt does not change VLAN tags', () => {
   const tagged = buildFrame(framed({ ...udp, payload: [] }, [{ type: 0x8100, tci: 5 }]))
   const wire = makeWire([corrupt(1)])
-  for (let i = 0; i < 300; i++) wire.sendFrame(tagged)
-  expect(Math.min(...wire.received.map(({ bytes }) => differing(tagged, bytes)[0]))).toBeGreaterThanOrEqual(18)
+  for (let i = 0; i < 300; i++) {
+    wire.sendFrame(tagged)
+  }
+  expect(
+    Math.min(...wire.received.map(({ bytes }) => differing(tagged, bytes)[0])),
+  ).toBeGreaterThanOrEqual(18)
 })
 
 test.each([14, 33, 50])('corrupt at %i inverts that byte of the frame', at => {
@@ -70,18 +82,25 @@ test.each([14, 33, 50])('corrupt at %i inverts that byte of the frame', at => {
 test.each([
   ['IPv4', plain, 34],
   ['IPv6', plain6, 54],
-])('corrupt completes a partial checksum of %s first, so that the receiver sees the error', (_, packet, h) => {
-  const kind = { ...packet, kind: 'udp', payload: new Array(100).fill(7) } as const
-  const wire = makeWire([corrupt(1, { at: h + 50 })])
-  wire.sendFrame(buildFrame(framed({ ...kind, checksum: 'partial' })), { csumStart: h, csumOffset: 6 })
-  const [{ bytes, ipSummed }] = wire.received
-  expect(ipSummed).toBe(CHECKSUM_NONE)
-  const transport = () => [...bytes.subarray(h)]
-  const sums = () => addsUp([...pseudoHeader(kind.source, kind.destination, 17, bytes.length - h), ...transport()])
-  expect(sums()).toBe(false)
-  bytes[h + 50] ^= 0xff
-  expect(sums()).toBe(true)
-})
+])(
+  'corrupt completes a partial checksum of %s first, so that the receiver sees the error',
+  (_, packet, h) => {
+    const kind = { ...packet, kind: 'udp', payload: new Array(100).fill(7) } as const
+    const wire = makeWire([corrupt(1, { at: h + 50 })])
+    wire.sendFrame(buildFrame(framed({ ...kind, checksum: 'partial' })), {
+      csumStart: h,
+      csumOffset: 6,
+    })
+    const [{ bytes, ipSummed }] = wire.received
+    expect(ipSummed).toBe(CHECKSUM_NONE)
+    const transport = () => [...bytes.subarray(h)]
+    const sums = () =>
+      addsUp([...pseudoHeader(kind.source, kind.destination, 17, bytes.length - h), ...transport()])
+    expect(sums()).toBe(false)
+    bytes[h + 50] ^= 0xff
+    expect(sums()).toBe(true)
+  },
+)
 
 test('a frame that ends before the byte to corrupt passes as it is', () => {
   const wire = makeWire([corrupt(1, { at: 60 }), corrupt(1)])

@@ -119,7 +119,9 @@ test('reorder sends every third packet immediately, ahead of held packets', () =
   wire.advance(20 * MS)
   expect(wire.received.map(({ id }) => id)).toEqual([3, 6, 1, 2, 4, 5, 7])
   expect(wire.chain.report()[0].reordered).toBe(2)
-  const overtaken = wire.decisions.filter(({ verdict }) => verdict === 'reorder').map(({ id, amount }) => [id, amount])
+  const overtaken = wire.decisions
+    .filter(({ verdict }) => verdict === 'reorder')
+    .map(({ id, amount }) => [id, amount])
   expect(overtaken).toEqual([
     [3, 2],
     [6, 4],
@@ -167,7 +169,10 @@ test('the delay of a packet does not depend on whether others were dropped for t
 
 test('delays of the same seed are the same, and other seeds give other delays', () => {
   const times = (seed: number) => {
-    const wire = makeWire([delay('5ms', { jitter: '4ms', correlation: '30%', distribution: 'normal' })], { seed })
+    const wire = makeWire(
+      [delay('5ms', { jitter: '4ms', correlation: '30%', distribution: 'normal' })],
+      { seed },
+    )
     wire.send(50, 10 * MS)
     wire.advance(100 * MS)
     return wire.received.map(({ time }) => time)
@@ -184,8 +189,16 @@ test('only a delay alone passes GSO frames whole', () => {
 
 test('a delay prints its spec', () => {
   const reorder = { share: 0.25, correlation: 0.5, gap: 5 }
-  const options = { jitter: 5, correlation: 0.25, distribution: 'normal', order: 'ordered', reorder } as const
-  expect(delay(20, options).text).toBe('delay 20ms 5ms 25% distribution normal ordered reorder 25% 50% gap 5')
+  const options = {
+    jitter: 5,
+    correlation: 0.25,
+    distribution: 'normal',
+    order: 'ordered',
+    reorder,
+  } as const
+  expect(delay(20, options).text).toBe(
+    'delay 20ms 5ms 25% distribution normal ordered reorder 25% 50% gap 5',
+  )
   expect(delay('20ms').text).toBe('delay 20ms')
 })
 
@@ -193,8 +206,14 @@ test.each([
   [() => delay(-1), '-1 is not a duration in ms'],
   [() => delay('20 parsecs'), "'20 parsecs' is not a duration: a number with us, ms, s, min or h"],
   [() => delay('1ns', { correlation: 2 }), '2 is not a share from 0 to 1'],
-  [() => delay('1ns', { reorder: { share: 1, gap: 0 } }), 'gap 0: it must be a whole number, at least 1'],
-  [() => delay(1, { jitter: 1, order: 'sorted' as 'ordered' }), "order 'sorted': ordered or unordered"],
+  [
+    () => delay('1ns', { reorder: { share: 1, gap: 0 } }),
+    'gap 0: it must be a whole number, at least 1',
+  ],
+  [
+    () => delay(1, { jitter: 1, order: 'sorted' as 'ordered' }),
+    "order 'sorted': ordered or unordered",
+  ],
   [() => delay(0, { reorder: { share: 1 } }), 'reorder needs a delay above zero'],
 ])('delay refuses wrong numbers in one line', (make, message) => {
   expect(make).toThrow(new UsageError(message))

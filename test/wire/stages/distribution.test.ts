@@ -15,14 +15,20 @@ test.each(['normal', 'pareto', 'paretonormal'] as const)(
     const values = scaledTable(name)
     const mean = sum(values) / values.length
     const deviation = Math.sqrt(sum(values.map(value => (value - mean) ** 2)) / values.length)
-    expect([values.length, Math.abs(mean) < 1e-5, Math.abs(deviation - 1) < 1e-5]).toEqual([4096, true, true])
+    expect([values.length, Math.abs(mean) < 1e-5, Math.abs(deviation - 1) < 1e-5]).toEqual([
+      4096,
+      true,
+      true,
+    ])
     expect(values).toEqual(values.slice().sort((a, b) => a - b))
   },
 )
 
 test('the table of normal has the quantiles of the normal distribution', () => {
   const values = scaledTable('normal')
-  for (const [i, value] of values.entries()) expect(Math.abs(normalCdf(value) - (i + 0.5) / 4096)).toBeLessThan(6e-5)
+  for (const [i, value] of values.entries()) {
+    expect(Math.abs(normalCdf(value) - (i + 0.5) / 4096)).toBeLessThan(6e-5)
+  }
   // Published quantiles of 97.5 % and 99.9 %.
   expect(values[Math.floor(0.975 * 4096)]).toBeCloseTo(1.96, 2)
   expect(values[Math.floor(0.999 * 4096)]).toBeCloseTo(3.09, 1)
@@ -78,6 +84,8 @@ test('a table file has up to 16,384 numbers', () => {
 
 test('an unknown distribution is refused with the known ones', () => {
   expect(() => tableOf('poisson' as 'normal')).toThrow(
-    new UsageError("'poisson' is not a distribution: uniform, normal, pareto, paretonormal, or a table"),
+    new UsageError(
+      "'poisson' is not a distribution: uniform, normal, pareto, paretonormal, or a table",
+    ),
   )
 })

@@ -15,7 +15,8 @@ function frame(ecn: number): Uint8Array {
   return bytes
 }
 const [CLASSIC, L4S, ECT0, CE] = [0, 1, 2, 3]
-const line = (options: DualPi2Options = {}) => rate(12e6, { queue: dualpi2(options), limit: { packets: 10_000 } })
+const line = (options: DualPi2Options = {}) =>
+  rate(12e6, { queue: dualpi2(options), limit: { packets: 10_000 } })
 const ecnOf = (bytes: Uint8Array) => (bytes[15] as number) & 3
 /** Not a fraction of a millisecond, so that no packet comes when another leaves or at an update. */
 const GAP = 0.7301 * MS
@@ -39,23 +40,30 @@ function model(ecns: readonly number[], step: number): Model {
     return true
   }
   const arrivalOf = (id: number) => (id - 1) * GAP
-  const headWait = (q: 'l' | 'c', now: number) => (queues[q].length > 0 ? now - arrivalOf(queues[q][0] as number) : 0)
+  const headWait = (q: 'l' | 'c', now: number) =>
+    queues[q].length > 0 ? now - arrivalOf(queues[q][0] as number) : 0
   let [p, prevq, arrived, departure, update] = [0, 0, 0, Number.POSITIVE_INFINITY, TARGET]
   const send = (now: number) => {
     departure = Number.POSITIVE_INFINITY
     while (queues.l.length + queues.c.length > 0) {
-      const isL = queues.l.length > 0 && (queues.c.length === 0 || headWait('l', now) + 50 * MS >= headWait('c', now))
+      const isL =
+        queues.l.length > 0 &&
+        (queues.c.length === 0 || headWait('l', now) + 50 * MS >= headWait('c', now))
       const id = (isL ? queues.l : queues.c).shift() as number
       const wait = now - arrivalOf(id)
       const pCL = Math.min(1, 2 * p)
       if (isL && pCL < 1) {
-        if (recur('l', Math.max(wait >= step && queues.l.length > 1 ? 1 : 0, pCL))) marked.push(id)
+        if (recur('l', Math.max(wait >= step && queues.l.length > 1 ? 1 : 0, pCL))) {
+          marked.push(id)
+        }
       } else if (isL) {
         if (recur('l', p * p)) {
           dropped.push(id)
           continue
         }
-        if (recur('l', pCL)) marked.push(id)
+        if (recur('l', pCL)) {
+          marked.push(id)
+        }
       } else if (recur('c', p * p)) {
         if (ecns[id - 1] === CLASSIC || p * p >= 0.25) {
           dropped.push(id)
@@ -69,18 +77,23 @@ function model(ecns: readonly number[], step: number): Model {
   }
   while (arrived < ecns.length) {
     const now = Math.min(arrived * GAP, departure, update)
-    if (now === departure) send(now)
-    else if (now === update) {
+    if (now === departure) {
+      send(now)
+    } else if (now === update) {
       const curq = Math.max(headWait('c', now), headWait('l', now))
       // Hz: 0.1 Tupdate / RTT_max^2 and 0.3 / RTT_max, for 100 ms.
-      p += (0.1 * (TARGET / NSEC_PER_SEC) * (curq - TARGET)) / 0.01 / NSEC_PER_SEC + (3 * (curq - prevq)) / NSEC_PER_SEC
+      p +=
+        (0.1 * (TARGET / NSEC_PER_SEC) * (curq - TARGET)) / 0.01 / NSEC_PER_SEC +
+        (3 * (curq - prevq)) / NSEC_PER_SEC
       p = Math.min(1, Math.max(0, p))
       prevq = curq
       update += TARGET
     } else {
       arrived++
       queues[((ecns[arrived - 1] as number) & 1) === 1 ? 'l' : 'c'].push(arrived)
-      if (departure === Number.POSITIVE_INFINITY) send(now)
+      if (departure === Number.POSITIVE_INFINITY) {
+        send(now)
+      }
     }
   }
   return { dropped, marked }
@@ -93,7 +106,9 @@ function load(wire: TestWire, ecns: readonly number[]): Model {
   }
   const last = ecns.length
   const ids = (verdict: string) =>
-    wire.decisions.filter(each => each.verdict === verdict && each.time <= (last - 1) * GAP).map(({ id }) => id)
+    wire.decisions
+      .filter(each => each.verdict === verdict && each.time <= (last - 1) * GAP)
+      .map(({ id }) => id)
   return { dropped: ids('drop'), marked: ids('mark') }
 }
 
@@ -121,14 +136,18 @@ test('L4S packets alone are dropped when they overload the line', () => {
 
 test('an L4S packet with one packet after it is not marked for its own time on a slow line', () => {
   const wire = makeWire([rate(1e6, { queue: dualpi2() })], { log: true })
-  for (let i = 0; i < 3; i++) wire.sendFrame(frame(L4S))
+  for (let i = 0; i < 3; i++) {
+    wire.sendFrame(frame(L4S))
+  }
   wire.advance(100 * MS)
   expect(wire.received.map(({ bytes }) => ecnOf(bytes))).toEqual([L4S, L4S, L4S])
 })
 
 test('an L4S packet passes the classic packets that wait', () => {
   const wire = makeWire([line()])
-  for (let i = 0; i < 10; i++) wire.sendFrame(frame(CLASSIC))
+  for (let i = 0; i < 10; i++) {
+    wire.sendFrame(frame(CLASSIC))
+  }
   wire.advance(4.5 * MS)
   wire.sendFrame(frame(L4S))
   wire.advance(20 * MS)
@@ -137,7 +156,9 @@ test('an L4S packet passes the classic packets that wait', () => {
 
 test('a classic packet goes first if it has waited 50 ms longer', () => {
   const wire = makeWire([line({ step: '1s' })])
-  for (let i = 0; i < 3; i++) wire.sendFrame(frame(CLASSIC))
+  for (let i = 0; i < 3; i++) {
+    wire.sendFrame(frame(CLASSIC))
+  }
   // Two L4S packets a millisecond: their first has waited half of the time.
   for (let i = 0; i < 120; i++) {
     wire.sendFrame(frame(L4S))
@@ -158,7 +179,9 @@ test('DualPI2 never marks packets of senders without ECN', () => {
 
 test('DualPI2 on a link that sends nothing more arms no timer', () => {
   const wire = makeWire([trace([1, 2], { once: true, queue: dualpi2() })])
-  for (let i = 0; i < 5; i++) wire.sendFrame(frame(L4S))
+  for (let i = 0; i < 5; i++) {
+    wire.sendFrame(frame(L4S))
+  }
   wire.advance(20 * MS)
   expect([wire.clock.armed, wire.received.length]).toEqual([0, 2])
 })

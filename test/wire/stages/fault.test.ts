@@ -18,7 +18,10 @@ function frame(first: number): Uint8Array {
 }
 
 function changedBits(bytes: Uint8Array, sent: Uint8Array): number {
-  return bytes.reduce((bits, byte, at) => bits + (byte ^ (sent[at] ?? 0)).toString(2).replaceAll('0', '').length, 0)
+  return bytes.reduce(
+    (bits, byte, at) => bits + (byte ^ (sent[at] ?? 0)).toString(2).replaceAll('0', '').length,
+    0,
+  )
 }
 
 /** Sends frames 0 to 9 a millisecond apart and returns the surviving frames. */
@@ -65,14 +68,18 @@ test('a dropped packet is counted as a drop of the fault', () => {
 
 test('a duplicated packet comes twice', () => {
   const wire = testWire([fault('duplicate', odd, { nth: 2 })])
-  for (let i = 0; i < 4; i++) wire.sendFrame(frame(i))
+  for (let i = 0; i < 4; i++) {
+    wire.sendFrame(frame(i))
+  }
   expect(wire.received.map(({ bytes }) => bytes[14])).toEqual([0, 1, 2, 3, 3])
   expect(wire.chain.report()[0]?.duplicated).toBe(1)
 })
 
 test('a delayed packet is overtaken by later packets', () => {
   const wire = testWire([fault({ delay: '200ms' }, odd, { first: 1 })])
-  for (let i = 1; i < 4; i++) wire.sendFrame(frame(i))
+  for (let i = 1; i < 4; i++) {
+    wire.sendFrame(frame(i))
+  }
   wire.advance(200e6 - 1)
   expect(wire.received.map(({ bytes }) => bytes[14])).toEqual([2, 3])
   expect(wire.chain.report()[0]?.held).toBe(1)
@@ -88,8 +95,12 @@ test('delayed packets that exceed a thousand are dropped and counted as limit', 
 
 test('a corrupted packet has one flipped bit', () => {
   const wire = testWire([fault('corrupt', odd, { first: 1 })])
-  for (const first of [1, 3]) wire.sendFrame(frame(first))
-  expect(wire.received.map(({ bytes }, i) => changedBits(bytes, frame([1, 3][i] ?? 0)))).toEqual([1, 0])
+  for (const first of [1, 3]) {
+    wire.sendFrame(frame(first))
+  }
+  expect(wire.received.map(({ bytes }, i) => changedBits(bytes, frame([1, 3][i] ?? 0)))).toEqual([
+    1, 0,
+  ])
   expect(wire.chain.report()[0]?.corrupted).toBe(1)
 })
 
@@ -98,7 +109,9 @@ test('the partial checksum of a packet is completed before a bit of it is change
   const sent = new Uint8Array(60).fill(1)
   const whole = sent.slice()
   putWord(whole, 50, 0xffff - ones(sent.slice(34)))
-  for (let i = 0; i < 50; i++) wire.sendFrame(sent, { csumStart: 34, csumOffset: 16 })
+  for (let i = 0; i < 50; i++) {
+    wire.sendFrame(sent, { csumStart: 34, csumOffset: 16 })
+  }
   expect(wire.received.map(({ bytes, ipSummed }) => [changedBits(bytes, whole), ipSummed])).toEqual(
     new Array(50).fill([1, CHECKSUM_NONE]),
   )
@@ -133,9 +146,15 @@ describe('changes', () => {
 test('a fault with contradictory conditions is refused', () => {
   expect(() => drop(odd, { first: 1, nth: 2 })).toThrow('a fault has one of first, nth and every')
   expect(() => drop(odd, {})).toThrow('a fault needs first, nth, every or after')
-  expect(() => drop(odd, { every: 0.5 })).toThrow('first, nth and every are whole numbers of at least 1')
-  expect(() => drop(odd, { nth: 0 })).toThrow('first, nth and every are whole numbers of at least 1')
-  expect(() => drop(odd, { first: 0, after: '1s' })).toThrow('first, nth and every are whole numbers of at least 1')
+  expect(() => drop(odd, { every: 0.5 })).toThrow(
+    'first, nth and every are whole numbers of at least 1',
+  )
+  expect(() => drop(odd, { nth: 0 })).toThrow(
+    'first, nth and every are whole numbers of at least 1',
+  )
+  expect(() => drop(odd, { first: 0, after: '1s' })).toThrow(
+    'first, nth and every are whole numbers of at least 1',
+  )
 })
 
 test('unknown words of a fault are refused, with a list of the known ones', () => {

@@ -70,7 +70,9 @@ test('a hold that replaces another keeps its packets, and has its own limit', ()
 test('one hold releases every wire that it is part of', () => {
   const gate = hold()
   const wires = [makeWire([gate]), makeWire([gate])]
-  for (const wire of wires) wire.send()
+  for (const wire of wires) {
+    wire.send()
+  }
   gate.release()
   expect(wires.map(wire => wire.received.length)).toEqual([1, 1])
 })

@@ -19,7 +19,9 @@ function* rowsOf(
   isUp: boolean,
   every = { lte: 20, '5g': 15, starlink: 15, wifi: NEVER, geo: NEVER }[name],
 ) {
-  for (let seed = 1; seed <= SEEDS; seed++) yield drawRows(name, isUp, every * NSEC_PER_SEC, random(seed))
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    yield drawRows(name, isUp, every * NSEC_PER_SEC, random(seed))
+  }
 }
 
 /** The number and the mean length in ms of the spans of rows of 20 ms for which `is` holds. */
@@ -29,8 +31,12 @@ function spansOf(links: Iterable<Rows>, is: (rows: Rows, i: number) => boolean):
     let wasIn = false
     for (let i = 0; i < link.time.length; i++) {
       const isIn = is(link, i)
-      if (isIn) rows++
-      if (isIn && !wasIn) spans++
+      if (isIn) {
+        rows++
+      }
+      if (isIn && !wasIn) {
+        spans++
+      }
       wasIn = isIn
     }
   }
@@ -48,7 +54,11 @@ function sharesBelow(
   for (const link of links) {
     for (let i = 0; i < link.time.length; i++) {
       const value = read(link, i)
-      for (const [n, bound] of bounds.entries()) if (value < bound) below[n] = (below[n] as number) + 1
+      for (const [n, bound] of bounds.entries()) {
+        if (value < bound) {
+          below[n] = (below[n] as number) + 1
+        }
+      }
     }
     all += link.time.length
   }
@@ -68,15 +78,20 @@ describe('rows', () => {
     ['starlink', 13.54, 87.25],
     ['wifi', 50, 50],
     ['geo', 10, 100],
-  ] as const)('half of the time the rate of %s is below the median of its direction', (name, up, down) => {
-    for (const [isUp, median] of [
-      [true, up],
-      [false, down],
-    ] as const) {
-      const [share] = sharesBelow(rowsOf(name, isUp), ({ rate }, i) => rate[i] as number, [median / 1000])
-      expectNear(share as number, 0.5, 0.04)
-    }
-  })
+  ] as const)(
+    'half of the time the rate of %s is below the median of its direction',
+    (name, up, down) => {
+      for (const [isUp, median] of [
+        [true, up],
+        [false, down],
+      ] as const) {
+        const [share] = sharesBelow(rowsOf(name, isUp), ({ rate }, i) => rate[i] as number, [
+          median / 1000,
+        ])
+        expectNear(share as number, 0.5, 0.04)
+      }
+    },
+  )
 
   test.each([
     ['lte', 25, 35, 50, 90],
@@ -84,20 +99,27 @@ describe('rows', () => {
     ['starlink', 10, 25, 38.5, 49.4],
     ['wifi', 0.5, 1.5, 10, 125],
     ['geo', 275, 300, 310, 330],
-  ] as const)('the delays of %s have their minimum, median, and quantiles 0.9 and 0.99', (name, a, b, c, d) => {
-    const handover = name === 'starlink' ? 30 : 0
-    const delayOf = ({ delay, loss }: Rows, i: number) => (delay[i] as number) / MS - (loss[i] ? handover : 0)
-    const shares = sharesBelow(rowsOf(name, true), delayOf, [a, b, c, d])
-    const [least, median, high, highest] = shares as [number, number, number, number]
-    expect(least).toBe(0)
-    expectNear(median, 0.5, 0.04)
-    expectNear(1 - high, 0.1, 0.15)
-    expectNear(1 - highest, 0.01, 0.4)
-  })
+  ] as const)(
+    'the delays of %s have their minimum, median, and quantiles 0.9 and 0.99',
+    (name, a, b, c, d) => {
+      const handover = name === 'starlink' ? 30 : 0
+      const delayOf = ({ delay, loss }: Rows, i: number) =>
+        (delay[i] as number) / MS - (loss[i] ? handover : 0)
+      const shares = sharesBelow(rowsOf(name, true), delayOf, [a, b, c, d])
+      const [least, median, high, highest] = shares as [number, number, number, number]
+      expect(least).toBe(0)
+      expectNear(median, 0.5, 0.04)
+      expectNear(1 - high, 0.1, 0.15)
+      expectNear(1 - highest, 0.01, 0.4)
+    },
+  )
 
   test('the outages of lte at a rate of 0 last 100 ms on average', () => {
     for (const isUp of [true, false]) {
-      const [outages, ms] = spansOf(rowsOf('lte', isUp, NEVER), ({ rate }, i) => (rate[i] as number) <= 0)
+      const [outages, ms] = spansOf(
+        rowsOf('lte', isUp, NEVER),
+        ({ rate }, i) => (rate[i] as number) <= 0,
+      )
       expect(outages).toBeGreaterThan(5000)
       expectNear(ms, 100, 0.04)
     }
@@ -108,28 +130,36 @@ describe('rows', () => {
     ['5g', 20, 40, 0.5],
     ['wifi', 10, 40, 0.5],
     ['geo', 30, 100, 0.2],
-  ] as const)('a burst of loss in %s comes every %s s and lasts %s ms on average', (name, every, length, share) => {
-    const [bursts, ms] = spansOf(rowsOf(name, true), ({ loss }, i) => loss[i] === share)
-    expectNear((SEEDS * 300) / bursts, every, 0.08)
-    expectNear(ms, length, 0.08)
-  })
+  ] as const)(
+    'a burst of loss in %s comes every %s s and lasts %s ms on average',
+    (name, every, length, share) => {
+      const [bursts, ms] = spansOf(rowsOf(name, true), ({ loss }, i) => loss[i] === share)
+      expectNear((SEEDS * 300) / bursts, every, 0.08)
+      expectNear(ms, length, 0.08)
+    },
+  )
 
   test.each([
     ['lte', 20, 60],
     ['5g', 15, 60],
     ['wifi', 30, 200],
-  ] as const)('%s sends nothing after each handover, also where the rows repeat', (name, every, outage) => {
-    const { time, rate } = drawRows(name, true, every * NSEC_PER_SEC, random(3))
-    const out = time.filter((_, i) => rate[i] === 0).map(ns => (ns / MS) % (every * 1000))
-    const handovers = out.filter(ms => ms < outage)
-    expect(handovers).toHaveLength((300 / every) * (outage / 20))
-    expect(time[0]).toBe(outage * MS)
-    expect(time.at(-1)).toBe(300 * NSEC_PER_SEC + (outage - 20) * MS)
-  })
+  ] as const)(
+    '%s sends nothing after each handover, also where the rows repeat',
+    (name, every, outage) => {
+      const { time, rate } = drawRows(name, true, every * NSEC_PER_SEC, random(3))
+      const out = time.filter((_, i) => rate[i] === 0).map(ns => (ns / MS) % (every * 1000))
+      const handovers = out.filter(ms => ms < outage)
+      expect(handovers).toHaveLength((300 / every) * (outage / 20))
+      expect(time[0]).toBe(outage * MS)
+      expect(time.at(-1)).toBe(300 * NSEC_PER_SEC + (outage - 20) * MS)
+    },
+  )
 
   test('after a handover lte has another rate', () => {
     const { time, rate } = drawRows('lte', false, 7 * NSEC_PER_SEC, random(3))
-    const rates = time.map((ns, i) => (ns % (7 * NSEC_PER_SEC) === 60 * MS ? rate[i] : 0)).filter(Boolean)
+    const rates = time
+      .map((ns, i) => (ns % (7 * NSEC_PER_SEC) === 60 * MS ? rate[i] : 0))
+      .filter(Boolean)
     expect(new Set(rates).size).toBeGreaterThan(30)
   })
 
@@ -140,7 +170,9 @@ describe('rows', () => {
     for (const [i, ns] of rows.time.entries()) {
       const since = ns % (15 * NSEC_PER_SEC)
       expect((rows.loss[i] as number) > 0, `${ns}`).toBe(since >= 14_925 * MS || since < 140 * MS)
-      if ((rows.loss[i] as number) > 0) expect(rows.delay[i]).toBeGreaterThanOrEqual(40 * MS)
+      if ((rows.loss[i] as number) > 0) {
+        expect(rows.delay[i]).toBeGreaterThanOrEqual(40 * MS)
+      }
     }
   })
 })

@@ -14,8 +14,12 @@ const kilo = plainFrame(1000)
 
 describe('rate', () => {
   test('a packet is sent at the rates of all rows during which it is sent', () => {
-    const wire = makeWire([trace('time,rate\n0,8mbit\n2.5ms,4mbit\n10ms,0\n15ms,8mbit\n', { once: true })])
-    for (let i = 0; i < 8; i++) wire.sendFrame(kilo)
+    const wire = makeWire([
+      trace('time,rate\n0,8mbit\n2.5ms,4mbit\n10ms,0\n15ms,8mbit\n', { once: true }),
+    ])
+    for (let i = 0; i < 8; i++) {
+      wire.sendFrame(kilo)
+    }
     wire.advance(100 * MS)
     // Half of packet 3 at each rate; 4, 5 and 6 take 2 ms each; 7 has sent half at 10 ms.
     expect(wire.left).toBe('1@1 2@2 3@3.5 4@5.5 5@7.5 6@9.5 7@15.75 8@16.75')
@@ -23,7 +27,9 @@ describe('rate', () => {
 
   test('the rows repeat after the time of the last row, which lasts as long as the one before', () => {
     const wire = makeWire([trace('time,rate\n0,8mbit\n2ms,0\n')])
-    for (let i = 0; i < 5; i++) wire.sendFrame(kilo)
+    for (let i = 0; i < 5; i++) {
+      wire.sendFrame(kilo)
+    }
     wire.advance(100 * MS)
     expect(wire.left).toBe('1@1 2@2 3@5 4@6 5@9')
   })
@@ -40,7 +46,9 @@ describe('rate', () => {
 
   test('with once the last row remains, and a rate of 0 holds packets until the stage is removed', () => {
     const wire = makeWire([trace('time,rate\n0,8mbit\n2ms,0\n', { once: true })])
-    for (let i = 0; i < 4; i++) wire.sendFrame(kilo)
+    for (let i = 0; i < 4; i++) {
+      wire.sendFrame(kilo)
+    }
     wire.advance(100 * MS)
     expect([wire.left, wire.clock.armed]).toEqual(['1@1 2@2', 0])
     wire.chain.set([])
@@ -53,7 +61,9 @@ describe('rate', () => {
       wire.sendFrame(kilo)
       wire.advance(MS)
     }
-    for (let i = 0; i < 5; i++) wire.sendFrame(kilo)
+    for (let i = 0; i < 5; i++) {
+      wire.sendFrame(kilo)
+    }
     wire.advance(2 * NSEC_PER_SEC)
     expect(wire.received).toHaveLength(23)
     expect(wire.drops).toEqual({ limit: 2 })
@@ -128,7 +138,9 @@ describe('changes', () => {
   test('a trace that remains the same continues, and may get another queue', () => {
     const text = 'time,rate\n0,8mbit\n10ms,4mbit\n'
     const wire = makeWire([trace(text, { once: true })])
-    for (let i = 0; i < 3; i++) wire.sendFrame(kilo)
+    for (let i = 0; i < 3; i++) {
+      wire.sendFrame(kilo)
+    }
     wire.advance(9.5 * MS)
     wire.chain.set([trace(text, { once: true, limit: { packets: 1 } })])
     wire.advance(MS)
@@ -191,7 +203,10 @@ test.each([
   ['time,rate\n0,0.0\n1,0bit\n', 'line 3: the rate is 0 in every row'],
   ['time,rate\n0,0\n1e400,1mbit\n', 'line 3: the time 1e400 is too large'],
   ['time,delay\n0,1e303\n', 'line 2: the delay 1e303 is too large'],
-  ['time,rate\n0,1mbit\n1e-300,2mbit\n', 'line 3: its time is not after the time of the row before'],
+  [
+    'time,rate\n0,1mbit\n1e-300,2mbit\n',
+    'line 3: its time is not after the time of the row before',
+  ],
 ])('%j: %s', (text, message) => {
   expect(() => trace(text)).toThrow(`trace, ${message}`)
 })
@@ -202,7 +217,9 @@ test('a trace of more than a million rows is refused', () => {
 })
 
 test('a simulation with the seed of a live wire repeats its losses, and ends on a cut link', () => {
-  const stages = () => [trace('time,rate,delay,loss\n0,8mbit,5ms,20%\n0.2,0,5ms,0%\n', { once: true })]
+  const stages = () => [
+    trace('time,rate,delay,loss\n0,8mbit,5ms,20%\n0.2,0,5ms,0%\n', { once: true }),
+  ]
   const live = makeWire(stages(), { seed: 11 })
   const out: number[] = []
   const simulation = new Simulation({ deliver: skb => out.push(skb.packetId) })
@@ -210,7 +227,15 @@ test('a simulation with the seed of a live wire repeats its losses, and ends on 
   for (let i = 0; i < 300; i++) {
     live.sendFrame(kilo)
     live.advance(MS)
-    const arrival = { bytes: kilo, at: 0, captured: 1000, length: 1000, gsoSize: 0, gsoType: 0, transport: 0 }
+    const arrival = {
+      bytes: kilo,
+      at: 0,
+      captured: 1000,
+      length: 1000,
+      gsoSize: 0,
+      gsoType: 0,
+      transport: 0,
+    }
     simulation.arrive({ direction: 'ab', time: i * MS, ...arrival })
   }
   simulation.finish()

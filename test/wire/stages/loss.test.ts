@@ -57,13 +57,24 @@ test.each([
   ['IPv6', plain6, 15],
 ])('ecn marks ECT packets of %s in place of dropping them, and counts marks', (_, packet, at) => {
   const capable = buildFrame({ packet, tags: [], padding: [] })
-  if (packet === plain) capable[at] |= 2
-  else capable[at] |= 2 << 4
+  if (packet === plain) {
+    capable[at] |= 2
+  } else {
+    capable[at] |= 2 << 4
+  }
   const wire = makeWire([loss(1, { ecn: true })])
   wire.sendFrame(capable)
   wire.sendFrame(buildFrame({ packet, tags: [], padding: [] }))
-  expect(wire.chain.report()[0]).toMatchObject({ in: 2, out: 1, marked: 1, dropped: 1, drops: { loss: 1 } })
-  expect(wire.received[0].bytes[at] & (packet === plain ? 3 : 0x30)).toBe(packet === plain ? 3 : 0x30)
+  expect(wire.chain.report()[0]).toMatchObject({
+    in: 2,
+    out: 1,
+    marked: 1,
+    dropped: 1,
+    drops: { loss: 1 },
+  })
+  expect(wire.received[0].bytes[at] & (packet === plain ? 3 : 0x30)).toBe(
+    packet === plain ? 3 : 0x30,
+  )
 })
 
 test('a change of the share keeps the state of the model', () => {
@@ -80,7 +91,9 @@ test('a change to another model keeps the counters', () => {
   wire.send(2)
   wire.chain.set([loss(0)])
   wire.send(2)
-  expect(wire.chain.report()).toMatchObject([{ stage: 'loss', text: 'loss 0%', in: 4, out: 3, dropped: 1 }])
+  expect(wire.chain.report()).toMatchObject([
+    { stage: 'loss', text: 'loss 0%', in: 4, out: 3, dropped: 1 },
+  ])
 })
 
 test('losses print their spec', () => {
@@ -106,9 +119,15 @@ test.each([
   [() => loss(1.5), '1.5 is not a share from 0 to 1'],
   [() => loss(0.1, { burst: 0.5 }), '0.5 is not a mean length of bursts: at least 1 packet'],
   [() => loss(0.8, { burst: 3 }), 'bursts of 3 packets lose at most 75%: take longer ones'],
-  [() => loss(0.1, { burst: 3, correlation: 0.1 }), 'a loss in bursts has no correlation: leave one of them out'],
+  [
+    () => loss(0.1, { burst: 3, correlation: 0.1 }),
+    'a loss in bursts has no correlation: leave one of them out',
+  ],
   [() => lossState({ p13: 0.6, p14: 0.5 }), 'p13 and p14 are 110% together: at most 100%'],
-  [() => lossState({ p13: 0.5, p31: 0.6, p32: 0.5 }), 'p31 and p32 are 110% together: at most 100%'],
+  [
+    () => lossState({ p13: 0.5, p31: 0.6, p32: 0.5 }),
+    'p31 and p32 are 110% together: at most 100%',
+  ],
   [() => lossGemodel({ p: -1 }), '-1 is not a share from 0 to 1'],
   [() => lossEvery(0), 'every 0: it must be a whole number, at least 1'],
 ])('loss refuses wrong numbers in one line', (make, message) => {

@@ -12,7 +12,9 @@ import { plainFrame, testWires } from '#support/wire.ts'
 const testWire = testWires()
 
 /** Matches frames with an odd first payload byte. */
-const odd = Object.assign((bytes: Uint8Array, at: number) => (bytes[at + 14] & 1) === 1, { text: 'odd' })
+const odd = Object.assign((bytes: Uint8Array, at: number) => (bytes[at + 14] & 1) === 1, {
+  text: 'odd',
+})
 
 function frame(first: number): Uint8Array {
   const bytes = plainFrame(60)
@@ -21,11 +23,14 @@ function frame(first: number): Uint8Array {
 }
 
 /** The first bytes of the payloads that came out. */
-const firsts = (received: readonly { bytes: Uint8Array }[]) => received.map(({ bytes }) => bytes[14])
+const firsts = (received: readonly { bytes: Uint8Array }[]) =>
+  received.map(({ bytes }) => bytes[14])
 
 test('matching packets pass the stages of the first branch, all others pass the second branch', () => {
   const wire = testWire([match(odd, [loss(1)], [delay('10ms')])])
-  for (let i = 0; i < 6; i++) wire.sendFrame(frame(i))
+  for (let i = 0; i < 6; i++) {
+    wire.sendFrame(frame(i))
+  }
   expect(firsts(wire.received)).toEqual([])
   wire.advance(10e6)
   expect(firsts(wire.received)).toEqual([0, 2, 4])
@@ -33,7 +38,9 @@ test('matching packets pass the stages of the first branch, all others pass the 
 
 test('packets without a branch pass unchanged', () => {
   const wire = testWire([match(odd, [loss(1)])])
-  for (let i = 0; i < 4; i++) wire.sendFrame(frame(i))
+  for (let i = 0; i < 4; i++) {
+    wire.sendFrame(frame(i))
+  }
   expect(firsts(wire.received)).toEqual([0, 2])
 })
 
@@ -50,7 +57,9 @@ test('both branches lead on to the stage after the match', () => {
 
 test('a packet has left the match when it enters a branch, and the branch’s stages count its fate', () => {
   const wire = testWire([match(odd, [loss(1)], [delay('10ms')])])
-  for (let i = 0; i < 6; i++) wire.sendFrame(frame(i))
+  for (let i = 0; i < 6; i++) {
+    wire.sendFrame(frame(i))
+  }
   const counts = wire.chain.report().map(({ stage, path, in: entered, out, held, dropped }) => ({
     stage,
     path,
@@ -103,7 +112,9 @@ test('the text of a match includes its branches', () => {
 test('a match may lie in a match', () => {
   const small = (bytes: Uint8Array, at: number) => bytes[at + 14] < 4
   const wire = testWire([match(odd, [match(small, [loss(1)])])])
-  for (let i = 0; i < 8; i++) wire.sendFrame(frame(i))
+  for (let i = 0; i < 8; i++) {
+    wire.sendFrame(frame(i))
+  }
   expect(firsts(wire.received)).toEqual([0, 2, 4, 5, 6, 7])
   expect(wire.chain.report().map(({ stage, path }) => path + stage)).toEqual([
     'match',
@@ -121,15 +132,20 @@ function segment(version: 4 | 6, port: number, flags: number): Uint8Array {
   tcp.set([0, 80], 2)
   tcp.set([0x50, flags], 12)
   const header = new Uint8Array(version === 4 ? 20 : 40).fill(1)
-  if (version === 4) header.set([0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6])
-  else header.set([0x60, 0, 0, 0, 0, 20, 6, 64])
+  if (version === 4) {
+    header.set([0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6])
+  } else {
+    header.set([0x60, 0, 0, 0, 0, 20, 6, 64])
+  }
   return ethernet(version === 4 ? 0x0800 : 0x86dd, [...header, ...tcp])
 }
 
 /** Returns the numbers of the packets that `match SELECTION` selects. */
 function selected(selection: string, frames: readonly Uint8Array[], seed = 7): number[] {
   const wire = testWire(parseWire(`match ${selection} ( loss 100% )`), { seed })
-  for (const each of frames) wire.sendFrame(each)
+  for (const each of frames) {
+    wire.sendFrame(each)
+  }
   const passed = new Set(wire.received.map(({ id }) => id))
   return frames.map((_, i) => i + 1).filter(id => !passed.has(id))
 }
@@ -137,7 +153,9 @@ function selected(selection: string, frames: readonly Uint8Array[], seed = 7): n
 test('match syn selects the segments with SYN of both families, and nothing else', () => {
   const fragment = segment(4, 1, SYN)
   fragment[14 + 6] = 0x20
-  const frames = ([4, 6] as const).flatMap(version => [SYN, ACK, SYN | ACK].map(flags => segment(version, 1, flags)))
+  const frames = ([4, 6] as const).flatMap(version =>
+    [SYN, ACK, SYN | ACK].map(flags => segment(version, 1, flags)),
+  )
   expect(selected('syn', [...frames, plainFrame(60), fragment])).toEqual([1, 3, 4, 6])
 })
 
@@ -187,19 +205,25 @@ test('match flow does not select packets that are not IP', () => {
 })
 
 test('a match of a program has the conditions of the text', () => {
-  expect(match({ syn: true, flow: '10%', nth: 3 }, [loss(1)]).text).toBe('match syn flow 10% nth 3 ( loss 100% )')
+  expect(match({ syn: true, flow: '10%', nth: 3 }, [loss(1)]).text).toBe(
+    'match syn flow 10% nth 3 ( loss 100% )',
+  )
   expect(match({ filter: odd, flow: 0.5 }, []).text).toBe("match 'odd' flow 50% ( )")
   expect(() => match({ nth: 0 }, [])).toThrow('nth 0: it must be a whole number of at least 1')
 })
 
 test('branches with different delays share the queue of the group before the match', () => {
   const text = "rate 8mbit limit 20 | match 'udp' ( delay 40ms ) else ( delay 5ms )"
-  const filter = Object.assign((bytes: Uint8Array, at: number) => bytes[at + 23] === 17, { text: 'udp' })
+  const filter = Object.assign((bytes: Uint8Array, at: number) => bytes[at + 23] === 17, {
+    text: 'udp',
+  })
   const stages = parseWire(text, { ...noResources, filter: () => filter as never })
   const wire = testWire(stages)
   const bulk = plainFrame(1000)
   bulk[23] = 17
-  for (let i = 0; i < 30; i++) wire.sendFrame(bulk)
+  for (let i = 0; i < 30; i++) {
+    wire.sendFrame(bulk)
+  }
   wire.advance(10.5 * NSEC_PER_MSEC)
   wire.sendFrame(plainFrame(1000))
   wire.advance(100 * NSEC_PER_MSEC)
@@ -207,8 +231,8 @@ test('branches with different delays share the queue of the group before the mat
   expect(queue?.drops).toEqual({ limit: 10 })
   // 20 packets of bulk fill the queue: the other one leaves it after them, at 21 ms.
   expect(wire.received.find(({ id }) => id === 31)?.time).toBe(26 * NSEC_PER_MSEC)
-  expect(wire.received.filter(({ id }) => id !== 31).map(({ time }) => time / NSEC_PER_MSEC)).toEqual(
-    Array.from({ length: 20 }, (_, i) => 41 + i),
-  )
+  expect(
+    wire.received.filter(({ id }) => id !== 31).map(({ time }) => time / NSEC_PER_MSEC),
+  ).toEqual(Array.from({ length: 20 }, (_, i) => 41 + i))
   expect(textOf(stages)).toBe("rate 8mbit limit 20 | match 'udp' ( delay 40ms ) else ( delay 5ms )")
 })

@@ -13,7 +13,11 @@ const TAG = { type: 0x8100, tci: 7 }
 function frameOf(base: Packet, length: number, tags = 0, padding = 0): Uint8Array {
   const payload = new Array<number>(length - (base === plain ? 28 : 48)).fill(7)
   const packet: Packet = { ...base, kind: 'udp', payload }
-  const bytes = buildFrame({ packet, tags: new Array(tags).fill(TAG), padding: new Array(padding).fill(0) })
+  const bytes = buildFrame({
+    packet,
+    tags: new Array(tags).fill(TAG),
+    padding: new Array(padding).fill(0),
+  })
   const nh = 14 + 4 * tags
   if (base !== plain) return bytes
   bytes.set([0x40, 0], nh + 6)
@@ -78,7 +82,12 @@ describe('errors', () => {
     const wire = makeWire([mtu(100, { icmp: true })])
     const frame = frameOf(plain, 120)
     const complete = frame.slice(40, 42)
-    const packet: Packet = { ...plain, kind: 'udp', payload: new Array<number>(92).fill(7), checksum: 'partial' }
+    const packet: Packet = {
+      ...plain,
+      kind: 'udp',
+      payload: new Array<number>(92).fill(7),
+      checksum: 'partial',
+    }
     frame.set(buildFrame({ packet, tags: [], padding: [] }).slice(40, 42), 40)
     wire.sendFrame(frame, { csumStart: 34, csumOffset: 6 })
     const octets = wire.replied[0]?.bytes as Uint8Array
@@ -91,10 +100,14 @@ describe('errors', () => {
   test('at most fifty errors are sent in a burst, and a thousand per second', () => {
     const wire = makeWire([mtu(100, { icmp: true })])
     const frame = frameOf(plain, 101)
-    for (let i = 0; i < 100; i++) wire.sendFrame(frame)
+    for (let i = 0; i < 100; i++) {
+      wire.sendFrame(frame)
+    }
     expect(wire.replied.length).toBe(50)
     wire.advance(NSEC_PER_SEC / 100)
-    for (let i = 0; i < 100; i++) wire.sendFrame(frame)
+    for (let i = 0; i < 100; i++) {
+      wire.sendFrame(frame)
+    }
     expect([wire.replied.length, wire.drops]).toEqual([60, { mtu: 200 }])
   })
 

@@ -12,7 +12,8 @@ const MS = NSEC_PER_MSEC
 const frame = plainFrame(1500)
 const ect = plainFrame(1500)
 ect.set([8, 0, 0x45, 2], 12)
-const line = (options: PieOptions = {}, more: RateOptions = {}) => rate(12e6, { queue: pie(options), ...more })
+const line = (options: PieOptions = {}, more: RateOptions = {}) =>
+  rate(12e6, { queue: pie(options), ...more })
 /** Not a divisor of the periods of corrections, so that no two events come at the same time. */
 const GAP = 0.3701 * MS
 /** After so many packets nothing arrives for a time. */
@@ -51,32 +52,51 @@ function modelDrops(packets: number, target: number, tupdate: number): number[] 
       let p = (alpha * (wait - target)) / NSEC_PER_SEC + (beta * (wait - old)) / NSEC_PER_SEC
       const steps = [1e-6, 2048, 1e-5, 512, 1e-4, 128, 1e-3, 32, 1e-2, 8, 0.1, 2]
       const step = steps.findIndex((bound, i) => i % 2 === 0 && prob < bound)
-      if (step >= 0) p /= steps[step + 1] as number
-      if (prob >= 0.1) p = Math.min(p, 0.02)
+      if (step >= 0) {
+        p /= steps[step + 1] as number
+      }
+      if (prob >= 0.1) {
+        p = Math.min(p, 0.02)
+      }
       prob += p
-      if (wait === 0 && old === 0) prob *= 0.98
+      if (wait === 0 && old === 0) {
+        prob *= 0.98
+      }
       prob = Math.min(1, Math.max(0, prob))
       allowance = Math.max(0, allowance - tupdate)
-      if (prob === 0 && wait < target / 2 && old < target / 2) allowance = 150 * MS
+      if (prob === 0 && wait < target / 2 && old < target / 2) {
+        allowance = 150 * MS
+      }
       old = wait
       const isIdle = prob === 0 && wait < target / 2 && allowance === 150 * MS && queue.length < 2
       update = isIdle ? Number.POSITIVE_INFINITY : now + tupdate
       continue
     }
     arrivals++
-    if (update === Number.POSITIVE_INFINITY) update = now + tupdate
+    if (update === Number.POSITIVE_INFINITY) {
+      update = now + tupdate
+    }
     const isShort = (old < target / 2 && prob < 0.2) || 1500 * (queue.length - 1) <= 3000
     let dropped = false
     if (allowance === 0 && !isShort) {
-      if (prob === 0) accu = 0
+      if (prob === 0) {
+        accu = 0
+      }
       accu += prob
-      if (accu >= 0.85) dropped = accu >= 8.5 || draws.next() < prob
-      if (dropped) accu = 0
+      if (accu >= 0.85) {
+        dropped = accu >= 8.5 || draws.next() < prob
+      }
+      if (dropped) {
+        accu = 0
+      }
     }
-    if (dropped) drops.push(arrivals)
-    else {
+    if (dropped) {
+      drops.push(arrivals)
+    } else {
       queue.push(now)
-      if (queue.length === 1) departure = now + MS
+      if (queue.length === 1) {
+        departure = now + MS
+      }
     }
   }
   return drops
@@ -87,32 +107,42 @@ test.each([
   [40, 14.321],
   [15, 7.1717],
   [15, 28.3131],
-])('PIE with target %f ms and tupdate %f ms drops what the pseudocode of RFC 8033 drops', (target, tupdate) => {
-  const wire = makeWire([line({ target, tupdate }, { limit: { packets: 3000 } })], { log: true })
-  for (let n = 0; n < 8000; n++) {
-    wire.advance(arrivalOf(n) - wire.now)
-    wire.sendFrame(frame)
-  }
-  const drops = wire.decisions.filter(({ why }) => why === 'pie').map(({ id }) => id)
-  expect(drops).toEqual(modelDrops(8000, target * MS, tupdate * MS))
-  expect(drops.length).toBeGreaterThan(500)
-})
+])(
+  'PIE with target %f ms and tupdate %f ms drops what the pseudocode of RFC 8033 drops',
+  (target, tupdate) => {
+    const wire = makeWire([line({ target, tupdate }, { limit: { packets: 3000 } })], { log: true })
+    for (let n = 0; n < 8000; n++) {
+      wire.advance(arrivalOf(n) - wire.now)
+      wire.sendFrame(frame)
+    }
+    const drops = wire.decisions.filter(({ why }) => why === 'pie').map(({ id }) => id)
+    expect(drops).toEqual(modelDrops(8000, target * MS, tupdate * MS))
+    expect(drops.length).toBeGreaterThan(500)
+  },
+)
 
 test('PIE on a link that sends nothing more drops all later packets, and arms no timer', () => {
   const wire = makeWire([trace([1, 2], { once: true, queue: pie() })])
-  for (let i = 0; i < 5; i++) wire.sendFrame(frame)
+  for (let i = 0; i < 5; i++) {
+    wire.sendFrame(frame)
+  }
   wire.advance(20 * MS)
   expect(wire.clock.armed).toBe(0)
   wire.advance(3600 * NSEC_PER_SEC)
-  for (let i = 0; i < 10; i++) wire.sendFrame(frame)
+  for (let i = 0; i < 10; i++) {
+    wire.sendFrame(frame)
+  }
   const [stage] = wire.chain.report()
   expect([stage?.out, stage?.drops.pie]).toEqual([2, 9])
 })
 
 test('PIE marks no packet that finds the queue full', () => {
-  const wire = makeWire([rate(12e6, { queue: pie({ ecn: true }), limit: { packets: 30 } })], { log: true })
+  const wire = makeWire([rate(12e6, { queue: pie({ ecn: true }), limit: { packets: 30 } })], {
+    log: true,
+  })
   load(wire, 8000, GAP, ect)
-  const of = (wanted: string) => wire.decisions.filter(({ verdict }) => verdict === wanted).map(({ id }) => id)
+  const of = (wanted: string) =>
+    wire.decisions.filter(({ verdict }) => verdict === wanted).map(({ id }) => id)
   const dropped = new Set(of('drop'))
   expect(wire.drops.limit).toBeGreaterThan(1000)
   expect(of('mark').filter(id => dropped.has(id))).toEqual([])

@@ -15,8 +15,11 @@ test('a policer drops exactly the packets that find too few tokens, and delays n
   let tokens = 4000
   for (let id = 1; id <= 500; id++) {
     const length = 60 + draws.below(1400)
-    if (length <= tokens) tokens -= length
-    else expected.push(id)
+    if (length <= tokens) {
+      tokens -= length
+    } else {
+      expected.push(id)
+    }
     wire.sendFrame(plainFrame(length))
     const gap = draws.below(1000)
     wire.advance(gap * 1000)

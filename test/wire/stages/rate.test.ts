@@ -48,7 +48,9 @@ describe('transmission', () => {
   for (const bits of [1e6, 1e7, 9.97e8, 1e10]) {
     test(`over one second ${bits} bit/s carry the right amount, within 1 %`, () => {
       let bytes = 0
-      const wire = makeWire([rate(bits, { limit: { packets: 100 } })], { receive: skb => (bytes += skb.len) })
+      const wire = makeWire([rate(bits, { limit: { packets: 100 } })], {
+        receive: skb => (bytes += skb.len),
+      })
       // At the higher rates, a share of a second.
       const part = bits > 1e8 ? 0.02 : 1
       const ns = part * NSEC_PER_SEC
@@ -87,7 +89,9 @@ describe('bursts', () => {
       const draw = random(SEED + burst)
       for (let i = 0; i < scaled(40_000); i++) {
         wire.sendFrame(plainFrame(60 + draw.below(1455)))
-        wire.advance(draw.below(200) === 0 ? draw.below(200 * NSEC_PER_MSEC) : draw.below(NSEC_PER_MSEC / 3))
+        wire.advance(
+          draw.below(200) === 0 ? draw.below(200 * NSEC_PER_MSEC) : draw.below(NSEC_PER_MSEC / 3),
+        )
       }
       wire.advance(2 * NSEC_PER_SEC)
       const beyond = excess(wire, 1e7)
@@ -139,14 +143,17 @@ describe('limits', () => {
     expect(wire.drops).toEqual({ head: 3 })
   })
 
-  test.each([['head'], [fqCodel()]] as const)('a packet longer than the limit of a queue is dropped alone', queue => {
-    const wire = makeWire([rate('8mbit', { limit: { bytes: 500 }, queue })])
-    wire.send(5)
-    wire.sendFrame(plainFrame(501))
-    wire.advance(NSEC_PER_MSEC)
-    expect(ids(wire)).toEqual([1, 2, 3, 4, 5])
-    expect(wire.drops).toEqual({ limit: 1 })
-  })
+  test.each([['head'], [fqCodel()]] as const)(
+    'a packet longer than the limit of a queue is dropped alone',
+    queue => {
+      const wire = makeWire([rate('8mbit', { limit: { bytes: 500 }, queue })])
+      wire.send(5)
+      wire.sendFrame(plainFrame(501))
+      wire.advance(NSEC_PER_MSEC)
+      expect(ids(wire)).toEqual([1, 2, 3, 4, 5])
+      expect(wire.drops).toEqual({ limit: 1 })
+    },
+  )
 
   test('a queue drops only the arriving packet when a delay uses up its limit', () => {
     const limit: LimitSpec = { packets: 3 }
@@ -255,7 +262,9 @@ test('a rate refuses wrong arguments', () => {
   expect(() => rate(0)).toThrow('rate 0: it must be more than 0')
   expect(() => rate('10parrots')).toThrow("'10parrots' is not a rate")
   expect(() => rate(1, { cell: -1 })).toThrow('cell and burst must not be negative')
-  expect(() => rate(1, { cell: 5, cellOverhead: -6 })).toThrow('a cell must not be shorter than 0 bytes')
+  expect(() => rate(1, { cell: 5, cellOverhead: -6 })).toThrow(
+    'a cell must not be shorter than 0 bytes',
+  )
   expect(() => rate(1, { queue: 'fair' as 'tail' })).toThrow(
     "queue 'fair': tail, head, red(...), codel(...), fqCodel(...), pie(...) or dualpi2(...)",
   )
@@ -264,10 +273,14 @@ test('a rate refuses wrong arguments', () => {
 test('a limit in time holds as many bytes as the rate sends in it', () => {
   // A packet of 1,500 bytes takes a millisecond, also the packet in transmission.
   const wire = makeWire(parseWire('rate 12mbit limit 10ms'))
-  for (let i = 0; i < 12; i++) wire.sendFrame(plainFrame(1500))
+  for (let i = 0; i < 12; i++) {
+    wire.sendFrame(plainFrame(1500))
+  }
   expect(wire.chain.report()[0]).toMatchObject({ held: 10, drops: { limit: 2 } })
   wire.chain.set(parseWire('rate 24mbit limit 10ms'))
-  for (let i = 0; i < 12; i++) wire.sendFrame(plainFrame(1500))
+  for (let i = 0; i < 12; i++) {
+    wire.sendFrame(plainFrame(1500))
+  }
   expect(wire.chain.report()[0]).toMatchObject({ held: 20, drops: { limit: 4 } })
   expect(wire.chain.report()[0].text).toBe('rate 24mbit limit 10ms')
 })

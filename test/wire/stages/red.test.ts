@@ -94,7 +94,9 @@ describe('the share of drops', () => {
     const spacings = queue.spacings(scaled(1_000_000))
     expect([Math.min(...spacings), Math.max(...spacings)]).toEqual([1, 20])
     const counts = new Array<number>(20).fill(0)
-    for (const n of spacings) counts[n - 1] = (counts[n - 1] as number) + 1
+    for (const n of spacings) {
+      counts[n - 1] = (counts[n - 1] as number) + 1
+    }
     const each = spacings.length / 20
     const chiSquare = counts.reduce((sum, n) => sum + (n - each) ** 2 / each, 0)
     // 19 degrees of freedom: exceeded once in a thousand times.
@@ -115,7 +117,11 @@ describe('the average', () => {
     const reached = (packets: number) => {
       const queue = new RedQueue(alarm(1000 * packets, 0.001))
       queue.arrive(0)
-      for (let n = 1; n <= 200; n++) if (!queue.arrive(1000 * n)) return n
+      for (let n = 1; n <= 200; n++) {
+        if (!queue.arrive(1000 * n)) {
+          return n
+        }
+      }
       return -1
     }
     const average = (n: number) => n + 1 + (0.999 ** (n + 1) - 1) / 0.001
@@ -151,7 +157,9 @@ describe('the average', () => {
       [23_990, false],
     ] as const) {
       const queue = new RedQueue({ min: 1e6, probability: 1, weight: 0.5 })
-      for (let i = 0; i < 60; i++) queue.arrive(4000)
+      for (let i = 0; i < 60; i++) {
+        queue.arrive(4000)
+      }
       queue.red.idle?.()
       queue.red.change?.(red({ ...alarm(500, 0.5), avpkt: 1000 }).params)
       queue.clock.advance(ns)
@@ -185,7 +193,9 @@ describe('on a line', () => {
     const [stage] = wire.chain.report()
     expect(Object.keys(stage?.drops ?? {})).toEqual(['red'])
     expect(stage?.dropped).toBeGreaterThan(900)
-    const waits = wire.decisions.filter(({ verdict }) => verdict === 'delay').map(({ amount }) => amount as number)
+    const waits = wire.decisions
+      .filter(({ verdict }) => verdict === 'delay')
+      .map(({ amount }) => amount as number)
     const settled = mean(waits.slice(-1000)) / MS
     expect(settled).toBeGreaterThan(10)
     expect(settled).toBeLessThan(60)
@@ -220,13 +230,16 @@ describe('on a line', () => {
       wire.sendFrame(ect)
       wire.advance(MS)
     }
-    const of = (wanted: string) => wire.decisions.filter(({ verdict }) => verdict === wanted).map(({ id }) => id)
+    const of = (wanted: string) =>
+      wire.decisions.filter(({ verdict }) => verdict === wanted).map(({ id }) => id)
     const dropped = new Set(of('drop'))
     expect(of('mark').length).toBeGreaterThan(50)
     expect(of('mark').filter(id => dropped.has(id))).toEqual([])
     // 11 packets wait in the end: the average is 11,000 bytes, a share of 2 + 98 * 2/9 = 24 %.
     const late = of('mark').filter(id => id > 400)
-    expect(late.length / (800 - 400 - [...dropped].filter(id => id > 400).length)).toBeGreaterThan(0.2)
+    expect(late.length / (800 - 400 - [...dropped].filter(id => id > 400).length)).toBeGreaterThan(
+      0.2,
+    )
   })
 
   test('RED drops packets beyond the limit as limit', () => {
@@ -248,5 +261,7 @@ test('RED refuses wrong arguments', () => {
   expect(() => red({ min: 0 })).toThrow('red: min 0 and max 0: 0 < min < max is needed')
   expect(() => red({ min: 5, max: 5 })).toThrow('0 < min < max is needed')
   expect(() => red({ min: 5, weight: 0 })).toThrow('red: weight 0: more than 0, at most 1')
-  expect(() => red({ min: 5, probability: 0 })).toThrow('red: probability 0: more than 0, at most 1')
+  expect(() => red({ min: 5, probability: 0 })).toThrow(
+    'red: probability 0: more than 0, at most 1',
+  )
 })

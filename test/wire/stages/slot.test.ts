@@ -16,7 +16,9 @@ function gaps(wire: TestWire, slots: number): number[] {
     wire.send()
     wire.advance(MS / 20)
     for (const { time } of wire.received.splice(0)) {
-      if (last >= 0 && time !== last) gaps.push(time - last)
+      if (last >= 0 && time !== last) {
+        gaps.push(time - last)
+      }
       last = time
     }
   }
@@ -54,7 +56,9 @@ describe('slots', () => {
 
   test('a slot passes at most the given number of bytes, but a longer packet leaves alone', () => {
     const wire = makeWire([slot({ min: '5ms', bytes: 150 })])
-    for (const length of [60, 60, 60, 100, 300, 60]) wire.sendFrame(plainFrame(length))
+    for (const length of [60, 60, 60, 100, 300, 60]) {
+      wire.sendFrame(plainFrame(length))
+    }
     wire.advance(40 * MS)
     expect(wire.left).toBe('1@5 2@5 3@10 4@15 5@20 6@25')
   })
@@ -133,6 +137,8 @@ test('a slot prints its parameters', () => {
 })
 
 test('a slot refuses wrong arguments', () => {
-  expect(() => slot({ min: '5ms', max: '1ms' })).toThrow('slot: 5ms to 1ms: 0 <= min <= max is needed')
+  expect(() => slot({ min: '5ms', max: '1ms' })).toThrow(
+    'slot: 5ms to 1ms: 0 <= min <= max is needed',
+  )
   expect(() => slot({ packets: -1 })).toThrow('slot: packets and bytes must not be negative')
 })

@@ -8,7 +8,9 @@ const S = 1e9
 
 /** A UDP packet from this port, with a number. */
 function packet(port: number, n: number): Uint8Array {
-  const bytes = Uint8Array.from(buildFrame({ packet: { ...plain, kind: 'udp' }, tags: [], padding: [] }))
+  const bytes = Uint8Array.from(
+    buildFrame({ packet: { ...plain, kind: 'udp' }, tags: [], padding: [] }),
+  )
   bytes.set([port >> 8, port & 0xff], 34)
   bytes[4] = n
   return bytes
@@ -27,21 +29,26 @@ test('a swapped packet leaves after the next packet of its flow, and counts as r
     [8, 2],
     [7, 3],
     [7, 4],
-  ] as const)
+  ] as const) {
     wire.sendFrame(packet(port, n))
+  }
   expect(numbers()).toEqual([2, 3, 1, 4])
   expect(wire.chain.report()[0]?.reordered).toBe(1)
 })
 
 test('a swap of every packet exchanges them in pairs', () => {
   const { wire, numbers } = wireOf({ every: 1 })
-  for (const n of [1, 2, 3, 4]) wire.sendFrame(packet(7, n))
+  for (const n of [1, 2, 3, 4]) {
+    wire.sendFrame(packet(7, n))
+  }
   expect(numbers()).toEqual([2, 1, 4, 3])
 })
 
 test('packets of more than 100 flows pass unswapped, and none is lost', () => {
   const { wire, numbers } = wireOf({ first: 102 })
-  for (let n = 1; n <= 102; n++) wire.sendFrame(packet(1000 + n, n))
+  for (let n = 1; n <= 102; n++) {
+    wire.sendFrame(packet(1000 + n, n))
+  }
   expect(numbers()).toEqual([101, 102])
   wire.advance(S)
   expect(numbers()).toHaveLength(102)
@@ -54,8 +61,9 @@ test('swapped packets of two flows wait for their own flow', () => {
     [8, 2],
     [8, 3],
     [7, 4],
-  ] as const)
+  ] as const) {
     wire.sendFrame(packet(port, n))
+  }
   expect(numbers()).toEqual([3, 2, 4, 1])
 })
 

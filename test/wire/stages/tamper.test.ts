@@ -46,8 +46,12 @@ test('packets without a payload of TCP or UDP, and fragments, are neither change
     { ...plain, kind: 'icmp', payload },
     { ...plain, kind: 'udp', payload, fragment },
   ]
-  for (const packet of spared) wire.sendFrame(buildFrame(framed(packet)))
-  expect(wire.received.map(({ bytes }) => bytes)).toEqual(spared.map(packet => buildFrame(framed(packet))))
+  for (const packet of spared) {
+    wire.sendFrame(buildFrame(framed(packet)))
+  }
+  expect(wire.received.map(({ bytes }) => bytes)).toEqual(
+    spared.map(packet => buildFrame(framed(packet))),
+  )
   wire.sendFrame(buildFrame(framed({ ...plain, kind: 'udp', payload })))
   expect(wire.chain.report()[0]?.corrupted).toBe(1)
 })

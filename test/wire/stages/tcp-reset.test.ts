@@ -59,7 +59,9 @@ function resets(frame: Uint8Array) {
   wire.sendFrame(frame)
   const verifier = new ChecksumVerifier()
   for (const { bytes } of [...wire.received, ...wire.replied]) {
-    verifier.verify({ octets: bytes, flags: 0, csumStart: 0, csumOffset: 0 } as Parameters<typeof verifier.verify>[0])
+    verifier.verify({ octets: bytes, flags: 0, csumStart: 0, csumOffset: 0 } as Parameters<
+      typeof verifier.verify
+    >[0])
   }
   expect(verifier.problems).toEqual([])
   expect(verifier.verified[6] ?? 0).toBe(wire.received.length + wire.replied.length)
@@ -80,7 +82,9 @@ function tcpOf({ bytes }: ReceivedPacket) {
 
 describe('a reset', () => {
   test('a reset goes to both ends of the connection, and the segment is dropped', () => {
-    const { forward, back, wire } = resets(ipv4(segment({ flags: ACK, seq: 1000, ack: 77, data: 100, options: 12 }), 8))
+    const { forward, back, wire } = resets(
+      ipv4(segment({ flags: ACK, seq: 1000, ack: 77, data: 100, options: 12 }), 8),
+    )
     expect(forward).toEqual([{ ports: [40000, 80], seq: 1000, ack: 77, flags: RST | ACK }])
     expect(back).toEqual([{ ports: [80, 40000], seq: 77, ack: 0, flags: RST }])
     expect(wire.drops).toEqual({ reset: 1 })
@@ -126,7 +130,9 @@ test('a packet that is not a whole TCP segment is neither reset nor counted', ()
   const fragment = ipv4(segment({ flags: ACK, seq: 1 }))
   fragment[20] = 0x20
   const short = ipv4(new Uint8Array(19))
-  for (const frame of [udp, fragment, short]) wire.sendFrame(frame)
+  for (const frame of [udp, fragment, short]) {
+    wire.sendFrame(frame)
+  }
   expect([wire.received.length, wire.replied.length]).toEqual([3, 0])
   wire.sendFrame(ipv4(segment({ flags: ACK, seq: 1 })))
   expect([wire.received.length, wire.replied.length]).toEqual([4, 1])

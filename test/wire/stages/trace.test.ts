@@ -17,14 +17,18 @@ const half = plainFrame(762)
 describe('opportunities', () => {
   test('each line delivers 1500 bytes at its millisecond', () => {
     const wire = makeWire([trace('2\n5\n5\n9\n')])
-    for (let i = 0; i < 4; i++) wire.sendFrame(full)
+    for (let i = 0; i < 4; i++) {
+      wire.sendFrame(full)
+    }
     wire.advance(20 * MS)
     expect(wire.left).toBe('1@2 2@5 3@5 4@9')
   })
 
   test('several packets leave in one opportunity, as many as it has room for', () => {
     const wire = makeWire([trace([1, 2])])
-    for (let i = 0; i < 4; i++) wire.sendFrame(half)
+    for (let i = 0; i < 4; i++) {
+      wire.sendFrame(half)
+    }
     wire.advance(2 * MS)
     expect(wire.left).toBe('1@1 2@1 3@2 4@2')
   })
@@ -32,14 +36,18 @@ describe('opportunities', () => {
   test('a packet longer than the rest of an opportunity continues in the next one', () => {
     const wire = makeWire([trace([1, 2, 3])])
     // 752, 1504, 752 and 3004 bytes: 752 + 752 | 752 + 752 | 1504 | 1500
-    for (const frame of [half, full, half, plainFrame(3014)]) wire.sendFrame(frame)
+    for (const frame of [half, full, half, plainFrame(3014)]) {
+      wire.sendFrame(frame)
+    }
     wire.advance(10 * MS)
     expect(wire.left).toBe('1@1 2@2 3@2 4@4')
   })
 
   test('6000 packets of 52 bytes take 224 opportunities, like in mahimahi', () => {
     const wire = makeWire([trace([1], { limit: { packets: 6000 } })], { small: 8192 })
-    for (let i = 0; i < 6000; i++) wire.sendFrame(plainFrame(66))
+    for (let i = 0; i < 6000; i++) {
+      wire.sendFrame(plainFrame(66))
+    }
     wire.advance(223 * MS)
     expect(wire.received.length).toBe(5989)
     wire.advance(1 * MS)
@@ -59,7 +67,9 @@ describe('opportunities', () => {
     const wire = makeWire([trace([1, 2, 3, 10])])
     wire.sendFrame(half)
     wire.advance(2.5 * MS)
-    for (let i = 0; i < 4; i++) wire.sendFrame(half)
+    for (let i = 0; i < 4; i++) {
+      wire.sendFrame(half)
+    }
     wire.advance(10 * MS)
     expect(wire.left).toBe('1@1 2@3 3@3 4@10 5@10')
   })
@@ -77,7 +87,9 @@ describe('opportunities', () => {
 describe('rounds', () => {
   test('a trace starts again after its last line', () => {
     const wire = makeWire([trace([0, 3, 5])])
-    for (let i = 0; i < 8; i++) wire.sendFrame(full)
+    for (let i = 0; i < 8; i++) {
+      wire.sendFrame(full)
+    }
     wire.advance(20 * MS)
     // The opportunity at 0 of the first round came with the first packet, before it.
     expect(wire.left).toBe('1@3 2@5 3@5 4@8 5@10 6@10 7@13 8@15')
@@ -103,7 +115,9 @@ describe('rounds', () => {
 
   test('with once nothing is delivered after the last line, until the trace is removed', () => {
     const wire = makeWire([trace([1, 2], { once: true })])
-    for (let i = 0; i < 3; i++) wire.sendFrame(full)
+    for (let i = 0; i < 3; i++) {
+      wire.sendFrame(full)
+    }
     wire.advance(100 * MS)
     wire.sendFrame(full)
     wire.advance(100 * MS)
@@ -115,7 +129,9 @@ describe('rounds', () => {
 
   test('a removed trace with once continues to its end, and then delivers the rest', () => {
     const wire = makeWire([trace([1, 5], { once: true })])
-    for (let i = 0; i < 4; i++) wire.sendFrame(full)
+    for (let i = 0; i < 4; i++) {
+      wire.sendFrame(full)
+    }
     wire.advance(2 * MS)
     wire.chain.set([])
     wire.advance(100 * MS)
@@ -144,7 +160,9 @@ test('the throughput of a trace matches its lines', () => {
 describe('queue and changes', () => {
   test('a limit holds for waiting packets and the packet in delivery', () => {
     const wire = makeWire([trace([1], { limit: { packets: 2 } })])
-    for (let i = 0; i < 4; i++) wire.sendFrame(plainFrame(2014))
+    for (let i = 0; i < 4; i++) {
+      wire.sendFrame(plainFrame(2014))
+    }
     wire.advance(MS)
     wire.sendFrame(plainFrame(2014))
     wire.advance(10 * MS)
@@ -153,9 +171,14 @@ describe('queue and changes', () => {
   })
 
   test('head drop and CoDel work on a trace too', () => {
-    const [head, delayed] = [trace([1], { limit: { packets: 2 }, queue: 'head' }), trace([1], { queue: codel() })]
+    const [head, delayed] = [
+      trace([1], { limit: { packets: 2 }, queue: 'head' }),
+      trace([1], { queue: codel() }),
+    ]
     const wire = makeWire([head])
-    for (let i = 0; i < 4; i++) wire.sendFrame(full)
+    for (let i = 0; i < 4; i++) {
+      wire.sendFrame(full)
+    }
     wire.advance(10 * MS)
     expect(wire.left).toBe('3@1 4@2')
     const other = makeWire([delayed])
@@ -200,7 +223,9 @@ test('a wrong line is refused with its number', () => {
     ['', "trace, line 1: '' is not a whole number of milliseconds"],
     [[], 'trace, line 0: the last time must be more than 0'],
   ]
-  for (const [lines, message] of wrong) expect(() => trace(lines)).toThrow(message)
+  for (const [lines, message] of wrong) {
+    expect(() => trace(lines)).toThrow(message)
+  }
 })
 
 test('a trace prints its parameters', () => {

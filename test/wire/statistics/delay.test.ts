@@ -4,7 +4,13 @@ import { delay } from '#src/wire/stages/delay.ts'
 import { type Distribution, TABLE_FACTOR, tableOf } from '#src/wire/stages/distribution.ts'
 import type { Impairment } from '#src/wire/wire.ts'
 import { either, SEED } from '#support/scale.ts'
-import { DEVIATIONS, expectDistribution, expectLaw, expectNear, successive } from '#support/statistics.ts'
+import {
+  DEVIATIONS,
+  expectDistribution,
+  expectLaw,
+  expectNear,
+  successive,
+} from '#support/statistics.ts'
 import { testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
@@ -54,15 +60,24 @@ function lawOf(distribution: Distribution) {
     let [low, high] = [0, values.length]
     while (low < high) {
       const middle = (low + high) >> 1
-      if (values[middle] < x) low = middle + 1
-      else high = middle
+      if (values[middle] < x) {
+        low = middle + 1
+      } else {
+        high = middle
+      }
     }
     return low / values.length
   }
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
   const [variance, fourth] = [2, 4].map(power => moment(values, mean, power))
   // Delays are whole ns.
-  return { cdf: (x: number) => below(x + 0.5), before: (x: number) => below(x - 0.5), mean, variance, fourth }
+  return {
+    cdf: (x: number) => below(x + 0.5),
+    before: (x: number) => below(x - 0.5),
+    mean,
+    variance,
+    fourth,
+  }
 }
 
 function moment(values: Float64Array, mean: number, power: number): number {
@@ -76,7 +91,12 @@ describe.each(distributions)('jitter of %s', (_, distribution) => {
     const n = independent.length
     expectDistribution(independent, cdf, 'delays', before)
     expectNear(moment(independent, 0, 1), mean, Math.sqrt(variance / n), 'mean')
-    expectNear(moment(independent, mean, 2), variance, Math.sqrt((fourth - variance ** 2) / n), 'variance')
+    expectNear(
+      moment(independent, mean, 2),
+      variance,
+      Math.sqrt((fourth - variance ** 2) / n),
+      'variance',
+    )
   }
 
   test('jitter has the requested distribution', () => {
@@ -109,8 +129,12 @@ test('normal jitter follows the formula, within the precision of a table of 4096
 
 test('jitter of more than the delay is cut at zero, and keeps the correlation of the rest', () => {
   const time = 5_000_000
-  const ns = delays(delay(time / MS, { jitter: JITTER / MS, distribution: 'normal', correlation: 0.5 }))
-  const table = Float64Array.from(tableOf('normal') as Int16Array, t => Math.max(0, time + (JITTER * t) / TABLE_FACTOR))
+  const ns = delays(
+    delay(time / MS, { jitter: JITTER / MS, distribution: 'normal', correlation: 0.5 }),
+  )
+  const table = Float64Array.from(tableOf('normal') as Int16Array, t =>
+    Math.max(0, time + (JITTER * t) / TABLE_FACTOR),
+  )
   const mean = table.reduce((sum, x) => sum + x, 0) / table.length
   const variance = table.reduce((sum, x) => sum + (x - mean) ** 2, 0) / table.length
   const { r, deviation } = successive(ns, mean, variance)
@@ -142,39 +166,50 @@ describe('reorder', () => {
   const binomial = (n: number, p: number, k: number) => {
     if (k < 0 || k > n) return 0
     let choose = 1
-    for (let i = 0; i < k; i++) choose = (choose * (n - i)) / (i + 1)
+    for (let i = 0; i < k; i++) {
+      choose = (choose * (n - i)) / (i + 1)
+    }
     return choose * p ** k * (1 - p) ** (n - k)
   }
 
-  test.each([0.05, 0.25, 0.6])('reordering of a share of %d has the resulting density of RFC 5236', share => {
-    const places = displacements(delay('45us', { reorder: { share } }))
-    const counts = new Array(2 * HELD + 1).fill(0)
-    // A displacement depends on at most HELD packets before and after: distant ones are
-    // independent.
-    for (let i = HELD; i < PACKETS - HELD; i += 2 * HELD + 1) counts[places[i] + HELD]++
-    // An immediate packet passes the delayed ones among the HELD before it; a delayed packet is
-    // passed by the immediate ones among the HELD after it.
-    const density = (d: number) => share * binomial(HELD, 1 - share, -d) + (1 - share) * binomial(HELD, share, d)
-    expectLaw(counts, i => density(i - HELD), 'displacements')
-  })
+  test.each([0.05, 0.25, 0.6])(
+    'reordering of a share of %d has the resulting density of RFC 5236',
+    share => {
+      const places = displacements(delay('45us', { reorder: { share } }))
+      const counts = new Array(2 * HELD + 1).fill(0)
+      // A displacement depends on at most HELD packets before and after: distant ones are
+      // independent.
+      for (let i = HELD; i < PACKETS - HELD; i += 2 * HELD + 1) {
+        counts[places[i] + HELD]++
+      }
+      // An immediate packet passes the delayed ones among the HELD before it; a delayed packet is
+      // passed by the immediate ones among the HELD after it.
+      const density = (d: number) =>
+        share * binomial(HELD, 1 - share, -d) + (1 - share) * binomial(HELD, share, d)
+      expectLaw(counts, i => density(i - HELD), 'displacements')
+    },
+  )
 
   test.each([
     [0.25, 5],
     [1, 10],
     [0.5, 2],
-  ])('reordering of a share of %d with gap %i sends the required number of packets ahead', (share, gap) => {
-    const wire = makeWire([delay('45us', { reorder: { share, gap } })], {
-      seed: SEED,
-      poison: false,
-      receive: () => {},
-    })
-    wire.send(PACKETS, EVERY)
-    const [{ reordered }] = wire.chain.report()
-    // A renewal process: gap - 1 delayed packets, then a geometric number of tries.
-    const between = gap - 1 + 1 / share
-    const deviation = Math.sqrt((PACKETS * (1 - share)) / share ** 2 / between ** 3)
-    expectNear(reordered, PACKETS / between, Math.max(1, deviation), 'packets ahead')
-  })
+  ])(
+    'reordering of a share of %d with gap %i sends the required number of packets ahead',
+    (share, gap) => {
+      const wire = makeWire([delay('45us', { reorder: { share, gap } })], {
+        seed: SEED,
+        poison: false,
+        receive: () => {},
+      })
+      wire.send(PACKETS, EVERY)
+      const [{ reordered }] = wire.chain.report()
+      // A renewal process: gap - 1 delayed packets, then a geometric number of tries.
+      const between = gap - 1 + 1 / share
+      const deviation = Math.sqrt((PACKETS * (1 - share)) / share ** 2 / between ** 3)
+      expectNear(reordered, PACKETS / between, Math.max(1, deviation), 'packets ahead')
+    },
+  )
 
   test('reordering with a correlation keeps its share', () => {
     const [share, correlation] = [0.2, 0.5]

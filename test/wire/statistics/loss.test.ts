@@ -26,8 +26,9 @@ function losses(stage: Impairment): Uint8Array {
 function runs(lost: Uint8Array, value: number): number[] {
   const lengths: number[] = []
   for (let i = lost.indexOf(1 - value), length = 0; i < lost.length; i++) {
-    if (lost[i] === value) length++
-    else if (length > 0) {
+    if (lost[i] === value) {
+      length++
+    } else if (length > 0) {
       lengths.push(length)
       length = 0
     }
@@ -37,7 +38,9 @@ function runs(lost: Uint8Array, value: number): number[] {
 
 function counted(lengths: readonly number[]): number[] {
   const counts: number[] = []
-  for (const length of lengths) counts[length] = (counts[length] ?? 0) + 1
+  for (const length of lengths) {
+    counts[length] = (counts[length] ?? 0) + 1
+  }
   return Array.from(counts, count => count ?? 0)
 }
 
@@ -61,7 +64,12 @@ const four = (p13: number, p31: number, p32: number, p23: number, p14: number): 
 })
 
 /** `apart`: how many runs away one is that is independent of a run. */
-const cases: readonly (readonly [text: string, stage: Impairment, chain: LossChain, apart: number])[] = [
+const cases: readonly (readonly [
+  text: string,
+  stage: Impairment,
+  chain: LossChain,
+  apart: number,
+])[] = [
   ['5 %', loss(0.05), two(0.05, 0.95), 1],
   ['30 %', loss(0.3), two(0.3, 0.7), 1],
   ['10 %, correlation 50 %', loss('10%', { correlation: '50%' }), two(0.05, 0.45), 1],
@@ -70,7 +78,12 @@ const cases: readonly (readonly [text: string, stage: Impairment, chain: LossCha
   ['50 % in bursts of 1', loss(0.5, { burst: 1 }), two(1, 1), 1],
   ['20 % in bursts of 2.5', loss(0.2, { burst: 2.5 }), two(0.1, 0.4), 1],
   ['Gilbert', lossGemodel({ p: 0.02, r: 0.25 }), two(0.02, 0.25), 1],
-  ['Gilbert-Elliott', lossGemodel({ p: 0.05, r: 0.2, h: 0.6, k: 0.01 }), two(0.05, 0.2, 0.01, 0.6), 12],
+  [
+    'Gilbert-Elliott',
+    lossGemodel({ p: 0.05, r: 0.2, h: 0.6, k: 0.01 }),
+    two(0.05, 0.2, 0.01, 0.6),
+    12,
+  ],
   [
     'four states',
     lossState({ p13: 0.05, p31: 0.3, p32: 0.3, p23: 0.4, p14: 0.02 }),
@@ -86,15 +99,21 @@ describe.each(cases)('loss of %s', (text, stage, chain, apart) => {
   test('a loss stage loses the requested share, in bursts and gaps of the lengths of its model', () => {
     const lost = losses(stage)
     const count = lost.reduce((sum, one) => sum + one, 0)
-    if (text !== '50 % in bursts of 1') expectNear(count / PACKETS, law.rate, law.deviation(PACKETS), 'rate')
-    else expect(count).toBe(PACKETS / 2)
+    if (text !== '50 % in bursts of 1') {
+      expectNear(count / PACKETS, law.rate, law.deviation(PACKETS), 'rate')
+    } else {
+      expect(count).toBe(PACKETS / 2)
+    }
     for (const [value, name] of [
       [1, 'burst'],
       [0, 'gap'],
     ] as const) {
       const independent = runs(lost, value).filter((_, i) => i % apart === 0)
-      if (law[name](1) < 1 - 1e-9) expectLaw(counted(independent), law[name], `lengths of ${name}s`)
-      else expect(new Set(independent)).toEqual(new Set([1]))
+      if (law[name](1) < 1 - 1e-9) {
+        expectLaw(counted(independent), law[name], `lengths of ${name}s`)
+      } else {
+        expect(new Set(independent)).toEqual(new Set([1]))
+      }
     }
   })
 })

@@ -60,13 +60,17 @@ function startXmit(skb: SkBuff, dev: Device): void {
     return
   }
   waiting.push(skb)
-  if (waiting.length === 1) alarm?.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)
+  if (waiting.length === 1) {
+    alarm?.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)
+  }
 }
 
 /** The time is over: the kernel receives what waits. */
 function arrived(dev: Device): void {
   const { waiting } = dev.priv
-  for (let skb = waiting.shift(); skb !== undefined; skb = waiting.shift()) netifRx(skb)
+  for (let skb = waiting.shift(); skb !== undefined; skb = waiting.shift()) {
+    netifRx(skb)
+  }
 }
 
 /** The interface goes down: nothing may be left. */
@@ -94,6 +98,11 @@ export const driver = defineDriver({
   params,
   init(params) {
     const priv: Priv = { params, waiting: new Ring(64) }
-    return [{ dev: allocEtherdevMqs({ name: '__PREFIX__%d', setup, priv }), addresses: ['198.18.0.1/24'] }]
+    return [
+      {
+        dev: allocEtherdevMqs({ name: '__PREFIX__%d', setup, priv }),
+        addresses: ['198.18.0.1/24'],
+      },
+    ]
   },
 })

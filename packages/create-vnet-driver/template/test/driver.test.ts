@@ -15,7 +15,10 @@ test('a frame comes back with its addresses swapped', async () => {
   await using bed = await testBed(driver, { delay: 5 })
   bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.9', payload: 'hello' }))
   bed.advance('5ms')
-  assert.deepEqual(bed.received[0]?.bytes, udpFrame({ from: '198.18.0.9', to: '198.18.0.1', payload: 'hello' }))
+  assert.deepEqual(
+    bed.received[0]?.bytes,
+    udpFrame({ from: '198.18.0.9', to: '198.18.0.1', payload: 'hello' }),
+  )
 })
 
 test('a frame that is not an IPv4 packet is dropped', async () => {

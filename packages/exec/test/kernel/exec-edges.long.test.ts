@@ -65,7 +65,14 @@ test('a call reaches the driver from any process and descriptor, until its socke
 
 test('data at the edge of mapped memory is read and written to its last byte; unmapped memory is EFAULT', async () => {
   await snull()
-  const borders = ['last ok', 'over ok', 'behind EFAULT', 'data last ok', 'data behind EFAULT', 'data read only ok']
+  const borders = [
+    'last ok',
+    'over ok',
+    'behind EFAULT',
+    'data last ok',
+    'data behind EFAULT',
+    'data read only ok',
+  ]
   expect((await outputOf(client, 'borders', 'sn0')).split('\n')).toEqual(borders)
 })
 
@@ -78,7 +85,12 @@ test('a program that executes another one while a thread waits gets the results 
 })
 
 test('a program that is stopped during a call has its result when it continues', async () => {
-  const child = netns.spawn([...EXEC, 'sh', '-c', `echo $$; read line; exec ${client} ioctl vnet0 89f4`])
+  const child = netns.spawn([
+    ...EXEC,
+    'sh',
+    '-c',
+    `echo $$; read line; exec ${client} ioctl vnet0 89f4`,
+  ])
   const end = outcome(child)
   const pid = Number(await line(child))
   child.stdin.write('\n')
@@ -93,7 +105,12 @@ test('a program that is stopped during a call has its result when it continues',
 
 test('a signal does not interrupt a call that a driver handles, and is delivered after it', async () => {
   // Started before: a call is not held for longer than five seconds.
-  const other = netns.spawn([...EXEC, 'sh', '-c', `echo ready; read line; exec ${client} ioctl vnet0 89f2`])
+  const other = netns.spawn([
+    ...EXEC,
+    'sh',
+    '-c',
+    `echo ready; read line; exec ${client} ioctl vnet0 89f2`,
+  ])
   const otherEnd = outcome(other)
   await line(other)
   const child = netns.spawn([...EXEC, client, 'interrupted', 'vnet0'])
@@ -128,7 +145,15 @@ test('a call to a stopped driver is ETIMEDOUT, and the driver does not change th
 
 test('a program that dropped root’s rights may read, and gets EPERM for changes', async () => {
   await snull()
-  const lowered = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', client, 'ioctl', 'sn0']
+  const lowered = [
+    'setpriv',
+    `--reuid=${NOBODY}`,
+    `--regid=${NOBODY}`,
+    '--clear-groups',
+    client,
+    'ioctl',
+    'sn0',
+  ]
   expect(await outputOf(...lowered, '89f1')).toBe('0 ok data=0 mtu=0')
   expect(await outputOf(...lowered, '89f0')).toBe('-1 EPERM data=0 mtu=0')
 })
@@ -164,10 +189,13 @@ test('the program controls its terminal as without vnet exec: Ctrl-C, Ctrl-Z, fg
 test('the program inherits the descriptors of vnet exec, and none of Node’s', async () => {
   const file = join(directory, 'given')
   writeFileSync(file, 'hallo\n')
-  const list = "import os; print([fd for fd in range(3, 64) if os.path.exists(f'/proc/self/fd/{fd}')])"
+  const list =
+    "import os; print([fd for fd in range(3, 64) if os.path.exists(f'/proc/self/fd/{fd}')])"
   const words = [...EXEC, 'python3', '-c', `"${list}"`].join(' ')
   const given = `exec 3<${file} 4>&1 7<${file} 20<${file} 63<${file}`
   const bare = `python3 -c "${list}"`
-  const { stdout } = await outcome(netns.spawn(['bash', '-c', `${given}; ${bare}; ${words}; ${words} | cat`]))
+  const { stdout } = await outcome(
+    netns.spawn(['bash', '-c', `${given}; ${bare}; ${words}; ${words} | cat`]),
+  )
   expect(stdout.trim().split('\n')).toEqual(Array(3).fill('[3, 4, 7, 20, 63]'))
 })

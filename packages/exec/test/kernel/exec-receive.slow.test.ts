@@ -66,9 +66,13 @@ test('a full queue is ENOBUFS for the sender, and no accepted reply is lost', as
 const reaches = (pid: number, state: string) =>
   expect.poll(() => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0]).toBe(state)
 
-async function waiting(...words: string[]): Promise<{ readonly child: Child; readonly pid: number }> {
+async function waiting(
+  ...words: string[]
+): Promise<{ readonly child: Child; readonly pid: number }> {
   const child = netns.spawn([...EXEC, receive, 'signals', ...words])
-  const pid = Number(await new Promise<string>(resolve => child.stdout.once('data', text => resolve(String(text)))))
+  const pid = Number(
+    await new Promise<string>(resolve => child.stdout.once('data', text => resolve(String(text)))),
+  )
   await reaches(pid, 'S')
   return { child, pid }
 }
@@ -76,23 +80,30 @@ async function waiting(...words: string[]): Promise<{ readonly child: Child; rea
 test.each([
   ['one thread', []],
   ['a second thread that takes no signals', ['threads']],
-])('with %s, a signal restarts a receive that waits, stops it, or ends it with EINTR', async (_, words) => {
-  const { child, pid } = await waiting(...words)
-  const end = outcome(child)
-  process.kill(pid, 'SIGSTOP')
-  await reaches(pid, 'T')
-  process.kill(pid, 'SIGCONT')
-  await reaches(pid, 'S')
-  process.kill(pid, 'SIGUSR1')
-  await expect.poll(() => /^ShdPnd:\s*0+$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))).toBe(true)
-  await reaches(pid, 'S')
-  process.kill(pid, 'SIGUSR2')
-  expect(await end).toEqual({ status: 0, stdout: `waited EINTR\nsignals 2\n`, stderr: '' })
-})
+])(
+  'with %s, a signal restarts a receive that waits, stops it, or ends it with EINTR',
+  async (_, words) => {
+    const { child, pid } = await waiting(...words)
+    const end = outcome(child)
+    process.kill(pid, 'SIGSTOP')
+    await reaches(pid, 'T')
+    process.kill(pid, 'SIGCONT')
+    await reaches(pid, 'S')
+    process.kill(pid, 'SIGUSR1')
+    await expect
+      .poll(() => /^ShdPnd:\s*0+$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')))
+      .toBe(true)
+    await reaches(pid, 'S')
+    process.kill(pid, 'SIGUSR2')
+    expect(await end).toEqual({ status: 0, stdout: `waited EINTR\nsignals 2\n`, stderr: '' })
+  },
+)
 
 test('a fatal signal immediately ends a waiting program', async () => {
   const { child, pid } = await waiting()
-  const ended = new Promise(resolve => child.once('close', (code, signal) => resolve([code, signal])))
+  const ended = new Promise(resolve =>
+    child.once('close', (code, signal) => resolve([code, signal])),
+  )
   process.kill(pid, 'SIGTERM')
   expect(await ended).toEqual([null, 'SIGTERM'])
 })

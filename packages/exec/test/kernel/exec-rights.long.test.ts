@@ -42,7 +42,9 @@ test.each([
 ])('root %s reads, and changes nothing', async (_, lowered) => {
   const vnet = await snull()
   expect(await said(...EXEC, ...lowered, client, 'ioctl', 'sn0', '89f1')).toBe('0 ok data=0 mtu=0')
-  expect(await said(...EXEC, ...lowered, client, 'ioctl', 'sn0', '89f0')).toBe('-1 EPERM data=0 mtu=0')
+  expect(await said(...EXEC, ...lowered, client, 'ioctl', 'sn0', '89f0')).toBe(
+    '-1 EPERM data=0 mtu=0',
+  )
   expect(await said(...EXEC, client, 'ioctl', 'sn0', '89f0')).toBe('0 ok data=0 mtu=0')
   await vnet.stop()
 })
@@ -55,14 +57,18 @@ test('root without CAP_NET_ADMIN cannot change anything by vnet_nl, nor join the
   await vnet.stop()
 })
 
-test.each([0, NOBODY])('a socket of user %i has the rights that it has without vnet exec', async user => {
-  const bare = await said(...OPENER, `${user}`)
-  expect(bare).toBe(user === 0 ? '0 0' : `${NOBODY} -1`)
-  expect(await said(...EXEC, ...OPENER, `${user}`)).toBe(bare)
-})
+test.each([0, NOBODY])(
+  'a socket of user %i has the rights that it has without vnet exec',
+  async user => {
+    const bare = await said(...OPENER, `${user}`)
+    expect(bare).toBe(user === 0 ? '0 0' : `${NOBODY} -1`)
+    expect(await said(...EXEC, ...OPENER, `${user}`)).toBe(bare)
+  },
+)
 
 test('a program in another user namespace gets the kernel’s own socket', async () => {
-  const script = 'import socket; print(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16).fileno() < 960)'
+  const script =
+    'import socket; print(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16).fileno() < 960)'
   expect(await said(...EXEC, 'unshare', '-Ur', 'python3', '-c', script)).toBe('True')
   expect(await said(...EXEC, 'python3', '-c', script)).toBe('False')
 })
@@ -78,7 +84,9 @@ test('root sends no request to a vnet of another user, which could claim any int
   const lure = join(tmpdir(), `vnet-${NOBODY}`)
   rmSync(lure, { recursive: true, force: true })
   using driver = standIn({ name: 'vnet0', netns: netns.name, directory: lure })
-  for (const file of ['', ...readdirSync(lure)]) chownSync(join(lure, file), NOBODY, NOBODY)
+  for (const file of ['', ...readdirSync(lure)]) {
+    chownSync(join(lure, file), NOBODY, NOBODY)
+  }
   expect(await said(...EXEC, client, 'ioctl', 'vnet0', '89f2')).toBe('-1 ENODEV data=0 mtu=0')
   expect(driver.asked).toEqual([])
   chownSync(lure, 0, 0)
@@ -86,7 +94,9 @@ test('root sends no request to a vnet of another user, which could claim any int
 
 test('a vnet that is stopped delays no call about the interface of another', async () => {
   const [stopped, vnet] = [
-    await spawnVnet(['loop', '--no-address', '--json'], { within: ['ip', 'netns', 'exec', netns.name] }),
+    await spawnVnet(['loop', '--no-address', '--json'], {
+      within: ['ip', 'netns', 'exec', netns.name],
+    }),
     await snull(),
   ]
   process.kill(stopped.pid, 'SIGSTOP')
@@ -103,7 +113,9 @@ test('a vnet that is stopped delays no call about the interface of another', asy
 test('an ordinary user’s program reads vnet_nl as root’s does, and cannot change anything', async () => {
   const vnet = await snull()
   const nobody = [...asNobodyIn(netns).slice(4), ...EXEC, client]
-  expect(await said(...nobody, 'echo', 'hallo', 'sendmsg')).toMatch(/vnet_nl=0x3f0 text=hallo from=0/)
+  expect(await said(...nobody, 'echo', 'hallo', 'sendmsg')).toMatch(
+    /vnet_nl=0x3f0 text=hallo from=0/,
+  )
   expect(await said(...nobody, 'ask', '4')).toBe('-1 EPERM')
   await vnet.stop()
 })

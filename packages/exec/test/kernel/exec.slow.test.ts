@@ -6,7 +6,16 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, fstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+} from 'vitest'
 import { attempt } from '#src/base/errno.ts'
 import { ownNamespace, readDirectories } from '#src/control/protocol/directory.ts'
 import { fileDirectory } from '#support/fresh-directory.ts'
@@ -15,7 +24,13 @@ import { asNobodyIn, NOBODY } from '#support/privileges.ts'
 import { runMain } from '#support/run-main.ts'
 import { firstOf } from '#support/scale.ts'
 import { pingWithoutLoss } from '#support/traffic.ts'
-import { PROGRAM, type Running, spawnVnet, startVnet, stopConserved } from '#support/vnet-process.ts'
+import {
+  PROGRAM,
+  type Running,
+  spawnVnet,
+  startVnet,
+  stopConserved,
+} from '#support/vnet-process.ts'
 import { type StandIn, standIn } from '../support/stand-in-driver.ts'
 import { SupervisedShell } from '../support/supervised-shell.ts'
 
@@ -42,12 +57,17 @@ beforeAll(() => {
   own = new OwnNetns()
   netns = own.addQuiet()
   root = new SupervisedShell(netns.spawn([...EXEC, 'sh']), join(directory, 'root'))
-  nobody = new SupervisedShell(netns.spawn([...lowered(), ...EXEC, 'sh']), join(directory, 'nobody'))
+  nobody = new SupervisedShell(
+    netns.spawn([...lowered(), ...EXEC, 'sh']),
+    join(directory, 'nobody'),
+  )
 })
 afterAll(async () => {
   const ends = [await root.end(), await nobody.end()]
   own.remove()
-  for (const end of ends) expect(end).toMatchObject({ status: 0, stderr: '' })
+  for (const end of ends) {
+    expect(end).toMatchObject({ status: 0, stderr: '' })
+  }
 })
 beforeEach(() => {
   driver = standIn({ name: 'vnet0', netns: netns.name })
@@ -86,9 +106,13 @@ function linesOf(child: Child, line: string): (times: number) => Promise<void> {
   })
   return times =>
     new Promise((resolve, reject) => {
-      child.once('close', status => reject(new Error(`ended with status ${status}: ${text}${errors}`)))
+      child.once('close', status =>
+        reject(new Error(`ended with status ${status}: ${text}${errors}`)),
+      )
       look = () => {
-        if (text.split('\n').filter(each => each === line).length >= times) resolve()
+        if (text.split('\n').filter(each => each === line).length >= times) {
+          resolve()
+        }
       }
       look()
     })
@@ -104,7 +128,9 @@ describe('the private ioctls of a running vnet snull', () => {
   test('VNET_IOCTL_RESET_STATS resets the statistics for root, and is EPERM for an ordinary user', async () => {
     const vnet = await running('snull')
     await pingWithoutLoss(netns, '-c 2 -i 0.02 198.18.0.2')
-    expect(await execAsNobody(client, 'ioctl', 'sn0', '89f0')).toMatchObject({ stdout: '-1 EPERM data=0 mtu=0\n' })
+    expect(await execAsNobody(client, 'ioctl', 'sn0', '89f0')).toMatchObject({
+      stdout: '-1 EPERM data=0 mtu=0\n',
+    })
     // The program's user counts, not the user of its vnet exec.
     const asUser = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
     expect(await outputOf(...asUser, client, 'ioctl', 'sn0', '89f0')).toBe('-1 EPERM data=0 mtu=0')
@@ -114,14 +140,20 @@ describe('the private ioctls of a running vnet snull', () => {
     expect(await outputOf(client, 'ioctl', 'sn1', '89f1')).toBe('0 ok data=2 mtu=0')
     expect(await outputOf(staticClient, 'ioctl', 'sn1', '89f0')).toBe('0 ok data=0 mtu=0')
     const { sn0, sn1 } = await stopConserved(vnet)
-    for (const { total } of [sn0!, sn1!]) expect(total).toMatchObject({ txPackets: 0, rxPackets: 0 })
+    for (const { total } of [sn0!, sn1!]) {
+      expect(total).toMatchObject({ txPackets: 0, rxPackets: 0 })
+    }
   })
 
   test('the ioctls read and write the program’s memory, for root and for an ordinary user', async () => {
     await running('snull')
     expect(await outputOf(client, 'ioctl', 'sn0', '89f3', '5')).toBe('0 ok data=5 mtu=0')
-    expect(await execAsNobody(client, 'ioctl', 'sn1', '89f3', '6')).toMatchObject({ stdout: '-1 EPERM data=6 mtu=0\n' })
-    expect(await execAsNobody(client, 'ioctl', 'sn1', '89f2')).toMatchObject({ stdout: '0 ok data=5 mtu=0\n' })
+    expect(await execAsNobody(client, 'ioctl', 'sn1', '89f3', '6')).toMatchObject({
+      stdout: '-1 EPERM data=6 mtu=0\n',
+    })
+    expect(await execAsNobody(client, 'ioctl', 'sn1', '89f2')).toMatchObject({
+      stdout: '0 ok data=5 mtu=0\n',
+    })
     expect(await outputOf(client, 'bad-memory', 'sn0')).toBe('-1 EFAULT\n-1 EFAULT\n-1 EBADF')
     expect(await outputOf(client, 'ioctl', 'sn0', '89f4')).toBe('-1 EOPNOTSUPP data=0 mtu=0')
   })
@@ -131,7 +163,9 @@ describe('the private ioctls of a running vnet snull', () => {
     expect(await outputOf(client, 'map', 'sn0', '0')).toBe('-1 0 irq=0 base=0')
     netns.ip('link set sn0 down')
     expect(await outputOf(client, 'map', 'sn0', '300')).toBe('-1 0 irq=0 base=0')
-    expect(await execAsNobody(client, 'map', 'sn0', '0')).toMatchObject({ stdout: '-1 0 irq=0 base=0\n' })
+    expect(await execAsNobody(client, 'map', 'sn0', '0')).toMatchObject({
+      stdout: '-1 0 irq=0 base=0\n',
+    })
     expect(await outputOf(client, 'map', 'sn0', '0')).toBe('0 0 irq=5 base=0')
   })
 })
@@ -140,14 +174,17 @@ describe('private ioctls', () => {
   test.each([
     ['a dynamic program', () => client],
     ['a static program', () => staticClient],
-  ])('private ioctls of %s return the driver’s result, with memory and ifreq changed', async (_, path) => {
-    expect(await outputOf(path(), 'ioctl', 'vnet0', '89f0')).toBe('0 ok data=0 mtu=0')
-    expect(await outputOf(path(), 'ioctl', 'vnet0', '89f1')).toBe('0 ok data=12345 mtu=0')
-    expect(await outputOf(path(), 'ioctl', 'vnet0', '89f2')).toBe('7 ok data=0 mtu=4242')
-    expect(await outputOf(path(), 'ioctl', 'vnet0:1', '89f2')).toBe('7 ok data=0 mtu=4242')
-    expect(await outputOf(path(), 'ioctl', 'vnet0', '89f5')).toBe('-1 EOPNOTSUPP data=0 mtu=0')
-    expect(driver.asked.map(({ cmd }) => cmd)).toEqual([0x89f0, 0x89f1, 0x89f2, 0x89f2, 0x89f5])
-  })
+  ])(
+    'private ioctls of %s return the driver’s result, with memory and ifreq changed',
+    async (_, path) => {
+      expect(await outputOf(path(), 'ioctl', 'vnet0', '89f0')).toBe('0 ok data=0 mtu=0')
+      expect(await outputOf(path(), 'ioctl', 'vnet0', '89f1')).toBe('0 ok data=12345 mtu=0')
+      expect(await outputOf(path(), 'ioctl', 'vnet0', '89f2')).toBe('7 ok data=0 mtu=4242')
+      expect(await outputOf(path(), 'ioctl', 'vnet0:1', '89f2')).toBe('7 ok data=0 mtu=4242')
+      expect(await outputOf(path(), 'ioctl', 'vnet0', '89f5')).toBe('-1 EOPNOTSUPP data=0 mtu=0')
+      expect(driver.asked.map(({ cmd }) => cmd)).toEqual([0x89f0, 0x89f1, 0x89f2, 0x89f2, 0x89f5])
+    },
+  )
 
   test('private ioctls set and get a map, which the kernel alone would refuse', async () => {
     expect(await outputOf(client, 'map', 'vnet0', '300')).toBe('0 0 irq=5 base=0x300')
@@ -181,7 +218,9 @@ describe('private ioctls', () => {
   test('private ioctls are looked up in the namespace of the program’s socket, not of its process', async () => {
     const other = own.addQuiet()
     const there = ['ip', 'netns', 'exec', other.name]
-    expect(await outputOf(...there, client, 'ioctl', 'vnet0', '89f2')).toBe('-1 ENODEV data=0 mtu=0')
+    expect(await outputOf(...there, client, 'ioctl', 'vnet0', '89f2')).toBe(
+      '-1 ENODEV data=0 mtu=0',
+    )
     expect(driver.asked).toEqual([])
     driver[Symbol.dispose]()
     driver = standIn({ name: 'vnet0', netns: other.name })
@@ -211,14 +250,21 @@ describe('generic netlink', () => {
     test.each(['sendto', 'sendmsg', 'sendmmsg', 'write', 'writev'])(
       'a program resolves vnet_nl and gets its echo by %s',
       async how => {
-        expect(await run(client, 'echo', 'hallo', how)).toEqual({ status: 0, stdout: echoed, stderr: '' })
+        expect(await run(client, 'echo', 'hallo', how)).toEqual({
+          status: 0,
+          stdout: echoed,
+          stderr: '',
+        })
       },
     )
 
     test('iproute2 shows the family and its policy, and the kernel’s families', async () => {
-      const shown = async (...words: string[]) => (await run('genl', 'ctrl', ...words)).stdout.trim()
+      const shown = async (...words: string[]) =>
+        (await run('genl', 'ctrl', ...words)).stdout.trim()
       expect(await shown('get', 'name', 'vnet_nl')).toMatch(/^Name: vnet_nl\n\tID: 0x3f0/)
-      expect(await shown('policy', 'name', 'vnet_nl')).toMatch(/^ID: 0x3f0 {2}op 1 policies: do=0$/m)
+      expect(await shown('policy', 'name', 'vnet_nl')).toMatch(
+        /^ID: 0x3f0 {2}op 1 policies: do=0$/m,
+      )
       expect(await shown('get', 'name', 'nlctrl')).toMatch(/^Name: nlctrl\n\tID: 0x10/)
       expect(await shown('list')).toMatch(/^Name: vnet_nl$/m)
     })
@@ -252,7 +298,14 @@ describe('generic netlink', () => {
       ['SUBSCRIBE', 'subscribe', exec],
     ] as const),
   )('a subscriber by %s gets events until it unsubscribes', async (_, how, run) => {
-    const child = netns.spawn([...(run === execAsNobody ? lowered() : []), ...EXEC, client, 'events', how, '2'])
+    const child = netns.spawn([
+      ...(run === execAsNobody ? lowered() : []),
+      ...EXEC,
+      client,
+      'events',
+      how,
+      '2',
+    ])
     const end = outcome(child)
     const done = linesOf(child, '0 ok')
     await done(1)
@@ -276,12 +329,18 @@ describe('generic netlink', () => {
     const end = outcome(child)
     const done = linesOf(child, '0 ok')
     await done(1)
-    const later = await spawnVnet(['snull', '--no-address', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
+    const later = await spawnVnet(['snull', '--no-address', '--json'], {
+      within: ['ip', 'netns', 'exec', netns.name],
+    })
     // Vnets of other tests come and go meanwhile, and their commands connect to this one, too.
     const files = `/proc/${child.pid}/fd`
-    const sockets = () => readdirSync(files).map(fd => attempt(() => readlinkSync(`${files}/${fd}`)))
-    const peers = () => netns.exec('ss -xH').matchAll(RegExp(`/run/vnet/${later.pid}-\\S* +\\d+ +\\* +(\\d+)`, 'g'))
-    await expect.poll(() => [...peers()].some(([, inode]) => sockets().includes(`socket:[${inode}]`))).toBe(true)
+    const sockets = () =>
+      readdirSync(files).map(fd => attempt(() => readlinkSync(`${files}/${fd}`)))
+    const peers = () =>
+      netns.exec('ss -xH').matchAll(RegExp(`/run/vnet/${later.pid}-\\S* +\\d+ +\\* +(\\d+)`, 'g'))
+    await expect
+      .poll(() => [...peers()].some(([, inode]) => sockets().includes(`socket:[${inode}]`)))
+      .toBe(true)
     // The vnet replies to this after it has handled the subscription on that connection.
     expect(await netns.run(`${process.execPath} ${PROGRAM} list`)).toMatchObject({ status: 0 })
     netns.ip('link set sn0 down')
@@ -303,7 +362,11 @@ describe('generic netlink', () => {
   })
 
   test('only root may join the group', async () => {
-    expect(await execAsNobody(client, 'events', 'group', '1')).toEqual({ status: 0, stdout: '-1 EPERM\n', stderr: '' })
+    expect(await execAsNobody(client, 'events', 'group', '1')).toEqual({
+      status: 0,
+      stdout: '-1 EPERM\n',
+      stderr: '',
+    })
     const asUser = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
     expect(await outputOf(...asUser, client, 'events', 'group', '1')).toBe('-1 EPERM')
   })
@@ -367,8 +430,14 @@ describe('vnet_nl for an ordinary user’s program', () => {
     const other = await running('loop')
     expect(await outputOf(client, 'echo', 'hallo', 'sendto')).toMatch(/text=hallo from=0/)
     await other.stop()
-    for (const { vnet } of made) for (const name of [vnet, vnet.replace(/sock$/, 'json')]) rmSync(name)
-    for (const { stdout } of results) expect(stdout).toMatch(/text=hallo from=0/)
+    for (const { vnet } of made) {
+      for (const name of [vnet, vnet.replace(/sock$/, 'json')]) {
+        rmSync(name)
+      }
+    }
+    for (const { stdout } of results) {
+      expect(stdout).toMatch(/text=hallo from=0/)
+    }
   })
 })
 
@@ -387,8 +456,20 @@ describe('the program', () => {
     async signal => {
       const script = 'import subprocess, sys; print(subprocess.run(sys.argv[1:]).returncode)'
       const numbers: Record<string, number> = { TERM: 15, KILL: 9, INT: 2, SEGV: 11, USR1: 10 }
-      const child = netns.spawn(['python3', '-c', script, ...EXEC, 'sh', '-c', `kill -${signal} $$`])
-      expect(await outcome(child)).toEqual({ status: 0, stdout: `-${numbers[signal]}\n`, stderr: '' })
+      const child = netns.spawn([
+        'python3',
+        '-c',
+        script,
+        ...EXEC,
+        'sh',
+        '-c',
+        `kill -${signal} $$`,
+      ])
+      expect(await outcome(child)).toEqual({
+        status: 0,
+        stdout: `-${numbers[signal]}\n`,
+        stderr: '',
+      })
     },
   )
 
@@ -444,11 +525,17 @@ describe('after a failure', () => {
     const script = `echo $PPID; ${client} ioctl vnet0 89f3; ${client} ioctl vnet0 89f2`
     const child = netns.spawn([...EXEC, 'bash', '-c', script])
     const end = outcome(child)
-    const supervisor = await new Promise<number>(resolve => child.stdout.once('data', text => resolve(Number(text))))
+    const supervisor = await new Promise<number>(resolve =>
+      child.stdout.once('data', text => resolve(Number(text))),
+    )
     await driver.hung
     process.kill(supervisor, 'SIGKILL')
     // The program has the same streams, and continues.
-    expect((await end).stdout.split('\n').slice(1)).toEqual(['-1 ENOSYS data=0 mtu=0', '-1 ENOSYS data=0 mtu=0', ''])
+    expect((await end).stdout.split('\n').slice(1)).toEqual([
+      '-1 ENOSYS data=0 mtu=0',
+      '-1 ENOSYS data=0 mtu=0',
+      '',
+    ])
   })
 
   test('a call whose driver ends is run by the kernel', async () => {

@@ -23,7 +23,11 @@ function processes(native: Partial<Native> = {}) {
     },
     ...native,
   }
-  return { others: new OtherProcesses(some as Native, { fd: 3, inode: 1 }, () => 'socket:[7]'), gone, open }
+  return {
+    others: new OtherProcesses(some as Native, { fd: 3, inode: 1 }, () => 'socket:[7]'),
+    gone,
+    open,
+  }
 }
 
 test('a thread id that was reused refers to the new thread', () => {
@@ -37,7 +41,9 @@ test('a thread id that was reused refers to the new thread', () => {
 
 test('pidfds of the 64 most recent threads are kept, and closed with the object', () => {
   const { others, open } = processes()
-  for (let pid = 1; pid <= 100; pid++) others.withDescriptor(pid, 0, () => {})
+  for (let pid = 1; pid <= 100; pid++) {
+    others.withDescriptor(pid, 0, () => {})
+  }
   expect([open.size, Math.min(...open)]).toEqual([64, 136])
   others.close()
   expect(open.size).toBe(0)
@@ -71,7 +77,10 @@ test('only sockets are taken from another process', () => {
   const file = openSync('/dev/null', 'r')
   try {
     expect(others.descriptor(process.pid, file)).toBe(-ENOTSOCK)
-    expect([others.isFree(process.pid, file), others.isFree(process.pid, 54_321)]).toEqual([false, true])
+    expect([others.isFree(process.pid, file), others.isFree(process.pid, 54_321)]).toEqual([
+      false,
+      true,
+    ])
     expect(others.descriptor(process.pid, 54_321)).toBe(-EBADF)
   } finally {
     closeSync(file)

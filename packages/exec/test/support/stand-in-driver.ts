@@ -60,7 +60,13 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
   let waits = false
   let uid: number | undefined
   // Complete: `vnet list` of another test may show this vnet, too.
-  const state = { flags: 1, mtu: 1500, mac: Uint8Array.of(2, 0, 0, 0, 0, 1), carrier: true, cut: false }
+  const state = {
+    flags: 1,
+    mtu: 1500,
+    mac: Uint8Array.of(2, 0, 0, 0, 0, 1),
+    carrier: true,
+    cut: false,
+  }
   const device = { ifindex, ifname: name, txQueues: 1, rxQueues: 1, ...state }
   const connections = new Set<Connection>()
   const self = {
@@ -71,22 +77,29 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
     [Symbol.dispose]() {
       listening.close()
       announcement.remove()
-      for (const connection of connections) connection.close()
+      for (const connection of connections) {
+        connection.close()
+      }
     },
   }
   function answer(cmd: number, ifreq: Uint8Array, data: Uint8Array | undefined): number {
     const view = new DataView(ifreq.buffer, ifreq.byteOffset)
-    if (cmd === SIOCSIFMAP) self.map = ifreq.slice(16)
-    else if (cmd === SIOCGIFMAP) ifreq.set(self.map, 16)
-    else if (cmd === SIOCDEVPRIVATE + 1) return (data?.length ?? 0) >= 8 ? 0 : -EFAULT
-    else if (cmd === SIOCDEVPRIVATE + 2 || cmd === SIOCDEVPRIVATE + 4) {
+    if (cmd === SIOCSIFMAP) {
+      self.map = ifreq.slice(16)
+    } else if (cmd === SIOCGIFMAP) {
+      ifreq.set(self.map, 16)
+    } else if (cmd === SIOCDEVPRIVATE + 1) {
+      return (data?.length ?? 0) >= 8 ? 0 : -EFAULT
+    } else if (cmd === SIOCDEVPRIVATE + 2 || cmd === SIOCDEVPRIVATE + 4) {
       waits = cmd === SIOCDEVPRIVATE + 4
       view.setInt32(16, 4242, true)
       return 7
     } else if (cmd === SIOCDEVPRIVATE + 3) {
       silent = true
       hang()
-    } else if (cmd !== SIOCDEVPRIVATE) return -EOPNOTSUPP
+    } else if (cmd !== SIOCDEVPRIVATE) {
+      return -EOPNOTSUPP
+    }
     return 0
   }
   const operations = [
@@ -105,10 +118,14 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
   ]
   const vnet = { id: VNET_GENL_ID, name: VNET_GENL_NAME, version: 1, maxattr: 39, operations }
   const families = new Map([nlctrl([vnet]), vnet].map(family => [family.id, family]))
-  const announcement = new Announcement(makeRunDirectory(directory === undefined ? undefined : [directory]).path)
+  const announcement = new Announcement(
+    makeRunDirectory(directory === undefined ? undefined : [directory]).path,
+  )
   const listening = new ListeningSocket(native, announcement.socket, 0o666, () => {
     const fd = listening.accept()
-    if (fd >= 0) serve(fd)
+    if (fd >= 0) {
+      serve(fd)
+    }
   })
   const { ino: inode } = statSync(`/run/netns/${netns}`)
   announcement.write([{ name, ifindex, inode }])
@@ -127,8 +144,11 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
       handOver() {},
       send(octets) {
         const [copy, send] = [octets.slice(), () => void connection.send(copy)]
-        if (waits) hold(send)
-        else if (!silent) send()
+        if (waits) {
+          hold(send)
+        } else if (!silent) {
+          send()
+        }
       },
       dump(parts) {
         for (let part = parts.next(); ; part = parts.next()) {

@@ -36,11 +36,16 @@ export class SupervisedProgram implements Disposable {
   constructor() {
     this.#home = this.socket()
     const access = memoryOf(this.memory)
-    this.processes = Object.assign(new OtherProcesses(this.native, { fd: this.#home, inode: this.netns }), {
-      read: (_pid: number, address: bigint, into: Uint8Array) => access.read(address, into),
-      write: (address: bigint, from: Uint8Array) => (from.length === 0 ? 0 : access.write(address, from)),
-      inMemoryOf: <T>(_pid: number, isStill: () => boolean, fn: () => T) => (isStill() ? fn() : undefined),
-    })
+    this.processes = Object.assign(
+      new OtherProcesses(this.native, { fd: this.#home, inode: this.netns }),
+      {
+        read: (_pid: number, address: bigint, into: Uint8Array) => access.read(address, into),
+        write: (address: bigint, from: Uint8Array) =>
+          from.length === 0 ? 0 : access.write(address, from),
+        inMemoryOf: <T>(_pid: number, isStill: () => boolean, fn: () => T) =>
+          isStill() ? fn() : undefined,
+      },
+    )
   }
 
   /** What handlers get; `rest` has what a test needs besides. */
@@ -56,7 +61,11 @@ export class SupervisedProgram implements Disposable {
     }
     const { native, processes } = this
     const shared = { native, processes, listener, requesterOf: () => undefined }
-    return { ...shared, onDefect: (error: unknown) => this.defects.push(error), ...rest } as unknown as Supervision
+    return {
+      ...shared,
+      onDefect: (error: unknown) => this.defects.push(error),
+      ...rest,
+    } as unknown as Supervision
   }
 
   /** Opens a bound generic netlink socket, or one of another protocol. */
@@ -72,7 +81,9 @@ export class SupervisedProgram implements Disposable {
   }
 
   close(fd: number): void {
-    if (this.#open.delete(fd)) this.native.close(fd)
+    if (this.#open.delete(fd)) {
+      this.native.close(fd)
+    }
   }
 
   /** Puts bytes into the memory. Returns their address. */
@@ -91,7 +102,9 @@ export class SupervisedProgram implements Disposable {
 
   /** Returns the address of an array of struct iovec. */
   iovecs(...spans: readonly (readonly [address: bigint, length: number])[]): bigint {
-    return this.put(BigUint64Array.from(spans.flatMap(([address, length]) => [address, BigInt(length)])))
+    return this.put(
+      BigUint64Array.from(spans.flatMap(([address, length]) => [address, BigInt(length)])),
+    )
   }
 
   /** Returns a part of the memory, as it is now. */
@@ -107,7 +120,11 @@ export class SupervisedProgram implements Disposable {
   /** A call with these arguments. */
   call(...args: readonly (number | bigint)[]): Notification {
     const address = (i: number) => BigInt.asUintN(64, BigInt(args[i] ?? 0))
-    return { pid: process.pid, address, int: (i: number) => Number(BigInt.asIntN(32, address(i))) } as Notification
+    return {
+      pid: process.pid,
+      address,
+      int: (i: number) => Number(BigInt.asIntN(32, address(i))),
+    } as Notification
   }
 
   /** Settles when the call that is made next has returned, or was left to the kernel. */
@@ -119,7 +136,9 @@ export class SupervisedProgram implements Disposable {
 
   [Symbol.dispose](): void {
     this.processes.close()
-    for (const fd of [...this.#open]) this.close(fd)
+    for (const fd of [...this.#open]) {
+      this.close(fd)
+    }
   }
 
   #answer(result: CallResult): void {

@@ -30,10 +30,16 @@ export class SupervisedShell {
   /** Runs a command without input to its end. */
   async run(words: readonly string[]): Promise<Outcome> {
     const [stdout, stderr] = [`${this.#files}.out`, `${this.#files}.err`]
-    this.#child.stdin.write(`${words.map(quoted).join(' ')} </dev/null >${stdout} 2>${stderr}; echo $?\n`)
+    this.#child.stdin.write(
+      `${words.map(quoted).join(' ')} </dev/null >${stdout} 2>${stderr}; echo $?\n`,
+    )
     const { value, done } = await this.#statuses.next()
     if (done) throw new Error(`the shell ended: ${JSON.stringify(await this.ended)}`)
-    return { status: Number(value), stdout: readFileSync(stdout, 'utf8'), stderr: readFileSync(stderr, 'utf8') }
+    return {
+      status: Number(value),
+      stdout: readFileSync(stdout, 'utf8'),
+      stderr: readFileSync(stderr, 'utf8'),
+    }
   }
 
   /** Lets the shell end, and returns how. */

@@ -116,8 +116,8 @@ export class DebianPackages {
   readonly #ids = new Map<string, string>()
 
   constructor() {
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query replaces them.
     const format =
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query replaces them.
       '${binary:Package}\\t${Package}\\t${db:Status-Status}\\t${Provides}\\t${Pre-Depends}, ${Depends}\\n'
     const provided: (readonly [string, string])[] = []
     for (const line of query('-W', '-f', format).split('\n')) {

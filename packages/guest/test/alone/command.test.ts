@@ -19,7 +19,10 @@ const job = vi.hoisted(() => ({
 }))
 
 vi.mock('../../src/kernel.ts', () => ({ findKernel: () => ({}) }))
-vi.mock('../../src/cache.ts', async original => ({ ...(await original<object>()), neededPrograms: () => [] }))
+vi.mock('../../src/cache.ts', async original => ({
+  ...(await original<object>()),
+  neededPrograms: () => [],
+}))
 vi.mock('../../src/image/index.ts', async original => ({
   ...(await original<object>()),
   baseImage: () => '',
@@ -32,17 +35,22 @@ vi.mock('#src/linux/programs.ts', async original => ({
 }))
 vi.mock('../../src/snapshot.ts', () => ({
   bootSnapshot: () => ({}),
-  stageSnapshot: async (_key: string, _mb: number, run: () => Promise<unknown>) => ({ end: await run() }),
+  stageSnapshot: async (_key: string, _mb: number, run: () => Promise<unknown>) => ({
+    end: await run(),
+  }),
 }))
 vi.mock('../../src/run.ts', async original => {
   const write = (take: (record: MailRecord) => void) => {
-    for (const content of job.output) take({ kind: 'o', time: 0n, content })
+    for (const content of job.output) {
+      take({ kind: 'o', time: 0n, content })
+    }
     return job.end
   }
   const runJob = async (...[, , , take, options]: Parameters<typeof runJobOf>) => {
     const end = write(take)
-    if (job.left > 0) job.left -= 1
-    else {
+    if (job.left > 0) {
+      job.left -= 1
+    } else {
       job.stop({ signal: 'SIGINT' })
       await setImmediate()
       options?.signal?.throwIfAborted()
@@ -57,7 +65,15 @@ vi.mock('../../src/run.ts', async original => {
 })
 
 const test = plain.runIf(process.arch === 'x64')
-const END: GuestEnd = { status: 0, signal: null, guestNs: 2e9, wallMs: 1, usage: [], digest: '', lost: 0 }
+const END: GuestEnd = {
+  status: 0,
+  signal: null,
+  guestNs: 2e9,
+  wallMs: 1,
+  usage: [],
+  digest: '',
+  lost: 0,
+}
 
 beforeEach(() => {
   job.output = []
@@ -65,7 +81,11 @@ beforeEach(() => {
   job.left = Number.POSITIVE_INFINITY
 })
 
-async function run(options: Partial<GuestCommandOptions>, pass?: Io['pass'], ofLab?: Parameters<typeof guest>[3]) {
+async function run(
+  options: Partial<GuestCommandOptions>,
+  pass?: Io['pass'],
+  ofLab?: Parameters<typeof guest>[3],
+) {
   const text = { out: '', err: '' }
   const write = (stream: 'out' | 'err') => (more: string) => {
     text[stream] += more
@@ -86,7 +106,9 @@ async function run(options: Partial<GuestCommandOptions>, pass?: Io['pass'], ofL
 test('output is passed on byte for byte', async () => {
   job.output = [Buffer.of(0x09, 0xc3), Buffer.of(0xa9, 0xff)]
   const passed: [string, string][] = []
-  const { out } = await run({}, (stream, bytes) => passed.push([stream, Buffer.from(bytes).toString('hex')]))
+  const { out } = await run({}, (stream, bytes) =>
+    passed.push([stream, Buffer.from(bytes).toString('hex')]),
+  )
   expect([out, passed]).toEqual([
     '',
     [
@@ -132,13 +154,21 @@ test('a command that ends before it stops the machine is run once, and its outpu
   expect([status, out, err]).toEqual([
     1,
     'no such link\n',
-    expect.stringMatching(/^.*\nvnet: seed 1 failed with status 1 after 2.00 s\nvnet: 1 of 1 runs failed, .*\n$/),
+    expect.stringMatching(
+      /^.*\nvnet: seed 1 failed with status 1 after 2.00 s\nvnet: 1 of 1 runs failed, .*\n$/,
+    ),
   ])
 })
 
 plain.each([
-  { args: ['--directory', '/no/such'], line: /^vnet: \/no\/such: the guest needs an existing directory$/ },
-  { args: ['--directory', '/dev/null'], line: /^vnet: \/dev\/null: the guest needs an existing directory$/ },
+  {
+    args: ['--directory', '/no/such'],
+    line: /^vnet: \/no\/such: the guest needs an existing directory$/,
+  },
+  {
+    args: ['--directory', '/dev/null'],
+    line: /^vnet: \/dev\/null: the guest needs an existing directory$/,
+  },
   { args: ['--date', '1970-01-01'], line: /--date .*from 1970-01-02 to 2200-01-01/ },
   { args: ['--date', '2200-01-02'], line: /--date .*from 1970-01-02 to 2200-01-01/ },
   { args: ['--date', '2026-02-30'], line: /--date .*must be a date/ },
@@ -146,5 +176,9 @@ plain.each([
   { args: ['--repeat', '10000000000'], line: /--repeat .*from 1 to 1000000/ },
 ])('$args ends with 2 and one line', async ({ args, line }) => {
   const { status, stdout, stderr } = await runMain('guest', ...args, '--', 'true')
-  expect([status, stdout, stderr.trimEnd().split('\n')]).toEqual([2, '', [expect.stringMatching(line)]])
+  expect([status, stdout, stderr.trimEnd().split('\n')]).toEqual([
+    2,
+    '',
+    [expect.stringMatching(line)],
+  ])
 })

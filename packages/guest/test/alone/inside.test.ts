@@ -20,7 +20,10 @@ vi.mock('node:fs', async original => {
 
 test('a long request is written to its end, although a write may end early', () => {
   const directory = testDirectory()
-  const [requests, reply] = ['requests', 'reply'].map(name => join(directory, name)) as [string, string]
+  const [requests, reply] = ['requests', 'reply'].map(name => join(directory, name)) as [
+    string,
+    string,
+  ]
   places.set('/dev/vnet-guest', requests).set('/dev/vnet-reply', reply)
   writeFileSync(reply, Buffer.from('\x04\0\0\0four', 'latin1'))
   const why = 'x'.repeat(100_000)

@@ -37,10 +37,23 @@ function consoleOf(initramfs: string): string {
   // The counter of this CPU counts instructions, as the time stamp of x86-64 does.
   const cpu = 'cortex-a57,cntfrq=1000000000'
   const words = [
-    ...[...TIME_ARGUMENTS, '-machine', 'virt,gic-version=3', '-cpu', cpu, '-m', '512', '-serial', 'stdio'],
+    ...[
+      ...TIME_ARGUMENTS,
+      '-machine',
+      'virt,gic-version=3',
+      '-cpu',
+      cpu,
+      '-m',
+      '512',
+      '-serial',
+      'stdio',
+    ],
     ...['-kernel', kernel.image, '-initrd', initramfs, '-append', `console=ttyAMA0 ${TIME_WORDS}`],
   ]
-  const { stdout, stderr } = spawnSync('qemu-system-aarch64', words, { encoding: 'utf8', timeout: LIMIT_MS })
+  const { stdout, stderr } = spawnSync('qemu-system-aarch64', words, {
+    encoding: 'utf8',
+    timeout: LIMIT_MS,
+  })
   return stdout + stderr
 }
 
@@ -62,6 +75,8 @@ test('an arm64 kernel boots, and pings before and after an hour, twice with the 
     expect.stringMatching(/^aarch64 2026-01-01T01 360\d$/),
   ])
   const received = lines.filter(line => line.includes(' packets received'))
-  expect(received).toEqual(Array(2).fill('3 packets transmitted, 3 packets received, 0% packet loss'))
+  expect(received).toEqual(
+    Array(2).fill('3 packets transmitted, 3 packets received, 0% packet loss'),
+  )
   expect(consoleOf(initramfs)).toBe(first)
 })

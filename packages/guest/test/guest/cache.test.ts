@@ -9,12 +9,21 @@ import { cachedKernel, findKernel } from '../../src/kernel.ts'
 import { QEMU } from '../../src/machine.ts'
 import { GuestRun, jobText, replyText } from '../../src/run.ts'
 import { bootSnapshot } from '../../src/snapshot.ts'
-import { cacheWithKernel, complaints, digestOf, shell, startVnet, vnet } from '../support/guest-runs.ts'
+import {
+  cacheWithKernel,
+  complaints,
+  digestOf,
+  shell,
+  startVnet,
+  vnet,
+} from '../support/guest-runs.ts'
 
 const directory = fileDirectory()
 const cwd = join(directory, 'project')
 const tools = join(directory, 'tools')
-for (const path of [cwd, tools]) mkdirSync(path)
+for (const path of [cwd, tools]) {
+  mkdirSync(path)
+}
 const PATH = `${tools}:${process.env.PATH}`
 const NEWS = 'vnet: starting the kernel of the guest, once'
 
@@ -26,26 +35,41 @@ function program(name: string, text: string): void {
 /** A new cache, and its entries by kinds. */
 function emptyCache(name: string) {
   const XDG_CACHE_HOME = cacheWithKernel(join(directory, name))
-  const entries = () => readdirSync(join(XDG_CACHE_HOME, 'vnet/guest')).map(each => each.replace(/-.*/, ''))
+  const entries = () =>
+    readdirSync(join(XDG_CACHE_HOME, 'vnet/guest')).map(each => each.replace(/-.*/, ''))
   return { XDG_CACHE_HOME, entries }
 }
 
 test('runs that start at the same time with an empty cache are the same', async () => {
   program('found-later', 'echo found')
   const { XDG_CACHE_HOME, entries } = emptyCache('shared')
-  const run = () => shell('found-later; cat /proc/sys/kernel/random/uuid', { cwd, env: { XDG_CACHE_HOME, PATH } })
+  const run = () =>
+    shell('found-later; cat /proc/sys/kernel/random/uuid', { cwd, env: { XDG_CACHE_HOME, PATH } })
   const [one, other] = await Promise.all([run(), run()])
-  expect([one.status, one.stdout, complaints(one)]).toEqual([0, expect.stringMatching(/^found\n/), []])
+  expect([one.status, one.stdout, complaints(one)]).toEqual([
+    0,
+    expect.stringMatching(/^found\n/),
+    [],
+  ])
   expect([other.status, other.stdout, complaints(other)]).toEqual([0, one.stdout, []])
   expect(digestOf(other)).toBe(digestOf(one))
-  expect(new Set(entries())).toEqual(new Set(['boot', 'image', 'lookups', 'programs.json', 'project']))
+  expect(new Set(entries())).toEqual(
+    new Set(['boot', 'image', 'lookups', 'programs.json', 'project']),
+  )
 })
 
 test('runs of a lab that bring it up at the same time are the same', async () => {
-  writeFileSync(join(cwd, 'net.yaml'), 'hosts: [a, b]\ncables: { a-b: { ends: [a, b], wire: delay 5ms } }\n')
+  writeFileSync(
+    join(cwd, 'net.yaml'),
+    'hosts: [a, b]\ncables: { a-b: { ends: [a, b], wire: delay 5ms } }\n',
+  )
   const words = ['lab', 'net.yaml', '--time', 'virtual', '--', 'ping', '-c', '2', 'b']
   const [one, other] = await Promise.all([vnet(words, { cwd }), vnet(words, { cwd })])
-  expect([one.status, one.stdout, complaints(one)]).toEqual([0, expect.stringContaining('2 received'), []])
+  expect([one.status, one.stdout, complaints(one)]).toEqual([
+    0,
+    expect.stringContaining('2 received'),
+    [],
+  ])
   expect([other.status, other.stdout, digestOf(other)]).toEqual([0, one.stdout, digestOf(one)])
 })
 
@@ -68,7 +92,12 @@ test('a guest continues after a stop, also if its files in the cache are removed
     cwd,
     directory: cwd,
   }
-  const run = new GuestRun(snapshot, { image, project: await directoryImage(cwd) }, jobText(job), true)
+  const run = new GuestRun(
+    snapshot,
+    { image, project: await directoryImage(cwd) },
+    jobText(job),
+    true,
+  )
   onTestFinished(() => run.close())
   expect(await run.next(() => {})).toMatchObject({ why: 'here' })
   rmSync(XDG_CACHE_HOME, { recursive: true })
@@ -118,9 +147,23 @@ test.skipIf(process.getuid?.() !== 0).each([
   const { image = '', modules = '' } = cachedKernel() ?? {}
   const end = await shell('echo never', {
     cwd,
-    env: { XDG_CACHE_HOME: cache, VNET_KERNEL: image, VNET_KERNEL_MODULES: modules, TMPDIR: directory },
-    within: ['unshare', '-m', 'sh', '-c', `mount -t tmpfs -o size=${size} tmpfs ${cache} && exec "$@"`, 'sh'],
+    env: {
+      XDG_CACHE_HOME: cache,
+      VNET_KERNEL: image,
+      VNET_KERNEL_MODULES: modules,
+      TMPDIR: directory,
+    },
+    within: [
+      'unshare',
+      '-m',
+      'sh',
+      '-c',
+      `mount -t tmpfs -o size=${size} tmpfs ${cache} && exec "$@"`,
+      'sh',
+    ],
   })
-  const line = new RegExp(`^vnet: ${why.source}: the files of guests are in ${cache}/vnet/guest and ${directory}$`)
+  const line = new RegExp(
+    `^vnet: ${why.source}: the files of guests are in ${cache}/vnet/guest and ${directory}$`,
+  )
   expect([end.status, end.stdout, complaints(end)]).toEqual([1, '', [expect.stringMatching(line)]])
 })

@@ -71,21 +71,32 @@ test('a large output is complete and in order', async () => {
 })
 
 test('output is passed on byte for byte', async () => {
-  const end = await shell(`vnet=$(printf '\\t\\033[1m\\001'); printf '%s' "$vnet"; printf 'é%.0s' $(seq 50000)`, {
-    cwd,
-  })
+  const end = await shell(
+    `vnet=$(printf '\\t\\033[1m\\001'); printf '%s' "$vnet"; printf 'é%.0s' $(seq 50000)`,
+    {
+      cwd,
+    },
+  )
   expect(end.stdout === `\t\x1b[1m\x01${'é'.repeat(50_000)}`).toBe(true)
 })
 
 test('a program that does not exist ends with 127 and one line', async () => {
   const end = await vnet(['guest', '--', 'no-such-program'], { cwd })
-  expect([end.status, end.stdout, complaints(end)]).toEqual([127, '', [expect.stringContaining('no-such-program')]])
+  expect([end.status, end.stdout, complaints(end)]).toEqual([
+    127,
+    '',
+    [expect.stringContaining('no-such-program')],
+  ])
 })
 
 test('a file that is not a program ends with 126 and one line', async () => {
   writeFileSync(at('text'), 'text')
   const end = await vnet(['guest', '--', './text'], { cwd })
-  expect([end.status, end.stdout, complaints(end)]).toEqual([126, '', [expect.stringContaining('./text')]])
+  expect([end.status, end.stdout, complaints(end)]).toEqual([
+    126,
+    '',
+    [expect.stringContaining('./text')],
+  ])
 })
 
 const own = fileDirectory()
@@ -95,9 +106,15 @@ test('a program that the guest lacks is added, once, and the run starts again', 
   mkdirSync(bin)
   writeFileSync(join(bin, 'my-program'), '#!/bin/sh\necho mine "$@"\n')
   chmodSync(join(bin, 'my-program'), 0o755)
-  const env = { PATH: `${bin}:${process.env.PATH}`, XDG_CACHE_HOME: cacheWithKernel(join(own, 'cache')) }
+  const env = {
+    PATH: `${bin}:${process.env.PATH}`,
+    XDG_CACHE_HOME: cacheWithKernel(join(own, 'cache')),
+  }
   const first = await shell('echo before; my-program word', { cwd, env })
-  expect([first.status, first.stdout.split('\n').slice(-3)]).toEqual([0, ['before', 'mine word', '']])
+  expect([first.status, first.stdout.split('\n').slice(-3)]).toEqual([
+    0,
+    ['before', 'mine word', ''],
+  ])
   expect(first.stderr).toMatch(/^vnet: the guest gets .*my-program, and starts again$/m)
   const second = await shell('echo before; my-program word', { cwd, env })
   expect([second.status, second.stdout]).toEqual([0, 'before\nmine word\n'])
@@ -107,11 +124,18 @@ test('a program that the guest lacks is added, once, and the run starts again', 
 test('a program of the directory runs', async () => {
   writeFileSync(at('own.sh'), '#!/bin/sh\necho own\n')
   chmodSync(at('own.sh'), 0o755)
-  expect(await vnet(['guest', '--', './own.sh'], { cwd })).toMatchObject({ status: 0, stdout: 'own\n' })
+  expect(await vnet(['guest', '--', './own.sh'], { cwd })).toMatchObject({
+    status: 0,
+    stdout: 'own\n',
+  })
 })
 
 test('a run that is verified writes its files once, and prints the SHA-256', async () => {
-  const end = await shell('cat file 2>/dev/null; cat /proc/sys/kernel/random/uuid | tee -a file', { cwd }, '--verify')
+  const end = await shell(
+    'cat file 2>/dev/null; cat /proc/sys/kernel/random/uuid | tee -a file',
+    { cwd },
+    '--verify',
+  )
   expect([end.status, end.stdout]).toEqual([0, expect.stringMatching(/^[0-9a-f-]{36}\n$/)])
   expect(end.stderr).toMatch(/^vnet: both runs are the same, with sha256 [0-9a-f]{64}$/m)
   expect(existsSync(at('file')) && readFileSync(at('file'), 'utf8')).toBe(end.stdout)

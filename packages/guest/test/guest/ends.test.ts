@@ -12,8 +12,12 @@ const TMPDIR = fileDirectory()
 
 /** The process of QEMU, which a vnet has started. */
 function machineOf(pid: number): number {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').map(Number)
-  const isMachine = (child: number) => readFileSync(`/proc/${child}/comm`, 'latin1').startsWith('qemu')
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
+    .trim()
+    .split(' ')
+    .map(Number)
+  const isMachine = (child: number) =>
+    readFileSync(`/proc/${child}/comm`, 'latin1').startsWith('qemu')
   return children.find(isMachine) ?? 0
 }
 
@@ -34,7 +38,10 @@ test.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const)('%s ends the guest, with status %i and without files', async (signal, status) => {
-  const run = startVnet(['guest', '--', 'sh', '-c', 'echo started; while :; do :; done'], { cwd, env: { TMPDIR } })
+  const run = startVnet(['guest', '--', 'sh', '-c', 'echo started; while :; do :; done'], {
+    cwd,
+    env: { TMPDIR },
+  })
   await run.printed('started')
   const watcher = spawn('tail', [`--pid=${machineOf(run.pid)}`, '-f', '/dev/null'])
   run.kill(signal)
@@ -44,7 +51,10 @@ test.each([
 })
 
 test('a vnet that is killed takes its machine and its files with it', async () => {
-  const run = startVnet(['guest', '--', 'sh', '-c', 'echo started; while :; do :; done'], { cwd, env: { TMPDIR } })
+  const run = startVnet(['guest', '--', 'sh', '-c', 'echo started; while :; do :; done'], {
+    cwd,
+    env: { TMPDIR },
+  })
   await run.printed('started')
   const machine = machineOf(run.pid)
   expect(machine).toBeGreaterThan(0)

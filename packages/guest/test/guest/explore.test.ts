@@ -55,7 +55,11 @@ sys.exit(answer != 'answer 0')
 const REPLY = 'drop client-server ba udp server:5000 > client:* packet 1'
 
 const explore = (options: readonly string[], ...words: readonly string[]) => {
-  for (const [name, text] of Object.entries({ 'net.yaml': LAB, 'server.py': SERVER, 'client.py': CLIENT })) {
+  for (const [name, text] of Object.entries({
+    'net.yaml': LAB,
+    'server.py': SERVER,
+    'client.py': CLIENT,
+  })) {
     writeFileSync(join(cwd, name), text)
   }
   const command = ['/usr/bin/python3', 'client.py', ...words]
@@ -66,30 +70,52 @@ test(
   'a lost reply shows the bug of a program, with its capture, and the printed command repeats it',
   LIMIT,
   async () => {
-    const end = await explore(['--faults', 'drop', '--filter', 'udp src port 5000', '--captures', 'captures'])
-    expect([end.status, end.stdout]).toEqual([1, expect.stringContaining(`FAILED always, in a guest: ${REPLY}\n`)])
+    const end = await explore([
+      '--faults',
+      'drop',
+      '--filter',
+      'udp src port 5000',
+      '--captures',
+      'captures',
+    ])
+    expect([end.status, end.stdout]).toEqual([
+      1,
+      expect.stringContaining(`FAILED always, in a guest: ${REPLY}\n`),
+    ])
     expect(end.stdout).toContain('1 clean run passed')
     expect(end.stdout).toContain('printed:\n  server: ready\n  answer 1\n')
     expect(end.stdout).toMatch(/client-server ba: drop "udp src port 5000" nth 1\n/)
     expect(end.stdout).toMatch(/captured in \S+\.pcapng\n/)
     const [, again] =
-      /^ {2}vnet explore net.yaml --repeat '(.*)' --timeout \d+ms --world guest -- /m.exec(end.stdout) ?? []
+      /^ {2}vnet explore net.yaml --repeat '(.*)' --timeout \d+ms --world guest -- /m.exec(
+        end.stdout,
+      ) ?? []
     expect(again).toBe(REPLY)
     const repeated = await explore(['--repeat', REPLY])
-    expect([repeated.status, repeated.stderr]).toEqual([1, expect.stringContaining('the command ended with 1')])
+    expect([repeated.status, repeated.stderr]).toEqual([
+      1,
+      expect.stringContaining('the command ended with 1'),
+    ])
   },
 )
 
-test('a program that survives each lost, doubled and late packet passes, in the time of the guest', LIMIT, async () => {
-  const end = await explore(['--faults', 'drop,duplicate,delay'], 'mended')
-  expect([end.status, end.stdout]).toEqual([0, expect.stringContaining('6 points: ')])
-  // The client repeats its question after a second.
-  expect(end.stdout.match(/^x[\d.]+: 1\d{3}\.\d ms, [\d.]+ ms without: drop /gm)?.length).toBe(2)
-  expect(end.stdout).not.toContain('missed')
-})
+test(
+  'a program that survives each lost, doubled and late packet passes, in the time of the guest',
+  LIMIT,
+  async () => {
+    const end = await explore(['--faults', 'drop,duplicate,delay'], 'mended')
+    expect([end.status, end.stdout]).toEqual([0, expect.stringContaining('6 points: ')])
+    // The client repeats its question after a second.
+    expect(end.stdout.match(/^x[\d.]+: 1\d{3}\.\d ms, [\d.]+ ms without: drop /gm)?.length).toBe(2)
+    expect(end.stdout).not.toContain('missed')
+  },
+)
 
-test('a scenario of JavaScript runs in the guest, and a pair of faults is a branch of its own', LIMIT, async () => {
-  const scenario = `
+test(
+  'a scenario of JavaScript runs in the guest, and a pair of faults is a branch of its own',
+  LIMIT,
+  async () => {
+    const scenario = `
 export const options = { pairs: true, faults: ['drop'] }
 export default async ({ lab }) => {
   const [client, server] = lab.hosts('client', 'server')
@@ -103,13 +129,19 @@ export default async ({ lab }) => {
   if (got.size === 0) throw new Error('nothing has arrived')
 }
 `
-  writeFileSync(join(cwd, 'scenario.mjs'), scenario)
-  const end = await vnet(['explore', 'scenario.mjs', '--world', 'guest', '--no-captures'], { cwd })
-  expect([end.status, end.stdout]).toEqual([1, expect.stringContaining('1 pairs of faults: 1 failed, 0 skipped')])
-  expect(end.stdout).toContain('Error: nothing has arrived')
-  expect(end.stdout).toContain('{ timeout: ')
-  expect(end.stdout).toContain("world: 'guest' }")
-})
+    writeFileSync(join(cwd, 'scenario.mjs'), scenario)
+    const end = await vnet(['explore', 'scenario.mjs', '--world', 'guest', '--no-captures'], {
+      cwd,
+    })
+    expect([end.status, end.stdout]).toEqual([
+      1,
+      expect.stringContaining('1 pairs of faults: 1 failed, 0 skipped'),
+    ])
+    expect(end.stdout).toContain('Error: nothing has arrived')
+    expect(end.stdout).toContain('{ timeout: ')
+    expect(end.stdout).toContain("world: 'guest' }")
+  },
+)
 
 /** Replies with the jump of its clock in seconds, and whether its disk is full. */
 const HOST = `
@@ -158,19 +190,34 @@ const SEEN = {
   repair: 0,
 }
 
-test('each fault of links and hosts that the table has for a guest happens there', LIMIT, async () => {
-  const files = {
-    'host.yaml': LAB.replace('server.py', 'host.py').replace(']', ', inside]') + NAT,
-    'host.py': HOST,
-    'ask.py': ASK,
-  }
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text)
-  const verbs = Object.keys(SEEN).map(fault => fault.split(' ')[0])
-  expect(faultsIn('guest')).toEqual(verbs.map(verb => [verb, 'yes']))
-  for (const [fault, seen] of Object.entries(SEEN)) {
-    const repeat = ['explore', 'host.yaml', '--world', 'guest', '--repeat', `${fault} ${QUESTION}`]
-    const { stdout, stderr } = await vnet([...repeat, '--', '/usr/bin/python3', 'ask.py'], { cwd })
-    const ending = seen === 0 ? 'passed\n' : `vnet: the command ended with ${seen}\n`
-    expect([fault, stdout + stderr]).toEqual([fault, expect.stringContaining(ending)])
-  }
-})
+test(
+  'each fault of links and hosts that the table has for a guest happens there',
+  LIMIT,
+  async () => {
+    const files = {
+      'host.yaml': LAB.replace('server.py', 'host.py').replace(']', ', inside]') + NAT,
+      'host.py': HOST,
+      'ask.py': ASK,
+    }
+    for (const [name, text] of Object.entries(files)) {
+      writeFileSync(join(cwd, name), text)
+    }
+    const verbs = Object.keys(SEEN).map(fault => fault.split(' ')[0])
+    expect(faultsIn('guest')).toEqual(verbs.map(verb => [verb, 'yes']))
+    for (const [fault, seen] of Object.entries(SEEN)) {
+      const repeat = [
+        'explore',
+        'host.yaml',
+        '--world',
+        'guest',
+        '--repeat',
+        `${fault} ${QUESTION}`,
+      ]
+      const { stdout, stderr } = await vnet([...repeat, '--', '/usr/bin/python3', 'ask.py'], {
+        cwd,
+      })
+      const ending = seen === 0 ? 'passed\n' : `vnet: the command ended with ${seen}\n`
+      expect([fault, stdout + stderr]).toEqual([fault, expect.stringContaining(ending)])
+    }
+  },
+)

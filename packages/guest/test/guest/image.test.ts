@@ -37,8 +37,10 @@ function tree(text = 'text'): Tree {
   return found
 }
 
-const linesOf = (image: string) => execFileSync('unsquashfs', ['-lls', image], { encoding: 'utf8' }).trim().split('\n')
-const listed = (image: string) => linesOf(image).map(line => line.replace(/ +\d+ \d{4}-\d\d-\d\d \d\d:\d\d/, ''))
+const linesOf = (image: string) =>
+  execFileSync('unsquashfs', ['-lls', image], { encoding: 'utf8' }).trim().split('\n')
+const listed = (image: string) =>
+  linesOf(image).map(line => line.replace(/ +\d+ \d{4}-\d\d-\d\d \d\d:\d\d/, ''))
 
 test('an image has the files, all owned by root, and the size of the memory of the machine', async () => {
   const image = await imageOf('project', tree())
@@ -51,8 +53,12 @@ test('an image has the files, all owned by root, and the size of the memory of t
     'lrwxrwxrwx root/root squashfs-root/link -> bin/a "file"',
     'drwxrwxrwt root/root squashfs-root/tmp',
   ])
-  expect(execFileSync('unsquashfs', ['-cat', image, 'bin/a "file"'], { encoding: 'utf8' })).toBe('content')
-  expect(execFileSync('unsquashfs', ['-s', image], { encoding: 'utf8' })).toMatch(/append time .* 1970\n/)
+  expect(execFileSync('unsquashfs', ['-cat', image, 'bin/a "file"'], { encoding: 'utf8' })).toBe(
+    'content',
+  )
+  expect(execFileSync('unsquashfs', ['-s', image], { encoding: 'utf8' })).toMatch(
+    /append time .* 1970\n/,
+  )
   expect(linesOf(image).find(line => line.endsWith('/etc/text'))).toMatch(/ 1970-01-01 /)
   const { size, blocks } = statSync(image)
   expect([size, blocks < 100]).toEqual([2 ** 31, true])
@@ -93,13 +99,17 @@ test('an image is made once, and the newest images and images in use are kept', 
   expect(kept.sort()).toEqual([basename(dirname(first)), ...newest].sort())
   expect(kept).not.toContain(oldest)
   const inUse = dirname(await imageOf('project', tree('1')))
-  for (const text of ['5', '6', '7', '8']) await imageOf('project', tree(text))
+  for (const text of ['5', '6', '7', '8']) {
+    await imageOf('project', tree(text))
+  }
   expect(readdirSync(at('cache/vnet/guest'))).toContain(basename(inUse))
 })
 
 test('an ordinary user makes images, of files that this user can read', () => {
   const [cache, project] = [at('home'), at('project')]
-  for (const name of [cache, project]) mkdirSync(name)
+  for (const name of [cache, project]) {
+    mkdirSync(name)
+  }
   chownSync(cache, NOBODY, NOBODY)
   writeFileSync(join(project, 'file'), 'mine')
   chownSync(join(project, 'file'), NOBODY, NOBODY)
@@ -108,7 +118,15 @@ test('an ordinary user makes images, of files that this user can read', () => {
   const script = `
     import { directoryImage } from '${join(process.cwd(), 'packages/guest/dist/image/index.js')}'
     console.log(await directoryImage('${project}'))`
-  const words = [...USER, 'env', `XDG_CACHE_HOME=${cache}`, process.execPath, '--input-type=module', '-e', script]
+  const words = [
+    ...USER,
+    'env',
+    `XDG_CACHE_HOME=${cache}`,
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    script,
+  ]
   const image = execFileSync(words[0] as string, words.slice(1), { encoding: 'utf8' }).trim()
   expect(listed(image)).toEqual([
     'drwxr-xr-x root/root squashfs-root',

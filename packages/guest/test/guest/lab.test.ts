@@ -88,6 +88,10 @@ test('--repeat finds the seeds with which a race of timers fails, and each fails
   const [, failed = ''] = /runs failed, in \d+ s: ([\d, ]+);/.exec(end.stderr) ?? []
   expect([end.status, failed]).toEqual([1, expect.stringMatching(/\d/)])
   expect(end.stdout).toMatch(/ (one|two): the lock belongs to (one|two)\n$/)
-  const again = await Promise.all(seeds.map(seed => vnet(['guest', '--seed', seed, ...command], { cwd })))
-  expect(again.map(({ status }) => status)).toEqual(seeds.map(seed => (failed.split(', ').includes(seed) ? 1 : 0)))
+  const again = await Promise.all(
+    seeds.map(seed => vnet(['guest', '--seed', seed, ...command], { cwd })),
+  )
+  expect(again.map(({ status }) => status)).toEqual(
+    seeds.map(seed => (failed.split(', ').includes(seed) ? 1 : 0)),
+  )
 })

@@ -12,10 +12,16 @@ mkdirSync(cwd)
 test('the same seed gives the same random numbers, and another seed gives others', async () => {
   const script = 'cat /proc/sys/kernel/random/uuid; head -c 8 /dev/urandom | od -An -tx1; mktemp -u'
   const ends = []
-  for (const seed of ['1', '1', '2']) ends.push(await shell(script, { cwd }, '--seed', seed))
+  for (const seed of ['1', '1', '2']) {
+    ends.push(await shell(script, { cwd }, '--seed', seed))
+  }
   const [one, again, other] = ends.map(({ stdout }) => stdout.split('\n'))
   expect(again).toEqual(one)
-  expect([other?.[0] === one?.[0], other?.[1] === one?.[1], other?.[2] === one?.[2]]).toEqual([false, false, false])
+  expect([other?.[0] === one?.[0], other?.[1] === one?.[1], other?.[2] === one?.[2]]).toEqual([
+    false,
+    false,
+    false,
+  ])
   const digests = ends.map(digestOf)
   expect([digests[0] === digests[1], digests[0] === digests[2]]).toEqual([true, false])
 })
@@ -23,13 +29,25 @@ test('the same seed gives the same random numbers, and another seed gives others
 test('time starts at 2026, in UTC, or at the date that is given', async () => {
   const usual = await shell('date +%FT%T%Z', { cwd })
   expect(usual.stdout).toBe('2026-01-01T00:00:00UTC\n')
-  const given = await shell('date +%FT%T%Z', { cwd, env: { TZ: 'Asia/Tokyo' } }, '--date', '1999-12-31T23:59:59Z')
+  const given = await shell(
+    'date +%FT%T%Z',
+    { cwd, env: { TZ: 'Asia/Tokyo' } },
+    '--date',
+    '1999-12-31T23:59:59Z',
+  )
   expect(given.stdout).toBe('1999-12-31T23:59:59UTC\n')
 })
 
 test('a command has only the variables that are given', async () => {
   const env = { FROM_HERE: 'here', NOT_GIVEN: 'secret' }
-  const { stdout } = await shell('env', { cwd, env }, '--env', 'FROM_HERE', '--env', 'OTHER=two = words')
+  const { stdout } = await shell(
+    'env',
+    { cwd, env },
+    '--env',
+    'FROM_HERE',
+    '--env',
+    'OTHER=two = words',
+  )
   const names = stdout.split('\n').map(line => line.split('=')[0])
   expect(stdout).toContain('FROM_HERE=here\n')
   expect(stdout).toContain('OTHER=two = words\n')
@@ -57,7 +75,18 @@ test('the first run has a program named by --program', async () => {
 
 test('the guest has the memory that is given', async () => {
   const total = async (mib: string) =>
-    Number((await shell("free -m | awk '/^Mem/ { print $2 }'", { cwd }, '--memory', mib, '--program', 'free')).stdout)
+    Number(
+      (
+        await shell(
+          "free -m | awk '/^Mem/ { print $2 }'",
+          { cwd },
+          '--memory',
+          mib,
+          '--program',
+          'free',
+        )
+      ).stdout,
+    )
   const [small, large] = [await total('512'), await total('2048')]
   expect([small > 400 && small <= 512, large > 1900 && large <= 2048]).toEqual([true, true])
 })
@@ -66,11 +95,18 @@ test.each([
   { args: ['--memory', '12'], line: /--memory/ },
   { args: ['--seed', 'x'], line: /--seed/ },
   { args: ['--date', 'tomorrow'], line: /--date .*must be a date/ },
-  { args: ['--env', 'NO_SUCH_VARIABLE'], line: /--env NO_SUCH_VARIABLE: there is no such variable/ },
+  {
+    args: ['--env', 'NO_SUCH_VARIABLE'],
+    line: /--env NO_SUCH_VARIABLE: there is no such variable/,
+  },
   { args: ['--sed', '1'], line: /--sed/ },
 ])('$args ends with 2 and one line', async ({ args, line }) => {
   const end = await shell('echo never', { cwd }, ...args)
-  expect([end.status, end.stdout, end.stderr.trimEnd().split('\n')]).toEqual([2, '', [expect.stringMatching(line)]])
+  expect([end.status, end.stdout, end.stderr.trimEnd().split('\n')]).toEqual([
+    2,
+    '',
+    [expect.stringMatching(line)],
+  ])
 })
 
 test.each([
@@ -79,6 +115,10 @@ test.each([
   { args: ['--directory', 'none'], line: /none/ },
 ])('$args, which does not exist, ends with one line', async ({ args, line }) => {
   const end = await shell('echo never', { cwd }, ...args)
-  expect([end.status, end.stdout, complaints(end)]).toEqual([expect.any(Number), '', [expect.stringMatching(line)]])
+  expect([end.status, end.stdout, complaints(end)]).toEqual([
+    expect.any(Number),
+    '',
+    [expect.stringMatching(line)],
+  ])
   expect([1, 2]).toContain(end.status)
 })

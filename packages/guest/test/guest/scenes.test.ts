@@ -29,22 +29,39 @@ const SCENES = {
 } as const satisfies Readonly<Record<string, readonly string[]>>
 
 const isHere = (program: string): boolean => findProgram(program, guestPath()) !== undefined
-const given = [...new Set(Object.values(SCENES).flat())].filter(isHere).flatMap(name => ['--program', name])
+const given = [...new Set(Object.values(SCENES).flat())]
+  .filter(isHere)
+  .flatMap(name => ['--program', name])
 
 /** Runs a script in the lab file of its name, or skips it if one of its programs is missing. */
 function scene(title: string, script: keyof typeof SCENES): void {
   test.skipIf(!SCENES[script].every(isHere))(title, { timeout: 600_000 }, async () => {
     const file = script.replace(/\..*/, '.yaml')
-    const end = await vnet(['lab', file, '--time', 'virtual', '--verify', ...given, '--', `./${script}`], { cwd })
+    const end = await vnet(
+      ['lab', file, '--time', 'virtual', '--verify', ...given, '--', `./${script}`],
+      { cwd },
+    )
     expect(end.status, end.stdout + end.stderr).toBe(0)
   })
 }
 
 scene('curl downloads a file over a bad cable twice, an hour apart', 'curl.sh')
-scene('a NAT forgets a UDP mapping after 30 s, or 120 s with answers; a neighbour is checked when used', 'nat.py')
-scene('a DHCP client renews a lease of an hour after half an hour, and loses it at its end', 'dhcp.sh')
+scene(
+  'a NAT forgets a UDP mapping after 30 s, or 120 s with answers; a neighbour is checked when used',
+  'nat.py',
+)
+scene(
+  'a DHCP client renews a lease of an hour after half an hour, and loses it at its end',
+  'dhcp.sh',
+)
 scene('a QUIC connection ends after 15 minutes without traffic', 'quic.sh')
 scene('a WireGuard tunnel renews its keys every two minutes for an hour', 'wireguard.sh')
 scene('Redis sentinels make a replica the master, and the former master follows it', 'redis.sh')
-scene('etcd replaces a leader that is cut off, and the former leader follows 20 minutes later', 'etcd.py')
-scene('a PostgreSQL replica that was cut off for an hour gets the rows that it has missed', 'postgres.py')
+scene(
+  'etcd replaces a leader that is cut off, and the former leader follows 20 minutes later',
+  'etcd.py',
+)
+scene(
+  'a PostgreSQL replica that was cut off for an hour gets the rows that it has missed',
+  'postgres.py',
+)

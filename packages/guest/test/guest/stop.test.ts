@@ -26,14 +26,20 @@ function args(...options: readonly string[]): string[] {
 const inLab = (input: string | undefined, ...options: readonly string[]) =>
   vnet(args(...options), { cwd, ...(input !== undefined && { input }) })
 
-const linesOf = (text: string, pattern: RegExp) => text.split('\n').filter(line => pattern.test(line))
+const linesOf = (text: string, pattern: RegExp) =>
+  text.split('\n').filter(line => pattern.test(line))
 const stopsOf = ({ stderr }: { stderr: string }) => linesOf(stderr, /^vnet: stopped/)
-const repliesOf = ({ stdout }: { stdout: string }) => stdout.match(/(?<=bytes from .*)icmp_seq=\d+/g)
+const repliesOf = ({ stdout }: { stdout: string }) =>
+  stdout.match(/(?<=bytes from .*)icmp_seq=\d+/g)
 
 test('commands look at copies of a stopped lab, and looking changes no byte of the run', async () => {
   const stops = ['--stop-at', '5s', '--stop-at', 'client-server ba icmp nth 7']
-  const look = 'ip link set client down; touch made; ping -c1 -W1 127.0.0.1 | grep packets; pgrep -c ping'
-  const looking = await inLab(`${look}\nserver: ip -br link\ncontinue\nvnet stats\nfalse\ncontinue\n`, ...stops)
+  const look =
+    'ip link set client down; touch made; ping -c1 -W1 127.0.0.1 | grep packets; pgrep -c ping'
+  const looking = await inLab(
+    `${look}\nserver: ip -br link\ncontinue\nvnet stats\nfalse\ncontinue\n`,
+    ...stops,
+  )
   const other = await inLab(undefined, ...stops)
   expect([looking.status, other.status]).toEqual([0, 0])
   expect(looking.stdout).toContain('1 packets transmitted, 1 received')
@@ -57,12 +63,21 @@ test('a run with stops loses the same packets as one without', async () => {
 })
 
 test('a step stops at the next packet, and quit ends the run', async () => {
-  const end = await inLab('step\nstep\nquit\n', '--stop-at', 'client-server ab icmp nth 2', '--stop-at', '15s')
+  const end = await inLab(
+    'step\nstep\nquit\n',
+    '--stop-at',
+    'client-server ab icmp nth 2',
+    '--stop-at',
+    '15s',
+  )
   expect([end.status, stopsOf(end).length]).toEqual([1, 3])
   const [, first, second] = stopsOf(end).map(line => Number(/after (\S+) s/.exec(line)?.[1]))
   expect(stopsOf(end)[1]).toMatch(/: client-server (ab|ba) nth \d+$/)
   expect(second).toBeGreaterThan(first as number)
-  expect(complaints(end).slice(-2)).toEqual(['vnet: the guest has ended: quit', 'vnet: --stop-at 15s: not reached'])
+  expect(complaints(end).slice(-2)).toEqual([
+    'vnet: the guest has ended: quit',
+    'vnet: --stop-at 15s: not reached',
+  ])
 })
 
 test('a signal ends a run that waits for a command', async () => {
@@ -73,7 +88,10 @@ test('a signal ends a run that waits for a command', async () => {
 })
 
 test.each([
-  ['soon', "vnet: --stop-at soon: expected a time, such as 90s, or a packet, such as 'client-server ab nth 17'"],
+  [
+    'soon',
+    "vnet: --stop-at soon: expected a time, such as 90s, or a packet, such as 'client-server ab nth 17'",
+  ],
   ['a-b ab nth 1', 'vnet: --stop-at a-b ab nth 1: the lab has no link a-b; it has client-server'],
 ])('the stop %s ends with 2 and one line', async (text, line) => {
   const end = await inLab(undefined, '--stop-at', text)

@@ -51,8 +51,12 @@ test(
     consumer.write('a.test.js', PROGRAM)
     const args = ['a.test.js', '--reporter=verbose', '--disable-console-intercept']
     const { status, stdout, stderr } = consumer.vitest(args, { env, timeout: LIMIT_MS })
-    const results = [...stdout.matchAll(/^ ([✓×↓]) a\.test\.js > (.*?)(?: \d+ms.*?)?(?: \[(.*)\])?$/gm)]
-    expect(results.map(([, mark, title, note]) => [mark, title, note].filter(Boolean).join(' '))).toEqual([
+    const results = [
+      ...stdout.matchAll(/^ ([✓×↓]) a\.test\.js > (.*?)(?: \d+ms.*?)?(?: \[(.*)\])?$/gm),
+    ]
+    expect(
+      results.map(([, mark, title, note]) => [mark, title, note].filter(Boolean).join(' ')),
+    ).toEqual([
       '✓ of vitest alone',
       '✓ in memory',
       '✓ in the guest > waits a day',
@@ -73,7 +77,9 @@ test(
       'memory outside',
     ])
     expect(said.filter(line => each.includes(line))).toEqual(each)
-    expect(stdout).toContain("vnet: dropped on client-server ab: 1 by drop 'icmp' nth 1\nvnet: the seed was VNET_SEED=")
+    expect(stdout).toContain(
+      "vnet: dropped on client-server ab: 1 by drop 'icmp' nth 1\nvnet: the seed was VNET_SEED=",
+    )
     const line = PROGRAM.split('\n').findIndex(text => text.includes('0% packet loss')) + 1
     expect(stderr).toContain(`❯ a.test.js:${line}:`)
     expect(stderr).toContain('Error: Test timed out in 5000ms.')
@@ -104,11 +110,15 @@ test(
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const ended = new Promise(resolve => child.on('close', resolve))
-    await expect.poll(() => processesWith(TMPDIR).join(' '), { timeout: LIMIT_MS }).toContain('qemu')
+    await expect
+      .poll(() => processesWith(TMPDIR).join(' '), { timeout: LIMIT_MS })
+      .toContain('qemu')
     process.kill(-(child.pid as number), 'SIGINT')
     await ended
     await expect
-      .poll(() => [...processesWith(TMPDIR), ...readdirSync(TMPDIR).filter(isOurs)], { timeout: 60_000 })
+      .poll(() => [...processesWith(TMPDIR), ...readdirSync(TMPDIR).filter(isOurs)], {
+        timeout: 60_000,
+      })
       .toEqual([])
   },
   LIMIT_MS,

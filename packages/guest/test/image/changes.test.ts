@@ -6,7 +6,9 @@ import { testDirectory } from '#support/fresh-directory.ts'
 import { changeLine, keepFiles } from '../../src/image/changes.ts'
 
 /** Returns a cache with these images, the oldest first. */
-function cacheOf(...images: readonly (readonly [request: string, files: Record<string, string>])[]): string {
+function cacheOf(
+  ...images: readonly (readonly [request: string, files: Record<string, string>])[]
+): string {
   const cache = testDirectory()
   for (const [i, [request, files]] of images.entries()) {
     const entry = join(cache, `image-${9 - i}`)

@@ -20,7 +20,9 @@ test.each([
 })
 
 test('a script for Node brings its package', () => {
-  expect(directoriesOf('/usr/lib/node_modules/npm/bin/npm-cli.js', '#!')).toEqual(['/usr/lib/node_modules/npm'])
+  expect(directoriesOf('/usr/lib/node_modules/npm/bin/npm-cli.js', '#!')).toEqual([
+    '/usr/lib/node_modules/npm',
+  ])
   expect(directoriesOf('/x/node_modules/@a/b/c.js', '#!')).toEqual(['/x/node_modules/@a/b'])
 })
 

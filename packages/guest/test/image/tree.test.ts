@@ -77,7 +77,9 @@ test.each([
 
 const hostTree = (...paths: readonly string[]) => {
   const tree = new HostTree()
-  for (const path of paths) tree.addHost(path)
+  for (const path of paths) {
+    tree.addHost(path)
+  }
   return tree
 }
 
@@ -95,7 +97,9 @@ test('a link brings what it refers to, through other links', () => {
   symlinkSync('lib/real', at('second'))
   symlinkSync(at('second'), at('first'))
   const tree = hostTree(at('first'))
-  for (const name of ['first', 'second', 'lib/real']) expect(tree.has(at(name))).toBe(true)
+  for (const name of ['first', 'second', 'lib/real']) {
+    expect(tree.has(at(name))).toBe(true)
+  }
 })
 
 test('links in a circle, and paths that do not exist, are left alone', () => {
@@ -115,7 +119,10 @@ test('a file of the kernel is left out, and a link to it is kept', () => {
 })
 
 test('documents of packages are left out', () => {
-  expect(hostTree('/usr/share/doc', '/usr/share/man', '/usr/share').paths).toEqual(['/usr', '/usr/share'])
+  expect(hostTree('/usr/share/doc', '/usr/share/man', '/usr/share').paths).toEqual([
+    '/usr',
+    '/usr/share',
+  ])
 })
 
 test("the user's directory is the root of its image, without version control", () => {

@@ -18,7 +18,10 @@ function program(name: string, text: string): void {
 }
 
 function treeWith(programs: readonly string[], files: readonly string[] = []): Tree {
-  const kernel = kernelWith(at('modules'), { 'kernel/net/llc/llc.ko': [], 'kernel/drivers/ata/libata.ko': [] })
+  const kernel = kernelWith(at('modules'), {
+    'kernel/net/llc/llc.ko': [],
+    'kernel/drivers/ata/libata.ko': [],
+  })
   return baseTree({ programs, files, init: at('init'), kernel, directory: at('project') })
 }
 
@@ -31,13 +34,18 @@ function placeOf(path: string): string | undefined {
 }
 
 beforeAll(() => {
-  vi.stubEnv('PATH', `${at('bin')}:${at('project/bin')}:${at('node_modules/.bin')}:${process.env.PATH}`)
+  vi.stubEnv(
+    'PATH',
+    `${at('bin')}:${at('project/bin')}:${at('node_modules/.bin')}:${process.env.PATH}`,
+  )
   vi.stubEnv('XDG_CACHE_HOME', at('cache'))
   writeFileSync(at('init'), '')
   program('files/below/file', '')
   program('bin/script', '#!/usr/bin/env interpreter\n')
   program('bin/interpreter', '#!/bin/sh\n')
-  for (const name of ['bin/other', 'project/bin/own', 'node_modules/.bin/own']) program(name, '#!/bin/sh\n')
+  for (const name of ['bin/other', 'project/bin/own', 'node_modules/.bin/own']) {
+    program(name, '#!/bin/sh\n')
+  }
   program('node_modules/tool/cli.js', '#!/usr/bin/env node\n')
   program('node_modules/tool/node_modules/other/index.js', '')
   symlinkSync('../node_modules/tool/cli.js', at('bin/tool'))
@@ -58,10 +66,13 @@ test('the image has the usual programs with their libraries, Node, vnet and its 
   const zone = '/usr/share/zoneinfo/Asia/Tokyo'
   expect(has(zone)).toBe(existsSync(zone))
   const ours = ['dist/vnet.js', 'build/Release/vnet.node', 'packages/lab/dist/index.js']
-  for (const name of [...ours, 'node_modules/yaml/package.json'])
+  for (const name of [...ours, 'node_modules/yaml/package.json']) {
     expect(has(join(process.cwd(), name)), name).toBe(true)
+  }
   expect(names.filter(path => path.startsWith(join(process.cwd(), 'src/')))).toEqual([])
-  expect(names.filter(path => path.startsWith(process.cwd()) && /\.(d\.ts|map|md)$/.test(path))).toEqual([])
+  expect(
+    names.filter(path => path.startsWith(process.cwd()) && /\.(d\.ts|map|md)$/.test(path)),
+  ).toEqual([])
 })
 
 test('the image has modules for networks, with their table, and init as modprobe', () => {
@@ -104,13 +115,17 @@ test('a directory that is named comes with everything in it', () => {
 })
 
 test('a name without a program, a file that is not executable, and a missing file are refused in one line', () => {
-  expect(() => treeWith(['no-such'])).toThrow('no program no-such in PATH: install it, or give its path')
+  expect(() => treeWith(['no-such'])).toThrow(
+    'no program no-such in PATH: install it, or give its path',
+  )
   expect(() => treeWith([at('init')])).toThrow(`${at('init')} is not a program`)
   expect(() => treeWith([], [at('none')])).toThrow(`${at('none')} does not exist`)
 })
 
 test("a program in the user's directory, or of npm, is not linked to init", () => {
-  for (const name of ['project/bin/own', 'node_modules/.bin/own']) expect(placeOf(at(name))).toBeUndefined()
+  for (const name of ['project/bin/own', 'node_modules/.bin/own']) {
+    expect(placeOf(at(name))).toBeUndefined()
+  }
 })
 
 test("the machine's PATH is this one with sbin", () => {

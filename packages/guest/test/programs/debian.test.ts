@@ -43,7 +43,12 @@ esac
 afterEach(() => vi.unstubAllEnvs())
 
 test('a package needs its dependencies and theirs, of which it chooses installed ones', () => {
-  expect(new DebianPackages().closureOf(['bash:amd64'])).toEqual(['bash:amd64', 'base-files', 'mawk', 'libc6:amd64'])
+  expect(new DebianPackages().closureOf(['bash:amd64'])).toEqual([
+    'bash:amd64',
+    'base-files',
+    'mawk',
+    'libc6:amd64',
+  ])
 })
 
 test('a part of Python brings all of Python', () => {
@@ -56,7 +61,10 @@ test('a part of Python brings all of Python', () => {
 
 test('a file is found under the path that it had before /bin was a link to /usr/bin', () => {
   const owners = new DebianPackages().ownersOf(['/usr/bin/bash', '/usr/bin/sh', '/usr/lib/shared'])
-  expect(Object.fromEntries(owners)).toEqual({ '/usr/bin/bash': 'bash', '/usr/lib/shared': 'libc6:amd64' })
+  expect(Object.fromEntries(owners)).toEqual({
+    '/usr/bin/bash': 'bash',
+    '/usr/lib/shared': 'libc6:amd64',
+  })
 })
 
 test('the files of packages are absolute paths', () => {

@@ -5,7 +5,10 @@ import { shell } from '../support/guest-runs.ts'
 
 const directory = freshDirectory()
 
-test.runIf(process.arch === 'x64')('a command that sleeps for a day ends on the next day', async () => {
-  const { status, stdout } = await shell('sleep 1d; date +%F', { cwd: directory })
-  expect([status, stdout]).toEqual([0, '2026-01-02\n'])
-})
+test.runIf(process.arch === 'x64')(
+  'a command that sleeps for a day ends on the next day',
+  async () => {
+    const { status, stdout } = await shell('sleep 1d; date +%F', { cwd: directory })
+    expect([status, stdout]).toEqual([0, '2026-01-02\n'])
+  },
+)

@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { type Ended, PROGRAM } from '#support/vnet-process.ts'
 import { cachedKernel } from '../../src/kernel.ts'
 
-export const CACHE = fileURLToPath(new URL('../../../../node_modules/.cache/vnet-tests', import.meta.url))
+export const CACHE = fileURLToPath(
+  new URL('../../../../node_modules/.cache/vnet-tests', import.meta.url),
+)
 
 /**
  * Makes a directory a cache that has only the kernel, which set-up has downloaded. By default it is
@@ -17,7 +19,9 @@ export function cacheWithKernel(cache = CACHE): string {
   const kernel = join(cache, 'vnet/kernel')
   mkdirSync(join(cache, 'vnet'), { recursive: true })
   const found = cachedKernel()
-  if (!existsSync(kernel) && found !== undefined) symlinkSync(join(found.image, '../../..'), kernel)
+  if (!existsSync(kernel) && found !== undefined) {
+    symlinkSync(join(found.image, '../../..'), kernel)
+  }
   return cache
 }
 
@@ -37,7 +41,10 @@ export function vnet(args: readonly string[], options: RunOptions): Promise<Ende
 }
 
 /** Starts `vnet ARGS`, which is ended by the time limit of the test at the latest. */
-export function startVnet(args: readonly string[], { cwd, env, within = [], program = PROGRAM, input }: RunOptions) {
+export function startVnet(
+  args: readonly string[],
+  { cwd, env, within = [], program = PROGRAM, input }: RunOptions,
+) {
   const [first, ...rest] = [...within, process.execPath, program, ...args] as [string, ...string[]]
   const child = spawn(first, rest, {
     cwd,
@@ -46,13 +53,17 @@ export function startVnet(args: readonly string[], { cwd, env, within = [], prog
   })
   // It may end without reading.
   child.stdin.on('error', () => {}).write(input ?? '')
-  if (input === undefined) child.stdin.end()
+  if (input === undefined) {
+    child.stdin.end()
+  }
   const text = { stdout: '', stderr: '' }
   const listeners = new Set<() => void>()
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream].setEncoding('utf8').on('data', (more: string) => {
       text[stream] += more
-      for (const look of listeners) look()
+      for (const look of listeners) {
+        look()
+      }
     })
   }
   const ended = new Promise<Ended>((resolve, reject) => {
@@ -81,12 +92,16 @@ export function startVnet(args: readonly string[], { cwd, env, within = [], prog
 }
 
 /** Runs `vnet guest OPTIONS -- sh -c SCRIPT`. */
-export const shell = (script: string, options: RunOptions, ...args: readonly string[]): Promise<Ended> =>
-  vnet(['guest', ...args, '--', 'sh', '-c', script], options)
+export const shell = (
+  script: string,
+  options: RunOptions,
+  ...args: readonly string[]
+): Promise<Ended> => vnet(['guest', ...args, '--', 'sh', '-c', script], options)
 
 /** The lines of vnet, without the report of a run, and without those about what is made once. */
 export function complaints({ stderr }: Ended): string[] {
-  const isNews = /^vnet: (.* in the guest, .* here|starting the kernel|bringing it up|the guest gets )/
+  const isNews =
+    /^vnet: (.* in the guest, .* here|starting the kernel|bringing it up|the guest gets )/
   return stderr.split('\n').filter(line => line !== '' && !isNews.test(line))
 }
 

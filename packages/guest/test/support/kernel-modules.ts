@@ -30,7 +30,11 @@ export function moduleFile(info: readonly string[]): Buffer {
 }
 
 /** Writes modules below `modules`, each with its texts, and returns the kernel that has them. */
-export function kernelWith(modules: string, files: Readonly<Record<string, readonly string[]>>, builtin = ''): Kernel {
+export function kernelWith(
+  modules: string,
+  files: Readonly<Record<string, readonly string[]>>,
+  builtin = '',
+): Kernel {
   mkdirSync(modules, { recursive: true })
   for (const [name, info] of Object.entries(files)) {
     mkdirSync(dirname(join(modules, name)), { recursive: true })

@@ -168,9 +168,8 @@ export class Connection implements TcpConnection {
     // TIME-WAIT remains.
     if (this.state === 'TIME-WAIT') {
       this.abandon()
-    }
-    // After both FINs there is nothing to reset, unless bytes are to be sent before the own one.
-    else if ((this.state === 'LAST-ACK' || this.state === 'CLOSING') && !this.sender.hasUnsent) {
+    } else if ((this.state === 'LAST-ACK' || this.state === 'CLOSING') && !this.sender.hasUnsent) {
+      // After both FINs there is nothing to reset, unless bytes are to be sent before the own one.
       this.abandon()
       this.end()
     } else {

@@ -31,7 +31,10 @@ export class Pair {
 
   /** Returns the replies of both hosts to a packet. */
   replies(text: string): { linux: string[]; memory: string[] } {
-    const frame = build({ stations: STATIONS, port: 40_000, sent: new Uint8Array(0) }, parseLayers(text))
+    const frame = build(
+      { stations: STATIONS, port: 40_000, sent: new Uint8Array(0) },
+      parseLayers(text),
+    )
     return { linux: shown(this.#linux.receive(frame)), memory: shown(this.#memory.receive(frame)) }
   }
 
@@ -54,13 +57,18 @@ export class Pair {
           .slice(0, i + 1)
           .map(textOf)
           .join('; ')
-        if (!EXCEPTIONS.some(each => each.explains(sent, theirs, ours)))
+        if (!EXCEPTIONS.some(each => each.explains(sent, theirs, ours))) {
           return { packets: packets.slice(0, i + 1), linux: theirs, memory: ours }
+        }
       }
       return undefined
     } finally {
-      for (const each of done[0]) end(this.#linux, each)
-      for (const each of done[1]) end(this.#memory, each)
+      for (const each of done[0]) {
+        end(this.#linux, each)
+      }
+      for (const each of done[1]) {
+        end(this.#memory, each)
+      }
     }
   }
 
@@ -78,13 +86,17 @@ function end(host: TestedHost, { frames }: Done): void {
     const segment = segmentOf(frame)
     if (segment === undefined || !segment.isSyn) continue
     const reset = frame.slice(0, segment.at)
-    const at = ETH_HLEN + (etherType(frame, 0) === ETH_P_IP ? ipv4.headerLength(frame, ETH_HLEN) : ipv6.IPV6_HLEN)
+    const at =
+      ETH_HLEN +
+      (etherType(frame, 0) === ETH_P_IP ? ipv4.headerLength(frame, ETH_HLEN) : ipv6.IPV6_HLEN)
     swap(reset, 0, 6)
     if (etherType(frame, 0) === ETH_P_IP) {
       ipv4.swapAddresses(reset, ETH_HLEN)
       ipv4.setTotalLength(reset, ETH_HLEN, reset.length - ETH_HLEN)
       ipv4.fillHeaderChecksum(reset, ETH_HLEN)
-    } else ipv6.swapAddresses(reset, ETH_HLEN)
+    } else {
+      ipv6.swapAddresses(reset, ETH_HLEN)
+    }
     swap(reset, at, 2)
     put32(reset, at + 4, segment.acknowledgment)
     reset[at + 13] = tcp.TCP_RST
@@ -95,13 +107,18 @@ function end(host: TestedHost, { frames }: Done): void {
 }
 
 /** Returns the differences of the cases of a seed. */
-export function* differences(seed: number, count: number): Generator<{ nth: number; difference: Difference }> {
+export function* differences(
+  seed: number,
+  count: number,
+): Generator<{ nth: number; difference: Difference }> {
   for (let start = 0; start < count; start += CHUNK) {
     const pair = new Pair()
     try {
       for (let nth = start; nth < Math.min(start + CHUNK, count); nth++) {
         const found = pair.run(new PacketSource(seed, nth).draw())
-        if (found !== undefined) yield { nth, difference: found }
+        if (found !== undefined) {
+          yield { nth, difference: found }
+        }
       }
     } finally {
       pair.close()
@@ -114,7 +131,9 @@ function kindOf({ linux, memory }: Difference): string {
   const isEqual = linux.length === memory.length
   const kinds = (replies: readonly string[], others: readonly string[]) =>
     replies.map((reply, i) => {
-      const [kind] = /\b(arp|tcp [a-z+]+|icmp type \d+, code \d+|piece|protocol|receives)/.exec(reply) ?? ['']
+      const [kind] = /\b(arp|tcp [a-z+]+|icmp type \d+, code \d+|piece|protocol|receives)/.exec(
+        reply,
+      ) ?? ['']
       const other = others[i]?.split(', ') ?? []
       const items = isEqual ? reply.split(', ').filter((item, j) => item !== other[j]) : []
       return `${kind} ${items.map(item => item.replaceAll(/[\d:.]+|\b[\da-f]+\b/g, '#')).join()}`
@@ -178,15 +197,21 @@ function firstOf<T, R>(all: Iterable<T>, fn: (each: T) => R | undefined): R | un
 }
 
 function* simpler(packets: readonly Packet[]): Generator<Packet[]> {
-  for (let i = 0; i < packets.length && packets.length > 1; i++) yield packets.toSpliced(i, 1)
+  for (let i = 0; i < packets.length && packets.length > 1; i++) {
+    yield packets.toSpliced(i, 1)
+  }
   for (const [i, packet] of packets.entries()) {
-    for (const each of simplerPackets(packet)) yield packets.with(i, each)
+    for (const each of simplerPackets(packet)) {
+      yield packets.with(i, each)
+    }
   }
 }
 
 function* simplerPackets(packet: Packet): Generator<Packet> {
   for (const [i, part] of packet.entries()) {
-    if (packet.length > 1) yield packet.toSpliced(i, 1)
+    if (packet.length > 1) {
+      yield packet.toSpliced(i, 1)
+    }
     for (const j of part.items.keys()) {
       if (['data', 'pad', 'hex', 'hop', 'dest', 'route'].includes(part.name)) break
       yield packet.with(i, { name: part.name, items: part.items.toSpliced(j, 1) })
@@ -199,7 +224,10 @@ export function report({ packets, linux, memory }: Difference): string {
   const context: Context = { stations: STATIONS, port: 40_000, sent: new Uint8Array(0) }
   const lines = packets.flatMap(packet => {
     const text = textOf(packet)
-    return [`    send ${text}`, `        ${Buffer.from(build(context, parseLayers(text))).toString('hex')}`]
+    return [
+      `    send ${text}`,
+      `        ${Buffer.from(build(context, parseLayers(text))).toString('hex')}`,
+    ]
   })
   const list = (name: string, replies: readonly string[]) =>
     (replies.length === 0 ? ['nothing'] : replies).map(reply => `    ${name}: ${reply}`)

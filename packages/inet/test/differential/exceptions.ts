@@ -17,7 +17,9 @@ export const EXCEPTIONS: readonly Exception[] = [
     example: ['ip options 830708c00002090107020000 / icmp echo'],
     explains: (sent, linux, memory) =>
       (optionsOf(sent).has(LOOSE_ROUTE) || optionsOf(sent).has(STRICT_ROUTE)) &&
-      [linux, memory].every(([reply = 'icmp type 12, code 0']) => /icmp type 12, code 0|arp/.test(reply)),
+      [linux, memory].every(([reply = 'icmp type 12, code 0']) =>
+        /icmp type 12, code 0|arp/.test(reply),
+      ),
   },
   {
     row: 'routes and times of IP options in SYN-ACK and later segments',
@@ -31,9 +33,14 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   {
     row: 'DF of SYN-ACK and RST after a reported MTU below 552',
-    example: ['ip / icmp type 3, code 4, mtu 68 / ip from host, to peer / icmp reply / data 8', 'ip / tcp flags 2'],
+    example: [
+      'ip / icmp type 3, code 4, mtu 68 / ip from host, to peer / icmp reply / data 8',
+      'ip / tcp flags 2',
+    ],
     explains: (_, linux, memory) =>
-      linux.length === 1 && / tcp (rst|syn.ack)/.test(linux[0] ?? '') && withoutDf(linux[0]) === memory[0],
+      linux.length === 1 &&
+      / tcp (rst|syn.ack)/.test(linux[0] ?? '') &&
+      withoutDf(linux[0]) === memory[0],
   },
   {
     row: 'a segment with ACK to a group of IPv6, with a listener',
@@ -50,7 +57,9 @@ export const EXCEPTIONS: readonly Exception[] = [
       'ip6 hops 255, from fe80::ff:fe00:1 / nd ns, target host',
     ],
     explains: (sent, linux, memory) =>
-      /from (host|fe80::ff:fe00:1)\b/.test(sent) && memory.length === 0 && / icmp type 13[56],/.test(linux[0] ?? ''),
+      /from (host|fe80::ff:fe00:1)\b/.test(sent) &&
+      memory.length === 0 &&
+      / icmp type 13[56],/.test(linux[0] ?? ''),
   },
   {
     row: 'an IPv6 packet of length 0 with options for each hop, but none for a jumbogram',
@@ -62,7 +71,8 @@ export const EXCEPTIONS: readonly Exception[] = [
     row: 'the checksum of an echo reply of zeros alone',
     example: ['ip / icmp echo'],
     explains: (_, linux, memory) =>
-      linux[0]?.replace(', the checksum of ICMP is wrong', '') === memory[0] && / icmp type 0,/.test(memory[0] ?? ''),
+      linux[0]?.replace(', the checksum of ICMP is wrong', '') === memory[0] &&
+      / icmp type 0,/.test(memory[0] ?? ''),
   },
   {
     row: 'UDP-Lite (RFC 3828)',
@@ -88,16 +98,26 @@ export const EXCHANGE_EXCEPTIONS: readonly ExchangeException[] = [
     row: 'a SYN that crosses the own one',
     example: ['connect', 'in syn 0'],
     explains: (lines, linux, memory) =>
-      lines.at(-1) === 'in syn 0' && [linux, memory].every(([sent]) => sent?.startsWith('syn, seq 0, ack 1,')),
+      lines.at(-1) === 'in syn 0' &&
+      [linux, memory].every(([sent]) => sent?.startsWith('syn, seq 0, ack 1,')),
   },
   {
     row: 'the timestamp of an acknowledgment that is older than the last one',
     example: [
-      ...['listen', 'in syn 0, mss 1460, ts 100', 'in ack 1, ts 100', 'accept', 'write 100', 'in ack 101, ts 100'],
+      ...[
+        'listen',
+        'in syn 0, mss 1460, ts 100',
+        'in ack 1, ts 100',
+        'accept',
+        'write 100',
+        'in ack 101, ts 100',
+      ],
       ...['in ack 1, ts 121', 'in syn 70001'],
     ],
     explains: (_, linux, memory) => {
-      const [theirs, ours] = [linux, memory].map(texts => texts.join('\n').replaceAll(/, ts \d+/g, ''))
+      const [theirs, ours] = [linux, memory].map(texts =>
+        texts.join('\n').replaceAll(/, ts \d+/g, ''),
+      )
       return linux.length > 0 && theirs === ours
     },
   },
@@ -105,13 +125,16 @@ export const EXCHANGE_EXCEPTIONS: readonly ExchangeException[] = [
     row: 'the last segment of a window that is no multiple of the MSS',
     example: ['connect', 'in syn 0, ack 1, mss 1460', 'in ack 1, win 1500', 'write 8000'],
     explains: (_, linux, memory) =>
-      / win\b|data/.test(linux.at(-1) ?? '') && linux.length === memory.length + 1 && isStart(memory, linux),
+      / win\b|data/.test(linux.at(-1) ?? '') &&
+      linux.length === memory.length + 1 &&
+      isStart(memory, linux),
   },
   {
     row: 'SACK blocks in bytes that are sent, and in the FIN of `close`',
     example: ['connect', 'in syn 0, ack 1, mss 1460, sack-ok', 'in data 101..201, ack 1', 'close'],
     explains: (lines, linux) =>
-      /^(write|close|shutdown|in )/.test(lines.at(-1) ?? '') && /(data|fin)\b.*sack/.test(linux.join('\n')),
+      /^(write|close|shutdown|in )/.test(lines.at(-1) ?? '') &&
+      /(data|fin)\b.*sack/.test(linux.join('\n')),
   },
   {
     row: 'the SACK block of bytes that came twice, if others come before its acknowledgment',
@@ -126,9 +149,16 @@ export const EXCHANGE_EXCEPTIONS: readonly ExchangeException[] = [
   },
   {
     row: 'SACK blocks of bytes after a FIN',
-    example: ['connect', 'in syn 0, ack 1, mss 1460, sack-ok', 'in fin 1461, ack 1', 'in data 1461..2461, ack 1'],
+    example: [
+      'connect',
+      'in syn 0, ack 1, mss 1460, sack-ok',
+      'in fin 1461, ack 1',
+      'in data 1461..2461, ack 1',
+    ],
     explains: (lines, linux, memory) => {
-      const [theirs, ours] = [linux, memory].map(texts => texts.join('\n').replaceAll(/, sack .*/g, ''))
+      const [theirs, ours] = [linux, memory].map(texts =>
+        texts.join('\n').replaceAll(/, sack .*/g, ''),
+      )
       return lines.some(line => line.includes('fin')) && theirs === ours
     },
   },
@@ -143,9 +173,11 @@ export const EXCHANGE_EXCEPTIONS: readonly ExchangeException[] = [
   },
 ]
 
-const isStart = (some: readonly string[], all: readonly string[]): boolean => some.every((text, i) => text === all[i])
+const isStart = (some: readonly string[], all: readonly string[]): boolean =>
+  some.every((text, i) => text === all[i])
 
-const withoutDf = (reply: string | undefined): string | undefined => reply?.replace('offset 0x4000', 'offset 0x0')
+const withoutDf = (reply: string | undefined): string | undefined =>
+  reply?.replace('offset 0x4000', 'offset 0x0')
 
 /** The types of options of IPv4 in the packets. */
 function optionsOf(sent: string): ReadonlySet<number> {

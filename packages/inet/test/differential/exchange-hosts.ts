@@ -23,7 +23,9 @@ const READ = 65_536
 export type Results = readonly (readonly string[])[]
 
 const steps = (lines: readonly string[]): readonly Step[] =>
-  parseCases(`case exchange: an exchange\n may RFC 9293, 3\n${lines.join('\n')}\n`).flatMap(each => each.steps)
+  parseCases(`case exchange: an exchange\n may RFC 9293, 3\n${lines.join('\n')}\n`).flatMap(
+    each => each.steps,
+  )
 
 class Exchange {
   readonly #world: World
@@ -49,8 +51,14 @@ class Exchange {
       const frames = world.sentNow().filter(({ frame }) => isForPeer(world, frame))
       results.push([...called, ...frames.map(({ frame }) => exchange.#describe(frame))])
     }
-    results.push(exchange.#socket === undefined ? [] : [exchange.#socket.state().replace(/CLOSED|TIME-WAIT/, 'UNCONN')])
-    for (const segment of exchange.#peer.abort()) exchange.#inject(segment)
+    results.push(
+      exchange.#socket === undefined
+        ? []
+        : [exchange.#socket.state().replace(/CLOSED|TIME-WAIT/, 'UNCONN')],
+    )
+    for (const segment of exchange.#peer.abort()) {
+      exchange.#inject(segment)
+    }
     return results
   }
 
@@ -66,13 +74,21 @@ class Exchange {
     if (verb === 'icmp') {
       const packet = this.#peer.latest(undefined)
       const context = { stations: world, port: world.port, sent: new Uint8Array(0) }
-      if (packet.length > 0) world.inject(errorFrame(context, words[0] as string, words[1], packet))
-    } else if (items !== undefined) for (const segment of this.#peer.segments(items)) this.#inject(segment)
-    else if (verb === 'connect') this.#socket = world.sockets.connect(world.port + 1, 'peer')
-    else if (verb === 'accept') {
+      if (packet.length > 0) {
+        world.inject(errorFrame(context, words[0] as string, words[1], packet))
+      }
+    } else if (items !== undefined) {
+      for (const segment of this.#peer.segments(items)) {
+        this.#inject(segment)
+      }
+    } else if (verb === 'connect') {
+      this.#socket = world.sockets.connect(world.port + 1, 'peer')
+    } else if (verb === 'accept') {
       if (!this.#listener?.hasConnection()) return ['no connection']
       this.#socket = await this.#listener.accept()
-    } else if (this.#socket !== undefined) return this.#call(this.#socket, verb, words)
+    } else if (this.#socket !== undefined) {
+      return this.#call(this.#socket, verb, words)
+    }
     return []
   }
 
@@ -80,7 +96,9 @@ class Exchange {
     if (verb === 'write') {
       const result = socket.write(pattern([this.#written, this.#written + Number(word)]))
       this.#written += Math.max(result, 0)
-      if (result < 0) this.#hasEnded = true
+      if (result < 0) {
+        this.#hasEnded = true
+      }
       return [`writes ${result}`]
     }
     if (verb === 'read') {
@@ -88,14 +106,18 @@ class Exchange {
       while (!this.#hasEnded && socket.isReadable()) {
         const result = await socket.read(READ)
         this.#hasEnded = result === null || typeof result === 'number'
-        if (result === null || typeof result === 'number') return [`reads ${bytes} bytes, ${result}`]
+        if (result === null || typeof result === 'number') {
+          return [`reads ${bytes} bytes, ${result}`]
+        }
         bytes += result.length
       }
       return [`reads ${bytes} bytes`]
     }
-    if (verb === 'nodelay') socket.setNoDelay(true)
-    else if (verb === 'shutdown') await socket.shutdown()
-    else if (verb === 'close' || verb === 'reset') {
+    if (verb === 'nodelay') {
+      socket.setNoDelay(true)
+    } else if (verb === 'shutdown') {
+      await socket.shutdown()
+    } else if (verb === 'close' || verb === 'reset') {
       socket[verb]()
       this.#socket = undefined
     }
@@ -170,7 +192,8 @@ export async function compare(
   const until = lines.slice(0, at + 1 + (lines.includes('listen') ? 1 : 0))
   const isRow = exceptions.some(
     ({ explains }) =>
-      explains(until, theirs[at] ?? [], ours[at] ?? []) || explains(until, linux[at] ?? [], memory[at] ?? []),
+      explains(until, theirs[at] ?? [], ours[at] ?? []) ||
+      explains(until, linux[at] ?? [], memory[at] ?? []),
   )
   if (line >= 0 && isRow) return undefined
   return { lines: until, linux: linux.slice(0, at + 1), memory: memory.slice(0, at + 1) }
@@ -197,7 +220,10 @@ function withoutDelayed(results: Results): [Results, Map<string, number>] {
 }
 
 /** Removes lines and items as long as the hosts differ. */
-export async function shrunkExchange(hosts: ExchangeHosts, first: ExchangeDifference): Promise<ExchangeDifference> {
+export async function shrunkExchange(
+  hosts: ExchangeHosts,
+  first: ExchangeDifference,
+): Promise<ExchangeDifference> {
   let best = first
   for (let hasShrunk = true; hasShrunk; ) {
     hasShrunk = false
@@ -217,13 +243,17 @@ const kindOf = ({ linux, memory }: ExchangeDifference): string =>
 
 function* simpler(lines: readonly string[]): Generator<string[]> {
   for (const [i, line] of lines.entries()) {
-    if (!/^(listen|connect)$/.test(line)) yield lines.toSpliced(i, 1)
+    if (!/^(listen|connect)$/.test(line)) {
+      yield lines.toSpliced(i, 1)
+    }
   }
   for (const [i, line] of lines.entries()) {
     if (!line.startsWith('in ')) continue
     const items = line.slice(3).split(', ')
     if (items.length === 1) continue
-    for (const j of items.keys()) yield lines.with(i, `in ${items.toSpliced(j, 1).join(', ')}`)
+    for (const j of items.keys()) {
+      yield lines.with(i, `in ${items.toSpliced(j, 1).join(', ')}`)
+    }
   }
 }
 
@@ -235,9 +265,14 @@ export function reportExchange({ lines, linux, memory }: ExchangeDifference): st
     if (line === 'listen') continue
     const [ours, theirs] = [memory[i]?.join('; ') ?? '', linux[i]?.join('; ') ?? '']
     i++
-    if (ours === theirs) text.push(...(ours === '' ? [] : [`        ${ours}`]))
-    else text.push(`        linux: ${theirs || 'nothing'}`, `        memory: ${ours || 'nothing'}`)
+    if (ours === theirs) {
+      text.push(...(ours === '' ? [] : [`        ${ours}`]))
+    } else {
+      text.push(`        linux: ${theirs || 'nothing'}`, `        memory: ${ours || 'nothing'}`)
+    }
   }
-  if (i < linux.length) text.push(`    state: linux ${linux[i]?.join()}, memory ${memory[i]?.join()}`)
+  if (i < linux.length) {
+    text.push(`    state: linux ${linux[i]?.join()}, memory ${memory[i]?.join()}`)
+  }
   return text.join('\n')
 }

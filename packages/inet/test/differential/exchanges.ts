@@ -5,7 +5,13 @@
  */
 import { type Random, random } from 'vnet/internal/base/random'
 
-const OPTIONS = ['mss 1460', 'mss 536', 'mss 1460, sack-ok', 'mss 1460, scale 3', 'mss 1460, sack-ok, ts 100, scale 7']
+const OPTIONS = [
+  'mss 1460',
+  'mss 536',
+  'mss 1460, sack-ok',
+  'mss 1460, scale 3',
+  'mss 1460, sack-ok, ts 100, scale 7',
+]
 const LENGTHS = [1, 2, 100, 536, 1000, 1460]
 
 export class ExchangeSource {
@@ -28,7 +34,9 @@ export class ExchangeSource {
   /** Returns the lines of an exchange. */
   draw(): string[] {
     this.#handshake()
-    for (let n = 2 + this.#random.below(7); n > 0; n--) this.#lines.push(this.#line())
+    for (let n = 2 + this.#random.below(7); n > 0; n--) {
+      this.#lines.push(this.#line())
+    }
     return this.#lines
   }
 
@@ -46,18 +54,35 @@ export class ExchangeSource {
     const isOdd = this.#chance(8)
     if (this.#chance(2)) {
       this.#lines.push('connect')
-      if (isOdd)
+      if (isOdd) {
         this.#lines.push(
-          this.#pick(['in syn 0', 'in ack 1', 'in rst 0', 'in rst 0, ack 1', 'in syn 0, ack 7', 'in fin 0, ack 1']),
+          this.#pick([
+            'in syn 0',
+            'in ack 1',
+            'in rst 0',
+            'in rst 0, ack 1',
+            'in syn 0, ack 7',
+            'in fin 0, ack 1',
+          ]),
         )
+      }
       this.#lines.push(`in syn 0, ack 1, ${options}`)
     } else {
       this.#lines.push('listen', `in syn 0, ${options}`)
       // A late reply has another timestamp than SYN-ACK, which Linux wants to be echoed.
-      if (isOdd && this.#timestamp === 0)
+      if (isOdd && this.#timestamp === 0) {
         this.#lines.push(
-          this.#pick(['in syn 0', 'in ack 7', 'in rst 1', 'in rst 5', 'in syn 9', 'in fin 1, ack 1', 'in data 1..11']),
+          this.#pick([
+            'in syn 0',
+            'in ack 7',
+            'in rst 1',
+            'in rst 5',
+            'in syn 9',
+            'in fin 1, ack 1',
+            'in data 1..11',
+          ]),
         )
+      }
       this.#lines.push(this.#segment(['ack 1']), 'accept')
     }
   }
@@ -83,7 +108,11 @@ export class ExchangeSource {
         return this.#flag()
       case 6:
       case 7:
-        return this.#segment([`seq ${this.#sequence()}`, this.#ack(), ...this.#pick([[], ['push']])])
+        return this.#segment([
+          `seq ${this.#sequence()}`,
+          this.#ack(),
+          ...this.#pick([[], ['push']]),
+        ])
       case 8:
         return this.#pick(['read', 'read', 'shutdown', 'close', 'reset', 'nodelay on'])
       case 9:
@@ -101,7 +130,9 @@ export class ExchangeSource {
     const flag = this.#pick(['fin', 'fin', 'fin', 'rst', 'syn', 'syn'])
     // Two hosts differ about bytes after a FIN that they have not received yet.
     if (flag === 'fin' && sequence < this.#highest) return this.#segment([this.#ack()])
-    if (flag === 'fin') this.#end ??= sequence
+    if (flag === 'fin') {
+      this.#end ??= sequence
+    }
     return this.#segment([`${flag} ${sequence}`, ...(this.#chance(5) ? [] : [this.#ack()])])
   }
 
@@ -118,10 +149,16 @@ export class ExchangeSource {
     const isPast = this.#end !== undefined && from + length > this.#end
     if (isPast && this.#end !== this.#next) return []
     const more = this.#pick([[], [], ['push'], ['fin'], ['urgent 1']])
-    if (isPast || (more[0] === 'fin' && from + length < this.#highest)) more.length = 0
-    if (from <= this.#next) this.#next = Math.max(this.#next, from + length)
+    if (isPast || (more[0] === 'fin' && from + length < this.#highest)) {
+      more.length = 0
+    }
+    if (from <= this.#next) {
+      this.#next = Math.max(this.#next, from + length)
+    }
     this.#highest = Math.max(this.#highest, from + length)
-    if (more[0] === 'fin') this.#end ??= from + length
+    if (more[0] === 'fin') {
+      this.#end ??= from + length
+    }
     return [`data ${from}..${from + length}`, ...more]
   }
 
@@ -139,7 +176,9 @@ export class ExchangeSource {
       this.#written + 5000,
       1,
     ])
-    if (number <= this.#written) this.#acked = Math.max(this.#acked, number)
+    if (number <= this.#written) {
+      this.#acked = Math.max(this.#acked, number)
+    }
     return `ack ${number}`
   }
 }

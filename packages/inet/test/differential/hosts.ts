@@ -51,18 +51,30 @@ export class MemoryHost implements TestedHost {
   #delivered: string[] = []
 
   constructor() {
-    const transmit = (frame: Uint8Array) => void (isUnasked(frame) || this.#frames.push(frame.slice()))
+    const transmit = (frame: Uint8Array) =>
+      void (isUnasked(frame) || this.#frames.push(frame.slice()))
     this.#dev = this.#host.addInterface({ name: 'eth0', mac: mac(1), mtu: MTU, transmit })
-    for (const cidr of HOST) this.#dev.addAddress(cidr)
+    for (const cidr of HOST) {
+      this.#dev.addAddress(cidr)
+    }
     const { ip, ip6 } = STATIONS.peer
     for (const via of [ip, ip6] as Uint8Array[]) {
       this.#dev.setNeighbour(via, mac(2))
-      this.#host.ip.addRoute({ prefix: { bytes: new Uint8Array(via.length), prefixLen: 0 }, via, dev: this.#dev })
+      this.#host.ip.addRoute({
+        prefix: { bytes: new Uint8Array(via.length), prefixLen: 0 },
+        via,
+        dev: this.#dev,
+      })
     }
     this.#dev.setNeighbour(address(PEER_LOCAL), mac(2))
     const onMessage = (data: Uint8Array) => void this.#delivered.push(received(data))
-    const socket = this.#host.udp.bind({ address: undefined, family: 6, port: OPEN_PORT }, { onMessage, onError() {} })
-    for (const group of GROUPS) socket.joinGroup(address(group), 'eth0')
+    const socket = this.#host.udp.bind(
+      { address: undefined, family: 6, port: OPEN_PORT },
+      { onMessage, onError() {} },
+    )
+    for (const group of GROUPS) {
+      socket.joinGroup(address(group), 'eth0')
+    }
     this.#host.tcp.listen({ address: undefined, port: OPEN_PORT }, 4096, () => {})
   }
 
@@ -126,8 +138,11 @@ export class KernelHost implements TestedHost {
     const { native } = this.#own
     this.#netns = this.#own.add()
     this.#tap = this.#own.tap(this.#netns, 'tap0')[0] as number
-    for (const [name, value] of Object.entries(SETTINGS))
-      if (hasSysctl(native, this.#netns.fd, name)) writeSysctl(native, this.#netns.fd, name, String(value))
+    for (const [name, value] of Object.entries(SETTINGS)) {
+      if (hasSysctl(native, this.#netns.fd, name)) {
+        writeSysctl(native, this.#netns.fd, name, String(value))
+      }
+    }
     const peer = `lladdr ${formatMac(mac(2))} dev tap0 nud permanent`
     const commands = [
       'link set lo up',
@@ -138,7 +153,10 @@ export class KernelHost implements TestedHost {
       'route add default via 198.18.0.2',
       'route add default via 2001:db8::2',
     ]
-    execFileSync('ip', ['-n', this.#netns.name, '-batch', '-'], { input: commands.join('\n'), stdio: 'pipe' })
+    execFileSync('ip', ['-n', this.#netns.name, '-batch', '-'], {
+      input: commands.join('\n'),
+      stdio: 'pipe',
+    })
     const any = uapi.sockaddrInet(new Uint8Array(16), OPEN_PORT)
     this.#socket = this.#open(uapi.SOCK_DGRAM, any)
     const index = uapi.int32(Number(this.#netns.exec('cat /sys/class/net/tap0/ifindex')))
@@ -152,7 +170,9 @@ export class KernelHost implements TestedHost {
 
   #open(type: number, bound: Uint8Array): number {
     const { native } = this.#own
-    const fd = this.#own.own(native.socket(uapi.AF_INET6, type | uapi.SOCK_NONBLOCK, 0, this.#netns.fd))
+    const fd = this.#own.own(
+      native.socket(uapi.AF_INET6, type | uapi.SOCK_NONBLOCK, 0, this.#netns.fd),
+    )
     check(native.bind(fd, bound), 'bind')
     return fd
   }
@@ -166,7 +186,9 @@ export class KernelHost implements TestedHost {
     const frames: Uint8Array[] = []
     while ((this.#own.native.poll(this.#tap) & POLLIN) !== 0) {
       const frame = this.#into.slice(0, readSync(this.#tap, this.#into))
-      if (!isUnasked(frame)) frames.push(frame)
+      if (!isUnasked(frame)) {
+        frames.push(frame)
+      }
     }
     return frames
   }

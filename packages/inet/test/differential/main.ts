@@ -7,7 +7,12 @@ import { STATIONS } from './hosts.ts'
 import { textOf } from './packets.ts'
 
 /** Prints the differences of a seed, each simplest form once and at most `limit` of them. */
-export function runPackets(seed: number, count: number, limit: number, print: (text: string) => void): number {
+export function runPackets(
+  seed: number,
+  count: number,
+  limit: number,
+  print: (text: string) => void,
+): number {
   let found = 0
   const seen = new Set<string>()
   const shrinker = new Shrinker()
@@ -16,7 +21,9 @@ export function runPackets(seed: number, count: number, limit: number, print: (t
     if (seen.size >= limit) continue
     const simple = shrinker.shrink(difference)
     const key = simple.packets.map(textOf).join()
-    if (!seen.has(key)) print(`seed ${seed}, case ${nth}:\n${report(simple)}`)
+    if (!seen.has(key)) {
+      print(`seed ${seed}, case ${nth}:\n${report(simple)}`)
+    }
     seen.add(key)
   }
   shrinker.close()
@@ -39,7 +46,9 @@ export function sendPackets(texts: readonly string[], print: (text: string) => v
   try {
     for (const text of texts) {
       const { linux, memory } = pair.replies(text)
-      print(`send ${text}\n    linux: ${linux.join('; ') || 'nothing'}\n    memory: ${memory.join('; ') || 'nothing'}`)
+      print(
+        `send ${text}\n    linux: ${linux.join('; ') || 'nothing'}\n    memory: ${memory.join('; ') || 'nothing'}`,
+      )
     }
   } finally {
     pair.close()
@@ -63,7 +72,9 @@ export async function runExchanges(
       found++
       if (seen.size >= limit) continue
       const text = reportExchange(await shrunkExchange(hosts, difference))
-      if (!seen.has(text)) print(`seed ${seed}, exchange ${nth}:\n${text}`)
+      if (!seen.has(text)) {
+        print(`seed ${seed}, exchange ${nth}:\n${text}`)
+      }
       seen.add(text)
     }
   } finally {

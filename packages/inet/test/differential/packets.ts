@@ -22,19 +22,81 @@ const CLOSED_PORT = 1
 export const GROUPS = ['239.1.2.3', 'ff02::1234'] as const
 
 const MACS = [
-  ...['host', 'peer', 'other', 'broadcast', 'group', 'zero', '01:00:5e:00:00:01', '33:33:00:00:00:01'],
+  ...[
+    'host',
+    'peer',
+    'other',
+    'broadcast',
+    'group',
+    'zero',
+    '01:00:5e:00:00:01',
+    '33:33:00:00:00:01',
+  ],
   ...['01:80:c2:00:00:00', '33:33:ff:00:00:01', '01:00:5e:01:02:03'],
 ]
 const ADDRESSES = {
   4: [
-    ...['host', 'peer', 'other', 'zero', 'broadcast', 'loopback', 'group', '198.18.0.255', '198.18.0.0'],
-    ...['198.18.0.77', '192.0.2.9', '224.0.0.2', '224.0.0.251', '239.1.2.3', '239.9.9.9', '240.0.0.1'],
-    ...['255.255.255.254', '127.255.255.255', '127.0.0.0', '0.0.0.1', '0.1.2.3', '169.254.1.1', '198.19.255.255'],
+    ...[
+      'host',
+      'peer',
+      'other',
+      'zero',
+      'broadcast',
+      'loopback',
+      'group',
+      '198.18.0.255',
+      '198.18.0.0',
+    ],
+    ...[
+      '198.18.0.77',
+      '192.0.2.9',
+      '224.0.0.2',
+      '224.0.0.251',
+      '239.1.2.3',
+      '239.9.9.9',
+      '240.0.0.1',
+    ],
+    ...[
+      '255.255.255.254',
+      '127.255.255.255',
+      '127.0.0.0',
+      '0.0.0.1',
+      '0.1.2.3',
+      '169.254.1.1',
+      '198.19.255.255',
+    ],
   ],
   6: [
-    ...['host', 'peer', 'other', 'zero', 'loopback', 'group', 'solicited', 'fe80::ff:fe00:1', 'fe80::ff:fe00:2'],
-    ...['fe80::77', 'ff02::2', 'ff02::fb', 'ff02::1234', 'ff01::1', 'ff00::1', 'ff05::2', 'ff0e::1', 'ff12::1'],
-    ...['ff02::1:ff00:2', '2001:db8::77', '2001:db8:9::1', '2001:db8::', '::ffff:198.18.0.2', '::ffff:198.18.0.1'],
+    ...[
+      'host',
+      'peer',
+      'other',
+      'zero',
+      'loopback',
+      'group',
+      'solicited',
+      'fe80::ff:fe00:1',
+      'fe80::ff:fe00:2',
+    ],
+    ...[
+      'fe80::77',
+      'ff02::2',
+      'ff02::fb',
+      'ff02::1234',
+      'ff01::1',
+      'ff00::1',
+      'ff05::2',
+      'ff0e::1',
+      'ff12::1',
+    ],
+    ...[
+      'ff02::1:ff00:2',
+      '2001:db8::77',
+      '2001:db8:9::1',
+      '2001:db8::',
+      '::ffff:198.18.0.2',
+      '::ffff:198.18.0.1',
+    ],
     ...['::198.18.0.2', 'fec0::1', 'fc00::1', '::2', 'fe80::'],
   ],
 } as const
@@ -60,7 +122,9 @@ export class PacketSource {
       const at = this.#random.below(packets.length)
       packets[at] = this.#changed(packets[at] as Packet)
     }
-    if (packets.length > 1 && this.#chance(8)) packets.push(packets[this.#random.below(packets.length)] as Packet)
+    if (packets.length > 1 && this.#chance(8)) {
+      packets.push(packets[this.#random.below(packets.length)] as Packet)
+    }
     return packets
   }
 
@@ -73,12 +137,16 @@ export class PacketSource {
   }
 
   #hex(length: number): string {
-    return Array.from({ length }, () => this.#random.below(256).toString(16).padStart(2, '0')).join('')
+    return Array.from({ length }, () => this.#random.below(256).toString(16).padStart(2, '0')).join(
+      '',
+    )
   }
 
   #number(size: number): number {
     const max = 2 ** (8 * size)
-    const near = this.#pick([0, 1, 2, 4, 5, 6, 8, 20, 40, 64, 255, 256, 576, 1280, 1500, 0x2000, 0x4000, 0x8000])
+    const near = this.#pick([
+      0, 1, 2, 4, 5, 6, 8, 20, 40, 64, 255, 256, 576, 1280, 1500, 0x2000, 0x4000, 0x8000,
+    ])
     if (this.#chance(3)) return near % max
     return this.#chance(4) ? max - 1 - this.#random.below(3) : this.#random.below(max)
   }
@@ -97,7 +165,9 @@ export class PacketSource {
         return [this.#frame()]
       default: {
         const packet = [...this.#ip(family), ...this.#upper(family)]
-        return packet.some(({ name, items }) => name.startsWith('icmp') && /^type [23]$/.test(items[0] ?? ''))
+        return packet.some(
+          ({ name, items }) => name.startsWith('icmp') && /^type [23]$/.test(items[0] ?? ''),
+        )
           ? [packet, this.#ping(family)]
           : [packet]
       }
@@ -117,7 +187,13 @@ export class PacketSource {
   #arp(): Packet {
     const op = this.#pick(['request', 'request', 'request', 'reply', `op ${this.#number(2)}`])
     const to = this.#pick(['to broadcast', 'to host'])
-    const sender = this.#pick([[], [], ['spa zero'], ['spa host'], [`spa ${this.#pick(ADDRESSES[4])}`]])
+    const sender = this.#pick([
+      [],
+      [],
+      ['spa zero'],
+      ['spa host'],
+      [`spa ${this.#pick(ADDRESSES[4])}`],
+    ])
     const target = this.#pick([[], [], [], [`tpa ${this.#pick(ADDRESSES[4])}`]])
     return [
       { name: 'ether', items: [to] },
@@ -129,8 +205,21 @@ export class PacketSource {
   #discovery(): Packet {
     const isSolicitation = !this.#chance(3)
     const to = this.#pick(['to solicited', 'to host', 'to group', `to ${this.#pick(ADDRESSES[6])}`])
-    const from = this.#pick([[], [], [], ['from zero'], ['from fe80::ff:fe00:2'], [`from ${this.#pick(ADDRESSES[6])}`]])
-    const target = this.#pick(['target host', 'target host', 'target fe80::ff:fe00:1', 'target peer', 'target other'])
+    const from = this.#pick([
+      [],
+      [],
+      [],
+      ['from zero'],
+      ['from fe80::ff:fe00:2'],
+      [`from ${this.#pick(ADDRESSES[6])}`],
+    ])
+    const target = this.#pick([
+      'target host',
+      'target host',
+      'target fe80::ff:fe00:1',
+      'target peer',
+      'target other',
+    ])
     const flags = this.#pick([[], [`flags ${this.#pick([0x20, 0x40, 0x60, 0x80, 0xe0])}`]])
     const option = { name: 'lladdr', items: [`type ${isSolicitation ? 1 : 2}`] }
     return [
@@ -143,29 +232,46 @@ export class PacketSource {
 
   /** A frame of another kind: of a length instead of a type, or of a type without a protocol. */
   #frame(): Packet {
-    const type = this.#pick([0x26, 0x5dc, 0x600, 0x806, 0x800, 0x86dd, 0x88cc, 0x88a8, 0x8863, 0x9000, 0x8035, 0xffff])
+    const type = this.#pick([
+      0x26, 0x5dc, 0x600, 0x806, 0x800, 0x86dd, 0x88cc, 0x88a8, 0x8863, 0x9000, 0x8035, 0xffff,
+    ])
     return [
       { name: 'ether', items: [`type ${type}`, `to ${this.#pick(MACS)}`] },
-      { name: 'hex', items: [this.#pick(['45', '60', 'aa', '42', '00']) + this.#hex(this.#random.below(60))] },
+      {
+        name: 'hex',
+        items: [this.#pick(['45', '60', 'aa', '42', '00']) + this.#hex(this.#random.below(60))],
+      },
     ]
   }
 
   #ip(family: 4 | 6): Packet {
     if (family === 4) return [{ name: 'ip', items: [`id ${this.#nth & 0xffff}`] }]
-    const extensions = this.#chance(3) ? Array.from({ length: this.#pick([1, 1, 2, 3]) }, () => this.#extension()) : []
+    const extensions = this.#chance(3)
+      ? Array.from({ length: this.#pick([1, 1, 2, 3]) }, () => this.#extension())
+      : []
     return [{ name: 'ip6', items: [] }, ...extensions]
   }
 
   #extension(): Part {
     const name = this.#pick(['hop', 'dest', 'dest', 'route', 'frag'])
-    if (name === 'frag')
-      return { name, items: [`id ${this.#nth}`, ...(this.#chance(4) ? [`offset ${this.#pick([1, 2, 4, 8, 6])}`] : [])] }
+    if (name === 'frag') {
+      return {
+        name,
+        items: [
+          `id ${this.#nth}`,
+          ...(this.#chance(4) ? [`offset ${this.#pick([1, 2, 4, 8, 6])}`] : []),
+        ],
+      }
+    }
     if (name === 'route') {
       const [type, left] = [this.#pick([0, 2, 3, 4, 5, 253]), this.#pick([0, 0, 1, 2])]
       const head = [type, left].map(byte => byte.toString(16).padStart(2, '0')).join('')
       return {
         name,
-        items: [head + this.#pick(['00000000', `00000000${'20010db8000000000000000000000001'}`, this.#hex(4)])],
+        items: [
+          head +
+            this.#pick(['00000000', `00000000${'20010db8000000000000000000000001'}`, this.#hex(4)]),
+        ],
       }
     }
     return { name, items: [this.#options6()] }
@@ -193,12 +299,17 @@ export class PacketSource {
         this.#random.below(256),
       ])
       const length = this.#pick([0, 1, 2, 4, 6])
-      const body = type === 0 ? '' : length.toString(16).padStart(2, '0') + (type === 5 ? '0000' : this.#hex(length))
+      const body =
+        type === 0
+          ? ''
+          : length.toString(16).padStart(2, '0') + (type === 5 ? '0000' : this.#hex(length))
       hex += type.toString(16).padStart(2, '0') + body
     }
     const short = (8 - ((hex.length / 2 + 2) % 8)) % 8
     if (short === 1) return `${hex}00`
-    return short === 0 ? hex : `${hex}01${(short - 2).toString(16).padStart(2, '0')}${'00'.repeat(short - 2)}`
+    return short === 0
+      ? hex
+      : `${hex}01${(short - 2).toString(16).padStart(2, '0')}${'00'.repeat(short - 2)}`
   }
 
   /** Options of IPv4: known ones, unknown ones and wrong ones, padded to a multiple of 4. */
@@ -235,9 +346,12 @@ export class PacketSource {
         ],
         ...[[this.#random.below(256), this.#random.below(12)]],
       ] as [number, number][])
-      if (type < 2) hex += byte(type)
-      else {
-        const body = byte(this.#pick([4, 4, 4, 5, 8, 9, 0, length + 1])) + this.#pick(['00', '01', '03', '10', 'f0'])
+      if (type < 2) {
+        hex += byte(type)
+      } else {
+        const body =
+          byte(this.#pick([4, 4, 4, 5, 8, 9, 0, length + 1])) +
+          this.#pick(['00', '01', '03', '10', 'f0'])
         const rest = this.#pick([
           body + 'c6120001'.repeat(3),
           body + '00'.repeat(12),
@@ -255,7 +369,10 @@ export class PacketSource {
     switch (this.#random.below(7)) {
       case 0:
       case 1:
-        return [{ name: 'udp', items: [this.#ports(), ...(this.#chance(12) ? ['sum 0'] : [])] }, data]
+        return [
+          { name: 'udp', items: [this.#ports(), ...(this.#chance(12) ? ['sum 0'] : [])] },
+          data,
+        ]
       case 2:
         return [this.#tcp(), ...(this.#chance(2) ? [] : [data])]
       case 3:
@@ -267,14 +384,23 @@ export class PacketSource {
             : [130, 133, 137, 139, 144, 129, 127, 1, 2, 3, 4, 100, 200, 255]
         const rest = this.#pick([[data], [{ name: 'hex', items: [this.#hex(12)] }]])
         return [
-          { name: `icmp${family === 4 ? '' : '6'}`, items: [`type ${this.#pick(type)}`, `id ${this.#nth & 0xffff}`] },
+          {
+            name: `icmp${family === 4 ? '' : '6'}`,
+            items: [`type ${this.#pick(type)}`, `id ${this.#nth & 0xffff}`],
+          },
           ...rest,
         ]
       }
       case 5:
         return [{ name: 'hex', items: [this.#hex(this.#random.below(40) + 1)] }]
       default:
-        return [{ name: `icmp${family === 4 ? '' : '6'}`, items: ['echo', `id ${this.#nth & 0xffff}`, 'seq 1'] }, data]
+        return [
+          {
+            name: `icmp${family === 4 ? '' : '6'}`,
+            items: ['echo', `id ${this.#nth & 0xffff}`, 'seq 1'],
+          },
+          data,
+        ]
     }
   }
 
@@ -283,10 +409,32 @@ export class PacketSource {
   }
 
   #tcp(): Part {
-    const flags = this.#pick([2, 2, 2, 16, 4, 20, 18, 1, 17, 0, 41, 3, 6, 24, 0x22, 0xc2, 63, this.#random.below(256)])
+    const flags = this.#pick([
+      2,
+      2,
+      2,
+      16,
+      4,
+      20,
+      18,
+      1,
+      17,
+      0,
+      41,
+      3,
+      6,
+      24,
+      0x22,
+      0xc2,
+      63,
+      this.#random.below(256),
+    ])
     const ack = this.#chance(3) ? [`ack ${this.#number(4)}`] : []
     const options = this.#chance(3) ? [`options ${this.#options()}`] : []
-    return { name: 'tcp', items: [this.#ports(), `flags ${flags}`, `seq ${this.#number(4)}`, ...ack, ...options] }
+    return {
+      name: 'tcp',
+      items: [this.#ports(), `flags ${flags}`, `seq ${this.#number(4)}`, ...ack, ...options],
+    }
   }
 
   /** Options of TCP, also wrong ones, padded to a multiple of 4. */
@@ -303,9 +451,21 @@ export class PacketSource {
       '03030f',
       '0303ff',
     ]
-    all.push('01', '00', '1e04abcd', `1312${'00'.repeat(16)}`, '2202', '220a0102030405060708', '0300', '0301', 'ff')
+    all.push(
+      '01',
+      '00',
+      '1e04abcd',
+      `1312${'00'.repeat(16)}`,
+      '2202',
+      '220a0102030405060708',
+      '0300',
+      '0301',
+      'ff',
+    )
     let hex = ''
-    for (let n = this.#random.below(4); n >= 0; n--) hex += this.#pick([...all, this.#hex(this.#random.below(5))])
+    for (let n = this.#random.below(4); n >= 0; n--) {
+      hex += this.#pick([...all, this.#hex(this.#random.below(5))])
+    }
     return (hex + '01'.repeat((4 - ((hex.length / 2) % 4)) % 4)).slice(0, 80)
   }
 
@@ -327,7 +487,9 @@ export class PacketSource {
             [4, 0, 1, 2],
           ]
     const [type, ...codes] = this.#pick(kind)
-    const mtu = this.#chance(2) ? [`mtu ${this.#pick([0, 68, 576, 1280, 1279, 1300, 1500, 9000])}`] : []
+    const mtu = this.#chance(2)
+      ? [`mtu ${this.#pick([0, 68, 576, 1280, 1279, 1300, 1500, 9000])}`]
+      : []
     const quoted = this.#pick([
       ['udp', `from ${OPEN_PORT}, to ${1024 + this.#random.below(100)}`],
       ['tcp', `from ${OPEN_PORT}, to ${1024 + this.#random.below(100)}, flags 18`],
@@ -348,7 +510,10 @@ export class PacketSource {
     const length = this.#pick([24, 64, 200, 1480, 3000, 8000])
     const upper = this.#upper(family)
     const whole = length + (upper[0]?.name === 'tcp' ? 20 : 8)
-    const cuts = Array.from({ length: this.#pick([1, 1, 2, 3]) }, () => this.#random.below(whole / 8) * 8)
+    const cuts = Array.from(
+      { length: this.#pick([1, 1, 2, 3]) },
+      () => this.#random.below(whole / 8) * 8,
+    )
     const edges = [...new Set([0, ...cuts, whole])].sort((a, b) => a - b)
     const head = upper.filter(({ name }) => name !== 'data' && name !== 'hex')
     const body = [...head, { name: 'data', items: [String(length)] }]
@@ -368,7 +533,9 @@ export class PacketSource {
       const other = this.#random.below(i + 1)
       ;[packets[i], packets[other]] = [packets[other] as Packet, packets[i] as Packet]
     }
-    if (this.#chance(12)) packets.splice(this.#random.below(packets.length), 1)
+    if (this.#chance(12)) {
+      packets.splice(this.#random.below(packets.length), 1)
+    }
     return packets.length === 0 ? this.#usual() : packets
   }
 
@@ -397,10 +564,16 @@ export class PacketSource {
   }
 
   #tagged(parts: readonly Part[]): Packet {
-    const tag = { name: 'vlan', items: [`tci ${this.#pick([0, 0, 0xe000, 0x1000, 7, 0xfff, 0x6001])}`] }
+    const tag = {
+      name: 'vlan',
+      items: [`tci ${this.#pick([0, 0, 0xe000, 0x1000, 7, 0xfff, 0x6001])}`],
+    }
     const isEther = parts[0]?.name === 'ether'
     return [
-      { name: 'ether', items: isEther ? (parts[0] as Part).items.filter(item => !item.startsWith('type')) : [] },
+      {
+        name: 'ether',
+        items: isEther ? (parts[0] as Part).items.filter(item => !item.startsWith('type')) : [],
+      },
       tag,
       ...parts.slice(isEther ? 1 : 0),
     ]
@@ -408,7 +581,8 @@ export class PacketSource {
 
   /** Gives a field of a layer some value. */
   #withField(parts: readonly Part[]): Packet {
-    const all: Packet = parts[0]?.name === 'ether' ? parts : [{ name: 'ether', items: [] }, ...parts]
+    const all: Packet =
+      parts[0]?.name === 'ether' ? parts : [{ name: 'ether', items: [] }, ...parts]
     const at = this.#random.below(all.length)
     const { name } = all[at] as Part
     const fields = LAYER_KINDS.get(name)?.fields
@@ -423,15 +597,22 @@ export class PacketSource {
       if (size === 6) return this.#pick(MACS)
       return this.#pick(ADDRESSES[size === 4 ? 4 : 6])
     }
-    if (key === 'len' && this.#chance(2)) return this.#pick([0, 1, 7, 8, 19, 20, 28, 29, 36, 40, 48, 56, 84, 1500])
-    if (key === 'start')
+    if (key === 'len' && this.#chance(2)) {
+      return this.#pick([0, 1, 7, 8, 19, 20, 28, 29, 36, 40, 48, 56, 84, 1500])
+    }
+    if (key === 'start') {
       return name === 'ip'
         ? this.#pick([0x44, 0x46, 0x4f, 0x40, 0x55, 0x65, 0x05])
         : this.#pick([0x40, 0x50, 0x6f, 0x70, 0])
-    if (key === 'offset' && name === 'ip')
+    }
+    if (key === 'offset' && name === 'ip') {
       return this.#pick([0x8000, 0x4000, 0x2000, 1, 0x2001, 0x1fff, 0x3fff, 0xe000, 0x4001, 0xffff])
-    if (key === 'proto' || key === 'next')
-      return this.#pick([0, 1, 2, 4, 6, 17, 41, 43, 44, 47, 50, 51, 58, 59, 60, 89, 103, 132, 135, 136, 253, 255])
+    }
+    if (key === 'proto' || key === 'next') {
+      return this.#pick([
+        0, 1, 2, 4, 6, 17, 41, 43, 44, 47, 50, 51, 58, 59, 60, 89, 103, 132, 135, 136, 253, 255,
+      ])
+    }
     return this.#number(size)
   }
 }
@@ -439,5 +620,8 @@ export class PacketSource {
 function replaced(parts: readonly Part[], at: number, item: string): Packet {
   const { name, items } = parts[at] as Part
   const [key] = item.split(' ')
-  return parts.with(at, { name, items: [...items.filter(each => each.split(' ')[0] !== key), item] })
+  return parts.with(at, {
+    name,
+    items: [...items.filter(each => each.split(' ')[0] !== key), item],
+  })
 }

@@ -14,7 +14,9 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 export function digest(bytes: Uint8Array): string {
   if (bytes.length <= 12) return hex(bytes)
   let sum = 0
-  for (const byte of bytes) sum = (Math.imul(sum, 31) + byte) >>> 0
+  for (const byte of bytes) {
+    sum = (Math.imul(sum, 31) + byte) >>> 0
+  }
   return `${bytes.length}:${sum.toString(16)}`
 }
 
@@ -29,7 +31,9 @@ export function isUnasked(frame: Uint8Array): boolean {
   const upper = new UpperHeader()
   upper.find(frame, ETH_HLEN, frame.length)
   const { h, protocol } = upper
-  return h >= 0 && protocol === ipv6.NEXTHDR_ICMP && [131, 132, 133, 143].includes(frame[h] as number)
+  return (
+    h >= 0 && protocol === ipv6.NEXTHDR_ICMP && [131, 132, 133, 143].includes(frame[h] as number)
+  )
 }
 
 /** Describes a frame without identifiers, initial sequence numbers, timestamps and windows. */
@@ -44,10 +48,16 @@ export function describe(sent: Uint8Array): string {
   if (type === ETH_P_IP && version === 4) {
     clearTimes(frame, ETH_HLEN)
     // An ICMP error quotes a packet.
-    if (upper.h >= 0 && [3, 11, 12].includes(frame[upper.h] as number)) clearTimes(frame, upper.h + 8)
+    if (upper.h >= 0 && [3, 11, 12].includes(frame[upper.h] as number)) {
+      clearTimes(frame, upper.h + 8)
+    }
   }
-  if (type === ETH_P_IP && version === 4) return `${to} / ${header4(frame)} / ${above(frame, upper)}`
-  if (type === ETH_P_IPV6 && version === 6) return `${to} / ${header6(frame)} / ${above(frame, upper)}`
+  if (type === ETH_P_IP && version === 4) {
+    return `${to} / ${header4(frame)} / ${above(frame, upper)}`
+  }
+  if (type === ETH_P_IPV6 && version === 6) {
+    return `${to} / ${header6(frame)} / ${above(frame, upper)}`
+  }
   return `${to} / type ${type} ${hex(frame.subarray(ETH_HLEN))}`
 }
 
@@ -63,8 +73,9 @@ function clearTimes(frame: Uint8Array, nh: number): void {
       const last = Math.min(at + length, at + (frame[at + 2] as number) - 1, end)
       // The checksum of a packet that was put together covers the times.
       put16(frame, nh + 10, 0)
-      for (let time = at + (isTimeAlone ? 4 : 8); time < last; time += isTimeAlone ? 4 : 8)
+      for (let time = at + (isTimeAlone ? 4 : 8); time < last; time += isTimeAlone ? 4 : 8) {
         frame.fill(0, time, time + 4)
+      }
     }
     at += length
   }
@@ -81,7 +92,9 @@ function header4(frame: Uint8Array): string {
     `from ${address(at + 12)}`,
     `to ${address(at + 16)}`,
   ]
-  if (end > at + ipv4.IPV4_HLEN) items.push(`options ${hex(frame.subarray(at + ipv4.IPV4_HLEN, end))}`)
+  if (end > at + ipv4.IPV4_HLEN) {
+    items.push(`options ${hex(frame.subarray(at + ipv4.IPV4_HLEN, end))}`)
+  }
   return `ip ${items.join(', ')}`
 }
 
@@ -105,7 +118,9 @@ function above(frame: Uint8Array, { h, end, protocol, isFragment }: UpperHeader)
   if (protocol === ipv4.IPPROTO_ICMP || protocol === ipv6.NEXTHDR_ICMP) {
     const rest = hex(frame.subarray(h + 4, Math.min(h + 8, end)))
     // The times of a timestamp reply.
-    if (frame[h] === 14 && protocol === ipv4.IPPROTO_ICMP) frame.fill(0, h + 12, end)
+    if (frame[h] === 14 && protocol === ipv4.IPPROTO_ICMP) {
+      frame.fill(0, h + 12, end)
+    }
     return `${piece}icmp type ${frame[h]}, code ${frame[h + 1]}, ${rest}, data ${digest(frame.subarray(h + 8, end))}`
   }
   return `${piece}protocol ${protocol} ${digest(frame.subarray(h, end))}`
@@ -117,7 +132,8 @@ function segmentText(frame: Uint8Array, at: number, end: number): string {
   const segment = new Segment()
   const packet = { bytes: frame, at, length: end - at, source: frame, destination: frame }
   if (!segment.parse(packet)) return `tcp ${hex(frame.subarray(at, end))}`
-  const { flags, isSyn, mss, sackPermitted, hasTimestamp, windowScale, length, sackBlocks } = segment
+  const { flags, isSyn, mss, sackPermitted, hasTimestamp, windowScale, length, sackBlocks } =
+    segment
   const items = [
     FLAGS.filter((_, bit) => (flags >> bit) & 1).join('+') || 'none',
     `ports ${segment.sourcePort} ${segment.destinationPort}`,

@@ -24,7 +24,9 @@ const HOST = '192.0.2.2'
 const HOST6 = '2001:db8::2'
 const MAC = Uint8Array.of(2, 0, 0, 0, 0, 7)
 
-const passive = readTable().flatMap(({ cases }) => cases.filter(one => isPassive(one) && one.slow === undefined))
+const passive = readTable().flatMap(({ cases }) =>
+  cases.filter(one => isPassive(one) && one.slow === undefined),
+)
 let host: ServedHost
 let directory: string
 
@@ -45,7 +47,11 @@ describe('the kernel', () => {
 
   beforeAll(async () => {
     link = PacketLink.open(host.interface, MAC)
-    stations = await findStations(link, [parseAddress(HOST) as Uint8Array, parseAddress(HOST6) as Uint8Array], [])
+    stations = await findStations(
+      link,
+      [parseAddress(HOST) as Uint8Array, parseAddress(HOST6) as Uint8Array],
+      [],
+    )
   })
   afterAll(() => link?.close())
 
@@ -64,44 +70,94 @@ describe('the kernel', () => {
 
 describe('vnet conform', () => {
   const conformInto = (captures: string, ...args: readonly string[]) =>
-    outcome(host.near.spawn([process.execPath, PROGRAM, 'conform', ...args, '--captures', captures]))
+    outcome(
+      host.near.spawn([process.execPath, PROGRAM, 'conform', ...args, '--captures', captures]),
+    )
   const conform = (...args: readonly string[]) => conformInto(directory, ...args)
 
   test('reports what passes, and exits with 0', async () => {
-    const { status, stdout } = await conform('veth0', '--address', HOST, '--address', HOST6, '--only', 'nd*')
+    const { status, stdout } = await conform(
+      'veth0',
+      '--address',
+      HOST,
+      '--address',
+      HOST6,
+      '--only',
+      'nd*',
+    )
     expect(stdout).toMatch(/^(\d+) of \1 pass, 0 failed \(must\), 0 skipped\n$/)
     expect(status).toBe(0)
   })
 
   test('passes segments also if the interface does not join them', async () => {
     host.far.ip('link set veth1 gso_max_segs 1')
-    const { status, stdout } = await conform('veth0', '--address', HOST, '--only', 'window-of-peer*')
+    const { status, stdout } = await conform(
+      'veth0',
+      '--address',
+      HOST,
+      '--only',
+      'window-of-peer*',
+    )
     host.far.ip('link set veth1 gso_max_segs 65535')
     expect(stdout).toMatch(/^(\d+) of \1 pass, 0 failed \(must\), 0 skipped\n$/)
     expect(status).toBe(0)
   })
 
   test('skips IPv6 without an address, and cases that need a program on the host', async () => {
-    const { stdout } = await conform('veth0', '--address', HOST, '--only', '*closed-port-syn', '--json')
+    const { stdout } = await conform(
+      'veth0',
+      '--address',
+      HOST,
+      '--only',
+      '*closed-port-syn',
+      '--json',
+    )
     const lines = stdout
       .trim()
       .split('\n')
       .map(line => JSON.parse(line))
-    expect(lines.map(({ event, result }) => result ?? event)).toEqual(['skipped', 'passed', 'conform'])
-    expect(lines.at(-1)).toEqual({ event: 'conform', passed: 1, failedMust: 0, failedOther: 0, skipped: 1, notRun: 0 })
+    expect(lines.map(({ event, result }) => result ?? event)).toEqual([
+      'skipped',
+      'passed',
+      'conform',
+    ])
+    expect(lines.at(-1)).toEqual({
+      event: 'conform',
+      passed: 1,
+      failedMust: 0,
+      failedOther: 0,
+      skipped: 1,
+      notRun: 0,
+    })
   })
 
   test('exits with 1 if no case runs, and says why', async () => {
-    const { status, stdout, stderr } = await conform('veth0', '--address', HOST, '--only', '*fragments-timeout')
+    const { status, stdout, stderr } = await conform(
+      'veth0',
+      '--address',
+      HOST,
+      '--only',
+      '*fragments-timeout',
+    )
     expect(stdout).toBe('0 of 0 pass, 0 failed (must), 2 skipped\n')
-    expect(stderr).toMatch(/^vnet: no case ran: it takes up to two minutes: --slow; it takes a minute: --slow\n$/)
+    expect(stderr).toMatch(
+      /^vnet: no case ran: it takes up to two minutes: --slow; it takes a minute: --slow\n$/,
+    )
     expect(status).toBe(1)
   })
 
   test('exits with 1 if a case fails, with a comment in its capture and a failure in the JUnit file', async () => {
     host.far.exec('sysctl -qw net.ipv4.icmp_echo_ignore_all=1')
     const junit = join(directory, 'junit.xml')
-    const { status, stdout } = await conform('veth0', '--address', HOST, '--only', 'icmp-echo', '--junit', junit)
+    const { status, stdout } = await conform(
+      'veth0',
+      '--address',
+      HOST,
+      '--only',
+      'icmp-echo',
+      '--junit',
+      junit,
+    )
     host.far.exec('sysctl -qw net.ipv4.icmp_echo_ignore_all=0')
     const file = join(directory, 'icmp-echo.pcapng')
     expect(stdout).toContain(
@@ -109,18 +165,29 @@ describe('vnet conform', () => {
     )
     expect(stdout).toContain(`the host has sent nothing; capture: ${file}`)
     expect(status).toBe(1)
-    expect(readFileSync(junit, 'utf8')).toContain('<testsuite name="icmp" tests="1" failures="1" skipped="0">')
+    expect(readFileSync(junit, 'utf8')).toContain(
+      '<testsuite name="icmp" tests="1" failures="1" skipped="0">',
+    )
     const reader = new CaptureReader(file)
     reader.push(captureBytes(file))
     reader.end()
     const comments: string[] = []
-    for (let packet = reader.next(); packet !== undefined; packet = reader.next())
+    for (let packet = reader.next(); packet !== undefined; packet = reader.next()) {
       comments.push(...(packet.comments ?? []))
+    }
     expect(comments).toEqual([expect.stringContaining('the host has sent nothing')])
   })
 
   test('fails when it is interrupted, and says after which case', async () => {
-    const child = host.near.spawn([process.execPath, PROGRAM, 'conform', 'veth0', '--address', HOST, '--json'])
+    const child = host.near.spawn([
+      process.execPath,
+      PROGRAM,
+      'conform',
+      'veth0',
+      '--address',
+      HOST,
+      '--json',
+    ])
     child.stdout.once('data', () => child.kill('SIGINT'))
     const { status, stderr } = await outcome(child)
     expect(stderr).toMatch(/^vnet: .*interrupted after \S+: the rest did not run\n$/)
@@ -128,7 +195,13 @@ describe('vnet conform', () => {
   })
 
   test('a case that should pass does not decide the exit status', async () => {
-    const { status, stdout } = await conform('veth0', '--address', HOST, '--only', 'fragments-overlap')
+    const { status, stdout } = await conform(
+      'veth0',
+      '--address',
+      HOST,
+      '--only',
+      'fragments-overlap',
+    )
     expect(stdout).toContain('differs fragments-overlap')
     expect(status).toBe(0)
   })
@@ -136,12 +209,24 @@ describe('vnet conform', () => {
   test('reports a case without a capture if the directory cannot be written', async () => {
     const args = ['veth0', '--address', HOST, '--only', 'fragments-overlap']
     const { status, stdout } = await conformInto('/proc/captures', ...args)
-    expect(stdout).toMatch(/^differs fragments-overlap: .*; capture: not written: [^;]+; Linux drops/)
+    expect(stdout).toMatch(
+      /^differs fragments-overlap: .*; capture: not written: [^;]+; Linux drops/,
+    )
     expect(status).toBe(0)
   })
 
   test('ends when the host no longer replies to pings', async () => {
-    const args = ['--address', HOST, '--only', 'icmp*', '--pace', '1000', '--json', '--captures', directory]
+    const args = [
+      '--address',
+      HOST,
+      '--only',
+      'icmp*',
+      '--pace',
+      '1000',
+      '--json',
+      '--captures',
+      directory,
+    ]
     const run = host.near.spawn([process.execPath, PROGRAM, 'conform', 'veth0', ...args])
     const ended = outcome(run)
     await once(run.stdout, 'data')
@@ -151,18 +236,28 @@ describe('vnet conform', () => {
     const counts = JSON.parse(stdout.trimEnd().split('\n').at(-1) as string)
     expect(counts.failedMust).toBe(1)
     expect(counts.notRun).toBeGreaterThan(0)
-    expect(stderr).toMatch(/^vnet: the host no longer replies to a ping after icmp-\S+: the rest did not run\n$/)
+    expect(stderr).toMatch(
+      /^vnet: the host no longer replies to a ping after icmp-\S+: the rest did not run\n$/,
+    )
     expect(status).toBe(1)
   })
 
-  const CLOSING = "require('net').createServer(socket => socket.once('data', () => socket.end())).listen(7000)"
+  const CLOSING =
+    "require('net').createServer(socket => socket.once('data', () => socket.end())).listen(7000)"
 
   test('ends when the control port closes the connection', async () => {
     prepare(host, directory)
     await startControlled(host.far, [process.execPath, '-e', CLOSING])
-    const { status, stdout, stderr } = await conformControlled(host, directory, '--only', 'tcp-data')
+    const { status, stdout, stderr } = await conformControlled(
+      host,
+      directory,
+      '--only',
+      'tcp-data',
+    )
     expect(stdout).toMatch(/\n0 of 1 pass, 1 failed \(must\), 0 skipped, \d+ did not run\n$/)
-    expect(stderr).toMatch(/^vnet: the control port has closed the connection after \S+: the rest did not run\n$/)
+    expect(stderr).toMatch(
+      /^vnet: the control port has closed the connection after \S+: the rest did not run\n$/,
+    )
     expect(status).toBe(1)
   })
 
@@ -180,13 +275,25 @@ describe('vnet conform', () => {
     [['veth0', '--address', HOST, '--only', 'nothing'], "no case or group is called 'nothing'"],
     [['veth0', '--address', 'host'], 'must be an address'],
     [['veth0'], 'it needs --address'],
-    [['veth0', '--address', '224.0.0.1'], '--address 224.0.0.1 is a group: name the address of the stack'],
+    [
+      ['veth0', '--address', '224.0.0.1'],
+      '--address 224.0.0.1 is a group: name the address of the stack',
+    ],
     [['veth0', '--address', 'ff02::1'], '--address ff02::1 is a group'],
     [['veth0', '--address', '255.255.255.255'], 'is a broadcast address'],
     [['veth0', '--address', '0.0.0.0'], 'is not the address of a host'],
-    [['veth0', '--address', HOST, '--peer', HOST], '--peer 192.0.2.2 is the address of the stack: name a free one'],
-    [['veth0', '--address', HOST, '--peer', '224.0.0.9'], '--peer 224.0.0.9 is a group: name a free address'],
-    [['veth0', '--address', HOST, '--peer', HOST6], '--peer 2001:db8::2 needs an --address of the same version of IP'],
+    [
+      ['veth0', '--address', HOST, '--peer', HOST],
+      '--peer 192.0.2.2 is the address of the stack: name a free one',
+    ],
+    [
+      ['veth0', '--address', HOST, '--peer', '224.0.0.9'],
+      '--peer 224.0.0.9 is a group: name a free address',
+    ],
+    [
+      ['veth0', '--address', HOST, '--peer', HOST6],
+      '--peer 2001:db8::2 needs an --address of the same version of IP',
+    ],
   ])('refuses %j', async (args, error) => {
     const { status, stderr } = await conform(...args)
     expect(stderr).toContain(error)
@@ -214,7 +321,9 @@ describe('vnet conform', () => {
     host.near.ip('link set tap9 up')
     const { status, stderr } = await conform('tap9', '--address', HOST)
     host.near.ip('link del tap9')
-    expect(stderr).toContain('it has no carrier: no program has opened this TAP, or the other end is down')
+    expect(stderr).toContain(
+      'it has no carrier: no program has opened this TAP, or the other end is down',
+    )
     expect(status).toBe(1)
   })
 

@@ -14,15 +14,18 @@ beforeAll(() => {
 })
 afterAll(() => hosts?.close())
 
-test.each(EXCEPTIONS)('the hosts still differ as linux.md says: $row', ({ row, example, explains }) => {
-  expect(page).toContain(`\n| ${row} | `)
-  const pair = new Pair()
-  const replies = example.map(text => pair.replies(text))
-  pair.close()
-  const { linux = [], memory = [] } = replies.at(-1) ?? {}
-  expect(memory).not.toEqual(linux)
-  expect(explains(example.join('; '), linux, memory)).toBe(true)
-})
+test.each(EXCEPTIONS)(
+  'the hosts still differ as linux.md says: $row',
+  ({ row, example, explains }) => {
+    expect(page).toContain(`\n| ${row} | `)
+    const pair = new Pair()
+    const replies = example.map(text => pair.replies(text))
+    pair.close()
+    const { linux = [], memory = [] } = replies.at(-1) ?? {}
+    expect(memory).not.toEqual(linux)
+    expect(explains(example.join('; '), linux, memory)).toBe(true)
+  },
+)
 
 test.each(EXCHANGE_EXCEPTIONS)('exchanges still differ as linux.md says: $row', async exception => {
   const { row, example } = exception
@@ -52,7 +55,11 @@ const RARE = [
     'ip id 3, offset 16383',
     'ip id 3, piece 0..8, more / icmp type 13 / data 24',
   ],
-  ['ip id 4, offset 8191 / data 64', 'ip id 4, piece 0..8, more / icmp', 'ip id 4, piece 8..32 / icmp / data 24'],
+  [
+    'ip id 4, offset 8191 / data 64',
+    'ip id 4, piece 0..8, more / icmp',
+    'ip id 4, piece 8..32 / icmp / data 24',
+  ],
   ['ip6 / tcp flags 16, options 1d03030f080a0000000100000000020400000101'],
   ['ip / tcp flags 16, options 1d04030f080a0000000100000000020401000101'],
   ['ip / tcp flags 16, options 1d05010203010000'],
@@ -60,25 +67,63 @@ const RARE = [
   ['ip / tcp flags 16, to 1, options 1d10030f08010100000001000000000201010101'],
   ['ip / tcp flags 16, options 1d05030f0801010000000100000000020400000101'],
   ['ip id 1, offset 0xe000 / udp to 1 / data 16', 'ip id 1, offset 3 / data 8'],
-  ['ip id 2, piece 0..8, more, tos 1 / udp to 1 / data 8', 'ip id 2, piece 8..16 / udp to 1 / data 8'],
-  ['ip / icmp type 3, code 4, mtu 600 / ip from host, to peer / icmp reply', 'ip / icmp echo / data 1400'],
+  [
+    'ip id 2, piece 0..8, more, tos 1 / udp to 1 / data 8',
+    'ip id 2, piece 8..16 / udp to 1 / data 8',
+  ],
+  [
+    'ip / icmp type 3, code 4, mtu 600 / ip from host, to peer / icmp reply',
+    'ip / icmp echo / data 1400',
+  ],
   ['ip6 / frag / frag / icmp6 echo'],
   ['ip6 from 2001:db8:: / udp to 1'],
   ['ip6 to ff01::1 / icmp6 echo'],
   ['ether to 33:33:ff:00:00:01 / ip6 from fe80::ff:fe00:2 / dest 9e0400000000'],
   ['ether to 33:33:ff:00:00:01 / ip6 / dest 9e0400000000'],
-  ['ip6 / icmp6 type 2, mtu 1280 / ip6 from fc00::1, to peer / udp from 7', 'ip6 / icmp6 echo / data 1400'],
-  ['ip6 / icmp6 type 2, mtu 1280 / ip6 from host, to peer, start 112 / udp from 7', 'ip6 / icmp6 echo / data 1400'],
-  ['ip / icmp type 3, code 4, mtu 600 / ip from 192.0.2.9, to peer / udp from 7', 'ip / icmp echo / data 1400'],
-  ['ip / icmp type 3, code 4, mtu 600 / ip from host, to peer, start 85 / udp from 7', 'ip / icmp echo / data 1400'],
+  [
+    'ip6 / icmp6 type 2, mtu 1280 / ip6 from fc00::1, to peer / udp from 7',
+    'ip6 / icmp6 echo / data 1400',
+  ],
+  [
+    'ip6 / icmp6 type 2, mtu 1280 / ip6 from host, to peer, start 112 / udp from 7',
+    'ip6 / icmp6 echo / data 1400',
+  ],
+  [
+    'ip / icmp type 3, code 4, mtu 600 / ip from 192.0.2.9, to peer / udp from 7',
+    'ip / icmp echo / data 1400',
+  ],
+  [
+    'ip / icmp type 3, code 4, mtu 600 / ip from host, to peer, start 85 / udp from 7',
+    'ip / icmp echo / data 1400',
+  ],
   ['ip6 hops 255, to group, from zero / nd ns, target host'],
   ['ip6 to group, from zero / icmp6 echo'],
-  ['arp request, spa other, sha other', 'arp request, tpa 0.1.2.3, spa other', 'ip from other / icmp echo, id 1'],
+  [
+    'arp request, spa other, sha other',
+    'arp request, tpa 0.1.2.3, spa other',
+    'ip from other / icmp echo, id 1',
+  ],
   ['arp request, spa other, sha other', 'arp reply, spa other', 'ip from other / icmp echo, id 1'],
-  ['arp request, spa other, sha other', 'arp reply, spa other, tpa other', 'ip from other / icmp echo, id 1'],
-  ['arp request, spa other, sha other', 'arp reply, spa other, tpa other, tha peer', 'ip from other / icmp echo, id 1'],
-  ['arp request, spa other, sha other', 'arp request, spa other, tpa other', 'ip from other / icmp echo, id 1'],
-  ['arp request, spa other, sha other', 'arp request, spa other', 'ip from other / icmp echo, id 1'],
+  [
+    'arp request, spa other, sha other',
+    'arp reply, spa other, tpa other',
+    'ip from other / icmp echo, id 1',
+  ],
+  [
+    'arp request, spa other, sha other',
+    'arp reply, spa other, tpa other, tha peer',
+    'ip from other / icmp echo, id 1',
+  ],
+  [
+    'arp request, spa other, sha other',
+    'arp request, spa other, tpa other',
+    'ip from other / icmp echo, id 1',
+  ],
+  [
+    'arp request, spa other, sha other',
+    'arp request, spa other',
+    'ip from other / icmp echo, id 1',
+  ],
   [
     ...[
       'ip6 from other / icmp6 echo',
@@ -120,7 +165,9 @@ test.each(RARE_EXCHANGES)('a host in memory and the kernel behave alike in: %s',
 })
 
 test('a host in memory replies to random packets like the kernel', () => {
-  const found = [...differences(1, 200)].map(({ nth, difference }) => `seed 1, case ${nth}:\n${report(difference)}`)
+  const found = [...differences(1, 200)].map(
+    ({ nth, difference }) => `seed 1, case ${nth}:\n${report(difference)}`,
+  )
   expect(found.join('\n')).toBe('')
 })
 

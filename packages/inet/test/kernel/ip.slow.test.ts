@@ -37,12 +37,23 @@ beforeAll(() => {
   host = { stack, udp: new Udp(stack) }
   stack.forwarding = true
   const transmit = (frame: Uint8Array) => void writeSync(tap, frame)
-  dev = stack.addInterface({ name: 'eth0', mac: Uint8Array.of(2, 0, 0, 0, 0, 1), mtu: 1500, transmit })
+  dev = stack.addInterface({
+    name: 'eth0',
+    mac: Uint8Array.of(2, 0, 0, 0, 0, 1),
+    mtu: 1500,
+    transmit,
+  })
   const mac = Uint8Array.of(2, 0, 0, 0, 0, 2)
   const far = stack.addInterface({ name: 'eth1', mac, mtu: 1400, transmit() {} })
-  for (const cidr of ['198.18.1.1/24', '2001:db8:1::1/64']) dev.addAddress(cidr)
-  for (const cidr of ['198.18.2.1/24', '2001:db8:2::1/64']) far.addAddress(cidr)
-  for (const each of ['198.18.2.2', '2001:db8:2::2']) far.setNeighbour(address(each), mac)
+  for (const cidr of ['198.18.1.1/24', '2001:db8:1::1/64']) {
+    dev.addAddress(cidr)
+  }
+  for (const cidr of ['198.18.2.1/24', '2001:db8:2::1/64']) {
+    far.addAddress(cidr)
+  }
+  for (const each of ['198.18.2.2', '2001:db8:2::2']) {
+    far.setNeighbour(address(each), mac)
+  }
   const frame = new Uint8Array(2000)
   poller = startPoller(own.native, tap, () => {
     const length = readSync(tap, frame)
@@ -58,7 +69,8 @@ afterAll(async () => {
   own.remove()
 })
 
-const ping = (to: string, ...options: string[]) => outcome(netns.spawn(['ping', '-n', '-c1', '-W20', ...options, to]))
+const ping = (to: string, ...options: string[]) =>
+  outcome(netns.spawn(['ping', '-n', '-c1', '-W20', ...options, to]))
 
 test.each([
   ['198.18.1.1', 56],
@@ -75,7 +87,9 @@ test.each([
 test.each(LINUX)('the host in memory pings Linux at %s, also with fragments', async to => {
   for (const [seq, size] of [8, 5000].entries()) {
     const payload = await new Promise<Uint8Array>(resolve => {
-      sendPing(host.stack, address(to), { payload: bytes(size), seq }, reply => resolve(reply.payload))
+      sendPing(host.stack, address(to), { payload: bytes(size), seq }, reply =>
+        resolve(reply.payload),
+      )
     })
     expect(payload).toEqual(bytes(size))
   }
@@ -102,24 +116,30 @@ test.each([
   expect(netns.ip(`route get ${to}`)).toContain('mtu 1400')
 })
 
-test.each(['198.18.1.1', '2001:db8:1::1'])('Linux and the host at %s refuse datagrams for closed ports', async to => {
-  const { stderr } = await outcome(
-    netns.spawn(['bash', '-c', `exec 3<>/dev/udp/${to}/9 && echo a >&3 && read -t20 -u3 line`]),
-  )
-  expect(stderr).toContain('Connection refused')
-  const errors: number[] = []
-  await new Promise<void>(resolve => {
-    const onError = (errno: number) => {
-      errors.push(errno)
-      resolve()
-    }
-    const family = to.includes(':') ? 6 : 4
-    const socket = host.udp.bind({ address: undefined, family, port: 0 }, { onMessage: () => {}, onError })
-    socket.connect(endpoint(family === 4 ? '198.18.1.2' : '2001:db8:1::2', 9))
-    socket.send(bytes(3000))
-  })
-  expect(errors).toEqual([111])
-})
+test.each(['198.18.1.1', '2001:db8:1::1'])(
+  'Linux and the host at %s refuse datagrams for closed ports',
+  async to => {
+    const { stderr } = await outcome(
+      netns.spawn(['bash', '-c', `exec 3<>/dev/udp/${to}/9 && echo a >&3 && read -t20 -u3 line`]),
+    )
+    expect(stderr).toContain('Connection refused')
+    const errors: number[] = []
+    await new Promise<void>(resolve => {
+      const onError = (errno: number) => {
+        errors.push(errno)
+        resolve()
+      }
+      const family = to.includes(':') ? 6 : 4
+      const socket = host.udp.bind(
+        { address: undefined, family, port: 0 },
+        { onMessage: () => {}, onError },
+      )
+      socket.connect(endpoint(family === 4 ? '198.18.1.2' : '2001:db8:1::2', 9))
+      socket.send(bytes(3000))
+    })
+    expect(errors).toEqual([111])
+  },
+)
 
 test.each(['198.18.1.1', '2001:db8:1::1'])('a datagram of Linux to %s arrives', async to => {
   const { socket, messages } = bound(host, 6, 53)

@@ -12,11 +12,14 @@ export const bundleRunner = file => bundle(file, RUNNER)
 
 /** Writes a host in memory to a file, with a mutation if one is given. */
 export async function bundleStack(file, mutation) {
-  const changed = mutation === undefined || mutation.edits.length === 0 ? new Map() : mutatedFiles(mutation)
+  const changed =
+    mutation === undefined || mutation.edits.length === 0 ? new Map() : mutatedFiles(mutation)
   const modules = await bundle(file, STACK, changed)
-  for (const path of changed.keys())
-    if (!modules.includes(path))
+  for (const path of changed.keys()) {
+    if (!modules.includes(path)) {
       throw new Error(`mutation ${mutation.name}: the stack does not use ${relative(root, path)}`)
+    }
+  }
 }
 
 /** Bundles an entry, with other texts for some files. Returns the paths of its files. */
@@ -26,7 +29,10 @@ async function bundle(file, entry, texts = new Map()) {
     cwd: root,
     platform: 'node',
     plugins: [
-      { name: 'src', resolveId: id => (id.startsWith('#src/') ? join(root, 'src', id.slice(5)) : undefined) },
+      {
+        name: 'src',
+        resolveId: id => (id.startsWith('#src/') ? join(root, 'src', id.slice(5)) : undefined),
+      },
       sources,
       { name: 'mutation', load: id => texts.get(id) },
     ],

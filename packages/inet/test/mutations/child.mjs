@@ -15,7 +15,9 @@ process.on('message', async ({ stack, world, first }) => {
   for (let i = first; i < cases.length; i++) {
     process.send({ runs: i })
     const reason = await failureOf(cases[i], MemoryWorld, world)
-    if (reason !== undefined) process.send({ fails: i, reason })
+    if (reason !== undefined) {
+      process.send({ fails: i, reason })
+    }
   }
   process.send({ isEnd: true })
 })

@@ -25,7 +25,9 @@ export async function runLegalChanges(changes, onResult = () => {}) {
 
 /** Returns the page with the table. */
 export function legalPage({ results, must }) {
-  const rows = results.map(({ rule, others }) => `| ${rule} | ${others.map(name => `\`${name}\``).join(', ')} |`)
+  const rows = results.map(
+    ({ rule, others }) => `| ${rule} | ${others.map(name => `\`${name}\``).join(', ')} |`,
+  )
   return `# Legal stacks
 
 The RFCs leave choices to a stack. A case of [\`vnet conform\`](conform.md) at the level \`must\`

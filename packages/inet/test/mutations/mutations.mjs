@@ -20,7 +20,8 @@ import { join, relative, resolve } from 'node:path'
 
 export const root = resolve(import.meta.dirname, '../../../..')
 const FOLDERS = ['packages/inet/src', 'src']
-const LINE = /^(?:# (.+)\.|(?:mutation|change) ([a-z\d-]+): (.+)| {4}(file|with|world|[-+])(?: (.*))?|)$/
+const LINE =
+  /^(?:# (.+)\.|(?:mutation|change) ([a-z\d-]+): (.+)| {4}(file|with|world|[-+])(?: (.*))?|)$/
 
 /** Returns the mutations: `{ section, name, rule, edits: { file, from, to }[] }`. */
 export const readMutations = () => readChanges('conform-mutations.txt')
@@ -37,14 +38,23 @@ function readChanges(name) {
     if (found === null) throw new Error(`${name}: it has no such line: ${line}`)
     const [, title, change, rule, word, text = ''] = found
     const edits = mutations.at(-1)?.edits
-    if (title !== undefined) section = title
-    else if (change !== undefined) mutations.push({ section, name: change, rule, edits: [] })
-    else if (word === 'world') mutations.at(-1).world = text
-    else if (word === 'with') combine(mutations, text.split(' '))
-    else if (word === 'file') file = pathOf(text)
-    else if (word === '+') edits.at(-1).to.push(text)
-    else if (word === '-' && edits.at(-1)?.to.length === 0) edits.at(-1).from.push(text)
-    else if (word === '-') edits.push({ file, from: [text], to: [] })
+    if (title !== undefined) {
+      section = title
+    } else if (change !== undefined) {
+      mutations.push({ section, name: change, rule, edits: [] })
+    } else if (word === 'world') {
+      mutations.at(-1).world = text
+    } else if (word === 'with') {
+      combine(mutations, text.split(' '))
+    } else if (word === 'file') {
+      file = pathOf(text)
+    } else if (word === '+') {
+      edits.at(-1).to.push(text)
+    } else if (word === '-' && edits.at(-1)?.to.length === 0) {
+      edits.at(-1).from.push(text)
+    } else if (word === '-') {
+      edits.push({ file, from: [text], to: [] })
+    }
   }
   return mutations
 }
@@ -71,8 +81,11 @@ export function mutatedFiles({ name, edits }) {
   for (const { file, from, to } of edits) {
     const text = from.join('\n')
     const parts = (files.get(file) ?? readFileSync(file, 'utf8')).split(text)
-    if (parts.length !== 2 || text === to.join('\n'))
-      throw new Error(`mutation ${name}: ${relative(root, file)} has ${parts.length - 1} times: ${text}`)
+    if (parts.length !== 2 || text === to.join('\n')) {
+      throw new Error(
+        `mutation ${name}: ${relative(root, file)} has ${parts.length - 1} times: ${text}`,
+      )
+    }
     files.set(file, parts.join(to.join('\n')))
   }
   if (files.size === 0) throw new Error(`mutation ${name}: it changes nothing`)

@@ -12,7 +12,9 @@ export async function runMutations(mutations, onResult = () => {}) {
   const runs = await MutantRuns.create()
   try {
     const base = await runs.failures()
-    if (base.size > 0) throw new Error(`without a mutation these cases fail: ${[...base.keys()].join(', ')}`)
+    if (base.size > 0) {
+      throw new Error(`without a mutation these cases fail: ${[...base.keys()].join(', ')}`)
+    }
     const results = []
     for (const mutation of mutations) {
       const failures = await runs.failures(mutation)
@@ -100,7 +102,8 @@ const PAGES = [
   {
     name: 'conform-mutations-tcp.md',
     first: 'TCP headers',
-    text: () => '# Mutations of connections\n\nThe second page of [the mutations](conform-mutations.md).\n',
+    text: () =>
+      '# Mutations of connections\n\nThe second page of [the mutations](conform-mutations.md).\n',
   },
   {
     name: 'conform-mutations-flow.md',

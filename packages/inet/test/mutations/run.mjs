@@ -42,7 +42,9 @@ export class MutantRuns {
     const failed = new Map()
     for (let first = 0; first < this.cases.length; ) {
       const { next, failures } = await this.#run(stack, mutation?.world, first)
-      for (const { fails, reason } of failures) failed.set(this.cases[fails].name, reason)
+      for (const { fails, reason } of failures) {
+        failed.set(this.cases[fails].name, reason)
+      }
       first = next
     }
     rmSync(stack)
@@ -51,7 +53,9 @@ export class MutantRuns {
 
   /** Runs the cases from `first`, up to one that hangs. Returns the failures, and the next case. */
   async #run(stack, world, first) {
-    this.#child ??= fork(CHILD, [this.#runner, CASES], { execArgv: [`--max-old-space-size=${MEMORY_MIB}`] })
+    this.#child ??= fork(CHILD, [this.#runner, CASES], {
+      execArgv: [`--max-old-space-size=${MEMORY_MIB}`],
+    })
     const child = this.#child
     const failures = []
     let running = first
@@ -66,8 +70,12 @@ export class MutantRuns {
         clearTimeout(timer)
         timer = setTimeout(() => child.kill('SIGKILL'), CASE_TIME)
         running = runs
-        if (fails !== undefined) failures.push({ fails, reason })
-        if (isEnd) end(this.cases.length)
+        if (fails !== undefined) {
+          failures.push({ fails, reason })
+        }
+        if (isEnd) {
+          end(this.cases.length)
+        }
       })
       child.once('exit', (status, signal) => {
         this.#child = undefined

@@ -17,7 +17,11 @@ export function readCases(folder: string): readonly Case[] {
  * Returns why a case fails on a host; undefined if it passes or does not apply. With the name of a
  * legal world, decides as on an interface.
  */
-export async function failureOf(one: Case, World: typeof MemoryWorld, legal?: string): Promise<string | undefined> {
+export async function failureOf(
+  one: Case,
+  World: typeof MemoryWorld,
+  legal?: string,
+): Promise<string | undefined> {
   try {
     const world = new World(one.family, one.sysctls, !isPassive(one))
     await runCase(one, legal === undefined ? world : legalWorld(legal, world))

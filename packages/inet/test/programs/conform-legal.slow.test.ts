@@ -6,7 +6,11 @@ import { readLegalChanges } from '../mutations/mutations.mjs'
 
 test('no legal change of the stack fails a case that must pass', { timeout: 300_000 }, async () => {
   const outcome = await runLegalChanges(readLegalChanges())
-  const wrong = outcome.results.flatMap(({ name, wrong }) => [...wrong.keys()].map(failed => `${name}: ${failed}`))
+  const wrong = outcome.results.flatMap(({ name, wrong }) =>
+    [...wrong.keys()].map(failed => `${name}: ${failed}`),
+  )
   expect(wrong).toEqual([])
-  expect(readFileSync(new URL('../../docs/conform-legal.md', import.meta.url), 'utf8')).toBe(legalPage(outcome))
+  expect(readFileSync(new URL('../../docs/conform-legal.md', import.meta.url), 'utf8')).toBe(
+    legalPage(outcome),
+  )
 })

@@ -7,6 +7,7 @@ import { gaps, pagesOf, runMutations } from '../mutations/results.mjs'
 test('each mutation of the stack fails a case, and each case fails for one', async () => {
   const outcome = await runMutations(readMutations())
   expect(gaps(outcome)).toEqual({ survivors: [], uncovered: [] })
-  for (const [name, text] of Object.entries(pagesOf(outcome)))
+  for (const [name, text] of Object.entries(pagesOf(outcome))) {
     expect(readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')).toBe(text)
+  }
 })

@@ -42,10 +42,22 @@ test.each(STACKS)(
     const directory = testDirectory()
     const netns = own.add()
     netns.ip('link set lo up', 'tuntap add tap0 mode tap', 'link set tap0 up')
-    expect(await outcome(netns.spawn(['sh', '-ec', `cd ${directory}; ${build}`]))).toMatchObject({ status: 0 })
+    expect(await outcome(netns.spawn(['sh', '-ec', `cd ${directory}; ${build}`]))).toMatchObject({
+      status: 0,
+    })
     await once(netns.spawn([`${directory}/stack`, 'tap0', ...args, '7000']).stdout, 'data')
-    const options = ['--address', '192.0.2.2', '--control', '7000', '--captures', directory, '--json']
-    const { stdout } = await outcome(netns.spawn([process.execPath, PROGRAM, 'conform', 'tap0', ...options]))
+    const options = [
+      '--address',
+      '192.0.2.2',
+      '--control',
+      '7000',
+      '--captures',
+      directory,
+      '--json',
+    ]
+    const { stdout } = await outcome(
+      netns.spawn([process.execPath, PROGRAM, 'conform', 'tap0', ...options]),
+    )
     const results = stdout
       .trimEnd()
       .split('\n')

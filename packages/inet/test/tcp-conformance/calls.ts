@@ -58,7 +58,7 @@ export class Calls implements Program {
       case 'write':
         return same(resultName(this.#send(socket, Number(word))), words[2] ?? word)
       case 'fill':
-        while (this.#send(socket, CHUNK) === CHUNK);
+        while (this.#send(socket, CHUNK) === CHUNK) {}
         return
       case 'writable':
         return socket.writable()
@@ -86,8 +86,11 @@ export class Calls implements Program {
   async #accept(word: string): Promise<void> {
     const listener = this.#listener
     if (listener === undefined) throw new Error('there is no listener')
-    if (word !== 'nothing') this.#socket = await listener.accept()
-    else if (listener.hasConnection()) throw new Error('there is a connection')
+    if (word !== 'nothing') {
+      this.#socket = await listener.accept()
+    } else if (listener.hasConnection()) {
+      throw new Error('there is a connection')
+    }
   }
 
   #send(socket: TestSocket, length: number): number {
@@ -102,15 +105,23 @@ export class Calls implements Program {
     if (Number.isNaN(length)) {
       const result = await socket.read(1)
       return same(
-        result === null ? 'end' : typeof result === 'number' ? resultName(result) : `${result.length} bytes`,
+        result === null
+          ? 'end'
+          : typeof result === 'number'
+            ? resultName(result)
+            : `${result.length} bytes`,
         word,
       )
     }
     for (const end = this.#read + length; this.#read < end; ) {
       const result = await socket.read(end - this.#read)
-      if (result === null || typeof result === 'number') throw new Error(`not ${length}, but ${result ?? 'the end'}`)
+      if (result === null || typeof result === 'number') {
+        throw new Error(`not ${length}, but ${result ?? 'the end'}`)
+      }
       const expected = pattern([this.#read, this.#read + result.length])
-      if (Buffer.compare(result, expected) !== 0) throw new Error('other bytes than the peer has sent')
+      if (Buffer.compare(result, expected) !== 0) {
+        throw new Error('other bytes than the peer has sent')
+      }
       this.#read += result.length
     }
   }

@@ -8,7 +8,9 @@ import { type Netns, outcome } from '#support/netns.ts'
 import { PROGRAM } from '#support/vnet-process.ts'
 import { ServedHost } from './served-host.ts'
 
-const docs = ['', '-programs'].map(name => readFileSync(`packages/inet/docs/conform-control${name}.md`, 'utf8')).join()
+const docs = ['', '-programs']
+  .map(name => readFileSync(`packages/inet/docs/conform-control${name}.md`, 'utf8'))
+  .join()
 
 /** Returns the last block of a language in the pages. */
 function blockOf(language: string): string {
@@ -31,8 +33,19 @@ export async function startControlled(far: Netns, command: readonly string[]): P
 }
 
 /** Returns the result of `vnet conform` with a program at 192.0.2.2, port 7000. */
-export async function conformControlled({ near }: ServedHost, directory: string, ...args: readonly string[]) {
-  const addresses = ['--address', '192.0.2.2', '--address', '2001:db8::2', '--control', '192.0.2.2:7000']
+export async function conformControlled(
+  { near }: ServedHost,
+  directory: string,
+  ...args: readonly string[]
+) {
+  const addresses = [
+    '--address',
+    '192.0.2.2',
+    '--address',
+    '2001:db8::2',
+    '--control',
+    '192.0.2.2:7000',
+  ]
   const command = ['conform', 'veth0', ...addresses, '--captures', directory, ...args]
   return outcome(near.spawn([process.execPath, PROGRAM, ...command]))
 }
@@ -46,11 +59,18 @@ export interface Controlled {
 }
 
 /** Compiles the program of a language, and runs all cases on the kernel with it. */
-export async function runAll(language: string, compile: readonly string[], args: string): Promise<Controlled> {
+export async function runAll(
+  language: string,
+  compile: readonly string[],
+  args: string,
+): Promise<Controlled> {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-control-'))
   const host = await ServedHost.start()
   try {
-    writeFileSync(join(directory, `control.${language}`), blockOf({ rs: 'rust' }[language] ?? language))
+    writeFileSync(
+      join(directory, `control.${language}`),
+      blockOf({ rs: 'rust' }[language] ?? language),
+    )
     const [compiler = '', ...options] = compile
     const file = `control.${language}`
     execFileSync(compiler, [...options, '-o', 'control', file], { cwd: directory, stdio: 'pipe' })
@@ -60,7 +80,9 @@ export async function runAll(language: string, compile: readonly string[], args:
     expect(stderr).toBe('')
     const lines = stdout.trimEnd().split('\n')
     const results = lines.map(line => JSON.parse(line))
-    const reasons = results.map(({ reason = '' }) => /^the host does not offer '(\w+)' at/.exec(reason)?.[1])
+    const reasons = results.map(
+      ({ reason = '' }) => /^the host does not offer '(\w+)' at/.exec(reason)?.[1],
+    )
     return {
       failed: lines.filter((_, i) => results[i].result === 'failed' && results[i].level === 'must'),
       unknown: [...new Set(reasons.filter(word => word !== undefined))].sort(),

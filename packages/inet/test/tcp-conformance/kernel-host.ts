@@ -41,7 +41,8 @@ const addresses = {
   6: { host: '2001:db8::1/128', fast: '2001:db8:0:1::/64', slow: '2001:db8:0:2::/64' },
 } as const
 
-const bytesOf = (subnet: string): Uint8Array => parseAddress(subnet.replace(/\/.*/, '')) as Uint8Array
+const bytesOf = (subnet: string): Uint8Array =>
+  parseAddress(subnet.replace(/\/.*/, '')) as Uint8Array
 
 export class KernelHost {
   readonly native: Native
@@ -76,10 +77,26 @@ export class KernelHost {
         ]
       }),
     ]
-    execFileSync('ip', ['-n', this.netns.name, '-batch', '-'], { input: commands.join('\n'), stdio: 'pipe' })
-    this.#socket = own.own(own.native.socket(uapi.AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, this.netns.fd))
-    check(own.native.setsockopt(this.#socket, uapi.SOL_SOCKET, SO_TIMESTAMPNS, uapi.int32(1)), 'SO_TIMESTAMPNS')
-    check(own.native.setsockopt(this.#socket, uapi.SOL_SOCKET, uapi.SO_RCVBUFFORCE, uapi.int32(64 << 20)), 'SO_RCVBUF')
+    execFileSync('ip', ['-n', this.netns.name, '-batch', '-'], {
+      input: commands.join('\n'),
+      stdio: 'pipe',
+    })
+    this.#socket = own.own(
+      own.native.socket(uapi.AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, this.netns.fd),
+    )
+    check(
+      own.native.setsockopt(this.#socket, uapi.SOL_SOCKET, SO_TIMESTAMPNS, uapi.int32(1)),
+      'SO_TIMESTAMPNS',
+    )
+    check(
+      own.native.setsockopt(
+        this.#socket,
+        uapi.SOL_SOCKET,
+        uapi.SO_RCVBUFFORCE,
+        uapi.int32(64 << 20),
+      ),
+      'SO_RCVBUF',
+    )
     // struct sockaddr_ll, of all interfaces: lo has no packets to peers.
     const address = new Uint8Array(20)
     const view = new DataView(address.buffer)
@@ -90,7 +107,11 @@ export class KernelHost {
   }
 
   /** Returns the two ends, with a free address of the peer. `take` gets the packets to the peer. */
-  attach(family: 4 | 6, hasFastTimers: boolean, take: (sent: Sent) => void): Pick<World, 'host' | 'peer'> {
+  attach(
+    family: 4 | 6,
+    hasFastTimers: boolean,
+    take: (sent: Sent) => void,
+  ): Pick<World, 'host' | 'peer'> {
     const { host, fast, slow } = addresses[family]
     const peer = bytesOf(hasFastTimers ? fast : slow)
     put16(peer, peer.length - 2, this.#peers.size + 256)
@@ -128,7 +149,11 @@ export class KernelHost {
       const view = new DataView(this.#control.buffer)
       const seconds = Number(view.getBigInt64(CMSG_HLEN, true)) - this.#epoch
       const sentAt = seconds * 1e9 + Number(view.getBigInt64(CMSG_HLEN + 8, true))
-      this.#peers.get(frame.subarray(at, at + size).join())?.({ frame, at: sentAt, isPartial: true })
+      this.#peers.get(frame.subarray(at, at + size).join())?.({
+        frame,
+        at: sentAt,
+        isPartial: true,
+      })
     }
   }
 

@@ -16,7 +16,9 @@ const LANES = 12
 
 /** Whether a case waits so long in real time that `npm test` leaves it out. */
 function isSlow({ steps }: Case): boolean {
-  const times = steps.map(({ verb, words, time }) => (verb === 'quiet' ? Number(words[0]) : (time?.[0] ?? 0)))
+  const times = steps.map(({ verb, words, time }) =>
+    verb === 'quiet' ? Number(words[0]) : (time?.[0] ?? 0),
+  )
   return times.reduce((sum, time) => sum + time, 0) > 700
 }
 
@@ -34,13 +36,18 @@ export function testOnKernel(areSlow: boolean): void {
         verb !== 'in' && (earliest >= TIMEOUT_MS || latest >= ANY_TIMEOUT_MS),
     )
     const hasFastTimers = isTimed || 'tcp_fin_timeout' in one.sysctls
-    const { failure } = await runPatiently(one, () => new KernelWorld(host, one.family, hasFastTimers))
+    const { failure } = await runPatiently(
+      one,
+      () => new KernelWorld(host, one.family, hasFastTimers),
+    )
     return failure
   }
   beforeAll(() => {
     for (const { sysctls } of cases) {
       const key = JSON.stringify(sysctls)
-      if (!hosts.has(key)) hosts.set(key, new KernelHost(sysctls))
+      if (!hosts.has(key)) {
+        hosts.set(key, new KernelHost(sysctls))
+      }
     }
     const lanes = Array.from({ length: LANES }, () => Promise.resolve<unknown>(undefined))
     for (const [i, one] of cases.entries()) {
@@ -51,7 +58,9 @@ export function testOnKernel(areSlow: boolean): void {
   })
   afterAll(async () => {
     await Promise.all(running.values())
-    for (const host of hosts.values()) host.close()
+    for (const host of hosts.values()) {
+      host.close()
+    }
   })
   for (const one of cases) {
     test(`${one.name}: ${one.title}`, async () => {

@@ -15,7 +15,17 @@ const [SO_ERROR, SO_KEEPALIVE, SO_LINGER] = [4, 9, 13]
 const [TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_INFO] = [1, 4, 5, 6, 11]
 /** enum of include/net/tcp_states.h, as ss(8) writes it. */
 const STATES = [
-  ...['', 'ESTAB', 'SYN-SENT', 'SYN-RECV', 'FIN-WAIT-1', 'FIN-WAIT-2', 'TIME-WAIT', 'UNCONN', 'CLOSE-WAIT'],
+  ...[
+    '',
+    'ESTAB',
+    'SYN-SENT',
+    'SYN-RECV',
+    'FIN-WAIT-1',
+    'FIN-WAIT-2',
+    'TIME-WAIT',
+    'UNCONN',
+    'CLOSE-WAIT',
+  ],
   ...['LAST-ACK', 'LISTEN', 'CLOSING', 'NEW-SYN-RECV'],
 ]
 
@@ -104,7 +114,9 @@ export class KernelSocket implements TestSocket {
 
   /** Ends it after the case. */
   end(): void {
-    if (this.#isOpen) this.reset()
+    if (this.#isOpen) {
+      this.reset()
+    }
   }
 
   setNoDelay(on: boolean): void {
@@ -150,8 +162,11 @@ export class KernelSocket implements TestSocket {
       const poller = startPoller(this.#native, this.#fd, () => {
         try {
           const found = fn()
-          if (found !== undefined) end(() => resolve(found))
-          else poller.start()
+          if (found !== undefined) {
+            end(() => resolve(found))
+          } else {
+            poller.start()
+          }
         } catch (error) {
           end(() => reject(error as Error))
         }

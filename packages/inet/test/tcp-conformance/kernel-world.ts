@@ -2,7 +2,13 @@
 import { setTimeout } from 'node:timers/promises'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { check } from 'vnet/internal/linux/errno'
-import { AF_INET, AF_INET6, SOCK_NONBLOCK, SOCK_STREAM, sockaddrInet } from 'vnet/internal/linux/uapi'
+import {
+  AF_INET,
+  AF_INET6,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  sockaddrInet,
+} from 'vnet/internal/linux/uapi'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { get16 } from 'vnet/internal/packet/octets'
 import type { Sent, World } from '../../src/conform/world.ts'
@@ -15,7 +21,11 @@ const EINPROGRESS = 115
 
 export class KernelWorld implements World {
   /** Timers of the kernel end with a jiffy, of up to 10 ms. A busy machine may be very late. */
-  readonly tolerance = { early: 11 * NSEC_PER_MSEC, late: 20 * NSEC_PER_SEC, grace: 50 * NSEC_PER_MSEC }
+  readonly tolerance = {
+    early: 11 * NSEC_PER_MSEC,
+    late: 20 * NSEC_PER_SEC,
+    grace: 50 * NSEC_PER_MSEC,
+  }
   readonly host: World['host']
   readonly peer: World['peer']
   readonly port = 40_000
@@ -44,7 +54,9 @@ export class KernelWorld implements World {
   }
 
   async sleepUntil(moment: number): Promise<void> {
-    while (this.now() < moment) await setTimeout(Math.ceil((moment - this.now()) / NSEC_PER_MSEC))
+    while (this.now() < moment) {
+      await setTimeout(Math.ceil((moment - this.now()) / NSEC_PER_MSEC))
+    }
   }
 
   inject(frame: Uint8Array): void {
@@ -58,7 +70,11 @@ export class KernelWorld implements World {
       const woken = new Promise<void>(resolve => {
         this.#wake = resolve
       })
-      const waited = setTimeout(Math.max(0, (until - this.now()) / NSEC_PER_MSEC), undefined, cancel)
+      const waited = setTimeout(
+        Math.max(0, (until - this.now()) / NSEC_PER_MSEC),
+        undefined,
+        cancel,
+      )
       await Promise.race([woken, waited])
       cancel.abort()
       waited.catch(() => {})
@@ -76,7 +92,10 @@ export class KernelWorld implements World {
   #connect(port: number, to: 'peer' | 'own'): TestSocket {
     const { native } = this.#host
     const fd = this.#socket()
-    const result = native.connect(fd, sockaddrInet(this[to === 'own' ? 'host' : 'peer'].ip as Uint8Array, port))
+    const result = native.connect(
+      fd,
+      sockaddrInet(this[to === 'own' ? 'host' : 'peer'].ip as Uint8Array, port),
+    )
     return this.#adopt(fd, result === -EINPROGRESS ? 0 : result)
   }
 
@@ -97,13 +116,18 @@ export class KernelWorld implements World {
   }
 
   close(): void {
-    for (const socket of this.#sockets) socket.end()
+    for (const socket of this.#sockets) {
+      socket.end()
+    }
   }
 
   #socket(): number {
     const { native, netns } = this.#host
     const family = this.host.ip?.length === 4 ? AF_INET : AF_INET6
-    return check(native.socket(family, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_TCP, netns.fd), 'socket')
+    return check(
+      native.socket(family, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_TCP, netns.fd),
+      'socket',
+    )
   }
 
   #adopt(fd: number, error: number): KernelSocket {

@@ -3,7 +3,11 @@
  * like `vnet conform` on an interface.
  */
 
-import { VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6, VIRTIO_NET_HDR_LEN } from '#src/linux/uapi.ts'
+import {
+  VIRTIO_NET_HDR_GSO_TCPV4,
+  VIRTIO_NET_HDR_GSO_TCPV6,
+  VIRTIO_NET_HDR_LEN,
+} from '#src/linux/uapi.ts'
 import { ETH_HLEN } from '#src/packet/ethernet.ts'
 import { IPV6_HLEN } from '#src/packet/ipv6.ts'
 import { concat, get16, put16 } from '#src/packet/octets.ts'
@@ -42,14 +46,28 @@ function joined(world: World): (until: number) => Promise<Sent | undefined> {
     const first = await world.next(until)
     if (first === undefined) return undefined
     const all = [first]
-    for (let sent = await world.next(world.now()); sent !== undefined; sent = await world.next(world.now()))
+    for (
+      let sent = await world.next(world.now());
+      sent !== undefined;
+      sent = await world.next(world.now())
+    ) {
       all.push(sent)
+    }
     for (let i = 0; i < all.length; ) {
       const { at } = all[i] as Sent
       let count = 1
-      while (i + count < all.length && continues(all[i + count - 1] as Sent, all[i + count] as Sent)) count++
+      while (
+        i + count < all.length &&
+        continues(all[i + count - 1] as Sent, all[i + count] as Sent)
+      ) {
+        count++
+      }
       const frames = all.slice(i, i + count).map(({ frame }) => frame)
-      waiting.push(...(count === 1 ? [all[i] as Sent] : segments.cut(join(frames)).map(part => ({ ...part, at }))))
+      waiting.push(
+        ...(count === 1
+          ? [all[i] as Sent]
+          : segments.cut(join(frames)).map(part => ({ ...part, at }))),
+      )
       i += count
     }
     return waiting.shift()
@@ -59,10 +77,26 @@ function joined(world: World): (until: number) => Promise<Sent | undefined> {
 /** Whether a segment follows a full one of the same connection and has the same headers. */
 function continues({ frame: before }: Sent, { frame }: Sent): boolean {
   const [a, b] = [segmentOf(before), segmentOf(frame)]
-  if (a === undefined || b === undefined || a.length === 0 || b.length === 0 || b.length > a.length) return false
-  const isSame = a.destinationPort === b.destinationPort && a.acknowledgment === b.acknowledgment && a.at === b.at
+  if (
+    a === undefined ||
+    b === undefined ||
+    a.length === 0 ||
+    b.length === 0 ||
+    b.length > a.length
+  ) {
+    return false
+  }
+  const isSame =
+    a.destinationPort === b.destinationPort &&
+    a.acknowledgment === b.acknowledgment &&
+    a.at === b.at
   const flags = (a.flags ^ b.flags) & ~(TCP_PSH | TCP_FIN)
-  return isSame && flags === 0 && (a.flags & TCP_FIN) === 0 && ((a.sequence + a.length) | 0) === (b.sequence | 0)
+  return (
+    isSame &&
+    flags === 0 &&
+    (a.flags & TCP_FIN) === 0 &&
+    ((a.sequence + a.length) | 0) === (b.sequence | 0)
+  )
 }
 
 /** Returns the bytes that a packet socket reads for segments that follow each other. */
@@ -84,6 +118,7 @@ function join(frames: readonly Uint8Array[]): Uint8Array {
 /** The length of the header of TCP. */
 function segmentHeader(frame: Uint8Array): number {
   const start =
-    ETH_HLEN + ((frame[ETH_HLEN] as number) >>> 4 === 4 ? ((frame[ETH_HLEN] as number) & 15) * 4 : IPV6_HLEN)
+    ETH_HLEN +
+    ((frame[ETH_HLEN] as number) >>> 4 === 4 ? ((frame[ETH_HLEN] as number) & 15) * 4 : IPV6_HLEN)
   return ((frame[start + 12] as number) >>> 4) * 4
 }

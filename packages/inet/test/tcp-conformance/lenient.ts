@@ -12,8 +12,21 @@ import {
   ICMPV6_ECHO_REQUEST as ECHO6,
   NDISC_NEIGHBOUR_SOLICITATION as SOLICITATION,
 } from '#src/packet/icmpv6.ts'
-import { fillHeaderChecksum, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_HLEN } from '#src/packet/ipv4.ts'
-import { IPV6_HLEN, NEXTHDR_DEST, NEXTHDR_FRAGMENT, NEXTHDR_HOP, NEXTHDR_ICMP, NEXTHDR_NONE } from '#src/packet/ipv6.ts'
+import {
+  fillHeaderChecksum,
+  IPPROTO_ICMP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPV4_HLEN,
+} from '#src/packet/ipv4.ts'
+import {
+  IPV6_HLEN,
+  NEXTHDR_DEST,
+  NEXTHDR_FRAGMENT,
+  NEXTHDR_HOP,
+  NEXTHDR_ICMP,
+  NEXTHDR_NONE,
+} from '#src/packet/ipv6.ts'
 import { get16, put16, put32 } from '#src/packet/octets.ts'
 import { TCP_ACK, TCP_FIN, TCP_HLEN, TCP_RST, TCP_SYN } from '#src/packet/tcp.ts'
 import { UDP_CHECK } from '#src/packet/udp.ts'
@@ -35,14 +48,25 @@ export function lenient(world: World): World {
     bytes.set(frame)
     bytes.set(world.host.mac, 0)
     put16(bytes, 12, type)
-    if (type === ETH_P_ARP) repairArp(bytes, world)
+    if (type === ETH_P_ARP) {
+      repairArp(bytes, world)
+    }
     const whole = type === ETH_P_ARP ? bytes : bytes.subarray(0, frame.length)
-    if (type === ETH_P_IP) repairIpv4(whole, world, expected)
-    else if (type === ETH_P_IPV6) repairIpv6(whole, world)
+    if (type === ETH_P_IP) {
+      repairIpv4(whole, world, expected)
+    } else if (type === ETH_P_IPV6) {
+      repairIpv6(whole, world)
+    }
     return whole
   }
   return {
-    ...{ tolerance: world.tolerance, host: world.host, peer: world.peer, port: world.port, program: world.program },
+    ...{
+      tolerance: world.tolerance,
+      host: world.host,
+      peer: world.peer,
+      port: world.port,
+      program: world.program,
+    },
     now: () => world.now(),
     sleepUntil: moment => world.sleepUntil(moment),
     close: () => world.close(),
@@ -50,7 +74,9 @@ export function lenient(world: World): World {
     async next(until) {
       const sent = await world.next(until)
       const segment = sent && segmentOf(sent.frame)
-      if (segment?.isAck) expected.set(segment.destinationPort, segment.acknowledgment)
+      if (segment?.isAck) {
+        expected.set(segment.destinationPort, segment.acknowledgment)
+      }
       return sent
     },
   }
@@ -63,25 +89,37 @@ function repairArp(bytes: Uint8Array, { host, peer }: World): void {
   bytes.set(host.ip as Uint8Array, ETH_HLEN + 24)
 }
 
-function repairIpv4(bytes: Uint8Array, { host, peer }: World, expected: ReadonlyMap<number, number>): void {
+function repairIpv4(
+  bytes: Uint8Array,
+  { host, peer }: World,
+  expected: ReadonlyMap<number, number>,
+): void {
   const ip = ETH_HLEN
   if (bytes.length < ip + IPV4_HLEN) return
-  if (bytes[ip] !== 0x46 && bytes[ip] !== 0x47) bytes[ip] = 0x45
+  if (bytes[ip] !== 0x46 && bytes[ip] !== 0x47) {
+    bytes[ip] = 0x45
+  }
   const h = ip + ((bytes[ip] as number) & 15) * 4
   put16(bytes, ip + 2, bytes.length - ip)
   // All fragments belong to one packet.
   put16(bytes, ip + 4, 1)
   const isFragment = (get16(bytes, ip + 6) & 0x3fff) !== 0
-  if (isFragment) bytes[ip + 9] = IPPROTO_ICMP
+  if (isFragment) {
+    bytes[ip + 9] = IPPROTO_ICMP
+  }
   bytes.set(peer.ip as Uint8Array, ip + 12)
   bytes.set(host.ip as Uint8Array, ip + 16)
   fillHeaderChecksum(bytes, ip)
   if (isFragment || h + 8 > bytes.length) return
   const protocol = bytes[ip + 9]
   if (protocol === IPPROTO_UDP) {
-    if (get16(bytes, h + 2) === DISCARD) put16(bytes, h + 2, ECHO)
+    if (get16(bytes, h + 2) === DISCARD) {
+      put16(bytes, h + 2, ECHO)
+    }
     put16(bytes, h + 4, bytes.length - h)
-  } else if (protocol === IPPROTO_TCP) repairTcp(bytes, h, expected)
+  } else if (protocol === IPPROTO_TCP) {
+    repairTcp(bytes, h, expected)
+  }
   completeChecksum(bytes, 0, bytes.length)
   if (protocol !== IPPROTO_ICMP) return
   bytes[h] = ICMP_ECHO
@@ -95,7 +133,9 @@ function repairIpv4(bytes: Uint8Array, { host, peer }: World, expected: Readonly
  */
 function repairTcp(bytes: Uint8Array, h: number, expected: ReadonlyMap<number, number>): void {
   const header = ((bytes[h + 12] as number) >>> 4) * 4
-  if (header < TCP_HLEN || h + header > bytes.length) bytes[h + 12] = TCP_HLEN << 2
+  if (header < TCP_HLEN || h + header > bytes.length) {
+    bytes[h + 12] = TCP_HLEN << 2
+  }
   const flags = bytes[h + 13] as number
   if ((flags & TCP_SYN) !== 0) return
   bytes[h + 13] = flags | TCP_ACK
@@ -104,7 +144,9 @@ function repairTcp(bytes: Uint8Array, h: number, expected: ReadonlyMap<number, n
     bytes[h + 13] = TCP_ACK
     return
   }
-  if (bytes.length - h > header || (flags & (TCP_FIN | TCP_RST)) !== 0) put32(bytes, h + 4, next)
+  if (bytes.length - h > header || (flags & (TCP_FIN | TCP_RST)) !== 0) {
+    put32(bytes, h + 4, next)
+  }
   put16(bytes, h + 14, 0xffff)
 }
 
@@ -127,18 +169,28 @@ function repairIpv6(bytes: Uint8Array, { host, peer }: World): void {
     put32(bytes, h + 4, 1)
     return
   }
-  if (bytes[ip + 6] === NEXTHDR_NONE) bytes[ip + 6] = NEXTHDR_ICMP
+  if (bytes[ip + 6] === NEXTHDR_NONE) {
+    bytes[ip + 6] = NEXTHDR_ICMP
+  }
   const protocol = bytes[ip + 6] as number
-  if (protocol === IPPROTO_UDP) put16(bytes, h + 4, end - h)
-  else if (bytes[h] !== SOLICITATION && bytes[h] !== ADVERTISEMENT) bytes[h] = ECHO6
-  else {
+  if (protocol === IPPROTO_UDP) {
+    put16(bytes, h + 4, end - h)
+  } else if (bytes[h] !== SOLICITATION && bytes[h] !== ADVERTISEMENT) {
+    bytes[h] = ECHO6
+  } else {
     bytes[ip + 7] = 255
     bytes[h] = SOLICITATION
     bytes[h + 1] = 0
     bytes.set(host.ip6 as Uint8Array, h + 8)
-    if (end > h + 24) bytes.set([1, 1], h + 24)
+    if (end > h + 24) {
+      bytes.set([1, 1], h + 24)
+    }
   }
   const check = h + (protocol === IPPROTO_UDP ? UDP_CHECK : 2)
   put16(bytes, check, 0)
-  put16(bytes, check, finish(onesComplementSum(bytes, h, end - h, pseudoHeaderSum6(bytes, ip, protocol, end - h))))
+  put16(
+    bytes,
+    check,
+    finish(onesComplementSum(bytes, h, end - h, pseudoHeaderSum6(bytes, ip, protocol, end - h))),
+  )
 }

@@ -56,7 +56,8 @@ export class MemoryWorld implements World {
         hasLossProbes: Number(sysctls.tcp_early_retrans ?? 0) > 0,
       },
     })
-    const transmit = (frame: Uint8Array) => void this.#sent.push({ frame: frame.slice(), at: this.#clock.now() })
+    const transmit = (frame: Uint8Array) =>
+      void this.#sent.push({ frame: frame.slice(), at: this.#clock.now() })
     this.#dev = this.#host.addInterface({ name: 'eth0', mac: this.host.mac, mtu: 1500, transmit })
     this.#dev.addAddress('198.18.0.1/24')
     this.#dev.addAddress('2001:db8::1/64')
@@ -64,10 +65,16 @@ export class MemoryWorld implements World {
     for (const via of [ip, ip6] as Uint8Array[]) {
       this.#dev.setNeighbour(via, mac)
       // Replies to addresses of other networks are seen, too.
-      this.#host.ip.addRoute({ prefix: { bytes: new Uint8Array(via.length), prefixLen: 0 }, via, dev: this.#dev })
+      this.#host.ip.addRoute({
+        prefix: { bytes: new Uint8Array(via.length), prefixLen: 0 },
+        via,
+        dev: this.#dev,
+      })
     }
     this.program = hasSockets ? new Calls(this, this.sockets) : undefined
-    if (!hasSockets) serve(this.#host)
+    if (!hasSockets) {
+      serve(this.#host)
+    }
   }
 
   now(): number {
@@ -79,7 +86,9 @@ export class MemoryWorld implements World {
   }
 
   #advance(moment: number): void {
-    if (moment > this.#clock.now()) this.#clock.advance(moment - this.#clock.now())
+    if (moment > this.#clock.now()) {
+      this.#clock.advance(moment - this.#clock.now())
+    }
   }
 
   /** Delivers what is due now: events and packets to own addresses. */
@@ -123,12 +132,16 @@ export class MemoryWorld implements World {
   #listen(backlog: number): TestListener {
     const accepted: MemorySocket[] = []
     let taken = 0
-    const listener = this.#host.tcp.listen({ address: undefined, port: this.#freePort() }, backlog, connection => {
-      const socket = new MemorySocket(this.#clock)
-      socket.connection = connection
-      connection.events = socket
-      accepted.push(socket)
-    })
+    const listener = this.#host.tcp.listen(
+      { address: undefined, port: this.#freePort() },
+      backlog,
+      connection => {
+        const socket = new MemorySocket(this.#clock)
+        socket.connection = connection
+        connection.events = socket
+        accepted.push(socket)
+      },
+    )
     return {
       port: listener.local.port,
       accept: async () => {
@@ -139,7 +152,9 @@ export class MemoryWorld implements World {
       },
       hasConnection: () => taken < accepted.length,
       close: () => {
-        for (const socket of accepted.slice(taken)) socket.reset()
+        for (const socket of accepted.slice(taken)) {
+          socket.reset()
+        }
         listener.close()
       },
     }
@@ -207,7 +222,9 @@ class MemorySocket implements TestSocket {
   }
 
   async connected(): Promise<number> {
-    return this.#until(() => (this.#error !== 0 ? this.#takeError() : this.#isConnected ? 0 : undefined))
+    return this.#until(() =>
+      this.#error !== 0 ? this.#takeError() : this.#isConnected ? 0 : undefined,
+    )
   }
 
   async error(): Promise<number> {
@@ -246,8 +263,11 @@ class MemorySocket implements TestSocket {
   #fetch(): void {
     if (this.#rest.length > 0 || this.#isEnd) return
     const chunk = this.#own.read()
-    if (chunk === null) this.#isEnd = true
-    else if (chunk !== undefined) this.#rest = new Uint8Array(chunk)
+    if (chunk === null) {
+      this.#isEnd = true
+    } else if (chunk !== undefined) {
+      this.#rest = new Uint8Array(chunk)
+    }
   }
 
   isReadable(): boolean {

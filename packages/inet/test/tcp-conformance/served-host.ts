@@ -22,7 +22,11 @@ export class ServedHost {
   static async start(): Promise<ServedHost> {
     const host = new ServedHost()
     const { near, far } = host
-    near.ip('link set lo up', `link add veth0 type veth peer name veth1 netns ${far.name}`, 'link set veth0 up')
+    near.ip(
+      'link set lo up',
+      `link add veth0 type veth peer name veth1 netns ${far.name}`,
+      'link set veth0 up',
+    )
     far.ip(
       'link set lo up',
       'link set veth1 up',

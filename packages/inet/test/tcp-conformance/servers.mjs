@@ -16,7 +16,7 @@ function listen(port, serve) {
 }
 
 function generate(socket) {
-  while (socket.writable && socket.write(CHARGEN));
+  while (socket.writable && socket.write(CHARGEN)) {}
 }
 
 await listen(ECHO, socket => socket.pipe(socket))
@@ -28,7 +28,9 @@ await listen(CHARGEN_PORT, socket => {
 })
 const bound = [ECHO, DISCARD].map(port => {
   const socket = createSocket('udp6')
-  if (port === ECHO) socket.on('message', (data, from) => socket.send(data, from.port, from.address))
+  if (port === ECHO) {
+    socket.on('message', (data, from) => socket.send(data, from.port, from.address))
+  }
   return new Promise(resolve => socket.bind(port, '::', resolve))
 })
 await Promise.all(bound)

@@ -23,31 +23,42 @@ export function serve({ tcp, udp }: InetHost): void {
       }
       for (let [bytes] = waiting; bytes !== undefined; [bytes] = waiting) {
         const taken = Math.max(connection.write(bytes), 0)
-        if (taken < bytes.length) waiting[0] = bytes.subarray(taken)
-        else waiting.shift()
+        if (taken < bytes.length) {
+          waiting[0] = bytes.subarray(taken)
+        } else {
+          waiting.shift()
+        }
         if (taken < bytes.length) return
       }
-      if (hasEnded) connection.close()
+      if (hasEnded) {
+        connection.close()
+      }
     }
     return { onReadable: flush, onWritable: flush }
   })
   listen(9, connection => ({
     onReadable() {
       let bytes = connection.read()
-      while (bytes !== undefined && bytes !== null) bytes = connection.read()
-      if (bytes === null) connection.close()
+      while (bytes !== undefined && bytes !== null) {
+        bytes = connection.read()
+      }
+      if (bytes === null) {
+        connection.close()
+      }
     },
   }))
   listen(19, connection => {
     const fill = () => {
-      while (connection.write(CHARGEN) === CHARGEN.length);
+      while (connection.write(CHARGEN) === CHARGEN.length) {}
     }
     fill()
     return { onWritable: fill }
   })
   for (const port of [7, 9]) {
     const onMessage = (data: Uint8Array, from: { address: Uint8Array; port: number }) => {
-      if (port === 7) socket.send(data, from)
+      if (port === 7) {
+        socket.send(data, from)
+      }
     }
     const socket = udp.bind({ address: undefined, family: 6, port }, { onMessage, onError() {} })
   }

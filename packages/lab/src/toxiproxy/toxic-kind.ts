@@ -1,7 +1,7 @@
 /**
  * What a kind of toxic is. Each kind is a file of toxics/, and toxic-kinds.ts lists them. A kind
  * acts on packets, by a text for the wire of the link, or on the bytes of a TCP connection, by the
- * rules of a stage (stages.ts), or by either of them: with a link by its text, otherwise as a stage.
+ * rules of a stage (stages.ts). A kind with both acts by its text if there is a link.
  */
 import type { Random } from 'vnet/internal/base/random'
 
@@ -29,7 +29,7 @@ export interface ToxicKind<Own extends Attributes = Attributes> {
 export interface StageRules<Own extends Attributes = Attributes> {
   /** Decides about the first item that waits, until it has left. Called again after each timer. */
   judge(stage: StageState<Own>, item: Item): Verdict
-  /** Called after bytes have passed. Returns how the connection ends now; undefined: it continues. */
+  /** Called after bytes have passed. Returns how the connection ends, undefined if it does not. */
   afterPass?(stage: StageState<Own>): Ending | undefined
   /**
    * Returns the ms after which the connection is closed, counted from its start, from the last item

@@ -12,11 +12,17 @@ import { exploreCommand } from '../../src/commands/explore.ts'
 import { lab } from '../../src/commands/lab.ts'
 import { STAGE } from '../../src/world/world.ts'
 
-const fakes = vi.hoisted(() => ({ guest: vi.fn(), explore: vi.fn(), start: vi.fn(), runCommand: vi.fn() }))
+const fakes = vi.hoisted(() => ({
+  guest: vi.fn(),
+  explore: vi.fn(),
+  start: vi.fn(),
+  runCommand: vi.fn(),
+}))
 vi.mock('@vnet/guest/internal/commands/guest', () => ({ guest: fakes.guest }))
 vi.mock('@vnet/guest/internal/guest', () => ({ checkGuest: () => {} }))
 vi.mock('@vnet/guest/internal/inside', () => ({
-  stopMachine: () => Buffer.from(JSON.stringify({ host: 'a', command: ['true'], stops: [], seed: 1 })),
+  stopMachine: () =>
+    Buffer.from(JSON.stringify({ host: 'a', command: ['true'], stops: [], seed: 1 })),
 }))
 vi.mock('../../src/explore/index.ts', () => ({ explore: fakes.explore }))
 vi.mock('../../src/file/file-lab.ts', () => ({ FileLab: { start: fakes.start } }))
@@ -38,7 +44,9 @@ beforeEach(() => {
   printed = ''
   const root = realpathSync(testDirectory())
   directory = join(root, 'project')
-  for (const each of ['project', 'project/labs', 'other']) mkdirSync(join(root, each))
+  for (const each of ['project', 'project/labs', 'other']) {
+    mkdirSync(join(root, each))
+  }
   for (const each of ['project/labs', 'other']) {
     writeFileSync(join(root, each, 'net.yaml'), 'hosts: [a]\n')
     writeFileSync(join(root, each, 'changes.yaml'), '[]\n')
@@ -59,21 +67,30 @@ test('a lab in a guest has the real paths of its files and of its directory', as
   fakes.guest.mockResolvedValue(0)
   process.chdir('/')
   const link = join(directory, 'link')
-  const options = { time: 'virtual', directory: link, scenario: join(link, 'labs/changes.yaml') } as const
+  const options = {
+    time: 'virtual',
+    directory: link,
+    scenario: join(link, 'labs/changes.yaml'),
+  } as const
   expect(await lab(join(link, 'labs/net.yaml'), ['true'], given(options), io)).toBe(0)
   const [words] = fakes.guest.mock.calls[0] as [string[]]
   const files = ['net.yaml', 'changes.yaml'].map(name => join(directory, 'labs', name))
   expect(words.slice(-3)).toEqual([files[0], '--scenario', files[1]])
 })
 
-test.each(['other/net.yaml', 'labs/other.yaml'])('a lab in a guest refuses %s, whose file it lacks', async path => {
-  const run = lab(path, ['true'], given({ time: 'virtual' }), io)
-  await expect(run).rejects.toThrow(`${path}: not in ${directory}, whose files the guest has`)
-})
+test.each(['other/net.yaml', 'labs/other.yaml'])(
+  'a lab in a guest refuses %s, whose file it lacks',
+  async path => {
+    const run = lab(path, ['true'], given({ time: 'virtual' }), io)
+    await expect(run).rejects.toThrow(`${path}: not in ${directory}, whose files the guest has`)
+  },
+)
 
 test('a directory that does not exist is named', async () => {
   const run = lab('labs/net.yaml', ['true'], given({ time: 'virtual', directory: 'none' }), io)
-  await expect(run).rejects.toThrow(`labs/net.yaml: not in ${join(directory, 'none')}, whose files the guest has`)
+  await expect(run).rejects.toThrow(
+    `labs/net.yaml: not in ${join(directory, 'none')}, whose files the guest has`,
+  )
 })
 
 test('a lab in a guest hides from its programs that the guest stops when it is up', async () => {
@@ -81,7 +98,12 @@ test('a lab in a guest hides from its programs that the guest stops when it is u
   const seen: unknown[] = []
   fakes.start.mockImplementation(async () => {
     seen.push(STAGE in process.env)
-    return { host: () => ({}), reset: () => {}, lostBeforeVnet: async () => [], [Symbol.asyncDispose]: async () => {} }
+    return {
+      host: () => ({}),
+      reset: () => {},
+      lostBeforeVnet: async () => [],
+      [Symbol.asyncDispose]: async () => {},
+    }
   })
   fakes.runCommand.mockImplementation(async (_host, command, env) => {
     seen.push(command, STAGE in env)
@@ -94,9 +116,13 @@ test('a lab in a guest hides from its programs that the guest stops when it is u
 test('an exploration in a guest has the real path of its scenario', async () => {
   fakes.explore.mockResolvedValue({ passed: true, failures: [] })
   expect(await exploreCommand('link/labs/scenario.mjs', [], given({ world: 'guest' }), io)).toBe(0)
-  expect(fakes.explore.mock.calls[0]?.[0]).toEqual(pathToFileURL(join(directory, 'labs/scenario.mjs')))
+  expect(fakes.explore.mock.calls[0]?.[0]).toEqual(
+    pathToFileURL(join(directory, 'labs/scenario.mjs')),
+  )
   const run = exploreCommand('other/scenario.mjs', [], given({ world: 'guest' }), io)
-  await expect(run).rejects.toThrow('other/scenario.mjs: not in the current directory, whose files the guest has')
+  await expect(run).rejects.toThrow(
+    'other/scenario.mjs: not in the current directory, whose files the guest has',
+  )
 })
 
 test.each(['GuestSetupError', 'MachineEnded'])('a %s of an exploration is a line', async name => {

@@ -10,7 +10,9 @@ const guest = vi.hoisted(() => ({ output: '', lost: 0, failures: [] as string[] 
 
 vi.mock('@vnet/guest/internal/guest', () => ({
   async runInGuest(_command: readonly string[], { onOutput }: GuestOptions) {
-    for (const byte of Buffer.from(guest.output)) onOutput('out', Buffer.of(byte))
+    for (const byte of Buffer.from(guest.output)) {
+      onOutput('out', Buffer.of(byte))
+    }
     return guest
   },
 }))
@@ -27,7 +29,10 @@ const line = (record: GuestResult): string => `${JSON.stringify(record)}\n`
 
 async function resultsOf(output: string) {
   guest.output = output
-  const tests: { id: string; meta: object; result?: object }[] = ['one', 'two'].map(id => ({ id, meta: {} }))
+  const tests: { id: string; meta: object; result?: object }[] = ['one', 'two'].map(id => ({
+    id,
+    meta: {},
+  }))
   await takeGuestResults({ filepath: 'a.test.js' }, tests)
   return tests.map(({ result }) => result)
 }
@@ -45,6 +50,9 @@ test('a lost result fails its test with the reason, and each file that is not wr
   Object.assign(guest, { lost: 9, failures: ['a file is not written back: EISDIR'] })
   const two = line({ id: 'two', state: 'passed', errors: [], captures: [] })
   const message = '9 bytes of results and files are lost: a guest has 1 GiB for them'
-  expect(await resultsOf(two)).toMatchObject([{ state: 'fail', errors: [{ message }] }, { state: 'pass' }])
+  expect(await resultsOf(two)).toMatchObject([
+    { state: 'fail', errors: [{ message }] },
+    { state: 'pass' },
+  ])
   expect(printed).toEqual(['vnet: a file is not written back: EISDIR'])
 })

@@ -15,7 +15,10 @@ import { closeWithin } from '../../src/network/fixture.ts'
 // The own time of a thread stands still while it waits for a CPU.
 vi.mock('../../src/memory/time/own-time.ts', async original => {
   const own: typeof import('../../src/memory/time/own-time.ts') = await original()
-  return { ...own, ownTime: (path: string | undefined) => (path === 'starved' ? 0 : own.ownTime(path)) }
+  return {
+    ...own,
+    ownTime: (path: string | undefined) => (path === 'starved' ? 0 : own.ownTime(path)),
+  }
 })
 
 const SPEC: RunSpec = { plan: [], seed: 1, timeout: 100, world: 'memory' }
@@ -25,7 +28,8 @@ const BLOCKED = /^the scenario blocks its thread: killed after \d+ ms$/
 
 function scenario(body: string): string {
   const path = join(testDirectory(), 'scenario.mjs')
-  const sleep = 'const sleep = ms => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)'
+  const sleep =
+    'const sleep = ms => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)'
   writeFileSync(path, `${sleep}\nexport default async () => { ${body} }\n`)
   return pathToFileURL(path).href
 }
@@ -46,7 +50,8 @@ test.each([
   expect(await errorOf(body)).toMatch(BLOCKED)
 })
 
-const turns = (ms: number) => `for (let i = 0; i < ${ms / 10}; i++) { sleep(10); await new Promise(setImmediate) }`
+const turns = (ms: number) =>
+  `for (let i = 0; i < ${ms / 10}; i++) { sleep(10); await new Promise(setImmediate) }`
 
 test('a scenario that takes longer and returns to its event loop passes', async () => {
   expect(await errorOf(turns(2 * PATIENCE))).toBeUndefined()
@@ -94,7 +99,9 @@ test.each([
 ])('%s is not silence', async (_, beat) => {
   const heartbeat = new Heartbeat(() => {})
   const late = vi.fn()
-  if (beat !== undefined) heartbeat.take(beat)
+  if (beat !== undefined) {
+    heartbeat.take(beat)
+  }
   heartbeat.start(20, late)
   expect(await later()).toBe(true)
   heartbeat.stop()
@@ -120,6 +127,7 @@ test('the own time of a thread is real time without its waits for a CPU', () => 
 
 test('a lab that does not close is reported after a time of its own thread', async () => {
   const lab = { close: () => new Promise(() => {}), unclosed: ['server of a'] } as unknown as Lab
-  const text = 'the lab has not ended within 20 ms: a server or a worker does not close; server of a'
+  const text =
+    'the lab has not ended within 20 ms: a server or a worker does not close; server of a'
   await expect(closeWithin(lab, 20)).rejects.toThrow(text)
 })

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { PlaywrightProject } from '../support/playwright-project.ts'
 
-test('Puppeteer drives Firefox in a host, where it loads a page through the link', { timeout: 300_000 }, () => {
+test('Puppeteer drives Firefox in a host, where it loads a page through the link', {
+  timeout: 300_000,
+}, () => {
   using project = new PlaywrightProject()
   project.add('puppeteer-core@24.43.1')
   const worker = 'firefox-worker.js'

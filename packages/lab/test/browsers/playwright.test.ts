@@ -35,21 +35,29 @@ test('the tests of examples/playwright pass as an ordinary user by vnet rootless
   expect({ status, counts: countsOf(text) }, text).toEqual({ status: 0, counts: ['5 passed'] })
 })
 
-test('network is an option of test.use() and of the configuration, and the link in a test', LIMIT, () => {
-  expect(countsOf(project.runCase('network', { network: 'delay 1ms' }))).toEqual(['10 passed'])
-})
+test(
+  'network is an option of test.use() and of the configuration, and the link in a test',
+  LIMIT,
+  () => {
+    expect(countsOf(project.runCase('network', { network: 'delay 1ms' }))).toEqual(['10 passed'])
+  },
+)
 
-test('a mistake in a fixture is reported at the line of the file that extends the test', LIMIT, () => {
-  const { status, text } = project.runFile(
-    'line',
-    `import { test } from '@vnet/lab/playwright'
+test(
+  'a mistake in a fixture is reported at the line of the file that extends the test',
+  LIMIT,
+  () => {
+    const { status, text } = project.runFile(
+      'line',
+      `import { test } from '@vnet/lab/playwright'
 
      const extended = test.extend({ mine: async ({ nothing }, use) => use() })
      extended('a test', () => {})`,
-  )
-  expect(status).toBe(1)
-  expect(text).toMatch(/Fixture "mine" has unknown parameter "nothing"\.\s+at line\.case\.js:3$/m)
-})
+    )
+    expect(status).toBe(1)
+    expect(text).toMatch(/Fixture "mine" has unknown parameter "nothing"\.\s+at line\.case\.js:3$/m)
+  },
+)
 
 test('a failed test has its capture as an attachment, and its drops in one line', LIMIT, () => {
   const { status, text } = project.runFile(
@@ -67,28 +75,42 @@ test('a failed test has its capture as an attachment, and its drops in one line'
   expect(text).toMatch(/attachment #1: browser-server\.pcapng/)
 })
 
-test('no address of a browser changes while it loads a page, because none is tentative', LIMIT, () => {
-  const { status, text } = project.runFile(
-    'addresses',
-    `import { expect, test } from '@vnet/lab/playwright'
+test(
+  'no address of a browser changes while it loads a page, because none is tentative',
+  LIMIT,
+  () => {
+    const { status, text } = project.runFile(
+      'addresses',
+      `import { expect, test } from '@vnet/lab/playwright'
      test('has all addresses', async ({ client, network }) => {
        const { stdout } = await client.exec('ip', ['-6', 'addr', 'show', 'dev', 'server'])
        expect(stdout).toMatch(/inet6 fe80::/)
        expect(stdout).not.toContain('tentative')
      })`,
-  )
-  expect({ status, text }).toEqual({ status: 0, text: expect.stringContaining('1 passed') })
-})
+    )
+    expect({ status, text }).toEqual({ status: 0, text: expect.stringContaining('1 passed') })
+  },
+)
 
-test('without rights tests are skipped with the reason, or fail with it if VNET_REQUIRED is 1', LIMIT, () => {
-  const before = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all']
-  const file = `import { test } from '@vnet/lab/playwright'
+test(
+  'without rights tests are skipped with the reason, or fail with it if VNET_REQUIRED is 1',
+  LIMIT,
+  () => {
+    const before = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all']
+    const file = `import { test } from '@vnet/lab/playwright'
     test('opens a page', async ({ page }) => {})`
-  const skipped = project.runFile('rights', file, { more: {}, by: before })
-  expect(skipped).toEqual({ status: 0, text: expect.stringMatching(/"description": "a lab needs CAP_SYS_ADMIN/) })
-  const failed = project.runFile('rights', file, { by: before })
-  expect(failed).toEqual({ status: 1, text: expect.stringContaining('a lab needs CAP_SYS_ADMIN') })
-})
+    const skipped = project.runFile('rights', file, { more: {}, by: before })
+    expect(skipped).toEqual({
+      status: 0,
+      text: expect.stringMatching(/"description": "a lab needs CAP_SYS_ADMIN/),
+    })
+    const failed = project.runFile('rights', file, { by: before })
+    expect(failed).toEqual({
+      status: 1,
+      text: expect.stringContaining('a lab needs CAP_SYS_ADMIN'),
+    })
+  },
+)
 
 test('mistakes in the options are refused in one line', LIMIT, () => {
   const { status, text } = project.runFile(
@@ -132,6 +154,8 @@ test('mistakes in the options are refused in one line', LIMIT, () => {
     expect(text).toMatch(line)
   }
   expect(
-    text.match(/^ *\w*Error: request: its requests do not pass the link; use client\.fetch\(url\)/gm),
+    text.match(
+      /^ *\w*Error: request: its requests do not pass the link; use client\.fetch\(url\)/gm,
+    ),
   ).toHaveLength(2)
 })

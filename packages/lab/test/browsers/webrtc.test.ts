@@ -17,7 +17,9 @@ test('the round trip of a data channel has the delay of the wire, there and back
 })
 
 test('a receiver misses as many packets of audio as the wire has dropped', LIMIT, () => {
-  expect(project.runCase('audio')).toMatch(/audio: \d+ lost by getStats\(\), \d+ dropped by the wire/)
+  expect(project.runCase('audio')).toMatch(
+    /audio: \d+ lost by getStats\(\), \d+ dropped by the wire/,
+  )
 })
 
 test('pairs of NATs connect by the candidates that RFC 8445 and RFC 4787 predict', LIMIT, () => {

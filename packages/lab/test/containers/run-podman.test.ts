@@ -51,10 +51,29 @@ afterAll(() => own.remove())
 
 /** Runs the command in a container. The machine, with Podman's files, ends with it. */
 function run(...options: readonly string[]) {
-  const script = 'podman import -q "$1" localhost/image >/dev/null; shift; exec podman run --rm "$@"'
+  const script =
+    'podman import -q "$1" localhost/image >/dev/null; shift; exec podman run --rm "$@"'
   // nsenter(1), because `ip netns exec` mounts another /sys, without the cgroups.
-  const machine = [`--net=/run/netns/${netns.name}`, 'unshare', '-m', 'sh', '-ec', MACHINE, 'sh', image.tun, TREE]
-  const podman = [script, 'sh', image.archive, ...options, ...mountsOf('/run/tree'), 'localhost/image', ...COMMAND]
+  const machine = [
+    `--net=/run/netns/${netns.name}`,
+    'unshare',
+    '-m',
+    'sh',
+    '-ec',
+    MACHINE,
+    'sh',
+    image.tun,
+    TREE,
+  ]
+  const podman = [
+    script,
+    'sh',
+    image.archive,
+    ...options,
+    ...mountsOf('/run/tree'),
+    'localhost/image',
+    ...COMMAND,
+  ]
   return outcome(spawn('nsenter', [...machine, ...podman], { stdio: 'pipe' }))
 }
 
@@ -80,10 +99,22 @@ test.each([
   [1000, [], /\/dev\/net\/tun: .*; in a container, start it with --device \/dev\/net\/tun/],
   [0, DEVICE, /\/proc\/sys is read-only: .*podman run --security-opt unmask=ALL/],
   [1000, DEVICE, /\/proc\/sys is read-only: .*podman run --security-opt unmask=ALL/],
-  [0, [...DEVICE, '--security-opt', 'unmask=/proc/sys'], /mount \/proc .*podman run --security-opt unmask=ALL/],
-  [0, [...UNMASKED, '--cap-drop', 'ALL'], /CAP_SETFCAP: docker run --cap-add SETFCAP, or --user 1000/],
+  [
+    0,
+    [...DEVICE, '--security-opt', 'unmask=/proc/sys'],
+    /mount \/proc .*podman run --security-opt unmask=ALL/,
+  ],
+  [
+    0,
+    [...UNMASKED, '--cap-drop', 'ALL'],
+    /CAP_SETFCAP: docker run --cap-add SETFCAP, or --user 1000/,
+  ],
 ])('user %i gets one line about what is missing with %j', async (user, options, line) => {
   const { status, stdout, stderr } = await run('--user', `${user}`, ...options)
-  expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: expect.stringMatching(line) })
+  expect({ status, stdout, stderr }).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: expect.stringMatching(line),
+  })
   expect(stderr).toMatch(/^vnet: .*\n$/)
 })

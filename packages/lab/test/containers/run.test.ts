@@ -25,7 +25,14 @@ beforeAll(async () => {
 afterAll(() => dockerd.remove())
 
 function run(...options: readonly string[]) {
-  const args = ['run', '--rm', '--dns', BRIDGE, ...options.map(each => (each === TUN ? tun : each)), ...mountsOf(TREE)]
+  const args = [
+    'run',
+    '--rm',
+    '--dns',
+    BRIDGE,
+    ...options.map(each => (each === TUN ? tun : each)),
+    ...mountsOf(TREE),
+  ]
   const env = { ...process.env, DOCKER_HOST: dockerd.host, DOCKER_CONFIG: directory }
   return outcome(spawn('docker', [...args, 'image', ...COMMAND], { stdio: 'pipe', env }))
 }
@@ -51,20 +58,29 @@ test.each([
 
 describe('one line says what is missing', () => {
   const READ_ONLY = /\/proc\/sys is read-only: docker run --security-opt systempaths=unconfined/
-  const SECCOMP = /a seccomp filter forbids it, as Docker's does: docker run --security-opt seccomp=unconfined/
+  const SECCOMP =
+    /a seccomp filter forbids it, as Docker's does: docker run --security-opt seccomp=unconfined/
   test.each([
     [0, [], /\/dev\/net\/tun: .*; in a container, start it with --device \/dev\/net\/tun/],
     [1000, [], /\/dev\/net\/tun: .*; in a container, start it with --device \/dev\/net\/tun/],
     [0, DEVICE, SECCOMP],
     [1000, DEVICE, SECCOMP],
     [0, [...DEVICE, ...CAPABILITIES], READ_ONLY],
-    [0, [...DEVICE, ...CAPABILITIES, ...security('systempaths=unconfined')], /sandbox.*seccomp=unconfined/],
+    [
+      0,
+      [...DEVICE, ...CAPABILITIES, ...security('systempaths=unconfined')],
+      /sandbox.*seccomp=unconfined/,
+    ],
     [0, [...DEVICE, ...security('seccomp=unconfined')], READ_ONLY],
     [1000, [...DEVICE, ...security('seccomp=unconfined')], READ_ONLY],
     [0, [...UNCONFINED, ...BARE], /CAP_SETFCAP: docker run --cap-add SETFCAP, or --user 1000/],
   ])('to user %i with %j', async (user, options, line) => {
     const { status, stdout, stderr } = await run('--user', `${user}`, ...options)
-    expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: expect.stringMatching(line) })
+    expect({ status, stdout, stderr }).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringMatching(line),
+    })
     expect(stderr).toMatch(/^vnet: .*\n$/)
   })
 })

@@ -10,9 +10,11 @@ import { testText } from '../../src/explore/repeat-text.ts'
 import { EXPLORE_OPTIONS } from '../../src/explore/scenario.ts'
 import { NEMESIS_VERBS } from '../../src/model/verbs.ts'
 
-const read = (name: string) => readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8')
+const read = (name: string) =>
+  readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8')
 const page = read('explore')
-const section = (heading: string) => page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
+const section = (heading: string) =>
+  page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
 const firstWords = (text: string) => [...text.matchAll(/^\| `([\w]+)/gm)].map(([, word]) => word)
 
 test('packages/lab/docs/explore.md describes each option', () => {
@@ -28,5 +30,7 @@ test('the pages of explore describe each fault', () => {
 test('packages/lab/docs/explore.md shows the test that explore prints', () => {
   const [, code = ''] = /```js\n(.*?)```/s.exec(section('A failure')) ?? []
   const fault = parseFault('drop client-server ab udp client:* > server:5000 packet 1')
-  expect(`${testText('retry.scenario.mjs', [fault], { timeout: 3000, invariant: false })}\n`).toBe(code)
+  expect(`${testText('retry.scenario.mjs', [fault], { timeout: 3000, invariant: false })}\n`).toBe(
+    code,
+  )
 })

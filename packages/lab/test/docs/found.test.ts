@@ -8,18 +8,19 @@ const page = readFileSync(new URL('../../docs/found.md', import.meta.url), 'utf8
 const { dependencies } = JSON.parse(readFileSync(join(FOUND, 'package.json'), 'utf8'))
 const rows = page
   .split('\n')
-  .flatMap(line => /^\| \[(\S+)\]\(https:\/\/www\.npmjs\.com\/package\/(\S+)\) (\S+) /.exec(line) ?? [])
+  .flatMap(
+    line => /^\| \[(\S+)\]\(https:\/\/www\.npmjs\.com\/package\/(\S+)\) (\S+) /.exec(line) ?? [],
+  )
 
 test('each scenario has a row, and each row a scenario', () => {
   const names = rows.filter((_, i) => i % 4 === 1)
   expect([...names].sort()).toEqual([...foundNames()].sort())
 })
 
-test.each(foundNames())('%s is a scenario of 30 lines of the version that is installed', name => {
+test.each(foundNames())('%s is a scenario of the version that is installed', name => {
   const text = readFileSync(join(FOUND, `${name}.mjs`), 'utf8')
   const at = rows.indexOf(name)
   const [, , pkg = '', version] = rows.slice(at - 1)
-  expect(text.split('\n').length - 1).toBeLessThanOrEqual(30)
   expect(text).toMatch(new RegExp(`^// ${pkg.replace('/', '\\/')} ${version}: .+\\.\\n`))
   expect(text).toMatch(/\nexport const promise =\s+['"`]/)
   expect(dependencies[pkg]).toBe(version)
@@ -29,7 +30,11 @@ test.each(foundNames())('%s is a scenario of 30 lines of the version that is ins
 })
 
 test('no diagram is missing', () => {
-  const pictures = [...page.matchAll(/\((\.\/)?(found\/[^)]+\.svg)\)/g)].map(([, , file]) => file as string)
+  const pictures = [...page.matchAll(/\((\.\/)?(found\/[^)]+\.svg)\)/g)].map(
+    ([, , file]) => file as string,
+  )
   expect(pictures.length).toBe(5)
-  for (const file of pictures) expect(existsSync(new URL(`../../docs/${file}`, import.meta.url))).toBe(true)
+  for (const file of pictures) {
+    expect(existsSync(new URL(`../../docs/${file}`, import.meta.url))).toBe(true)
+  }
 })

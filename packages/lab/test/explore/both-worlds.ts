@@ -39,7 +39,8 @@ const DIFFERENCES: readonly Difference[] = [
     memory: ['slower'],
     kernel: ['passed'],
     most: 0.1,
-    cause: 'A SYN is repeated after 1 s in both worlds. On a busy machine that is less than twice a clean run.',
+    cause:
+      'A SYN is repeated after 1 s in both worlds. On a busy machine that is less than twice a clean run.',
   },
   {
     packet: /./,
@@ -78,7 +79,9 @@ export function unknownDifferences(memory: Explored, kernel: Explored): string[]
     counts.set(row, (counts.get(row) ?? 0) + 1)
     return counts.get(row)! > row.most * pairs.length
   })
-  return unknown.map(pair => `${pair.kind} ${pair.packet}: ${pair.memory} in memory, ${pair.kernel} in the kernel`)
+  return unknown.map(
+    pair => `${pair.kind} ${pair.packet}: ${pair.memory} in memory, ${pair.kernel} in the kernel`,
+  )
 }
 
 function isKnown({ packet, memory, kernel }: Difference, pair: Pair): boolean {
@@ -92,7 +95,10 @@ function pairsOf(memory: Explored, kernel: Explored): Pair[] {
   )
   const alone = kernel.packets.filter(packet => samePacket(packet, memory.packets) === undefined)
   const ofKernel = alone.flatMap(packet => pairsWith(packet, kernel, undefined, memory))
-  return [...ofMemory, ...ofKernel.map(pair => ({ ...pair, memory: pair.kernel, kernel: pair.memory }))]
+  return [
+    ...ofMemory,
+    ...ofKernel.map(pair => ({ ...pair, memory: pair.kernel, kernel: pair.memory })),
+  ]
 }
 
 /** `memory` is the result of `packet` in `report`, `kernel` the result of `other` in `others`. */
@@ -119,10 +125,15 @@ function resultOf({ packets, points }: Explored, packet: ExploredPacket, kind: n
  * Returns the packet that is called the same, or the segment with the most of the same bytes: both
  * worlds may cut them into other segments, and some texts have another length in each run.
  */
-function samePacket(packet: ExploredPacket, others: readonly ExploredPacket[]): ExploredPacket | undefined {
+function samePacket(
+  packet: ExploredPacket,
+  others: readonly ExploredPacket[],
+): ExploredPacket | undefined {
   const { direction, flow, part, n, copy } = packet
   const alike = others.filter(each => {
-    return each.direction === direction && each.flow === flow && each.part === part && each.copy === copy
+    return (
+      each.direction === direction && each.flow === flow && each.part === part && each.copy === copy
+    )
   })
   if (part !== 'seq') return alike.find(each => each.n === n)
   const shared = (each: ExploredPacket) => Math.min(each.end, packet.end) - Math.max(each.n, n)

@@ -12,8 +12,11 @@ function withFaults(lab: Lab, faults: readonly SubjectFault[]): Lab {
     const link = await cable(...args)
     for (const fault of faults) {
       const direction = link[fault.direction]
-      if ('wire' in fault) await direction.wire(fault.wire)
-      else await direction.fault(fault.action, fault.filter, fault.when)
+      if ('wire' in fault) {
+        await direction.wire(fault.wire)
+      } else {
+        await direction.fault(fault.action, fault.filter, fault.when)
+      }
     }
     return link
   }

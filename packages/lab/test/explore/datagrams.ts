@@ -42,7 +42,9 @@ export function onMessages(
 ): () => void {
   const listener = (datagram: Buffer, from: { port: number; address: string }) => {
     const content = unseal(datagram)
-    if (content !== undefined) receive(JSON.parse(String(content)), from)
+    if (content !== undefined) {
+      receive(JSON.parse(String(content)), from)
+    }
   }
   socket.on('message', listener)
   return () => socket.off('message', listener)
@@ -52,7 +54,9 @@ export function onMessages(
 export function serve(socket: Socket, answer: (request: Message) => Message | undefined): void {
   onMessages(socket, (request, { port, address }) => {
     const reply = answer(request)
-    if (reply !== undefined) send(socket, { ...reply, id: request.id, request: request.type }, port, address)
+    if (reply !== undefined) {
+      send(socket, { ...reply, id: request.id, request: request.type }, port, address)
+    }
   })
 }
 
@@ -70,13 +74,20 @@ export function repeat(socket: Socket, transmit: () => void): Disposable {
 }
 
 /** Sends a request until its reply arrives, by default to the server. */
-export async function ask(socket: Socket, request: Message, port?: number, address?: string): Promise<Message> {
+export async function ask(
+  socket: Socket,
+  request: Message,
+  port?: number,
+  address?: string,
+): Promise<Message> {
   let resolve: (reply: Message) => void
   const reply = new Promise<Message>(settle => {
     resolve = settle
   })
   const end = onMessages(socket, message => {
-    if (message.id === request.id && message.request === request.type) resolve(message)
+    if (message.id === request.id && message.request === request.type) {
+      resolve(message)
+    }
   })
   using _ = repeat(socket, () => send(socket, request, port, address))
   try {
@@ -87,7 +98,13 @@ export async function ask(socket: Socket, request: Message, port?: number, addre
 }
 
 /** Makes hosts, and a UDP socket of each. */
-export async function sockets(lab: Lab, wire?: string): Promise<{ client: Socket; server: Socket }> {
+export async function sockets(
+  lab: Lab,
+  wire?: string,
+): Promise<{ client: Socket; server: Socket }> {
   const { client, server } = await hosts(lab, wire)
-  return { client: await client.createSocket('udp4'), server: await server.createSocket('udp4', PORT) }
+  return {
+    client: await client.createSocket('udp4'),
+    server: await server.createSocket('udp4', PORT),
+  }
 }

@@ -27,7 +27,9 @@ beforeAll(() => {
 async function failuresOf(name: string, options: ExploreOptions) {
   const report = await explore(moduleOf(name), { captures: false, ...options })
   const shares = report.failures.map(({ failed, runs }) => `${failed} of ${runs}`)
-  console.log(`${name} (${report.world}): ${report.size} points, failed in ${shares.join(', ') || 'none'}`)
+  console.log(
+    `${name} (${report.world}): ${report.size} points, failed in ${shares.join(', ') || 'none'}`,
+  )
   expect(report.cleanErrors).toEqual([])
   return report.failures
 }

@@ -7,4 +7,6 @@ import { buildPrograms } from './planted/programs.ts'
 const directory = fileDirectory()
 beforeAll(() => buildPrograms(directory), 300_000)
 
-for (const planted of await plantedIn('kernel')) testPlanted(planted)
+for (const planted of await plantedIn('kernel')) {
+  testPlanted(planted)
+}

@@ -18,7 +18,11 @@ const LIMIT = { timeout: 900_000 }
 const directory = fileDirectory()
 
 const run = (program: string, ...args: readonly string[]) =>
-  execFileSync(program, args, { cwd: directory, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  execFileSync(program, args, {
+    cwd: directory,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 
 beforeAll(() => {
   cpSync(new URL('protocols', import.meta.url), directory, { recursive: true })
@@ -32,7 +36,14 @@ beforeAll(() => {
   run('install', '-d', '-o', 'postgres', 'postgresql-data')
   const options = ['--auth=trust', '--no-sync', '--wal-segsize=1', '-D', 'postgresql-data']
   run('chmod', '755', directory)
-  run('setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups', `${bin}/initdb`, ...options)
+  run(
+    'setpriv',
+    '--reuid=postgres',
+    '--regid=postgres',
+    '--clear-groups',
+    `${bin}/initdb`,
+    ...options,
+  )
   run('sh', '-c', 'echo "host all all all trust" >> postgresql-data/pg_hba.conf')
 }, 300_000)
 

@@ -76,13 +76,19 @@ export const CONNECTION: SubjectOptions = {
   timeout: TIMEOUT,
 }
 /** For programs that connect again after a reset. */
-export const CONNECTIONS: SubjectOptions = { ...CONNECTION, faults: [...CONNECTION.faults, 'reset'] }
+export const CONNECTIONS: SubjectOptions = {
+  ...CONNECTION,
+  faults: [...CONNECTION.faults, 'reset'],
+}
 
 /** The port of every server. */
 export const PORT = 7
 
 /** Makes a client and a server with a cable between them. The wire makes the round trip 10 ms. */
-export async function hosts(lab: Lab, wire = 'delay 5ms'): Promise<{ client: LabHost; server: LabHost }> {
+export async function hosts(
+  lab: Lab,
+  wire = 'delay 5ms',
+): Promise<{ client: LabHost; server: LabHost }> {
   const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server, { wire })
   return { client, server }
@@ -98,7 +104,9 @@ const TICK = 20
 export function every(ms: number, call: () => void): () => void {
   let ticks = 0
   const timer = setInterval(() => {
-    if (++ticks % (ms / TICK) === 0) call()
+    if (++ticks % (ms / TICK) === 0) {
+      call()
+    }
   }, TICK)
   return () => clearInterval(timer)
 }

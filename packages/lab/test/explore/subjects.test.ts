@@ -2,4 +2,6 @@
 import { testSubject } from '../support/explore/subject-tests.ts'
 import { subjects } from './subjects.ts'
 
-for (const subject of subjects) testSubject(subject)
+for (const subject of subjects) {
+  testSubject(subject)
+}

@@ -10,7 +10,15 @@ const CLIENT = 'a-b ab tcp a:* > b:80'
 
 function packet(text: string, end: number): ExploredPacket {
   const name = `${CLIENT} ${text}`
-  const rest = { number: 1, time: 0, at: 0, length: 60, head: new Uint8Array(60), hit: false, lost: false }
+  const rest = {
+    number: 1,
+    time: 0,
+    at: 0,
+    length: 60,
+    head: new Uint8Array(60),
+    hit: false,
+    lost: false,
+  }
   return { ...parseName(name), ...rest, name, end }
 }
 
@@ -27,7 +35,9 @@ const MANY = Array.from({ length: 30 }, (_, i) => [`seq ${100 + i}`, 101 + i, 'p
 test('equal verdicts of segments that are cut a little differently do not count as a difference', () => {
   const memory = reportOf(['seq 1', 72, 'passed'], ['seq 72', 90, 'slower'])
   expect(unknownDifferences(memory, memory)).toEqual([])
-  expect(unknownDifferences(memory, reportOf(['seq 1', 71, 'passed'], ['seq 71', 90, 'slower']))).toEqual([])
+  expect(
+    unknownDifferences(memory, reportOf(['seq 1', 71, 'passed'], ['seq 71', 90, 'slower'])),
+  ).toEqual([])
 })
 
 test('another verdict is a difference, and so is a segment that only one world has', () => {
@@ -42,7 +52,8 @@ test('another verdict is a difference, and so is a segment that only one world h
 
 test('a known difference is one up to its share of the points', () => {
   const memory = reportOf(...MANY)
-  const slow = (n: number) => MANY.map(([text, end], i) => [text, end, i < n ? 'slower' : 'passed'] as const)
+  const slow = (n: number) =>
+    MANY.map(([text, end], i) => [text, end, i < n ? 'slower' : 'passed'] as const)
   expect(unknownDifferences(memory, reportOf(...slow(3)))).toEqual([])
   expect(unknownDifferences(memory, reportOf(...slow(4)))).toHaveLength(1)
   expect(unknownDifferences(reportOf(...slow(1)), memory)).toHaveLength(1)

@@ -19,10 +19,17 @@ export default async ({ lab }) => {
 `
 
 test('a module chooses its world, unless the command line does', async () => {
-  const [own, other] = ['own.mjs', 'other.mjs'].map(name => join(testDirectory(), name)) as [string, string]
+  const [own, other] = ['own.mjs', 'other.mjs'].map(name => join(testDirectory(), name)) as [
+    string,
+    string,
+  ]
   writeFileSync(own, SCENARIO)
   writeFileSync(other, SCENARIO.replace("'memory'", "'kernel'"))
-  const memory = { status: 0, stdout: expect.stringMatching(/1 points: 1 passed; .* in memory\n$/), stderr: '' }
+  const memory = {
+    status: 0,
+    stdout: expect.stringMatching(/1 points: 1 passed; .* in memory\n$/),
+    stderr: '',
+  }
   expect(await runMain('explore', own)).toEqual(memory)
   expect(await runMain('explore', other, '--world', 'memory')).toEqual(memory)
 })

@@ -23,7 +23,9 @@ async function reduce(size: number, needed: readonly number[]) {
 test('any set is reduced to exactly the elements that are needed', async () => {
   const needs = fc
     .integer({ min: 1, max: 40 })
-    .chain(size => fc.tuple(fc.constant(size), fc.uniqueArray(fc.nat(size - 1), { minLength: 1, maxLength: 5 })))
+    .chain(size =>
+      fc.tuple(fc.constant(size), fc.uniqueArray(fc.nat(size - 1), { minLength: 1, maxLength: 5 })),
+    )
   await forAllAsync(100, [needs], async ([size, needed]) => {
     expect((await reduce(size, needed)).smallest).toEqual(needed.sort((a, b) => a - b))
   })
@@ -41,7 +43,9 @@ test('a set of which every element is needed remains', async () => {
 
 test('the smallest part of a failing set has no repair that comes before its fault', async () => {
   const name = 'a-b ab udp a:* > b:7 packet'
-  const set = ['silence forever', 'repair', 'drop', 'drop'].map((verb, i) => parseFault(`${verb} ${name} ${i + 1}`))
+  const set = ['silence forever', 'repair', 'drop', 'drop'].map((verb, i) =>
+    parseFault(`${verb} ${name} ${i + 1}`),
+  )
   const [fault] = set as [PlannedFault]
   const run = async ({ plan }: RunSpec): Promise<RunResult> => {
     // With one lost packet the fault comes after the repair, and with both it is repaired.
@@ -51,7 +55,17 @@ test('the smallest part of a failing set has no repair that comes before its fau
   }
   const spec = { seed: 1, sysctls: [], world: 'memory' } as const
   const judge = new Judge({ concurrency: 1, run, close: () => {} }, spec, { times: [1], left: [] })
-  const place = { module: undefined, test: { invariant: false }, captures: false, clean: [], world: 'memory' } as const
-  const failure = await describeFailure(set, await judge.judge(set), { ...place, judge, known: new Set() })
+  const place = {
+    module: undefined,
+    test: { invariant: false },
+    captures: false,
+    clean: [],
+    world: 'memory',
+  } as const
+  const failure = await describeFailure(set, await judge.judge(set), {
+    ...place,
+    judge,
+    known: new Set(),
+  })
   expect(failure?.faults).toHaveLength(4)
 })

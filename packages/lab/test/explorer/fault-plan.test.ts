@@ -17,13 +17,24 @@ const HOSTS = new Map([
   [B, 'server'],
 ])
 const ENDS = ['client', 'server'] as const
-const end = (host: string, path: string) => ({ isRouter: false, host, path, mac: new Uint8Array(6), addresses: [] })
+const end = (host: string, path: string) => ({
+  isRouter: false,
+  host,
+  path,
+  mac: new Uint8Array(6),
+  addresses: [],
+})
 
-const udp = (n: number) => udpFrame({ from: A, to: B, sourcePort: 40_000, destinationPort: 9, payload: 100 + n })
+const udp = (n: number) =>
+  udpFrame({ from: A, to: B, sourcePort: 40_000, destinationPort: 9, payload: 100 + n })
 const fault = (n: number) => parseFault(`drop client-server ab udp client:* > server:9 packet ${n}`)
 
 /** Sends frames by a link, with these replies to its plan. Returns the numbers that arrive. */
-async function sent(frames: readonly Uint8Array[], first: readonly PlannedFault[], ...replies: PlanReply[]) {
+async function sent(
+  frames: readonly Uint8Array[],
+  first: readonly PlannedFault[],
+  ...replies: PlanReply[]
+) {
   const { net, platform } = makeNet()
   const asked: number[] = []
   const left = [...replies]
@@ -32,15 +43,29 @@ async function sent(frames: readonly Uint8Array[], first: readonly PlannedFault[
     return JSON.stringify(left.shift())
   }
   const plan = new FaultPlan(first, { clock: net.clock, ask })
-  const watch = new PacketWatch({ link: 'client-server', ends: ENDS, ab: '', ba: '' }, HOSTS, plan, noResources)
+  const watch = new PacketWatch(
+    { link: 'client-server', ends: ENDS, ab: '', ba: '' },
+    HOSTS,
+    plan,
+    noResources,
+  )
   const spec = { lab: 'lab', a: end('client', 'a'), b: end('server', 'b'), ab: '', ba: '', seed: 1 }
-  const cable = await CarriedCable.join(net, noResources, { ...spec, mtu: undefined, capture: undefined }, { watch })
+  const cable = await CarriedCable.join(
+    net,
+    noResources,
+    { ...spec, mtu: undefined, capture: undefined },
+    { watch },
+  )
   const [a, b] = platform.ports
-  for (const frame of frames) a?.transmit(frame)
+  for (const frame of frames) {
+    a?.transmit(frame)
+  }
   await cable.inOrder(() => {})
   return {
     asked,
-    arrived: b?.received.map(({ bytes }) => frames.findIndex(({ length }) => length === bytes.length) + 1),
+    arrived: b?.received.map(
+      ({ bytes }) => frames.findIndex(({ length }) => length === bytes.length) + 1,
+    ),
   }
 }
 
@@ -61,8 +86,10 @@ test('a plan that is final does not stop again', async () => {
 })
 
 test('transmissions before a change of the plan count', async () => {
-  const segment = (payload: number) => tcpFrame({ from: A, to: B, sourcePort: 40_000, destinationPort: 9, payload })
-  const tcp = (copy: string) => parseFault(`drop client-server ab tcp client:* > server:9 seq 1${copy}`)
+  const segment = (payload: number) =>
+    tcpFrame({ from: A, to: B, sourcePort: 40_000, destinationPort: 9, payload })
+  const tcp = (copy: string) =>
+    parseFault(`drop client-server ab tcp client:* > server:9 seq 1${copy}`)
   const frames = [segment(10), segment(11), segment(12)]
   expect(await sent(frames, [tcp(' copy 2')], { plan: [tcp(' copy 3')], stops: false })).toEqual({
     asked: [2],
@@ -71,5 +98,8 @@ test('transmissions before a change of the plan count', async () => {
 })
 
 test('a fault of another link is of no packet', async () => {
-  expect(await sent([udp(1)], [{ ...fault(1), link: 'server-client' }])).toEqual({ asked: [], arrived: [1] })
+  expect(await sent([udp(1)], [{ ...fault(1), link: 'server-client' }])).toEqual({
+    asked: [],
+    arrived: [1],
+  })
 })

@@ -23,7 +23,12 @@ test('reads delays as multiples of the round trip or as times', () => {
 })
 
 test('a fault of hosts without a name hits the hosts of flows, but no other ends of them', () => {
-  const flows = ['tcp a:* > b:80', 'udp 198.18.0.9:53 > a:*#2', 'icmp6 c > [2001:db8::9]', 'ip-47 a > [2001:db8::9]']
+  const flows = [
+    'tcp a:* > b:80',
+    'udp 198.18.0.9:53 > a:*#2',
+    'icmp6 c > [2001:db8::9]',
+    'ip-47 a > [2001:db8::9]',
+  ]
   const packets = flows.map(flow => ({ flow }))
   const kinds = ['drop', 'silence 1s', 'crash', 'pause 2s on b', 'forget on b'].map(parseKind)
   const texts = withEnds(kinds, packets).map(({ text, on, isOfEnd }) => [text, on, isOfEnd])
@@ -54,7 +59,10 @@ test.each<[object, string]>([
   [{ faults: ['dorp'] }, "faults: 'dorp' is not a fault"],
   [{ stopAt: 0 }, 'explore: stopAt: 0 is not a whole number of at least 1'],
   [{ rtoMin: true }, "explore: rtoMin: true is not a duration, such as '50ms'"],
-  [{ concurrency: 2 }, 'explore: a function runs one at a time; for concurrency give the path of a module'],
+  [
+    { concurrency: 2 },
+    'explore: a function runs one at a time; for concurrency give the path of a module',
+  ],
   [{ reuse: true }, 'explore: reuse: a function always runs in this process: leave it out'],
 ])('refuses the options %j before the first run', async (options, message) => {
   await expect(explore(scenario, options)).rejects.toThrow(message)

@@ -27,7 +27,13 @@ interface Segment {
 }
 
 /** Returns a segment from the client to port 80 of the server, or back. */
-function segment({ back = false, port = 40_000, flags = ACK, sequence, payload = 0 }: Segment): Uint8Array {
+function segment({
+  back = false,
+  port = 40_000,
+  flags = ACK,
+  sequence,
+  payload = 0,
+}: Segment): Uint8Array {
   const ends = back
     ? { from: B, to: A, sourcePort: 80, destinationPort: port }
     : { from: A, to: B, sourcePort: port, destinationPort: 80 }
@@ -51,7 +57,9 @@ function names(...frames: Uint8Array[]): (string | undefined)[] {
     const named = flows.name(bytes, 0, bytes.length)
     if (named === undefined) return undefined
     const { half, part, n, copy } = named
-    return formatName({ link: 'l', direction: 'ab', flow: half.text, part, n, copy }).slice('l ab '.length)
+    return formatName({ link: 'l', direction: 'ab', flow: half.text, part, n, copy }).slice(
+      'l ab '.length,
+    )
   })
 }
 
@@ -100,7 +108,13 @@ describe('TCP', () => {
   })
 
   test('counts resets apart from acknowledgements', () => {
-    expect(names(segment({ sequence: 0 }), segment({ sequence: 0, flags: RST }), segment({ sequence: 0 }))).toEqual([
+    expect(
+      names(
+        segment({ sequence: 0 }),
+        segment({ sequence: 0, flags: RST }),
+        segment({ sequence: 0 }),
+      ),
+    ).toEqual([
       'tcp client:* > server:80 ack 1',
       'tcp client:* > server:80 rst 1',
       'tcp client:* > server:80 ack 2',
@@ -124,9 +138,15 @@ describe('TCP', () => {
   })
 
   test('takes a SYN of another number between the same ports for another connection', () => {
-    const [, second] = names(segment({ sequence: 5, flags: SYN }), segment({ sequence: 9, flags: SYN }))
+    const [, second] = names(
+      segment({ sequence: 5, flags: SYN }),
+      segment({ sequence: 9, flags: SYN }),
+    )
     expect(second).toBe('tcp client:*#2 > server:80 seq 0')
-    const [, repeated] = names(segment({ sequence: 5, flags: SYN }), segment({ sequence: 5, flags: SYN }))
+    const [, repeated] = names(
+      segment({ sequence: 5, flags: SYN }),
+      segment({ sequence: 5, flags: SYN }),
+    )
     expect(repeated).toBe('tcp client:* > server:80 seq 0 copy 2')
   })
 })
@@ -144,9 +164,9 @@ test('counts the packets of each direction of a UDP flow, and writes only epheme
 })
 
 test('writes the address of an unknown host', () => {
-  expect(names(udpFrame({ from: A, to: '192.0.2.7', sourcePort: 40_000, destinationPort: 53 }))).toEqual([
-    'udp client:* > 192.0.2.7:53 packet 1',
-  ])
+  expect(
+    names(udpFrame({ from: A, to: '192.0.2.7', sourcePort: 40_000, destinationPort: 53 })),
+  ).toEqual(['udp client:* > 192.0.2.7:53 packet 1'])
 })
 
 test('names neither ARP nor the neighbour discovery and group reports of the kernel', () => {

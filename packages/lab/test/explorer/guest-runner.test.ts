@@ -29,7 +29,11 @@ const packet = (n: number): WatchedPacket => {
 }
 
 const SPEC: RunSpec = { plan: [], seed: 1, timeout: 1000, world: 'guest' }
-const branchAt = (...numbers: number[]): RunSpec => ({ ...SPEC, plan: numbers.map(fault), mayBranch: true })
+const branchAt = (...numbers: number[]): RunSpec => ({
+  ...SPEC,
+  plan: numbers.map(fault),
+  mayBranch: true,
+})
 
 /** A runner with guests of four packets. `log` has what they do; `why` replaces their replies. */
 function runnerOf({
@@ -47,7 +51,8 @@ function runnerOf({
   const start: GuestMachines['start'] = (snapshot, _images, message, keeps) => {
     const name = keeps ? 'trunk' : snapshot.ram
     const id = ++guests
-    const specOf = (text: Uint8Array) => JSON.parse(Buffer.from(text).toString().split('\0', 2)[1] ?? '') as RunSpec
+    const specOf = (text: Uint8Array) =>
+      JSON.parse(Buffer.from(text).toString().split('\0', 2)[1] ?? '') as RunSpec
     let spec = specOf(message)
     let at = 0
     const planned = () => spec.plan.map(each => each.n).join('+') || 'none'
@@ -63,7 +68,9 @@ function runnerOf({
           return { why: 'packet', guestNs: 0 }
         }
         log.push(`${name} with ${planned()}`)
-        if (name.startsWith('at')) await new Promise<void>(resolve => ends.push(resolve))
+        if (name.startsWith('at')) {
+          await new Promise<void>(resolve => ends.push(resolve))
+        }
         const packets = Array.from({ length: COUNT }, (_, i) => packet(i + 1))
         const links = new Map([['a-b', { packets, unrecorded: 0 }]])
         const reply: GuestReply = { result: { ms, links, left: [], output: '' }, captures: [] }
@@ -78,14 +85,19 @@ function runnerOf({
       close: async () => void log.push(`${name} closed`),
     }
   }
-  const prepared = { snapshot: { ram: 'whole', devices: '', memoryMb: 1 }, images: { image: '', project: '' } }
+  const prepared = {
+    snapshot: { ram: 'whole', devices: '', memoryMb: 1 },
+    images: { image: '', project: '' },
+  }
   const prepare = async () => {
     log.push('prepared')
     return prepared as Prepared
   }
   const endAll = async () => {
     await new Promise(setImmediate)
-    for (const end of ends.splice(0)) end()
+    for (const end of ends.splice(0)) {
+      end()
+    }
   }
   return { runner: new GuestRunner('file:///s.mjs', 2, { prepare, start }), log, endAll }
 }
@@ -124,12 +136,16 @@ test('a run without the packet ends as it does without a fault', async () => {
   await runner.run(SPEC)
   const { links, output } = await runner.run(branchAt(COUNT + 1))
   expect(output).toBe('trunk ')
-  expect([...links].map(([link]) => formatName({ ...packet(1), link }))).toEqual(['a-b ab udp a:* > b:7 packet 1'])
+  expect([...links].map(([link]) => formatName({ ...packet(1), link }))).toEqual([
+    'a-b ab udp a:* > b:7 packet 1',
+  ])
   expect(log.slice(3)).toEqual([`trunk with ${COUNT + 1}`, 'trunk closed'])
 })
 
 test('a program that the image lacks is added, and the run starts again', async () => {
-  const { runner, log } = runnerOf({ fails: n => (n === 1 ? new ProgramMissing('/usr/bin/python3') : undefined) })
+  const { runner, log } = runnerOf({
+    fails: n => (n === 1 ? new ProgramMissing('/usr/bin/python3') : undefined),
+  })
   const said = vi.spyOn(console, 'error').mockImplementation(() => {})
   await runner.run(SPEC)
   expect(log).toEqual(['prepared', 'whole closed', 'prepared', 'whole with none', 'whole closed'])
@@ -137,7 +153,9 @@ test('a program that the image lacks is added, and the run starts again', async 
 })
 
 test('a run that takes longer than its time has timed out, although its guest has more', async () => {
-  expect(await runnerOf({ ms: 1001 }).runner.run(SPEC)).toMatchObject({ error: 'timed out after 1000 ms' })
+  expect(await runnerOf({ ms: 1001 }).runner.run(SPEC)).toMatchObject({
+    error: 'timed out after 1000 ms',
+  })
   expect((await runnerOf({ ms: 999 }).runner.run(SPEC)).error).toBeUndefined()
 })
 
@@ -159,17 +177,24 @@ test('a run without captures writes no file', async () => {
   expect(existsSync(name)).toBe(false)
 })
 
-test.each([1, 2, 3])('the end of machine %d is the failure of its run, and the next run has another', async broken => {
-  const { runner, endAll } = runnerOf({ fails: n => (n === broken ? new MachineEnded('Kernel panic') : undefined) })
-  const errors: unknown[] = []
-  for (const spec of [SPEC, branchAt(1), branchAt(2)]) {
-    const run = runner.run(spec)
-    await endAll()
-    errors.push((await run).error)
-  }
-  expect(errors.filter(error => error !== undefined)).toEqual(['the guest has ended: Kernel panic'])
-  expect(errors.indexOf('the guest has ended: Kernel panic')).toBe(Math.min(broken, 2) - 1)
-})
+test.each([1, 2, 3])(
+  'the end of machine %d is the failure of its run, and the next run has another',
+  async broken => {
+    const { runner, endAll } = runnerOf({
+      fails: n => (n === broken ? new MachineEnded('Kernel panic') : undefined),
+    })
+    const errors: unknown[] = []
+    for (const spec of [SPEC, branchAt(1), branchAt(2)]) {
+      const run = runner.run(spec)
+      await endAll()
+      errors.push((await run).error)
+    }
+    expect(errors.filter(error => error !== undefined)).toEqual([
+      'the guest has ended: Kernel panic',
+    ])
+    expect(errors.indexOf('the guest has ended: Kernel panic')).toBe(Math.min(broken, 2) - 1)
+  },
+)
 
 test('a guest that is busy before the packet is the failure of its run', async () => {
   const { runner, log } = runnerOf()
@@ -183,5 +208,7 @@ test('a guest that is busy before the packet is the failure of its run', async (
 })
 
 test('a guest that breaks rejects the run', async () => {
-  await expect(runnerOf({ fails: () => new Error('broken') }).runner.run(SPEC)).rejects.toThrow('broken')
+  await expect(runnerOf({ fails: () => new Error('broken') }).runner.run(SPEC)).rejects.toThrow(
+    'broken',
+  )
 })

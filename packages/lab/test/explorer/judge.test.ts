@@ -23,14 +23,22 @@ const PACKET: WatchedPacket = {
   lost: false,
 }
 
-type Result = Partial<Pick<RunResult, 'error' | 'ms' | 'left' | 'spans'>> & { readonly met?: boolean }
+type Result = Partial<Pick<RunResult, 'error' | 'ms' | 'left' | 'spans'>> & {
+  readonly met?: boolean
+}
 
 /** Returns a judge of runs with these results, after clean runs that left a timer. */
-function judgeOf(times: readonly number[], results: readonly Result[], world: WorldName = 'kernel') {
+function judgeOf(
+  times: readonly number[],
+  results: readonly Result[],
+  world: WorldName = 'kernel',
+) {
   const waiting = [...results]
   const run = async (): Promise<RunResult> => {
     const { error, ms = 10, left = [], spans, met = true } = waiting.shift() as Result
-    const links = new Map([['client-server', { packets: [{ ...PACKET, hit: met }], unrecorded: 0 }]])
+    const links = new Map([
+      ['client-server', { packets: [{ ...PACKET, hit: met }], unrecorded: 0 }],
+    ])
     return { error, ms, left, spans, links, output: '' }
   }
   const runner = { concurrency: 1, run, close: () => {} }
@@ -65,7 +73,10 @@ test('a failure in a guest is repeated once, by a run from the start', async () 
     return { error: 'broken', ms: 1, left: [], links: new Map(), output: '' }
   }
   const spec = { seed: 1, sysctls: [], world: 'guest' } as const
-  const judge = new Judge({ concurrency: 1, copies: true, run, close: () => {} }, spec, { times: [1], left: [] })
+  const judge = new Judge({ concurrency: 1, copies: true, run, close: () => {} }, spec, {
+    times: [1],
+    left: [],
+  })
   expect(await judge.judge(PLAN)).toMatchObject({ verdict: 'failed', failed: 2, runs: 2 })
   expect(branches).toEqual([true, undefined])
 })
@@ -79,8 +90,18 @@ test.each(['memory', 'guest'] as const)(
 )
 
 test.each<[string, 'slower' | 'passed', number[], { ms: number }[]]>([
-  ['a lost SYN after slow clean runs', 'slower', [190, 400, 560], timed(1190, [1200, 190], [1190, 210], [1200, 200])],
-  ['a lost SYN beside slow clean runs', 'slower', [190], timed(1190, [1200, 700], [1190, 650], [1190, 190])],
+  [
+    'a lost SYN after slow clean runs',
+    'slower',
+    [190, 400, 560],
+    timed(1190, [1200, 190], [1190, 210], [1200, 200]),
+  ],
+  [
+    'a lost SYN beside slow clean runs',
+    'slower',
+    [190],
+    timed(1190, [1200, 700], [1190, 650], [1190, 190]),
+  ],
   [
     'a lost SYN beside a single fast clean run',
     'slower',
@@ -95,7 +116,12 @@ test.each<[string, 'slower' | 'passed', number[], { ms: number }[]]>([
   ],
   ['a load that comes and goes', 'passed', [100], timed(400, [390, 250], [310, 160], [190, 150])],
   ['one slow run', 'passed', [10], timed(1010, [15, 12])],
-  ['one slow run among its repetitions', 'passed', [10], timed(1010, [900, 12], [800, 11], [15, 12])],
+  [
+    'one slow run among its repetitions',
+    'passed',
+    [10],
+    timed(1010, [900, 12], [800, 11], [15, 12]),
+  ],
   ['less than 100 ms', 'passed', [10], timed(105)],
   ['less than twice as long', 'passed', [1000], timed(1990)],
 ])('the verdict of %s is %s', async (_, verdict, times, results) => {
@@ -104,7 +130,9 @@ test.each<[string, 'slower' | 'passed', number[], { ms: number }[]]>([
 
 test('a repetition that its fault does not hit counts as neither fast nor slow', async () => {
   const missed = { ms: 12, met: false }
-  expect(await judge({ ms: 1010 }, missed, { ms: 12 }, ...timed(1005, [11, 1010]), { ms: 11 })).toMatchObject({
+  expect(
+    await judge({ ms: 1010 }, missed, { ms: 12 }, ...timed(1005, [11, 1010]), { ms: 11 }),
+  ).toMatchObject({
     verdict: 'slower',
     ms: 1005,
   })
@@ -137,18 +165,29 @@ test('a slow run that fails when it is repeated is a failure', async () => {
 test('a run that passed because no fault hit it counts as a run of the failure after it', async () => {
   const error = 'no'
   const failures = [{ error }, { error }, { error }, { error }]
-  expect(await judge({ met: false }, ...failures)).toMatchObject({ verdict: 'failed', failed: 4, runs: 5 })
+  expect(await judge({ met: false }, ...failures)).toMatchObject({
+    verdict: 'failed',
+    failed: 4,
+    runs: 5,
+  })
 })
 
 test('a failure is repeated three times, and has its share', async () => {
   const error = 'no'
-  expect(await judge({ error }, {}, { error }, {})).toMatchObject({ verdict: 'failed', failed: 2, runs: 4, error })
+  expect(await judge({ error }, {}, { error }, {})).toMatchObject({
+    verdict: 'failed',
+    failed: 2,
+    runs: 4,
+    error,
+  })
 })
 
 const REPAIRED = ['silence forever', 'repair'].map(verb => {
   return parseFault(`${verb} client-server ab udp client:* > server:53 packet 1`)
 })
-const [silence, repair] = REPAIRED.map((fault): Span => ({ fault, hosts: [], from: 1, held: 0 })) as [Span, Span]
+const [silence, repair] = REPAIRED.map(
+  (fault): Span => ({ fault, hosts: [], from: 1, held: 0 }),
+) as [Span, Span]
 
 test('a fault that its repair does not end is no failure, and a run does not repeat one with it', async () => {
   const error = 'no'
@@ -158,9 +197,15 @@ test('a fault that its repair does not end is no failure, and a run does not rep
   const judged = (...results: Result[]) => judgeOf([10], results).judge(REPAIRED)
   expect(await judged(early, never)).toMatchObject({ verdict: 'missed', failed: 0, runs: 2 })
   const failed = { error, spans: repaired }
-  expect(await judged(failed, early, failed, never)).toMatchObject({ verdict: 'failed', failed: 2, runs: 4 })
+  expect(await judged(failed, early, failed, never)).toMatchObject({
+    verdict: 'failed',
+    failed: 2,
+    runs: 4,
+  })
   const clock = { fault: { ...silence.fault, verb: 'clock', time: 1 }, hosts: [], from: 1 } as const
-  expect((await judged(...Array(4).fill({ error, spans: [...repaired, clock] }))).verdict).toBe('failed')
+  expect((await judged(...Array(4).fill({ error, spans: [...repaired, clock] }))).verdict).toBe(
+    'failed',
+  )
 })
 
 test('the leftovers of a clean run are accepted, and anything more is a failure', async () => {

@@ -24,7 +24,11 @@ test('a report whose runs without faults timed out suggests a longer timeout', (
 })
 
 test('errors of clean runs that differ only in times are one error', () => {
-  const text = textOf(['broken after 12.5 ms\nprinted:\none', 'broken after 13 ms\nprinted:\ntwo', 'other'])
+  const text = textOf([
+    'broken after 12.5 ms\nprinted:\none',
+    'broken after 13 ms\nprinted:\ntwo',
+    'other',
+  ])
   expect(text).toContain('nothing else was tried:\nbroken after 12.5 ms\nprinted:\none\nother\n')
   expect(text).not.toContain('13 ms')
 })

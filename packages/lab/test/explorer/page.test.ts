@@ -8,7 +8,12 @@ import type { ExploreResult, Failure, ResultPacket } from '../../src/explore/res
 import { runDiagram } from '../../src/explore/run-diagram.ts'
 import { endsOf, knownHosts } from '../../src/explore/sequence.ts'
 
-const packet = (link: string, direction: 'ab' | 'ba', flow: string, part: string): ResultPacket => ({
+const packet = (
+  link: string,
+  direction: 'ab' | 'ba',
+  flow: string,
+  part: string,
+): ResultPacket => ({
   name: `${link} ${direction} ${flow} ${part}`,
   link,
   direction,
@@ -99,7 +104,9 @@ function readsOf(show: (result: ExploreResult) => unknown, count: number): numbe
         return Reflect.get(target, key)
       },
     })
-  const many = Array.from({ length: count }, (_, i) => packet('a-b', 'ab', 'udp a:* > b:80', `packet ${i}`))
+  const many = Array.from({ length: count }, (_, i) =>
+    packet('a-b', 'ab', 'udp a:* > b:80', `packet ${i}`),
+  )
   const points = many.map(({ name }, i) => ({
     packet: i,
     fault: 0,
@@ -107,16 +114,28 @@ function readsOf(show: (result: ExploreResult) => unknown, count: number): numbe
     verdict: 'failed' as const,
   }))
   const failures = points.map(({ faults }) => ({ ...failure('x'), faults }))
-  show({ ...result, packets: many.map(counted), points: points.map(counted), failures: failures.map(counted) })
+  show({
+    ...result,
+    packets: many.map(counted),
+    points: points.map(counted),
+    failures: failures.map(counted),
+  })
   return reads
 }
 
 test('the page and the table of many packets read each packet, point and failure a few times', () => {
   const table = ({ packets, points }: ExploreResult) => {
     const kinds = ['drop', 'delay'].map(parseKind)
-    const explored = packets.map(each => Object.assign(each, { part: 'packet', head: new Uint8Array(0), number: 1 }))
+    const explored = packets.map(each =>
+      Object.assign(each, { part: 'packet', head: new Uint8Array(0), number: 1 }),
+    )
     const cells = points.map(each => Object.assign(each, { kind: 0 }))
-    return tableOf({ ...result, packets: explored, points: cells, kinds } as unknown as ExploreReport)
+    return tableOf({
+      ...result,
+      packets: explored,
+      points: cells,
+      kinds,
+    } as unknown as ExploreReport)
   }
   for (const show of [(shown: ExploreResult) => pageOf(shown, 'a'), table]) {
     expect(readsOf(show, 400) / readsOf(show, 100)).toBeLessThan(5)
@@ -134,7 +153,9 @@ test('each packet of the page shows its direction, its time and all of its verdi
   expect(second).toContain('drop ? drop missed, delay ✓ delay passed,')
   expect(page).toContain('<b>client</b><b>server</b>')
   expect(page).toContain('<title>a.mjs: failed</title>')
-  expect(page).toContain("Runs without faults passed in 12.5 to 13.0 ms; TCP's least timeout is 50 ms.")
+  expect(page).toContain(
+    "Runs without faults passed in 12.5 to 13.0 ms; TCP's least timeout is 50 ms.",
+  )
 })
 
 test('the arrow of a packet leads from its sender, and is crossed out only where a fault has hit it', () => {
@@ -164,7 +185,10 @@ test('the page shows a fault by its worst repair, and counts schedules', () => {
   }
   const points = [repaired('passed', 2), repaired('failed', 3)]
   const schedules = { passed: 7, failed: 2, missed: 1, skipped: 0 }
-  const page = pageOf({ ...result, faults: ['silence forever', 'repair'], points, skippedRepairs: 4, schedules }, 'a')
+  const page = pageOf(
+    { ...result, faults: ['silence forever', 'repair'], points, skippedRepairs: 4, schedules },
+    'a',
+  )
   const [first = ''] = rows(page)
   expect(first).toContain('silence forever ✗ silence forever failed,')
   expect(first).not.toContain('✓')
@@ -176,7 +200,8 @@ test('the page shows a fault by its worst repair, and counts schedules', () => {
 
 test('the page says if the run with the wire passed, and if the captured run passed', () => {
   const failed = failure('x')
-  const remarks = (each: Failure) => pageOf({ ...result, failures: [each] }, 'a').match(/\((a|this) run [^)]*\)/g) ?? []
+  const remarks = (each: Failure) =>
+    pageOf({ ...result, failures: [each] }, 'a').match(/\((a|this) run [^)]*\)/g) ?? []
   expect(remarks(failed)).toEqual([])
   expect(remarks({ ...failed, wireFailed: false })).toEqual(['(a run with this passed)'])
   expect(remarks({ ...failed, recordedFailed: false })).toEqual(['(this run passed)'])
@@ -193,7 +218,15 @@ test('no text of packets, errors or programs becomes markup', () => {
       unsteady: [attack],
       rto: attack,
       failures: [failure(attack)],
-      points: [{ packet: 0, fault: 0, faults: [`drop ${packets[0]?.name}`], verdict: 'failed', error: attack }],
+      points: [
+        {
+          packet: 0,
+          fault: 0,
+          faults: [`drop ${packets[0]?.name}`],
+          verdict: 'failed',
+          error: attack,
+        },
+      ],
     },
     attack,
   )
@@ -249,7 +282,8 @@ test('the labels of packets name the direction, and the connection if their link
     'a:*#2 ab seq 0',
     'd:443 ab seq 0',
   ]
-  const shown = (page: string) => [...page.matchAll(/class="label"[^>]*>([^<]*)</g)].map(([, label]) => label)
+  const shown = (page: string) =>
+    [...page.matchAll(/class="label"[^>]*>([^<]*)</g)].map(([, label]) => label)
   const directionOf = (flow: string) => (flow.includes('> a') ? 'ba' : 'ab')
   const all = flows.map(([link, flow, part]) => packet(link, directionOf(flow), flow, part))
   expect(shown(pageOf({ ...result, packets: all, points: [] }, 'a'))).toEqual(labels)

@@ -15,7 +15,15 @@ function handshakeAt(...times: readonly number[]): ExploredPacket[] {
   return texts.map((text, i) => {
     const name = parseName(`a-b ${text}`)
     const number = texts.slice(0, i + 1).filter(each => each.startsWith(name.direction)).length
-    const rest = { number, end: name.n + 1, time: 0, length: 60, head: new Uint8Array(60), hit: false, lost: false }
+    const rest = {
+      number,
+      end: name.n + 1,
+      time: 0,
+      length: 60,
+      head: new Uint8Array(60),
+      hit: false,
+      lost: false,
+    }
     return { ...name, ...rest, name: text, at: times[i] as number }
   })
 }
@@ -35,5 +43,7 @@ test.each([
   ['delay', 11.4, 34_000_000],
 ])('%s with a round trip of %d ms lasts %d ns', (text, roundTrip, time) => {
   const packets = handshakeAt(0, 10, 20, 100)
-  expect(faultOf(packets[0] as ExploredPacket, parseKind(text), roundTrip, packets)?.time).toBe(time)
+  expect(faultOf(packets[0] as ExploredPacket, parseKind(text), roundTrip, packets)?.time).toBe(
+    time,
+  )
 })

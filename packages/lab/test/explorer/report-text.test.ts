@@ -31,7 +31,16 @@ const failureOf = (faults: readonly string[], more: Partial<Failure> = {}): Fail
 
 /** Returns a report of one packet, in which a drop has failed in one of four runs. */
 function reportOf(failures: readonly Failure[], unstable: readonly string[] = []): ExploreReport {
-  const place = { time: 0, at: 0, number: 1, end: 0, length: 50, head: new Uint8Array(50), hit: true, lost: false }
+  const place = {
+    time: 0,
+    at: 0,
+    number: 1,
+    end: 0,
+    length: 50,
+    head: new Uint8Array(50),
+    hit: true,
+    lost: false,
+  }
   const report = new ExploreReport({
     packets: [{ ...parseName(packet(1)), ...place, name: packet(1) }],
     kinds: [parseKind('drop')],
@@ -43,21 +52,35 @@ function reportOf(failures: readonly Failure[], unstable: readonly string[] = []
     rto: '50 ms',
     world: 'kernel',
   })
-  report.add({ packet: 0, kind: 0, faults: [parseFault(`drop ${packet(1)}`)], verdict: 'failed', failed: 1, runs: 4 })
+  report.add({
+    packet: 0,
+    kind: 0,
+    faults: [parseFault(`drop ${packet(1)}`)],
+    verdict: 'failed',
+    failed: 1,
+    runs: 4,
+  })
   report.failures.push(...failures)
   return report
 }
 
-test.each([1, 3])('the table, its notes and a failure have one wording for %i of 4 runs that failed', failed => {
-  const report = reportOf([failureOf([`drop ${packet(1)}`], { failed })])
-  const lines = String(report).split('\n')
-  expect(lines).toContain(`FAILED in ${failed} of 4 runs: drop ${packet(1)}`)
-  expect(lines).toContain(`failed in 1 of 4 runs: drop ${packet(1)}`)
-  expect(lines.filter(line => line.includes('50 bytes'))).toEqual([expect.stringMatching(/ FAILED in 1 of 4 runs$/)])
-})
+test.each([1, 3])(
+  'the table, its notes and a failure have one wording for %i of 4 runs that failed',
+  failed => {
+    const report = reportOf([failureOf([`drop ${packet(1)}`], { failed })])
+    const lines = String(report).split('\n')
+    expect(lines).toContain(`FAILED in ${failed} of 4 runs: drop ${packet(1)}`)
+    expect(lines).toContain(`failed in 1 of 4 runs: drop ${packet(1)}`)
+    expect(lines.filter(line => line.includes('50 bytes'))).toEqual([
+      expect.stringMatching(/ FAILED in 1 of 4 runs$/),
+    ])
+  },
+)
 
 test('a failure of all runs is a failure always', () => {
-  expect(String(reportOf([failureOf([`drop ${packet(1)}`])]))).toContain(`\nFAILED always: drop ${packet(1)}\n`)
+  expect(String(reportOf([failureOf([`drop ${packet(1)}`])]))).toContain(
+    `\nFAILED always: drop ${packet(1)}\n`,
+  )
 })
 
 test('failures of the same faults with the same error are one block, which names the other packets', () => {
@@ -106,23 +129,38 @@ test('lists without an end are cut in the text and on the page, and are whole as
   const report = reportOf(failures, unstable)
   for (let n = 0; n < 30; n++) {
     report.add({ packet: 0, kind: 0, faults: [parseFault(`drop ${packet(n)}`)], verdict: 'missed' })
-    report.add({ packet: 0, kind: 0, faults: [parseFault(`drop ${packet(n)}`)], verdict: 'slower', ms: 9, clean: [1] })
+    report.add({
+      packet: 0,
+      kind: 0,
+      faults: [parseFault(`drop ${packet(n)}`)],
+      verdict: 'slower',
+      ms: 9,
+      clean: [1],
+    })
   }
   const lines = String(report).split('\n')
   expect(lines.length).toBeLessThan(100)
   const unmet = lines.filter(line => line.startsWith('not in each clean run'))
   expect(unmet).toHaveLength(11)
-  expect(unmet.at(-1)).toBe('not in each clean run, and not faulted: and 2012 more; in all client-lan 22, a-lan 2000')
-  expect(lines).toContain('the packet of the clean runs did not appear: and 20 more; in all client-server 30')
+  expect(unmet.at(-1)).toBe(
+    'not in each clean run, and not faulted: and 2012 more; in all client-lan 22, a-lan 2000',
+  )
+  expect(lines).toContain(
+    'the packet of the clean runs did not appear: and 20 more; in all client-server 30',
+  )
   expect(lines).toContain('and 20 more slower runs')
   expect(lines).toContain('    and 29 more')
   const result = report.toJSON()
-  expect(result.unsteady.filter(line => line.startsWith('not in each'))).toHaveLength(unstable.length)
+  expect(result.unsteady.filter(line => line.startsWith('not in each'))).toHaveLength(
+    unstable.length,
+  )
   expect(pageOf(result, 'a').match(/<li>not in each/g)).toHaveLength(11)
 })
 
 test('a count of many links names the rarest ten', () => {
-  const links = Array.from({ length: 30 }, (_, i) => Array.from({ length: 30 - i }, () => `l${i}`)).flat()
+  const links = Array.from({ length: 30 }, (_, i) =>
+    Array.from({ length: 30 - i }, () => `l${i}`),
+  ).flat()
   expect(countsText(links)).toBe(
     'l29 1, l28 2, l27 3, l26 4, l25 5, l24 6, l23 7, l22 8, l21 9, l20 10, and 20 more links',
   )
@@ -150,7 +188,8 @@ test('a report whose runs all pass says what one fault cannot show, unless sets 
 })
 
 test('a report of runs that all pass names the faults that were not tried, unless faults were chosen', () => {
-  const note = /^not tried: swap, .*reset, silence, .*rebind: name them in --faults, or the option faults$/m
+  const note =
+    /^not tried: swap, .*reset, silence, .*rebind: name them in --faults, or the option faults$/m
   const report = reportOf([])
   report.points[0] = { ...report.points[0]!, verdict: 'passed', failed: 0 }
   expect(String(report)).not.toMatch(note)
@@ -158,11 +197,14 @@ test('a report of runs that all pass names the faults that were not tried, unles
   expect(String(Object.assign(report, { kinds }))).toMatch(note)
   report.skippedPairs = 1
   expect(String(report)).toMatch(note)
-  expect(String(Object.assign(reportOf([failureOf([`drop ${packet(1)}`])]), { kinds }))).not.toMatch(note)
+  expect(
+    String(Object.assign(reportOf([failureOf([`drop ${packet(1)}`])]), { kinds })),
+  ).not.toMatch(note)
 })
 
 test('the printed lines that the error quotes are left out', () => {
-  const error = 'ServiceError: server: sh: it has ended with status 1; its last lines: no space | wal: broken'
+  const error =
+    'ServiceError: server: sh: it has ended with status 1; its last lines: no space | wal: broken'
   const printed = 'server: up\nserver: no space\nserver: wal: broken\nreply: no\n'
   expect(printedLines(printed, error)).toEqual(['printed:', 'server: up', 'reply: no'])
   expect(printedLines('server: no space\n', error)).toEqual([])

@@ -11,12 +11,22 @@ function packetsOf(...names: string[]): ExploredPacket[] {
   return names.map((name, i) => {
     const parsed = parseName(name)
     const place = { time: i, at: i, number: i + 1, end: parsed.n + 1 }
-    return { ...parsed, ...place, name, length: 60, head: new Uint8Array(60), hit: false, lost: false }
+    return {
+      ...parsed,
+      ...place,
+      name,
+      length: 60,
+      head: new Uint8Array(60),
+      hit: false,
+      lost: false,
+    }
   })
 }
 
 const wires = (faults: readonly string[], packets: readonly ExploredPacket[]) =>
-  wireFaultsOf(faults.map(parseFault), packets).map(({ link, direction, wire }) => `${link} ${direction}: ${wire}`)
+  wireFaultsOf(faults.map(parseFault), packets).map(
+    ({ link, direction, wire }) => `${link} ${direction}: ${wire}`,
+  )
 
 test('a wire counts the packets of all flows that its filter matches, in its direction only', () => {
   const packets = packetsOf(
@@ -26,7 +36,9 @@ test('a wire counts the packets of all flows that its filter matches, in its dir
     'a-b ab tcp a:* > b:443 seq 0',
     'a-b ab tcp a:* > b:80 seq 1',
   )
-  expect(wires(['drop a-b ab tcp a:* > b:80 seq 1'], packets)).toEqual(['a-b ab: drop "tcp dst port 80" nth 3'])
+  expect(wires(['drop a-b ab tcp a:* > b:80 seq 1'], packets)).toEqual([
+    'a-b ab: drop "tcp dst port 80" nth 3',
+  ])
 })
 
 test('a wire that counts by the source port counts packets to any port, as its filter does', () => {
@@ -39,7 +51,9 @@ test('a wire that counts by the source port counts packets to any port, as its f
 test('of two faults the last packet is first, because a fault counts what the one before lets pass', () => {
   const packets = packetsOf('a-b ab udp a:* > b:7 packet 1', 'a-b ab udp a:* > b:7 packet 2')
   const faults = packets.map(({ name }) => `drop ${name}`)
-  expect(wires(faults, packets)).toEqual(['a-b ab: drop "udp dst port 7" nth 2 | drop "udp dst port 7" nth 1'])
+  expect(wires(faults, packets)).toEqual([
+    'a-b ab: drop "udp dst port 7" nth 2 | drop "udp dst port 7" nth 1',
+  ])
 })
 
 test('a filter of ICMPv6 spares the packets that have no names', () => {
@@ -52,7 +66,12 @@ test('a filter of ICMPv6 spares the packets that have no names', () => {
 test('the printed test has the options of the exploration that a run depends on', () => {
   const fault = parseFault('drop a-b ab udp a:* > b:7 packet 1')
   const module = new URL('scenario.mjs', `file://${process.cwd()}/test/`).href
-  const text = testText(module, [fault], { timeout: 999.6, seed: 7, rtoMin: '20ms', invariant: false })
+  const text = testText(module, [fault], {
+    timeout: 999.6,
+    seed: 7,
+    rtoMin: '20ms',
+    invariant: false,
+  })
   expect(text).toContain("explore.repeat('test/scenario.mjs', [\n")
   expect(text).toContain("], { timeout: 1000, seed: 7, rtoMin: '20ms' })\n")
   const ofFunction = testText(undefined, [fault], { timeout: 1000, rtoMin: false, invariant: true })

@@ -5,11 +5,13 @@ import { Schedules } from '../../src/explore/schedules.ts'
 import type { Trial } from '../../src/explore/sets.ts'
 
 const VERBS = ['drop', 'duplicate', 'swap']
-const at = (verb: string, packet: number) => parseFault(`${verb} a-b ab udp a:* > b:7 packet ${packet + 1}`)
+const at = (verb: string, packet: number) =>
+  parseFault(`${verb} a-b ab udp a:* > b:7 packet ${packet + 1}`)
 const pool: Trial[] = Array.from({ length: 20 }, (_, packet) =>
   VERBS.map((verb, kind) => ({ packet, kind, faults: [at(verb, packet)] })),
 ).flat()
-const textsOf = (schedules: Schedules) => [...schedules].map(({ faults }) => faults.map(formatFault))
+const textsOf = (schedules: Schedules) =>
+  [...schedules].map(({ faults }) => faults.map(formatFault))
 
 test('a seed draws the same schedules each time, and another seed others', () => {
   const drawn = (seed: number, count = 50) => textsOf(new Schedules(pool, { count, seed }))
@@ -25,7 +27,9 @@ test('a schedule has two to five faults of different packets, in their order', (
     sizes.add(faults.length)
     const numbers = faults.map(({ n }) => n)
     expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b))
-    for (const { verb } of faults) verbs.set(verb, (verbs.get(verb) ?? 0) + 1)
+    for (const { verb } of faults) {
+      verbs.set(verb, (verbs.get(verb) ?? 0) + 1)
+    }
   }
   expect([...sizes].sort()).toEqual([2, 3, 4, 5])
   expect(Math.min(...verbs.values())).toBeGreaterThan(200)
@@ -37,7 +41,9 @@ test('a kind with few faults is drawn as often as one with many, and a fault wit
   const texts = all.map(({ faults }) => faults.map(({ verb, n }) => `${verb} ${n}`).join())
   const silent = texts.filter(text => text.includes('silence'))
   expect(silent.length).toBeGreaterThan(100)
-  for (const text of silent) expect(text).toMatch(/silence 4,repair 10/)
+  for (const text of silent) {
+    expect(text).toMatch(/silence 4,repair 10/)
+  }
 })
 
 test('faults of one packet make no schedule', () => {
@@ -54,6 +60,8 @@ test('faults with the same repair make a schedule only with a fault of other pac
   expect(new Schedules(silent, options).canDraw).toBe(false)
   const drop = { packet: 0, kind: 0, faults: [at('drop', 0)] }
   const drawn = textsOf(new Schedules([...silent, drop], options))
-  expect(drawn.every(texts => texts.includes(formatFault(at('drop', 0))) && texts.length === 3)).toBe(true)
+  expect(
+    drawn.every(texts => texts.includes(formatFault(at('drop', 0))) && texts.length === 3),
+  ).toBe(true)
   expect(drawn.some(texts => texts.includes(formatFault(at('silence forever', 0))))).toBe(false)
 })

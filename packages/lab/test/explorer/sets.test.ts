@@ -9,7 +9,9 @@ const single = (packet: number, kind: number): Trial => {
   return { packet, kind, faults: [parseFault(`${verb} a-b ab udp a:* > b:7 packet ${packet + 1}`)] }
 }
 const places = (pairs: Iterable<Trial>) =>
-  [...pairs].map(({ packet, kind, second }) => [packet, kind, second?.packet, second?.kind].join(''))
+  [...pairs].map(({ packet, kind, second }) =>
+    [packet, kind, second?.packet, second?.kind].join(''),
+  )
 
 test('pairs join faults of different packets, the nearest packets first', () => {
   const pairs = pairsOf([single(0, 0), single(0, 1), single(1, 1), single(3, 0)])
@@ -21,17 +23,24 @@ test('pairs join faults of different packets, the nearest packets first', () => 
 })
 
 test('pairs of one distance start at packets in the given order', () => {
-  const pairs = pairsOf([single(0, 0), single(1, 0), single(2, 0), single(3, 0)], all => all.toReversed())
+  const pairs = pairsOf([single(0, 0), single(1, 0), single(2, 0), single(3, 0)], all =>
+    all.toReversed(),
+  )
   expect(places(pairs)).toEqual(['2030', '1020', '0010', '1030', '0020', '0030'])
 })
 
-test.each([0, 1, 2, 3, 434, 20_000])('the order of %i items has each once, and is the same for the same seed', n => {
-  const items = Array.from({ length: n }, (_, i) => i)
-  const order = spread(items, 1)
-  expect(order.toSorted((a, b) => a - b)).toEqual(items)
-  expect(spread(items, 1)).toEqual(order)
-  if (n > 3) expect(spread(items, 2)).not.toEqual(order)
-})
+test.each([0, 1, 2, 3, 434, 20_000])(
+  'the order of %i items has each once, and is the same for the same seed',
+  n => {
+    const items = Array.from({ length: n }, (_, i) => i)
+    const order = spread(items, 1)
+    expect(order.toSorted((a, b) => a - b)).toEqual(items)
+    expect(spread(items, 1)).toEqual(order)
+    if (n > 3) {
+      expect(spread(items, 2)).not.toEqual(order)
+    }
+  },
+)
 
 test.each([1, 2, 7])('each beginning of the order is spread over all items with seed %i', seed => {
   const order = spread(

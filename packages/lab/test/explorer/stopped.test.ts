@@ -20,13 +20,17 @@ async function describe(last: number): Promise<Failure | undefined> {
   const stop = new AbortController()
   let runs = 0
   const run = async ({ plan }: RunSpec) => {
-    if (++runs === last) stop.abort()
+    if (++runs === last) {
+      stop.abort()
+    }
     const error = plan.includes(second!) ? 'broken' : undefined
     return { error, ms: 1, links: new Map(), left: [], output: '' }
   }
   const runner = abortable({ concurrency: 1, run, close: () => {} }, stop.signal)
   const baseline = { times: [1], left: [] }
-  const judge = new Judge(runner, { seed: 1, sysctls: [], world: 'kernel' as const }, baseline, { signal: stop.signal })
+  const judge = new Judge(runner, { seed: 1, sysctls: [], world: 'kernel' as const }, baseline, {
+    signal: stop.signal,
+  })
   const options = {
     module: undefined,
     captures,

@@ -17,7 +17,16 @@ const packetOf = (n: number, hit = false): ExploredPacket => ({
   link: 'a-b',
   name: `a-b ab udp a:* > b:7 packet ${n}`,
   at: n,
-  ...{ direction: 'ab', flow: 'udp a:* > b:7', part: 'packet', n, copy: 1, number: n, end: 0, time: 0 },
+  ...{
+    direction: 'ab',
+    flow: 'udp a:* > b:7',
+    part: 'packet',
+    n,
+    copy: 1,
+    number: n,
+    end: 0,
+    time: 0,
+  },
   ...{ length: 60, head: new Uint8Array(60), hit, lost: hit },
 })
 
@@ -42,7 +51,9 @@ async function explored(
     const several = plan.length > 1 ? outcomes.several : undefined
     const { ms, error, isMissed = false }: Outcome = outcomes[what] ?? several ?? { ms: 10 }
     vi.advanceTimersByTime(ms)
-    const links = new Map([['a-b', { packets: plan.map(({ n }) => packetOf(n, !isMissed)), unrecorded: 0 }]])
+    const links = new Map([
+      ['a-b', { packets: plan.map(({ n }) => packetOf(n, !isMissed)), unrecorded: 0 }],
+    ])
     return { ms, error, left: [], links, output: '' }
   }
   const { budget } = options
@@ -72,11 +83,21 @@ async function explored(
   })
   // The description of a failure by the packets of its faults.
   const explain = async ({ faults }: Trial) => {
-    const texts = faults.filter(({ n }) => known?.split('+').includes(String(n)) === true).map(formatFault)
+    const texts = faults
+      .filter(({ n }) => known?.split('+').includes(String(n)) === true)
+      .map(formatFault)
     return texts.length < 2 ? undefined : ({ faults: texts } as Partial<Failure> as Failure)
   }
   const select = (all: readonly ExploredPacket[]) => all
-  const setup = { report, judge, options, concurrency: 1, copies: world === 'guest', explain, select }
+  const setup = {
+    report,
+    judge,
+    options,
+    concurrency: 1,
+    copies: world === 'guest',
+    explain,
+    select,
+  }
   await new Search(setup).all(new Set())
   report.finish(0, judge.runs)
   return { runs, report, verdicts: report.points.map(({ verdict }) => verdict) }
@@ -86,7 +107,21 @@ const LATE = { ms: 8000, error: 'timed out' }
 
 test('each fault is tried once before a failure or a slow run is repeated, failures first', async () => {
   const { runs, verdicts } = await explored({ 1: { ms: 1010 }, 2: LATE })
-  expect(runs).toEqual(['1', '2', '3', '4', '2', '2', '2', '1', 'clean', '1', 'clean', '1', 'clean'])
+  expect(runs).toEqual([
+    '1',
+    '2',
+    '3',
+    '4',
+    '2',
+    '2',
+    '2',
+    '1',
+    'clean',
+    '1',
+    'clean',
+    '1',
+    'clean',
+  ])
   expect(verdicts).toEqual(['slower', 'failed', 'passed', 'passed'])
 })
 
@@ -110,17 +145,32 @@ test.each([
   ['kernel', ['drop', 'duplicate'], 12],
   ['kernel', ['pause 1s on a'], 12],
   ['guest', ['drop', 'duplicate'], 24],
-] as const)('the faults that a budget allows in world %s, %j, are spread over the run', async (world, kinds, tries) => {
-  const options = { budget: 10 * tries }
-  const { report, runs } = await explored({}, options, [...kinds], undefined, { count: 100, world })
-  expect(runs).toHaveLength(tries)
-  const tried = report.points.filter(({ verdict }) => verdict === 'passed').map(({ packet }) => packet)
-  for (const part of [0, 1, 2, 3]) expect(tried.filter(at => Math.floor(at / 25) === part)).not.toEqual([])
-  expect((await explored({}, options, [...kinds], undefined, { count: 100, world })).runs).toEqual(runs)
-  // A guest continues with both faults of a packet from one stop.
-  if (world === 'guest') expect(runs.every((n, i) => n === runs[i ^ 1])).toBe(true)
-  else expect(new Set(runs).size).toBeGreaterThan(tries / 2)
-})
+] as const)(
+  'the faults that a budget allows in world %s, %j, are spread over the run',
+  async (world, kinds, tries) => {
+    const options = { budget: 10 * tries }
+    const { report, runs } = await explored({}, options, [...kinds], undefined, {
+      count: 100,
+      world,
+    })
+    expect(runs).toHaveLength(tries)
+    const tried = report.points
+      .filter(({ verdict }) => verdict === 'passed')
+      .map(({ packet }) => packet)
+    for (const part of [0, 1, 2, 3]) {
+      expect(tried.filter(at => Math.floor(at / 25) === part)).not.toEqual([])
+    }
+    expect(
+      (await explored({}, options, [...kinds], undefined, { count: 100, world })).runs,
+    ).toEqual(runs)
+    // A guest continues with both faults of a packet from one stop.
+    if (world === 'guest') {
+      expect(runs.every((n, i) => n === runs[i ^ 1])).toBe(true)
+    } else {
+      expect(new Set(runs).size).toBeGreaterThan(tries / 2)
+    }
+  },
+)
 
 test('a budget that ends proposes the link with the fewest points', async () => {
   const links = ['a-lan', 'b-lan', 'a-lan', 'client-lan', 'a-lan', 'b-lan']
@@ -144,7 +194,9 @@ test('faults that have broken most programs are tried first, and none waits for 
   const kinds = ['drop', 'duplicate', 'mute 1s', 'silence 1s'] as const
   const { report } = await explored({}, { budget: 200 }, [...kinds], undefined, { count: 100 })
   const tried = (kind: string) =>
-    report.points.filter(each => each.verdict === 'passed' && report.kinds[each.kind]?.text === kind).length
+    report.points.filter(
+      each => each.verdict === 'passed' && report.kinds[each.kind]?.text === kind,
+    ).length
   const counts = kinds.map(tried)
   expect(counts.reduce((sum, count) => sum + count)).toBe(20)
   expect(Math.min(...counts.slice(0, 2))).toBeGreaterThan(0)
@@ -153,10 +205,16 @@ test('faults that have broken most programs are tried first, and none waits for 
 })
 
 test('pairs that a budget allows are spread over the run', async () => {
-  const { report } = await explored({}, { pairs: true, budget: 1120 }, ['drop'], undefined, { count: 100 })
-  const pairs = report.points.filter(({ second }) => second !== undefined).map(({ packet }) => packet)
+  const { report } = await explored({}, { pairs: true, budget: 1120 }, ['drop'], undefined, {
+    count: 100,
+  })
+  const pairs = report.points
+    .filter(({ second }) => second !== undefined)
+    .map(({ packet }) => packet)
   expect(pairs).toHaveLength(12)
-  for (const part of [0, 1, 2, 3]) expect(pairs.filter(at => Math.floor(at / 25) === part)).not.toEqual([])
+  for (const part of [0, 1, 2, 3]) {
+    expect(pairs.filter(at => Math.floor(at / 25) === part)).not.toEqual([])
+  }
 })
 
 test('no fault is tried after stopAt failures, which are repeated', async () => {
@@ -169,7 +227,9 @@ test('the report has the times of a slower run and of the clean runs beside it, 
   const { report } = await explored({ 4: { ms: 1010 } }, {}, ['drop', 'swap'])
   const lines = String(report).split('\n')
   expect(lines[0]).toBe("1 clean run passed in 10.0 ms; TCP's least timeout is ")
-  expect(lines).toContain('.  passed   xN  slower by this factor   ?  the run had no such packet   -  not tried')
+  expect(lines).toContain(
+    '.  passed   xN  slower by this factor   ?  the run had no such packet   -  not tried',
+  )
   expect(lines).toContain('x101: 1010.0 ms, 10.0 ms without: drop a-b ab udp a:* > b:7 packet 4')
   expect(lines.find(line => line.startsWith('4 '))).toMatch(/ x101 +-$/)
   expect(report.toJSON().points.find(({ verdict }) => verdict === 'slower')).toMatchObject({
@@ -188,7 +248,9 @@ test('a schedule runs once, also if it is slow or misses packets', async () => {
   const missed = await explored({ several: { ms: 10, isMissed: true } }, { schedules: 3 })
   expect(missed.runs.slice(4)).toHaveLength(3)
   expect(counts(missed.report)).toEqual([{ passed: 0, failed: 0, missed: 3, skipped: 0 }, 0])
-  expect(String(missed.report)).toContain('\n3 schedules: 0 failed, 0 skipped, 3 missed a packet or a repair\n')
+  expect(String(missed.report)).toContain(
+    '\n3 schedules: 0 failed, 0 skipped, 3 missed a packet or a repair\n',
+  )
 })
 
 test('a schedule that fails is repeated before the next one, unless it contains a known failure', async () => {
@@ -206,9 +268,14 @@ test('a schedule that fails is repeated before the next one, unless it contains 
 test('the budget ends schedules, which the progress counts from the start', async () => {
   const progress: [total: number, left: number][] = []
   const onProgress: ExploreOptions['onProgress'] = ({ total, left }) => progress.push([total, left])
-  const { report } = await explored({ several: { ms: 100 } }, { schedules: 1000, budget: 540, onProgress })
+  const { report } = await explored(
+    { several: { ms: 100 } },
+    { schedules: 1000, budget: 540, onProgress },
+  )
   expect(report.schedules).toEqual({ passed: 5, failed: 0, missed: 0, skipped: 995 })
-  expect(report.unsteady).toEqual(['995 of 1000 schedules were not run: the budget of 0.54 s has ended'])
+  expect(report.unsteady).toEqual([
+    '995 of 1000 schedules were not run: the budget of 0.54 s has ended',
+  ])
   expect(progress[0]).toEqual([1004, 530])
   expect(progress.at(-1)).toEqual([1004, 0])
 })

@@ -64,24 +64,60 @@ test('a lab file has the topology of lab.topology, programs, faults and a scenar
 test.each([
   ['backup]', 'backup, Phone]', "1:40: hosts[4]: host 'Phone': the name is taken"],
   ['nat: symmetric', 'nat: symetric', '4:35: routers.home.nat: expected masquerade, full-cone, '],
-  ['outside: internet', 'outside: intranet', '4:20: routers.home.outside: the topology has no host intranet here'],
+  [
+    'outside: internet',
+    'outside: intranet',
+    '4:20: routers.home.outside: the topology has no host intranet here',
+  ],
   ['outside: internet, ', '', '4:9: routers.home: router home: a NAT needs `outside`'],
   ['[server, backup]', '[server]', '6:9: cables.back: cable back: it has two `ends`'],
   ['[server, backup]', '[server, server]', '6:26: cables.back.ends[1]: server is named twice'],
   ['ends: [server, backup], ', '', '6:9: cables.back: ends is missing'],
-  ['ba: loss 1%', 'ba: loss 1x', "6:62: cables.back.wire.ba: '1x' is not a percentage from 0% to 100%"],
+  [
+    'ba: loss 1%',
+    'ba: loss 1x',
+    "6:62: cables.back.wire.ba: '1x' is not a percentage from 0% to 100%",
+  ],
   ['delay 2ms }', 'delay 2 }', "8:71: lans.wifi.wire: the time '2' has no unit"],
   ['wire: delay 2ms', 'wires: delay 2ms', '8:65: lans.wifi.wires: unknown key (known: '],
-  ['198.18.4.0/24', '198.18.4.1/24', '8:50: lans.wifi.network: expected an IPv4 network of /8 to /30'],
+  [
+    '198.18.4.0/24',
+    '198.18.4.1/24',
+    '8:50: lans.wifi.network: expected an IPv4 network of /8 to /30',
+  ],
   ['loss 2%', 'loss 2x', "3:45: routers.internet.wire.ab: '2x' is not a percentage"],
-  ['198.18.4.0/24', '198.18.4.0/26', '8:9: lans.wifi: lan: 198.18.4.0/26 has addresses for 0 ports, not'],
-  ['198.18.4.0/24', '198.18.4.0/24, dhcp: { leaseTime: x }', '8:84: lans.wifi.dhcp.leaseTime: expected a number'],
-  ['delay 2ms }', 'delay 2ms, hosts: [{ ip: 198.18.5.1 }] }', '8:9: lans.wifi: hosts[0].ip: 198.18.5.1 is not within'],
-  ['  server: {', '  sever: {', '10:10: run.sever: the lab has no host sever; it has laptop, phone, server, backup, '],
+  [
+    '198.18.4.0/24',
+    '198.18.4.0/26',
+    '8:9: lans.wifi: lan: 198.18.4.0/26 has addresses for 0 ports, not',
+  ],
+  [
+    '198.18.4.0/24',
+    '198.18.4.0/24, dhcp: { leaseTime: x }',
+    '8:84: lans.wifi.dhcp.leaseTime: expected a number',
+  ],
+  [
+    'delay 2ms }',
+    'delay 2ms, hosts: [{ ip: 198.18.5.1 }] }',
+    '8:9: lans.wifi: hosts[0].ip: 198.18.5.1 is not within',
+  ],
+  [
+    '  server: {',
+    '  sever: {',
+    '10:10: run.sever: the lab has no host sever; it has laptop, phone, server, backup, ',
+  ],
   ["command: 'echo up'", "command: ''", '10:22: run.server.command: expected text or a list'],
   ["command: 'echo up'", 'command: []', '10:22: run.server.command: expected at least 1 entry'],
-  ['delay 2ms }', 'delay 2ms, mtu: 10 }', '8:87: lans.wifi.mtu: expected a whole number from 68 to 65521'],
-  ['restart: true', 'restart: yes', "11:44: run.home[0].restart: expected true or false, got 'yes'"],
+  [
+    'delay 2ms }',
+    'delay 2ms, mtu: 10 }',
+    '8:87: lans.wifi.mtu: expected a whole number from 68 to 65521',
+  ],
+  [
+    'restart: true',
+    'restart: yes',
+    "11:44: run.home[0].restart: expected true or false, got 'yes'",
+  ],
   [
     'link: home/internet',
     'link: home',
@@ -108,14 +144,26 @@ test.each([
     'switch: { host: home, uplink: home }',
     '16:31: scenario[0].switch.host: the lab has no',
   ],
-  ['link: back, wire: loss 5%', 'switch: { host: phone, uplink: server }', 'no router server; it has internet, home'],
+  [
+    'link: back, wire: loss 5%',
+    'switch: { host: phone, uplink: server }',
+    'no router server; it has internet, home',
+  ],
   [
     'link: back, wire: loss 5%',
     'switch: { host: phone, uplink: internet }',
     '16:46: scenario[0].switch.uplink: internet is not an uplink of phone',
   ],
-  ['link: back, wire: loss 5%', 'accept: { router: home, host: phone }', 'the lab has no captive portal home; it has '],
-  ['link: back, wire: loss 5%', 'accept: { router: home }', '16:23: scenario[0].accept: host is missing'],
+  [
+    'link: back, wire: loss 5%',
+    'accept: { router: home, host: phone }',
+    'the lab has no captive portal home; it has ',
+  ],
+  [
+    'link: back, wire: loss 5%',
+    'accept: { router: home }',
+    '16:23: scenario[0].accept: host is missing',
+  ],
 ])('a file with a mistake is refused at its line and column: %s becomes %s', (from, to, line) => {
   expect(rejected(from, to)).toEqual([expect.stringMatching(/^net.yaml:/)])
   expect(rejected(from, to)).toEqual([expect.stringContaining(line)])
@@ -130,14 +178,20 @@ test('a switch between two routers of one segment is refused in the file, and on
   expect(() => parseLabFile(together, 'net.yaml')).toThrow(
     'scenario[0].switch.uplink: lte and wifi are on one segment of phone: give each uplink a link of its own',
   )
-  const named = apart.replace('[phone]', '[phone, constructor]').replace('wifi]', 'wifi, constructor]')
-  expect(parseLabFile(named.replace('uplink: lte', 'uplink: wifi'), 'net.yaml').scenario?.hosts).toHaveLength(1)
+  const named = apart
+    .replace('[phone]', '[phone, constructor]')
+    .replace('wifi]', 'wifi, constructor]')
+  expect(
+    parseLabFile(named.replace('uplink: lte', 'uplink: wifi'), 'net.yaml').scenario?.hosts,
+  ).toHaveLength(1)
   const cable = `${routers('')}cables: { c: { ends: [phone, lte] } }\n${scenario}`
   expect(parseLabFile(cable, 'net.yaml').scenario?.hosts).toHaveLength(1)
 })
 
 test('a file without hosts, or of more than 1 MiB, is refused', () => {
-  expect(() => parseLabFile('hosts: []', 'net.yaml')).toThrow('net.yaml:1:8: hosts: expected at least 1 entry')
+  expect(() => parseLabFile('hosts: []', 'net.yaml')).toThrow(
+    'net.yaml:1:8: hosts: expected at least 1 entry',
+  )
   const path = join(testDirectory(), 'long.yaml')
   writeFileSync(path, '#'.repeat(2 ** 20 + 1))
   expect(() => readLabFile(path)).toThrow(`${path}: longer than 1 MiB`)
@@ -162,7 +216,10 @@ test('the graph has hosts, routers with their NAT, segments, and links with thei
 })
 
 test('the graph has the preset and the firewall of a router, and names of cables with quotes', () => {
-  const text = NET.replace('nat: symmetric', 'preset: home, firewall: corporate').replace('back: {', `'a"<b>': {`)
+  const text = NET.replace('nat: symmetric', 'preset: home, firewall: corporate').replace(
+    'back: {',
+    `'a"<b>': {`,
+  )
   const drawn = graph(parseLabFile(text.slice(0, text.indexOf('run:')), 'net.yaml').topology)
   expect(drawn).toContain('n5{{"home<br>preset home<br>firewall corporate"}}')
   expect(drawn).toContain('n2 ---|"a#34;#60;b#62;<br>ab: delay 5ms<br>ba: loss 1%"| n3')
@@ -187,7 +244,9 @@ test('capture records each link that does not say otherwise', () => {
     'dark: { ends: [phone, backup], capture: false }\n  back: { ',
   )
   const { cables = {}, routers = {}, lans = {} } = parseLabFile(text, 'net.yaml').topology
-  const recorded = Object.entries({ ...cables, ...routers, ...lans }).filter(([, { capture }]) => capture)
+  const recorded = Object.entries({ ...cables, ...routers, ...lans }).filter(
+    ([, { capture }]) => capture,
+  )
   expect(recorded.map(([name]) => name)).toEqual(['back', 'internet', 'home', 'wifi'])
 })
 
@@ -208,19 +267,27 @@ test('a wire names stages only in a file with `stages`, whose paths are relative
 test('an unknown host, router or link has a few of the known names, and the one that may be meant', () => {
   const hosts = Array.from({ length: 200 }, (_, i) => `host-${i}`).join(', ')
   const some = 'host-0, host-1, host-2, host-3, host-4, host-5, host-6, host-7 and 19'
-  const net = (more: string) => `hosts: [${hosts}]\ncables: { link: { ends: [host-0, host-1] } }\n${more}`
+  const net = (more: string) =>
+    `hosts: [${hosts}]\ncables: { link: { ends: [host-0, host-1] } }\n${more}`
   for (const [more, line] of [
-    ['run: { hots-7: { command: x } }', `the lab has no host hots-7; it has ${some}2 more; did you mean 'host-7'?`],
+    [
+      'run: { hots-7: { command: x } }',
+      `the lab has no host hots-7; it has ${some}2 more; did you mean 'host-7'?`,
+    ],
     ['routers: { r: { inside: [zz] } }', `the topology has no host zz here; it has ${some}2 more`],
     [
       'faults: [{ link: lnk, direction: ab, action: drop }]',
       "the lab has no link lnk; it has link; did you mean 'link'?",
     ],
   ] as const) {
-    expect(() => parseLabFile(net(more), 'net.yaml')).toThrow(new RegExp(`${line.replaceAll('?', '\\?')}$`))
+    expect(() => parseLabFile(net(more), 'net.yaml')).toThrow(
+      new RegExp(`${line.replaceAll('?', '\\?')}$`),
+    )
   }
   const plan = parseLabFile(net(''), 'net.yaml')
-  expect(() => hostOf(plan, 'hots-7')).toThrow(`--host hots-7: the lab has ${some}2 more; did you mean 'host-7'?`)
+  expect(() => hostOf(plan, 'hots-7')).toThrow(
+    `--host hots-7: the lab has ${some}2 more; did you mean 'host-7'?`,
+  )
 })
 
 test('an empty file is refused', () => {
@@ -235,9 +302,12 @@ test('packages/lab/docs/lab.schema.json is the schema that files are validated b
 
 test('--scenario replaces the scenario of a lab file, and its mistakes name its own file', () => {
   const scenario = (text: string) => parseLabFile(NET, 'net.yaml', { name: 'other.yaml', text })
-  const { list, links } = scenario('repeat: 9s\nsteps: [{ at: 3s, link: back, wire: loss 7% }]\n').scenario ?? {}
+  const { list, links } =
+    scenario('repeat: 9s\nsteps: [{ at: 3s, link: back, wire: loss 7% }]\n').scenario ?? {}
   expect([list?.repeat, list?.steps[0]?.ab, links]).toEqual([9e9, 'loss 7%', ['back']])
-  expect(scenario('[{ at: 4s, link: home/internet, carrier: off }]').scenario?.links).toEqual(['home/internet'])
+  expect(scenario('[{ at: 4s, link: home/internet, carrier: off }]').scenario?.links).toEqual([
+    'home/internet',
+  ])
   expect(() => scenario('[{ at: 3s, link: nowhere, wire: loss 7% }]')).toThrow(
     /^other\.yaml:1:18: \[0\]\.link: the lab has no link nowhere/,
   )

@@ -4,7 +4,12 @@ import { counter, History, noLostWrites, onceOnly, uniqueIds } from '../../src/h
 
 /** Returns a history that has its operations one after the other, 1 ms each. */
 function historyOf(
-  ...operations: (readonly [name: string, value: unknown, end: 'ok' | 'fail' | 'info', result?: unknown])[]
+  ...operations: (readonly [
+    name: string,
+    value: unknown,
+    end: 'ok' | 'fail' | 'info',
+    result?: unknown,
+  ])[]
 ) {
   const clock = { now: 0 }
   const history = new History(clock)
@@ -24,7 +29,13 @@ test('an acknowledged write must be in the last read', () => {
     ['add', 4, 'fail'],
   ] as const
   noLostWrites(historyOf(...adds, ['read', undefined, 'ok', [1, [2]]]))
-  noLostWrites(historyOf(...adds, ['read', undefined, 'ok', []], ['read', undefined, 'ok', new Set([1, [2], 3])]))
+  noLostWrites(
+    historyOf(
+      ...adds,
+      ['read', undefined, 'ok', []],
+      ['read', undefined, 'ok', new Set([1, [2], 3])],
+    ),
+  )
   expect(() => noLostWrites(historyOf(...adds, ['read', undefined, 'ok', [1, 3]]))).toThrow(
     [
       '1 of 2 acknowledged writes are not in the last read:',
@@ -47,7 +58,11 @@ test.each<[string, unknown, unknown]>([
   ['bytes', Buffer.from('1'), Buffer.from('2')],
 ])('a Set that changes after its read does not hide a lost write: %s', (_, kept, lost) => {
   const stored = new Set([kept])
-  const history = historyOf(['add', kept, 'ok'], ['add', lost, 'ok'], ['read', undefined, 'ok', stored])
+  const history = historyOf(
+    ['add', kept, 'ok'],
+    ['add', lost, 'ok'],
+    ['read', undefined, 'ok', stored],
+  )
   stored.add(lost)
   expect(() => noLostWrites(history)).toThrow('1 of 2 acknowledged writes are not in the last read')
   expect(() => onceOnly(history, [kept, lost, kept])).toThrow('twice')
@@ -63,7 +78,9 @@ test('a reason of many operations has the last of them', () => {
 test('lost writes are not looked for without a read after the last acknowledgment', () => {
   const asks = 'noLostWrites: read once more, after the last add has ended'
   expect(() => noLostWrites(historyOf(['add', 1, 'ok'], ['read', undefined, 'info']))).toThrow(asks)
-  expect(() => noLostWrites(historyOf(['read', undefined, 'ok', [1]], ['add', 1, 'ok']))).toThrow(asks)
+  expect(() => noLostWrites(historyOf(['read', undefined, 'ok', [1]], ['add', 1, 'ok']))).toThrow(
+    asks,
+  )
   const history = historyOf(['add', 1, 'ok'])
   const read = history.invoke('read')
   history.ok(history.invoke('add', 2))
@@ -76,9 +93,15 @@ test('lost writes are not looked for without a read after the last acknowledgmen
 
 test('each key has a last read of its own', () => {
   const history = new History({ now: 0 })
-  for (const key of ['x', 'y']) history.ok(history.invoke('add', key, { key }))
-  for (const key of ['x', 'y']) history.ok(history.invoke('read', undefined, { key }), ['x'])
-  expect(() => noLostWrites(history)).toThrow('1 of 1 acknowledged writes are not in the last read of y:')
+  for (const key of ['x', 'y']) {
+    history.ok(history.invoke('add', key, { key }))
+  }
+  for (const key of ['x', 'y']) {
+    history.ok(history.invoke('read', undefined, { key }), ['x'])
+  }
+  expect(() => noLostWrites(history)).toThrow(
+    '1 of 1 acknowledged writes are not in the last read of y:',
+  )
 })
 
 test('a server must not execute an operation twice', () => {
@@ -87,7 +110,9 @@ test('a server must not execute an operation twice', () => {
   expect(() => onceOnly(history, ['a', 'b', 'a'])).toThrow(
     "the server has executed 'a' twice:\n  0.0 to 1.0 ms         order 'a' (unknown)",
   )
-  expect(() => onceOnly(history, [{ id: 1 }, { id: 1 }])).toThrow('the server has executed { id: 1 } twice')
+  expect(() => onceOnly(history, [{ id: 1 }, { id: 1 }])).toThrow(
+    'the server has executed { id: 1 } twice',
+  )
 })
 
 test('a read of a counter has all acknowledged additions, and at most the possible ones', () => {
@@ -97,12 +122,19 @@ test('a read of a counter has all acknowledged additions, and at most the possib
     ['add', -1, 'info'],
     ['add', 100, 'fail'],
   ] as const
-  const read = (result: unknown) => historyOf(...adds, ['read', undefined, 'ok', result], ['add', 50, 'ok'])
-  for (const result of [4, 5, 6, 7]) counter(read(result))
-  expect(() => counter(read(3))).toThrow('the counter can be 4 to 7 here, not 3:\n  4.0 to 5.0 ms         read -> 3')
+  const read = (result: unknown) =>
+    historyOf(...adds, ['read', undefined, 'ok', result], ['add', 50, 'ok'])
+  for (const result of [4, 5, 6, 7]) {
+    counter(read(result))
+  }
+  expect(() => counter(read(3))).toThrow(
+    'the counter can be 4 to 7 here, not 3:\n  4.0 to 5.0 ms         read -> 3',
+  )
   expect(() => counter(read(8))).toThrow('the counter can be 4 to 7 here, not 8')
   counter(historyOf(['read', undefined, 'ok', 10]), { initial: 10 })
-  expect(() => counter(historyOf(['read', undefined, 'ok', 10]))).toThrow('the counter can be 0 here, not 10')
+  expect(() => counter(historyOf(['read', undefined, 'ok', 10]))).toThrow(
+    'the counter can be 0 here, not 10',
+  )
 })
 
 test('an addition beside a read may be in it, or not', () => {
@@ -117,7 +149,9 @@ test('an addition beside a read may be in it, or not', () => {
 })
 
 test('a counter of anything but numbers is refused', () => {
-  expect(() => counter(historyOf(['add', '1', 'ok']))).toThrow("counter: the value of an add is a number, not '1'")
+  expect(() => counter(historyOf(['add', '1', 'ok']))).toThrow(
+    "counter: the value of an add is a number, not '1'",
+  )
   expect(() => counter(historyOf(['read', undefined, 'ok', null]))).toThrow(
     'counter: the result of a read is a number, not null',
   )
@@ -125,13 +159,23 @@ test('a counter of anything but numbers is refused', () => {
 
 test('two acknowledged identifiers must not be the same', () => {
   uniqueIds(
-    historyOf(['generate', undefined, 'ok', 1], ['generate', undefined, 'ok', '1'], ['generate', undefined, 'info']),
+    historyOf(
+      ['generate', undefined, 'ok', 1],
+      ['generate', undefined, 'ok', '1'],
+      ['generate', undefined, 'info'],
+    ),
   )
   expect(() =>
     uniqueIds(
-      historyOf(['generate', undefined, 'ok', 1], ['generate', undefined, 'ok', 2], ['generate', undefined, 'ok', 1]),
+      historyOf(
+        ['generate', undefined, 'ok', 1],
+        ['generate', undefined, 'ok', 2],
+        ['generate', undefined, 'ok', 1],
+      ),
     ),
-  ).toThrow('1 is not unique:\n  0.0 to 1.0 ms         generate -> 1\n  2.0 to 3.0 ms         generate -> 1')
+  ).toThrow(
+    '1 is not unique:\n  0.0 to 1.0 ms         generate -> 1\n  2.0 to 3.0 ms         generate -> 1',
+  )
 })
 
 test.each([

@@ -12,7 +12,10 @@ const module = join(directory, 'replica.scenario.mjs')
 beforeAll(() => {
   const [, code = ''] = /```js\n(.*?)```/s.exec(page) ?? []
   // The file is outside of the package, so that Node does not find it by name.
-  writeFileSync(module, code.replace('@vnet/lab/history', new URL('../../dist/history/index.js', import.meta.url).href))
+  writeFileSync(
+    module,
+    code.replace('@vnet/lab/history', new URL('../../dist/history/index.js', import.meta.url).href),
+  )
 })
 afterAll(() => rmSync(directory, { recursive: true }))
 

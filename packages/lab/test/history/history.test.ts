@@ -59,14 +59,20 @@ test('an operation that has ended does not end again', () => {
   const { history } = historyAt()
   const write = history.invoke('write', 1)
   history.ok(write)
-  expect(() => history.fail(write)).toThrow('history.fail: it has ended already: 0.0 to 0.0 ms         write 1')
-  expect(() => new History({ now: 0 }).ok(write)).toThrow('history.ok: give it what history.invoke has returned')
+  expect(() => history.fail(write)).toThrow(
+    'history.fail: it has ended already: 0.0 to 0.0 ms         write 1',
+  )
+  expect(() => new History({ now: 0 }).ok(write)).toThrow(
+    'history.ok: give it what history.invoke has returned',
+  )
 })
 
 test('run records the result of a function, and an error as unknown', async () => {
   const { history } = historyAt()
   expect(await history.run('read', undefined, () => 5, { process: 'a' })).toBe(5)
-  await expect(history.run('write', 6, () => Promise.reject(new Error('reset')))).rejects.toThrow('reset')
+  await expect(history.run('write', 6, () => Promise.reject(new Error('reset')))).rejects.toThrow(
+    'reset',
+  )
   expect(textsOf(history).map(text => text.slice(22))).toEqual(['a read -> 5', 'write 6 (unknown)'])
 })
 

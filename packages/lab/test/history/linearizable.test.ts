@@ -5,7 +5,10 @@ import { History, linearizable, type Operation } from '../../src/history/index.t
 import { type Event, historyOf, isLinearizable, randomEvents } from './registers.ts'
 
 /** Returns the reason why a history is not linearizable; undefined if it is. */
-function reasonOf(history: Iterable<Operation>, options?: Parameters<typeof linearizable>[1]): string | undefined {
+function reasonOf(
+  history: Iterable<Operation>,
+  options?: Parameters<typeof linearizable>[1],
+): string | undefined {
   try {
     linearizable(history, options)
   } catch (error) {
@@ -54,7 +57,9 @@ test('a write of unknown outcome may happen at any later time, or never', () => 
 })
 
 test('a failed write must not be read', () => {
-  expect(reason(['a', 'write', 1], ['a', 'fail'], ['b', 'read'], ['b', 'ok', 1])).toContain('b read x -> 1')
+  expect(reason(['a', 'write', 1], ['a', 'fail'], ['b', 'read'], ['b', 'ok', 1])).toContain(
+    'b read x -> 1',
+  )
 })
 
 test('a cas that found another value must not have found its own', () => {
@@ -81,7 +86,9 @@ test('a register may start with a value, and values are compared by their parts'
   const history = new History({ now: 0 })
   history.ok(history.invoke('read'), { a: [1] })
   expect(reasonOf(history, { initial: { a: [1] } })).toBeUndefined()
-  expect(reasonOf(history, { initial: { a: [2] } })).toContain('no order explains these operations:')
+  expect(reasonOf(history, { initial: { a: [2] } })).toContain(
+    'no order explains these operations:',
+  )
 })
 
 test('a register of bytes may start with bytes', () => {
@@ -94,9 +101,13 @@ test('a check of nothing, of other operations or of a wrong cas is refused', () 
   const history = new History({ now: 0 })
   expect(reasonOf(history)).toBe('linearizable: the history has no operations read, write, cas')
   history.invoke('cas', 1)
-  expect(reasonOf(history)).toContain("the value of a cas is a pair: history.invoke('cas', [from, to])")
+  expect(reasonOf(history)).toContain(
+    "the value of a cas is a pair: history.invoke('cas', [from, to])",
+  )
   history.invoke('push', 1)
-  expect(reasonOf(history)).toContain("leave others out: [...history].filter(({ name }) => name !== 'push')")
+  expect(reasonOf(history)).toContain(
+    "leave others out: [...history].filter(({ name }) => name !== 'push')",
+  )
 })
 
 test.each([
@@ -110,7 +121,9 @@ test.each([
       const events = randomEvents(random(seed), 3, 7, honesty)
       const history = historyOf(events)
       const found = reasonOf(history)
-      expect(found === undefined, `seed ${seed}: ${JSON.stringify(events)}`).toBe(isLinearizable([...history]))
+      expect(found === undefined, `seed ${seed}: ${JSON.stringify(events)}`).toBe(
+        isLinearizable([...history]),
+      )
       if (found === undefined) continue
       refused++
       expect(found).toContain('not linearizable')
@@ -134,7 +147,9 @@ function brokenOperations(values: number, known: number): Operation[] {
   const events = randomEvents(random(1), 10, 1000, 1, { values, known })
   const operations = [...historyOf(events)].map(each => ({ ...each }))
   const reads = operations.filter(({ name, outcome }) => name === 'read' && outcome === 'ok')
-  for (const read of reads.slice(-30)) read.result = (Number(read.result ?? 0) + 1) % values || undefined
+  for (const read of reads.slice(-30)) {
+    read.result = (Number(read.result ?? 0) + 1) % values || undefined
+  }
   return operations
 }
 

@@ -15,15 +15,21 @@ export function historyOf(events: readonly Event[]): History {
   const history = new History(clock)
   const open = new Map<string, Operation>()
   for (const [client, name, value] of events) {
-    if (name === 'ok' || name === 'fail' || name === 'info') history[name](open.get(client) as Operation, value)
-    else open.set(client, history.invoke(name, value, { process: client, key: 'x' }))
+    if (name === 'ok' || name === 'fail' || name === 'info') {
+      history[name](open.get(client) as Operation, value)
+    } else {
+      open.set(client, history.invoke(name, value, { process: client, key: 'x' }))
+    }
     clock.now++
   }
   return history
 }
 
 /** Returns the value of a register after an operation; undefined if it cannot come at `value`. */
-function after({ name, value, result, outcome }: Operation, now: unknown): { readonly value: unknown } | undefined {
+function after(
+  { name, value, result, outcome }: Operation,
+  now: unknown,
+): { readonly value: unknown } | undefined {
   if (name === 'write') return { value }
   if (name === 'read') return outcome === 'info' || result === now ? { value: now } : undefined
   const [from, to] = value as [unknown, unknown]
@@ -33,7 +39,10 @@ function after({ name, value, result, outcome }: Operation, now: unknown): { rea
 }
 
 /** Same as linearizable, by each order of each set of unknown operations. For few operations. */
-export function isLinearizable(operations: readonly Operation[], value: unknown = undefined): boolean {
+export function isLinearizable(
+  operations: readonly Operation[],
+  value: unknown = undefined,
+): boolean {
   const left = operations.filter(({ outcome }) => outcome !== 'fail')
   if (left.every(({ outcome }) => outcome === 'info')) return true
   return left.some(next => {
@@ -71,19 +80,35 @@ export function randomEvents(
       open.set(client, { name, asked, done: false })
     } else if (!own.done) {
       own.done = true
-      if (own.name === 'read') own.result = register
-      else if (own.name === 'write') register = own.asked
-      else {
+      if (own.name === 'read') {
+        own.result = register
+      } else if (own.name === 'write') {
+        register = own.asked
+      } else {
         const [from, to] = own.asked as [unknown, unknown]
         own.result = register === from
-        if (own.result) register = to
+        if (own.result) {
+          register = to
+        }
       }
     } else {
       open.delete(client)
       const lie = next() >= honesty
-      const result = !lie ? own.result : own.name === 'read' ? value() : own.name === 'cas' ? below(2) === 1 : undefined
+      const result = !lie
+        ? own.result
+        : own.name === 'read'
+          ? value()
+          : own.name === 'cas'
+            ? below(2) === 1
+            : undefined
       const kind = next()
-      events.push(kind < known ? [client, 'ok', result] : kind < 0.9 || !lie ? [client, 'info'] : [client, 'fail'])
+      events.push(
+        kind < known
+          ? [client, 'ok', result]
+          : kind < 0.9 || !lie
+            ? [client, 'info']
+            : [client, 'fail'],
+      )
     }
   }
   return events

@@ -17,7 +17,10 @@ const asking: LabScenario = async ({ lab, history }) => {
   const call = history.invoke('write', 1, { process: 'client', key: '<x>' })
   await lab.sleep(10)
   asker.send('1', 5000, 'server')
-  await Promise.race([arrived, lab.sleep(100).then(() => Promise.reject(new Error('nothing has arrived')))])
+  await Promise.race([
+    arrived,
+    lab.sleep(100).then(() => Promise.reject(new Error('nothing has arrived'))),
+  ])
   history.ok(call)
 }
 
@@ -41,11 +44,14 @@ test('the operations of a failed run are in the time of its packets', () => {
     [0, false, "client connect -> 'yes'"],
     [0, true, 'client write <x> 1 (unknown)'],
   ])
-  expect(failure?.run?.packets.map(({ at, hit }) => [at, hit === failure.packets[0]])).toEqual([[10, true]])
+  expect(failure?.run?.packets.map(({ at, hit }) => [at, hit === failure.packets[0]])).toEqual([
+    [10, true],
+  ])
 })
 
 test('the page shows operations and packets of a failed run in one diagram', () => {
-  const [, diagram = ''] = /class="diagram run".*?<ol[^>]*>(.*?)<\/ol>/s.exec(pageOf(report.toJSON(), 'a')) ?? []
+  const [, diagram = ''] =
+    /class="diagram run".*?<ol[^>]*>(.*?)<\/ol>/s.exec(pageOf(report.toJSON(), 'a')) ?? []
   const rows = [...diagram.matchAll(/<li.*?<\/li>/gs)].map(([row]) => row)
   const texts = rows.map(row =>
     row
@@ -64,8 +70,13 @@ test('the page shows operations and packets of a failed run in one diagram', () 
 })
 
 test('operations are between the faults of hosts in the diagram', async () => {
-  const nemesis = await explore(asking, { world: 'memory', faults: ['pause 1h on server'], captures: false })
-  const [, diagram = ''] = /class="diagram run".*?<ol[^>]*>(.*?)<\/ol>/s.exec(pageOf(nemesis.toJSON(), 'a')) ?? []
+  const nemesis = await explore(asking, {
+    world: 'memory',
+    faults: ['pause 1h on server'],
+    captures: false,
+  })
+  const [, diagram = ''] =
+    /class="diagram run".*?<ol[^>]*>(.*?)<\/ol>/s.exec(pageOf(nemesis.toJSON(), 'a')) ?? []
   const texts = [...diagram.matchAll(/<li.*?<\/li>/gs)].map(([row]) =>
     row.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' '),
   )
@@ -77,20 +88,29 @@ test('operations are between the faults of hosts in the diagram', async () => {
 })
 
 test('a failure and its repetition have a fault of a host and its packet after earlier operations', async () => {
-  const { failures } = await explore(asking, { world: 'memory', faults: ['restart 1s on server'], captures: false })
+  const { failures } = await explore(asking, {
+    world: 'memory',
+    faults: ['restart 1s on server'],
+    captures: false,
+  })
   const [first] = failures as [NonNullable<typeof failure>]
   const repeated = await explore.repeat(asking, first.faults, { world: 'memory' }).catch(String)
   for (const text of [failureLines(first).join('\n'), String(repeated)]) {
-    expect(text).toMatch(/from 0\.0 ms +client write.*\n *at 10\.0 ms client-server ab.*\n *at 10\.0 ms server crashes/)
+    expect(text).toMatch(
+      /from 0\.0 ms +client write.*\n *at 10\.0 ms client-server ab.*\n *at 10\.0 ms server crashes/,
+    )
   }
 })
 
 test('a long history shows its last operations in the text', async () => {
   const many: LabScenario = async run => {
-    for (let i = 0; i < 30; i++) run.history.ok(run.history.invoke('write', i))
+    for (let i = 0; i < 30; i++) {
+      run.history.ok(run.history.invoke('write', i))
+    }
     await asking(run)
   }
-  const [long] = (await explore(many, { world: 'memory', faults: ['drop'], captures: false })).failures
+  const [long] = (await explore(many, { world: 'memory', faults: ['drop'], captures: false }))
+    .failures
   const text = failureLines(long as NonNullable<typeof long>).join('\n')
   expect(text).toContain('  (12 earlier operations)\n  0.0 to 0.0 ms         write 12\n')
   expect(text).not.toContain('write 11\n')
@@ -108,7 +128,11 @@ test('operations have the same times in the message of a check as beside the pac
     run.history.ok(run.history.invoke('read'), isLost ? 7 : 1)
     counter([...run.history].filter(({ name }) => ['add', 'read'].includes(name)))
   }
-  const { failures } = await explore(reading, { world: 'memory', faults: ['pause 1h on server'], captures: false })
+  const { failures } = await explore(reading, {
+    world: 'memory',
+    faults: ['pause 1h on server'],
+    captures: false,
+  })
   const lines = failureLines(failures[0] as NonNullable<typeof failure>)
   const reads = lines.flatMap(line => (line.includes('read -> 7') ? [line.trim()] : []))
   expect(reads).toHaveLength(2)

@@ -41,7 +41,12 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
       const plain = http.get({ agent: client.agent(option as object), host: 'server' })
       expect(await text((await once(plain, 'response'))[0])).toContain(expected)
       if (name === 'localPort') continue
-      const secure = https.get({ agent: client.httpsAgent(), host: 'server', rejectUnauthorized: false, ...option })
+      const secure = https.get({
+        agent: client.httpsAgent(),
+        host: 'server',
+        rejectUnauthorized: false,
+        ...option,
+      })
       expect(await text((await once(secure, 'response'))[0])).toContain(expected)
       const tls = { rejectUnauthorized: false, ...option }
       expect(await (await client.fetch('https://server/', { tls })).text()).toContain(expected)
@@ -71,9 +76,13 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
     const { client, server } = lab
     await server.listen(http.createServer(), 80)
     for (const noDelay of [true, false]) {
-      const request = http.get({ agent: client.agent({ noDelay } as object), host: 'server' }).on('error', () => {})
+      const request = http
+        .get({ agent: client.agent({ noDelay } as object), host: 'server' })
+        .on('error', () => {})
       const [socket] = await once(request, 'socket')
-      const key = Object.getOwnPropertySymbols(socket).find(each => each.description === 'kSetNoDelay')
+      const key = Object.getOwnPropertySymbols(socket).find(
+        each => each.description === 'kSetNoDelay',
+      )
       expect(socket[key as symbol]).toBe(noDelay)
     }
   })

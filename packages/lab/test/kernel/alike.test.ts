@@ -12,7 +12,12 @@ test('stats has the same names in both worlds, except names that only the kernel
     const [host] = lab.hosts('host')
     const counters = host.stats()
     names.push(Object.keys(counters))
-    expect(counters).toMatchObject({ TcpRetransSegs: 0, TcpExtTCPTimeouts: 0, Icmp6InPktTooBigs: 0, UdpNoPorts: 0 })
+    expect(counters).toMatchObject({
+      TcpRetransSegs: 0,
+      TcpExtTCPTimeouts: 0,
+      Icmp6InPktTooBigs: 0,
+      UdpNoPorts: 0,
+    })
   }
   const [memory = [], kernel = []] = names
   expect(memory.filter(name => !kernel.includes(name))).toEqual([])
@@ -51,8 +56,11 @@ describe.for(['memory', 'kernel'] as const)('in the world %s', world => {
   ] as const)('groups have a route by a %s: %s', async ([kind, group]) => {
     await using lab = await createLab({ world })
     const [sender, receiver] = lab.hosts('sender', 'receiver')
-    if (kind === 'cable') await lab.cable(sender, receiver)
-    else await lab.lan({}, sender, receiver)
+    if (kind === 'cable') {
+      await lab.cable(sender, receiver)
+    } else {
+      await lab.lan({}, sender, receiver)
+    }
     const { text } = await member(receiver, group)
     const socket = await sender.createSocket(net.isIPv6(group) ? 'udp6' : 'udp4')
     socket.send('hello', 5353, group)
@@ -82,7 +90,8 @@ describe.for(['memory', 'kernel'] as const)('in the world %s', world => {
     const link = await lab.cable(sender, first)
     await lab.cable(sender, second)
     const arrives = [await member(first, '239.1.2.3'), await member(second, '239.1.2.3')]
-    const send = async (text: string) => (await sender.createSocket('udp4')).send(text, 5353, '239.1.2.3')
+    const send = async (text: string) =>
+      (await sender.createSocket('udp4')).send(text, 5353, '239.1.2.3')
     await send('one')
     expect(await arrives[0]?.text).toBe('one')
     await link.close()
@@ -99,7 +108,9 @@ describe.for(['memory', 'kernel'] as const)('in the world %s', world => {
       80,
     )
     for (let i = 0; i < 4; i++) {
-      const socket = client.run(() => net.connect({ host: 'server', port: 80, localPort: 5000, family: 4 }))
+      const socket = client.run(() =>
+        net.connect({ host: 'server', port: 80, localPort: 5000, family: 4 }),
+      )
       socket.resume()
       await once(socket, 'connect')
       socket.end()
@@ -113,7 +124,10 @@ describe.for(['memory', 'kernel'] as const)('in the world %s', world => {
     const [a, b] = lab.hosts('a', 'b')
     const wrong = await a.fetch('http://b/').catch((error: Error) => error.cause)
     expect(String(wrong)).toContain('b has no link: await lab.cable(...) or lab.lan(...) makes one')
-    await expect(lab.cable(a, b, { wire: 'delay 20 ms' })).rejects.toMatchObject({ name: 'FileError', column: 7 })
+    await expect(lab.cable(a, b, { wire: 'delay 20 ms' })).rejects.toMatchObject({
+      name: 'FileError',
+      column: 7,
+    })
     const link = await lab.cable(a, b)
     await expect(link.wire('dely 20ms')).rejects.toMatchObject({ name: 'FileError', column: 1 })
     await expect(link.ab.drop('tcp prot 80')).rejects.toMatchObject({ name: 'UsageError' })
@@ -140,7 +154,9 @@ describe.for(['memory', 'kernel'] as const)('in the world %s', world => {
       client.run(() => new Lazy()).then(() => resolve(os.hostname()), resolve)
     })
     expect(name).toBe(os.hostname())
-    await expect(client.run(() => new Lazy().set(81))).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    await expect(client.run(() => new Lazy().set(81))).rejects.toMatchObject({
+      code: 'ECONNREFUSED',
+    })
     const frozen = Object.freeze(new Lazy())
     expect(client.run(() => frozen)).toBe(frozen)
   })
@@ -156,7 +172,9 @@ test('in memory, too, a port connects again while the server is in TIME-WAIT, be
     80,
   )
   for (let i = 0; i < 8; i++) {
-    const socket = client.run(() => net.connect({ host: 'server', port: 80, localPort: 5000, family: 4 }))
+    const socket = client.run(() =>
+      net.connect({ host: 'server', port: 80, localPort: 5000, family: 4 }),
+    )
     socket.resume()
     await once(socket, 'close')
     // The last acknowledgment arrives.

@@ -37,7 +37,11 @@ function run(world: string, before: string[] = [], required = '0', program = PRO
   const args = ['a.test.js', '--reporter=verbose', '--testTimeout=60000']
   const { stdout, stderr } = consumer.vitest(args, { before, env })
   const worlds = [...stdout.matchAll(/^world (\w+)$/gm)].map(([, name]) => name)
-  const failed = [...new Set([...stdout.matchAll(/× a\.test\.js > (.*?)(?: \d+ms.*)?$/gm)].map(([, title]) => title))]
+  const failed = [
+    ...new Set(
+      [...stdout.matchAll(/× a\.test\.js > (.*?)(?: \d+ms.*)?$/gm)].map(([, title]) => title),
+    ),
+  ]
   return { worlds, failed, stdout, stderr }
 }
 
@@ -67,7 +71,12 @@ const PROGRAMS = `
   test('fails in both', async () => expect(1).toBe(2))
   test('fails in memory', async ({ lab }) => expect(lab.world).toBe('kernel'))
 `
-const LEFT_OUT = ['starts programs', 'enters the namespace', 'reaches the Internet', 'fails in the kernel']
+const LEFT_OUT = [
+  'starts programs',
+  'enters the namespace',
+  'reaches the Internet',
+  'fails in the kernel',
+]
 
 test('VNET_WORLD chooses the world of labs, and a fixture overrides it', () => {
   expect(run('kernel')).toMatchObject({ worlds: ['kernel', 'memory'], failed: [] })
@@ -86,10 +95,21 @@ test('with VNET_WORLD=both a test runs in both worlds, and fails if it fails in 
 
 test('with VNET_WORLD=both a test that needs the kernel runs only there, and a line has the reason', () => {
   const { failed, stderr, stdout } = run('both', [], '1', PROGRAMS)
-  expect(failed).toEqual(['is in memory', 'fails in the kernel', 'fails in both', 'fails in memory'])
-  const lines = stderr.split('\n').filter(line => line.startsWith('vnet: ') && line.includes('not tried in memory'))
-  expect(lines.map(line => /^vnet: (.*): not tried in memory: host /.exec(line)?.[1])).toEqual(LEFT_OUT)
-  expect(lines[0]).toBe("vnet: starts programs: not tried in memory: host host: exec: a program needs world: 'kernel'")
+  expect(failed).toEqual([
+    'is in memory',
+    'fails in the kernel',
+    'fails in both',
+    'fails in memory',
+  ])
+  const lines = stderr
+    .split('\n')
+    .filter(line => line.startsWith('vnet: ') && line.includes('not tried in memory'))
+  expect(lines.map(line => /^vnet: (.*): not tried in memory: host /.exec(line)?.[1])).toEqual(
+    LEFT_OUT,
+  )
+  expect(lines[0]).toBe(
+    "vnet: starts programs: not tried in memory: host host: exec: a program needs world: 'kernel'",
+  )
   expect(lines[2]).toContain("host internet: a way to the machine's network needs world: 'kernel'")
   expect(stdout).toContain('vnet: the lab was in the kernel')
 })
@@ -122,13 +142,18 @@ test('with VNET_WORLD=both and no rights, what passes in memory is skipped and w
 test('a test that needs the kernel fails, and is not skipped, if the addon is missing', () => {
   consumer.write('a.test.js', PROGRAM)
   const env = { VNET_WORLD: 'both', VNET_REQUIRED: '0', VNET_ADDON: '/missing/vnet.node' }
-  const { stdout } = consumer.vitest(['a.test.js', '--reporter=verbose', '--testTimeout=60000'], { env })
+  const { stdout } = consumer.vitest(['a.test.js', '--reporter=verbose', '--testTimeout=60000'], {
+    env,
+  })
   expect(stdout).toMatch(/× a\.test\.js > passes .*\n.*the native addon does not load/)
   expect(stdout).not.toMatch(/^ *↓/m)
 })
 
 test('without rights a test runs in memory, and fails if VNET_REQUIRED is 1', () => {
-  expect(run('', WITHOUT_RIGHTS)).toMatchObject({ worlds: ['memory', 'memory'], failed: ['fails in memory'] })
+  expect(run('', WITHOUT_RIGHTS)).toMatchObject({
+    worlds: ['memory', 'memory'],
+    failed: ['fails in memory'],
+  })
   const required = run('', WITHOUT_RIGHTS, '1')
   expect(required).toMatchObject({ worlds: ['memory'], failed: ['passes', 'fails in memory'] })
 })

@@ -15,20 +15,31 @@ afterEach(() => {
 /** The interfaces of a capture that have a packet. */
 function sendersIn(path: string): string[] {
   const names = new Set<string>()
-  for (const packet of recordsIn(path)) names.add(packet.interfaceName ?? '')
+  for (const packet of recordsIn(path)) {
+    names.add(packet.interfaceName ?? '')
+  }
   return [...names].sort()
 }
 
-const ping = async (from: LabHost, to: string) => expect((await from.exec('ping', ['-c1', '-W30', to])).status).toBe(0)
+const ping = async (from: LabHost, to: string) =>
+  expect((await from.exec('ping', ['-c1', '-W30', to])).status).toBe(0)
 const mtus = async (host: LabHost) => {
-  const { stdout } = await host.exec('sh', ['-c', 'for each in /sys/class/net/*; do cat $each/mtu; done'])
+  const { stdout } = await host.exec('sh', [
+    '-c',
+    'for each in /sys/class/net/*; do cat $each/mtu; done',
+  ])
   return [...new Set(stdout.trim().split('\n'))].sort()
 }
 
 test('the links of a router with a NAT have captures, an MTU and a wire', async () => {
   const lab = await createLab({ name: 'routed' })
   const [inside, outside] = lab.hosts('inside', 'outside')
-  const options = { nat: 'restricted', capture: true, mtu: 1400, wire: { ab: 'delay 1ms' } } as const
+  const options = {
+    nat: 'restricted',
+    capture: true,
+    mtu: 1400,
+    wire: { ab: 'delay 1ms' },
+  } as const
   const router = await lab.router('router', { inside: [inside], outside, ...options })
   for (const host of [inside, outside]) {
     const { ab, ba } = await router.linkTo(host).stats()
@@ -42,7 +53,10 @@ test('the links of a router with a NAT have captures, an MTU and a wire', async 
   await ping(inside, outside.addresses[0] ?? '')
   const paths = lab.keepCaptures()
   await lab.close()
-  expect(paths.map(path => basename(path)).sort()).toEqual(['inside-router.pcapng', 'router-outside.pcapng'])
+  expect(paths.map(path => basename(path)).sort()).toEqual([
+    'inside-router.pcapng',
+    'router-outside.pcapng',
+  ])
   const senders = paths.flatMap(sendersIn)
   for (const name of ['inside/router', 'router/inside', 'router/outside', 'outside/router']) {
     expect(senders).toContain(`routed:${name}`)
@@ -58,7 +72,10 @@ test('a lan has a capture of all its ports, and an MTU', async () => {
   await ping(a, 'b')
   const [path = ''] = lab.keepCaptures()
   await lab.close()
-  expect([basename(path), sendersIn(path)]).toEqual(['lan.pcapng', ['segment:a/lan', 'segment:b/lan']])
+  expect([basename(path), sendersIn(path)]).toEqual([
+    'lan.pcapng',
+    ['segment:a/lan', 'segment:b/lan'],
+  ])
   rmSync(dirname(path), { recursive: true })
 })
 
@@ -97,9 +114,14 @@ test('a partition of one direction leaves the other as it is', async () => {
   await using lab = await createLab()
   const [a, b] = lab.hosts('a', 'b')
   const link = await lab.cable(a, b)
-  const [socket, peer] = await Promise.all([a.createSocket('udp4', 5000), b.createSocket('udp4', 5000)])
+  const [socket, peer] = await Promise.all([
+    a.createSocket('udp4', 5000),
+    b.createSocket('udp4', 5000),
+  ])
   const received: string[] = []
-  for (const each of [socket, peer]) each.on('message', bytes => received.push(String(bytes)))
+  for (const each of [socket, peer]) {
+    each.on('message', bytes => received.push(String(bytes)))
+  }
   const ended = link.ab.partition(60_000)
   await link.stats()
   const back = new Promise(resolve => socket.once('message', resolve))
@@ -112,7 +134,9 @@ test('a partition of one direction leaves the other as it is', async () => {
   expect(received).toEqual(['back'])
   await link.close()
   await ended
-  await expect(link.ab.partition(-1)).rejects.toThrow('ab.partition(ms): -1 is not a number of milliseconds')
+  await expect(link.ab.partition(-1)).rejects.toThrow(
+    'ab.partition(ms): -1 is not a number of milliseconds',
+  )
 })
 
 test('a host has a name of up to 63 characters, and interfaces with its first 15', async () => {
@@ -131,17 +155,23 @@ test('the comment of a dropped packet has the number of frame.packet_id in both 
   const [a, b] = lab.hosts('a', 'b')
   const link = await lab.cable(a, b, { capture: true })
   const faults = await Promise.all([link.ab.drop('udp port 5000'), link.ba.drop('udp port 5000')])
-  const [socket, peer] = await Promise.all([a.createSocket('udp4', 5000), b.createSocket('udp4', 5000)])
+  const [socket, peer] = await Promise.all([
+    a.createSocket('udp4', 5000),
+    b.createSocket('udp4', 5000),
+  ])
   socket.send('x', 5000, 'b')
   peer.send('x', 5000, 'a')
-  for (const fault of faults) await fault.hit()
+  for (const fault of faults) {
+    await fault.hit()
+  }
   const [path = ''] = lab.keepCaptures()
   await lab.close()
   const ids = new Set<string>()
   for (const packet of recordsIn(path)) {
     const { comments = [], packetId } = packet
     for (const comment of comments) {
-      const [, direction, number, id = number] = /wire (ab|ba), .*packet (\d+)\)(?:, id (\d+))?$/.exec(comment) ?? []
+      const [, direction, number, id = number] =
+        /wire (ab|ba), .*packet (\d+)\)(?:, id (\d+))?$/.exec(comment) ?? []
       // Frames that never reached the wire are dropped for other reasons.
       if (number === undefined) continue
       expect(Number(id)).toBe(packetId)

@@ -16,8 +16,11 @@ test('a lab ends after a program that has ended without listeners', async () => 
     child.stdout?.removeAllListeners()
     expect(client.programs?.pids).toEqual([child.pid])
     const ended = once(child, 'exit')
-    if (signal === undefined) child.stdin?.end()
-    else child.kill(signal)
+    if (signal === undefined) {
+      child.stdin?.end()
+    } else {
+      child.kill(signal)
+    }
     await ended
     // Another process may have its id now.
     expect([client.programs?.pids, client.unclosed]).toEqual([[], []])
@@ -36,7 +39,9 @@ test('a lab ends programs, workers and servers without listeners', async () => {
   const socket = await client.connect(80, 'server')
   await connected
   const datagrams = await client.createSocket('udp4')
-  for (const each of [child, worker, accepting, socket, datagrams]) each.removeAllListeners()
+  for (const each of [child, worker, accepting, socket, datagrams]) {
+    each.removeAllListeners()
+  }
   expect(lab.unclosed).toEqual([
     `program sleep (pid ${child.pid}) of host client`,
     'worker text/javascript,setInterval(() => {}, 1000) of host client',

@@ -37,10 +37,17 @@ function segmentsOf(path: string, port: number): string[] {
     if (!interfaceName.startsWith('explore:client/') || upper?.protocol !== IPPROTO_TCP) continue
     const isGiven = directionOf(record) === 'rx'
     const { at, end } = upper
-    if (verdict !== undefined || (isGiven ? tcp.destinationPort : tcp.sourcePort)(frame, at) !== port) continue
+    if (
+      verdict !== undefined ||
+      (isGiven ? tcp.destinationPort : tcp.sourcePort)(frame, at) !== port
+    ) {
+      continue
+    }
     const flags = tcp.flags(frame, at)
     const sign = Object.entries(SIGNS).find(([, flag]) => (flags & flag) !== 0)?.[0]
-    found.push(`${isGiven ? '<' : '>'} ${sign ?? (end > at + tcp.dataOffset(frame, at) ? 'data' : 'ACK')}`)
+    found.push(
+      `${isGiven ? '<' : '>'} ${sign ?? (end > at + tcp.dataOffset(frame, at) ? 'data' : 'ACK')}`,
+    )
   }
   return found
 }
@@ -64,7 +71,9 @@ async function reply(socket: Socket): Promise<void> {
 /** Returns the TCP sockets in the kernel of a host, except servers. */
 async function connectionsOf(host: LabHost): Promise<string[]> {
   const { stdout } = await host.exec('cat', ['/proc/net/tcp', '/proc/net/tcp6'])
-  return stdout.split('\n').filter(line => /^ *\d+:/.test(line) && !/^ *\d+: \S+ \S+ 0A /.test(line))
+  return stdout
+    .split('\n')
+    .filter(line => /^ *\d+:/.test(line) && !/^ *\d+: \S+ \S+ 0A /.test(line))
 }
 
 function start(host: LabHost): AsyncIterator<string> {
@@ -87,24 +96,34 @@ async function survivesRestart({ lab }: { lab: Lab }): Promise<void> {
   const restart = new Promise<void>(resolve => (restarted = resolve))
   await server.start(async ({ host }) => {
     // Nothing of the old connections is left that the kernel could send again.
-    if (++runs === 2) expect(await connectionsOf(host)).toEqual([])
+    if (++runs === 2) {
+      expect(await connectionsOf(host)).toEqual([])
+    }
     await start(host).next()
-    if (runs === 2) restarted()
+    if (runs === 2) {
+      restarted()
+    }
   })
   const [v4, v6] = server.addresses as [string, string]
   const sockets: Socket[] = []
-  for (const address of [v4, v6, v4]) sockets.push(await client.connect(80, address))
+  for (const address of [v4, v6, v4]) {
+    sockets.push(await client.connect(80, address))
+  }
   const [idle4, idle6, busy] = sockets.map(({ localPort }) => localPort!)
   const errors = sockets.map(errorOf)
   sockets[2]?.write('x')
   await restart
-  for (const socket of sockets) socket.write('x')
+  for (const socket of sockets) {
+    socket.write('x')
+  }
   expect(await Promise.all(errors)).toEqual(Array(3).fill('ECONNRESET'))
   const fresh = await client.connect(80, v6)
   await reply(fresh)
   await endCapture()
   for (const port of [idle4, idle6]) {
-    expect(segmentsOf(path, port!).join()).toMatch(/^> SYN,< SYN,> ACK(,> data)+,< RST(,> data|,< RST)*$/)
+    expect(segmentsOf(path, port!).join()).toMatch(
+      /^> SYN,< SYN,> ACK(,> data)+,< RST(,> data|,< RST)*$/,
+    )
   }
   // The reply is lost, and only the reset arrives afterwards.
   const given = segmentsOf(path, busy!).filter(each => each.startsWith('<') && each !== '< ACK')
@@ -138,10 +157,14 @@ test.each([
       expect(await line()).toBe('ECONNABORTED')
       expect(await error).toBe('ECONNRESET')
       other.write('x')
-      for (let bytes = 0; bytes < REPLY_BYTES; ) bytes += (await once(other, 'data'))[0].length
+      for (let bytes = 0; bytes < REPLY_BYTES; ) {
+        bytes += (await once(other, 'data'))[0].length
+      }
       await endCapture()
       // The data was not acknowledged. The client repeats it, and this has the only reply.
-      expect(segmentsOf(path, port).join()).toMatch(/^> SYN,< SYN,> ACK(,> data){2,},< RST(,> data|,< RST)*$/)
+      expect(segmentsOf(path, port).join()).toMatch(
+        /^> SYN,< SYN,> ACK(,> data){2,},< RST(,> data|,< RST)*$/,
+      )
     }
     const fault = 'forget on server client-server ab tcp client:*#2 > server:80 seq 1'
     await explore.repeat(scenario, [fault], OPTIONS)

@@ -23,7 +23,12 @@ const COMMANDS: Readonly<Record<string, () => string[]>> = {
   'vnet run': () => ['run', '--no-internet', '--quiet', '--', 'true'],
   'vnet explore': () => ['explore', net(), '--faults', 'drop', '--', 'true'],
   'vnet explore --json': () => ['explore', '--json', net(), '--faults', 'drop', '--', 'true'],
-  'vnet explore in memory': () => ['explore', '--world', 'memory', written(directory, 'a.mjs', SCENARIO)],
+  'vnet explore in memory': () => [
+    'explore',
+    '--world',
+    'memory',
+    written(directory, 'a.mjs', SCENARIO),
+  ],
 }
 
 /** Root's commands that make a full disk of some pages, and one that is read-only. */
@@ -86,14 +91,26 @@ test.each(['vnet lab', 'vnet run'])('with a full TMPDIR, %s names the file', nam
 })
 
 test('with a full TMPDIR, vnet explore names the file, without a stack', () => {
-  const { status, stderr, stdout } = vnet(COMMANDS['vnet explore']?.() ?? [], 'export TMPDIR=/run/full')
+  const { status, stderr, stdout } = vnet(
+    COMMANDS['vnet explore']?.() ?? [],
+    'export TMPDIR=/run/full',
+  )
   expect({ status, stderr }).toEqual({ status: 1, stderr: '' })
-  expect(stdout).toMatch(/^\/run\/full\/\S+\/hosts: no space left on device; free some space, or set TMPDIR/m)
+  expect(stdout).toMatch(
+    /^\/run\/full\/\S+\/hosts: no space left on device; free some space, or set TMPDIR/m,
+  )
   expect(stdout).not.toMatch(/^ +at /m)
 })
 
 test('a capture that a full disk does not take is one line with its path', () => {
-  const args = ['lab', written(directory, 'capture.yaml', `${NET}capture: true\n`), '--', 'ping', '-qc1', 'server']
+  const args = [
+    'lab',
+    written(directory, 'capture.yaml', `${NET}capture: true\n`),
+    '--',
+    'ping',
+    '-qc1',
+    'server',
+  ]
   const { status, stderr } = vnet(args, 'export VNET_CAPTURE=/run/full TMPDIR=/tmp')
   const line = /^vnet: \/run\/full\/\S+\.pcapng: no space left on device; the capture ends here\n$/
   expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(line) })
@@ -113,27 +130,39 @@ const GUEST_PROGRAMS = `
 test.each([
   ['a file', '/run/file', 'not a directory'],
   ['read-only', '/run/ro', 'read-only file system'],
-])('a cache of guests that is %s is one line that names it, and what moves it', (_, path, reason) => {
-  const { status, stderr } = vnet(['guest', '--', 'true'], `${GUEST_PROGRAMS}; export XDG_CACHE_HOME=${path}`)
-  const line = `vnet: ${path}/vnet/kernel: ${reason}; set XDG_CACHE_HOME to another directory\n`
-  expect({ status, stderr }).toEqual({ status: 1, stderr: line })
-})
+])(
+  'a cache of guests that is %s is one line that names it, and what moves it',
+  (_, path, reason) => {
+    const { status, stderr } = vnet(
+      ['guest', '--', 'true'],
+      `${GUEST_PROGRAMS}; export XDG_CACHE_HOME=${path}`,
+    )
+    const line = `vnet: ${path}/vnet/kernel: ${reason}; set XDG_CACHE_HOME to another directory\n`
+    expect({ status, stderr }).toEqual({ status: 1, stderr: line })
+  },
+)
 
 test('a VNET_CAPTURE that is read-only is one line', () => {
   const { status, stderr } = vnet(COMMANDS['vnet lab']?.() ?? [], 'export VNET_CAPTURE=/run/ro/a/b')
-  expect({ status, stderr }).toEqual({ status: 1, stderr: 'vnet: VNET_CAPTURE=/run/ro/a/b: read-only file system\n' })
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: 'vnet: VNET_CAPTURE=/run/ro/a/b: read-only file system\n',
+  })
 })
 
 test.each([
   ['vnet lab', 28],
   ['vnet run', 28],
   ['vnet explore', 28],
-])('where %s may open %i files only, the error is one line with the limit to raise', (name, limit) => {
-  const { status, stderr } = vnet(COMMANDS[name]?.() ?? [], `ulimit -n ${limit}`)
-  // A part of it may come before, from the interface that it was about.
-  const line = /^(vnet: \S+: .*\n)?vnet: .*; raise ulimit -n(, or install vnet again)?\n$/
-  expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(line) })
-})
+])(
+  'where %s may open %i files only, the error is one line with the limit to raise',
+  (name, limit) => {
+    const { status, stderr } = vnet(COMMANDS[name]?.() ?? [], `ulimit -n ${limit}`)
+    // A part of it may come before, from the interface that it was about.
+    const line = /^(vnet: \S+: .*\n)?vnet: .*; raise ulimit -n(, or install vnet again)?\n$/
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(line) })
+  },
+)
 
 /** A user with no other processes. */
 const LONE = ['setpriv', '--reuid=54321', '--regid=54321', '--clear-groups', '--inh-caps=-all']
@@ -151,7 +180,11 @@ test.each(['vnet lab', 'vnet run', 'vnet explore'])(
       n => limited(n - 1, [process.execPath, `${TREE}/dist/vnet.js`, '--version']).status !== 0,
     )
     const ends = [0, 1, 2].map(more =>
-      limited((needed ?? 0) + more, [process.execPath, `${TREE}/dist/vnet.js`, ...(COMMANDS[name]?.() ?? [])]),
+      limited((needed ?? 0) + more, [
+        process.execPath,
+        `${TREE}/dist/vnet.js`,
+        ...(COMMANDS[name]?.() ?? []),
+      ]),
     )
     // Node waits for ever if the system refuses it one of its first threads.
     const hangs = 'the process of a run: it does not start in 30 s: ulimit -u may be too low'
@@ -160,6 +193,8 @@ test.each(['vnet lab', 'vnet run', 'vnet explore'])(
     )
     const refused = ends.filter(({ status }) => status === 1)
     expect(refused.length).toBeGreaterThan(0)
-    for (const { stderr } of refused) expect(stderr).toMatch(line)
+    for (const { stderr } of refused) {
+      expect(stderr).toMatch(line)
+    }
   },
 )

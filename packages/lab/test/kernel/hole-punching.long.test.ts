@@ -8,7 +8,13 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import net from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createLab, type Lab, type LabHost, type LabLink, type LabRouterOptions } from '../../src/index.ts'
+import {
+  createLab,
+  type Lab,
+  type LabHost,
+  type LabLink,
+  type LabRouterOptions,
+} from '../../src/index.ts'
 
 const OWN = ['full-cone', 'restricted', 'port-restricted', 'symmetric']
 /** With a firewall the router does not reply to packets that arrive before the hole is punched. */
@@ -38,7 +44,11 @@ beforeAll(async () => {
   for (const [kind, options] of Object.entries(KINDS)) {
     for (const end of ['a', 'b']) {
       const [host] = lab.hosts(`h${hosts.size}`)
-      const router = await lab.router(`r${hosts.size}`, { inside: [host], outside: internet, ...options })
+      const router = await lab.router(`r${hosts.size}`, {
+        inside: [host],
+        outside: internet,
+        ...options,
+      })
       hosts.set(`${kind} ${end}`, { host, outside: router.linkTo(internet) })
     }
   }
@@ -59,13 +69,18 @@ class Peer {
   constructor(socket: Socket) {
     this.socket = socket
     socket.on('message', (message, from) => {
-      if (String(message) === 'punch') this.reachedFrom.set(`${from.address}:${from.port}`, from)
-      else socket.emit('sync')
+      if (String(message) === 'punch') {
+        this.reachedFrom.set(`${from.address}:${from.port}`, from)
+      } else {
+        socket.emit('sync')
+      }
     })
   }
 
   send(text: string, { address: host, port }: { address: string; port: number }): Promise<void> {
-    return new Promise((resolve, reject) => this.socket.send(text, port, host, e => (e ? reject(e) : resolve())))
+    return new Promise((resolve, reject) =>
+      this.socket.send(text, port, host, e => (e ? reject(e) : resolve())),
+    )
   }
 
   async meet(): Promise<void> {
@@ -76,7 +91,9 @@ class Peer {
 
   /** Sends to where a peer was seen, and replies. All has arrived when it settles. */
   async punch(other: Peer): Promise<void> {
-    for (const place of [other.seen, ...this.reachedFrom.values()]) await this.send('punch', place)
+    for (const place of [other.seen, ...this.reachedFrom.values()]) {
+      await this.send('punch', place)
+    }
     const met = once(rendezvous, 'message')
     const synced = once(other.socket, 'sync')
     await this.send('sync', { address: address(), port: RENDEZVOUS })
@@ -87,8 +104,13 @@ class Peer {
 }
 
 async function punchUdp(one: LabHost, other: LabHost): Promise<boolean> {
-  const [a, b] = [new Peer(await one.createSocket('udp4')), new Peer(await other.createSocket('udp4'))] as const
-  for (const peer of [a, b]) await peer.meet()
+  const [a, b] = [
+    new Peer(await one.createSocket('udp4')),
+    new Peer(await other.createSocket('udp4')),
+  ] as const
+  for (const peer of [a, b]) {
+    await peer.meet()
+  }
   for (let round = 0; round < ROUNDS; round++) {
     await a.punch(b)
     await b.punch(a)
@@ -120,7 +142,8 @@ async function punchTcp(...ends: readonly [string, string]): Promise<boolean> {
   const waiting = await puncherOf(hosts.get(ends[0])!.host)
   const opening = await puncherOf(hosts.get(ends[1])!.host)
   const { outside } = hosts.get(ends[0])!
-  const dropped = async () => (await outside.stats()).ba.stages.find(({ stage }) => stage === 'nat')?.dropped ?? 0
+  const dropped = async () =>
+    (await outside.stats()).ba.stages.find(({ stage }) => stage === 'nat')?.dropped ?? 0
   const before = await dropped()
   const lost = await outside.ab.drop('tcp[tcpflags] & tcp-syn != 0', { first: 1 })
   waiting.worker.postMessage(opening.seen)
@@ -129,8 +152,12 @@ async function punchTcp(...ends: readonly [string, string]): Promise<boolean> {
   while (opening.told.length === 0 && (await dropped()) === before) {}
   await lost.remove()
   const isOpen = opening.told.includes('connected')
-  if (isOpen && waiting.told.length === 0) await once(waiting.worker, 'message')
-  for (const { worker } of [waiting, opening]) await worker.terminate()
+  if (isOpen && waiting.told.length === 0) {
+    await once(waiting.worker, 'message')
+  }
+  for (const { worker } of [waiting, opening]) {
+    await worker.terminate()
+  }
   return isOpen && waiting.told.includes('connected')
 }
 
@@ -138,7 +165,9 @@ async function punchTcp(...ends: readonly [string, string]): Promise<boolean> {
 async function puncherOf(host: LabHost) {
   const accepted = once(meeting, 'connection')
   const workerData = { host: address(), port: RENDEZVOUS, localPort: nextPort++ }
-  const worker = host.worker(new URL(`data:text/javascript,${encodeURIComponent(PUNCHER)}`), { workerData })
+  const worker = host.worker(new URL(`data:text/javascript,${encodeURIComponent(PUNCHER)}`), {
+    workerData,
+  })
   const told: string[] = []
   worker.on('message', text => told.push(text))
   const [{ remoteAddress = '', remotePort: port }] = (await accepted) as [net.Socket]
@@ -154,7 +183,9 @@ function documented(protocol: string): Map<string, boolean> {
   const [header = [], , ...rows] = table.split('\n').map(cellsOf)
   const kinds = header.filter(cell => cell !== '')
   return new Map(
-    rows.flatMap(([, kind, ...cells]) => kinds.map((other, i) => [`${kind} ${other}`, cells[i] === 'yes'] as const)),
+    rows.flatMap(([, kind, ...cells]) =>
+      kinds.map((other, i) => [`${kind} ${other}`, cells[i] === 'yes'] as const),
+    ),
   )
 }
 
@@ -167,7 +198,11 @@ test.each(pairsOf(Object.keys(KINDS)))(
   },
 )
 
-test.each(pairsOf(OWN))('TCP between %s and %s punches a hole if the page says so', async (one, other) => {
-  const punched = (await punchTcp(`${one} a`, `${other} b`)) && (await punchTcp(`${other} b`, `${one} a`))
-  expect(punched).toBe(documented('TCP').get(`${one} ${other}`))
-})
+test.each(pairsOf(OWN))(
+  'TCP between %s and %s punches a hole if the page says so',
+  async (one, other) => {
+    const punched =
+      (await punchTcp(`${one} a`, `${other} b`)) && (await punchTcp(`${other} b`, `${one} a`))
+    expect(punched).toBe(documented('TCP').get(`${one} ${other}`))
+  },
+)

@@ -23,11 +23,14 @@ beforeEach(async () => {
 afterEach(() => lab.close())
 
 /** How many days a clock in seconds is ahead of the clock of this process. */
-const daysAhead = (seconds: number | string) => Math.round((Number(seconds) - Date.now() / 1000) / DAY_S) + 0
+const daysAhead = (seconds: number | string) =>
+  Math.round((Number(seconds) - Date.now() / 1000) / DAY_S) + 0
 
 test('a running program sees each jump of its wall clock at its next look, and none of monotonic clocks', async () => {
   const script = `process.stdin.on('data', () => console.log(JSON.stringify([Date.now() / 1000, process.hrtime.bigint().toString()])))`
-  const { stdin, stdout } = server.spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const { stdin, stdout } = server.spawn(process.execPath, ['-e', script], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const lines = createInterface({ input: stdout! })[Symbol.asyncIterator]()
   const look = async () => {
     const before = process.hrtime.bigint()
@@ -58,16 +61,22 @@ test.each([
   expect([daysAhead(stdout), stderr]).toEqual([5, ''])
 })
 
-test.each([1, -1])('waits until a time of the wall clock that is %d days ahead are as long as without', async days => {
-  const program = join(testDirectory(), 'waits')
-  const source = fileURLToPath(new URL('../support/wall-clock-waits.cc', import.meta.url))
-  execFileSync('c++', ['-std=c++20', '-pthread', '-o', program, source])
-  server.faults.setClock(days * DAY_NS)
-  expect(await server.exec(program)).toMatchObject({ stdout: 'done\n', stderr: '' })
-})
+test.each([1, -1])(
+  'waits until a time of the wall clock that is %d days ahead are as long as without',
+  async days => {
+    const program = join(testDirectory(), 'waits')
+    const source = fileURLToPath(new URL('../support/wall-clock-waits.cc', import.meta.url))
+    execFileSync('c++', ['-std=c++20', '-pthread', '-o', program, source])
+    server.faults.setClock(days * DAY_NS)
+    expect(await server.exec(program)).toMatchObject({ stdout: 'done\n', stderr: '' })
+  },
+)
 
 test('a program whose allocator asks for the time has the clock, as with jemalloc', async () => {
-  const [source, program] = ['clock.c', 'clock'].map(name => join(testDirectory(), name)) as [string, string]
+  const [source, program] = ['clock.c', 'clock'].map(name => join(testDirectory(), name)) as [
+    string,
+    string,
+  ]
   const text = `
     #include <stddef.h>
     #include <stdio.h>
@@ -106,8 +115,13 @@ test('a program of another user has the clock, and keeps libraries that it prelo
   const user = ['--reuid=65534', '--regid=65534', '--clear-groups', 'sh', '-c', 'date +%s']
   expect(daysAhead((await server.exec('setpriv', user)).stdout)).toBe(1)
   const env = { ...process.env, LD_PRELOAD: 'libpthread.so.0' }
-  const { stdout, stderr } = await server.exec('sh', ['-c', 'date +%s; echo $LD_PRELOAD >&2'], { env })
-  expect([daysAhead(stdout), stderr]).toEqual([1, expect.stringMatching(/clock\.so:libpthread\.so\.0\n$/)])
+  const { stdout, stderr } = await server.exec('sh', ['-c', 'date +%s; echo $LD_PRELOAD >&2'], {
+    env,
+  })
+  expect([daysAhead(stdout), stderr]).toEqual([
+    1,
+    expect.stringMatching(/clock\.so:libpthread\.so\.0\n$/),
+  ])
 })
 
 test('programs that read the clock without libc are refused, also as interpreters', async () => {
@@ -125,17 +139,27 @@ test('programs that read the clock without libc are refused, also as interpreter
   expect(() => server.launcher(own)).toThrow(why)
   // A program with the note of Go's linker.
   const note = join(directory, 'note.s')
-  writeFileSync(note, '.section .note.go.buildid,"a",@note\n.long 4, 4, 4\n.ascii "Go\\0\\0"\n.ascii "1234"\n')
+  writeFileSync(
+    note,
+    '.section .note.go.buildid,"a",@note\n.long 4, 4, 4\n.ascii "Go\\0\\0"\n.ascii "1234"\n',
+  )
   execFileSync('cc', ['-o', own, source, note])
-  await expect(server.exec(own)).rejects.toThrow(`clock: ${own} is a Go program, and reads the clock without libc`)
+  await expect(server.exec(own)).rejects.toThrow(
+    `clock: ${own} is a Go program, and reads the clock without libc`,
+  )
   execFileSync('cc', ['-o', own, source])
   expect(await server.exec(own)).toMatchObject({ status: 0 })
   copyFileSync('/dev/null', own)
-  await expect(server.exec(own)).rejects.toMatchObject({ code: expect.stringMatching(/ENOEXEC|EACCES/) })
+  await expect(server.exec(own)).rejects.toMatchObject({
+    code: expect.stringMatching(/ENOEXEC|EACCES/),
+  })
 })
 
 test('a lab that was made without the fault refuses it', async () => {
-  await using other = await createLabWith({ world: 'kernel' }, { isHidden: true, hostFaults: ['pause'] })
+  await using other = await createLabWith(
+    { world: 'kernel' },
+    { isHidden: true, hostFaults: ['pause'] },
+  )
   const [host] = other.hosts('host')
   await host.exec('true')
   expect(() => host.faults.setClock(DAY_NS)).toThrow('the lab was made without this fault')

@@ -13,11 +13,20 @@ afterEach(() => own.remove())
 test.each(['SIGINT', 'SIGTERM'] as const)(
   'serves echo, discard and chargen until %s, and leaves no interface',
   async signal => {
-    const { netns, vnet, sh } = await runningHost(own, 'vnet3', '--address', '198.18.7.9/24', '--wire', 'delay 1ms')
+    const { netns, vnet, sh } = await runningHost(
+      own,
+      'vnet3',
+      '--address',
+      '198.18.7.9/24',
+      '--wire',
+      'delay 1ms',
+    )
     expect(await vnet.line(/ready/)).toBe('ready: vnet3 198.18.7.9, TCP ports 7 9 19')
     const echo = 'exec 3<>/dev/tcp/198.18.7.9/7; printf hello >&3; head -c 5 <&3'
     expect(await sh(`bash -c '${echo}'`)).toBe('hello')
-    const lines = (await sh('curl -sS --http0.9 --max-time 20 198.18.7.9:19 | head -2')).split(/\r?\n/)
+    const lines = (await sh('curl -sS --http0.9 --max-time 20 198.18.7.9:19 | head -2')).split(
+      /\r?\n/,
+    )
     expect(lines[0]).toMatch(/^ !"#.{68}$/)
     expect(lines[1]).toMatch(/^!"#\$.{68}$/)
     expect(await vnet.stop(signal)).toMatchObject({ status: 0, stderr: '' })
@@ -41,7 +50,17 @@ test('serves the files of a directory, and nothing outside of it', async () => {
   const get = (path: string, ...options: readonly string[]) =>
     sh(`curl -sS --path-as-is -w ' %{http_code}' ${options.join(' ')} 'http://198.18.1.2${path}'`)
   const up = '..%2f'.repeat(8)
-  const paths = ['/a%20b', '/inner', '/hard', '/empty', '/sub/', '/sub', '/link', '/sub/out/secret', '/none']
+  const paths = [
+    '/a%20b',
+    '/inner',
+    '/hard',
+    '/empty',
+    '/sub/',
+    '/sub',
+    '/link',
+    '/sub/out/secret',
+    '/none',
+  ]
   expect(await Promise.all(paths.map(path => get(path)))).toEqual([
     'spaced 200',
     'spaced 200',
@@ -55,7 +74,12 @@ test('serves the files of a directory, and nothing outside of it', async () => {
   ])
   // Never above the directory, also before a file is opened.
   expect(await get('/..%2f..%2finner')).toBe('spaced 200')
-  const hostile = ['/../../../etc/passwd', `/${up}etc/passwd`, `/sub/${up}${outside.slice(1)}/secret`, '/%2e%2e/secret']
+  const hostile = [
+    '/../../../etc/passwd',
+    `/${up}etc/passwd`,
+    `/sub/${up}${outside.slice(1)}/secret`,
+    '/%2e%2e/secret',
+  ]
   expect(await Promise.all(hostile.map(path => get(path)))).toEqual(hostile.map(() => ' 404'))
   expect(await Promise.all(['/%00', '/%zz'].map(path => get(path)))).toEqual([' 400', ' 400'])
   expect(await get('/a%20b', '-I')).toMatch(/content-length: 6/i)
@@ -83,7 +107,11 @@ test('refuses wrong options as wrong usage', async () => {
     return `${status} ${stderr}`
   }
   expect(await wrong('--serve', '/nowhere')).toMatch(/^2 vnet: \/nowhere is not a directory/)
-  expect(await wrong('--address', '198.18.1.2')).toMatch(/^2 vnet: address 198\.18\.1\.2: write it with/)
-  expect(await wrong('--misbehave', 'widow 0')).toMatch(/^2 vnet: 'widow' is not a word of misbehave.*\n.* widow 0\n/)
+  expect(await wrong('--address', '198.18.1.2')).toMatch(
+    /^2 vnet: address 198\.18\.1\.2: write it with/,
+  )
+  expect(await wrong('--misbehave', 'widow 0')).toMatch(
+    /^2 vnet: 'widow' is not a word of misbehave.*\n.* widow 0\n/,
+  )
   expect(await wrong('--wire', 'dealy 1ms')).toContain("'dealy' is not a word of a wire")
 })

@@ -36,7 +36,9 @@ async function faultsProcess(paused: boolean) {
 function inside(namespaces: readonly string[]): readonly string[] {
   const isInside = (pid: string) =>
     statOf(Number(pid))?.[0] !== 'Z' &&
-    KINDS.some(kind => namespaces.includes(attempt(() => readlinkSync(`/proc/${pid}/ns/${kind}`)) ?? ''))
+    KINDS.some(kind =>
+      namespaces.includes(attempt(() => readlinkSync(`/proc/${pid}/ns/${kind}`)) ?? ''),
+    )
   return readdirSync('/proc').filter(pid => Number(pid) > 0 && isInside(pid))
 }
 
@@ -68,21 +70,24 @@ test.each<[string, (child: Child, made: Made) => void, unknown[]]>([
     },
     [0, null],
   ],
-])('no process, mount or shared memory is left after %s, paused or not', async (_, end, expected) => {
-  for (const isPaused of [false, true]) {
-    const before = shared()
-    const { child, made } = await faultsProcess(isPaused)
-    expect([made.up, made.file]).toEqual(['up\n', 'text\n'])
-    // The init and its parent, two sleeps, the program and its launcher.
-    expect(inside(made.namespaces).length).toBeGreaterThanOrEqual(6)
-    expect(shared()).toEqual(before)
-    const exit = once(child, 'exit')
-    end(child, made)
-    expect(await exit).toEqual(expected)
-    await expect.poll(() => inside(made.namespaces)).toEqual([])
-    expect(shared()).toEqual(before)
-  }
-})
+])(
+  'no process, mount or shared memory is left after %s, paused or not',
+  async (_, end, expected) => {
+    for (const isPaused of [false, true]) {
+      const before = shared()
+      const { child, made } = await faultsProcess(isPaused)
+      expect([made.up, made.file]).toEqual(['up\n', 'text\n'])
+      // The init and its parent, two sleeps, the program and its launcher.
+      expect(inside(made.namespaces).length).toBeGreaterThanOrEqual(6)
+      expect(shared()).toEqual(before)
+      const exit = once(child, 'exit')
+      end(child, made)
+      expect(await exit).toEqual(expected)
+      await expect.poll(() => inside(made.namespaces)).toEqual([])
+      expect(shared()).toEqual(before)
+    }
+  },
+)
 
 /** PID 1 is a cat, which waits for no child. */
 const UNREAPED = `
@@ -110,7 +115,11 @@ test.each([
   // A mount below /proc keeps a user namespace from another /proc, as in containers.
   [' where /proc cannot be mounted', 'mount -t tmpfs none /proc/fs'],
 ])('an ordinary user pauses and crashes hosts in vnet rootless%s', (_, before) => {
-  const command = [process.execPath, `${TREE}/packages/lab/test/support/faults-process.mjs`, 'paused']
+  const command = [
+    process.execPath,
+    `${TREE}/packages/lab/test/support/faults-process.mjs`,
+    'paused',
+  ]
   const words = [...asUser({ before }), 'env', '-u', 'TMPDIR', ...VNET_ROOTLESS, ...command]
   const { status, stdout, stderr } = ended(words, 'crash')
   expect([status, stderr]).toEqual([0, ''])

@@ -15,14 +15,22 @@ let lab: Lab
 let server: LabHost
 
 beforeEach(async () => {
-  lab = await createLabWith({ world: 'kernel' }, { isHidden: true, hostFaults: ['pause', 'crash', 'full'] })
+  lab = await createLabWith(
+    { world: 'kernel' },
+    { isHidden: true, hostFaults: ['pause', 'crash', 'full'] },
+  )
   ;[server] = lab.hosts('server')
 })
 afterEach(() => lab.close())
 
 /** Starts a shell script. The returned function reads its next line. */
-function shell(script: string, args: readonly string[] = []): { child: ChildProcess; line: () => Promise<string> } {
-  const child = server.spawn('sh', ['-c', script, 'sh', ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
+function shell(
+  script: string,
+  args: readonly string[] = [],
+): { child: ChildProcess; line: () => Promise<string> } {
+  const child = server.spawn('sh', ['-c', script, 'sh', ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
   return { child, line: async () => String((await lines.next()).value) }
 }
@@ -30,7 +38,10 @@ function shell(script: string, args: readonly string[] = []): { child: ChildProc
 /** Returns a function that returns the processes in the network namespace of a host. */
 function insideOf({ place }: LabHost): () => readonly string[] {
   const namespace = readlinkSync(`/proc/self/fd/${place.nsfd}`)
-  return () => readdirSync('/proc').filter(pid => attempt(() => readlinkSync(`/proc/${pid}/ns/net`)) === namespace)
+  return () =>
+    readdirSync('/proc').filter(
+      pid => attempt(() => readlinkSync(`/proc/${pid}/ns/net`)) === namespace,
+    )
 }
 
 /** In the status of the init of a host: it is process 1. */
@@ -45,14 +56,18 @@ function statesOf(except = INIT): readonly string[] {
     // Launchers are outside its PID namespace.
     if (readlinkSync(`/proc/${pid}/ns/pid`) === own) return []
     if (except.test(readFileSync(`/proc/${pid}/status`, 'latin1'))) return []
-    const stats = readdirSync(`/proc/${pid}/task`).map(id => readFileSync(`/proc/${pid}/task/${id}/stat`, 'latin1'))
+    const stats = readdirSync(`/proc/${pid}/task`).map(id =>
+      readFileSync(`/proc/${pid}/task/${id}/stat`, 'latin1'),
+    )
     return stats.map(stat => fieldsOf(stat)[0] ?? '')
   }
   return insideOf(server)().flatMap(pid => attempt(() => states(pid)) ?? [])
 }
 
 test('pause stops every program of a host, in sessions and threads of their own too, until resume', async () => {
-  const busy = shell(`setsid sh -c 'while :; do :; done' & node -e 'console.log("up"); setInterval(() => {}, 1)' & cat`)
+  const busy = shell(
+    `setsid sh -c 'while :; do :; done' & node -e 'console.log("up"); setInterval(() => {}, 1)' & cat`,
+  )
   expect(await busy.line()).toBe('up')
   server.faults.pause()
   const stopped = statesOf()
@@ -76,7 +91,9 @@ test('a program that starts during a pause runs after it', async () => {
 
 test('crash kills every program of a host and keeps its disk, and programs start after a restart', async () => {
   const disk = await server.disk()
-  const { child, line } = shell('echo kept >$VNET_DISK/file; trap "" TERM; setsid sleep 1000 & echo up; cat')
+  const { child, line } = shell(
+    'echo kept >$VNET_DISK/file; trap "" TERM; setsid sleep 1000 & echo up; cat',
+  )
   const ended = once(child, 'exit')
   expect(await line()).toBe('up')
   const late = server.spawn('sleep', ['1000'])
@@ -91,9 +108,14 @@ test('crash kills every program of a host and keeps its disk, and programs start
   ]).toContainEqual(await once(late, 'exit'))
   await expect.poll(() => statesOf()).toEqual([])
   expect(readFileSync(`${disk}/file`, 'utf8')).toBe('kept\n')
-  await expect(server.exec('true')).rejects.toThrow('host server has crashed: programs start after a restart')
+  await expect(server.exec('true')).rejects.toThrow(
+    'host server has crashed: programs start after a restart',
+  )
   await server.restart()
-  expect(await server.exec('sh', ['-c', 'cat $VNET_DISK/file'])).toMatchObject({ stdout: 'kept\n', status: 0 })
+  expect(await server.exec('sh', ['-c', 'cat $VNET_DISK/file'])).toMatchObject({
+    stdout: 'kept\n',
+    status: 0,
+  })
 })
 
 test('a full disk refuses writes of programs and of this process until it is free', async () => {
@@ -101,24 +123,39 @@ test('a full disk refuses writes of programs and of this process until it is fre
   const disk = await server.disk()
   expect(await server.exec('sh', ['-c', write])).toMatchObject({ status: 0 })
   server.faults.setFull(true)
-  expect((await server.exec('sh', ['-c', `cat $VNET_DISK/file | wc -c; ${write}2`])).stdout).toBe('100000\n')
+  expect((await server.exec('sh', ['-c', `cat $VNET_DISK/file | wc -c; ${write}2`])).stdout).toBe(
+    '100000\n',
+  )
   expect((await server.exec('sh', ['-c', `${write}2`])).stderr).toContain('No space left on device')
   expect(() => writeFileSync(`${disk}/mine`, 'text')).toThrow('ENOSPC')
   server.faults.setFull(false)
   expect(await server.exec('sh', ['-c', `${write}2`])).toMatchObject({ status: 0 })
-  expect(await server.exec('sh', ['-c', 'head -c 70000000 /dev/zero >$VNET_DISK/large'])).not.toMatchObject({
+  expect(
+    await server.exec('sh', ['-c', 'head -c 70000000 /dev/zero >$VNET_DISK/large']),
+  ).not.toMatchObject({
     status: 0,
   })
   expect(statSync(`${disk}/large`).size + 200_000).toBeLessThanOrEqual(64 * 1024 * 1024)
 })
 
 test('programs below an init have their status, signals, directory, descriptors and processes', async () => {
-  expect(await server.exec('sh', ['-c', 'cat; exit 3'], { input: 'in' })).toMatchObject({ status: 3, stdout: 'in' })
-  expect(await server.exec('sh', ['-c', 'kill -KILL $$'])).toMatchObject({ status: null, signal: 'SIGKILL' })
-  expect(await server.exec('sleep', ['60'], { timeout: 50 })).toMatchObject({ status: null, signal: 'SIGTERM' })
+  expect(await server.exec('sh', ['-c', 'cat; exit 3'], { input: 'in' })).toMatchObject({
+    status: 3,
+    stdout: 'in',
+  })
+  expect(await server.exec('sh', ['-c', 'kill -KILL $$'])).toMatchObject({
+    status: null,
+    signal: 'SIGKILL',
+  })
+  expect(await server.exec('sleep', ['60'], { timeout: 50 })).toMatchObject({
+    status: null,
+    signal: 'SIGTERM',
+  })
   expect(await server.exec('pwd', [], { cwd: '/usr' })).toMatchObject({ stdout: '/usr\n' })
   await expect(server.exec('no-such-program')).rejects.toMatchObject({ code: 'ENOENT' })
-  const { line } = shell('trap "echo term; exit" TERM; echo $(cat /proc/self/status | grep -c .); echo $$; cat')
+  const { line } = shell(
+    'trap "echo term; exit" TERM; echo $(cat /proc/self/status | grep -c .); echo $$; cat',
+  )
   expect(Number(await line())).toBeGreaterThan(10)
   expect(Number(await line())).toBeGreaterThan(1)
 })
@@ -138,7 +175,8 @@ test('a signal to the launcher of a program reaches the program once, and SIGKIL
 
 test('a launcher of another library starts a program below the init, also after a crash', async () => {
   const launcher = server.launcher('sh')
-  const run = () => execFileSync(launcher, ['-c', 'echo $VNET_DISK; cat /etc/hosts'], { encoding: 'utf8' })
+  const run = () =>
+    execFileSync(launcher, ['-c', 'echo $VNET_DISK; cat /etc/hosts'], { encoding: 'utf8' })
   expect(run()).toMatch(/server\.disk\n127\.0\.0\.1 localhost\n/)
   server.faults.crash()
   await server.restart()
@@ -148,7 +186,8 @@ test('a launcher of another library starts a program below the init, also after 
 test('a host with a socket of this process refuses faults of programs', async () => {
   const listening = net.createServer()
   await server.listen(listening)
-  const advice = 'the program of host server runs in this process: start it with spawn, or explore in memory'
+  const advice =
+    'the program of host server runs in this process: start it with spawn, or explore in memory'
   expect(() => server.faults.pause()).toThrow(advice)
   expect(() => server.faults.crash()).toThrow(advice)
   expect(() => server.faults.setFull(true)).toThrow(advice)
@@ -169,16 +208,23 @@ test('nothing of a host is left when its lab is closed during a pause', async ()
 })
 
 test('a host without an init has no fault of programs, and nothing differs for its programs', async () => {
-  await using other = await createLabWith({ world: 'kernel' }, { isHidden: true, hostFaults: ['forget'] })
+  await using other = await createLabWith(
+    { world: 'kernel' },
+    { isHidden: true, hostFaults: ['forget'] },
+  )
   const [host] = other.hosts('host')
   host.faults.pause()
   host.faults.crash()
   await host.restart()
-  expect((await host.exec('sh', ['-c', 'echo $VNET_DISK; readlink /proc/self/ns/pid'])).stdout).toBe(
-    `\n${readlinkSync('/proc/self/ns/pid')}\n`,
+  expect(
+    (await host.exec('sh', ['-c', 'echo $VNET_DISK; readlink /proc/self/ns/pid'])).stdout,
+  ).toBe(`\n${readlinkSync('/proc/self/ns/pid')}\n`)
+  expect(() => host.faults.pause()).toThrow(
+    'the lab was made without this fault, so that host host cannot',
   )
-  expect(() => host.faults.pause()).toThrow('the lab was made without this fault, so that host host cannot')
-  await expect(host.disk()).rejects.toThrow('a program without the disk runs: call disk() before it starts')
+  await expect(host.disk()).rejects.toThrow(
+    'a program without the disk runs: call disk() before it starts',
+  )
 })
 
 test('a lab without faults has the disk, if the test asks for it before programs start', async () => {

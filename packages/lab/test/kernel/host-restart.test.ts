@@ -75,7 +75,8 @@ test('a program that fails rejects its start, and a restart in which it fails', 
 
 test('a restart starts the programs of a lab file again, and waits until they are ready', async () => {
   const file = join(testDirectory(), 'net.yaml')
-  const command = 'cat $VNET_DISK/*; echo kept >$VNET_DISK/file; sleep 0.1; echo ready; exec sleep 1000'
+  const command =
+    'cat $VNET_DISK/*; echo kept >$VNET_DISK/file; sleep 0.1; echo ready; exec sleep 1000'
   writeFileSync(
     file,
     `hosts: [server, other]\nrun:\n  server: { command: '${command}', ready: ready, restart: true }\n`,

@@ -41,7 +41,9 @@ const DISPATCHERS = [1, 2].map(version => Symbol.for(`undici.globalDispatcher.${
 function keptDispatchers(): () => void {
   const kept = DISPATCHERS.map(key => owner[key])
   return () => {
-    for (const [i, key] of DISPATCHERS.entries()) owner[key] = kept[i]
+    for (const [i, key] of DISPATCHERS.entries()) {
+      owner[key] = kept[i]
+    }
   }
 }
 
@@ -57,7 +59,9 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
   test('servers and connections by name, whichever way a package opens them', async () => {
     const { client, server } = await twoHosts()
     const listening = server.run(async () => {
-      const made = net.createServer(socket => socket.end(`to ${socket.remoteAddress?.replace('::ffff:', '')}`))
+      const made = net.createServer(socket =>
+        socket.end(`to ${socket.remoteAddress?.replace('::ffff:', '')}`),
+      )
       await once(made.listen(7), 'listening')
       return made
     })
@@ -70,7 +74,9 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
       () => new net.Socket().connect(7, 'server'),
       () => net.connect({ port: 7, host: 'server', family: 4 }),
     ]
-    for (const way of ways) expect(origins).toContain(await client.run(async () => text(way())))
+    for (const way of ways) {
+      expect(origins).toContain(await client.run(async () => text(way())))
+    }
     // Code that is not the host's has its network.
     const outside = net.connect(7, '127.0.0.1')
     expect((await once(outside, 'error'))[0].code).toBe('ECONNREFUSED')
@@ -79,9 +85,13 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
   test('tls, https and http with keep-alive', async () => {
     const { client, server } = await twoHosts()
     await server.run(async () => {
-      const made = https.createServer({ key: pem, cert: pem }, (request, response) => response.end(request.url))
+      const made = https.createServer({ key: pem, cert: pem }, (request, response) =>
+        response.end(request.url),
+      )
       await once(made.listen(443), 'listening')
-      const plain = http.createServer((request, response) => response.end(`${request.socket.remotePort}`))
+      const plain = http.createServer((request, response) =>
+        response.end(`${request.socket.remotePort}`),
+      )
       await once(plain.listen(80), 'listening')
     })
     const secure = () => tls.connect({ host: 'server', port: 443, rejectUnauthorized: false })
@@ -116,7 +126,9 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
       expect(String((await once(socket, 'message'))[0])).toBe('asked!')
       const found = { address: server.addresses[0], family: 4 }
       expect(await dns.promises.lookup('server', 4)).toEqual(found)
-      const all = await new Promise(resolve => dns.lookup('server', { all: true }, (_, list) => resolve(list)))
+      const all = await new Promise(resolve =>
+        dns.lookup('server', { all: true }, (_, list) => resolve(list)),
+      )
       expect(all).toEqual([found, { address: server.addresses[1], family: 6 }])
       await expect(dns.promises.lookup('nowhere')).rejects.toMatchObject({ code: 'ENOTFOUND' })
     })
@@ -129,13 +141,24 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
       const [v4, v6] = client.addresses
       const shown = os.networkInterfaces()
       expect(shown.server?.map(({ address }) => address)).toEqual(expect.arrayContaining([v4, v6]))
-      expect(shown.server?.[0]).toMatchObject({ netmask: '255.255.255.0', family: 'IPv4', internal: false })
-      expect(shown.lo?.[0]).toMatchObject({ address: '127.0.0.1', mac: '00:00:00:00:00:00', internal: true })
+      expect(shown.server?.[0]).toMatchObject({
+        netmask: '255.255.255.0',
+        family: 'IPv4',
+        internal: false,
+      })
+      expect(shown.lo?.[0]).toMatchObject({
+        address: '127.0.0.1',
+        mac: '00:00:00:00:00:00',
+        internal: true,
+      })
       expect(await dns.promises.resolve4('server')).toEqual([server.addresses[0]])
       expect(await promisify(dns.resolve6)('server')).toEqual([server.addresses[1]])
       const resolver = new dns.promises.Resolver()
       expect(await resolver.resolve4('client')).toEqual(['127.0.0.1'])
-      await expect(resolver.resolve4('nowhere')).rejects.toMatchObject({ code: 'ENOTFOUND', hostname: 'nowhere' })
+      await expect(resolver.resolve4('nowhere')).rejects.toMatchObject({
+        code: 'ENOTFOUND',
+        hostname: 'nowhere',
+      })
       await expect(resolver.resolveMx('server')).rejects.toMatchObject({ code: 'ENODATA' })
     })
     expect(os.hostname()).not.toBe('client')
@@ -149,9 +172,18 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
       socket.on('message', (bytes, { port, address }) => {
         const query = parseQuery(bytes) as DnsQuery
         const { name } = query.question as DnsQuestion
-        const records = [1, 2].map(last => ({ name, type: T_A, ttl: 9, data: [Uint8Array.of(192, 0, 2, last)] }))
+        const records = [1, 2].map(last => ({
+          name,
+          type: T_A,
+          ttl: 9,
+          data: [Uint8Array.of(192, 0, 2, last)],
+        }))
         const isKnown = formatName(name) === 'two.test'
-        const reply = { flags: DNS_AA, rcode: isKnown ? NOERROR : NXDOMAIN, answers: isKnown ? records : [] }
+        const reply = {
+          flags: DNS_AA,
+          rcode: isKnown ? NOERROR : NXDOMAIN,
+          answers: isKnown ? records : [],
+        }
         socket.send(writeReply(query, reply), port, address)
       })
       await once(socket, 'listening')
@@ -168,7 +200,9 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
 
   test('code of a host that uses a connection of another is named once', async () => {
     const { client, server } = await twoHosts()
-    await server.run(() => once(net.createServer(socket => socket.pipe(socket)).listen(7), 'listening'))
+    await server.run(() =>
+      once(net.createServer(socket => socket.pipe(socket)).listen(7), 'listening'),
+    )
     const socket = client.run(() => net.connect(7, 'server'))
     await once(socket, 'connect')
     const said = vi.spyOn(console, 'error').mockReturnValue()
@@ -180,7 +214,9 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
     await echo()
     await client.run(echo)
     expect(said.mock.calls).toEqual([])
-    for (let i = 0; i < 2; i++) await server.run(echo)
+    for (let i = 0; i < 2; i++) {
+      await server.run(echo)
+    }
     const line = 'vnet: code of host server uses a connection of host client: do they share a pool?'
     expect(said.mock.calls).toEqual([[line]])
   })
@@ -232,7 +268,9 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
       expect(dns.getServers()).toEqual(['192.0.2.53'])
     })
     expect(dns.getServers()).toEqual(servers)
-    await expect(client.run(() => dns.promises.lookupService('127.0.0.1', 22))).rejects.toThrow('ENOTFOUND')
+    await expect(client.run(() => dns.promises.lookupService('127.0.0.1', 22))).rejects.toThrow(
+      'ENOTFOUND',
+    )
     await lab.close()
     expect(outside.address()).toEqual(before)
   })
@@ -267,7 +305,9 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
     agent.get('http://server').intercept({ path: '/' }).reply(200, 'mocked')
     setGlobalDispatcher(agent)
     try {
-      expect(await client.run(async () => (await request('http://server/')).body.text())).toBe('mocked')
+      expect(await client.run(async () => (await request('http://server/')).body.text())).toBe(
+        'mocked',
+      )
     } finally {
       restore()
       await agent.close()
@@ -277,9 +317,13 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
   test('fetch with options of TLS needs an Agent of undici as the dispatcher', async () => {
     const { client } = await twoHosts()
     const restore = keptDispatchers()
-    for (const key of DISPATCHERS) owner[key] = new MockAgent()
+    for (const key of DISPATCHERS) {
+      owner[key] = new MockAgent()
+    }
     try {
-      await expect(client.fetch('https://server/', { tls: {} })).rejects.toThrow('Agent of undici, not a MockAgent')
+      await expect(client.fetch('https://server/', { tls: {} })).rejects.toThrow(
+        'Agent of undici, not a MockAgent',
+      )
     } finally {
       restore()
     }
@@ -287,7 +331,8 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
 
   test('an addon that opens sockets by itself is not loaded for a host', async () => {
     const { client } = await twoHosts()
-    const load = () => process.dlopen({ exports: {} } as never, '/x/node_modules/zeromq/build/zeromq.node')
+    const load = () =>
+      process.dlopen({ exports: {} } as never, '/x/node_modules/zeromq/build/zeromq.node')
     expect(() => client.run(load)).toThrow('zeromq opens its sockets in C++')
     expect(load).toThrow('zeromq.node: cannot open')
   })
@@ -378,7 +423,9 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
 
   test('a bound object opens connections on the host later, and the error of other code names it', async () => {
     const { client, server } = await twoHosts()
-    await server.run(() => once(net.createServer(socket => socket.end('here')).listen(80), 'listening'))
+    await server.run(() =>
+      once(net.createServer(socket => socket.end('here')).listen(80), 'listening'),
+    )
     class Pool extends EventEmitter {
       readonly #port = 80
       readonly frozen = Object.freeze({ host: 'server' })
@@ -393,7 +440,12 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
     const bound = client.bind(pool)
     let asked = 0
     expect(bound.on('asked', () => asked++)).toBe(bound)
-    expect([await bound.ask(), asked, bound instanceof Pool, bound.frozen]).toEqual(['here', 1, true, pool.frozen])
+    expect([await bound.ask(), asked, bound instanceof Pool, bound.frozen]).toEqual([
+      'here',
+      1,
+      true,
+      pool.frozen,
+    ])
     expect(await client.bind(() => pool.ask())()).toBe('here')
     await expect(dns.promises.lookup('server')).rejects.toThrow(hint)
     await expect(dns.promises.lookup('nowhere.invalid')).rejects.toThrow(/nowhere.invalid$/)
@@ -418,7 +470,9 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
         for (const way of [get, fetched]) {
           expect(await client.run(way)).toBe(`${name} ${client.addresses[0]}`)
           // Run inside run is code of the inner host.
-          expect(await client.run(() => server.run(way))).toMatch(new RegExp(`^${name} (127\\.0\\.0\\.1|::1)$`))
+          expect(await client.run(() => server.run(way))).toMatch(
+            new RegExp(`^${name} (127\\.0\\.0\\.1|::1)$`),
+          )
         }
       }
     }
@@ -496,6 +550,8 @@ test('in memory a host has no programs, threads and sockets of the kernel', asyn
   await client.run(async () => {
     expect(() => spawn('true')).toThrow("host client: true: a program needs world: 'kernel'")
     expect(() => spawnSync('true')).toThrow("host client: true: a program needs world: 'kernel'")
-    expect(() => new threads.Worker('/dev/null')).toThrow("host client: a Worker needs world: 'kernel'")
+    expect(() => new threads.Worker('/dev/null')).toThrow(
+      "host client: a Worker needs world: 'kernel'",
+    )
   })
 })

@@ -98,5 +98,7 @@ test('a datagram above the MTU is lost, and named among the drops', async () => 
     await new Promise(sent => udp.send(Buffer.alloc(3000), 7, '${SERVER_ADDRESS}', sent))
     while ((await lab.drops()).length === 0);
     show(await lab.drops())`)
-  expect(shown).toEqual([expect.stringMatching(/^internet: \d fragments of UDP datagrams above the MTU: lost/)])
+  expect(shown).toEqual([
+    expect.stringMatching(/^internet: \d fragments of UDP datagrams above the MTU: lost/),
+  ])
 })

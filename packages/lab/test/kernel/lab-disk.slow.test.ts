@@ -11,8 +11,18 @@ const directory = freshDirectory(0o1777)
 useTmpdir(directory)
 
 const vnet = (text: string, command: string, ...before: string[]) =>
-  ended([process.execPath, PROGRAM, ...before, written(directory, 'net.yaml', text), '--', 'sh', '-c', command])
-const lab = (text: string, command: string, ...options: string[]) => vnet(text, command, 'lab', ...options)
+  ended([
+    process.execPath,
+    PROGRAM,
+    ...before,
+    written(directory, 'net.yaml', text),
+    '--',
+    'sh',
+    '-c',
+    command,
+  ])
+const lab = (text: string, command: string, ...options: string[]) =>
+  vnet(text, command, 'lab', ...options)
 
 const TWO = 'hosts: [a, b]\ncables: { link: { ends: [a, b] } }\n'
 const SIZE = 'stat -fc "%b * %S" "$VNET_DISK"'
@@ -21,10 +31,13 @@ const blocks = (mebibytes: number) => `${mebibytes * 256 + 1} * 4096\n`
 
 describe('a lab file', () => {
   test('gives each host whose command names $VNET_DISK a disk of its own, and no other', () => {
-    const services = 'run:\n  b: { command: "echo of b >$VNET_DISK/file; echo up; sleep 1000", ready: up }\n'
+    const services =
+      'run:\n  b: { command: "echo of b >$VNET_DISK/file; echo up; sleep 1000", ready: up }\n'
     const own = lab(TWO + services, 'test -d "$VNET_DISK" && ls "$VNET_DISK"')
     expect(own).toMatchObject({ status: 0, stdout: '' })
-    expect(lab(TWO + services, 'cat "$VNET_DISK/file"', '--host', 'b')).toMatchObject({ stdout: 'of b\n' })
+    expect(lab(TWO + services, 'cat "$VNET_DISK/file"', '--host', 'b')).toMatchObject({
+      stdout: 'of b\n',
+    })
     expect(lab(TWO, SIZE)).toEqual({ status: 0, stdout: blocks(64), stderr: '' })
     expect(lab(TWO, 'env | grep -c "^VNET_.ISK"')).toMatchObject({ stdout: '0\n' })
   })
@@ -33,7 +46,9 @@ describe('a lab file', () => {
     const services =
       'run:\n  a: [{ command: sleep 1000 }, { command: "echo x >$VNET_DISK/file; echo up; sleep 1000", ready: up }]\n'
     expect(lab(TWO + services, 'cat "$VNET_DISK/file"')).toMatchObject({ status: 0, stdout: 'x\n' })
-    expect(lab(`${TWO}run: { a: { command: sleep 1000 } }\n`, SIZE)).toMatchObject({ stdout: blocks(64) })
+    expect(lab(`${TWO}run: { a: { command: sleep 1000 } }\n`, SIZE)).toMatchObject({
+      stdout: blocks(64),
+    })
   })
 
   test('sets the size of the disk of all hosts with `disk`, under `lab` and `explore`', () => {
@@ -44,8 +59,18 @@ describe('a lab file', () => {
     expect(lab(text, script)).toEqual({ status: 0, stdout: blocks(100), stderr: '' })
     const isSize = `test "$(${script})" = "${blocks(100).trim()}" || exit 1`
     const explored = (faults: string) =>
-      vnet(text, `${isSize}; ping -c1 -W0.1 b || true`, 'explore', '--budget', '1s', '--faults', faults)
-    for (const faults of ['drop', 'pause 1ms']) expect(explored(faults).stdout).toContain('3 clean runs passed')
+      vnet(
+        text,
+        `${isSize}; ping -c1 -W0.1 b || true`,
+        'explore',
+        '--budget',
+        '1s',
+        '--faults',
+        faults,
+      )
+    for (const faults of ['drop', 'pause 1ms']) {
+      expect(explored(faults).stdout).toContain('3 clean runs passed')
+    }
   })
 
   test('refuses a size without a unit, an unknown one, and none', () => {
@@ -59,11 +84,15 @@ describe('a lab file', () => {
   })
 
   test('leaves nothing mounted, and no process, after the end of its command', () => {
-    for (const end of ['exit 3', 'kill -9 $$', 'setsid sleep 1000 & true']) lab(TWO, `ls $VNET_DISK; ${end}`)
+    for (const end of ['exit 3', 'kill -9 $$', 'setsid sleep 1000 & true']) {
+      lab(TWO, `ls $VNET_DISK; ${end}`)
+    }
     // This process is one of them. Other tests mount other things meanwhile.
     const others = readdirSync('/proc').filter(pid => {
       try {
-        return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(directory)
+        return (
+          /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(directory)
+        )
       } catch {
         return false
       }
@@ -75,7 +104,11 @@ describe('a lab file', () => {
 test('a program that runs without a disk keeps later ones from it, in one line that says what to do', async () => {
   const text = `${TWO}run: { a: { command: sleep 1000 } }\n`
   const path = written(directory, 'net.yaml', text)
-  const request = JSON.stringify({ id: 1, method: 'exec', params: { host: 'a', command: 'echo $VNET_DISK' } })
+  const request = JSON.stringify({
+    id: 1,
+    method: 'exec',
+    params: { host: 'a', command: 'echo $VNET_DISK' },
+  })
   const { stdout } = ended([
     ...['sh', '-c', 'echo "$1" | "$2" "$3" lab --json "$4"', 'sh'],
     ...[request, process.execPath, PROGRAM, path],

@@ -11,7 +11,9 @@ import { labSchema } from '../../src/file/schema.ts'
 
 const page = readFileSync('packages/lab/docs/lab.md', 'utf8')
 const blocks = (kind: string) =>
-  [...page.matchAll(new RegExp(`^\`\`\`${kind}\n(.*?)^\`\`\`$`, 'gms'))].map(([, text]) => text as string)
+  [...page.matchAll(new RegExp(`^\`\`\`${kind}\n(.*?)^\`\`\`$`, 'gms'))].map(
+    ([, text]) => text as string,
+  )
 const [net = ''] = blocks('yaml')
 
 /** Runs a script beside the file of the page, where `vnet` is the program under test. */
@@ -20,7 +22,11 @@ function run(script: string, input = '') {
   writeFileSync(join(directory, 'net.yaml'), net)
   const vnet = `vnet() { '${process.execPath}' '${PROGRAM}' "$@"; }`
   const words = ['-ec', `${vnet}\n${script}`]
-  const { status, stdout, stderr } = spawnSync('sh', words, { cwd: directory, input, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync('sh', words, {
+    cwd: directory,
+    input,
+    encoding: 'utf8',
+  })
   rmSync(directory, { recursive: true })
   return { status, stdout, stderr }
 }
@@ -29,7 +35,10 @@ test('the commands of the page succeed with its file', () => {
   const [commands = ''] = blocks('sh')
   expect(commands.match(/^vnet lab /gm)).toHaveLength(4)
   const { status, stdout, stderr } = run(commands)
-  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('"GET / HTTP/1.1" 200') })
+  expect({ status, stderr }).toEqual({
+    status: 0,
+    stderr: expect.stringContaining('"GET / HTTP/1.1" 200'),
+  })
   expect(stdout).toMatch(/^net\.yaml: 2 hosts, 2 routers, 1 cable/m)
 })
 
@@ -60,12 +69,17 @@ test('the client in Python runs a command in a host', () => {
   expect(client).toContain('["npx", "vnet", ')
   const { status, stdout } = run(`python3 - <<'END'\n${client.replace('"npx", "vnet"', vnet)}END\n`)
   // The wire of the file may lose the ping.
-  expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining('1 packets transmitted') })
+  expect({ status, stdout }).toEqual({
+    status: 0,
+    stdout: expect.stringContaining('1 packets transmitted'),
+  })
 })
 
 test('the page has every key of a file and every method', () => {
   for (const key of [...Object.keys(labSchema.properties ?? {}), ...Object.keys(METHODS)]) {
-    if (key !== '$schema') expect(page).toMatch(new RegExp(`^\\|.*\`${key}[\`:].*\\|`, 'm'))
+    if (key !== '$schema') {
+      expect(page).toMatch(new RegExp(`^\\|.*\`${key}[\`:].*\\|`, 'm'))
+    }
   }
 })
 
@@ -76,5 +90,7 @@ test('the files of the page and of the examples are valid', () => {
   const texts = [net, ...examples.map(name => readFileSync(join('examples', name), 'utf8'))]
   const labs = texts.filter(text => text.includes('lab.schema.json'))
   expect(labs.length).toBeGreaterThan(1)
-  for (const text of labs) expect(parseLabFile(text, 'net.yaml').topology.hosts).toContain('client')
+  for (const text of labs) {
+    expect(parseLabFile(text, 'net.yaml').topology.hosts).toContain('client')
+  }
 })

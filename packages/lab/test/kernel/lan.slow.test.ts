@@ -27,11 +27,17 @@ test('hosts on a lan reach each other by their names, the gateway and simulated 
   const lan = await lab.lan({ hosts: [{ name: 'printer', ip: '198.18.1.9' }] }, a, b)
   expect(lan.gateway).toBe('198.18.1.1')
   expect(a.addresses).toEqual(['198.18.1.201', '2001:db8:0:1::c9'])
-  for (const host of ['b', ...b.addresses, lan.gateway, '198.18.1.9']) expect(await pings(a, host)).toBe(true)
+  for (const host of ['b', ...b.addresses, lan.gateway, '198.18.1.9']) {
+    expect(await pings(a, host)).toBe(true)
+  }
 })
 
 test('the DNS server of a lan knows the hosts of the lab and its own', async () => {
-  await lab.lan({ hosts: [{ name: 'printer', ip: '198.18.1.9' }], dns: { records: { www: '192.0.2.80' } } }, a, b)
+  await lab.lan(
+    { hosts: [{ name: 'printer', ip: '198.18.1.9' }], dns: { records: { www: '192.0.2.80' } } },
+    a,
+    b,
+  )
   expect(await dig(a, 'b.lan')).toBe('198.18.1.202')
   expect(await dig(a, 'b.lan', 'AAAA')).toBe('2001:db8:0:1::ca')
   expect(await dig(b, 'printer.lan')).toBe('198.18.1.9')
@@ -54,9 +60,13 @@ test('a port without addresses gets one by DHCP', async () => {
   expect(a.addresses).toEqual([])
   const directory = testDirectory()
   const script = join(directory, 'script')
-  writeFileSync(script, '#!/bin/sh\n[ "$1" = bound ] && echo "$ip from $serverid, dns $dns" || true\n', {
-    mode: 0o755,
-  })
+  writeFileSync(
+    script,
+    '#!/bin/sh\n[ "$1" = bound ] && echo "$ip from $serverid, dns $dns" || true\n',
+    {
+      mode: 0o755,
+    },
+  )
   const { stdout } = await a.exec('udhcpc', ['-i', 'lan', '-n', '-q', '-f', '-s', script])
   expect(stdout).toMatch(/^192\.0\.2\.1\d\d from 192\.0\.2\.1, dns 192\.0\.2\.1$/m)
   expect(lan.gateway).toBe('192.0.2.1')
@@ -92,7 +102,10 @@ test('a router joins two lans', async () => {
 test('a closed lan is removed, and another one can be made', async () => {
   const lan = await lab.lan({}, a, b)
   await lan.close()
-  expect([a.interfaces, (await a.exec('ip', ['-o', 'link'])).stdout.includes('lan')]).toEqual([[], false])
+  expect([a.interfaces, (await a.exec('ip', ['-o', 'link'])).stdout.includes('lan')]).toEqual([
+    [],
+    false,
+  ])
   await lab.lan({}, a, b)
   expect(await pings(a, 'b')).toBe(true)
 })
@@ -104,7 +117,10 @@ test('wrong options are one line, and leave nothing', async () => {
   await expect(lab.lan({ dhcp: { pool: '10.0.0.1' } }, a)).rejects.toThrow('pool')
   await expect(lab.lan({})).rejects.toThrow('name the hosts')
   await expect(lab.lan({}, a, a)).rejects.toThrow('lan: a is named twice')
-  expect([a.interfaces, (await a.exec('ip', ['-o', 'link'])).stdout.includes('lan')]).toEqual([[], false])
+  expect([a.interfaces, (await a.exec('ip', ['-o', 'link'])).stdout.includes('lan')]).toEqual([
+    [],
+    false,
+  ])
   const lan = await lab.lan({}, a)
   expect(() => lan.portOf(b)).toThrow('b is not a port of this lan')
 })
@@ -121,14 +137,18 @@ test('labs with lans and routers leave no descriptor', async () => {
   await round()
   await round()
   const before = descriptors()
-  for (let i = 0; i < 3; i++) await round()
+  for (let i = 0; i < 3; i++) {
+    await round()
+  }
   expect(descriptors()).toBe(before)
 })
 
 test('a lan without options, or with an end that is not a namespace, is a usage error', async () => {
   const lan = lab.lan as (...words: unknown[]) => Promise<unknown>
   const missing = 'lan(options, ...hosts): the options are missing; {} stands for the defaults'
-  for (const words of [[a, b], []]) await expect(lan.apply(lab, words)).rejects.toThrow(missing)
+  for (const words of [[a, b], []]) {
+    await expect(lan.apply(lab, words)).rejects.toThrow(missing)
+  }
   await expect(lan.call(lab, {}, 'a')).rejects.toThrow("lan: 'a' is not a host of the lab")
   await expect(lan.call(lab, {})).rejects.toThrow('lan: name the hosts')
 })

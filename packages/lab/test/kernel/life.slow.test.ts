@@ -1,7 +1,15 @@
 /** A lab removes everything that it made, however it ends, and labs are separate. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
@@ -47,7 +55,9 @@ test('labs one after another leave no descriptor, thread, directory or listener'
   await round()
   await round()
   const before = [descriptors(), threads()]
-  for (let i = 0; i < either(10, 3); i++) await round()
+  for (let i = 0; i < either(10, 3); i++) {
+    await round()
+  }
   expect([descriptors(), threads()]).toEqual(before)
   expect(directories()).toEqual([])
 })
@@ -155,7 +165,9 @@ test('a host does not forward, whatever the first namespace of the machine does'
 /** Starts a process with a lab, and returns what it has made. */
 async function labProcess(seed: number) {
   const program = new URL('../support/lab-process.mjs', import.meta.url).pathname
-  const child = spawn(process.execPath, [program, String(seed)], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [program, String(seed)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const [line] = await once(child.stdout.setEncoding('utf8'), 'data')
   return { child, ...(JSON.parse(line) as { status: number; pids: number[]; namespace: string }) }
 }
@@ -172,12 +184,18 @@ const isUsed = (namespace: string) =>
 
 test('kill -9 of the process ends its programs, and the next lab removes what is left', async () => {
   const { child, status, pids, namespace } = await labProcess(1)
-  expect([status, pids.map(isAlive), directories(child.pid).length]).toEqual([0, [true, true, true], 1])
+  expect([status, pids.map(isAlive), directories(child.pid).length]).toEqual([
+    0,
+    [true, true, true],
+    1,
+  ])
   child.kill('SIGKILL')
   await once(child, 'exit')
   await expect.poll(() => isAlive(pids[0]!)).toBe(false)
   const lab = await createLab()
-  for (const pid of pids) await expect.poll(() => isAlive(pid)).toBe(false)
+  for (const pid of pids) {
+    await expect.poll(() => isAlive(pid)).toBe(false)
+  }
   expect([directories(child.pid), isUsed(namespace)]).toEqual([[], false])
   expect(directories().length).toBe(1)
   await lab.close()
@@ -274,7 +292,10 @@ test('a lab that is never closed does not keep its process alive', () => {
   const index = new URL('../../dist/index.js', import.meta.url).href
   const program = `const { createLab } = await import('${index}'); await createLab()`
   const args = ['--input-type=module', '-e', program]
-  const { status, signal } = spawnSync(process.execPath, args, { stdio: 'inherit', timeout: 60_000 })
+  const { status, signal } = spawnSync(process.execPath, args, {
+    stdio: 'inherit',
+    timeout: 60_000,
+  })
   expect([status, signal]).toEqual([0, null])
 })
 
@@ -283,11 +304,15 @@ test('processes with labs of the same names, side by side, do not meet', async (
   const processes = await Promise.all(numbers.map(labProcess))
   expect(processes.map(({ status }) => status)).toEqual(numbers.map(() => 0))
   expect(new Set(processes.map(({ namespace }) => namespace)).size).toBe(numbers.length)
-  for (const { child } of processes) child.stdin.write('end\n')
+  for (const { child } of processes) {
+    child.stdin.write('end\n')
+  }
   const ended = processes.map(async ({ child }) => child.exitCode ?? (await once(child, 'exit'))[0])
   expect(await Promise.all(ended)).toEqual(numbers.map(() => 0))
   for (const { child, pids } of processes) {
     expect(directories(child.pid)).toEqual([])
-    for (const pid of pids) await expect.poll(() => isAlive(pid)).toBe(false)
+    for (const pid of pids) {
+      await expect.poll(() => isAlive(pid)).toBe(false)
+    }
   }
 })

@@ -25,14 +25,24 @@ async function numbered(count: number): Promise<number[]> {
   const arrived: number[] = []
   const receiver = await server.createSocket('udp4', 5000)
   const ended = new Promise<void>(resolve => {
-    receiver.on('message', message => (message.length === 0 ? resolve() : arrived.push(Number(message))))
+    receiver.on('message', message =>
+      message.length === 0 ? resolve() : arrived.push(Number(message)),
+    )
   })
-  const sockets = [await client.createSocket('udp4', 6000), await client.createSocket('udp4')] as const
-  const send = (socket: Socket, text: string) => new Promise(resolve => socket.send(text, 5000, 'server', resolve))
-  for (let i = 1; i <= count; i++) await send(sockets[0], String(i))
+  const sockets = [
+    await client.createSocket('udp4', 6000),
+    await client.createSocket('udp4'),
+  ] as const
+  const send = (socket: Socket, text: string) =>
+    new Promise(resolve => socket.send(text, 5000, 'server', resolve))
+  for (let i = 1; i <= count; i++) {
+    await send(sockets[0], String(i))
+  }
   await send(sockets[1], '')
   await ended
-  for (const each of [receiver, ...sockets]) each.close()
+  for (const each of [receiver, ...sockets]) {
+    each.close()
+  }
   return arrived
 }
 
@@ -61,7 +71,9 @@ test('what was sent before a change meets the wire as it was', async () => {
   const send = () => new Promise(resolve => socket.send('', 5001, 'server', resolve))
   for (const count of [1, 5, 50]) {
     await using fault = await link.ab.drop('udp dst port 5001')
-    for (let i = 0; i < count; i++) await send()
+    for (let i = 0; i < count; i++) {
+      await send()
+    }
     await fault.remove()
     await send()
     expect(fault.hits).toBe(count)
@@ -88,12 +100,16 @@ test('a wire is changed while it runs, in both directions or in one', async () =
 test('wrong words and wrong filters are usage errors, and change nothing', async () => {
   // The worker that throws it has no line of this file.
   const line = /^FileError: '(soon|los)'.*links\.slow\.test/s
-  await expect(cable({ wire: 'delay soon' })).rejects.toMatchObject({ stack: expect.stringMatching(line) })
+  await expect(cable({ wire: 'delay soon' })).rejects.toMatchObject({
+    stack: expect.stringMatching(line),
+  })
   expect(client.interfaces).toEqual([])
   const link = await cable({ wire: 'delay 1ms' })
   await expect(link.wire('loss')).rejects.toThrow('loss')
   await expect(link.ab.drop('tcp prot 80')).rejects.toThrow('tcp prot 80')
-  await expect(link.ab.drop('tcp', { nth: 1, every: 2 })).rejects.toThrow('one of first, nth and every')
+  await expect(link.ab.drop('tcp', { nth: 1, every: 2 })).rejects.toThrow(
+    'one of first, nth and every',
+  )
   await expect(link.wire('los')).rejects.toMatchObject({ stack: expect.stringMatching(line) })
   const { ab, ba } = await link.stats()
   expect([ab.text, ba.text]).toEqual(['delay 1ms', 'delay 1ms'])
@@ -105,7 +121,9 @@ test('a namespace name that is not a host name, or is taken, is a usage error', 
     ['a b', "host 'a b': a name has 1 to 63 letters, digits and inner hyphens"],
     ['Server', "host 'Server': the name is taken"],
   ] as const
-  for (const [name, message] of wrong) expect(() => lab.hosts(name as string)).toThrow(message)
+  for (const [name, message] of wrong) {
+    expect(() => lab.hosts(name as string)).toThrow(message)
+  }
   expect(lab.hosts('b')[0].name).toBe('b')
 })
 
@@ -117,7 +135,9 @@ test('a cable and a connection without its other end are usage errors', async ()
     ['server', "'server'"],
     [stranger, 'stranger, of another lab,'],
   ]) {
-    await expect(lab.cable(client, end as LabHost)).rejects.toThrow(`cable: ${named} is not a host of the lab`)
+    await expect(lab.cable(client, end as LabHost)).rejects.toThrow(
+      `cable: ${named} is not a host of the lab`,
+    )
   }
   expect(client.interfaces).toEqual([])
   await expect(client.connect(80, undefined as unknown as string)).rejects.toThrow(
@@ -130,12 +150,16 @@ test('a cable and a connection without its other end are usage errors', async ()
 
 test('an option that does not exist is a usage error', async () => {
   const [wires, sede] = [{ wires: 'loss 1%' }, { sede: 1 }]
-  await expect(cable(wires as LabCableOptions)).rejects.toThrow("cable: no option is called 'wires', but wire, mtu, ")
+  await expect(cable(wires as LabCableOptions)).rejects.toThrow(
+    "cable: no option is called 'wires', but wire, mtu, ",
+  )
   expect(client.interfaces).toEqual([])
   await expect(createLab(sede as object)).rejects.toThrow(
     "createLab: no option is called 'sede', but name, seed, stages, world, signal; did you mean 'seed'?",
   )
-  await expect(lab.router('r', { insides: [] } as object)).rejects.toThrow("router r: no option is called 'insides'")
+  await expect(lab.router('r', { insides: [] } as object)).rejects.toThrow(
+    "router r: no option is called 'insides'",
+  )
 })
 
 test('a fault drops the packets that it means, and counts them', async () => {
@@ -243,7 +267,9 @@ test('a partition for a wrong time is a usage error', async () => {
 test('down takes the carrier from both ends, up returns it, and both are events', async () => {
   const link = await cable()
   const events: string[] = []
-  for (const event of ['up', 'down', 'close'] as const) link.on(event, () => events.push(event))
+  for (const event of ['up', 'down', 'close'] as const) {
+    link.on(event, () => events.push(event))
+  }
   const carriers = async () => {
     const ends = [
       client.exec('cat', ['/sys/class/net/server/carrier']),
@@ -262,7 +288,9 @@ test('down takes the carrier from both ends, up returns it, and both are events'
 test('offline cuts the cable for its time, and a closed link ends it', async () => {
   const link = await cable()
   const events: string[] = []
-  for (const event of ['up', 'down'] as const) link.on(event, () => events.push(event))
+  for (const event of ['up', 'down'] as const) {
+    link.on(event, () => events.push(event))
+  }
   const carrier = async () => (await client.exec('cat', ['/sys/class/net/server/carrier'])).stdout
   await link.offline(5)
   expect(events).toEqual(['down', 'up'])
@@ -295,7 +323,9 @@ test('when down or up returns, the kernels at both ends know it', async () => {
       expect(states()).toEqual([IF_OPER_UP, IF_OPER_UP])
     }
   } finally {
-    for (const fd of ends) closeSync(fd)
+    for (const fd of ends) {
+      closeSync(fd)
+    }
   }
 })
 
@@ -304,7 +334,8 @@ test('packets pass immediately when up returns, even if programs tried to send m
   const receiver = await server.createSocket('udp4', 5000)
   const sender = await client.createSocket('udp4')
   const send = () => new Promise(resolve => sender.send('x', 5000, 'server', resolve))
-  const states = async () => (await client.exec('ip', ['-4', 'neigh', 'show', 'dev', 'server'])).stdout
+  const states = async () =>
+    (await client.exec('ip', ['-4', 'neigh', 'show', 'dev', 'server'])).stdout
   await link.down()
   // The kernel starts to look for the hardware address, and tries again only after a second. By
   // default it gives up after three seconds.
@@ -323,7 +354,9 @@ test('listeners of events that a link does not have are usage errors, and so are
   const listen = (event: string) => link.on(event as 'down', () => {})
   expect(() => listen('dwon')).toThrow("a link has no event 'dwon', but up, down, wire, close")
   await expect(once(link, 'dwon')).rejects.toThrow('dwon')
-  for (const event of ['up', 'error']) listen(event)
+  for (const event of ['up', 'error']) {
+    listen(event)
+  }
   await using fault = await link.ab.drop('udp')
   for (const n of [0, -1, 1.5, '2' as unknown as number]) {
     await expect(fault.hit(n)).rejects.toThrow('is not a whole number of at least 1')
@@ -349,8 +382,12 @@ test('both ends have the MTU of the cable, and below 1280 no IPv6', async () => 
   expect(client.interfaces.map(({ name }) => name)).toEqual(['server', 'server2'])
   expect(server.addresses).toEqual(['198.18.1.2', '2001:db8:0:1::2', '198.18.2.1'])
   const mtus = async (namespace: LabHost, name: string) =>
-    (await namespace.exec('cat', [`/sys/class/net/${name}/mtu`, `/sys/class/net/${name}2/mtu`])).stdout
-  expect([await mtus(client, 'server'), await mtus(server, 'client')]).toEqual(['1280\n576\n', '1280\n576\n'])
+    (await namespace.exec('cat', [`/sys/class/net/${name}/mtu`, `/sys/class/net/${name}2/mtu`]))
+      .stdout
+  expect([await mtus(client, 'server'), await mtus(server, 'client')]).toEqual([
+    '1280\n576\n',
+    '1280\n576\n',
+  ])
 })
 
 test('a link has the requested addresses, and they are removed with it', async () => {
@@ -394,8 +431,12 @@ test('namespaces may have the names that the kernel refuses for interfaces', asy
 
 test('the hardware addresses of two runs are the same', async () => {
   await cable()
-  expect((await client.exec('cat', ['/sys/class/net/server/address'])).stdout).toBe('02:00:00:00:01:01\n')
-  expect((await server.exec('cat', ['/sys/class/net/client/address'])).stdout).toBe('02:00:00:00:01:02\n')
+  expect((await client.exec('cat', ['/sys/class/net/server/address'])).stdout).toBe(
+    '02:00:00:00:01:01\n',
+  )
+  expect((await server.exec('cat', ['/sys/class/net/client/address'])).stdout).toBe(
+    '02:00:00:00:01:02\n',
+  )
 })
 
 test('frames pass, partitions end and faults count while the test blocks its thread', async () => {
@@ -444,7 +485,9 @@ test('the counters of replaced stages and of partitions that are over are kept',
   const socket = await client.createSocket('udp4')
   const lose = async (packets: number) => {
     const fault = await link.ab.drop('udp port 9')
-    for (let i = 0; i < packets; i++) socket.send('x', 9, 'server')
+    for (let i = 0; i < packets; i++) {
+      socket.send('x', 9, 'server')
+    }
     await fault.hit(packets)
     await fault.remove()
   }
@@ -468,7 +511,8 @@ test('the lateness of a link is the lateness that its stages report', async () =
   expect(await link.lateness()).toEqual({ ab: 0, ba: 0 })
   await link.change({ ab: 'delay 1ms' })
   await numbered(20)
-  const latest = async () => (await link.stats()).ab.stages[0]?.late?.counts.at(-1)?.[0] ?? Number.NaN
+  const latest = async () =>
+    (await link.stats()).ab.stages[0]?.late?.counts.at(-1)?.[0] ?? Number.NaN
   // The kernel's own packets pass meanwhile.
   const before = await latest()
   const { ab, ba } = await link.lateness()

@@ -35,7 +35,8 @@ const urlOf = ({ stdout }: Running) => `${jsonLines(stdout)[0]?.metrics}`
 
 test('the metrics keep nothing of labs that have ended', async () => {
   const metrics = await spawnVnet(['metrics', '127.0.0.1:0', '--all', '--json'])
-  const scrape = async () => (await fetch(urlOf(metrics), { headers: { connection: 'close' } })).text()
+  const scrape = async () =>
+    (await fetch(urlOf(metrics), { headers: { connection: 'close' } })).text()
   await staysAsItIs(metrics.pid, nth =>
     // A scrape may not see a lab yet that has just started.
     withLab(nth, name => expect.poll(scrape).toContain(`${name}:client`)),
@@ -56,7 +57,9 @@ class OpenPage {
 
   /** The text of its latest message of a type; undefined without one. */
   latest(type: string): string | undefined {
-    return [...this.#text.matchAll(new RegExp(`^data: (\\{"type":"${type}".*)\\n`, 'gm'))].at(-1)?.[1]
+    return [...this.#text.matchAll(new RegExp(`^data: (\\{"type":"${type}".*)\\n`, 'gm'))].at(
+      -1,
+    )?.[1]
   }
 
   async close(): Promise<void> {
@@ -67,7 +70,9 @@ class OpenPage {
   async #read(): Promise<void> {
     try {
       const { body } = await fetch(this.#url, { signal: this.#ended.signal })
-      for await (const chunk of body ?? []) this.#text = (this.#text + Buffer.from(chunk)).slice(-200_000)
+      for await (const chunk of body ?? []) {
+        this.#text = (this.#text + Buffer.from(chunk)).slice(-200_000)
+      }
     } catch (error) {
       if (!this.#ended.signal.aborted) throw error
     }
@@ -77,7 +82,9 @@ class OpenPage {
 /** The ids of the interfaces of a lab in the latest list of a page. */
 function idsOf(page: OpenPage, name: string): string[] {
   const { vnets } = JSON.parse(page.latest('hello') ?? '{"vnets":[]}')
-  const devices: { id: string; lab?: { name: string } }[] = vnets.flatMap((vnet: { devices: [] }) => vnet.devices)
+  const devices: { id: string; lab?: { name: string } }[] = vnets.flatMap(
+    (vnet: { devices: [] }) => vnet.devices,
+  )
   return devices.filter(({ lab }) => lab?.name === name).map(({ id }) => id)
 }
 
@@ -90,8 +97,14 @@ test('the live page keeps nothing of labs that its viewer has looked at', async 
       withLab(nth, async name => {
         await expect.poll(() => idsOf(viewer, name), { timeout: 60_000 }).toHaveLength(2)
         const [device = '', peer = ''] = idsOf(viewer, name)
-        const page = new OpenPage(url, { device, peer, want: 'parts,wire,late,params,frames,flights,step' })
-        await expect.poll(() => page.latest('parts') && page.latest('wire'), { timeout: 60_000 }).toBeDefined()
+        const page = new OpenPage(url, {
+          device,
+          peer,
+          want: 'parts,wire,late,params,frames,flights,step',
+        })
+        await expect
+          .poll(() => page.latest('parts') && page.latest('wire'), { timeout: 60_000 })
+          .toBeDefined()
         await page.close()
       }),
     )
@@ -101,7 +114,9 @@ test('the live page keeps nothing of labs that its viewer has looked at', async 
 }, 600_000)
 
 test('toxiproxy and the process of its lab keep nothing of clients that have ended', async () => {
-  const server = net.createServer(socket => void socket.on('error', () => {}).pipe(socket)).listen(0, '127.0.0.1')
+  const server = net
+    .createServer(socket => void socket.on('error', () => {}).pipe(socket))
+    .listen(0, '127.0.0.1')
   onTestFinished(() => void server.close())
   await once(server, 'listening')
   const { port } = server.address() as net.AddressInfo

@@ -8,12 +8,15 @@ import { createLab, type TapHost, tapHost } from '../../src/index.ts'
 const own = new OwnNetns()
 const hosts: TapHost[] = []
 afterEach(async () => {
-  for (const host of hosts.splice(0)) await host.close()
+  for (const host of hosts.splice(0)) {
+    await host.close()
+  }
   own.remove()
 })
 
 const PORT = 8000
-const bytesOf = (length: number) => Buffer.from(Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 0xff))
+const bytesOf = (length: number) =>
+  Buffer.from(Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 0xff))
 
 interface Victim {
   readonly netns: Netns
@@ -30,7 +33,9 @@ async function victim(text: string, serve: (socket: net.Socket) => unknown): Pro
   const host = await tapHost({ netns: netns.name })
   hosts.push(host)
   await host.misbehave(text)
-  const server = net.createServer({ allowHalfOpen: true }, socket => serve(socket.on('error', () => {})))
+  const server = net.createServer({ allowHalfOpen: true }, socket =>
+    serve(socket.on('error', () => {})),
+  )
   await host.listen(server, PORT)
   const start = `import socket, sys, time, hashlib
 s = socket.socket()
@@ -46,11 +51,14 @@ s.connect(('198.18.1.2', ${PORT}))
   const python = async (code: string) => {
     const child = netns.spawn(['python3', '-c', start + code])
     let text = ''
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', part => (text += part))
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', part => (text += part))
+    }
     await once(child, 'close')
     return text.trim()
   }
-  const counter = (name: string) => Number(new RegExp(`^${name} +(\\d+)`, 'm').exec(netns.exec('nstat -asz'))?.[1])
+  const counter = (name: string) =>
+    Number(new RegExp(`^${name} +(\\d+)`, 'm').exec(netns.exec('nstat -asz'))?.[1])
   return { netns, host, python, counter }
 }
 
@@ -61,7 +69,8 @@ function count(socket: net.Socket): void {
   socket.on('data', chunk => (size += chunk.length)).on('end', () => socket.end(String(size)))
 }
 const UPLOAD = "s.sendall(b'x' * 200000); s.shutdown(1); print(read().decode())"
-const DOWNLOAD = 'd = read(); print(len(d), d == bytes((i * 7 + (i >> 8)) & 255 for i in range(len(d))))'
+const DOWNLOAD =
+  'd = read(); print(len(d), d == bytes((i * 7 + (i >> 8)) & 255 for i in range(len(d))))'
 
 test('window 0 makes Linux probe, until the window opens', async () => {
   const { python, counter } = await victim('window 0 for 3s', count)
@@ -81,7 +90,14 @@ test('Linux sends segments of at least 48 bytes to a host with mss 8', async () 
   expect(sizes.hits).toBe(0)
 }, 60_000)
 
-test.each(['segments 1', 'segments 3 repeat', 'overlap', 'data after fin', 'checksum wrong every 5', 'ack delay 50ms'])(
+test.each([
+  'segments 1',
+  'segments 3 repeat',
+  'overlap',
+  'data after fin',
+  'checksum wrong every 5',
+  'ack delay 50ms',
+])(
   'Linux reads the right bytes from a host with %s',
   async text => {
     const { python } = await victim(text, send(20_000))
@@ -98,7 +114,9 @@ test('Linux counts segments with wrong checksums', async () => {
 
 test('Linux reads the bytes before a reset, and then its error', async () => {
   // Connecting would fail, too, if the reset came at once.
-  const { python } = await victim('reset after 1000', socket => socket.once('data', () => send(5000)(socket)))
+  const { python } = await victim('reset after 1000', socket =>
+    socket.once('data', () => send(5000)(socket)),
+  )
   const code = `
 s.sendall(b'x')
 n = 0
@@ -144,12 +162,16 @@ test('icmp too-big lowers the path MTU of Linux', async () => {
 
 test('lost ACKs make Linux send again', async () => {
   const { python, counter } = await victim('ack drop 3', count)
-  expect(await python("s.sendall(b'x' * 100); time.sleep(3); s.shutdown(1); print(read().decode())")).toBe('100')
+  expect(
+    await python("s.sendall(b'x' * 100); time.sleep(3); s.shutdown(1); print(read().decode())"),
+  ).toBe('100')
   expect(counter('TcpRetransSegs')).toBeGreaterThan(1)
 }, 60_000)
 
 test('a host in the kernel cannot misbehave', async () => {
   await using lab = await createLab({ world: 'kernel' })
   const [host] = lab.hosts('host')
-  await expect(host.misbehave('repeat')).rejects.toThrow("host host: its TCP is the kernel's: misbehave needs world")
+  await expect(host.misbehave('repeat')).rejects.toThrow(
+    "host host: its TCP is the kernel's: misbehave needs world",
+  )
 }, 60_000)

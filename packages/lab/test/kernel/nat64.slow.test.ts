@@ -22,10 +22,12 @@ beforeEach(async () => {
 
 const SERVER = '64:ff9b::c000:201'
 /** The router's IPv4 address outside. */
-const outside = () => router.interfaces.find(({ name }) => name === 'internet')!.addresses[0]!.split('/')[0]!
+const outside = () =>
+  router.interfaces.find(({ name }) => name === 'internet')!.addresses[0]!.split('/')[0]!
 const echo = () => http.createServer(({ socket }, response) => response.end(socket.remoteAddress))
 
-const ping = async (...args: string[]) => (await client.exec('ping', ['-c1', '-W30', ...args])).stdout
+const ping = async (...args: string[]) =>
+  (await client.exec('ping', ['-c1', '-W30', ...args])).stdout
 
 describe('a host inside a NAT64', () => {
   test('has only IPv6 addresses', () => {
@@ -81,8 +83,14 @@ describe('a host inside a NAT64', () => {
   test('exchanges datagrams that are fragments in both directions', async () => {
     const [far] = lab.hosts('far')
     // The translator does not fragment packets that grow beyond the MTU inside.
-    await lab.cable(far, internet, { mtu: 1400, addresses: [['192.0.2.129/30'], ['192.0.2.130/30']] })
-    const [receiver, sender] = [await far.createSocket('udp4', 5000), await client.createSocket('udp6')]
+    await lab.cable(far, internet, {
+      mtu: 1400,
+      addresses: [['192.0.2.129/30'], ['192.0.2.130/30']],
+    })
+    const [receiver, sender] = [
+      await far.createSocket('udp4', 5000),
+      await client.createSocket('udp6'),
+    ]
     const address = '64:ff9b::c000:281'
     sender.send(Buffer.alloc(4000, 'a'), 5000, address)
     const [message, from] = await once(receiver, 'message')
@@ -102,7 +110,10 @@ describe('a host inside a NAT64', () => {
 
   test('learns the smaller MTU of an IPv4 link from an error that the translator adjusts', async () => {
     const [far] = lab.hosts('far')
-    await lab.cable(far, internet, { mtu: 1400, addresses: [['192.0.2.129/30'], ['192.0.2.130/30']] })
+    await lab.cable(far, internet, {
+      mtu: 1400,
+      addresses: [['192.0.2.129/30'], ['192.0.2.130/30']],
+    })
     const address = '64:ff9b::192.0.2.129'
     await ping('-M', 'do', '-s', '1452', address)
     expect((await client.exec('ip', ['-6', 'route', 'get', address])).stdout).toContain('mtu 1420')
@@ -123,7 +134,9 @@ describe('a NAT64', () => {
     const [late] = lab.hosts('late')
     await lab.cable(late, router, { capture: true })
     const { addresses } = late
-    for (const host of [client, late]) expect(await routed(host)).toMatch(/^default via fe80::ff:fe00:\w+ dev router/)
+    for (const host of [client, late]) {
+      expect(await routed(host)).toMatch(/^default via fe80::ff:fe00:\w+ dev router/)
+    }
     const { stdout } = await late.exec('ip', ['-6', '-o', 'addr', 'show', 'scope', 'global'])
     expect(stdout.match(/inet6 \S+/g)).toEqual([`inet6 ${addresses[0]}/64`])
     const [file = ''] = lab.keepCaptures()
@@ -141,21 +154,28 @@ describe('a NAT64', () => {
   })
 
   test('replies to solicitations of this link only, and advertises nothing outside', async () => {
-    const solicit = (from: LabHost, wait: string, name: string) => from.exec('rdisc6', ['-1', '-w', wait, name])
+    const solicit = (from: LabHost, wait: string, name: string) =>
+      from.exec('rdisc6', ['-1', '-w', wait, name])
     await routed(client)
-    expect((await solicit(client, '9000', 'router')).stdout).toMatch(/Router lifetime +: +1800 .*from fe80::ff:/s)
+    expect((await solicit(client, '9000', 'router')).stdout).toMatch(
+      /Router lifetime +: +1800 .*from fe80::ff:/s,
+    )
     expect((await internet.exec('ip', ['-6', 'route', 'show', 'default'])).stdout).toBe('')
     expect((await solicit(internet, '1', 'router')).status).not.toBe(0)
   })
 
   /** The packets that the NAT has refused. */
   const filtered = async () =>
-    (await router.linkTo(internet).stats()).ba.stages.find(({ stage }) => stage === 'nat')?.drops.filtered
+    (await router.linkTo(internet).stats()).ba.stages.find(({ stage }) => stage === 'nat')?.drops
+      .filtered
 
   test('lets only addresses in to which the host has sent', async () => {
     const [other] = lab.hosts('other')
     await lab.cable(other, internet, { addresses: [['192.0.2.65/30'], ['192.0.2.66/30']] })
-    const [known, stranger] = [await server.createSocket('udp4', 5000), await other.createSocket('udp4')]
+    const [known, stranger] = [
+      await server.createSocket('udp4', 5000),
+      await other.createSocket('udp4'),
+    ]
     const socket = await client.createSocket('udp6')
     socket.send('hello', 5000, SERVER)
     const [, { address, port }] = await once(known, 'message')
@@ -202,7 +222,10 @@ describe('a NAT64', () => {
 test.each([
   [{ nat: 'nat64', hairpin: true }, 'hairpin is for a NAT of IPv4, not for nat64'],
   [{ nat: 'nat64', portMapping: true }, 'portMapping is for a NAT of IPv4, not for nat64'],
-  [{ preset: 'ipv6-only', forward: { 'tcp 1': 'client' } }, 'forward is for a NAT of IPv4, not for nat64'],
+  [
+    { preset: 'ipv6-only', forward: { 'tcp 1': 'client' } },
+    'forward is for a NAT of IPv4, not for nat64',
+  ],
   [{ nat: 'nat64', mtu: 1000 }, 'nat64 needs an mtu of at least 1280'],
 ] as const)('a router with %o is refused', async (options, message) => {
   await expect(lab.router('wrong', { ...options, outside: internet })).rejects.toThrow(message)

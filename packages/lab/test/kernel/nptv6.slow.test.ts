@@ -20,7 +20,8 @@ const v6 = (host: LabHost) => host.addresses.find(each => each.includes(':'))!
 const outside = (host = client) => router.addressesOutside(host)[0]!
 const echo = () => http.createServer(({ socket }, response) => response.end(socket.remoteAddress))
 const text = async (from: LabHost, host: string) => (await from.fetch(`http://[${host}]/`)).text()
-const ping = async (from: LabHost, ...args: string[]) => (await from.exec('ping', ['-c1', '-W9', ...args])).stdout
+const ping = async (from: LabHost, ...args: string[]) =>
+  (await from.exec('ping', ['-c1', '-W9', ...args])).stdout
 
 describe('a host inside NPTv6', () => {
   test('has an address of fd00::/48, and another one outside', () => {
@@ -102,7 +103,8 @@ test('packets from outside with addresses of the network inside are dropped and 
   await server.exec('ip', ['addr', 'add', 'fd00::9/128', 'dev', 'lo'])
   const dropped = async () => {
     await server.exec('ping', ['-c1', '-W1', '-I', 'fd00::9', outside()])
-    return (await router.linkTo(internet).stats()).ba.stages.find(({ stage }) => stage === 'nat')!.drops
+    return (await router.linkTo(internet).stats()).ba.stages.find(({ stage }) => stage === 'nat')!
+      .drops
   }
   // The kernel discards the packet if its neighbour is not found in 3 s.
   await expect.poll(dropped).toEqual({ filtered: expect.any(Number) })
@@ -118,8 +120,14 @@ test.each([
 })
 
 test('a router without NPTv6 has no addresses outside, and NPTv6 neither forwards nor rebinds', async () => {
-  expect(() => internet.addressesOutside(client)).toThrow("router internet: addressesOutside needs nat: 'nptv6'")
-  expect(() => router.addressesOutside('client' as never)).toThrow("'client' is not a host of the lab")
-  await expect(router.forward('tcp 80', 'client')).rejects.toThrow('forward is for a NAT of IPv4, not for nptv6')
+  expect(() => internet.addressesOutside(client)).toThrow(
+    "router internet: addressesOutside needs nat: 'nptv6'",
+  )
+  expect(() => router.addressesOutside('client' as never)).toThrow(
+    "'client' is not a host of the lab",
+  )
+  await expect(router.forward('tcp 80', 'client')).rejects.toThrow(
+    'forward is for a NAT of IPv4, not for nptv6',
+  )
   await expect(router.rebind()).rejects.toThrow('has no NAT that rebinds')
 })

@@ -15,19 +15,27 @@ beforeAll(() => {
 afterAll(() => project[Symbol.dispose]())
 
 test('the packets of a page in a Playwright test cross the link of its network', ({ skip }) => {
-  if (project.whyNot !== undefined) skip(project.whyNot)
-  const { status, text } = project.run(['npx', 'playwright', 'test', 'checkout'], [], { VNET_REQUIRED: '1' })
+  if (project.whyNot !== undefined) {
+    skip(project.whyNot)
+  }
+  const { status, text } = project.run(['npx', 'playwright', 'test', 'checkout'], [], {
+    VNET_REQUIRED: '1',
+  })
   expect({ status, text }).toEqual({ status: 0, text: expect.stringMatching(/^ {2}1 passed/m) })
 })
 
 test('CommonJS loads @vnet/lab/playwright', ({ skip }) => {
-  if (project.whyNot !== undefined) skip(project.whyNot)
+  if (project.whyNot !== undefined) {
+    skip(project.whyNot)
+  }
   const { text } = project.run(['node', '-p', "typeof require('@vnet/lab/playwright').test.use"])
   expect(text).toContain('function\n')
 })
 
 test('network type-checks as an option and as a link', ({ skip }) => {
-  if (project.whyNot !== undefined) skip(project.whyNot)
+  if (project.whyNot !== undefined) {
+    skip(project.whyNot)
+  }
   const text = `
     import { defineConfig, mergeTests, test as plain, type Page } from '@playwright/test'
     import { expect, type NetworkTestOptions, test } from '@vnet/lab/playwright'
@@ -85,7 +93,10 @@ test('network type-checks as an option and as a link', ({ skip }) => {
     // The types of a linked clone find those of the project's Playwright.
     preserveSymlinks: true,
   }
-  writeFileSync(join(project.directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['types.ts'] }))
+  writeFileSync(
+    join(project.directory, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, files: ['types.ts'] }),
+  )
   const tsc = join(ROOT, 'node_modules/.bin/tsc')
   const { status, stdout } = spawnSync(tsc, ['-p', project.directory], { encoding: 'utf8' })
   expect({ status, stdout }).toEqual({ status: 0, stdout: '' })

@@ -19,7 +19,9 @@ const PREF64 = '26020708' + '0064ff9b0000000000000000'
 test('a router advertises the prefix to a host that asks', async () => {
   const native = loadNative()
   // Their link-local addresses are valid immediately.
-  for (const each of [router, host]) await each.run('sysctl -q -w net.ipv6.conf.default.accept_dad=0')
+  for (const each of [router, host]) {
+    await each.run('sysctl -q -w net.ipv6.conf.default.accept_dad=0')
+  }
   // Only then it hears what is for all routers.
   await router.run('sysctl -q -w net.ipv6.conf.all.forwarding=1')
   router.ip(`link add out type veth peer name in netns ${host.name}`)

@@ -24,13 +24,22 @@ test('exec returns what a program printed, its status, or the signal that ended 
     stdout: 'in',
     stderr: 'oops\n',
   })
-  expect(await client.exec('sh', ['-c', 'kill -TERM $$'])).toMatchObject({ status: null, signal: 'SIGTERM' })
+  expect(await client.exec('sh', ['-c', 'kill -TERM $$'])).toMatchObject({
+    status: null,
+    signal: 'SIGTERM',
+  })
 })
 
 test('exec takes a directory, an environment and a time limit', async () => {
-  const { stdout } = await client.exec('sh', ['-c', 'pwd; echo $A'], { cwd: '/usr', env: { A: 'b', PATH: '/bin' } })
+  const { stdout } = await client.exec('sh', ['-c', 'pwd; echo $A'], {
+    cwd: '/usr',
+    env: { A: 'b', PATH: '/bin' },
+  })
   expect(stdout).toBe('/usr\nb\n')
-  expect(await client.exec('sleep', ['60'], { timeout: 50 })).toMatchObject({ status: null, signal: 'SIGTERM' })
+  expect(await client.exec('sleep', ['60'], { timeout: 50 })).toMatchObject({
+    status: null,
+    signal: 'SIGTERM',
+  })
 })
 
 test('exec rejects for a missing or non-executable program, and spawn ends as in a shell', async () => {
@@ -39,12 +48,17 @@ test('exec rejects for a missing or non-executable program, and spawn ends as in
     message: 'exec no-such-program: ENOENT, no such file or directory',
   })
   await expect(client.exec('/etc')).rejects.toMatchObject({ code: 'EACCES', syscall: 'exec /etc' })
-  await expect(client.exec('ping -c1 server')).rejects.toThrow('the arguments are a list: exec(command, args)')
+  await expect(client.exec('ping -c1 server')).rejects.toThrow(
+    'the arguments are a list: exec(command, args)',
+  )
   for (const [program, status] of [
     ['no-such-program', 127],
     ['/etc', 126],
   ] as const) {
-    expect(await once(client.spawn(program, [], { stdio: 'ignore' }), 'exit')).toEqual([status, null])
+    expect(await once(client.spawn(program, [], { stdio: 'ignore' }), 'exit')).toEqual([
+      status,
+      null,
+    ])
   }
   expect(await client.exec('sh', ['-c', 'no-such-program'])).toMatchObject({ status: 127 })
 })
@@ -54,12 +68,16 @@ test('a directory that does not exist, and arguments in another form, are named 
     code: 'ENOENT',
     message: expect.stringContaining('the directory /nowhere does not exist'),
   })
-  await expect(client.exec('true', [], { cwd: '/etc/passwd' })).rejects.toThrow('the directory /etc/passwd')
+  await expect(client.exec('true', [], { cwd: '/etc/passwd' })).rejects.toThrow(
+    'the directory /etc/passwd',
+  )
   const list = '-c1' as unknown as string[]
   await expect(client.exec('ping', list)).rejects.toThrow("ping: '-c1' is not a list of arguments")
   await expect(client.exec('', [])).rejects.toThrow("'' is not a program")
   for (const key of ['shell', 'uid', 'gid', 'argv0']) {
-    expect(() => client.spawn('ls', [], { [key]: 1 })).toThrow(`ls: ${key}: 1 is not possible: run sh,`)
+    expect(() => client.spawn('ls', [], { [key]: 1 })).toThrow(
+      `ls: ${key}: 1 is not possible: run sh,`,
+    )
   }
 })
 
@@ -79,12 +97,14 @@ test('programs find other namespaces by name, also in a link that is made while 
 
 test('programs see the interfaces of their namespace alone, in /sys too, and the machine has none of them', async () => {
   await lab.cable(client, server)
-  expect((await client.exec('ls', ['/sys/class/net'])).stdout.split(/\s+/)).toEqual(['lo', 'server', ''])
-  expect((await server.exec('ip', ['-br', 'link'])).stdout.split('\n').map(line => line.split(' ')[0])).toEqual([
+  expect((await client.exec('ls', ['/sys/class/net'])).stdout.split(/\s+/)).toEqual([
     'lo',
-    'client',
+    'server',
     '',
   ])
+  expect(
+    (await server.exec('ip', ['-br', 'link'])).stdout.split('\n').map(line => line.split(' ')[0]),
+  ).toEqual(['lo', 'client', ''])
   expect(readFileSync('/etc/hosts', 'utf8')).not.toContain('198.18.')
   // Node reads its limits there.
   expect((await client.exec('ls', ['/sys/fs/cgroup'])).stdout).toBe(
@@ -107,7 +127,10 @@ test('a program has only the descriptors that it was given', async () => {
 })
 
 test('programs end with the lab, and so do programs that they started in the background', async () => {
-  const child = client.spawn('sh', ['-c', 'setsid sleep 1000 >/dev/null & echo $!; exec sleep 1000'])
+  const child = client.spawn('sh', [
+    '-c',
+    'setsid sleep 1000 >/dev/null & echo $!; exec sleep 1000',
+  ])
   const background = Number(await firstLine(child))
   expect([isAlive(child.pid!), isAlive(background)]).toEqual([true, true])
   await lab.close()
@@ -133,8 +156,16 @@ test('a launcher runs a program in the namespace, with its arguments and descrip
   // Browsers are controlled by the descriptors 3 and 4.
   const script = 'cat <&3 >&4; grep -c "server$" /etc/hosts; readlink /proc/self/ns/net; echo "$@"'
   const launcher = client.launcher('sh')
-  const child = spawn(launcher, ['-c', script, 'sh', "it's", 'me'], { stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'] })
-  const [, stdout, , third, fourth] = child.stdio as [unknown, Readable, unknown, Writable, Readable]
+  const child = spawn(launcher, ['-c', script, 'sh', "it's", 'me'], {
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+  })
+  const [, stdout, , third, fourth] = child.stdio as [
+    unknown,
+    Readable,
+    unknown,
+    Writable,
+    Readable,
+  ]
   // Node discards what is not being read when the program ends.
   const output = Promise.all([text(fourth), text(stdout)])
   third.end('through both')

@@ -8,7 +8,9 @@ const KERNEL = { world: 'kernel', timeout: '60s' } as const
 test.each([ASK_INSIDE, REPLY])(
   'rebind breaks a session that a server knows by its port: %s',
   async packet => {
-    await expect(explore.repeat(session(1), [`rebind ${packet}`], KERNEL)).rejects.toThrow('the session is dead')
+    await expect(explore.repeat(session(1), [`rebind ${packet}`], KERNEL)).rejects.toThrow(
+      'the session is dead',
+    )
     await explore.repeat(session(2), [`rebind on nat ${packet}`], KERNEL)
   },
   120_000,

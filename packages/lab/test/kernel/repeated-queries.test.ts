@@ -5,7 +5,9 @@ import { countRepeatedQueries } from '../../src/run/repeated-queries.ts'
 
 /** Returns a query for the IPv4 addresses of a name. */
 function queryFor(name: string, id: number): Buffer {
-  const labels = name.split('.').map(label => Buffer.concat([Buffer.of(label.length), Buffer.from(label)]))
+  const labels = name
+    .split('.')
+    .map(label => Buffer.concat([Buffer.of(label.length), Buffer.from(label)]))
   const header = Buffer.from([id >> 8, id & 0xff, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0])
   return Buffer.concat([header, ...labels, Buffer.from([0, 0, 1, 0, 1])])
 }
@@ -49,7 +51,11 @@ test('neither malformed queries nor queries that arrive are counted', async () =
   using sent = countRepeatedQueries(client.place, 'server')
   const socket = await server.createSocket('udp4', 53)
   const send = await sender(client, 'udp4')
-  for (const message of [queryFor('example.org', 1), Buffer.of(1, 2, 3), queryFor('example.org', 1).subarray(0, 20)]) {
+  for (const message of [
+    queryFor('example.org', 1),
+    Buffer.of(1, 2, 3),
+    queryFor('example.org', 1).subarray(0, 20),
+  ]) {
     for (let i = 0; i < 2; i++) {
       const arrived = new Promise(resolve => socket.once('message', resolve))
       await send(message)

@@ -6,9 +6,15 @@ const index = new URL('../../dist/index.js', import.meta.url).href
 const native = new URL('../../../../dist/linux/native.js', import.meta.url).href
 
 /** Runs a program in a user namespace, in the network namespace of this process. */
-function inUserNamespace(program: string): { readonly status: number | null; readonly stdout: string } {
+function inUserNamespace(program: string): {
+  readonly status: number | null
+  readonly stdout: string
+} {
   const words = ['-U', '-r', process.execPath, '--input-type=module', '-e', program]
-  const { status, stdout, stderr } = spawnSync('unshare', words, { encoding: 'utf8', timeout: 60_000 })
+  const { status, stdout, stderr } = spawnSync('unshare', words, {
+    encoding: 'utf8',
+    timeout: 60_000,
+  })
   expect(stderr).toBe('')
   return { status, stdout }
 }
@@ -20,7 +26,9 @@ test('createLab rejects with what to do in a user namespace that does not own it
     console.log(error instanceof LabUnavailableError, error.message)`)
   expect([status, stdout]).toEqual([
     0,
-    expect.stringMatching(/^true a lab needs a network namespace that belongs to its user namespace.*vnet rootless/),
+    expect.stringMatching(
+      /^true a lab needs a network namespace that belongs to its user namespace.*vnet rootless/,
+    ),
   ])
 })
 

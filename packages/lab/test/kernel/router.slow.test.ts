@@ -34,9 +34,13 @@ async function peer(namespace: LabHost, port = 0, host?: string): Promise<Peer> 
     socket,
     arrived,
     send: (text, to, name) =>
-      new Promise((resolve, reject) => socket.send(text, to, name, e => (e ? reject(e) : resolve()))),
+      new Promise((resolve, reject) =>
+        socket.send(text, to, name, e => (e ? reject(e) : resolve())),
+      ),
     async next() {
-      while (waiting.length === 0) await once(socket, 'kept')
+      while (waiting.length === 0) {
+        await once(socket, 'kept')
+      }
       return waiting.shift()!
     },
   }
@@ -59,7 +63,9 @@ describe('a router', () => {
       80,
     )
     for (const address of server.addresses) {
-      const seen = await (await client.fetch(`http://${address.includes(':') ? `[${address}]` : address}/`)).text()
+      const seen = await (
+        await client.fetch(`http://${address.includes(':') ? `[${address}]` : address}/`)
+      ).text()
       expect(client.addresses).toContain(seen.replace('::ffff:', ''))
     }
     expect((await client.exec('ping', ['-c', '1', '-W', '15', 'server'])).status).toBe(0)
@@ -76,7 +82,10 @@ describe('a router', () => {
   })
 
   test('a chain of routers is passed in both directions, by the path with the fewest', async () => {
-    const [near, far] = [await lab.router('near', { inside: [client] }), await lab.router('far', { inside: [server] })]
+    const [near, far] = [
+      await lab.router('near', { inside: [client] }),
+      await lab.router('far', { inside: [server] }),
+    ]
     const middle = await lab.router('middle', { inside: [near, far] })
     const hops = async () => (await seenTtl()).ttl
     const seenTtl = async () => {
@@ -97,7 +106,9 @@ describe('a router', () => {
   })
 
   test('refuses a NAT without an outside, and a name that is taken', async () => {
-    await expect(lab.router('router', { inside: [client], nat: 'symmetric' })).rejects.toThrow('a NAT needs `outside`')
+    await expect(lab.router('router', { inside: [client], nat: 'symmetric' })).rejects.toThrow(
+      'a NAT needs `outside`',
+    )
     await expect(lab.router('client')).rejects.toThrow('the name is taken')
     await expect(lab.router('r', { outside: server, nat: 'cone' as never })).rejects.toThrow(
       "router r: nat: 'cone' is not a NAT, which are",
@@ -106,16 +117,19 @@ describe('a router', () => {
 })
 
 describe('a NAT', () => {
-  test.each(NATS)('%s: the server sees the router, and reaches the client by the same port', async kind => {
-    const router = await nat(kind)
-    const [receiver, sender] = [await peer(server, 5000), await peer(client)]
-    const seen = await seenBy(receiver, sender)
-    expect(router.addresses).toContain(seen.address)
-    await receiver.send('answer', seen.port, seen.address)
-    const { text, from } = await sender.next()
-    expect([text, from.port]).toEqual(['answer', 5000])
-    expect(server.addresses).toContain(from.address)
-  })
+  test.each(NATS)(
+    '%s: the server sees the router, and reaches the client by the same port',
+    async kind => {
+      const router = await nat(kind)
+      const [receiver, sender] = [await peer(server, 5000), await peer(client)]
+      const seen = await seenBy(receiver, sender)
+      expect(router.addresses).toContain(seen.address)
+      await receiver.send('answer', seen.port, seen.address)
+      const { text, from } = await sender.next()
+      expect([text, from.port]).toEqual(['answer', 5000])
+      expect(server.addresses).toContain(from.address)
+    },
+  )
 
   test.each(NATS)('%s: TCP, ping and datagrams in fragments pass', async kind => {
     const router = await nat(kind)
@@ -126,7 +140,9 @@ describe('a NAT', () => {
     const [address] = server.addresses
     const body = await (await client.fetch(`http://${address}/`)).text()
     expect(router.addresses).toContain(body.replace('::ffff:', ''))
-    expect((await client.exec('ping', ['-c', '1', '-W', '15', '-s', '3000', address!])).status).toBe(0)
+    expect(
+      (await client.exec('ping', ['-c', '1', '-W', '15', '-s', '3000', address!])).status,
+    ).toBe(0)
     const [receiver, sender] = [await peer(server, 5000), await peer(client)]
     await sender.send('x'.repeat(4000), 5000, 'server')
     const { text, from } = await receiver.next()
@@ -148,7 +164,17 @@ describe('a NAT', () => {
     const router = await nat(kind)
     await router.linkTo(server).ab.wire('mtu 1300 icmp')
     const [address] = server.addresses
-    const ping = await client.exec('ping', ['-c', '1', '-W', '15', '-M', 'do', '-s', '1400', address!])
+    const ping = await client.exec('ping', [
+      '-c',
+      '1',
+      '-W',
+      '15',
+      '-M',
+      'do',
+      '-s',
+      '1400',
+      address!,
+    ])
     expect(ping.stdout).toMatch(/mtu ?= ?1300/)
   })
 
@@ -175,8 +201,12 @@ describe('a NAT', () => {
     const { port, address } = await seenBy(receiver, sender)
     // Each first fragment arrives after the others of its datagram.
     await router.linkTo(server).ba.fault({ delay: '20ms' }, 'ip[6:2] & 0x3fff = 0x2000')
-    for (let i = 0; i < 10; i++) await receiver.send(String(i).repeat(3000), port, address)
-    for (let i = 0; i < 10; i++) expect((await sender.next()).text).toBe(String(i).repeat(3000))
+    for (let i = 0; i < 10; i++) {
+      await receiver.send(String(i).repeat(3000), port, address)
+    }
+    for (let i = 0; i < 10; i++) {
+      expect((await sender.next()).text).toBe(String(i).repeat(3000))
+    }
     const { ba } = await router.linkTo(server).stats()
     expect(ba.stages.find(({ stage }) => stage === 'nat')?.drops ?? {}).toEqual({})
   })
@@ -185,7 +215,8 @@ describe('a NAT', () => {
     await nat('full-cone')
     const inside4 = client.addresses.find(each => !each.includes(':'))!
     const inside6 = client.addresses.find(each => each.includes(':'))!
-    const ping = async (address: string) => (await server.exec('ping', ['-c', '1', '-W', '15', address])).status
+    const ping = async (address: string) =>
+      (await server.exec('ping', ['-c', '1', '-W', '15', address])).status
     expect([await ping(inside4), await ping(inside6)]).toEqual([2, 0])
   })
 
@@ -203,7 +234,9 @@ describe('a NAT', () => {
     const { address, port } = await seenBy(receiver, sender)
     // The server itself, another port of it, and another host, in this order.
     const peers = [receiver, await peer(server), await peer(stranger)]
-    for (const [i, each] of peers.entries()) await each.send(String(i), port, address)
+    for (const [i, each] of peers.entries()) {
+      await each.send(String(i), port, address)
+    }
     // A sender's frames arrive in order: after a reply from each, all have arrived.
     for (const [i, each] of peers.entries()) {
       const seen = await seenBy(each, sender, i === 2 ? 'stranger' : 'server')
@@ -221,7 +254,10 @@ describe('a NAT', () => {
       await lab.router(kind, { inside: [host], outside: internet, nat: kind })
       const sender = await peer(host)
       const receivers = [await peer(server), await peer(other)]
-      return [await seenBy(receivers[0]!, sender, 'server'), await seenBy(receivers[1]!, sender, 'other')]
+      return [
+        await seenBy(receivers[0]!, sender, 'server'),
+        await seenBy(receivers[1]!, sender, 'other'),
+      ]
     }
     const [one, two] = await ports('symmetric')
     expect(one!.port).not.toBe(two!.port)
@@ -258,7 +294,9 @@ describe('a NAT', () => {
     const address = router.addresses.filter(each => !each.includes(':'))
     const [receiver, sender] = [await peer(server, 5000), await peer(client)]
     const link = router.linkTo(server)
-    const fault = await link.ab.drop(`udp and (src host ${address[0]} or src host ${address[1]})`, { first: 1 })
+    const fault = await link.ab.drop(`udp and (src host ${address[0]} or src host ${address[1]})`, {
+      first: 1,
+    })
     await sender.send('lost', 5000, 'server')
     await fault.hit()
     await sender.send('kept', 5000, 'server')
@@ -266,20 +304,31 @@ describe('a NAT', () => {
   })
 })
 
-test.each(['first', 'last'])('a cable whose routes the kernel refuses, made %s, fails alone', async place => {
-  const router = await lab.router('router', { inside: [server] })
-  const [good, bad] = lab.hosts('good', 'bad')
-  // The gateway of `bad` is not in its network.
-  const options = { addresses: [['192.0.2.1/24'], ['203.0.113.1/24']] } as const
-  const makers = [() => lab.cable(bad, router, options), () => lab.cable(client, router), () => lab.cable(good, router)]
-  if (place === 'last') makers.reverse()
-  const settled = await Promise.allSettled(makers.map(make => make()))
-  if (place === 'last') settled.reverse()
-  expect(settled.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled'])
-  expect(settled[0]).toMatchObject({ reason: { message: expect.stringContaining('route') } })
-  expect(bad.interfaces).toEqual([])
-  for (const host of [client, good]) {
-    const { status } = await host.exec('ping', ['-c1', '-W30', 'server'])
-    expect(status, host.name).toBe(0)
-  }
-})
+test.each(['first', 'last'])(
+  'a cable whose routes the kernel refuses, made %s, fails alone',
+  async place => {
+    const router = await lab.router('router', { inside: [server] })
+    const [good, bad] = lab.hosts('good', 'bad')
+    // The gateway of `bad` is not in its network.
+    const options = { addresses: [['192.0.2.1/24'], ['203.0.113.1/24']] } as const
+    const makers = [
+      () => lab.cable(bad, router, options),
+      () => lab.cable(client, router),
+      () => lab.cable(good, router),
+    ]
+    if (place === 'last') {
+      makers.reverse()
+    }
+    const settled = await Promise.allSettled(makers.map(make => make()))
+    if (place === 'last') {
+      settled.reverse()
+    }
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled'])
+    expect(settled[0]).toMatchObject({ reason: { message: expect.stringContaining('route') } })
+    expect(bad.interfaces).toEqual([])
+    for (const host of [client, good]) {
+      const { status } = await host.exec('ping', ['-c1', '-W30', 'server'])
+      expect(status, host.name).toBe(0)
+    }
+  },
+)

@@ -7,6 +7,8 @@ const { expectRun } = triedPrograms()
 
 test('curl fetches a file over HTTPS past the wire', async () => {
   const curl = TRIED.find(({ program }) => program === 'curl')
-  if (curl === undefined) expect.fail('no row of curl')
+  if (curl === undefined) {
+    expect.fail('no row of curl')
+  }
   await expectRun(curl)
 })

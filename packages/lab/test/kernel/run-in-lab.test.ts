@@ -33,12 +33,23 @@ test('a command runs beside a link with faults, and the report counts what the w
   expect(end.status).toBe(0)
   expect(lines.filter(line => line.endsWith("; lost: 1 by drop 'icmp' nth 1"))).toHaveLength(2)
   const lost = [{ packets: 1, by: "drop 'icmp' nth 1" }]
-  expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject({ seed: 1, status: 0, out: { lost }, in: { lost } })
+  expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject({
+    seed: 1,
+    status: 0,
+    out: { lost },
+    in: { lost },
+  })
 })
 
 test('of repeated runs each has a seed, and one that fails is named', async () => {
   const capture = join(directory, 'a.pcapng')
-  const { end, lines } = await runHere('exit 3', { wire: 'loss 50%', seed: 4, repeat: 2, capture, quiet: true })
+  const { end, lines } = await runHere('exit 3', {
+    wire: 'loss 50%',
+    seed: 4,
+    repeat: 2,
+    capture,
+    quiet: true,
+  })
   expect(end.status).toBe(1)
   expect(lines).toContain('vnet: 2 of 2 runs failed: seeds 4, 5')
   expect(readFileSync(capture).length).toBeGreaterThan(0)
@@ -50,8 +61,14 @@ test('a link that is cut after a while loses what follows', async () => {
 })
 
 test('options that do not belong together are refused before a lab is made', async () => {
-  await expect(runHere('true', { nth: 1 })).rejects.toThrow('--nth: it is for the packets of --drop FILTER')
-  await expect(runHere('true', { drop: 'tcp', nth: 1, every: 2 })).rejects.toThrow('--every: give one of')
+  await expect(runHere('true', { nth: 1 })).rejects.toThrow(
+    '--nth: it is for the packets of --drop FILTER',
+  )
+  await expect(runHere('true', { drop: 'tcp', nth: 1, every: 2 })).rejects.toThrow(
+    '--every: give one of',
+  )
   await expect(runHere('true', { after: 5 })).rejects.toThrow('--after: --wire is missing')
-  await expect(runHere('true', { wire: 'offline', scenario: 'x' })).rejects.toThrow('another wire than offline')
+  await expect(runHere('true', { wire: 'offline', scenario: 'x' })).rejects.toThrow(
+    'another wire than offline',
+  )
 })

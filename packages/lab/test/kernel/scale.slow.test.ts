@@ -28,7 +28,8 @@ afterEach(async () => {
   await lab.close()
 })
 
-const hostsOf = (count: number, prefix = 'h') => lab.hosts(...Array.from({ length: count }, (_, i) => `${prefix}${i}`))
+const hostsOf = (count: number, prefix = 'h') =>
+  lab.hosts(...Array.from({ length: count }, (_, i) => `${prefix}${i}`))
 
 /** Returns the number of routes that are requested during `fn`, and of sockets that are opened. */
 async function requests({ place }: LabHost, fn: () => Promise<unknown>) {
@@ -38,7 +39,9 @@ async function requests({ place }: LabHost, fn: () => Promise<unknown>) {
   let routes = 0
   // The bytes are only valid during the call.
   vi.spyOn(native, 'send').mockImplementation((fd, bytes, flags) => {
-    if (bytes[NLMSG_TYPE] === RTM_NEWROUTE) routes++
+    if (bytes[NLMSG_TYPE] === RTM_NEWROUTE) {
+      routes++
+    }
     return send(fd, bytes, flags)
   })
   await fn()

@@ -11,7 +11,11 @@ beforeEach(() => {
 })
 
 async function errorOf(command: string | string[]): Promise<Error> {
-  const lab = { env: process.env, log: (line: string) => lines.push(line), signal: new AbortController().signal }
+  const lab = {
+    env: process.env,
+    log: (line: string) => lines.push(line),
+    signal: new AbortController().signal,
+  }
   return startService(client, { command, ready: 'hello' }, lab).then(
     () => expect.unreachable(),
     error => error,
@@ -19,7 +23,9 @@ async function errorOf(command: string | string[]): Promise<Error> {
 }
 
 test('has the last lines that the program has printed, without control characters and without a place', async () => {
-  const error = await errorOf('for i in 1 2 3; do echo "line $i"; done; printf "no \\033[1mspace  left" >&2; exit 3')
+  const error = await errorOf(
+    'for i in 1 2 3; do echo "line $i"; done; printf "no \\033[1mspace  left" >&2; exit 3',
+  )
   expect(error).toBeInstanceOf(ServiceError)
   expect(error.message).toMatch(
     /^client: for i in .*\.\.\.: it has ended with status 3 before a line with 'hello'; its last lines: /,
@@ -33,7 +39,11 @@ test('has the last lines that the program has printed, without control character
 })
 
 test('has a part of a long command and of long lines, in one line', async () => {
-  const { message } = await errorOf(['sh', '-c', `# ${'x'.repeat(500)}\nhead -c 500 /dev/zero | tr '\\0' y; exit 1`])
+  const { message } = await errorOf([
+    'sh',
+    '-c',
+    `# ${'x'.repeat(500)}\nhead -c 500 /dev/zero | tr '\\0' y; exit 1`,
+  ])
   expect(message).toBe(
     `client: sh -c # ${'x'.repeat(52)}...: it has ended with status 1 before a line with 'hello'; its last lines: ${'y'.repeat(160)}...`,
   )

@@ -14,11 +14,16 @@ clientAndServer()
 
 beforeEach(async () => void (await lab.cable(client, server)))
 
-const openssl = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=server -days 2'
-const pem = execFileSync('openssl', [...openssl.split(' '), '-addext', 'subjectAltName=DNS:server', '-keyout', '-'], {
-  encoding: 'utf8',
-  stdio: ['ignore', 'pipe', 'ignore'],
-})
+const openssl =
+  'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=server -days 2'
+const pem = execFileSync(
+  'openssl',
+  [...openssl.split(' '), '-addext', 'subjectAltName=DNS:server', '-keyout', '-'],
+  {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  },
+)
 afterAll(() => expect(pem).toContain('BEGIN CERTIFICATE'))
 
 /** Answers with the address that it sees, and the path. */
@@ -52,9 +57,13 @@ test('a port that is taken, or no port, is an error', async () => {
   await server.listen(net.createServer(), 7)
   await expect(server.listen(net.createServer(), 7)).rejects.toThrow('EADDRINUSE')
   for (const port of [70_000, -1, '80' as unknown as number]) {
-    await expect(server.listen(net.createServer(), port)).rejects.toThrow('a port is a number from 0 to 65535')
+    await expect(server.listen(net.createServer(), port)).rejects.toThrow(
+      'a port is a number from 0 to 65535',
+    )
   }
-  await expect(server.listen(net.createServer(), 80, 'server')).rejects.toThrow("'server' is not an IP address")
+  await expect(server.listen(net.createServer(), 80, 'server')).rejects.toThrow(
+    "'server' is not an IP address",
+  )
 })
 
 test('listen refuses anything that is not a server, such as swapped arguments', async () => {
@@ -70,7 +79,9 @@ test('listen refuses anything that is not a server, such as swapped arguments', 
 test('listen rejects for a server that listens already, and does not report its later errors', async () => {
   const twice = net.createServer()
   await server.listen(twice, 80)
-  await expect(server.listen(twice, 81)).rejects.toThrow('Listen method has been called more than once')
+  await expect(server.listen(twice, 81)).rejects.toThrow(
+    'Listen method has been called more than once',
+  )
   twice.on('error', () => {})
   twice.emit('error', new Error('of another cause'))
   await server.listen(net.createServer(), 81)
@@ -96,7 +107,9 @@ test('a connection works in both directions when connect returns, and connect fa
   socket.end('hello')
   expect(await text(socket)).toBe('hello')
   const refused = /^Error: connect ECONNREFUSED .*sockets\.test/s
-  await expect(client.connect(8, 'server')).rejects.toMatchObject({ stack: expect.stringMatching(refused) })
+  await expect(client.connect(8, 'server')).rejects.toMatchObject({
+    stack: expect.stringMatching(refused),
+  })
   await expect(client.connect(7, 'nobody')).rejects.toThrow('it has client, server')
 })
 
@@ -117,7 +130,10 @@ test('TLS: fetch takes options of tls.connect, and node:https an agent', async (
   await expect(client.fetch('https://server/')).rejects.toThrow('fetch failed')
   const response = await client.fetch('https://server/x', { tls: { ca: pem } })
   expect(await response.text()).toBe(`${client.addresses[0]} /x`)
-  const [reply] = await once(https.get('https://server/y', { agent: client.httpsAgent(), ca: pem }), 'response')
+  const [reply] = await once(
+    https.get('https://server/y', { agent: client.httpsAgent(), ca: pem }),
+    'response',
+  )
   expect(await text(reply)).toBe(`${client.addresses[0]} /y`)
 })
 
@@ -132,7 +148,9 @@ test('an agent makes requests of node:http start in the namespace', async () => 
 test('createConnection serves http2.connect', async () => {
   const server2 = http2.createServer((request, response) => response.end(request.url))
   await server.listen(server2, 80)
-  const session = http2.connect('http://server', { createConnection: () => client.createConnection(80, 'server') })
+  const session = http2.connect('http://server', {
+    createConnection: () => client.createConnection(80, 'server'),
+  })
   expect(await text(session.request({ ':path': '/two' }))).toBe('/two')
 })
 
@@ -146,7 +164,10 @@ test('UDP: sockets send by name and by address, of IPv4 and IPv6', async () => {
       const got = once(socket, 'message')
       socket.send(`to ${host}`, port, host)
       const [message, { address }] = await got
-      expect([String(message), address]).toEqual([`to ${host}`, server.addresses[type === 'udp4' ? 0 : 1]])
+      expect([String(message), address]).toEqual([
+        `to ${host}`,
+        server.addresses[type === 'udp4' ? 0 : 1],
+      ])
     }
   }
 })
@@ -195,7 +216,9 @@ test('worker: a file that knows nothing of labs makes requests in the namespace,
 
 test('worker: UDP sockets are of the namespace, too', async () => {
   const echo = await server.createSocket('udp4', 5353)
-  echo.on('message', (message, { port, address }) => echo.send(`${message}, ${address}`, port, address))
+  echo.on('message', (message, { port, address }) =>
+    echo.send(`${message}, ${address}`, port, address),
+  )
   const worker = client.worker(file, { workerData: { udp: { host: 'server', port: 5353 } } })
   expect(await once(worker, 'message')).toEqual([`from the worker, ${client.addresses[0]}`])
 })
@@ -213,9 +236,15 @@ test('stats has the counters of the namespace alone', async () => {
   const { UdpOutDatagrams: before } = client.stats()
   const { UdpOutDatagrams: others } = server.stats()
   const socket = await client.createSocket('udp4')
-  for (let i = 0; i < 3; i++) await new Promise(resolve => socket.send('x', 9, 'server', resolve))
+  for (let i = 0; i < 3; i++) {
+    await new Promise(resolve => socket.send('x', 9, 'server', resolve))
+  }
   const { UdpOutDatagrams, Ip6InReceives, TcpRetransSegs } = client.stats()
-  expect([UdpOutDatagrams! - before!, Ip6InReceives, TcpRetransSegs]).toEqual([3, expect.any(Number), 0])
+  expect([UdpOutDatagrams! - before!, Ip6InReceives, TcpRetransSegs]).toEqual([
+    3,
+    expect.any(Number),
+    0,
+  ])
   expect(server.stats().UdpOutDatagrams).toBe(others)
 })
 

@@ -20,13 +20,18 @@ beforeEach(async () => {
 })
 afterEach(() => lab.close())
 
-const outside = (router: LabRouter) => router.interfaces.find(({ name }) => name === 'internet')!.addresses
-const v4 = (addresses: readonly string[]) => addresses.find(each => !each.includes(':'))!.split('/')[0]!
+const outside = (router: LabRouter) =>
+  router.interfaces.find(({ name }) => name === 'internet')!.addresses
+const v4 = (addresses: readonly string[]) =>
+  addresses.find(each => !each.includes(':'))!.split('/')[0]!
 const addressesOn = (name: string) => phone.interfaces.find(each => each.name === name)!.addresses
-const seen = async (family: '-4' | '-6') => (await phone.exec('curl', [family, '-sS', '-m30', 'http://server/'])).stdout
+const seen = async (family: '-4' | '-6') =>
+  (await phone.exec('curl', [family, '-sS', '-m30', 'http://server/'])).stdout
 const serve = () =>
   server.listen(
-    http.createServer(({ socket }, response) => response.end(socket.remoteAddress?.replace('::ffff:', ''))),
+    http.createServer(({ socket }, response) =>
+      response.end(socket.remoteAddress?.replace('::ffff:', '')),
+    ),
     80,
   )
 
@@ -47,7 +52,10 @@ test('new connections of a host come from the address of the uplink that it has 
 
 test('the kernel has addresses and routes of the current uplink only', async () => {
   await phone.switchTo(lte)
-  const { stdout } = await phone.exec('sh', ['-c', 'ip -o addr show scope global; ip route; ip -6 route'])
+  const { stdout } = await phone.exec('sh', [
+    '-c',
+    'ip -o addr show scope global; ip route; ip -6 route',
+  ])
   expect(stdout).toContain('dev lte')
   expect(stdout).not.toContain('wifi')
 })
@@ -55,7 +63,8 @@ test('the kernel has addresses and routes of the current uplink only', async () 
 test('a host that switches back reaches the hosts that only this uplink leads to', async () => {
   const [printer] = lab.hosts('printer')
   await lab.cable(printer, wifi)
-  const ping = async (wait = '-W30') => (await phone.exec('ping', ['-4', '-c1', wait, 'printer'])).status
+  const ping = async (wait = '-W30') =>
+    (await phone.exec('ping', ['-4', '-c1', wait, 'printer'])).status
   expect(await ping()).toBe(0)
   await phone.switchTo(lte)
   expect(await ping('-W1')).not.toBe(0)
@@ -98,9 +107,13 @@ test('other hosts find a host by the address of its current uplink', async () =>
 
 test('a host with several addresses of one network switches away and back with all of them', async () => {
   const cafe = await lab.router('cafe')
-  const addresses = [['192.0.2.1/24', '192.0.2.2/24', '198.51.100.1/24'], ['192.0.2.254/24']] as const
+  const addresses = [
+    ['192.0.2.1/24', '192.0.2.2/24', '198.51.100.1/24'],
+    ['192.0.2.254/24'],
+  ] as const
   await lab.cable(phone, cafe, { addresses })
-  const kernel = async () => (await phone.exec('ip', ['-4', '-o', 'addr', 'show', 'dev', 'cafe'])).stdout
+  const kernel = async () =>
+    (await phone.exec('ip', ['-4', '-o', 'addr', 'show', 'dev', 'cafe'])).stdout
   const before = (await kernel()).match(/inet \S+/g)
   await phone.switchTo(lte)
   expect(addressesOn('cafe')).toEqual([])
@@ -116,7 +129,8 @@ test('a host does not switch to one of two uplinks on a segment, but away from b
   const [one, two] = [await lab.router('one'), await lab.router('two')]
   await lab.lan({}, laptop, one, two)
   await lab.cable(laptop, lte)
-  const message = 'switchTo: one and two are both on the link lan of laptop: give each uplink a link of its own'
+  const message =
+    'switchTo: one and two are both on the link lan of laptop: give each uplink a link of its own'
   await expect(laptop.switchTo(one)).rejects.toThrow(message)
   expect(laptop.interfaces.map(({ isShut }) => isShut)).toEqual([undefined, undefined])
   await laptop.switchTo(lte)

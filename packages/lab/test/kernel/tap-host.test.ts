@@ -11,7 +11,9 @@ const own = new OwnNetns()
 const hosts: TapHost[] = []
 
 afterEach(async () => {
-  for (const host of hosts.splice(0)) await host.close()
+  for (const host of hosts.splice(0)) {
+    await host.close()
+  }
   own.remove()
 })
 
@@ -28,7 +30,9 @@ test('the machine pings the host and fetches from its servers by IPv4 and IPv6',
   expect(host.addresses).toEqual(['198.18.1.2', '2001:db8:0:1::2'])
   expect(host.machine).toEqual(['198.18.1.1', '2001:db8:0:1::1'])
   await host.run(async () => {
-    const server = http.createServer((request, response) => response.end(`for ${request.socket.remoteAddress}`))
+    const server = http.createServer((request, response) =>
+      response.end(`for ${request.socket.remoteAddress}`),
+    )
     await once(server.listen(80), 'listening')
   })
   for (const address of host.addresses) {
@@ -41,11 +45,16 @@ test('the machine pings the host and fetches from its servers by IPv4 and IPv6',
 }, 60_000)
 
 test('the host connects to the machine, and past it', async () => {
-  const { netns, host } = await made({ interface: 'vnet7', addresses: ['192.0.2.1/29'], wire: 'delay 1ms' })
+  const { netns, host } = await made({
+    interface: 'vnet7',
+    addresses: ['192.0.2.1/29'],
+    wire: 'delay 1ms',
+  })
   expect([host.name, host.machine]).toEqual(['vnet7', ['192.0.2.2']])
   netns.ip('addr add 198.18.9.9/32 dev lo')
   for (const name of ['machine', '198.18.9.9']) {
-    const code = 's=require("net").createServer(c=>(c.end("hi"),s.close())).listen(7000,()=>console.log("up"))'
+    const code =
+      's=require("net").createServer(c=>(c.end("hi"),s.close())).listen(7000,()=>console.log("up"))'
     const child = netns.spawn([process.execPath, '-e', code])
     await once(child.stdout, 'data')
     expect(await text(await host.connect(7000, name))).toBe('hi')
@@ -61,7 +70,9 @@ test('the machine has one address in each network, which is none of the host', a
 
 test('real time passes on the host, and closing it ends its servers and removes the TAP', async () => {
   const { netns, host } = await made()
-  const server = net.createServer(socket => socket.resume().setTimeout(50, () => socket.end('late')))
+  const server = net.createServer(socket =>
+    socket.resume().setTimeout(50, () => socket.end('late')),
+  )
   const port = await host.listen(server)
   expect((await netns.run(`curl -sS --http0.9 198.18.1.2:${port}`)).stdout).toBe('late')
   await host.close()
@@ -89,14 +100,19 @@ test('two hosts in a process have stacks of their own', async () => {
 
 test('refuses wrong options and taken networks in one line, and leaves nothing', async () => {
   const { netns } = await made()
-  const refused = (options: TapHostOptions) => expect(tapHost({ netns: netns.name, ...options })).rejects
+  const refused = (options: TapHostOptions) =>
+    expect(tapHost({ netns: netns.name, ...options })).rejects
   await refused({}).toThrow(/^address 198\.18\.1\.1\/24: .*; choose another$/)
   await refused({ addresses: ['198.18.5.1'] }).toThrow(
     'address 198.18.5.1: write it with the prefix of a network, as 198.18.0.2/24',
   )
   await refused({ addresses: [] }).toThrow('tapHost: addresses: name one')
-  await refused({ addresses: ['198.18.5.1/24'], wire: 'dealy 1ms' }).toThrow("'dealy' is not a word of a wire")
+  await refused({ addresses: ['198.18.5.1/24'], wire: 'dealy 1ms' }).toThrow(
+    "'dealy' is not a word of a wire",
+  )
   await refused({ adresses: [] } as TapHostOptions).toThrow(/^tapHost: /)
-  await refused({ interface: 'a/b', addresses: ['198.18.5.1/24'] }).toThrow("tapHost: interface: 'a/b' is not a name")
+  await refused({ interface: 'a/b', addresses: ['198.18.5.1/24'] }).toThrow(
+    "tapHost: interface: 'a/b' is not a name",
+  )
   expect(netns.ip('-br link').trim().split('\n')).toHaveLength(2)
 }, 60_000)

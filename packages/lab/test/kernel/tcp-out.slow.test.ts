@@ -20,28 +20,35 @@ test.each([
     SERVER_ADDRESS,
     ['--wire', 'delay 1ms loss 1% duplicate 2% reorder 5% gap 3'],
   ],
-])('refusals, ends, resets and all bytes pass in both directions: %s', async (_, address, options) => {
-  const { stdout } = server.spawn([process.execPath, ENDS, 'serve'])
-  let noticed = ''
-  stdout.on('data', text => {
-    noticed += text
-  })
-  await expect.poll(() => noticed).toMatch(/ready/)
-  const { status, stdout: asked, stderr } = run('--quiet', ...options, '--', process.execPath, ENDS, address)
-  // On a busy machine the wire may hold all frames that the run has.
-  const lines = stderr.replace(/^vnet: .*: no free slot: .*\n/, '')
-  expect({ status, lines }).toEqual({ status: 0, lines: '' })
-  expect(JSON.parse(asked)).toEqual({
-    refused: 'ECONNREFUSED',
-    echoed: 'to the end',
-    greeting: 'greeting',
-    reset: 'ECONNRESET',
-    many: 200,
-    same: true,
-  })
-  await expect.poll(() => noticed).toMatch(/after the greeting: still there/)
-  await expect.poll(() => noticed).toMatch(/watched: ECONNRESET/)
-})
+])(
+  'refusals, ends, resets and all bytes pass in both directions: %s',
+  async (_, address, options) => {
+    const { stdout } = server.spawn([process.execPath, ENDS, 'serve'])
+    let noticed = ''
+    stdout.on('data', text => {
+      noticed += text
+    })
+    await expect.poll(() => noticed).toMatch(/ready/)
+    const {
+      status,
+      stdout: asked,
+      stderr,
+    } = run('--quiet', ...options, '--', process.execPath, ENDS, address)
+    // On a busy machine the wire may hold all frames that the run has.
+    const lines = stderr.replace(/^vnet: .*: no free slot: .*\n/, '')
+    expect({ status, lines }).toEqual({ status: 0, lines: '' })
+    expect(JSON.parse(asked)).toEqual({
+      refused: 'ECONNREFUSED',
+      echoed: 'to the end',
+      greeting: 'greeting',
+      reset: 'ECONNRESET',
+      many: 200,
+      same: true,
+    })
+    await expect.poll(() => noticed).toMatch(/after the greeting: still there/)
+    await expect.poll(() => noticed).toMatch(/watched: ECONNRESET/)
+  },
+)
 
 test.each([
   ['an urgent byte remains in the stream', 'urgent', 'before!after'],
@@ -62,7 +69,9 @@ test('connections beyond the limit are counted', () => {
     for (let i = 0; i < 70; i++) net.connect(80, '${SERVER_ADDRESS}').on('connect', () => ++open === 39 && process.exit())`
   const words = [...vnet('run', { before: 'ulimit -n 300' }), '--', process.execPath, '-e', program]
   const { stderr } = ended(words)
-  expect(stderr).toMatch(/\nvnet: 31 SYNs of too many TCP connections: lost, raise the hard limit of ulimit -n\n/)
+  expect(stderr).toMatch(
+    /\nvnet: 31 SYNs of too many TCP connections: lost, raise the hard limit of ulimit -n\n/,
+  )
 })
 
 test('a server that has vanished is noticed by keepalive outside', async () => {
@@ -88,17 +97,35 @@ test('connections learn the MTU of a path inside', () => {
       console.log((await client.exec('curl', words)).stdout)
     }
     await lab.close()`
-  const words = ['ip', 'netns', 'exec', machine.name, process.execPath, '--input-type=module', '-e', program]
+  const words = [
+    'ip',
+    'netns',
+    'exec',
+    machine.name,
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    program,
+  ]
   expect(ended(words)).toEqual({ status: 0, stdout: '300000\n300000\n', stderr: '' })
 })
 
 test('DNS by TCP reaches the server of the machine', () => {
-  const { stdout } = run('--quiet', '--', 'env', 'RES_OPTIONS=use-vc', 'getent', 'ahostsv4', 'example.test')
+  const { stdout } = run(
+    '--quiet',
+    '--',
+    'env',
+    'RES_OPTIONS=use-vc',
+    'getent',
+    'ahostsv4',
+    'example.test',
+  )
   expect(stdout).toMatch(/^192\.0\.2\.80 +STREAM/)
 })
 
 describe('a refusal', () => {
-  const connect = (to: string) => `node -e "net.connect(80, '${to}').on('error', ({ code }) => console.log(code))"`
+  const connect = (to: string) =>
+    `node -e "net.connect(80, '${to}').on('error', ({ code }) => console.log(code))"`
   const timed = 'curl -so /dev/null -w "%{exitcode} %{time_total}" http://192.0.2.80:9099'
 
   test('crosses the wire like the packet that is refused', () => {
@@ -116,14 +143,26 @@ describe('a refusal', () => {
       '-6 address add 2001:db8:66::1/128 dev lo',
       '-6 route add local 2001:db8:70::/64 dev lo',
     )
-    const addresses = ['198.18.66.1', '192.0.2.2', '198.18.70.5', '2001:db8:66::1', '2001:db8:70::5']
+    const addresses = [
+      '198.18.66.1',
+      '192.0.2.2',
+      '198.18.70.5',
+      '2001:db8:66::1',
+      '2001:db8:70::5',
+    ]
     const { stdout } = run('--quiet', '--', 'sh', '-c', addresses.map(connect).join('; '))
     expect(stdout).toBe('EHOSTUNREACH\nEHOSTUNREACH\nEHOSTUNREACH\nEACCES\nEACCES\n')
   })
 
   test('says that there is no route', () => {
     machine.ip('route add unreachable 198.18.77.0/24', '-6 route add unreachable 2001:db8:77::/48')
-    const { stdout } = run('--quiet', '--', 'sh', '-c', `${connect('198.18.77.1')}; ${connect('2001:db8:77::1')}`)
+    const { stdout } = run(
+      '--quiet',
+      '--',
+      'sh',
+      '-c',
+      `${connect('198.18.77.1')}; ${connect('2001:db8:77::1')}`,
+    )
     expect(stdout).toBe('EHOSTUNREACH\nEHOSTUNREACH\n')
   })
 })

@@ -26,7 +26,12 @@ async function started(limit?: number) {
   const ask = (path: string, method: string, body?: object) =>
     fetch(`${url}${path}`, { method, headers, ...(body && { body: JSON.stringify(body) }) })
   const add = async (name: string, upstream: string, network = 'tcp') => {
-    const response = await ask('/proxies', 'POST', { name, listen: '127.0.0.1:0', upstream, network })
+    const response = await ask('/proxies', 'POST', {
+      name,
+      listen: '127.0.0.1:0',
+      upstream,
+      network,
+    })
     const { listen } = (await response.json()) as { listen: string }
     return Number(listen.split(':')[1])
   }
@@ -40,7 +45,9 @@ function hasControlSocket(pid: number): boolean {
   const rows = readFileSync('/proc/net/unix', 'latin1')
     .split('\n')
     .map(line => line.split(/\s+/))
-  const listening = rows.filter(([, , , flags]) => flags === LISTENS).map(row => `socket:[${row[6]}]`)
+  const listening = rows
+    .filter(([, , , flags]) => flags === LISTENS)
+    .map(row => `socket:[${row[6]}]`)
   return readdirSync(`/proc/${pid}/fd`).some(fd =>
     listening.includes(attempt(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? ''),
   )
@@ -57,7 +64,9 @@ async function connect(port: number): Promise<Socket> {
 }
 
 async function echoPort(): Promise<number> {
-  const server = net.createServer(socket => void socket.on('error', () => {}).pipe(socket)).listen(0, '127.0.0.1')
+  const server = net
+    .createServer(socket => void socket.on('error', () => {}).pipe(socket))
+    .listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => void server.close())
   return (server.address() as AddressInfo).port
@@ -78,7 +87,10 @@ async function datagram(port: number): Promise<dgram.Socket> {
 
 test('datagrams to an upstream without an address leave no descriptor, however many come', async () => {
   const { pids, add, remove } = await started(1024)
-  const [dead, web] = [await add('dead', 'gone.invalid:53', 'udp'), await add('web', `127.0.0.1:${await echoPort()}`)]
+  const [dead, web] = [
+    await add('dead', 'gone.invalid:53', 'udp'),
+    await add('web', `127.0.0.1:${await echoPort()}`),
+  ]
   const before = pids.map(filesOf)
   for (let i = 0; i < 1500; i++) {
     const socket = dgram.createSocket('udp4')
@@ -86,7 +98,9 @@ test('datagrams to an upstream without an address leave no descriptor, however m
     socket.close()
   }
   expect(await echo(await connect(web), 'a')).toBe('a')
-  for (const [i, count] of before.entries()) expect(filesOf(pids[i] as number)).toBeLessThan(count + 10)
+  for (const [i, count] of before.entries()) {
+    expect(filesOf(pids[i] as number)).toBeLessThan(count + 10)
+  }
   expect(await remove('dead')).toBe(204)
 })
 
@@ -104,8 +118,14 @@ test('sessions of all UDP proxies leave room for connections, and connections fo
   expect(filesOf(pids[0])).toBeLessThan(LIMIT - 300)
   const first = await connect(web)
   expect(await echo(first, 'a')).toBe('a')
-  expect(await state()).toMatchObject({ connections: 1, sessions: sessions - 2, connectionsMax: 100 })
-  for (let i = 1; i < 100; i++) expect(await echo(await connect(web), 'b')).toBe('b')
+  expect(await state()).toMatchObject({
+    connections: 1,
+    sessions: sessions - 2,
+    connectionsMax: 100,
+  })
+  for (let i = 1; i < 100; i++) {
+    expect(await echo(await connect(web), 'b')).toBe('b')
+  }
   const refused = await connect(web)
   await once(refused.resume(), 'close')
   expect(await state()).toMatchObject({ connections: 100, sessions: 0, connectionsMax: 100 })
@@ -125,7 +145,8 @@ test.each([
   const isIdle = () => pids.every((pid, i) => filesOf(pid) <= (idle[i] as number))
   const udp = await add('dns', `127.0.0.1:${await udpEchoPort()}`, 'udp')
   const pid = pids[which] as number
-  const limit = (files: number) => execFileSync('prlimit', ['--pid', `${pid}`, `--nofile=${files}:`])
+  const limit = (files: number) =>
+    execFileSync('prlimit', ['--pid', `${pid}`, `--nofile=${files}:`])
   // Four times, because a connection of the API may have been counted before.
   for (let i = 0; i < 32; i++) {
     limit(Math.max(...readdirSync(`/proc/${pid}/fd`).map(Number)) + 1 + (i % 8))

@@ -7,7 +7,9 @@ import { spawnVnet } from '#support/vnet-process.ts'
 
 const PROXIES = 1000
 /** A connection has four sockets there: a limit of 20,000 open files allows 4,650. */
-const FILES = Number(/^Max open files +\d+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1])
+const FILES = Number(
+  /^Max open files +\d+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1],
+)
 const CONNECTIONS = Math.min(5000, Math.floor((FILES - PROXIES - 400) / 4 / 50) * 50)
 const DESCRIPTORS = 4 * CONNECTIONS + PROXIES + 400
 /** MiB of memory of both processes together, with all connections. */
@@ -24,7 +26,9 @@ test(`${PROXIES} proxies carry ${CONNECTIONS} connections, and kill -9 leaves no
   await once(server, 'listening')
   const sockets: Socket[] = []
   onTestFinished(() => {
-    for (const socket of sockets) socket.destroy()
+    for (const socket of sockets) {
+      socket.destroy()
+    }
     server.close()
   })
   const vnet = await spawnVnet(['toxiproxy', '--port', '0'], { until: /^ready: / })
@@ -51,16 +55,22 @@ test(`${PROXIES} proxies carry ${CONNECTIONS} connections, and kill -9 leaves no
     sockets.push(socket.on('error', () => {}))
     await echoed(socket)
   }
-  for (let i = 0; i < CONNECTIONS; i += 50) await Promise.all(Array.from({ length: 50 }, (_, k) => open(i + k)))
+  for (let i = 0; i < CONNECTIONS; i += 50) {
+    await Promise.all(Array.from({ length: 50 }, (_, k) => open(i + k)))
+  }
   const descriptors = readdirSync(`/proc/${vnet.pid}/fd`).length
   const full = [vnet.pid, lab].map(residentOf)
-  console.log(`MiB empty ${empty.map(Math.round)}, full ${full.map(Math.round)}; ${descriptors} descriptors`)
+  console.log(
+    `MiB empty ${empty.map(Math.round)}, full ${full.map(Math.round)}; ${descriptors} descriptors`,
+  )
   expect(descriptors).toBeLessThan(DESCRIPTORS)
   expect(readdirSync(`/proc/${lab}/fd`).length).toBeLessThan(PROXIES + 200)
   expect(full.reduce((sum, each) => sum + each)).toBeLessThan(MEMORY_MAX)
 
   const add = { type: 'packet_loss', attributes: { percent: 1 } }
-  for (let i = 0; i < 20; i++) await fetch(`${url}/proxies/p${i}/toxics`, { method: 'POST', body: JSON.stringify(add) })
+  for (let i = 0; i < 20; i++) {
+    await fetch(`${url}/proxies/p${i}/toxics`, { method: 'POST', body: JSON.stringify(add) })
+  }
   await echoed(sockets[0] as Socket)
   await echoed(sockets[PROXIES / 2] as Socket)
 
@@ -68,7 +78,9 @@ test(`${PROXIES} proxies carry ${CONNECTIONS} connections, and kill -9 leaves no
   await vnet.stop('SIGKILL')
   await closed
   await expect
-    .poll(() => existsSync(`/proc/${lab}`) && !/^State:\s+Z/m.test(statusOf(lab)), { timeout: 30_000 })
+    .poll(() => existsSync(`/proc/${lab}`) && !/^State:\s+Z/m.test(statusOf(lab)), {
+      timeout: 30_000,
+    })
     .toBe(false)
   expect(interfaces()).toEqual(before)
 }, 300_000)

@@ -33,20 +33,23 @@ describe.each(['127.0.0.1', '::1'])('a proxy at %s', host => {
     ['packet_loss', { percent: 100 }, 'downstream'],
     ['silence', {}, 'upstream'],
     ['wire', { text: 'loss 100%' }, 'upstream'],
-  ])('holds back the data of a connection that exists: %s %j %s', async (type, attributes, stream) => {
-    const { connect, toxic, proxies } = await proxied({ lab, host })
-    const socket = await connect()
-    expect(await echo(socket, 'a')).toBe('a')
-    await toxic(type, attributes, { stream })
-    let got: string | undefined
-    const echoed = echo(socket, 'b').then(text => (got = text))
-    // Another connection of another proxy passes meanwhile, both ways.
-    const { connect: connectOther } = await proxied({ lab, host })
-    expect(await echo(await connectOther(), 'c')).toBe('c')
-    expect(got).toBeUndefined()
-    await proxies.removeToxic('a', `${type}_${stream}`)
-    expect(await echoed).toBe('b')
-  })
+  ])(
+    'holds back the data of a connection that exists: %s %j %s',
+    async (type, attributes, stream) => {
+      const { connect, toxic, proxies } = await proxied({ lab, host })
+      const socket = await connect()
+      expect(await echo(socket, 'a')).toBe('a')
+      await toxic(type, attributes, { stream })
+      let got: string | undefined
+      const echoed = echo(socket, 'b').then(text => (got = text))
+      // Another connection of another proxy passes meanwhile, both ways.
+      const { connect: connectOther } = await proxied({ lab, host })
+      expect(await echo(await connectOther(), 'c')).toBe('c')
+      expect(got).toBeUndefined()
+      await proxies.removeToxic('a', `${type}_${stream}`)
+      expect(await echoed).toBe('b')
+    },
+  )
 
   test('makes connections during a latency, which is for data only', async () => {
     const { connect, toxic, proxies, server } = await proxied({ lab, host })
@@ -80,7 +83,9 @@ test('proxies close and open while clients connect', async () => {
     await proxies.update('a', '{"enabled":false}')
     await proxies.update('a', '{"enabled":true}')
     clearInterval(knocking)
-    for (const socket of sockets) socket.destroy()
+    for (const socket of sockets) {
+      socket.destroy()
+    }
   }
   expect(await echo(await connect(), 'a')).toBe('a')
 })
@@ -99,7 +104,9 @@ describe('UDP', () => {
     const before = files()
     const add = (listen: string, upstream: string) =>
       proxies.create(JSON.stringify({ name: 'u', listen, upstream, network: 'udp' }))
-    for (let i = 0; i < 20; i++) await expect(add('192.0.2.1:0', '127.0.0.1:9')).rejects.toThrow('assign')
+    for (let i = 0; i < 20; i++) {
+      await expect(add('192.0.2.1:0', '127.0.0.1:9')).rejects.toThrow('assign')
+    }
     await expect.poll(files).toBeLessThan(before + 10)
     const { call: real } = lab
     const call = vi.spyOn(lab, 'call')
@@ -139,19 +146,30 @@ describe('UDP', () => {
     server.on('message', (bytes, { port, address }) => server.send(bytes, port, address))
     const upstream = `[::1]:${(server.address() as AddressInfo).port}`
     const listens: string[] = []
-    for (const name of ['twice', 'once'])
-      listens.push((await proxies.create(JSON.stringify({ name, listen: '[::1]:0', upstream, network: 'udp' }))).listen)
+    for (const name of ['twice', 'once']) {
+      listens.push(
+        (
+          await proxies.create(
+            JSON.stringify({ name, listen: '[::1]:0', upstream, network: 'udp' }),
+          )
+        ).listen,
+      )
+    }
     await proxies.addToxic('twice', '{"type":"duplicate","attributes":{"percent":100}}')
     const client = await udpSocket('::1')
     const got: string[] = []
     client.on('message', bytes => got.push(`${bytes}`))
-    for (const [i, listen] of listens.entries()) client.send(`${i}`, Number(listen.split(':').at(-1)), '::1')
+    for (const [i, listen] of listens.entries()) {
+      client.send(`${i}`, Number(listen.split(':').at(-1)), '::1')
+    }
     await expect.poll(() => [...got].sort().join('')).toBe('001')
   })
 
   test('refuses toxics of TCP', async () => {
     const { proxies } = await proxied({ lab })
-    await proxies.create('{"name":"u","listen":"127.0.0.1:0","upstream":"127.0.0.1:9","network":"udp"}')
+    await proxies.create(
+      '{"name":"u","listen":"127.0.0.1:0","upstream":"127.0.0.1:9","network":"udp"}',
+    )
     await expect(proxies.addToxic('u', '{"type":"slicer"}')).rejects.toMatchObject({ status: 400 })
   })
 })
@@ -210,7 +228,9 @@ describe('texts of wires', () => {
     })
     await proxies.updateToxic('a', 'preset_upstream', '{"attributes":{"name":"lte"}}')
     expect(proxies.state.wire.ab).toContain('preset lte')
-    await expect(proxies.updateToxic('a', 'preset_upstream', '{"attributes":{"name":"7g"}}')).rejects.toThrow('7g')
+    await expect(
+      proxies.updateToxic('a', 'preset_upstream', '{"attributes":{"name":"7g"}}'),
+    ).rejects.toThrow('7g')
     expect(proxies.state.wire.ab).toContain('preset lte')
     await proxies.update('a', '{"enabled":false}')
     expect(proxies.state).toMatchObject({ wire: { ab: '', ba: '' }, proxies: [] })
@@ -220,7 +240,8 @@ describe('texts of wires', () => {
 })
 
 describe('the command', () => {
-  const children = (pid: number) => readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ')
+  const children = (pid: number) =>
+    readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ')
   const isThere = (pid: string) => {
     try {
       return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
@@ -232,13 +253,18 @@ describe('the command', () => {
 
   test('ends by a signal, and with its lab', async () => {
     const vnet = await start()
-    expect(await vnet.line(/ready/)).toMatch(/^ready: http:\/\/127\.0\.0\.1:\d+, packets of toxiproxy:client\/server/)
+    expect(await vnet.line(/ready/)).toMatch(
+      /^ready: http:\/\/127\.0\.0\.1:\d+, packets of toxiproxy:client\/server/,
+    )
     expect(await vnet.stop('SIGINT')).toMatchObject({ status: 0, stderr: '' })
     const other = await start()
     const [lab = ''] = children(other.pid)
     process.kill(Number(lab), 'SIGKILL')
     const { status, stderr } = await other.ended
-    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('the lab has ended (SIGKILL)') })
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringContaining('the lab has ended (SIGKILL)'),
+    })
   })
 
   test('leaves no process when it is killed', async () => {

@@ -60,29 +60,45 @@ function packetsIn(path: string): number {
   return [...recordsIn(path)].length
 }
 
-const FAILING = { passes: 'passed', fails: 'failed', 'times out': 'failed', 'does not end': 'failed' }
+const FAILING = {
+  passes: 'passed',
+  fails: 'failed',
+  'times out': 'failed',
+  'does not end': 'failed',
+}
 const BESIDE = { 'runs beside another': 'passed', 'runs beside it': 'passed' }
 
 test.each([
   // The seed of the name.
   { pool: 'forks', env: {}, seed: 1_648_153_180 },
   { pool: 'threads', env: { VNET_SEED: '42' }, seed: 42 },
-])('a lab ends with its test, and captures of failed tests are kept ($pool)', ({ pool, env, seed }) => {
-  const reporters = ['--reporter=default', '--reporter=json', '--outputFile.json=out.json']
-  const { status, stdout, stderr } = consumer.vitest([`--pool=${pool}`, '--testTimeout=30000', ...reporters], { env })
-  expect(status).toBe(1)
-  expect(results(readFileSync(`${consumer.directory}/out.json`, 'utf8'))).toEqual({ ...FAILING, ...BESIDE })
-  const printed = stdout + stderr
-  expect(printed).toContain(`seed ${seed}\n`)
-  expect(printed).toContain('ended by SIGKILL')
-  expect(printed).toContain('the lab has not ended within 2000 ms: a server or a worker does not close')
-  const captures = [...printed.matchAll(/^vnet: captured in (\/\S+\/client-server\.pcapng)$/gm)]
-  expect(captures.length).toBe(2)
-  for (const [, path = ''] of captures) {
-    expect(packetsIn(path)).toBeGreaterThan(3)
-    rmSync(dirname(path), { recursive: true })
-  }
-})
+])(
+  'a lab ends with its test, and captures of failed tests are kept ($pool)',
+  ({ pool, env, seed }) => {
+    const reporters = ['--reporter=default', '--reporter=json', '--outputFile.json=out.json']
+    const { status, stdout, stderr } = consumer.vitest(
+      [`--pool=${pool}`, '--testTimeout=30000', ...reporters],
+      { env },
+    )
+    expect(status).toBe(1)
+    expect(results(readFileSync(`${consumer.directory}/out.json`, 'utf8'))).toEqual({
+      ...FAILING,
+      ...BESIDE,
+    })
+    const printed = stdout + stderr
+    expect(printed).toContain(`seed ${seed}\n`)
+    expect(printed).toContain('ended by SIGKILL')
+    expect(printed).toContain(
+      'the lab has not ended within 2000 ms: a server or a worker does not close',
+    )
+    const captures = [...printed.matchAll(/^vnet: captured in (\/\S+\/client-server\.pcapng)$/gm)]
+    expect(captures.length).toBe(2)
+    for (const [, path = ''] of captures) {
+      expect(packetsIn(path)).toBeGreaterThan(3)
+      rmSync(dirname(path), { recursive: true })
+    }
+  },
+)
 
 test('the message of a failed test says what was dropped on which link, in at most five lines, and the seed', () => {
   consumer.write(
@@ -102,8 +118,15 @@ test('the message of a failed test says what was dropped on which link, in at mo
       throw new Error(lab.name)
     })`,
   )
-  const options = ['--testTimeout=30000', '--reporter=default', '--reporter=json', '--outputFile.json=b.json']
-  expect(consumer.vitest(['b.test.js', ...options]).stderr).toContain('vnet: dropped on a-b ab: 70 by ')
+  const options = [
+    '--testTimeout=30000',
+    '--reporter=default',
+    '--reporter=json',
+    '--outputFile.json=b.json',
+  ]
+  expect(consumer.vitest(['b.test.js', ...options]).stderr).toContain(
+    'vnet: dropped on a-b ab: 70 by ',
+  )
   const report = readFileSync(`${consumer.directory}/b.json`, 'utf8')
   const [message = ''] = JSON.parse(report).testResults[0].assertionResults[0].failureMessages
   expect(message).toContain('loses-packets')
@@ -157,7 +180,9 @@ test('a lab has run before the first test, so no test waits for its parts', () =
       console.log('captures ' + existsSync(process.env.VNET_CAPTURE))
     })`,
   )
-  const { stdout } = consumer.vitest(['c.test.js'], { env: { VNET_CAPTURE: join(consumer.directory, 'captures') } })
+  const { stdout } = consumer.vitest(['c.test.js'], {
+    env: { VNET_CAPTURE: join(consumer.directory, 'captures') },
+  })
   for (const what of ['worker true', 'filters true', 'requests true', 'captures false']) {
     expect(stdout).toContain(`${what}\n`)
   }
@@ -170,12 +195,18 @@ test('without rights the tests are skipped, or fail with the reason if VNET_REQU
   const run = (env = {}) =>
     consumer.vitest(['-t', 'passes', '--testTimeout=30000', '--reporter=verbose'], { before, env })
   const skipped = run()
-  expect([skipped.status, skipped.stdout]).toEqual([0, expect.stringContaining('[a lab needs CAP_SYS_ADMIN')])
+  expect([skipped.status, skipped.stdout]).toEqual([
+    0,
+    expect.stringContaining('[a lab needs CAP_SYS_ADMIN'),
+  ])
   const failed = run({ VNET_REQUIRED: '1' })
   expect(failed.status).toBe(1)
   expect(failed.stderr).toContain('LabUnavailableError: a lab needs CAP_SYS_ADMIN')
   const unknown = run({ VNET_REQUIRED: 'yes' })
-  expect([unknown.status, unknown.stderr]).toEqual([1, expect.stringContaining('VNET_REQUIRED=yes: it is 1 or 0')])
+  expect([unknown.status, unknown.stderr]).toEqual([
+    1,
+    expect.stringContaining('VNET_REQUIRED=yes: it is 1 or 0'),
+  ])
 })
 
 test('createLab rejects with what to do', () => {

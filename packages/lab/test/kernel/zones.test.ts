@@ -13,7 +13,16 @@ beforeEach(async () => void (await lab.cable(client, server)))
 
 /** Returns the link-local address of the server. */
 async function linkLocal(): Promise<string> {
-  const { stdout } = await server.exec('ip', ['-6', '-o', 'addr', 'show', 'dev', 'client', 'scope', 'link'])
+  const { stdout } = await server.exec('ip', [
+    '-6',
+    '-o',
+    'addr',
+    'show',
+    'dev',
+    'client',
+    'scope',
+    'link',
+  ])
   return /fe80[0-9a-f:]+/.exec(stdout)?.[0] ?? ''
 }
 
@@ -22,7 +31,8 @@ test('a UDP socket takes groups on the interfaces of its host', async () => {
   await client.listen(made)
   for (const socket of [await client.createSocket('udp6'), made]) {
     for (const dev of ['server', 'lo']) {
-      const groups = async () => (await client.exec('ip', ['-6', 'maddr', 'show', 'dev', dev])).stdout
+      const groups = async () =>
+        (await client.exec('ip', ['-6', 'maddr', 'show', 'dev', dev])).stdout
       socket.addMembership('ff02::1:3', `::%${dev}`)
       expect(await groups()).toContain('ff02::1:3')
       socket.dropMembership('ff02::1:3', `::%${dev}`)
@@ -48,7 +58,9 @@ test('send and connect reach the link of a zone of the host', async () => {
 
 test('connections and listening sockets show zones of their host', async () => {
   const address = await linkLocal()
-  const accepting = net.createServer(socket => socket.end(`${socket.remoteAddress} ${socket.localAddress}`))
+  const accepting = net.createServer(socket =>
+    socket.end(`${socket.remoteAddress} ${socket.localAddress}`),
+  )
   await server.listen(accepting, 80, `${address}%client`)
   const socket = client.createConnection(80, `[${address}%server]`)
   expect(await text(socket)).toMatch(new RegExp(`^fe80[0-9a-f:]+%client ${address}%client$`))
@@ -57,14 +69,20 @@ test('connections and listening sockets show zones of their host', async () => {
 /** Runs JavaScript in Node on the client. `address` is the link-local address of the server. */
 async function onClient(code: string): Promise<void> {
   const program = `const address = '${await linkLocal()}'; ${code}`
-  expect(await client.exec(process.execPath, ['-e', program])).toMatchObject({ status: 0, stderr: '' })
+  expect(await client.exec(process.execPath, ['-e', program])).toMatchObject({
+    status: 0,
+    stderr: '',
+  })
 }
 
 test('a datagram whose zone the machine does not have is an error that says so', async () => {
   const socket = await client.createSocket('udp6')
   const { handle } = dgramState(socket)
   for (const [syscall, expected] of [
-    ['uv_if_indextoiid', /^a datagram from a link-local address is lost: only a program on the host /],
+    [
+      'uv_if_indextoiid',
+      /^a datagram from a link-local address is lost: only a program on the host /,
+    ],
     ['recvmsg', /^another$/],
   ] as const) {
     const failed = once(socket, 'error')

@@ -19,16 +19,29 @@ const PROGRAM = `
   })
 `
 
-test('ten workers with thirty labs keep the time limit of vitest beside busy processors', { timeout: 200_000 }, () => {
+test('ten workers with thirty labs keep the time limit of vitest beside busy processors', {
+  timeout: 200_000,
+}, () => {
   using consumer = new Consumer()
   const files = Array.from({ length: FILES }, (_, i) => `${i}.test.js`)
-  for (const file of files) consumer.write(file, PROGRAM)
-  const busy = Array.from({ length: availableParallelism() }, () => spawn('sh', ['-c', 'while :; do :; done']))
+  for (const file of files) {
+    consumer.write(file, PROGRAM)
+  }
+  const busy = Array.from({ length: availableParallelism() }, () =>
+    spawn('sh', ['-c', 'while :; do :; done']),
+  )
   try {
     const workers = [`--maxWorkers=${FILES}`, '--pool=forks']
-    const { status, stdout, stderr } = consumer.vitest([...files, ...workers], { env: { VNET_REQUIRED: '1' } })
-    expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: expect.stringContaining('30 passed') })
+    const { status, stdout, stderr } = consumer.vitest([...files, ...workers], {
+      env: { VNET_REQUIRED: '1' },
+    })
+    expect({ status, stdout, stderr }).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('30 passed'),
+    })
   } finally {
-    for (const each of busy) each.kill('SIGKILL')
+    for (const each of busy) {
+      each.kill('SIGKILL')
+    }
   }
 })

@@ -46,11 +46,17 @@ test('a leader that is cut off on schedule is replaced, and follows after it is 
   const etcdctl = async (host: Name, words: string): Promise<string | undefined> => {
     const endpoint = `--endpoints http://$VNET_IP4_${host.toUpperCase()}:2379 --command-timeout 1s`
     const env = { ETCDCTL_API: '3' }
-    const { status, stdout } = await lab.ask('exec', { host, command: `etcdctl ${endpoint} ${words}`, env })
+    const { status, stdout } = await lab.ask('exec', {
+      host,
+      command: `etcdctl ${endpoint} ${words}`,
+      env,
+    })
     return status === 0 ? stdout : undefined
   }
   /** The ids of the member in a host and of the leader that it knows. */
-  const statusOf = async (host: Name): Promise<{ readonly own?: string; readonly leader?: string }> => {
+  const statusOf = async (
+    host: Name,
+  ): Promise<{ readonly own?: string; readonly leader?: string }> => {
     const text = await etcdctl(host, 'endpoint status -w json')
     // The ids do not fit into a number of JavaScript.
     const [, own] = /"member_id":(\d+)/.exec(text ?? '') ?? []
@@ -64,7 +70,9 @@ test('a leader that is cut off on schedule is replaced, and follows after it is 
   const { own: first = '' } = await statusOf('one')
   await expect.poll(async () => (await statusOf('two')).leader, { interval: 100 }).toBeDefined()
   for (const host of ['two', 'three'] as const) {
-    if (await isLeader(host)) await etcdctl(host, `move-leader ${BigInt(first).toString(16)}`)
+    if (await isLeader(host)) {
+      await etcdctl(host, `move-leader ${BigInt(first).toString(16)}`)
+    }
   }
   await expect.poll(() => isLeader('one'), { interval: 100 }).toBe(true)
   expect(await etcdctl('two', 'put key before')).toBe('OK\n')
@@ -73,7 +81,10 @@ test('a leader that is cut off on schedule is replaced, and follows after it is 
   await expect.poll(others, { interval: 100, timeout: 60_000 }).toBe(true)
   expect(await etcdctl('two', 'put key after')).toBe('OK\n')
 
-  const follows = async () => [(await statusOf('one')).leader === (await statusOf('two')).leader, await isLeader('one')]
+  const follows = async () => [
+    (await statusOf('one')).leader === (await statusOf('two')).leader,
+    await isLeader('one'),
+  ]
   await expect.poll(follows, { interval: 100, timeout: 60_000 }).toEqual([true, false])
   await expect.poll(() => etcdctl('one', 'get key --print-value-only')).toBe('after\n')
 })

@@ -1,6 +1,14 @@
 /** The project in examples/vitest, installed as the README of it says, by root and by a user. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { fileDirectory } from '#support/fresh-directory.ts'
@@ -28,7 +36,11 @@ const env = Object.fromEntries(
 
 function run(words: readonly string[], cwd: string, more: Readonly<Record<string, string>> = {}) {
   const [program = '', ...args] = words
-  const { status, stdout, stderr } = spawnSync(program, args, { cwd, env: { ...env, ...more }, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(program, args, {
+    cwd,
+    env: { ...env, ...more },
+    encoding: 'utf8',
+  })
   return { status, text: stdout + stderr }
 }
 
@@ -46,31 +58,54 @@ const PACKAGES = [
  */
 function install(): string | undefined {
   for (const [name, path] of PACKAGES) {
-    const packed = run(['npm', 'pack', '--silent', '--pack-destination', directory], join(ROOT, path))
+    const packed = run(
+      ['npm', 'pack', '--silent', '--pack-destination', directory],
+      join(ROOT, path),
+    )
     expect(packed).toMatchObject({ status: 0 })
     const tarball = readdirSync(directory).find(file => file.endsWith('.tgz')) ?? ''
     mkdirSync(join(directory, name), { recursive: true })
-    expect(run(['tar', '-xzf', tarball, '-C', name, '--strip-components=1'], directory)).toMatchObject({ status: 0 })
+    expect(
+      run(['tar', '-xzf', tarball, '-C', name, '--strip-components=1'], directory),
+    ).toMatchObject({ status: 0 })
     rmSync(join(directory, tarball))
   }
   // The package has no examples; the project names vnet by its place in the tree.
-  cpSync(join(ROOT, 'examples/vitest'), project, { recursive: true, filter: path => !path.includes('node_modules') })
+  cpSync(join(ROOT, 'examples/vitest'), project, {
+    recursive: true,
+    filter: path => !path.includes('node_modules'),
+  })
   mkdirSync(programs)
-  if (!isInstalled('redis-server') && existsSync(REDIS)) symlinkSync(REDIS, join(programs, 'redis-server'))
-  const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--fetch-retries=0']
+  if (!isInstalled('redis-server') && existsSync(REDIS)) {
+    symlinkSync(REDIS, join(programs, 'redis-server'))
+  }
+  const flags = [
+    '--ignore-scripts',
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+    '--fetch-retries=0',
+  ]
   const { status, text } = run(['npm', 'ci', ...flags], project)
   if (status !== 0) return `npm ci in examples/vitest failed: ${text}`
   // Like an installation from a registry: the packages, not links, with their dependencies.
   const installed = join(project, 'node_modules')
-  const copy = (from: string, to: string) => cpSync(from, to, { recursive: true, dereference: true })
+  const copy = (from: string, to: string) =>
+    cpSync(from, to, { recursive: true, dereference: true })
   for (const [name] of PACKAGES) {
     rmSync(join(installed, name), { recursive: true, force: true })
-    for (const part of ['dist', 'prebuilds', 'package.json'].filter(each => existsSync(join(directory, name, each)))) {
+    for (const part of ['dist', 'prebuilds', 'package.json'].filter(each =>
+      existsSync(join(directory, name, each)),
+    )) {
       copy(join(directory, name, part), join(installed, name, part))
     }
     const { dependencies } = JSON.parse(readFileSync(join(directory, name, 'package.json'), 'utf8'))
-    const others = Object.keys(dependencies).filter(other => !PACKAGES.some(([own]) => own === other))
-    for (const other of others) copy(join(ROOT, 'node_modules', other), join(installed, other))
+    const others = Object.keys(dependencies).filter(
+      other => !PACKAGES.some(([own]) => own === other),
+    )
+    for (const other of others) {
+      copy(join(ROOT, 'node_modules', other), join(installed, other))
+    }
   }
   copy(join(ROOT, 'node_modules/@yuuang'), join(installed, '@yuuang'))
   return undefined
@@ -86,8 +121,21 @@ function runTests(commandLine: string, by: readonly string[]): string {
   // vitest writes caches in the project.
   expect(run(['chmod', '-R', 'a+rwX', directory], directory)).toMatchObject({ status: 0 })
   const script = 'cd "$1" && PATH="$2:$PATH" && eval "$3"'
-  const words = [...by, 'sh', '-c', script, 'sh', project, `${programs}:${dirname(process.execPath)}`, commandLine]
-  const { status, text } = run(words, directory, { HOME: directory, NO_COLOR: '1', VNET_REQUIRED: REQUIRED })
+  const words = [
+    ...by,
+    'sh',
+    '-c',
+    script,
+    'sh',
+    project,
+    `${programs}:${dirname(process.execPath)}`,
+    commandLine,
+  ]
+  const { status, text } = run(words, directory, {
+    HOME: directory,
+    NO_COLOR: '1',
+    VNET_REQUIRED: REQUIRED,
+  })
   expect(status, text).toBe(0)
   return text
 }
@@ -96,6 +144,8 @@ test.for([
   ['root', 'npx vitest run', []],
   ['an ordinary user', 'npx --no-install vnet rootless -- npx vitest run', asUser()],
 ] as const)('all tests of examples/vitest pass as %s', ([, commandLine, by], { skip }) => {
-  if (whyNot !== undefined) skip(whyNot)
+  if (whyNot !== undefined) {
+    skip(whyNot)
+  }
   expect(runTests(commandLine, by)).toMatch(/Test Files {2}11 passed \(11\)/)
 })

@@ -11,7 +11,11 @@ const VNET = `${process.execPath} ${PROGRAM}`
 const PYTEST = ['pytest-3', '-q', '-p', 'no:cacheprovider']
 
 test('the tests for pytest pass', { timeout: 300_000 }, () => {
-  const options = { cwd: 'examples/pytest', env: { ...process.env, VNET }, encoding: 'utf8' } as const
+  const options = {
+    cwd: 'examples/pytest',
+    env: { ...process.env, VNET },
+    encoding: 'utf8',
+  } as const
   const { status, stdout } = spawnSync('pytest-3', PYTEST.slice(1), options)
   expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining('4 passed') })
 })
@@ -36,7 +40,10 @@ test('the tests for Go pass, and gofmt and vet have nothing to say', { timeout: 
   try {
     expect(go('gofmt', '-l', '.')).toEqual({ status: 0, text: '' })
     expect(go('go', 'vet', './...')).toEqual({ status: 0, text: '' })
-    expect(go('go', 'test', '-count=1', './...')).toEqual({ status: 0, text: expect.stringMatching(/^ok /) })
+    expect(go('go', 'test', '-count=1', './...')).toEqual({
+      status: 0,
+      text: expect.stringMatching(/^ok /),
+    })
   } finally {
     rmSync(cache, { recursive: true })
   }

@@ -39,29 +39,55 @@ const leftDirectories = () =>
 
 describe('the command', () => {
   test('runs in the first host, finds others by name, and sets the exit status of vnet', () => {
-    const { status, stdout, stderr } = lab(file(NET), ...sh('ping -qc1 -W9 server | grep -c " 0% packet loss"; exit 7'))
+    const { status, stdout, stderr } = lab(
+      file(NET),
+      ...sh('ping -qc1 -W9 server | grep -c " 0% packet loss"; exit 7'),
+    )
     expect({ status, stdout, stderr }).toEqual({ status: 7, stdout: '1\n', stderr: '' })
   })
 
   test('runs in the host of --host, and a signal that ends it is 128 plus its number', () => {
-    const { status, stdout } = lab('--host', 'server', file(NET), ...sh('ls /sys/class/net; kill -9 $$'))
+    const { status, stdout } = lab(
+      '--host',
+      'server',
+      file(NET),
+      ...sh('ls /sys/class/net; kill -9 $$'),
+    )
     expect({ status, stdout }).toEqual({ status: 137, stdout: 'client\nlo\n' })
   })
 
   test('runs in the kernel, whatever VNET_WORLD is', () => {
-    const words = ['env', 'VNET_WORLD=memory', process.execPath, PROGRAM, 'lab', file(NET), ...sh('ls /sys/class/net')]
+    const words = [
+      'env',
+      'VNET_WORLD=memory',
+      process.execPath,
+      PROGRAM,
+      'lab',
+      file(NET),
+      ...sh('ls /sys/class/net'),
+    ]
     expect(ended(words)).toEqual({ status: 0, stdout: 'lo\nserver\n', stderr: '' })
   })
 
   test('is refused to root where /dev/net/tun is missing, in one line', () => {
-    const words = onMachine({ mode: 'none' }, [process.execPath, PROGRAM, 'lab', file(NET), '--', 'true'])
+    const words = onMachine({ mode: 'none' }, [
+      process.execPath,
+      PROGRAM,
+      'lab',
+      file(NET),
+      '--',
+      'true',
+    ])
     const line = /^vnet: a lab cannot open \/dev\/net\/tun: .*the device is missing: .*\n$/
     expect(ended(words)).toEqual({ status: 1, stdout: '', stderr: expect.stringMatching(line) })
   })
 
   test('has the name of the lab and the addresses of all hosts in its environment', () => {
     const net = `${NET}  two: { ends: [server, client], addresses: [[192.0.2.1/24, 192.0.2.2/24], [192.0.2.3/24]] }`
-    const { stdout } = lab(file(net, 'my-net.yaml'), ...sh('env | grep ^VNET_ | grep -v TEST | LC_ALL=C sort'))
+    const { stdout } = lab(
+      file(net, 'my-net.yaml'),
+      ...sh('env | grep ^VNET_ | grep -v TEST | LC_ALL=C sort'),
+    )
     expect(stdout.replace(/^(VNET_LAB=.*-)\d+$/m, '$1PID')).toBe(`VNET_IP4_CLIENT=198.18.1.1
 VNET_IP4_CLIENT__SERVER2=192.0.2.3
 VNET_IP4_CLIENT__SERVER=198.18.1.1
@@ -79,15 +105,28 @@ VNET_LAB=my-net-PID
   test('reaches the hosts of its own lab by `vnet lab exec`, although another has the same name', async () => {
     const other = await spawnVnet(['lab', file(NET)])
     const net = NET.replace('wire:', 'addresses: [[192.0.2.1/24], [192.0.2.2/24]], wire:')
-    const words = ['--', process.execPath, PROGRAM, ...list('lab exec server -- ip -br addr show client')]
-    expect(lab(file(net), ...words)).toEqual({ status: 0, stdout: expect.stringContaining('192.0.2.2/24'), stderr: '' })
+    const words = [
+      '--',
+      process.execPath,
+      PROGRAM,
+      ...list('lab exec server -- ip -br addr show client'),
+    ]
+    expect(lab(file(net), ...words)).toEqual({
+      status: 0,
+      stdout: expect.stringContaining('192.0.2.2/24'),
+      stderr: '',
+    })
     await other.stop()
   })
 
   test('gets the signals of vnet, and may end in its own way', async () => {
     const script = 'trap "echo caught; exit 3" TERM; echo started; while :; do sleep 0.05; done'
     const vnet = await spawnVnet(['lab', file(NET), ...sh(script)], { until: /^started$/ })
-    expect(await vnet.stop('SIGTERM')).toEqual({ status: 3, stdout: 'started\ncaught\n', stderr: '' })
+    expect(await vnet.stop('SIGTERM')).toEqual({
+      status: 3,
+      stdout: 'started\ncaught\n',
+      stderr: '',
+    })
   })
 
   test('alone gets Ctrl-C from a terminal, and programs of the lab serve it until it ends', async () => {
@@ -97,26 +136,45 @@ VNET_LAB=my-net-PID
     const options = { within: ['setsid'], until: /^started$/ }
     const vnet = await spawnVnet(['lab', file(net), ...sh(script)], options)
     process.kill(-vnet.pid, 'SIGINT')
-    expect(await vnet.ended).toEqual({ status: 3, stdout: 'started\n', stderr: 'server: started\n' })
+    expect(await vnet.ended).toEqual({
+      status: 3,
+      stdout: 'started\n',
+      stderr: 'server: started\n',
+    })
   })
 
   test.each([
     [['--host', 'nobody', '--', 'true'], '--host nobody: the lab has client, server'],
     [['--host', 'client'], '--host: there is no command'],
-    [['--json', '--', 'true'], '--json: a command and requests would share the streams; --json takes no file'],
+    [
+      ['--json', '--', 'true'],
+      '--json: a command and requests would share the streams; --json takes no file',
+    ],
   ])('is refused with %j', (args, text) => {
     const { status, stderr } = lab(file(NET), ...args)
-    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringMatching(new RegExp(`^vnet: ${text}.*\\n$`)) })
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: expect.stringMatching(new RegExp(`^vnet: ${text}.*\\n$`)),
+    })
   })
 })
 
 describe('without a command', () => {
   test('a lab prints its hosts and `ready`, runs until Ctrl-C, and leaves nothing', async () => {
-    const vnet = await spawnVnet(['lab', file(`${NET}run: { server: { command: exec sleep 1000 } }`)])
+    const vnet = await spawnVnet([
+      'lab',
+      file(`${NET}run: { server: { command: exec sleep 1000 } }`),
+    ])
     const addresses = 'client 198.18.1.1 2001:db8:0:1::1\nserver 198.18.1.2 2001:db8:0:1::2\n'
-    const children = readFileSync(`/proc/${vnet.pid}/task/${vnet.pid}/children`, 'latin1').trim().split(' ')
+    const children = readFileSync(`/proc/${vnet.pid}/task/${vnet.pid}/children`, 'latin1')
+      .trim()
+      .split(' ')
     expect(children).toHaveLength(1)
-    expect(await vnet.stop('SIGINT')).toEqual({ status: 0, stdout: `${addresses}ready\n`, stderr: '' })
+    expect(await vnet.stop('SIGINT')).toEqual({
+      status: 0,
+      stdout: `${addresses}ready\n`,
+      stderr: '',
+    })
     expect(isAlive(Number(children[0]))).toBe(false)
     expect(leftDirectories().filter(name => name.includes(`-${vnet.pid}-`))).toEqual([])
   })
@@ -130,13 +188,17 @@ describe('without a command', () => {
     const net = `${NET}run: { server: { command: echo up; exec sleep 1000, ready: never, restart: true } }`
     const vnet = await spawnVnet(['lab', file(net)], { until: /^server: up$/ })
     expect(await vnet.stop('SIGINT')).toMatchObject({ status: 130, stdout: '' })
-    const withCommand = await spawnVnet(['lab', file(net), '--', 'echo', 'never'], { until: /^server: up$/ })
+    const withCommand = await spawnVnet(['lab', file(net), '--', 'echo', 'never'], {
+      until: /^server: up$/,
+    })
     expect(await withCommand.stop('SIGTERM')).toMatchObject({ status: 143, stdout: '' })
   })
 
   test('the next lab removes the leftovers of a killed lab', async () => {
     const net = `${NET}run: { server: { command: setsid sleep 1000 & echo $!; wait, ready: '' } }`
-    const started = await spawnVnet(['lab', file(net.replace(", ready: ''", ''))], { until: /^server: \d+$/ })
+    const started = await spawnVnet(['lab', file(net.replace(", ready: ''", ''))], {
+      until: /^server: \d+$/,
+    })
     const pid = Number((await started.line(/^server: \d+$/)).slice(8))
     await started.stop('SIGKILL')
     expect(lab(file(NET), '--', 'true').status).toBe(0)
@@ -187,7 +249,8 @@ faults:
   - { link: link, direction: ab, action: drop, filter: icmp, nth: 1 }
   - { link: link, direction: ba, action: { delay: 50ms }, filter: udp port 9 }
 `
-  const pings = 'ping -4qc1 -W0.2 server >/dev/null || echo lost; ping -4qc1 -W30 server | grep -o " 0% packet loss"'
+  const pings =
+    'ping -4qc1 -W0.2 server >/dev/null || echo lost; ping -4qc1 -W30 server | grep -o " 0% packet loss"'
   const { status, stdout, stderr } = lab(file(net), ...sh(pings))
   expect({ status, stdout, stderr }).toEqual({
     status: 0,
@@ -227,9 +290,13 @@ scenario:
 `
   // The server has an address past each uplink: its name leads to either.
   // The reply to a ping before the switch may come after it, and is lost.
-  const accepted = (by: string) => `until ping -qc1 -W1 $VNET_IP4_SERVER__${by} | grep -o "1 received"; do :; done`
+  const accepted = (by: string) =>
+    `until ping -qc1 -W1 $VNET_IP4_SERVER__${by} | grep -o "1 received"; do :; done`
   const switched = 'until ip -br link show portal | grep -q DOWN; do sleep 0.05; done'
-  const { status, stdout } = lab(file(net), ...sh(`${accepted('PORTAL')}; ${switched}; ${accepted('LTE')}`))
+  const { status, stdout } = lab(
+    file(net),
+    ...sh(`${accepted('PORTAL')}; ${switched}; ${accepted('LTE')}`),
+  )
   expect([status, stdout]).toEqual([0, '1 received\n1 received\n'])
 })
 
@@ -247,9 +314,12 @@ describe('an ordinary user', () => {
 
   test('runs a lab without printing a line about it, and as root inside', () => {
     const before = `mkdir /run/lab; cat > /run/lab/net.yaml <<'END'\n${NET}\nEND`
-    const { status, stdout, stderr } = asOrdinary(['/run/lab/net.yaml', ...sh('ping -qc1 server >&2; id -u; exit 5')], {
-      before,
-    })
+    const { status, stdout, stderr } = asOrdinary(
+      ['/run/lab/net.yaml', ...sh('ping -qc1 server >&2; id -u; exit 5')],
+      {
+        before,
+      },
+    )
     expect({ status, stdout, stderr }).toMatchObject({
       status: 5,
       stdout: '0\n',
@@ -259,7 +329,11 @@ describe('an ordinary user', () => {
 
   test('reaches other hosts from a command by `vnet lab exec`', () => {
     const before = `mkdir /run/lab; cat > /run/lab/net.yaml <<'END'\n${NET}\nEND`
-    const exec = [process.execPath, `${TREE}/dist/vnet.js`, ...list('lab exec server -- ls /sys/class/net')]
+    const exec = [
+      process.execPath,
+      `${TREE}/dist/vnet.js`,
+      ...list('lab exec server -- ls /sys/class/net'),
+    ]
     expect(asOrdinary(['/run/lab/net.yaml', '--', ...exec], { before })).toEqual({
       status: 0,
       stdout: 'client\nlo\n',
@@ -268,9 +342,18 @@ describe('an ordinary user', () => {
   })
 
   test('checks and draws a lab on a machine that cannot run one, and prints why it cannot run', () => {
-    const machine: Machine = { mode: 'none', before: `mkdir /run/lab; cat > /run/lab/net.yaml <<'END'\n${NET}\nEND` }
-    expect(asOrdinary(['check', '/run/lab/net.yaml'], machine)).toMatchObject({ status: 0, stderr: '' })
-    expect(asOrdinary(['graph', '/run/lab/net.yaml'], machine)).toMatchObject({ status: 0, stderr: '' })
+    const machine: Machine = {
+      mode: 'none',
+      before: `mkdir /run/lab; cat > /run/lab/net.yaml <<'END'\n${NET}\nEND`,
+    }
+    expect(asOrdinary(['check', '/run/lab/net.yaml'], machine)).toMatchObject({
+      status: 0,
+      stderr: '',
+    })
+    expect(asOrdinary(['graph', '/run/lab/net.yaml'], machine)).toMatchObject({
+      status: 0,
+      stderr: '',
+    })
     const { status, stderr } = asOrdinary(['/run/lab/net.yaml', '--', 'true'], machine)
     expect({ status, stderr }).toEqual({
       status: 1,
@@ -298,15 +381,27 @@ describe('--json', () => {
       },
       links: ['link'],
     })
-    const exec = { host: 'client', command: 'cat; echo $VNET_LAB $X >&2; exit 3', input: 'in\u2028\n', env: { X: 'x' } }
+    const exec = {
+      host: 'client',
+      command: 'cat; echo $VNET_LAB $X >&2; exit 3',
+      input: 'in\u2028\n',
+      env: { X: 'x' },
+    }
     expect(await ask('exec', exec)).toEqual({
       status: 3,
       stdout: 'in\u2028\n',
       stderr: expect.stringMatching(/^net-\d+ x\n$/),
     })
-    expect(await ask('run', { host: 'server', command: 'echo up; exec sleep 1000', ready: 'up' })).toEqual({})
-    const ping = (seconds: number) => ({ host: 'client', command: ['ping', '-4qc1', `-W${seconds}`, 'server'] })
-    expect(await ask('fault', { link: 'link', direction: 'ab', action: 'drop', filter: 'icmp', nth: 1 })).toEqual({
+    expect(
+      await ask('run', { host: 'server', command: 'echo up; exec sleep 1000', ready: 'up' }),
+    ).toEqual({})
+    const ping = (seconds: number) => ({
+      host: 'client',
+      command: ['ping', '-4qc1', `-W${seconds}`, 'server'],
+    })
+    expect(
+      await ask('fault', { link: 'link', direction: 'ab', action: 'drop', filter: 'icmp', nth: 1 }),
+    ).toEqual({
       fault: 1,
     })
     const waiting = lab.send('hits', { fault: 1, wait: 1 })
@@ -319,11 +414,15 @@ describe('--json', () => {
     expect(ab.text).toMatch(/loss 100%$/)
     expect(lateness).toEqual({ ab: expect.any(Number), ba: 0 })
     expect(await ask('cut', { link: 'link' })).toEqual({})
-    expect(await ask('exec', { host: 'client', command: 'cat /sys/class/net/server/carrier' })).toMatchObject({
+    expect(
+      await ask('exec', { host: 'client', command: 'cat /sys/class/net/server/carrier' }),
+    ).toMatchObject({
       stdout: '0\n',
     })
     expect(await ask('plug', { link: 'link' })).toEqual({})
-    expect(await ask('exec', { host: 'client', command: 'cat /sys/class/net/server/carrier' })).toMatchObject({
+    expect(
+      await ask('exec', { host: 'client', command: 'cat /sys/class/net/server/carrier' }),
+    ).toMatchObject({
       stdout: '1\n',
     })
     lab.send('end')
@@ -340,7 +439,9 @@ describe('--json', () => {
     lab.send('exec', { host: 'guest', command: 'ping -6qc1 -W9 server' })
     expect(await lab.next()).toMatchObject({ result: { status: 0 } })
     lab.send('accept', { router: 'hotel', host: 'server' })
-    expect(await lab.next()).toMatchObject({ error: 'accept: server has no address inside the router hotel' })
+    expect(await lab.next()).toMatchObject({
+      error: 'accept: server has no address inside the router hotel',
+    })
     lab.send('accept', { router: 'guest', host: 'guest' })
     expect(await lab.next()).toMatchObject({ error: 'accept: guest is not a router' })
   })
@@ -375,7 +476,9 @@ faults: [{ link: nat/client, direction: ba, action: drop, filter: udp }]
       // It sends on until 20 have been answered, so that the first 20 were answered or lost.
       const ping = ['ping', '-4', '-c20', '-i0.01', '-w30', 'server']
       const { stdout } = await lab.ask('exec', { host: 'client', command: ping })
-      return [...stdout.matchAll(/icmp_seq=(\d+)/g)].map(([, number]) => Number(number)).filter(number => number <= 20)
+      return [...stdout.matchAll(/icmp_seq=(\d+)/g)]
+        .map(([, number]) => Number(number))
+        .filter(number => number <= 20)
     }
     const first = await pings()
     const later = await pings()
@@ -398,19 +501,25 @@ faults: [{ link: nat/client, direction: ba, action: drop, filter: udp }]
   })
 
   test('cuts a link for a time, and changes a NAT', async () => {
-    const net = 'hosts: [client, server]\nrouters: { nat: { inside: [client], outside: server, nat: restricted } }'
+    const net =
+      'hosts: [client, server]\nrouters: { nat: { inside: [client], outside: server, nat: restricted } }'
     await using lab = new LabRequests(file(net))
     await lab.next()
     expect(await lab.ask('partition', { link: 'nat/client', ms: 1, direction: 'ab' })).toEqual({})
     expect(await lab.ask('offline', { link: 'nat/client', ms: 1 })).toEqual({})
     expect(await lab.ask('rebind', { router: 'nat' })).toEqual({})
-    expect(await lab.ask('forward', { router: 'nat', from: 'tcp 8080', to: 'client:80' })).toEqual({})
-    expect(await lab.ask('forward', { router: 'nat', from: 'tcp 8080', to: 'client:80' })).toMatch(/forwarded already/)
+    expect(await lab.ask('forward', { router: 'nat', from: 'tcp 8080', to: 'client:80' })).toEqual(
+      {},
+    )
+    expect(await lab.ask('forward', { router: 'nat', from: 'tcp 8080', to: 'client:80' })).toMatch(
+      /forwarded already/,
+    )
     expect(await lab.ask('rebind', { router: 'client' })).toBe('rebind: client is not a router')
   })
 
   test('switches a host to another uplink', async () => {
-    const net = 'hosts: [phone, server]\nrouters: { wifi: { inside: [phone, server] }, lte: { inside: [phone] } }'
+    const net =
+      'hosts: [phone, server]\nrouters: { wifi: { inside: [phone, server] }, lte: { inside: [phone] } }'
     await using lab = new LabRequests(file(net))
     await lab.next()
     lab.send('switch', { host: 'phone', uplink: 'lte' })
@@ -429,7 +538,9 @@ faults: [{ link: nat/client, direction: ba, action: drop, filter: udp }]
     lab.send('exec', { host: 'client', command: 'echo second' })
     expect(await lab.next()).toMatchObject({ id: 2, result: { stdout: 'second\n' } })
     const { child, exited } = lab
-    const [pid] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1').split(' ').map(Number)
+    const [pid] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1')
+      .split(' ')
+      .map(Number)
     lab.send('end')
     expect(await exited).toEqual([0, null])
     await expect.poll(() => isAlive(pid as number)).toBe(false)
@@ -457,9 +568,14 @@ faults: [{ link: nat/client, direction: ba, action: drop, filter: udp }]
     lab.write('what')
     expect(await lab.next()).toEqual({ id: null, error: expect.stringContaining('JSON') })
     lab.write('{"id": "x", "method": "exec", "param": {}}')
-    expect(await lab.next()).toEqual({ id: 'x', error: 'param: a request has id, method and params' })
+    expect(await lab.next()).toEqual({
+      id: 'x',
+      error: 'param: a request has id, method and params',
+    })
     lab.write('7')
-    expect(await lab.next()).toMatchObject({ error: expect.stringContaining('method: expected exec, run, wire, cut') })
+    expect(await lab.next()).toMatchObject({
+      error: expect.stringContaining('method: expected exec, run, wire, cut'),
+    })
     for (const [method, params, error] of [
       ['__proto__', {}, 'method: expected exec'],
       ['exec', { host: 'x', command: 'true' }, 'the lab has no host x; it has client, server'],
@@ -469,8 +585,16 @@ faults: [{ link: nat/client, direction: ba, action: drop, filter: udp }]
         'shell: unknown key (known: command, env, cwd, host, input)',
       ],
       ['exec', { host: 'client' }, 'command is missing'],
-      ['exec', { host: 'client', command: ['not-there'] }, 'exec not-there: ENOENT, no such file or directory'],
-      ['wire', { link: 'link', wire: 'los 1%' }, "'los' is not a word of a wire; did you mean 'loss'?"],
+      [
+        'exec',
+        { host: 'client', command: ['not-there'] },
+        'exec not-there: ENOENT, no such file or directory',
+      ],
+      [
+        'wire',
+        { link: 'link', wire: 'los 1%' },
+        "'los' is not a word of a wire; did you mean 'loss'?",
+      ],
       ['cut', { link: 'x' }, 'the lab has no link x; it has link'],
       ['hits', { fault: 1 }, 'there is no fault 1'],
     ] as const) {

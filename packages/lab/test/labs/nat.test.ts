@@ -25,9 +25,20 @@ test.each([
   const directory = testDirectory()
   const listening = ADDRESSES.flatMap(each => ['-L', each])
   stun.spawn('turnserver', [
-    ...['-n', '-S', '-z', '--no-cli', '--log-file', 'stdout', '--pidfile', join(directory, 'pid'), ...listening],
+    ...[
+      '-n',
+      '-S',
+      '-z',
+      '--no-cli',
+      '--log-file',
+      'stdout',
+      '--pidfile',
+      join(directory, 'pid'),
+      ...listening,
+    ],
   ])
-  const discover = async (what: string) => (await client.exec('turnutils_natdiscovery', [what, ADDRESSES[0]!])).stdout
+  const discover = async (what: string) =>
+    (await client.exec('turnutils_natdiscovery', [what, ADDRESSES[0]!])).stdout
   // Until the server listens, it refuses.
   while (!(await discover('-m')).includes('response 1')) {}
   expect(await discover('-m')).toContain(`NAT with ${mapping}!`)
@@ -40,13 +51,29 @@ test.each(['udp', 'tcp'])(
     await using lab = await createLab({ seed: 7 })
     const [client, peer] = lab.hosts('client', 'peer')
     const home = await lab.router('home', { inside: [client], outside: peer, preset: 'home' })
-    const gateway = home.interfaces.find(({ name }) => name === 'client')!.addresses[0]!.split('/')[0]!
-    const { status, stdout } = await client.exec('natpmpc', ['-g', gateway, '-a', '0', '7000', protocol, '600'])
-    expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringContaining('to local port 7000') })
+    const gateway = home.interfaces
+      .find(({ name }) => name === 'client')!
+      .addresses[0]!.split('/')[0]!
+    const { status, stdout } = await client.exec('natpmpc', [
+      '-g',
+      gateway,
+      '-a',
+      '0',
+      '7000',
+      protocol,
+      '600',
+    ])
+    expect({ status, stdout }).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('to local port 7000'),
+    })
     const port = Number(/Mapped public port (\d+)/.exec(stdout)?.[1])
     const outside = /Public IP address : (\S+)/.exec(stdout)?.[1] ?? ''
     if (protocol === 'udp') {
-      const [receiver, sender] = [await client.createSocket('udp4', 7000), await peer.createSocket('udp4')]
+      const [receiver, sender] = [
+        await client.createSocket('udp4', 7000),
+        await peer.createSocket('udp4'),
+      ]
       sender.send('hello', port, outside)
       expect(String((await once(receiver, 'message'))[0])).toBe('hello')
     } else {
@@ -103,14 +130,20 @@ test('upnpc asks miniupnpd on a masquerading router for a port, and a peer outsi
   await using lab = await createLab({ seed: 7 })
   const [client, peer] = lab.hosts('client', 'peer')
   const router = await lab.router('router', { inside: [client], outside: peer, nat: 'masquerade' })
-  const outside = router.interfaces.find(({ name }) => name === 'peer')!.addresses[0]!.split('/')[0]!
+  const outside = router.interfaces
+    .find(({ name }) => name === 'peer')!
+    .addresses[0]!.split('/')[0]!
   const own = client.addresses[0]!
   const directory = testDirectory()
-  expect(await router.exec('nft', ['-f', '-'], { input: CHAINS })).toMatchObject({ status: 0, stderr: '' })
+  expect(await router.exec('nft', ['-f', '-'], { input: CHAINS })).toMatchObject({
+    status: 0,
+    stderr: '',
+  })
   const file = join(directory, 'conf')
   writeFileSync(file, UPNP)
   router.spawn('miniupnpd', ['-d', '-f', file, '-P', join(directory, 'pid')], { stdio: 'ignore' })
-  const ask = async () => (await client.exec('upnpc', ['-m', 'router', '-a', own, '7000', '9090', 'TCP', '600'])).stdout
+  const ask = async () =>
+    (await client.exec('upnpc', ['-m', 'router', '-a', own, '7000', '9090', 'TCP', '600'])).stdout
   // Until miniupnpd listens, upnpc finds no device.
   while (!(await ask()).includes('Found valid IGD')) {}
   expect(await ask()).toContain(`external 11.0.0.1:9090 TCP is redirected to internal ${own}:7000`)

@@ -39,20 +39,40 @@ const counts = (stages: readonly StageReport[]) =>
     corrupted,
   }))
 
-test('captures of fifteen links have the counts of the live links in a simulation', { timeout: 60_000 }, async () => {
+test('captures of fifteen links have the counts of the live links in a simulation', {
+  timeout: 60_000,
+}, async () => {
   await using lab = await createLab({ seed: SEED })
   const names = SPECS.map((_, i) => `far${i}`)
   const [near, ...far] = lab.hosts('near', ...names)
   const run = async (host: LabHost, i: number) => {
     // Without IPv6, for which the kernel sends packets at times of its own.
-    const link = await lab.cable(near as LabHost, host, { wire: SPECS[i] as string, mtu: 1200, capture: true })
-    await near?.exec('ping', ['-4', '-n', '-c', '50', '-i', '0.01', '-s', '200', '-W', '1', names[i] as string])
+    const link = await lab.cable(near as LabHost, host, {
+      wire: SPECS[i] as string,
+      mtu: 1200,
+      capture: true,
+    })
+    await near?.exec('ping', [
+      '-4',
+      '-n',
+      '-c',
+      '50',
+      '-i',
+      '0.01',
+      '-s',
+      '200',
+      '-W',
+      '1',
+      names[i] as string,
+    ])
     const { ab, ba } = await link.stats()
     await link.close()
     return JSON.stringify(counts([...ab.stages, ...ba.stages]))
   }
   const live: string[] = []
-  for (const [i, host] of far.entries()) live.push(await run(host as LabHost, i))
+  for (const [i, host] of far.entries()) {
+    live.push(await run(host as LabHost, i))
+  }
   const files = lab.keepCaptures()
   await lab.close()
   onTestFinished(() => rmSync(dirname(files[0] as string), { recursive: true }))

@@ -10,13 +10,18 @@ const LIMITS = [4, 6].map(version => `/proc/sys/net/ipv${version}/neigh/default/
 let limits: string[]
 beforeAll(() => {
   limits = LIMITS.map(path => readFileSync(path, 'latin1'))
-  for (const path of LIMITS) writeFileSync(path, '65536')
+  for (const path of LIMITS) {
+    writeFileSync(path, '65536')
+  }
 })
 afterAll(() => {
-  for (const [i, path] of LIMITS.entries()) writeFileSync(path, limits[i] as string)
+  for (const [i, path] of LIMITS.entries()) {
+    writeFileSync(path, limits[i] as string)
+  }
 })
 
-const hostsOf = (lab: Lab, count: number) => lab.hosts(...Array.from({ length: count }, (_, i) => `h${i}`))
+const hostsOf = (lab: Lab, count: number) =>
+  lab.hosts(...Array.from({ length: count }, (_, i) => `h${i}`))
 
 /** Each host replies to datagrams. Returns a function that sends one and waits for the reply. */
 async function exchanging(hosts: readonly LabHost[]) {
@@ -26,8 +31,11 @@ async function exchanging(hosts: readonly LabHost[]) {
   for (const socket of sockets) {
     socket.on('message', (message, { port, address }) => {
       const text = message.toString()
-      if (text.startsWith('reply ')) replied.get(text.slice(6))?.()
-      else socket.send(`reply ${text}`, port, address)
+      if (text.startsWith('reply ')) {
+        replied.get(text.slice(6))?.()
+      } else {
+        socket.send(`reply ${text}`, port, address)
+      }
     })
   }
   const exchange = async (from: number, address: string) => {
@@ -47,7 +55,9 @@ test('1,000 hosts with IPv6 on a LAN reach others as soon as it is made, without
   // A neighbour, a host far away, and one for all.
   for (const i of hosts.keys()) {
     for (const to of [(i + 1) % HOSTS, (i * 7 + 256) % HOSTS, 0]) {
-      if (to !== i) await exchange(i, hosts[to]?.addresses[0] as string)
+      if (to !== i) {
+        await exchange(i, hosts[to]?.addresses[0] as string)
+      }
     }
   }
   expect(sent()).toBeGreaterThan(2990)

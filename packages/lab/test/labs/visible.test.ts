@@ -1,7 +1,15 @@
 /** A running lab, as `vnet list` and the other commands see it. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import http from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,7 +31,9 @@ const LAB_PROCESS = fileURLToPath(new URL('../support/lab-process.mjs', import.m
 
 /** Runs the program in its own process, with its output read. */
 function vnet(...args: readonly string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], {
+    encoding: 'utf8',
+  })
   return { status, stdout, stderr }
 }
 
@@ -37,13 +47,17 @@ const STRANGER = 1_000_000 + process.pid
 
 const children = new Set<ChildProcess>()
 afterEach(() => {
-  for (const child of children) child.kill('SIGKILL')
+  for (const child of children) {
+    child.kill('SIGKILL')
+  }
   children.clear()
 })
 
 /** Starts a process with a lab called OWN, which is closed when its input ends. */
 async function labProcess() {
-  const child = spawn(process.execPath, [LAB_PROCESS, '1', OWN], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [LAB_PROCESS, '1', OWN], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   children.add(child)
   await once(child.stdout, 'data')
   return child
@@ -59,7 +73,9 @@ async function changedUntil(printed: Promise<void>, ...devices: readonly string[
     isOver = true
   })
   for (let n = 1; !isOver; n++) {
-    for (const device of devices) await runMain('wire', device, `delay ${n}ms`)
+    for (const device of devices) {
+      await runMain('wire', device, `delay ${n}ms`)
+    }
   }
   await printed
 }
@@ -70,8 +86,13 @@ test('list names both ends of a link LAB:HOST/IF, and commands take these names'
   await lab.cable(client, server)
   await seen('seen')
   const listed = (await runMain('list', '--names')).stdout.split('\n')
-  expect(listed.filter(name => name.startsWith('seen:'))).toEqual(['seen:client/server', 'seen:server/client'])
-  expect((await runMain('stats', 'seen:client/server')).stdout).toMatch(/^seen:client\/server +vnet +kernel\n/)
+  expect(listed.filter(name => name.startsWith('seen:'))).toEqual([
+    'seen:client/server',
+    'seen:server/client',
+  ])
+  expect((await runMain('stats', 'seen:client/server')).stdout).toMatch(
+    /^seen:client\/server +vnet +kernel\n/,
+  )
   const { stdout } = await runMain('show', 'seen:server/client')
   expect(stdout).toMatch(/^ +driver +lab$/m)
   expect(stdout).toContain(` ${server.interfaces[0]?.addresses.join(' ')}\n`)
@@ -91,7 +112,11 @@ test('clients get the segment of each port of a lab, and see which interfaces be
   using client = new ControlClient(loadNative())
   const devices = await client.devices(runningLabs().find(({ name }) => name === 'drawn')!.vnet)
   const own = devices.filter(({ netns }) => netns?.startsWith('drawn:'))
-  expect(own.map(({ netns, name, router, labSegment }) => `${netns}/${name} ${router} ${labSegment}`).sort()).toEqual([
+  expect(
+    own
+      .map(({ netns, name, router, labSegment }) => `${netns}/${name} ${router} ${labSegment}`)
+      .sort(),
+  ).toEqual([
     'drawn:guest/lan false lan',
     'drawn:home/lan true wifi',
     'drawn:home/tv true undefined',
@@ -125,7 +150,11 @@ test('vnet wire replaces the text of a lab link, and neither its faults nor its 
   ])
   const set = await runMain('wire', 'wires:router/outside', 'delay 5ms')
   expect(set).toEqual({ status: 0, stdout: '', stderr: '' })
-  expect((await link.stats()).ab.stages.map(({ stage }) => stage)).toEqual(['nat', 'fault 1', 'delay'])
+  expect((await link.stats()).ab.stages.map(({ stage }) => stage)).toEqual([
+    'nat',
+    'fault 1',
+    'delay',
+  ])
   const from: (string | undefined)[] = []
   const answer: http.RequestListener = ({ socket }, response) => {
     from.push(socket.remoteAddress)
@@ -149,12 +178,22 @@ test('vnet wire shows what replaced stages of a lab link have dropped', async ()
   await link.wire('')
   await seen('former')
   const shown = (await runMain('wire', '--json', 'former:client/server')).stdout.trim().split('\n')
-  expect(shown.map(line => JSON.parse(line)).filter(({ direction }) => direction === 'ab')).toMatchObject([
+  expect(
+    shown.map(line => JSON.parse(line)).filter(({ direction }) => direction === 'ab'),
+  ).toMatchObject([
     { stage: null },
-    { stage: 'loss', text: 'loss 100%', former: true, in: expect.any(Number), drops: { loss: expect.any(Number) } },
+    {
+      stage: 'loss',
+      text: 'loss 100%',
+      former: true,
+      in: expect.any(Number),
+      drops: { loss: expect.any(Number) },
+    },
   ])
   const { stdout } = await runMain('wire', 'former:client/server')
-  expect(stdout).toMatch(/^former:client\/server ab: off\n.*\n {2}ab former loss 100% dropped: loss \d+\n/)
+  expect(stdout).toMatch(
+    /^former:client\/server ab: off\n.*\n {2}ab former loss 100% dropped: loss \d+\n/,
+  )
 })
 
 test('labs of one name are called LAB-PID in every command', async () => {
@@ -293,7 +332,14 @@ test('lab exec runs a command in a host, in which the others have their names', 
   await labsUntil(labs => labs.some(({ pid }) => pid === child.pid))
   const ping = vnet('lab', 'exec', `${OWN}:client`, '--', 'ping', '-c1', '-W10', 'server')
   expect([ping.status, ping.stdout]).toEqual([0, expect.stringContaining('64 bytes from server')])
-  const environment = vnet('lab', 'exec', `${OWN}:client`, 'sh', '-c', 'env | grep ^VNET_[IL] | LC_ALL=C sort')
+  const environment = vnet(
+    'lab',
+    'exec',
+    `${OWN}:client`,
+    'sh',
+    '-c',
+    'env | grep ^VNET_[IL] | LC_ALL=C sort',
+  )
   const lab = `${OWN}-${child.pid}`
   expect(environment.stdout).toBe(`VNET_IP4_CLIENT=198.18.1.1
 VNET_IP4_CLIENT__SERVER=198.18.1.1
@@ -394,7 +440,10 @@ test('an ordinary user sees, changes and enters a rootless lab from outside of i
     echo end >&3; wait`
   const { status, stdout } = ended([...asUser(), 'sh', '-c', script])
   const names = `${OWN}:client/server\n${OWN}:server/client\n`
-  expect([status, stdout]).toEqual([0, `${names}${OWN}:client/server ab: delay 1ms\n1 received\n 0a 0d 0d 0a\n`])
+  expect([status, stdout]).toEqual([
+    0,
+    `${names}${OWN}:client/server ab: delay 1ms\n1 received\n 0a 0d 0d 0a\n`,
+  ])
 })
 
 test('root sees, with --user, the labs of another user, and enters them as that user', () => {
@@ -439,8 +488,17 @@ test('root does not enter the namespaces of a process that another user names as
       const file = join(directory, `${pid}-ab.json`)
       const entry = JSON.parse(readFileSync(vnet.replace(/sock$/, 'json'), 'utf8'))
       writeFileSync(file, JSON.stringify({ ...entry, pid, startTime: startTime(pid!) }))
-      for (const path of [directory, file]) chownSync(path, STRANGER, STRANGER)
-      const { status, stderr } = await runMain('lab', 'exec', '--user', `${STRANGER}`, 'bait:client', 'true')
+      for (const path of [directory, file]) {
+        chownSync(path, STRANGER, STRANGER)
+      }
+      const { status, stderr } = await runMain(
+        'lab',
+        'exec',
+        '--user',
+        `${STRANGER}`,
+        'bait:client',
+        'true',
+      )
       const problem = `process ${pid} ${why}`
       expect({ status, stderr }).toEqual({
         status: 1,

@@ -34,12 +34,15 @@ function labFile(): string {
     return `  ${name}: { command: exec keepalived -nlDP ${files}, ready: ${ready} }`
   })
   const file = join(directory, 'vrrp.yaml')
-  const lan = 'lans: { net: { ports: [one, two, client], network: 198.18.9.0/24, dhcp: false, ra: false } }'
+  const lan =
+    'lans: { net: { ports: [one, two, client], network: 198.18.9.0/24, dhcp: false, ra: false } }'
   writeFileSync(file, `hosts: [one, two, client]\n${lan}\nrun:\n${run.join('\n')}\n`)
   return file
 }
 
-test('a cut cable of the master moves its address within the time of the protocol', { timeout: 120_000 }, async () => {
+test('a cut cable of the master moves its address within the time of the protocol', {
+  timeout: 120_000,
+}, async () => {
   await using lab = new LabRequests(labFile())
   await lab.next()
   const has = async (host: string) => {
@@ -47,7 +50,8 @@ test('a cut cable of the master moves its address within the time of the protoco
     return stdout.includes(ADDRESS)
   }
   const answered = `until ping -qc1 -W0.1 ${ADDRESS}; do :; done`
-  const asked = () => lab.ask('exec', { host: 'client', command: `ip neigh flush dev lan; ${answered}` })
+  const asked = () =>
+    lab.ask('exec', { host: 'client', command: `ip neigh flush dev lan; ${answered}` })
   await asked()
   expect([await has('one'), await has('two')]).toEqual([true, false])
 

@@ -50,11 +50,18 @@ test('a request survives every fault', async () => {
 test('a failure names its world, and is the same each time', async () => {
   const faults = async () => {
     const report = await explore(impatient, { world: 'memory', captures: false, faults: ['drop'] })
-    return report.failures.map(({ world, faults, failed, runs }) => ({ world, faults, failed, runs }))
+    return report.failures.map(({ world, faults, failed, runs }) => ({
+      world,
+      faults,
+      failed,
+      runs,
+    }))
   }
   const found = await faults()
   expect(found.length).toBeGreaterThan(0)
-  for (const { world, failed, runs } of found) expect([world, failed]).toEqual(['memory', runs])
+  for (const { world, failed, runs } of found) {
+    expect([world, failed]).toEqual(['memory', runs])
+  }
   expect(await faults()).toEqual(found)
 })
 
@@ -71,7 +78,12 @@ async function sendByte({ lab }: ScenarioRun): Promise<void> {
 
 test('a lost segment is repeated after the least timeout, which is 50 ms unless another is given', async () => {
   const lost = async (rtoMin?: '20ms' | false) => {
-    const options = { captures: false, faults: ['drop'], filter: 'tcp dst port 7', world: 'memory' } as const
+    const options = {
+      captures: false,
+      faults: ['drop'],
+      filter: 'tcp dst port 7',
+      world: 'memory',
+    } as const
     const report = await explore(sendByte, { ...options, ...(rtoMin !== undefined && { rtoMin }) })
     const at = report.packets.findIndex(({ name }) => name.endsWith('seq 1'))
     return [report.rto, Math.round(report.points.find(({ packet }) => packet === at)?.ms ?? 0)]
@@ -118,11 +130,20 @@ test('what a failed run has left in its module does not make others fail', async
       if (failed.length > 0) throw new Error(failed.join())
     }`
   const module = new URL(`data:text/javascript,${encodeURIComponent(source)}`)
-  const options = { world: 'memory', captures: false, concurrency: 1, faults: ['drop', 'duplicate'] } as const
+  const options = {
+    world: 'memory',
+    captures: false,
+    concurrency: 1,
+    faults: ['drop', 'duplicate'],
+  } as const
   const { points, failures } = await explore(module, options)
   expect(points.map(({ verdict }) => verdict)).toEqual(['failed', 'passed', 'failed', 'passed'])
   // Twice in new threads, and then twice in one in which it has failed.
-  expect(failures[0]).toMatchObject({ error: expect.stringMatching(/^Error: late\n/), failed: 4, runs: 4 })
+  expect(failures[0]).toMatchObject({
+    error: expect.stringMatching(/^Error: late\n/),
+    failed: 4,
+    runs: 4,
+  })
 })
 
 test('a module runs in threads with the options that it exports, unless others are given', async () => {
@@ -166,7 +187,12 @@ test('a thread sends the packets without faults only if a run needs them', async
 
 test('a module runs in threads, again and again', async () => {
   const module = new URL('../explore/protocols/http2.mjs', import.meta.url)
-  const report = await explore(module, { world: 'memory', captures: false, faults: ['drop'], concurrency: 2 })
+  const report = await explore(module, {
+    world: 'memory',
+    captures: false,
+    faults: ['drop'],
+    concurrency: 2,
+  })
   expect([report.cleanErrors, report.failures, report.unstable]).toEqual([[], [], []])
   expect(report.runs).toBeGreaterThan(10)
 })
@@ -180,12 +206,19 @@ test('packets that only some clean runs have are listed if they are of the chose
     const port = 5000 + runs++
     for (const host of [client, other]) {
       const socket = await host.createSocket('udp4')
-      for (const to of [80, port]) socket.send('x', to, 'server')
+      for (const to of [80, port]) {
+        socket.send('x', to, 'server')
+      }
       await lab.sleep(10)
     }
   }
   const unstableOf = async (more: { links?: string[]; filter?: string }) => {
-    const { unstable } = await explore(changing, { world: 'memory', captures: false, faults: ['drop'], ...more })
+    const { unstable } = await explore(changing, {
+      world: 'memory',
+      captures: false,
+      faults: ['drop'],
+      ...more,
+    })
     return unstable.map(name =>
       name
         .split(' ', 5)

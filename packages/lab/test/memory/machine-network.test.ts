@@ -19,7 +19,9 @@ type Bindings = { binding(name: string): Record<string, new (type?: number) => H
 
 /** Node's internal objects, as far as process.binding() shows them. */
 const made = (module: string, type: string, kind?: number): Handle => {
-  const Type = (process as unknown as Bindings).binding(module)[type] as new (type?: number) => Handle
+  const Type = (process as unknown as Bindings).binding(module)[type] as new (
+    type?: number,
+  ) => Handle
   return new Type(kind)
 }
 const SERVER = 1
@@ -31,7 +33,9 @@ async function hostInMemory() {
 }
 
 const listensAt = (port: number) =>
-  readFileSync('/proc/self/net/tcp', 'utf8').includes(`:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000`)
+  readFileSync('/proc/self/net/tcp', 'utf8').includes(
+    `:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000`,
+  )
 
 test('an unbound native server does not listen', async () => {
   const a = await hostInMemory()
@@ -55,7 +59,8 @@ test('an unbound native UDP socket does not send', async () => {
   ] as const) {
     const handle = made('udp_wrap', 'UDP')
     onTestFinished(() => handle.close())
-    const call = () => handle[send]({}, [Buffer.from('raw')], 1, machine.address().port, address, false)
+    const call = () =>
+      handle[send]({}, [Buffer.from('raw')], 1, machine.address().port, address, false)
     expect(() => a.run(call)).toThrow('a socket of the kernel')
     expect(handle.fd).toBeLessThan(0)
   }
@@ -75,8 +80,9 @@ test('the debugger does not listen for code of a host', async () => {
   const { port } = server.address() as AddressInfo
   server.close()
   const promises = await import('node:inspector/promises')
-  for (const open of [inspector.open, opened, promises.open])
+  for (const open of [inspector.open, opened, promises.open]) {
     expect(() => a.run(() => open(port, '127.0.0.1'))).toThrow('a socket of the kernel')
+  }
   expect(listensAt(port)).toBe(false)
   expect(inspector.url()).toBeUndefined()
 })

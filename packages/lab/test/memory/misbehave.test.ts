@@ -5,7 +5,9 @@ import { createLab, type Lab, type LabFault, type LabHost, type LabLink } from '
 
 const labs: Lab[] = []
 afterEach(async () => {
-  for (const lab of labs.splice(0)) await lab.close()
+  for (const lab of labs.splice(0)) {
+    await lab.close()
+  }
 })
 
 const PORT = 80
@@ -14,7 +16,8 @@ const FROM = `src port ${PORT}`
 const DATA = 'ip[2:2] - ((ip[0] & 0xf) << 2) - ((tcp[12] & 0xf0) >> 2)'
 /** Only counts packets. */
 const COUNT = 'pass' as 'drop'
-const bytesOf = (length: number) => Buffer.from(Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 0xff))
+const bytesOf = (length: number) =>
+  Buffer.from(Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 0xff))
 
 interface Pair {
   readonly lab: Lab
@@ -242,7 +245,10 @@ test('match selects segments, words combine, and a new text replaces the one bef
 })
 
 test.each([
-  ['widow 0', /^'widow' is not a word of misbehave; did you mean 'window'\?\n {2}widow 0\n {2}\^{5}$/],
+  [
+    'widow 0',
+    /^'widow' is not a word of misbehave; did you mean 'window'\?\n {2}widow 0\n {2}\^{5}$/,
+  ],
   ['repeat | window', /^window needs a size or shrink: window 0\n {2}repeat \| window\n {17}\^$/],
   ['window 0 for 10', /no unit.*\n.*\n {15}\^\^$/],
   ['icmp tired', /^'tired' is not an ICMP error: net-unreachable.*\n.*\n {7}\^{5}$/],

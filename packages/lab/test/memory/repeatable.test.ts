@@ -56,10 +56,19 @@ const ANSWERS: Readonly<Record<string, readonly [Answer, date: unknown]>> = {
   'respond()': [stream => stream.respond(undefined, { endStream: true }), HOUR],
   'respondWithFile()': [stream => stream.respondWithFile(file), HOUR],
   'respondWithFD()': [stream => stream.respondWithFD(openSync(file, 'r')), HOUR],
-  'respond() with a date': [stream => stream.respond({ date: 'today' }, { endStream: true }), 'today'],
-  'respond() without a date': [stream => stream.respond({}, { endStream: true, sendDate: false } as object), undefined],
+  'respond() with a date': [
+    stream => stream.respond({ date: 'today' }, { endStream: true }),
+    'today',
+  ],
+  'respond() without a date': [
+    stream => stream.respond({}, { endStream: true, sendDate: false } as object),
+    undefined,
+  ],
   ...(takesLists && {
-    'respond() with a list': [stream => stream.respond(list(':status', '200'), { endStream: true }), HOUR],
+    'respond() with a list': [
+      stream => stream.respond(list(':status', '200'), { endStream: true }),
+      HOUR,
+    ],
     'respond() with a date in a list': [
       stream => stream.respond(list(':status', '200', 'Date', 'today'), { endStream: true }),
       'today',
@@ -120,7 +129,9 @@ test.each([1, 200_000])(
       )
       await server.listen(listener, 80)
       const sockets = [await client.connect(80, 'server'), await client.connect(80, 'server')]
-      for (const [i, socket] of sockets.entries()) socket.end(i === 0 ? 'a' : 'b')
+      for (const [i, socket] of sockets.entries()) {
+        socket.end(i === 0 ? 'a' : 'b')
+      }
       await lab.sleep('1s')
       expect(seen).toEqual(['data a', 'derived', 'data b', 'end a', 'end b'])
     } finally {

@@ -79,7 +79,8 @@ export function memoryWorld(): MemoryWorld {
     udp,
     boot,
     listen: (server, port = 0, host = HOST) => listen(boot, server, port, host),
-    connect: (port, options) => open({ code: boot }, () => new net.Socket(options).connect(port, HOST)),
+    connect: (port, options) =>
+      open({ code: boot }, () => new net.Socket(options).connect(port, HOST)),
     connectTo: (port, host) => open({ code: boot }, () => net.connect(port, host)),
     bind: (socket, port = 0, host = HOST) => bindUdp(boot, socket, port, host),
     [Symbol.dispose]: () => time.close(),

@@ -26,12 +26,15 @@ const HOUR = 3_600_000
 
 const listenIn = (server: StreamServer, port: number, host: string | undefined) =>
   listen(world().boot, server, port, host)
-const bindIn = (socket: Socket, port: number, host: string | undefined) => bindUdp(world().boot, socket, port, host)
+const bindIn = (socket: Socket, port: number, host: string | undefined) =>
+  bindUdp(world().boot, socket, port, host)
 const connectIn = (host: string, port: number, family: 4 | 6) =>
   open({ code: world().boot }, () => net.connect({ host, port, family }))
 
 /** Returns a connected client and the socket that a new server has accepted. */
-async function connected(options: net.ServerOpts = {}): Promise<{ client: net.Socket; served: net.Socket }> {
+async function connected(
+  options: net.ServerOpts = {},
+): Promise<{ client: net.Socket; served: net.Socket }> {
   const server = net.createServer(options)
   const port = await world().listen(server)
   const accepted = once(server, 'connection')
@@ -46,7 +49,9 @@ test('a writer waits for its reader, and ten megabytes arrive in both directions
   const received = [client, served].map(async socket => {
     await world().time.sleep(1000)
     const chunks: Buffer[] = []
-    for await (const chunk of socket) chunks.push(chunk)
+    for await (const chunk of socket) {
+      chunks.push(chunk)
+    }
     return Buffer.concat(chunks)
   })
   const written: string[] = []
@@ -57,7 +62,9 @@ test('a writer waits for its reader, and ten megabytes arrive in both directions
   await world().time.sleep(999)
   expect(written).toEqual([])
   expect(client.bufferSize).toBe(bytes.length)
-  for (const whole of await Promise.all(received)) expect(whole.equals(bytes)).toBe(true)
+  for (const whole of await Promise.all(received)) {
+    expect(whole.equals(bytes)).toBe(true)
+  }
   expect(written.sort()).toEqual(['client', 'served'])
 })
 
@@ -77,7 +84,9 @@ test('HTTP/2 over a socket follows the bytes that are not sent yet', async () =>
   }
   const all = Buffer.concat(chunks)
   expect(all.subarray(0, first.length).equals(first)).toBe(true)
-  expect(all.toString('latin1', first.length, first.length + 24)).toBe('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+  expect(all.toString('latin1', first.length, first.length + 24)).toBe(
+    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+  )
   session.destroy()
 })
 
@@ -124,7 +133,11 @@ describe('in virtual time', () => {
 
   test('a time-out that is set again or turned off is not due, nor on a destroyed socket', async () => {
     const server = tls.createServer({ key: pem, cert: pem })
-    const secure = tls.connect({ socket: world().connect(await world().listen(server)), ca: pem, servername: 'server' })
+    const secure = tls.connect({
+      socket: world().connect(await world().listen(server)),
+      ca: pem,
+      servername: 'server',
+    })
     await once(secure, 'secureConnect')
     const { client } = await connected()
     for (const socket of [client, secure]) {
@@ -171,12 +184,17 @@ describe('in virtual time', () => {
   })
 
   test('HTTP/2 sessions have it, with and without TLS', async () => {
-    for (const server of [http2.createServer(), http2.createSecureServer({ key: pem, cert: pem })]) {
+    for (const server of [
+      http2.createServer(),
+      http2.createSecureServer({ key: pem, cert: pem }),
+    ]) {
       const port = await world().listen(server)
       const isSecure = server instanceof tls.Server
       const createConnection = () => {
         const socket = world().connect(port)
-        return isSecure ? tls.connect({ socket, ca: pem, servername: 'server', ALPNProtocols: ['h2'] }) : socket
+        return isSecure
+          ? tls.connect({ socket, ca: pem, servername: 'server', ALPNProtocols: ['h2'] })
+          : socket
       }
       const session = http2.connect(`${isSecure ? 'https' : 'http'}://server`, { createConnection })
       session.setTimeout(HOUR)
@@ -218,7 +236,9 @@ describe('in virtual time', () => {
 })
 
 test('a server on all addresses shows IPv4 clients as IPv4-mapped addresses, like Node', async () => {
-  const server = net.createServer(socket => socket.end(`${socket.remoteFamily} ${socket.remoteAddress}`))
+  const server = net.createServer(socket =>
+    socket.end(`${socket.remoteFamily} ${socket.remoteAddress}`),
+  )
   const port = await listenIn(server, 8080, undefined)
   expect(server.address()).toEqual({ address: '::', family: 'IPv6', port: 8080 })
   expect(await text(connectIn(HOST, port, 4))).toBe('IPv6 ::ffff:127.0.0.1')
@@ -230,17 +250,32 @@ test('a server on all addresses shows IPv4 clients as IPv4-mapped addresses, lik
 test('listen names a taken port as Node does, and the server may then listen elsewhere', async () => {
   await listenIn(net.createServer(), 8080, undefined)
   const server = net.createServer()
-  const taken = { message: 'listen EADDRINUSE: address already in use :::8080', errno: -98, address: '::', port: 8080 }
+  const taken = {
+    message: 'listen EADDRINUSE: address already in use :::8080',
+    errno: -98,
+    address: '::',
+    port: 8080,
+  }
   await expect(listenIn(server, 8080, undefined)).rejects.toMatchObject(taken)
   expect(server.listening).toBe(false)
   await listenIn(server, 8081, undefined)
-  await expect(listenIn(server, 8082, undefined)).rejects.toThrow('Listen method has been called more than')
-  await expect(listenIn(net.createServer(), 80, 'server')).rejects.toThrow("'server' is not an IP address")
-  await expect(listenIn(net.createServer(), -1, undefined)).rejects.toThrow('a port is a number from 0 to')
+  await expect(listenIn(server, 8082, undefined)).rejects.toThrow(
+    'Listen method has been called more than',
+  )
+  await expect(listenIn(net.createServer(), 80, 'server')).rejects.toThrow(
+    "'server' is not an IP address",
+  )
+  await expect(listenIn(net.createServer(), -1, undefined)).rejects.toThrow(
+    'a port is a number from 0 to',
+  )
 })
 
 test('a server that is not of node:net is refused', async () => {
-  const odd = Object.assign(new EventEmitter(), { listen: () => {}, address: () => null, close: () => {} })
+  const odd = Object.assign(new EventEmitter(), {
+    listen: () => {},
+    address: () => null,
+    close: () => {},
+  })
   await expect(listenIn(odd, 80, undefined)).rejects.toThrow('is not that of a node:net server')
 })
 
@@ -261,13 +296,16 @@ test('options of a server and of sockets reach the connection, with the probes o
   const calls: unknown[][] = []
   const spy = (end: string, connection: TcpConnection) => {
     for (const name of ['setNoDelay', 'setKeepAlive'] as const) {
-      Object.assign(connection, { [name]: (...args: unknown[]) => calls.push([end, name, ...args]) })
+      Object.assign(connection, {
+        [name]: (...args: unknown[]) => calls.push([end, name, ...args]),
+      })
     }
     return connection
   }
   const [connect, listen] = [tcp.connect.bind(tcp), tcp.listen.bind(tcp)]
   tcp.connect = (...args) => spy('client', connect(...args))
-  tcp.listen = (local, backlog, accept) => listen(local, backlog, connection => accept(spy('server', connection)))
+  tcp.listen = (local, backlog, accept) =>
+    listen(local, backlog, connection => accept(spy('server', connection)))
   const client = new net.Socket()
   // Before it is connected, the options wait.
   client.setNoDelay(true).setKeepAlive(true, 5000)
@@ -314,7 +352,12 @@ test('a connection without a reply ends with ETIMEDOUT or keep-alive probes', as
   client.resume()
   const began = world().time.now
   const [error] = await once(client, 'error')
-  expect(error).toMatchObject({ message: 'read ETIMEDOUT', code: 'ETIMEDOUT', errno: -110, syscall: 'read' })
+  expect(error).toMatchObject({
+    message: 'read ETIMEDOUT',
+    code: 'ETIMEDOUT',
+    errno: -110,
+    syscall: 'read',
+  })
   expect(Math.round(world().time.now - began)).toBe(70_000)
   served.destroy()
 })
@@ -381,7 +424,11 @@ describe('datagrams', () => {
       socket.send(type, port, 'server')
       await once(server, 'counted')
     }
-    expect(received).toEqual(['udp4 IPv6 ::ffff:127.0.0.1', 'udp6 IPv6 ::1', 'udp6 IPv6 ::ffff:127.0.0.1'])
+    expect(received).toEqual([
+      'udp4 IPv6 ::ffff:127.0.0.1',
+      'udp6 IPv6 ::1',
+      'udp6 IPv6 ::ffff:127.0.0.1',
+    ])
   })
 
   test('that are too long, or that no route leads to, fail in the callback', async () => {
@@ -394,7 +441,9 @@ describe('datagrams', () => {
       errno: -90,
       syscall: 'send',
     })
-    expect(await failed(1, '203.0.113.9')).toMatchObject({ message: 'send ENETUNREACH 203.0.113.9:9' })
+    expect(await failed(1, '203.0.113.9')).toMatchObject({
+      message: 'send ENETUNREACH 203.0.113.9:9',
+    })
     expect(() => socket.addMembership('224.0.0.251')).toThrow('addMembership ENODEV')
   })
 
@@ -411,9 +460,13 @@ describe('datagrams', () => {
 
   test('a bound socket closes its handle of the kernel, and remains without ref', async () => {
     const socket = dgram.createSocket('udp4').unref()
-    const key = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol')
+    const key = Object.getOwnPropertySymbols(socket).find(
+      ({ description }) => description === 'state symbol',
+    )
     const handle = () =>
-      (socket as unknown as Record<symbol, { handle: { fd: number; hasRef(): boolean } }>)[key as symbol]?.handle
+      (socket as unknown as Record<symbol, { handle: { fd: number; hasRef(): boolean } }>)[
+        key as symbol
+      ]?.handle
     const kernels = handle()
     await bindIn(socket, 0, undefined)
     expect(handle()?.hasRef()).toBe(false)
@@ -424,7 +477,9 @@ describe('datagrams', () => {
   })
 
   test('two sockets share a port with reuseAddr', async () => {
-    const [one, other] = [1, 2].map(() => dgram.createSocket({ type: 'udp4', reuseAddr: true })) as [Socket, Socket]
+    const [one, other] = [1, 2].map(() =>
+      dgram.createSocket({ type: 'udp4', reuseAddr: true }),
+    ) as [Socket, Socket]
     const port = await bindIn(one, 0, undefined)
     expect(await bindIn(other, port, undefined)).toBe(port)
   })

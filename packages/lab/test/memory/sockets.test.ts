@@ -19,7 +19,9 @@ async function eventsOf(program: Program, world: World): Promise<Record<string, 
   }
   await program(world, note, pem)
   // Events that are due already, such as the last close.
-  for (let i = 0; i < 3; i++) await new Promise(resolve => setImmediate(resolve))
+  for (let i = 0; i < 3; i++) {
+    await new Promise(resolve => setImmediate(resolve))
+  }
   return ends
 }
 

@@ -9,7 +9,9 @@ import { bootOf } from './socket-worlds.ts'
 const sockets: dgram.Socket[] = []
 
 afterEach(() => {
-  for (const socket of sockets.splice(0)) socket.close()
+  for (const socket of sockets.splice(0)) {
+    socket.close()
+  }
 })
 
 async function bound(host: Host, family: 4 | 6, port: number) {
@@ -31,42 +33,52 @@ function sendTo(socket: dgram.Socket, text: string, to: string): Promise<string 
 function segment() {
   const network = new Network()
   const hosts = [network.host(), network.host()] as const
-  for (const subnet of [1, 2])
+  for (const subnet of [1, 2]) {
     network.join(
-      hosts.map(({ stack }, i) => [stack, `198.18.${subnet}.${i + 1}/24`, `2001:db8:${subnet}::${i + 1}/64`]),
+      hosts.map(({ stack }, i) => [
+        stack,
+        `198.18.${subnet}.${i + 1}/24`,
+        `2001:db8:${subnet}::${i + 1}/64`,
+      ]),
     )
+  }
   return { network, hosts }
 }
 
 /** Lets packets arrive, and the immediates run in which Node gets them. */
 async function settle(network: Network): Promise<void> {
   network.run()
-  for (let i = 0; i < 3; i++) await new Promise(resolve => setImmediate(resolve))
+  for (let i = 0; i < 3; i++) {
+    await new Promise(resolve => setImmediate(resolve))
+  }
 }
 
 test.each([
   [4, '239.1.2.3', '198.18.2.1', '198.18.2.2'],
   [6, 'ff02::1:5', '::%eth1', '::%eth1'],
-] as const)('a member of a group of IPv%i receives its datagrams until it leaves', async (family, group, from, to) => {
-  const { network, hosts } = segment()
-  const sender = await bound(hosts[0], family, 0)
-  const receiver = await bound(hosts[1], family, 5353)
-  sender.socket.setMulticastInterface(from)
-  receiver.socket.addMembership(group, to)
-  expect(() => receiver.socket.addMembership(group, to)).toThrow('EADDRINUSE')
-  sender.socket.setMulticastTTL(7)
-  await sendTo(sender.socket, 'first', group)
-  await settle(network)
-  expect(receiver.messages).toEqual(['first'])
-  expect(network.frames[0]?.[family === 4 ? 22 : 21]).toBe(7)
-  // The hardware address of its second interface.
-  expect(network.frames[0]?.[11]).toBe(3)
-  receiver.socket.dropMembership(group, to)
-  expect(() => receiver.socket.dropMembership(group, to)).toThrow('EADDRNOTAVAIL')
-  await sendTo(sender.socket, 'second', group)
-  await settle(network)
-  expect(receiver.messages).toEqual(['first'])
-})
+] as const)(
+  'a member of a group of IPv%i receives its datagrams until it leaves',
+  async (family, group, from, to) => {
+    const { network, hosts } = segment()
+    const sender = await bound(hosts[0], family, 0)
+    const receiver = await bound(hosts[1], family, 5353)
+    sender.socket.setMulticastInterface(from)
+    receiver.socket.addMembership(group, to)
+    expect(() => receiver.socket.addMembership(group, to)).toThrow('EADDRINUSE')
+    sender.socket.setMulticastTTL(7)
+    await sendTo(sender.socket, 'first', group)
+    await settle(network)
+    expect(receiver.messages).toEqual(['first'])
+    expect(network.frames[0]?.[family === 4 ? 22 : 21]).toBe(7)
+    // The hardware address of its second interface.
+    expect(network.frames[0]?.[11]).toBe(3)
+    receiver.socket.dropMembership(group, to)
+    expect(() => receiver.socket.dropMembership(group, to)).toThrow('EADDRNOTAVAIL')
+    await sendTo(sender.socket, 'second', group)
+    await settle(network)
+    expect(receiver.messages).toEqual(['first'])
+  },
+)
 
 test('a host without a route for groups needs the address of an interface', async () => {
   const { hosts } = segment()

@@ -13,7 +13,9 @@ import { createLab, type Lab, type LabHost, type LabOptions } from '../../src/in
 const labs: Lab[] = []
 
 afterEach(async () => {
-  for (const lab of labs.splice(0)) await lab.close()
+  for (const lab of labs.splice(0)) {
+    await lab.close()
+  }
 })
 
 async function made(options: LabOptions = {}): Promise<Lab> {
@@ -65,7 +67,9 @@ test('a request of HTTP/2 that follows a reply does not wait for the next timer'
     http2.createServer((_, response) => response.end()),
     80,
   )
-  const session = http2.connect('http://server', { createConnection: () => client.createConnection(80, 'server') })
+  const session = http2.connect('http://server', {
+    createConnection: () => client.createConnection(80, 'server'),
+  })
   await once(session, 'connect')
   expect(lab.now).toBe(10)
   for (const at of [20, 30, 40]) {
@@ -86,9 +90,13 @@ test('two hours pass in no time', async () => {
 test('the counters of a link have what was sent before, and a closed lab refuses', async () => {
   const lab = await made()
   const [client, server] = lab.hosts('client', 'server')
-  const link = await lab.cable(client, server, { wire: { ab: "match 'udp port 9' ( loss every 5 )" } })
+  const link = await lab.cable(client, server, {
+    wire: { ab: "match 'udp port 9' ( loss every 5 )" },
+  })
   const socket = await client.createSocket('udp4')
-  for (let i = 0; i < 20; i++) await new Promise(sent => socket.send('x', 9, 'server', sent))
+  for (let i = 0; i < 20; i++) {
+    await new Promise(sent => socket.send('x', 9, 'server', sent))
+  }
   expect((await link.stats()).a.drops).toEqual({ WIRE_LOSS: 4 })
   await lab.close()
   await expect(link.stats()).rejects.toThrow('the link is closed')
@@ -147,7 +155,9 @@ test('a partition of a minute ends after a minute', async () => {
   await server.listen(hello(), 80)
   const parted = link.partition(60_000)
   await link.stats()
-  await expect(client.fetch('http://server/', { signal: AbortSignal.timeout(5000) })).rejects.toThrow(/timeout/)
+  await expect(
+    client.fetch('http://server/', { signal: AbortSignal.timeout(5000) }),
+  ).rejects.toThrow(/timeout/)
   expect(lab.now).toBe(5000)
   await parted
   expect(lab.now).toBe(60_000)
@@ -186,28 +196,40 @@ test('a router forwards, and its NAT hides the hosts inside', async () => {
     socket.end('hi')
   })
   await server.listen(listening, 80, '0.0.0.0')
-  const socket = await client.connect(80, server.addresses.find(text => text.includes('.')) as string)
+  const socket = await client.connect(
+    80,
+    server.addresses.find(text => text.includes('.')) as string,
+  )
   expect(String((await socket.toArray())[0])).toBe('hi')
   expect(peers.map(text => text?.replace('::ffff:', ''))).toEqual(['198.18.2.1'])
 })
 
-test.each(['masquerade', 'full-cone', 'symmetric', 'nat64', 'nptv6'] as const)('a request passes %s', async nat => {
-  const lab = await made()
-  const [client, server] = lab.hosts('client', 'server')
-  await lab.router('gate', { inside: [client], outside: server, nat })
-  await server.listen(hello(), 80)
-  expect(await get(client, 'http://server/')).toBe('hello')
-})
+test.each(['masquerade', 'full-cone', 'symmetric', 'nat64', 'nptv6'] as const)(
+  'a request passes %s',
+  async nat => {
+    const lab = await made()
+    const [client, server] = lab.hosts('client', 'server')
+    await lab.router('gate', { inside: [client], outside: server, nat })
+    await server.listen(hello(), 80)
+    expect(await get(client, 'http://server/')).toBe('hello')
+  },
+)
 
 test('a firewall lets replies in, and nothing else', async () => {
   const lab = await made()
   const [client, server] = lab.hosts('client', 'server')
-  const router = await lab.router('gate', { inside: [client], outside: server, firewall: 'block-inbound' })
+  const router = await lab.router('gate', {
+    inside: [client],
+    outside: server,
+    firewall: 'block-inbound',
+  })
   await server.listen(hello(), 80)
   await client.listen(hello(), 80)
   expect(await get(client, 'http://server/')).toBe('hello')
   const [, v6 = ''] = client.addresses
-  await expect(server.fetch(`http://[${v6}]/`, { signal: AbortSignal.timeout(3500) })).rejects.toThrow()
+  await expect(
+    server.fetch(`http://[${v6}]/`, { signal: AbortSignal.timeout(3500) }),
+  ).rejects.toThrow()
   expect(router.stats().FirewallInDrops).toBe(3)
 })
 
@@ -234,7 +256,9 @@ test('programs are refused', async () => {
 })
 
 test('a world that is not known is refused', async () => {
-  await expect(createLab({ world: 'moon' as never })).rejects.toThrow("'moon' is not a world, which are kernel, memory")
+  await expect(createLab({ world: 'moon' as never })).rejects.toThrow(
+    "'moon' is not a world, which are kernel, memory",
+  )
 })
 
 test('the same seed gives the same capture', async () => {
@@ -250,7 +274,10 @@ test('the same seed gives the same capture', async () => {
         http.createServer((request, response) => request.pipe(response)),
         80,
       )
-      const response = await client.fetch('http://server/', { method: 'POST', body: Buffer.alloc(100_000, 'x') })
+      const response = await client.fetch('http://server/', {
+        method: 'POST',
+        body: Buffer.alloc(100_000, 'x'),
+      })
       expect((await response.arrayBuffer()).byteLength).toBe(100_000)
       await end()
       await labs.pop()?.close()
@@ -282,10 +309,20 @@ test('a corporate firewall lets the web out, and a captive portal redirects unti
   const lab = await made()
   const [worker, guest, site, server] = lab.hosts('worker', 'guest', 'site', 'server')
   await lab.router('office', { inside: [worker], outside: site, preset: 'corporate' })
-  const portal = await lab.router('cafe', { inside: [guest], outside: server, preset: 'captive-portal' })
-  for (const host of [site, server]) for (const port of [80, 8080]) await host.listen(hello(), port)
+  const portal = await lab.router('cafe', {
+    inside: [guest],
+    outside: server,
+    preset: 'captive-portal',
+  })
+  for (const host of [site, server]) {
+    for (const port of [80, 8080]) {
+      await host.listen(hello(), port)
+    }
+  }
   expect(await get(worker, 'http://site/')).toBe('hello')
-  await expect(worker.fetch('http://site:8080/', { signal: AbortSignal.timeout(5000) })).rejects.toThrow(/timeout/)
+  await expect(
+    worker.fetch('http://site:8080/', { signal: AbortSignal.timeout(5000) }),
+  ).rejects.toThrow(/timeout/)
   const page = await guest.fetch('http://server/')
   expect([page.status, await page.text()]).toEqual([511, 'sign in: router.accept(host) of cafe\n'])
   await portal.accept(guest)

@@ -52,7 +52,9 @@ test.each([
     always(() => (lab.now < 120 ? undefined : fail(new Error('two leaders'))))
     await lab.sleep('1s')
   })
-  await expect(running).rejects.toThrow(/^always, at 120 ms: two leaders\n {4}at .*checks\.test\.ts/)
+  await expect(running).rejects.toThrow(
+    /^always, at 120 ms: two leaders\n {4}at .*checks\.test\.ts/,
+  )
   expect(ended).toBe(120)
 })
 
@@ -83,7 +85,9 @@ const waiting =
     const [client, server] = lab.hosts('client', 'server')
     await lab.cable(client, server)
     const socket = await client.createSocket('udp4')
-    for (const at of [10, 1500]) setTimeout(() => socket.send('question', 5000, 'server'), at)
+    for (const at of [10, 1500]) {
+      setTimeout(() => socket.send('question', 5000, 'server'), at)
+    }
     await lab.sleep(after)
     await eventually(() => Promise.reject(lab.now), { within: '1s' })
   }
@@ -95,7 +99,12 @@ test.each([
   ['a fault of a link', [`silence 2s ${PACKET} 1`], 0, 3010],
   ['a pause', [`pause 2s on server ${PACKET} 1`], 0, 3010],
   ['a restart', [`restart 2s on server ${PACKET} 1`], 0, 3010],
-  ['the later one of two faults', [`mute 2s ${PACKET} 1`, `pause 700ms on server ${PACKET} 2`], 0, 3200],
+  [
+    'the later one of two faults',
+    [`mute 2s ${PACKET} 1`, `pause 700ms on server ${PACKET} 2`],
+    0,
+    3200,
+  ],
   ['a fault that does not end', [`silence forever ${PACKET} 2`], 1000, 2500],
   ['a crash', [`crash on server ${PACKET} 2`], 1000, 2500],
   ['a jump of a clock', [`clock +1h on server ${PACKET} 2`], 1000, 2500],
@@ -109,13 +118,19 @@ test('settles is its promise, or an error after its time', async () => {
   const scenario: LabScenario = async ({ lab, settles }) => {
     const value = lab.sleep(20).then(() => 'value')
     expect(await settles(value, { within: '30s' })).toBe('value')
-    await expect(settles(Promise.reject(new Error('its own')), { within: '1s' })).rejects.toThrow('its own')
+    await expect(settles(Promise.reject(new Error('its own')), { within: '1s' })).rejects.toThrow(
+      'its own',
+    )
     const began = lab.now
-    await expect(settles(new Promise(() => {}), { within: '200ms' })).rejects.toThrow('not settled within 200ms')
+    await expect(settles(new Promise(() => {}), { within: '200ms' })).rejects.toThrow(
+      'not settled within 200ms',
+    )
     expect(lab.now - began).toBe(200)
     await settles(new Promise(() => {}), { within: '50ms' })
   }
-  await expect(run(scenario)).rejects.toThrow(/^Error: not settled within 50ms\n {4}at .*checks\.test\.ts/)
+  await expect(run(scenario)).rejects.toThrow(
+    /^Error: not settled within 50ms\n {4}at .*checks\.test\.ts/,
+  )
 })
 
 test('a check that hangs ends with the timeout of the run', async () => {
@@ -144,8 +159,14 @@ test('fake timers do not change the time of checks', async () => {
 
 test.each<[string, LabScenario]>([
   ['always: undefined is not a function', ({ always }) => always(undefined as never)],
-  ["always: every: 0 is not a duration, such as '30s'", ({ always }) => always(() => {}, { every: 0 })],
-  ["eventually: '5s' is not an object with options", ({ eventually }) => eventually(() => {}, '5s' as never)],
+  [
+    "always: every: 0 is not a duration, such as '30s'",
+    ({ always }) => always(() => {}, { every: 0 }),
+  ],
+  [
+    "eventually: '5s' is not an object with options",
+    ({ eventually }) => eventually(() => {}, '5s' as never),
+  ],
   [
     "eventually: within: undefined is not a duration, such as '30s'",
     ({ eventually }) => eventually(() => {}, {} as never),

@@ -43,29 +43,40 @@ test.each([
   expect(await verdictsOf(asking(1), fault)).toEqual(verdicts)
 })
 
-test.each(['silence 2500ms', 'mute 2500ms', 'deaf 2500ms', 'pause 2500ms on server', 'restart 2500ms on server'])(
-  'a client that asks again survives %s',
-  async fault => {
-    expect(await verdictsOf(asking(5), fault)).toEqual(['passed', 'passed', 'passed', 'passed'])
-  },
-)
+test.each([
+  'silence 2500ms',
+  'mute 2500ms',
+  'deaf 2500ms',
+  'pause 2500ms on server',
+  'restart 2500ms on server',
+])('a client that asks again survives %s', async fault => {
+  expect(await verdictsOf(asking(5), fault)).toEqual(['passed', 'passed', 'passed', 'passed'])
+})
 
 test('a fault of hosts without a name is a column for each end of a flow', async () => {
-  const report = await explore(asking(1), { ...OPTIONS, faults: ['pause 2500ms', 'crash on server'] })
+  const report = await explore(asking(1), {
+    ...OPTIONS,
+    faults: ['pause 2500ms', 'crash on server'],
+  })
   const { faults, points } = report.toJSON()
   expect(faults).toEqual(['pause 2500ms on client', 'pause 2500ms on server', 'crash on server'])
-  const verdictsOf = (column: number) => points.filter(({ fault }) => fault === column).map(({ verdict }) => verdict)
+  const verdictsOf = (column: number) =>
+    points.filter(({ fault }) => fault === column).map(({ verdict }) => verdict)
   // The sockets of the client stop, although the test waits for them.
   expect([0, 1].map(verdictsOf)).toEqual([
     ['failed', 'failed', 'failed', 'failed'],
     ['failed', 'failed', 'failed', 'passed'],
   ])
-  expect(points[0]?.faults).toEqual(['pause 2.5s on client client-server ab udp client:* > server:5000 packet 1'])
+  expect(points[0]?.faults).toEqual([
+    'pause 2.5s on client client-server ab udp client:* > server:5000 packet 1',
+  ])
 })
 
 test('a repeated failure reports what happened, without frames of explore and Node', async () => {
   const fault = 'silence forever client-server ab udp client:* > server:5000 packet 1'
-  const error = await explore.repeat(asking(1), [fault], { world: 'memory' }).catch(reason => reason)
+  const error = await explore
+    .repeat(asking(1), [fault], { world: 'memory' })
+    .catch(reason => reason)
   expect(error.message).toMatch(/\nat \d+\.\d ms client-server loses all packets$/)
   expect(error.message).toContain('explored.test.ts')
   expect(error.message).not.toMatch(/node:|run-once/)
@@ -91,28 +102,38 @@ test('forget breaks a client that uses its connection again, and names no other 
     await lab.sleep('1s')
     await (await client.fetch('http://server/', { method: 'POST', body: 'one' })).text()
   }
-  const report = await explore(scenario, { ...OPTIONS, faults: ['forget on server'], filter: 'tcp' })
+  const report = await explore(scenario, {
+    ...OPTIONS,
+    faults: ['forget on server'],
+    filter: 'tcp',
+  })
   expect(report.points.length).toBe(report.packets.length)
   expect(report.failures.length).toBeGreaterThan(0)
   const [first] = report.failures
-  await expect(explore.repeat(scenario, first?.faults ?? [], { world: 'memory', timeout: '60s' })).rejects.toThrow()
+  await expect(
+    explore.repeat(scenario, first?.faults ?? [], { world: 'memory', timeout: '60s' }),
+  ).rejects.toThrow()
 })
 
-test.each(['', 'delay 5ms'])('forget loses the acknowledgment of its packet (wire: %s)', async wire => {
-  const scenario: LabScenario = async ({ lab }) => {
-    const [client, server] = lab.hosts('client', 'server')
-    await lab.cable(client, server, { wire })
-    await server.listen(createServer(), 80)
-    const socket = await client.connect(80, 'server')
-    const failed = once(socket, 'error')
-    socket.write('hello')
-    // The client repeats the data, and this has the only reply. Without one it would wait for ever.
-    const [error] = await Promise.race([failed, lab.sleep(5000).then(() => ['late'])])
-    if (error.code !== 'ECONNRESET') throw new Error(String(error))
-  }
-  const fault = 'forget on server client-server ab tcp client:* > server:80 seq 1'
-  await explore.repeat(scenario, [fault], { world: 'memory', timeout: '60s' })
-})
+test.each(['', 'delay 5ms'])(
+  'forget loses the acknowledgment of its packet (wire: %s)',
+  async wire => {
+    const scenario: LabScenario = async ({ lab }) => {
+      const [client, server] = lab.hosts('client', 'server')
+      await lab.cable(client, server, { wire })
+      await server.listen(createServer(), 80)
+      const socket = await client.connect(80, 'server')
+      const failed = once(socket, 'error')
+      socket.write('hello')
+      // The client repeats the data, and this has the only reply. Without one it would wait for
+      // ever.
+      const [error] = await Promise.race([failed, lab.sleep(5000).then(() => ['late'])])
+      if (error.code !== 'ECONNRESET') throw new Error(String(error))
+    }
+    const fault = 'forget on server client-server ab tcp client:* > server:80 seq 1'
+    await explore.repeat(scenario, [fault], { world: 'memory', timeout: '60s' })
+  },
+)
 
 test.each([
   ['clock +1m', "'1m' is not a duration: write 1min for minutes"],
@@ -126,7 +147,9 @@ test.each([
 })
 
 test('a fault that memory cannot do is refused with the reason', async () => {
-  await expect(explore(asking(1), { ...OPTIONS, faults: ['full on server'] })).rejects.toThrow('full: ')
+  await expect(explore(asking(1), { ...OPTIONS, faults: ['full on server'] })).rejects.toThrow(
+    'full: ',
+  )
 })
 
 const SYN_AGAIN = 'client-server ab tcp client:* > server:80 seq 0 copy 2'
@@ -166,6 +189,8 @@ test('a host that two faults have stopped continues after the second one', async
     (fault, i) => `${fault} on server client-server ab tcp client:* > server:80 seq ${i}`,
   )
   const options = { world: 'memory' } as const
-  await expect(explore.repeat(requesting, twice, { ...options, timeout: '3s' })).rejects.toThrow('timed out')
+  await expect(explore.repeat(requesting, twice, { ...options, timeout: '3s' })).rejects.toThrow(
+    'timed out',
+  )
   await explore.repeat(requesting, twice, { ...options, timeout: '5s' })
 })

@@ -27,12 +27,18 @@ const exploreOne = async (fault: string, filter = 'udp dst port 5000'): Promise<
   return explore(asking, { world: 'memory', captures: false, faults: [fault], filter, stopAt: 1 })
 }
 
-const span = (more: Partial<RunSpan>) => expect.objectContaining({ link: 'client-server', from: 0, ...more })
+const span = (more: Partial<RunSpan>) =>
+  expect.objectContaining({ link: 'client-server', from: 0, ...more })
 
 test.each<[string, Partial<RunSpan>, string]>([
   [
     'silence 1500ms',
-    { packet: 0, to: 1500, starts: 'client-server loses all packets', ends: 'client-server carries packets again' },
+    {
+      packet: 0,
+      to: 1500,
+      starts: 'client-server loses all packets',
+      ends: 'client-server carries packets again',
+    },
     'at 0.0 ms client-server loses all packets, at 1500.0 ms client-server carries packets again',
   ],
   [
@@ -58,7 +64,11 @@ test.each<[string, Partial<RunSpan>, string]>([
   ],
   ['pause 10s on server', { host: 'server', to: undefined }, 'at 0.0 ms server stops'],
   ['crash on server', { host: 'server', to: undefined }, 'at 0.0 ms server crashes'],
-  ['restart 1s on server', { host: 'server', to: 1000 }, 'at 0.0 ms server crashes, at 1000.0 ms server starts again'],
+  [
+    'restart 1s on server',
+    { host: 'server', to: 1000 },
+    'at 0.0 ms server crashes, at 1000.0 ms server starts again',
+  ],
 ])('the report of %s says what happened and when', async (fault, wanted, line) => {
   const report = await exploreOne(fault)
   expect(report.failures.map(({ run }) => run?.spans)).toEqual([[span(wanted)]])
@@ -67,7 +77,11 @@ test.each<[string, Partial<RunSpan>, string]>([
 
 test('the packets of the failed run say which of them a dead link has lost', async () => {
   const { failures } = await exploreOne('silence 1500ms')
-  const lost = failures[0]?.run?.packets.map(({ label, direction, lost }) => [direction, label, lost])
+  const lost = failures[0]?.run?.packets.map(({ label, direction, lost }) => [
+    direction,
+    label,
+    lost,
+  ])
   expect(lost).toEqual([
     ['ab', 'packet 1', true],
     ['ab', 'packet 2', true],
@@ -80,7 +94,11 @@ test('a repair ends the spans before it', () => {
   const lab = { now: 10 }
   const spans = new Spans(lab)
   const PACKET = 'client-server ab udp client:* > server:5000 packet'
-  const faults = [`silence forever ${PACKET} 1`, `repair ${PACKET} 2`, `pause 1s on server ${PACKET} 3`].map(parseFault)
+  const faults = [
+    `silence forever ${PACKET} 1`,
+    `repair ${PACKET} 2`,
+    `pause 1s on server ${PACKET} 3`,
+  ].map(parseFault)
   for (const fault of faults) {
     spans.add(fault, [], (lab.now + 5) * 1e6, lab.now)
     lab.now += 1000
@@ -97,14 +115,18 @@ test('a fault of a packet has a diagram, too', async () => {
   const [lost, ...others] = report.failures[0]?.run?.packets ?? []
   expect(lost).toMatchObject({ label: 'packet 1', hit: expect.stringMatching(/^at 0.0 ms/) })
   expect(others.map(({ hit }) => hit)).toEqual(others.map(() => undefined))
-  expect(rowsOf(pageOf(report.toJSON(), 'a'))[0]).toEqual(['0.0 client to server: ab packet 1 , hit'])
+  expect(rowsOf(pageOf(report.toJSON(), 'a'))[0]).toEqual([
+    '0.0 client to server: ab packet 1 , hit',
+  ])
 })
 
 /** Returns the rows of the diagram: their text, and the bars as [class, x, y, height]. */
 function rowsOf(page: string): [string, ...string[]][] {
   const [, diagram = ''] = /class="diagram run".*?<ol[^>]*>(.*?)<\/ol>/s.exec(page) ?? []
   return [...diagram.matchAll(/<li.*?<\/li>/gs)].map(([row]) => {
-    const bars = [...row.matchAll(/<rect class="([^"]*)" x="(\d+)" y="(\d+)" width="\d+" height="(\d+)"/g)]
+    const bars = [
+      ...row.matchAll(/<rect class="([^"]*)" x="(\d+)" y="(\d+)" width="\d+" height="(\d+)"/g),
+    ]
     const text = row
       .replace(/<[^>]*>/g, ' ')
       .replace(/\s+/g, ' ')
@@ -135,7 +157,16 @@ test('the page shows the end of a fault beside a fault whose packet it leaves ou
     lost: false,
   } as const
   const stop = (host: string, packet: number, from: number, to: number) => {
-    return { host, link: 'a-b', packet, hit: '', from, to, starts: `${host} stops`, ends: `${host} continues` }
+    return {
+      host,
+      link: 'a-b',
+      packet,
+      hit: '',
+      from,
+      to,
+      starts: `${host} stops`,
+      ends: `${host} continues`,
+    }
   }
   const operation = { at: 5000, isStart: true, name: 'a write 5', text: '' }
   const spans = [stop('a', 0, 0, 9000), stop('b', 50, 2500, 3000)]

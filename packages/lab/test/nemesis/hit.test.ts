@@ -25,12 +25,19 @@ const scenario: LabScenario = async ({ lab }) => {
     leader = name
     const answered = new Promise<true>(resolve => socket.once('message', () => resolve(true)))
     socket.send('question', 5000, name)
-    if (!(await Promise.race([answered, lab.sleep('1s').then(() => false)]))) throw new Error(`${name} has no reply`)
+    if (!(await Promise.race([answered, lab.sleep('1s').then(() => false)]))) {
+      throw new Error(`${name} has no reply`)
+    }
   }
 }
 
 const reportOf = (hit: Hit | undefined, fault = 'pause 2500ms', timeout = '60s') => {
-  const given: ExploreOptions = { ...OPTIONS, faults: [fault], filter: 'udp dst port 5000', timeout }
+  const given: ExploreOptions = {
+    ...OPTIONS,
+    faults: [fault],
+    filter: 'udp dst port 5000',
+    timeout,
+  }
   return explore(scenario, hit === undefined ? given : { ...given, hit })
 }
 
@@ -53,16 +60,21 @@ test.each<[Hit, (string | undefined)[]]>([
   expect(await silentOf(hit)).toEqual(silent)
 })
 
-test.each(['silence 2500ms', 'deaf 2500ms', 'mute 2500ms'])('%s makes the links of the hit hosts dead', async fault => {
-  expect(await silentOf('b', fault)).toEqual(['b', 'b'])
-  expect(await silentOf(['a', 'b'], fault)).toEqual(['a', 'b'])
-})
+test.each(['silence 2500ms', 'deaf 2500ms', 'mute 2500ms'])(
+  '%s makes the links of the hit hosts dead',
+  async fault => {
+    expect(await silentOf('b', fault)).toEqual(['b', 'b'])
+    expect(await silentOf(['a', 'b'], fault)).toEqual(['a', 'b'])
+  },
+)
 
 test('a repair ends a silence of a hit host', async () => {
   const silence = 'silence 2.5s client-a ab udp client:* > a:5000 packet 1'
   const repair = 'repair client-a ba udp a:5000 > client:* packet 1'
   await explore.repeat(scenario, [silence, repair], { world: 'memory', hit: 'b' })
-  await expect(explore.repeat(scenario, [silence], { world: 'memory', hit: 'b' })).rejects.toThrow('b has no reply')
+  await expect(explore.repeat(scenario, [silence], { world: 'memory', hit: 'b' })).rejects.toThrow(
+    'b has no reply',
+  )
 })
 
 test('a fault that names its host, and one of a packet, do not ask', async () => {
@@ -90,7 +102,10 @@ test.each<[unknown, string]>([
     },
     'pause: hit: the function has failed: Error: no election yet',
   ],
-  [[], 'explore: hit: [] is not the name of a host, a list of names, or a function that returns them'],
+  [
+    [],
+    'explore: hit: [] is not the name of a host, a list of names, or a function that returns them',
+  ],
 ])('%s is refused', async (hit, why) => {
   await expect(reportOf(hit as Hit)).rejects.toThrow(why)
 })
@@ -99,7 +114,9 @@ test('a report says how long links have held packets for a slow function, and wh
   const slow = (time: string) => reportOf(lab => lab.sleep(time).then(() => 'a'))
   expect(String(await slow('200ms'))).toContain('a stops after links held all packets for 200ms')
   const [early] = (await slow('2s')).failures
-  expect(early?.error).toMatch(/^hit had not settled when the run ended, and links held all packets meanwhile: .*a has/)
+  expect(early?.error).toMatch(
+    /^hit had not settled when the run ended, and links held all packets meanwhile: .*a has/,
+  )
 })
 
 test('a host that is named twice is hit once', async () => {
@@ -131,10 +148,12 @@ test('the printed test asks again, because another host may have the role', asyn
   expect(faults).toEqual(['pause 2.5s client-a ab udp client:* > a:5000 packet 1'])
   expect(printed).toContain("world: 'memory', hit })")
   expect(printed).toContain("// const hit = lab => ['server']\n")
-  await expect(explore.repeat(scenario, faults, { world: 'memory', hit: () => leader })).rejects.toThrow(
-    'a has no reply',
+  await expect(
+    explore.repeat(scenario, faults, { world: 'memory', hit: () => leader }),
+  ).rejects.toThrow('a has no reply')
+  await expect(explore.repeat(scenario, faults, { world: 'memory' })).rejects.toThrow(
+    'name the host that it hits',
   )
-  await expect(explore.repeat(scenario, faults, { world: 'memory' })).rejects.toThrow('name the host that it hits')
   const [named] = (await reportOf(['a', 'b'])).failures
   expect(named?.test).toContain("hit: ['a', 'b'] })")
 })
@@ -172,17 +191,30 @@ export default async ({ lab }) => {
 test('a module exports hit, which its printed test has, and an option with names replaces it', async () => {
   const path = join(directory, 'role.mjs')
   writeFileSync(path, MODULE)
-  const given: ExploreOptions = { ...OPTIONS, faults: ['pause forever'], timeout: '5s', concurrency: 1 }
+  const given: ExploreOptions = {
+    ...OPTIONS,
+    faults: ['pause forever'],
+    timeout: '5s',
+    concurrency: 1,
+  }
   const [failure] = (await explore(path, given)).failures
-  expect(failure?.faults).toEqual(['pause forever client-server ab udp client:* > server:5000 packet 1'])
+  expect(failure?.faults).toEqual([
+    'pause forever client-server ab udp client:* > server:5000 packet 1',
+  ])
   expect(failure?.test).not.toContain('hit')
-  await expect(explore.repeat(path, failure?.faults ?? [], { world: 'memory' })).rejects.toThrow('timed out')
+  await expect(explore.repeat(path, failure?.faults ?? [], { world: 'memory' })).rejects.toThrow(
+    'timed out',
+  )
   await expect(explore(path, { ...given, hit: 'nobody' })).rejects.toThrow('nobody is not a host')
-  await expect(explore(path, { hit: () => 'server' })).rejects.toThrow('export `hit` from it, or give names')
+  await expect(explore(path, { hit: () => 'server' })).rejects.toThrow(
+    'export `hit` from it, or give names',
+  )
 })
 
 test('a module that exports something else as hit is refused', async () => {
   const path = join(directory, 'wrong.mjs')
   writeFileSync(path, MODULE.replace('lab => leader', '7'))
-  await expect(explore(path, OPTIONS)).rejects.toThrow('wrong.mjs: hit: 7 is not the name of a host')
+  await expect(explore(path, OPTIONS)).rejects.toThrow(
+    'wrong.mjs: hit: 7 is not the name of a host',
+  )
 })

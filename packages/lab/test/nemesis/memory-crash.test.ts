@@ -41,7 +41,12 @@ test('a crash removes all sockets without a packet, and nothing of the program r
   await expect(client.connect(80, 'server')).rejects.toThrow('ECONNREFUSED')
 })
 
-test('data that waits to be sent or read at a crash is lost', async ({ pair, lab, client, server }) => {
+test('data that waits to be sent or read at a crash is lost', async ({
+  pair,
+  lab,
+  client,
+  server,
+}) => {
   const finished: unknown[] = []
   await server.start(async ({ host }) => {
     const flood = net.createServer(socket => {
@@ -66,7 +71,11 @@ test('data that waits to be sent or read at a crash is lost', async ({ pair, lab
   expect(finished).toEqual([])
 })
 
-test('a crash drops packets that wait for a neighbour, and asks for it no more', async ({ pair, lab, server }) => {
+test('a crash drops packets that wait for a neighbour, and asks for it no more', async ({
+  pair,
+  lab,
+  server,
+}) => {
   const socket = await server.createSocket('udp4', 5000)
   const unknown = server.addresses[0]?.replace(/\d+$/, '77')
   const before = await sentByServer(pair)
@@ -83,7 +92,12 @@ test('a crash drops packets that wait for a neighbour, and asks for it no more',
   expect(await sentByServer(pair)).toBe(before + 4)
 })
 
-test('calls of a crashed program have no effect and never end', async ({ pair, lab, client, server }) => {
+test('calls of a crashed program have no effect and never end', async ({
+  pair,
+  lab,
+  client,
+  server,
+}) => {
   const later: (() => unknown)[] = []
   const ended: string[] = []
   await server.start(async ({ host }) => {
@@ -122,16 +136,24 @@ test('calls of a crashed program have no effect and never end', async ({ pair, l
   expect(later).toHaveLength(13)
   const before = await sentByServer(pair)
   await server.faults.crash()
-  for (const call of later) call()
+  for (const call of later) {
+    call()
+  }
   await lab.sleep('1s')
   await server.restart()
-  for (const call of later.slice(0, 9)) call()
+  for (const call of later.slice(0, 9)) {
+    call()
+  }
   await lab.sleep('10s')
   expect(ended).toEqual([])
   expect(await sentByServer(pair)).toBe(before)
 })
 
-test('the listeners of the signal run last, and cannot set timers', async ({ lab, client, server }) => {
+test('the listeners of the signal run last, and cannot set timers', async ({
+  lab,
+  client,
+  server,
+}) => {
   const events: unknown[] = []
   await server.start(({ host, signal }) => {
     signal.addEventListener('abort', () => {
@@ -146,7 +168,11 @@ test('the listeners of the signal run last, and cannot set timers', async ({ lab
   expect(events).toEqual(['host server has crashed'])
 })
 
-test('a crash of one host leaves the time-outs of requests of others', async ({ lab, client, server }) => {
+test('a crash of one host leaves the time-outs of requests of others', async ({
+  lab,
+  client,
+  server,
+}) => {
   await server.start(async ({ host }) => {
     await host.listen(http.createServer(), 80)
     host.fetch('http://client:81/').catch(() => {})
@@ -160,7 +186,11 @@ test('a crash of one host leaves the time-outs of requests of others', async ({ 
   expect(await failed).toBe('UND_ERR_HEADERS_TIMEOUT')
 })
 
-test('the lab ends while a host is paused, and while another has crashed', async ({ lab, client, server }) => {
+test('the lab ends while a host is paused, and while another has crashed', async ({
+  lab,
+  client,
+  server,
+}) => {
   await server.start(({ host }) => host.listen(http.createServer(), 80))
   await client.start(async ({ host }) => {
     host.fetch('http://server/').catch(() => {})

@@ -49,8 +49,13 @@ test('forget ends a connection with ECONNABORTED, and the other end gets a reset
   await server.faults.forget(plain(remote), plain(local))
 })
 
-test('the wall clock of a host is ahead, and its other clocks and timers are not', async ({ pair, lab, server }) => {
-  const looks: { date: number; now: number; performance: number; hrtime: bigint; iso: string }[] = []
+test('the wall clock of a host is ahead, and its other clocks and timers are not', async ({
+  pair,
+  lab,
+  server,
+}) => {
+  const looks: { date: number; now: number; performance: number; hrtime: bigint; iso: string }[] =
+    []
   const look = () =>
     looks.push({
       date: Date.parse(new Date().toISOString()),
@@ -67,7 +72,11 @@ test('the wall clock of a host is ahead, and its other clocks and timers are not
     )
   })
   server.faults.setClock(3600e9)
-  const began = { date: Date.now(), performance: performance.now(), hrtime: process.hrtime.bigint() }
+  const began = {
+    date: Date.now(),
+    performance: performance.now(),
+    hrtime: process.hrtime.bigint(),
+  }
   await lab.sleep(1500)
   const [seen] = looks
   expect(looks).toHaveLength(1)
@@ -79,7 +88,9 @@ test('the wall clock of a host is ahead, and its other clocks and timers are not
   expect(seen?.iso).toBe(new Date(seen?.now as number).toString().slice(0, 15))
   const shown = async () => {
     const response = await get(pair)
-    return [response.date, Number(response.text)].map(date => Math.round((date - Date.now()) / 60_000))
+    return [response.date, Number(response.text)].map(date =>
+      Math.round((date - Date.now()) / 60_000),
+    )
   }
   expect(await shown()).toEqual([60, 60])
   // Programs that start later have this clock, too.
@@ -91,7 +102,9 @@ test('the wall clock of a host is ahead, and its other clocks and timers are not
 })
 
 test('a full disk is refused', ({ server }) => {
-  expect(() => server.faults.setFull(true)).toThrow('write to the disk of this machine: explore in the kernel')
+  expect(() => server.faults.setFull(true)).toThrow(
+    'write to the disk of this machine: explore in the kernel',
+  )
   server.faults.setFull(false)
 })
 

@@ -36,7 +36,15 @@ test('a pause holds timers, datagrams and connections until it ends, in their or
   server.faults.resume()
   const at = lab.now
   await lab.sleep(1)
-  const inOrder = ['datagram one', 'timeout', 'connection', 'interval', 'sleep', 'signal', 'datagram two']
+  const inOrder = [
+    'datagram one',
+    'timeout',
+    'connection',
+    'interval',
+    'sleep',
+    'signal',
+    'datagram two',
+  ]
   expect(events).toEqual(inOrder.map(what => `${what} ${at}`))
   events.length = 0
   await lab.sleep('5s')
@@ -67,7 +75,11 @@ test('the network stack of a paused host acknowledges, and its program reads all
   expect(events.join('')).toBe('abc')
 })
 
-test('a pause holds events of sockets that code outside of a program has made', async ({ lab, client, server }) => {
+test('a pause holds events of sockets that code outside of a program has made', async ({
+  lab,
+  client,
+  server,
+}) => {
   await server.listen(net.createServer(echo), 80)
   const socket = await client.connect(80, 'server')
   const events = eventsOf(socket)
@@ -84,11 +96,16 @@ test('a pause holds events of sockets that code outside of a program has made', 
   expect(events).toEqual(['held'])
 })
 
-test('timers that a paused host has cancelled or refreshed do not ring at its end', async ({ lab, server }) => {
+test('timers that a paused host has cancelled or refreshed do not ring at its end', async ({
+  lab,
+  server,
+}) => {
   const rings: string[] = []
   const timers: NodeJS.Timeout[] = []
   await server.start(() => {
-    for (const name of ['rings', 'cancelled', 'refreshed']) timers.push(setTimeout(() => rings.push(name), 1000))
+    for (const name of ['rings', 'cancelled', 'refreshed']) {
+      timers.push(setTimeout(() => rings.push(name), 1000))
+    }
   })
   await server.faults.pause()
   await lab.sleep('5s')
@@ -101,10 +118,15 @@ test('timers that a paused host has cancelled or refreshed do not ring at its en
   expect(rings).toEqual(['rings', 'refreshed'])
 })
 
-test('a second pause before all held events were delivered holds the rest', async ({ lab, server }) => {
+test('a second pause before all held events were delivered holds the rest', async ({
+  lab,
+  server,
+}) => {
   const rings: number[] = []
   await server.start(() => {
-    for (let i = 0; i < 3; i++) setTimeout(() => rings.push(i), 1000)
+    for (let i = 0; i < 3; i++) {
+      setTimeout(() => rings.push(i), 1000)
+    }
     setTimeout(() => server.faults.pause(), 999)
   })
   await lab.sleep('2s')
@@ -120,7 +142,10 @@ test('a second pause before all held events were delivered holds the rest', asyn
   expect(rings).toEqual([0, 1, 2])
 })
 
-test('a busy program of immediates stops in a pause and ends at a crash', async ({ lab, server }) => {
+test('a busy program of immediates stops in a pause and ends at a crash', async ({
+  lab,
+  server,
+}) => {
   let turns = 0
   let waits = 0
   await server.start(() => {
@@ -152,7 +177,11 @@ test('a busy program of immediates stops in a pause and ends at a crash', async 
   expect([turns, waits]).toEqual(last)
 })
 
-test('a lab that ends in a pause runs no more code of the host', async ({ lab, client, server }) => {
+test('a lab that ends in a pause runs no more code of the host', async ({
+  lab,
+  client,
+  server,
+}) => {
   const rings: string[] = []
   await server.start(({ host }) => {
     setInterval(() => rings.push('interval'), 1000)
@@ -168,7 +197,11 @@ test('a lab that ends in a pause runs no more code of the host', async ({ lab, c
   expect(rings).toEqual([])
 })
 
-test('a time-out of a socket is held in a pause and lost in a crash', async ({ lab, client, server }) => {
+test('a time-out of a socket is held in a pause and lost in a crash', async ({
+  lab,
+  client,
+  server,
+}) => {
   await server.listen(net.createServer(echo), 80)
   const socket = await client.connect(80, 'server')
   const events = eventsOf(socket.setTimeout(1000))
@@ -186,7 +219,11 @@ test('a time-out of a socket is held in a pause and lost in a crash', async ({ l
   expect(events).toEqual(['timeout', 'again'])
 })
 
-test('timers that a callback of a socket sets belong to the host of the socket', async ({ lab, client, server }) => {
+test('timers that a callback of a socket sets belong to the host of the socket', async ({
+  lab,
+  client,
+  server,
+}) => {
   const rings: string[] = []
   const { faults } = server
   await server.listen(

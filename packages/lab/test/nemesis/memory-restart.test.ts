@@ -25,7 +25,9 @@ test('a restart runs the program again on the same ports, and values outside of 
   expect((await get(pair, '/a')).text).toBe('/a of /a')
   expect((await get(pair, '/b')).text).toBe('/a,/b of /a,/b')
   await server.faults.crash()
-  await expect(server.listen(net.createServer())).rejects.toThrow('has crashed: sockets open after a restart')
+  await expect(server.listen(net.createServer())).rejects.toThrow(
+    'has crashed: sockets open after a restart',
+  )
   await server.restart()
   expect((await get(pair, '/c')).text).toBe('/c of /a,/b,/c')
 })
@@ -42,37 +44,46 @@ test.for([
     'host.fetch with tls',
     (client: LabHost) => client.fetch('http://server/', { tls: TLS }).then(reply => reply.text()),
   ],
-  ['fetch', (client: LabHost) => client.run(() => fetch('http://server/').then(reply => reply.text()))],
+  [
+    'fetch',
+    (client: LabHost) => client.run(() => fetch('http://server/').then(reply => reply.text())),
+  ],
   ['http', (client: LabHost) => client.run(() => getText('http://server/'))],
-] as const)('a crashed client of %s connects again after its restart', async ([, ask], { lab, client, server }) => {
-  const ports = new Set<number>()
-  await server.listen(
-    http.createServer(({ socket }, response) => {
-      ports.add(socket.remotePort as number)
-      response.end('hello')
-    }),
-    80,
-  )
-  const fetched = async () => ask(client)
-  await fetched()
-  // The client keeps the connection after the event that ends the response.
-  await lab.sleep(1)
-  await fetched()
-  expect(ports.size).toBe(1)
-  await client.faults.crash()
-  await expect(fetched()).rejects.toThrow()
-  await client.restart()
-  expect(await fetched()).toBe('hello')
-  expect(ports.size).toBe(2)
-  // Without a request while it is off, which would fail and so end the connection.
-  await lab.sleep(1)
-  await client.faults.crash()
-  await client.restart()
-  expect(await fetched()).toBe('hello')
-  expect(ports.size).toBe(3)
-})
+] as const)(
+  'a crashed client of %s connects again after its restart',
+  async ([, ask], { lab, client, server }) => {
+    const ports = new Set<number>()
+    await server.listen(
+      http.createServer(({ socket }, response) => {
+        ports.add(socket.remotePort as number)
+        response.end('hello')
+      }),
+      80,
+    )
+    const fetched = async () => ask(client)
+    await fetched()
+    // The client keeps the connection after the event that ends the response.
+    await lab.sleep(1)
+    await fetched()
+    expect(ports.size).toBe(1)
+    await client.faults.crash()
+    await expect(fetched()).rejects.toThrow()
+    await client.restart()
+    expect(await fetched()).toBe('hello')
+    expect(ports.size).toBe(2)
+    // Without a request while it is off, which would fail and so end the connection.
+    await lab.sleep(1)
+    await client.faults.crash()
+    await client.restart()
+    expect(await fetched()).toBe('hello')
+    expect(ports.size).toBe(3)
+  },
+)
 
-test('a program that a crash cuts short has started when it has after the restart', async ({ lab, server }) => {
+test('a program that a crash cuts short has started when it has after the restart', async ({
+  lab,
+  server,
+}) => {
   const runs: AbortSignal[] = []
   const started = server.start(async ({ signal }) => {
     runs.push(signal)
@@ -91,7 +102,9 @@ test('a program that a crash cuts short has started when it has after the restar
   expect(lab.now).toBe(2000)
 })
 
-test('a program that fails rejects its start, and a restart in which it fails', async ({ server }) => {
+test('a program that fails rejects its start, and a restart in which it fails', async ({
+  server,
+}) => {
   let fails = true
   const program = () => {
     if (fails) throw new Error('no luck')

@@ -36,7 +36,11 @@ const twoNats: LabScenario = async ({ lab }) => {
 test.each<[string, LabScenario, string]>([
   ['rebind on client', session(1), 'rebind: client is not a router: name one with a NAT'],
   ['rebind on nat', session(1, 'nptv6'), 'rebind: the router nat has no NAT that rebinds'],
-  ['rebind', session(1, 'nptv6'), "rebind: no router has a NAT that rebinds: make it with nat: 'restricted'"],
+  [
+    'rebind',
+    session(1, 'nptv6'),
+    "rebind: no router has a NAT that rebinds: make it with nat: 'restricted'",
+  ],
   ['rebind', twoNats, 'rebind: the lab has the NATs nat-a, nat-b: name one: rebind on nat-a'],
 ])('%s is refused with the reason', async (fault, scenario, why) => {
   await expect(explore(scenario, { ...MEMORY, faults: [fault] })).rejects.toThrow(why)

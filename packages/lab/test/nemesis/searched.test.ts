@@ -18,7 +18,9 @@ const counting: LabScenario = async ({ lab }) => {
     const socket = await host.createSocket('udp4', 5000)
     socket.on('message', (message, from) => {
       const id = String(message)
-      if (Date.now() - (seen.get(id) ?? 0) >= 3_600_000) executed++
+      if (Date.now() - (seen.get(id) ?? 0) >= 3_600_000) {
+        executed++
+      }
       seen.set(id, Date.now())
       socket.send(message, from.port, from.address)
     })
@@ -57,11 +59,19 @@ const switching: LabScenario = async ({ lab }) => {
 }
 
 const searching = (options: object) =>
-  explore(counting, { ...OPTIONS, faults: ['drop', 'clock +2h on server'], timeout: '5s', ...options })
+  explore(counting, {
+    ...OPTIONS,
+    faults: ['drop', 'clock +2h on server'],
+    timeout: '5s',
+    ...options,
+  })
 
 test('schedules find a bug that needs a lost reply and a jump of the clock, and no more', async () => {
   const progress: Progress[] = []
-  const report = await searching({ schedules: 60, onProgress: (each: Progress) => progress.push(each) })
+  const report = await searching({
+    schedules: 60,
+    onProgress: (each: Progress) => progress.push(each),
+  })
   expect(report.points.map(({ verdict }) => verdict)).toEqual(Array(16).fill('passed'))
   const { schedules, failures } = report
   expect(schedules.failed).toBeGreaterThan(failures.length)
@@ -71,23 +81,40 @@ test('schedules find a bug that needs a lost reply and a jump of the clock, and 
     'clock +7200s on server client-server ab udp client:* > server:5000 packet 2',
   ]
   const found = failures.find(({ faults }) => faults.join() === pair.join())
-  expect(found).toMatchObject({ failed: 4, runs: 4, error: expect.stringContaining('were executed 5 times') })
+  expect(found).toMatchObject({
+    failed: 4,
+    runs: 4,
+    error: expect.stringContaining('were executed 5 times'),
+  })
   expect(failures.some(({ from }) => from > 2)).toBe(true)
-  for (const { faults } of failures) expect(faults.filter(fault => fault.startsWith('clock'))).toHaveLength(1)
+  for (const { faults } of failures) {
+    expect(faults.filter(fault => fault.startsWith('clock'))).toHaveLength(1)
+  }
   expect(found?.test).toContain(`    '${pair[0]}',\n    '${pair[1]}',\n`)
-  await expect(explore.repeat(counting, pair, { world: 'memory' })).rejects.toThrow('executed 5 times')
+  await expect(explore.repeat(counting, pair, { world: 'memory' })).rejects.toThrow(
+    'executed 5 times',
+  )
   expect(progress[0]?.total).toBe(76)
   expect(progress.at(-1)).toMatchObject({ done: 76, total: 76, left: 0, failed: failures.length })
 })
 
 test('a schedule is missed if a lost packet moves a fault behind its repair', async () => {
   const faults = ['drop', 'silence forever', 'repair']
-  const { schedules, failures } = await explore(switching, { ...OPTIONS, faults, schedules: 60, timeout: '700ms' })
+  const { schedules, failures } = await explore(switching, {
+    ...OPTIONS,
+    faults,
+    schedules: 60,
+    timeout: '700ms',
+  })
   expect(failures).toEqual([])
   expect(schedules.missed).toBeGreaterThan(0)
   const request = 'client-server ab udp client:* > server:1001'
   const reply = 'client-server ba udp server:1001 > client:*'
-  const early = [`drop ${request} packet 1`, `silence forever ${reply} packet 1`, `repair ${request} packet 2`]
+  const early = [
+    `drop ${request} packet 1`,
+    `silence forever ${reply} packet 1`,
+    `repair ${request} packet 2`,
+  ]
   const repeated = explore.repeat(switching, early, { world: 'memory', timeout: '700ms' })
   await expect(repeated).rejects.toThrow('no repair came after the fault: timed out after 700 ms')
 })
@@ -111,7 +138,9 @@ test('schedules that were not run are counted, and a stop keeps what was found',
   expect(failures.length).toBeGreaterThan(0)
   expect(schedules.skipped).toBeGreaterThan(900_000)
   expect(schedules.skipped + schedules.passed + schedules.failed + schedules.missed).toBe(1_000_000)
-  expect(report.unsteady).toContain(`${schedules.skipped} of 1000000 schedules were not run: it was stopped`)
+  expect(report.unsteady).toContain(
+    `${schedules.skipped} of 1000000 schedules were not run: it was stopped`,
+  )
   expect(report.toJSON().schedules).toEqual(schedules)
   const stopped = await searching({ schedules: 1_000_000, stopAt: 1 })
   expect(stopped.failures).toHaveLength(1)
@@ -128,7 +157,9 @@ test('without faults of two packets, schedules are skipped with the reason', asy
   }
   const none = await explore(alone, { ...OPTIONS, faults: ['duplicate'], schedules: 5 })
   expect(none.schedules).toEqual({ passed: 0, failed: 0, missed: 0, skipped: 5 })
-  expect(none.unsteady).toContain('5 of 5 schedules were not run: a run survives no faults of two packets')
+  expect(none.unsteady).toContain(
+    '5 of 5 schedules were not run: a run survives no faults of two packets',
+  )
 })
 
 /** A client that asks three times. The bug: it takes no reply to its third attempt. */
@@ -151,7 +182,10 @@ const requestOf = (n: number) => `client-server ab udp client:* > server:5000 pa
 const replyOf = (n: number) => `client-server ba udp server:5000 > client:* packet ${n}`
 
 test('a fault is repaired at each later packet of its run until a run fails, which needs this packet', async () => {
-  const report = await explore(asking, { ...OPTIONS, faults: ['mute forever', 'crash on server', 'drop', 'repair'] })
+  const report = await explore(asking, {
+    ...OPTIONS,
+    faults: ['mute forever', 'crash on server', 'drop', 'repair'],
+  })
   const failed = report.failures.map(({ faults }) => faults)
   const repair = `repair ${requestOf(3)}`
   expect(failed.toSorted()).toEqual([
@@ -161,18 +195,27 @@ test('a fault is repaired at each later packet of its run until a run fails, whi
     [`mute forever ${replyOf(1)}`, repair],
   ])
   // No repair at a later packet was tried, or counts as skipped.
-  expect(report.points.filter(({ faults }) => faults.some(({ verb, n }) => verb === 'repair' && n === 3))).toHaveLength(
-    4,
-  )
-  expect([report.skippedRepairs, report.unsteady.filter(line => line.includes('not tried'))]).toEqual([0, []])
-  const passed = report.points.filter(({ verdict }) => verdict === 'passed').map(({ faults }) => faults.length)
+  expect(
+    report.points.filter(({ faults }) =>
+      faults.some(({ verb, n }) => verb === 'repair' && n === 3),
+    ),
+  ).toHaveLength(4)
+  expect([
+    report.skippedRepairs,
+    report.unsteady.filter(line => line.includes('not tried')),
+  ]).toEqual([0, []])
+  const passed = report.points
+    .filter(({ verdict }) => verdict === 'passed')
+    .map(({ faults }) => faults.length)
   expect(passed.length).toBeGreaterThan(4)
   expect(report.failures[0]?.packets).toHaveLength(2)
   const lines = String(report).split('\n')
   expect(lines.find(line => line.includes('mute forever'))).not.toContain('repair')
   expect(lines.find(line => line.startsWith('1 '))).toMatch(/ FAILED +FAILED +x2\.0$/)
   expect(lines).toContain(`${report.points.length - 2} faults with a repair: 4 failed, 0 skipped`)
-  await expect(explore.repeat(asking, failed[0] ?? [], { world: 'memory' })).rejects.toThrow('no reply of 1')
+  await expect(explore.repeat(asking, failed[0] ?? [], { world: 'memory' })).rejects.toThrow(
+    'no reply of 1',
+  )
 })
 
 /** A client that asks once. */
@@ -204,22 +247,35 @@ test('a program that sends nothing after a fault fails if the fault ends by itse
 test.each([
   [undefined, '3s'],
   ['1500ms', '500ms'],
-])('a stopped program continues after a fault without a later packet, with the timeout %s', async (timeout, time) => {
-  const faults = ['pause forever on server', 'repair']
-  const report = await explore(once, { ...OPTIONS, faults, ...(timeout !== undefined && { timeout }) })
-  const points = report.toJSON().points.map(({ verdict, faults }) => [verdict, ...faults])
-  expect(points[0]).toEqual(['passed', `pause ${time} on server ${requestOf(1)}`])
-  expect(report.passed).toBe(true)
-})
+])(
+  'a stopped program continues after a fault without a later packet, with the timeout %s',
+  async (timeout, time) => {
+    const faults = ['pause forever on server', 'repair']
+    const report = await explore(once, {
+      ...OPTIONS,
+      faults,
+      ...(timeout !== undefined && { timeout }),
+    })
+    const points = report.toJSON().points.map(({ verdict, faults }) => [verdict, ...faults])
+    expect(points[0]).toEqual(['passed', `pause ${time} on server ${requestOf(1)}`])
+    expect(report.passed).toBe(true)
+  },
+)
 
 test('repairs after the budget are counted', async () => {
-  const report = await explore(asking, { ...OPTIONS, faults: ['mute forever', 'repair'], stopAt: 1 })
+  const report = await explore(asking, {
+    ...OPTIONS,
+    faults: ['mute forever', 'repair'],
+    stopAt: 1,
+  })
   expect(report.failures).toHaveLength(1)
   expect(report.skippedRepairs + report.points.length).toBe(report.size)
 })
 
 test('a repair without a fault that lasts is refused', async () => {
-  await expect(explore(asking, { ...OPTIONS, faults: ['drop', 'silence 5s', 'repair'] })).rejects.toThrow(
+  await expect(
+    explore(asking, { ...OPTIONS, faults: ['drop', 'silence 5s', 'repair'] }),
+  ).rejects.toThrow(
     'faults: repair ends faults that last: add one, such as silence forever or crash on server',
   )
 })

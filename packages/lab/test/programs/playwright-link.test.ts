@@ -10,7 +10,10 @@ beforeEach(() => {
   project = realpathSync(mkdtempSync(join(tmpdir(), 'vnet-link-')))
   mkdirSync(join(project, 'node_modules'))
   symlinkSync(resolve(import.meta.dirname, '../../../..'), join(project, 'node_modules/vnet'))
-  symlinkSync(resolve(import.meta.dirname, '../../../../node_modules/@vnet'), join(project, 'node_modules/@vnet'))
+  symlinkSync(
+    resolve(import.meta.dirname, '../../../../node_modules/@vnet'),
+    join(project, 'node_modules/@vnet'),
+  )
 })
 afterEach(() => rmSync(project, { recursive: true }))
 
@@ -25,13 +28,19 @@ test("a linked vnet takes the project's Playwright, whatever the directory", () 
   const playwright = join(project, 'node_modules/@playwright/test')
   mkdirSync(playwright, { recursive: true })
   const base = '{ use() {}, extend() { return { ...exports.test } } }'
-  writeFileSync(join(playwright, 'index.js'), `exports.expect = 'of the project'; exports.test = ${base}`)
+  writeFileSync(
+    join(playwright, 'index.js'),
+    `exports.expect = 'of the project'; exports.test = ${base}`,
+  )
   const text = "import { expect } from '@vnet/lab/playwright'; console.log(expect)"
   expect(importIt(text, '/')).toBe('of the project\n')
 })
 
 test('without Playwright the import says what to install', () => {
-  const text = "await import('@vnet/lab/playwright').catch(({ name, message }) => console.log(name, message))"
+  const text =
+    "await import('@vnet/lab/playwright').catch(({ name, message }) => console.log(name, message))"
   const install = 'npm install --save-dev @playwright/test'
-  expect(importIt(text)).toBe(`UsageError @vnet/lab/playwright: @playwright/test is not installed: ${install}\n`)
+  expect(importIt(text)).toBe(
+    `UsageError @vnet/lab/playwright: @playwright/test is not installed: ${install}\n`,
+  )
 })

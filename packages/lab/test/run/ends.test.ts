@@ -5,4 +5,6 @@ import { randomEnds } from '../support/random-ends.ts'
 
 const endAtRandom = randomEnds()
 
-test('nothing remains of 1,000 runs, whatever ends them', { timeout: 900_000 }, () => endAtRandom(1000, SEED))
+test('nothing remains of 1,000 runs, whatever ends them', { timeout: 900_000 }, () =>
+  endAtRandom(1000, SEED),
+)

@@ -3,7 +3,14 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ended } from '#support/ordinary-user.ts'
-import { files, GREETING, gitRepository, npmRegistry, type Place, type Serve } from '../support/program-servers.ts'
+import {
+  files,
+  GREETING,
+  gitRepository,
+  npmRegistry,
+  type Place,
+  type Serve,
+} from '../support/program-servers.ts'
 import { triedPrograms } from '../support/run-tried.ts'
 
 const page = readFileSync(new URL('../../docs/run.md', import.meta.url), 'utf8')
@@ -31,10 +38,16 @@ const npmProject: Serve = async (place: Place) => {
   const { versions } = JSON.parse(readFileSync(join(place.site, 'www/npm/hello-afar'), 'utf8'))
   const { tarball: resolved, integrity } = versions['1.0.0'].dist
   const manifest = { name: 'project', version: '1.0.0', dependencies: { 'hello-afar': '1.0.0' } }
-  const packages = { '': manifest, 'node_modules/hello-afar': { version: '1.0.0', resolved, integrity } }
+  const packages = {
+    '': manifest,
+    'node_modules/hello-afar': { version: '1.0.0', resolved, integrity },
+  }
   const write = (name: string, text: string) => writeFileSync(join(place.home, name), text)
   write('package.json', JSON.stringify(manifest))
-  write('package-lock.json', JSON.stringify({ ...manifest, lockfileVersion: 3, requires: true, packages }))
+  write(
+    'package-lock.json',
+    JSON.stringify({ ...manifest, lockfileVersion: 3, requires: true, packages }),
+  )
   write('.npmrc', 'registry=https://example.test/npm\ncafile=/etc/ssl/certs/ca-certificates.crt\n')
 }
 
@@ -48,7 +61,12 @@ def test_hello():
 }
 
 const RECIPES: readonly Recipe[] = [
-  { name: 'npm', serve: npmProject, after: 'node -p \'require("hello-afar")\'', output: new RegExp(GREETING) },
+  {
+    name: 'npm',
+    serve: npmProject,
+    after: 'node -p \'require("hello-afar")\'',
+    output: new RegExp(GREETING),
+  },
   { name: 'curl', serve: files, url: 'https://example.test/bytes/100000', output: /^\d\.\d+\n$/ },
   {
     name: 'git',
@@ -93,6 +111,8 @@ test.each(RECIPES)(
       stderr: expect.any(String),
     })
     const runs = [JSON.parse(readFileSync(report, 'utf8'))].flat()
-    expect(runs.filter(({ out, in: into }) => Math.min(out.packets, into.packets) === 0)).toEqual([])
+    expect(runs.filter(({ out, in: into }) => Math.min(out.packets, into.packets) === 0)).toEqual(
+      [],
+    )
   },
 )

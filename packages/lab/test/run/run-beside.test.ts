@@ -29,7 +29,8 @@ function second(command: string, ...rest: readonly string[]) {
 }
 
 /** Runs a shell command in the host of a run. */
-const inside = (name: string, text: string) => second('lab', 'exec', name, '--', 'sh', '-c', text).trim()
+const inside = (name: string, text: string) =>
+  second('lab', 'exec', name, '--', 'sh', '-c', text).trim()
 const ping = `ping -qc1 ${SERVER_ADDRESS}`
 const CARRIER = 'cat /sys/class/net/internet/carrier'
 const roundTrip = (name: string) => Number(/= ([\d.]+)\//.exec(inside(name, ping))?.[1])
@@ -39,11 +40,15 @@ beforeEach(async () => {
   await Promise.all(runs.map(({ stdout }) => once(stdout, 'data')))
   ;[one, other] = runs.map(({ pid }) => `run:${pid}`) as [string, string]
   // The names appear some time after the start.
-  await expect.poll(() => [one, other].filter(name => second('list').includes(name))).toEqual([one, other])
+  await expect
+    .poll(() => [one, other].filter(name => second('list').includes(name)))
+    .toEqual([one, other])
 })
 afterEach(async () => {
   const closed = runs.map(run => once(run, 'close'))
-  for (const { stdin } of runs) stdin.end()
+  for (const { stdin } of runs) {
+    stdin.end()
+  }
   await Promise.all(closed)
 })
 
@@ -54,7 +59,9 @@ test('vnet list has the interfaces of each command and of its router', () => {
     expect(list).toMatch(new RegExp(`run:internet/${pid}\\b`))
   }
   const labs = second('lab', 'list')
-  for (const { pid } of runs) expect(labs).toContain(`${pid} internet`)
+  for (const { pid } of runs) {
+    expect(labs).toContain(`${pid} internet`)
+  }
 })
 
 test('vnet lab exec runs a program past the wire of one', () => {
@@ -90,7 +97,9 @@ test('vnet capture records the packets of one', async () => {
   const file = join(directory, 'one.pcapng')
   const capture = started('capture', '--filter', 'icmp', one, file)
   await once(capture.stderr, 'data')
-  for (const name of [one, other]) inside(name, ping)
+  for (const name of [one, other]) {
+    inside(name, ping)
+  }
   capture.kill('SIGINT')
   expect(await outcome(capture)).toMatchObject({ status: 0, stderr: '2 frames captured, 0 lost\n' })
   expect([...recordsIn(file)].length).toBe(2)
@@ -102,7 +111,9 @@ test('vnet web shows both', async () => {
   const [, at, token] = /(http:\S+)\/#token=(\S+)/.exec(String(line)) ?? []
   const metrics = async () => (await machine.run(`curl -sS ${at}/metrics?token=${token}`)).stdout
   // A vnet serves clients without rights when a CPU is idle; until then it is not up.
-  for (const { pid } of runs) await expect.poll(metrics).toContain(`device="internet",netns="run:${pid}"`)
+  for (const { pid } of runs) {
+    await expect.poll(metrics).toContain(`device="internet",netns="run:${pid}"`)
+  }
   web.kill()
   await once(web, 'close')
 })

@@ -49,19 +49,22 @@ const SIZES = [
 test.each([
   ['IPv4', SERVER_ADDRESS, ['--mtu', '1500'], [100, 9000], { out: 12, in: 0 }],
   ['IPv6', '2001:db8:ffff::80', ['--mtu', '1500'], 'none', { out: 12, in: 1 }],
-])('over %s are never cut: fragments are lost and counted', async (_, address, options, answer, tooLong) => {
-  await once(server.spawn([process.execPath, '-e', SERVE]).stdout, 'data')
-  const file = join(directory, 'report.json')
-  const command = ['--', process.execPath, '-e', ask(address, SIZES)]
-  const { stdout, stderr } = run(...options, '--json', file, ...command)
-  expect(JSON.parse(stdout)).toEqual([[100, 100], [1452, 1452], 'none', 'none', 'none', answer])
-  const report = JSON.parse(readFileSync(file, 'utf8'))
-  expect({ out: report.out.tooLong, in: report.in.tooLong }).toEqual(tooLong)
-  expect(stderr).toContain(
-    `vnet: out: ${tooLong.out} fragments of UDP datagrams above the MTU: lost, because the way out carries whole packets only\n`,
-  )
-  expect(stderr.includes('answers above the MTU: lost')).toBe(tooLong.in > 0)
-})
+])(
+  'over %s are never cut: fragments are lost and counted',
+  async (_, address, options, answer, tooLong) => {
+    await once(server.spawn([process.execPath, '-e', SERVE]).stdout, 'data')
+    const file = join(directory, 'report.json')
+    const command = ['--', process.execPath, '-e', ask(address, SIZES)]
+    const { stdout, stderr } = run(...options, '--json', file, ...command)
+    expect(JSON.parse(stdout)).toEqual([[100, 100], [1452, 1452], 'none', 'none', 'none', answer])
+    const report = JSON.parse(readFileSync(file, 'utf8'))
+    expect({ out: report.out.tooLong, in: report.in.tooLong }).toEqual(tooLong)
+    expect(stderr).toContain(
+      `vnet: out: ${tooLong.out} fragments of UDP datagrams above the MTU: lost, because the way out carries whole packets only\n`,
+    )
+    expect(stderr.includes('answers above the MTU: lost')).toBe(tooLong.in > 0)
+  },
+)
 
 test('of the longest size are lost and counted without a wire', async () => {
   await once(server.spawn([process.execPath, '-e', SERVE]).stdout, 'data')

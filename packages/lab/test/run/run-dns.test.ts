@@ -21,7 +21,14 @@ const RELAY = `
 function inside(resolvConf: string, command: string, of: readonly string[] = ['run', '--quiet']) {
   const [name = '', ...options] = of
   const before = `printf '${resolvConf}' > /run/resolv.conf`
-  const { status, stdout, stderr } = ended([...vnet(name, { before }), ...options, '--', 'sh', '-c', command])
+  const { status, stdout, stderr } = ended([
+    ...vnet(name, { before }),
+    ...options,
+    '--',
+    'sh',
+    '-c',
+    command,
+  ])
   expect(stderr).toBe('')
   return { status, stdout }
 }
@@ -76,7 +83,10 @@ test('sockets of a test ask the second server, and an IPv6 server alone', () => 
     console.log(remoteAddress)
     await lab.close()`
   const node = `cat > /tmp/run-dns.mjs <<'END'\n${program}\nEND\n${process.execPath} /tmp/run-dns.mjs`
-  for (const conf of [`nameserver 192.0.2.99\\nnameserver ${SERVER_ADDRESS}\\n`, `nameserver ${SERVER_6}\\n`]) {
+  for (const conf of [
+    `nameserver 192.0.2.99\\nnameserver ${SERVER_ADDRESS}\\n`,
+    `nameserver ${SERVER_6}\\n`,
+  ]) {
     expect(inside(conf, node, ROOTLESS).stdout).toBe(`${SERVER_ADDRESS}\n`)
   }
 })

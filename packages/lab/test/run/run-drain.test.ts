@@ -37,7 +37,9 @@ const SEND_UDP = `import socket
 socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x' * 100, ('${SERVER_ADDRESS}', 7000))`
 
 /** Starts the server. */
-async function sink(protocol: 'tcp' | 'slow' | 'udp'): Promise<{ readonly received: Promise<string> }> {
+async function sink(
+  protocol: 'tcp' | 'slow' | 'udp',
+): Promise<{ readonly received: Promise<string> }> {
   const { stdout } = server.spawn(['python3', '-c', `${SINK}\nos.write(1, ${protocol}().encode())`])
   await once(stdout, 'data')
   return { received: once(stdout, 'data').then(String) }
@@ -93,14 +95,19 @@ test('ends by a signal while it waits for packets, and reports the run', async (
   await sink('tcp')
   const [program = '', ...args] = vnet('run')
   const command = ['python3', '-c', `${SEND_TCP}; ${END_AT_SIGTERM}`]
-  const child = spawn(program, [...args, ...LOSE, '--', ...command], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program, [...args, ...LOSE, '--', ...command], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   await once(child.stdout, 'data')
-  const processesOf = (pid: number) => descendants(pid).filter(({ words }) => words.includes('create_connection'))
-  const launcher = childrenOf(child.pid as number).find(pid => processesOf(pid).length > 0) as number
+  const processesOf = (pid: number) =>
+    descendants(pid).filter(({ words }) => words.includes('create_connection'))
+  const launcher = childrenOf(child.pid as number).find(
+    pid => processesOf(pid).length > 0,
+  ) as number
   process.kill(processesOf(launcher).at(-1)?.pid as number)
   // Until vnet has reaped it, a signal is the command's. No await: vnet waits for 2 s only, and the
   // event loop of a busy machine may return later.
-  while (childrenOf(child.pid as number).includes(launcher));
+  while (childrenOf(child.pid as number).includes(launcher)) {}
   child.kill('SIGINT')
   const [[, signal], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)])
   expect(signal).toBe('SIGINT')

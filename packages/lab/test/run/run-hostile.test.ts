@@ -20,8 +20,17 @@ const LISTEN = `
   serve().listen('\\0vnet-of-machine')
   serve().listen(7070, '::', () => console.log('ready'))`
 
-const PARTS = ['memory', 'environment', 'a descriptor', 'root directory', 'working directory', 'network namespace']
-const BY_NAMESPACE = ['interface', 'packet socket', 'network namespace'].map(name => `${name}, by a user namespace`)
+const PARTS = [
+  'memory',
+  'environment',
+  'a descriptor',
+  'root directory',
+  'working directory',
+  'network namespace',
+]
+const BY_NAMESPACE = ['interface', 'packet socket', 'network namespace'].map(
+  name => `${name}, by a user namespace`,
+)
 const DENIED = ['interface', 'address', 'route', 'rule', 'queue', 'mount', ...BY_NAMESPACE]
 /** Few machines have nft. */
 const NFTABLES = existsSync('/usr/sbin/nft') ? 'denied' : 'ENOENT'
@@ -39,7 +48,9 @@ test('attacks on processes, sockets, interfaces and mounts around it are refused
   const sleep = ['run', '--quiet', '--no-internet', '--', 'sleep', '1005']
   closed.user('env', '-u', 'XDG_RUNTIME_DIR', process.execPath, `${TREE}/dist/vnet.js`, ...sleep)
   await expect
-    .poll(() => closed.contents().files.some(path => path.startsWith(OTHERS) && path.endsWith('.sock')))
+    .poll(() =>
+      closed.contents().files.some(path => path.startsWith(OTHERS) && path.endsWith('.sock')),
+    )
     .toBe(true)
   const outside = closed
     .contents()
@@ -94,7 +105,9 @@ test('SIGKILL to all processes hits those of the command alone', async () => {
   )
   expect(status).toBe(5)
   expect(outside.exitCode ?? outside.signalCode).toBe(null)
-  await expect.poll(() => closed.contents().processes).toEqual([expect.stringContaining('sleep 1006')])
+  await expect
+    .poll(() => closed.contents().processes)
+    .toEqual([expect.stringContaining('sleep 1006')])
 })
 
 test('the sockets remain hidden when another vnet of the user removes their directory', async () => {

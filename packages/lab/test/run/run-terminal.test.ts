@@ -4,7 +4,9 @@ import { expect, test } from 'vitest'
 import { ended, type Machine } from '#support/ordinary-user.ts'
 import { SERVER_ADDRESS, standInInternet } from '../support/internet.ts'
 
-const ON_TERMINAL = fileURLToPath(new URL('../../../../test/support/on-terminal.py', import.meta.url))
+const ON_TERMINAL = fileURLToPath(
+  new URL('../../../../test/support/on-terminal.py', import.meta.url),
+)
 const [CTRL_C, CTRL_Z] = ['\x03', '\x1a']
 const { vnet } = standInInternet()
 
@@ -19,7 +21,16 @@ function onTerminal(steps: readonly string[], machine: Machine = {}): string {
   const shell = ['env', 'PS1=prompt ', 'PS2=', 'bash', '--norc', '--noprofile', '-i']
   const run = `${words.slice(user.length).join(' ')} --quiet --`
   const define = `RUN='${run}'; run() { ${run} "$@"; }\n`
-  const { stdout, stderr } = ended(['python3', ON_TERMINAL, ...user, ...shell, '--', 'prompt ', define, ...steps])
+  const { stdout, stderr } = ended([
+    'python3',
+    ON_TERMINAL,
+    ...user,
+    ...shell,
+    '--',
+    'prompt ',
+    define,
+    ...steps,
+  ])
   expect(stderr).toBe('')
   return stdout.replaceAll('\r', '')
 }
@@ -43,7 +54,12 @@ test('a command may handle Ctrl-C, and vnet ends with its status', () => {
 
 test('Ctrl-Z stops the job, and fg continues it', () => {
   const shown = onTerminal([
-    ...['prompt ', `run sh -c 'echo sta""rted; read line; echo got $line; exec sleep 1000'\n`, 'started', CTRL_Z],
+    ...[
+      'prompt ',
+      `run sh -c 'echo sta""rted; read line; echo got $line; exec sleep 1000'\n`,
+      'started',
+      CTRL_Z,
+    ],
     // The shell shows the job that it continues.
     ...['Stopped', '', 'prompt ', 'fg\n', '--quiet', 'hello\n', 'got hello', CTRL_C, ...STATUS],
   ])
@@ -62,13 +78,22 @@ exit(4 + status)`
 
 test('a command may handle Ctrl-Z, and vnet carries its packets until it stops', () => {
   const shown = onTerminal([
-    ...['prompt ', `run python3 -c '${HANDLER}'\n`, 'started', CTRL_Z, 'Stopped', 'fg\n', ...STATUS],
+    ...[
+      'prompt ',
+      `run python3 -c '${HANDLER}'\n`,
+      'started',
+      CTRL_Z,
+      'Stopped',
+      'fg\n',
+      ...STATUS,
+    ],
   ])
   expect(shown).toContain('status 4')
 })
 
 test('Ctrl-Z stops vnet before the command starts, too', () => {
-  const pasta = '#!/bin/sh\necho wait""ing > /run/waiting; read line < /run/go; exec /run/pasta "$@"'
+  const pasta =
+    '#!/bin/sh\necho wait""ing > /run/waiting; read line < /run/go; exec /run/pasta "$@"'
   const before = `
     mkfifo -m 666 /run/waiting /run/go
     cp "$(which pasta)" /run/pasta
@@ -82,6 +107,12 @@ test('Ctrl-Z stops vnet before the command starts, too', () => {
 
 test('the command has the size of the terminal, and is notified of its changes', () => {
   const script = 'stty size; trap "stty size; exit 3" WINCH; stty rows 41 cols 91; read line'
-  const shown = onTerminal(['prompt ', `stty rows 33 cols 77; run sh -c '${script}'\n`, '41 91', '', ...STATUS])
+  const shown = onTerminal([
+    'prompt ',
+    `stty rows 33 cols 77; run sh -c '${script}'\n`,
+    '41 91',
+    '',
+    ...STATUS,
+  ])
   expect(shown).toMatch(/^\S*33 77\n41 91\n[\s\S]*status 3$/m)
 })

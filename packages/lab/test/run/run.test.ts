@@ -68,7 +68,9 @@ describe('the command', () => {
       const resolver = new Resolver({ tries: 1 })
       resolver.setServers(['${SERVER_ADDRESS}'])
       resolver.resolve4('example.test').then(console.log)`
-    expect(run('--quiet', '--', process.execPath, '-e', text).stdout).toBe(`[ '${SERVER_ADDRESS}' ]\n`)
+    expect(run('--quiet', '--', process.execPath, '-e', text).stdout).toBe(
+      `[ '${SERVER_ADDRESS}' ]\n`,
+    )
   })
 
   test('reaches it by IPv6, and by ping', () => {
@@ -80,7 +82,12 @@ describe('the command', () => {
   })
 
   test('has no Internet with --no-internet, also without pasta', () => {
-    const words = [...vnet('run', NO_PASTA), '--quiet', '--no-internet', ...sh('ip -4 route; ip -br link | wc -l')]
+    const words = [
+      ...vnet('run', NO_PASTA),
+      '--quiet',
+      '--no-internet',
+      ...sh('ip -4 route; ip -br link | wc -l'),
+    ]
     expect(ended(words)).toEqual({
       status: 0,
       stdout: expect.stringMatching(/^198\.18\.1\.0\/24 .*\n2\n$/),
@@ -96,8 +103,13 @@ test('the command reaches the network in the kernel, whatever VNET_WORLD is', ()
 
 describe('is refused', () => {
   test('without pasta, with the name of its package', () => {
-    const line = 'vnet: the way to the Internet is pasta, which is not installed: sudo apt-get install passt\n'
-    expect(ended([...vnet('run', NO_PASTA), '--', 'true'])).toEqual({ status: 1, stdout: '', stderr: line })
+    const line =
+      'vnet: the way to the Internet is pasta, which is not installed: sudo apt-get install passt\n'
+    expect(ended([...vnet('run', NO_PASTA), '--', 'true'])).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: line,
+    })
   })
 
   test('on a machine without a network', () => {
@@ -124,21 +136,40 @@ describe('is refused', () => {
     [['--wire', 'delay 5'], /^vnet: .*no unit.*\nvnet: {3}delay 5\n/],
     [['--after', '1s'], /^vnet: --after: --wire is missing\n$/],
     [['--nth', '3'], /^vnet: --nth: it is for the packets of --drop FILTER\n$/],
-    [['--drop', 'icmp', '--nth', '3', '--first', '1'], /^vnet: --first: give one of --nth, --first and --every\n$/],
+    [
+      ['--drop', 'icmp', '--nth', '3', '--first', '1'],
+      /^vnet: --first: give one of --nth, --first and --every\n$/,
+    ],
     [['--drop', 'tcp porrt 3'], /^vnet: .*porrt/],
-    [['--no-internet', '--publish', '80'], /^vnet: --publish: with --no-internet no port leads to the command\n$/],
-    [['--no-internet', '--localhost', '80'], /^vnet: --localhost: with --no-internet no port leads to the machine\n$/],
-    [['--publish', '8080', '--publish', '8080'], /^vnet: --publish 8080: the port is given twice\n$/],
+    [
+      ['--no-internet', '--publish', '80'],
+      /^vnet: --publish: with --no-internet no port leads to the command\n$/,
+    ],
+    [
+      ['--no-internet', '--localhost', '80'],
+      /^vnet: --localhost: with --no-internet no port leads to the machine\n$/,
+    ],
+    [
+      ['--publish', '8080', '--publish', '8080'],
+      /^vnet: --publish 8080: the port is given twice\n$/,
+    ],
     [['--bogus'], /^vnet: .*--bogus/],
     [['--wire', 'loss 1%', '--wire-in', 'loss 2%'], /^vnet: .*--wire/],
     [
       ['--wire-in', 'offline'],
       /^vnet: 'offline' is not a word of a wire: vnet cut .*\nvnet: {3}offline\nvnet: {3}\^+\n$/,
     ],
-    [['--wire', 'preset slow3g'], /^vnet: .* did you mean 'slow-3g'\?\nvnet: {3}preset slow3g\nvnet: +\^+\n$/],
+    [
+      ['--wire', 'preset slow3g'],
+      /^vnet: .* did you mean 'slow-3g'\?\nvnet: {3}preset slow3g\nvnet: +\^+\n$/,
+    ],
   ])('with %j, and status 2', (args, line) => {
     const { status, stdout, stderr } = run(...args, '--', 'echo', 'started')
-    expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: '', stderr: expect.stringMatching(line) })
+    expect({ status, stdout, stderr }).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringMatching(line),
+    })
   })
 })
 
@@ -154,7 +185,10 @@ test.each([
 
 test('a full disk for --json is one line', () => {
   const { status, stderr } = run('--quiet', '--json', '/dev/full', '--no-internet', '--', 'true')
-  expect({ status, stderr }).toEqual({ status: 1, stderr: 'vnet: /dev/full: no space left on device\n' })
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: 'vnet: /dev/full: no space left on device\n',
+  })
 })
 
 describe('the report', () => {
@@ -205,23 +239,49 @@ describe('the report', () => {
   })
 
   test('names a fault that hits no packet, after a warning about a filter without IPv6', () => {
-    const { stderr } = run('--no-internet', '--drop', 'tcp[tcpflags] == 5', '--nth', '1', '--', 'true')
-    expect(stderr.split('\n')[0]).toMatch(/^vnet: --drop: tcp\[\.\.\.\] in a filter never matches IPv6/)
+    const { stderr } = run(
+      '--no-internet',
+      '--drop',
+      'tcp[tcpflags] == 5',
+      '--nth',
+      '1',
+      '--',
+      'true',
+    )
+    expect(stderr.split('\n')[0]).toMatch(
+      /^vnet: --drop: tcp\[\.\.\.\] in a filter never matches IPv6/,
+    )
     expect(stderr).toMatch(/\nvnet: drop 'tcp\[tcpflags\] == 5' nth 1 hit no packet\n$/)
   })
 })
 
 describe('the wire', () => {
   test('delays packets in both directions', () => {
-    const { stdout } = run('--quiet', '--wire', 'delay 50ms', ...sh(`ping -qc2 ${SERVER_ADDRESS} | tail -1`))
+    const { stdout } = run(
+      '--quiet',
+      '--wire',
+      'delay 50ms',
+      ...sh(`ping -qc2 ${SERVER_ADDRESS} | tail -1`),
+    )
     const [, least] = /= ([\d.]+)\//.exec(stdout) ?? []
     expect(Number(least)).toBeGreaterThan(100)
   })
 
   test('delays only packets that leave with --wire-out', () => {
     const file = join(directory, 'out.pcapng')
-    run('--quiet', '--wire-out', 'loss 100%', '--capture', file, ...sh(`ping -qc1 -W0.1 ${SERVER_ADDRESS}`))
-    const { report, status } = reported('--wire-out', 'loss 100%', ...sh(`ping -qc1 -W0.1 ${SERVER_ADDRESS}`))
+    run(
+      '--quiet',
+      '--wire-out',
+      'loss 100%',
+      '--capture',
+      file,
+      ...sh(`ping -qc1 -W0.1 ${SERVER_ADDRESS}`),
+    )
+    const { report, status } = reported(
+      '--wire-out',
+      'loss 100%',
+      ...sh(`ping -qc1 -W0.1 ${SERVER_ADDRESS}`),
+    )
     expect(status).toBe(1)
     expect(report.out.lost).toEqual([{ packets: report.out.packets, by: 'loss 100%' }])
     expect(report.in.lost).toEqual([])
@@ -229,7 +289,13 @@ describe('the wire', () => {
   })
 
   test('loses the first DNS answer with --drop', () => {
-    const { status, report } = reported('--drop', 'udp src port 53', '--first', '1', ...sh(`${fetched} >/dev/null`))
+    const { status, report } = reported(
+      '--drop',
+      'udp src port 53',
+      '--first',
+      '1',
+      ...sh(`${fetched} >/dev/null`),
+    )
     expect(status).toBe(0)
     expect(report.in.lost).toEqual([{ packets: 1, by: expect.stringContaining('udp src port 53') }])
   })
@@ -241,7 +307,13 @@ describe('the wire', () => {
   })
 
   test('counts segments that are sent again', () => {
-    const { report } = reported('--drop', 'tcp[tcpflags] == tcp-syn', '--nth', '1', ...sh(`${fetched} >/dev/null`))
+    const { report } = reported(
+      '--drop',
+      'tcp[tcpflags] == tcp-syn',
+      '--nth',
+      '1',
+      ...sh(`${fetched} >/dev/null`),
+    )
     expect(report.retransmissions).toBe(1)
   })
 
@@ -253,17 +325,29 @@ describe('the wire', () => {
   })
 
   test('counts DNS queries that are sent again', () => {
-    const { report } = reported('--drop', 'udp src port 53', '--first', '1', ...sh(`${fetched} >/dev/null`))
+    const { report } = reported(
+      '--drop',
+      'udp src port 53',
+      '--first',
+      '1',
+      ...sh(`${fetched} >/dev/null`),
+    )
     expect(report.repeatedQueries).toBeGreaterThan(0)
   })
 
   test('of a running command is changed by the name run:PID', async () => {
-    const script = 'read line; while ! ping -qc1 192.0.2.80 | grep -q "= 2.."; do :; done; echo slow'
-    const [program, ...args] = [...vnet('run'), '--quiet', ...sh(`echo; ${script}`)] as [string, ...string[]]
+    const script =
+      'read line; while ! ping -qc1 192.0.2.80 | grep -q "= 2.."; do :; done; echo slow'
+    const [program, ...args] = [...vnet('run'), '--quiet', ...sh(`echo; ${script}`)] as [
+      string,
+      ...string[],
+    ]
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     await once(child.stdout, 'data')
     // The name appears some time after the start.
-    await expect.poll(() => ended([...vnet('wire'), `run:${child.pid}`, 'delay 100ms']).status).toBe(0)
+    await expect
+      .poll(() => ended([...vnet('wire'), `run:${child.pid}`, 'delay 100ms']).status)
+      .toBe(0)
     child.stdin.end('\n')
     expect(String((await once(child.stdout, 'data'))[0])).toBe('slow\n')
     await once(child, 'close')
@@ -279,7 +363,9 @@ describe('the wire', () => {
   test('is set later with --after, and offline cuts the cable', () => {
     const script = `ping -qc1 -W9 ${SERVER_ADDRESS} >/dev/null && echo reached
       while [ "$(cat /sys/class/net/internet/carrier)" = 1 ]; do sleep 0.05; done; echo cut`
-    expect(run('--quiet', '--wire', 'offline', '--after', '500ms', ...sh(script)).stdout).toBe('reached\ncut\n')
+    expect(run('--quiet', '--wire', 'offline', '--after', '500ms', ...sh(script)).stdout).toBe(
+      'reached\ncut\n',
+    )
   })
 })
 
@@ -313,12 +399,21 @@ describe('--repeat', () => {
   })
 
   test('ends by one signal, like its command', async () => {
-    const [program = '', ...args] = [...vnet('run'), '--quiet', '--repeat', '3', ...sh('echo; exec sleep 1008')]
+    const [program = '', ...args] = [
+      ...vnet('run'),
+      '--quiet',
+      '--repeat',
+      '3',
+      ...sh('echo; exec sleep 1008'),
+    ]
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     await once(child.stdout, 'data')
     child.kill()
     const [[, signal], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)])
-    expect({ signal, stderr }).toEqual({ signal: 'SIGTERM', stderr: 'vnet: interrupted after 1 of 3 runs\n' })
+    expect({ signal, stderr }).toEqual({
+      signal: 'SIGTERM',
+      stderr: 'vnet: interrupted after 1 of 3 runs\n',
+    })
   })
 })
 
@@ -329,7 +424,8 @@ test('--localhost leads a port of 127.0.0.1 past the wire to the loopback of the
     await once(machine.spawn([process.execPath, '-e', text]).stdout, 'data')
   }
   const options = ['--quiet', '--wire', 'delay 60ms', '--localhost', '3000', '--localhost', '3001']
-  const get = (port: number) => `curl -s -w ';%{exitcode};%{time_total}\\n' http://localhost:${port}`
+  const get = (port: number) =>
+    `curl -s -w ';%{exitcode};%{time_total}\\n' http://localhost:${port}`
   const { stdout } = run(...options, ...sh([3000, 3001, 3002].map(get).join('; ')))
   const [first, second, third] = stdout.split('\n').map(line => line.split(';'))
   expect(first?.slice(0, 2)).toEqual(['on 127.0.0.1', '0'])
@@ -340,7 +436,10 @@ test('--localhost leads a port of 127.0.0.1 past the wire to the loopback of the
 
 describe('--publish', () => {
   test('leads a port of the machine to a server of the command', async () => {
-    const [program, ...args] = [...vnet('run'), '--quiet', '--publish', '8080', ...sh(SERVE)] as [string, ...string[]]
+    const [program, ...args] = [...vnet('run'), '--quiet', '--publish', '8080', ...sh(SERVE)] as [
+      string,
+      ...string[],
+    ]
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     await once(child.stdout, 'data')
     for (const [from, address] of [
@@ -360,24 +459,42 @@ describe('--publish of a port that is in use is refused:', () => {
     const listen = `require('node:net').createServer().listen({ port: 8080, host: '${address}', ipv6Only: true }, () => console.log('ready'))`
     await once(machine.spawn([process.execPath, '-e', listen]).stdout, 'data')
     const line = 'vnet: --publish 8080: the port is in use\n'
-    expect(run('--publish', '8081', '--publish', '8080', '--', 'true')).toEqual({ status: 1, stdout: '', stderr: line })
+    expect(run('--publish', '8081', '--publish', '8080', '--', 'true')).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: line,
+    })
     const body = `import { createLab } from '${process.cwd()}/packages/lab/dist/index.js'
       const lab = await createLab()
       const [server] = lab.hosts('server')
       await lab.internet({ inside: [server], forward: { 'tcp 8080': 'server:80' } }).catch(error => console.log(error.message))
       await lab.close()`
-    const words = ['ip', 'netns', 'exec', machine.name, process.execPath, '--input-type=module', '-e', body]
+    const words = [
+      'ip',
+      'netns',
+      'exec',
+      machine.name,
+      process.execPath,
+      '--input-type=module',
+      '-e',
+      body,
+    ]
     expect(ended(words).stdout).toBe('forward of port 8080: the port is in use\n')
   })
 
   test('by another run', async () => {
-    const [program, ...args] = [...vnet('run'), '--quiet', '--publish', '8080', ...sh('echo; cat')] as [
-      string,
-      ...string[],
-    ]
+    const [program, ...args] = [
+      ...vnet('run'),
+      '--quiet',
+      '--publish',
+      '8080',
+      ...sh('echo; cat'),
+    ] as [string, ...string[]]
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     await once(child.stdout, 'data')
-    expect(run('--publish', '8080', '--', 'true').stderr).toBe('vnet: --publish 8080: the port is in use\n')
+    expect(run('--publish', '8080', '--', 'true').stderr).toBe(
+      'vnet: --publish 8080: the port is in use\n',
+    )
     child.stdin.end()
     await once(child, 'close')
   })
@@ -387,7 +504,9 @@ describe('--publish of a port that is in use is refused:', () => {
 function descendants(pid: number): { pid: number; words: string }[] {
   const of = (file: string) => attempt(() => readFileSync(`/proc/${pid}/${file}`, 'latin1')) ?? ''
   const threads = attempt(() => readdirSync(`/proc/${pid}/task`)) ?? []
-  const children = threads.flatMap(thread => of(`task/${thread}/children`).split(' ').filter(Boolean).map(Number))
+  const children = threads.flatMap(thread =>
+    of(`task/${thread}/children`).split(' ').filter(Boolean).map(Number),
+  )
   return [{ pid, words: of('cmdline').replaceAll('\0', ' ') }, ...children.flatMap(descendants)]
 }
 
@@ -399,7 +518,8 @@ describe('the end by SIGKILL', () => {
     ['the process that started pasta', /--way-out/],
     ['the first process of the command', /--alone/],
   ])('of %s leaves no process', async (part, words) => {
-    const script = 'setsid sleep 2718 & while ! grep -q sleep /proc/$!/comm; do :; done; echo; sleep 2719; true'
+    const script =
+      'setsid sleep 2718 & while ! grep -q sleep /proc/$!/comm; do :; done; echo; sleep 2719; true'
     const [program, ...args] = [...vnet('run'), '--quiet', ...sh(script)] as [string, ...string[]]
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] })
     await once(child.stdout, 'data')
@@ -407,7 +527,9 @@ describe('the end by SIGKILL', () => {
     const found = all.find(each => words.test(each.words))
     const closed = once(child, 'close')
     process.kill(found?.pid as number, 'SIGKILL')
-    if (part.includes('pasta')) child.kill()
+    if (part.includes('pasta')) {
+      child.kill()
+    }
     await expect.poll(() => all.filter(({ pid }) => isAlive(pid))).toEqual([])
     await closed
     expect(all.length).toBeGreaterThan(6)

@@ -2,7 +2,9 @@
 import { expect, test } from 'vitest'
 import { cleanRuns } from './clean-runs.ts'
 
-test('100 runs over delay, jitter and full queues have no invented losses', { timeout: 600_000 }, async () => {
+test('100 runs over delay, jitter and full queues have no invented losses', {
+  timeout: 600_000,
+}, async () => {
   const { lost, missed, invented, trips, rates } = await cleanRuns(100)
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`
   console.log(

@@ -51,16 +51,23 @@ export async function cleanRuns(count: number): Promise<CleanResults> {
       for (const { kind, certainty, text } of invented) {
         // It rejects an overtaken segment with an old timestamp (PAWS), and its sender repeats it.
         if (reorders && (kind !== 'lost' || text.includes('after this capture'))) continue
-        all.invented.push(`run ${i}, ${application} over ${wire}, ${capture.end}: ${certainty} ${text}`)
+        all.invented.push(
+          `run ${i}, ${application} over ${wire}, ${capture.end}: ${certainty} ${text}`,
+        )
       }
       const [flow] = story.flows
       const way = capture.end === 'client' ? 'ab' : 'ba'
       const measured = flow?.rtt[way]
-      if (trip !== undefined && measured !== undefined) all.trips.push(Math.abs(measured.min / 1e6 / trip - 1))
-      if (median !== undefined && measured !== undefined && measured.samples >= 50)
+      if (trip !== undefined && measured !== undefined) {
+        all.trips.push(Math.abs(measured.min / 1e6 / trip - 1))
+      }
+      if (median !== undefined && measured !== undefined && measured.samples >= 50) {
         all.trips.push(Math.abs(measured.median / 1e6 / median - 1))
+      }
       const found = flow?.ways.ba.rate
-      if (rate !== undefined && found !== undefined) all.rates.push(Math.abs(found / rate / IP_SHARE - 1))
+      if (rate !== undefined && found !== undefined) {
+        all.rates.push(Math.abs(found / rate / IP_SHARE - 1))
+      }
     }
   }
   return all

@@ -13,7 +13,12 @@ import {
   segmentPacket,
 } from '../support/story-captures.ts'
 
-const data = (at: number, seq: number, more: Partial<Segment> = {}): Segment => ({ at, seq, length: 100, ...more })
+const data = (at: number, seq: number, more: Partial<Segment> = {}): Segment => ({
+  at,
+  seq,
+  length: 100,
+  ...more,
+})
 
 /** A capture with losses, gaps, SACK, timestamps, TLS and DNS. */
 function original(): Uint8Array[] {
@@ -32,8 +37,12 @@ function original(): Uint8Array[] {
   ]
   const frames = segments.map(one => [one.at, ethernetFrame(segmentPacket(one))] as const)
   const dns = [dnsMessage(7), dnsMessage(7), dnsMessage(7, true)]
-  const messages = dns.map((one, i) => [950 + i, ethernetFrame(datagramPacket(i === 2, [5000, 53], one))] as const)
-  const records = [...frames, ...messages].map(([at, bytes]) => whole(bytes, { nanoseconds: at * 1e6 }))
+  const messages = dns.map(
+    (one, i) => [950 + i, ethernetFrame(datagramPacket(i === 2, [5000, 53], one))] as const,
+  )
+  const records = [...frames, ...messages].map(([at, bytes]) =>
+    whole(bytes, { nanoseconds: at * 1e6 }),
+  )
   return [pcapOf(records), pcapngOf(records)]
 }
 
@@ -55,7 +64,9 @@ export function readMutated(count: number, random: () => number): Set<string> {
     try {
       capture.push(bytes.subarray(0, length))
       capture.end()
-      for (let record = capture.next(); record !== undefined; record = capture.next()) reader.take(record)
+      for (let record = capture.next(); record !== undefined; record = capture.next()) {
+        reader.take(record)
+      }
     } catch (caught) {
       if (!(caught instanceof CaptureError)) throw caught
       error = caught.message

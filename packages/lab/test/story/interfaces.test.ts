@@ -29,12 +29,16 @@ const storyOn = (...packets: readonly Packet[]) =>
     LINK,
   )
 
-const on = (place: number, segment: Segment, late = 0): Packet => [segment.at + late, place, segmentPacket(segment)]
-/** Packets on two interfaces, 10 us later on the second. */
-const onBoth = (segment: Segment, [first, second]: readonly [number, number] = [1, 2]): Packet[] => [
-  on(first, segment),
-  on(second, segment, 0.01),
+const on = (place: number, segment: Segment, late = 0): Packet => [
+  segment.at + late,
+  place,
+  segmentPacket(segment),
 ]
+/** Packets on two interfaces, 10 us later on the second. */
+const onBoth = (
+  segment: Segment,
+  [first, second]: readonly [number, number] = [1, 2],
+): Packet[] => [on(first, segment), on(second, segment, 0.01)]
 const swapped = ({ back }: Segment): [number, number] => (back === true ? [2, 1] : [1, 2])
 
 /** A connection of 20 segments with their ACKs, closed by both ends. */
@@ -60,7 +64,10 @@ describe('every packet is on two interfaces', () => {
     ['a bond and its card', (one: Segment) => onBoth(one)],
     ['a bond over two cards in turn', (one: Segment, i: number) => onBoth(one, [1, 2 + (i % 2)])],
     ['both sides of a bridge', (one: Segment) => onBoth(one, swapped(one))],
-    ['a bond whose cards have half of each direction', (one: Segment) => onBoth(one, one.back ? [3, 1] : [1, 2])],
+    [
+      'a bond whose cards have half of each direction',
+      (one: Segment) => onBoth(one, one.back ? [3, 1] : [1, 2]),
+    ],
   ])('of %s: each counts once', (_, packets) => {
     const story = storyOn(...connection().flatMap(packets))
     expect(textsOf(story)).toEqual([])
@@ -118,7 +125,10 @@ describe('a repetition on another interface counts', () => {
     const [syn, reply, ack, data] = LOST as [Segment, Segment, Segment, Segment, Segment]
     const wait = again.at ?? 0
     const packets = [syn, reply, ack, { ...data, ...first }].map(one => on(1, one))
-    const late = [on(place, { ...data, ...first, ...again }), on(1, { at: wait + 40, back: true, ack: 1001 })]
+    const late = [
+      on(place, { ...data, ...first, ...again }),
+      on(1, { at: wait + 40, back: true, ack: 1001 }),
+    ]
     return textsOf(storyOn(...packets, ...late))
   }
 
@@ -127,7 +137,9 @@ describe('a repetition on another interface counts', () => {
   })
   test('with another timestamp', () => {
     const first = { id: 0, stamps: [500, 1] as const }
-    expect(lost({ at: 100, stamps: [550, 1] }, 2, first)).toEqual(['ab lost seq 1 copy 1, inferred'])
+    expect(lost({ at: 100, stamps: [550, 1] }, 2, first)).toEqual([
+      'ab lost seq 1 copy 1, inferred',
+    ])
   })
   test('without both, after more than the time of a copy', () => {
     expect(lost({ at: 151 }, 2, { id: 0 })).toEqual(['ab lost seq 1 copy 1, inferred'])
@@ -145,7 +157,9 @@ test('a packet without its final checksum has a copy with the checksum', () => {
       const [, , packet] = on(1, one)
       const copy = packet.slice()
       put16(packet, 36, pseudoHeaderSum4(packet, 0, 6, packet.length - 20))
-      if (sum !== undefined) put16(copy, 36, sum)
+      if (sum !== undefined) {
+        put16(copy, 36, sum)
+      }
       return [[one.at, 1, packet] as const, [one.at + 0.01, 2, copy] as const]
     })
   expect(storyOn(...summed(4711)).flows[0]?.ways.ab.packets).toBe(3)
@@ -164,10 +178,16 @@ test('a packet with another checksum is not a copy', () => {
 describe('a frame that another interface has in parts', () => {
   const SIZE = 1000
   /** Two frames of four segments: joined on interface 1, cut on 2. */
-  const joined = [0, 1].map((i): Segment => ({ at: 50 + 50 * i, seq: 1 + 4000 * i, length: 4000, id: 20 + 4 * i }))
+  const joined = [0, 1].map(
+    (i): Segment => ({ at: 50 + 50 * i, seq: 1 + 4000 * i, length: 4000, id: 20 + 4 * i }),
+  )
   const cutOf = ({ at, seq = 0, id = 0 }: Segment, late: number) =>
-    [0, 1, 2, 3].map(k => on(2, { at, seq: seq + SIZE * k, length: SIZE, id: id === 0 ? 0 : id + k }, late + k / 1000))
-  const acks = [0, 1].map((i): Segment => ({ at: 90 + 50 * i, back: true, ack: 4001 + 4000 * i, id: 80 + i }))
+    [0, 1, 2, 3].map(k =>
+      on(2, { at, seq: seq + SIZE * k, length: SIZE, id: id === 0 ? 0 : id + k }, late + k / 1000),
+    )
+  const acks = [0, 1].map(
+    (i): Segment => ({ at: 90 + 50 * i, back: true, ack: 4001 + 4000 * i, id: 80 + i }),
+  )
   const start = handshake().map((one, i) => ({ ...one, id: (one.back ? 500 : 1) + i }))
 
   test.each([
@@ -178,7 +198,9 @@ describe('a frame that another interface has in parts', () => {
     const story = storyOn(...[...plain, ...joined.flatMap(packets)].sort(([a], [b]) => a - b))
     expect(textsOf(story)).toEqual([])
     expect(story.flows[0]?.ways.ab.bytes).toBe(8000)
-    expect(story.notes.join()).toMatch(/not counted: \d packets that another interface had in other lengths/)
+    expect(story.notes.join()).toMatch(
+      /not counted: \d packets that another interface had in other lengths/,
+    )
   })
 
   test('packets of the interface with the parts count from then on, also beyond a delay', () => {
@@ -195,10 +217,17 @@ describe('a frame that another interface has in parts', () => {
   test('a part that is sent again on the other interface counts', () => {
     const again = on(2, { at: 95, seq: 1001, length: SIZE, id: 30 })
     const [first] = joined as [Segment]
-    const packets = [...start.flatMap(one => onBoth(one)), on(1, first), ...cutOf(first, 0.01), again]
+    const packets = [
+      ...start.flatMap(one => onBoth(one)),
+      on(1, first),
+      ...cutOf(first, 0.01),
+      again,
+    ]
     const sacks = on(1, { at: 90, back: true, ack: 1001, sacks: [2001, 4001], id: 90 })
     const story = storyOn(
-      ...[...packets, sacks, on(1, { at: 135, back: true, ack: 4001, id: 91 })].sort(([a], [b]) => a - b),
+      ...[...packets, sacks, on(1, { at: 135, back: true, ack: 4001, id: 91 })].sort(
+        ([a], [b]) => a - b,
+      ),
     )
     expect(textsOf(story)).toEqual(['ab lost seq 1001 copy 1, seen'])
   })
@@ -235,7 +264,9 @@ describe('datagrams', () => {
       place,
       datagramPacket(false, [5000, 9000], payload.slice(from, to), id),
     ]
-    const cut = [0, 1, 2].map(k => packet(1 + k / 100, 2, 1200 * k, Math.min(3000, 1200 * (k + 1)), 4 + k))
+    const cut = [0, 1, 2].map(k =>
+      packet(1 + k / 100, 2, 1200 * k, Math.min(3000, 1200 * (k + 1)), 4 + k),
+    )
     const story = storyOn(packet(0, 1, 0, 3000, 4), ...cut, packet(50, 2, 0, 1200, 8))
     expect(story.flows[0]?.ways.ab).toMatchObject({ packets: 2, bytes: 4200 })
   })
@@ -243,7 +274,15 @@ describe('datagrams', () => {
 
 test('an ICMP error on two interfaces is one', () => {
   const packet = segmentPacket({ at: 0, seq: 0, flags: 'S' })
-  const error = ipPacket(true, 1, Uint8Array.of(3, 1, 0, 0, 0, 0, 0, 0, ...packet.subarray(0, 28)), 3)
+  const error = ipPacket(
+    true,
+    1,
+    Uint8Array.of(3, 1, 0, 0, 0, 0, 0, 0, ...packet.subarray(0, 28)),
+    3,
+  )
   const { flows } = storyOn([0, 1, packet], [1, 1, error], [1.01, 2, error])
-  expect([flows[0]?.statements.map(({ kind }) => kind), flows[0]?.more]).toEqual([['unreachable'], 0])
+  expect([flows[0]?.statements.map(({ kind }) => kind), flows[0]?.more]).toEqual([
+    ['unreachable'],
+    0,
+  ])
 })

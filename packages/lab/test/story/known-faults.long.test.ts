@@ -2,7 +2,9 @@
 import { expect, test } from 'vitest'
 import { compareRuns } from './known-faults.ts'
 
-test('the captures of 300 runs name 95 % of the losses that left a trace', { timeout: 600_000 }, async () => {
+test('the captures of 300 runs name 95 % of the losses that left a trace', {
+  timeout: 600_000,
+}, async () => {
   const { traced, named, untraced, wrong } = await compareRuns(300)
   console.log(`${named} of ${traced} named, ${untraced} left no trace`)
   // With lost ACKs, a report of a duplicate does not say which copy was lost.

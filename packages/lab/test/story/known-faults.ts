@@ -32,12 +32,17 @@ export async function compareRuns(count: number): Promise<Comparison> {
     const application = APPLICATIONS[i % APPLICATIONS.length] ?? 'raw'
     const wire = WIRES[i % WIRES.length] ?? ''
     for (const capture of await runForStory({ application, wire, seed: i + 1, size: 60_000 })) {
-      const { missed, invented } = compare(capture, storyOf(capture.packets, i % 2 === 0 ? SNAPLEN : undefined))
+      const { missed, invented } = compare(
+        capture,
+        storyOf(capture.packets, i % 2 === 0 ? SNAPLEN : undefined),
+      )
       all.traced += capture.traced.length
       all.untraced += capture.untraced.length
       all.named += capture.traced.length - missed.length
       const run = `run ${i}, ${application} over ${wire}, ${capture.end}:`
-      for (const { way, n, copy } of missed) all.wrong.push(`${run} missed ${way} seq ${n} copy ${copy}`)
+      for (const { way, n, copy } of missed) {
+        all.wrong.push(`${run} missed ${way} seq ${n} copy ${copy}`)
+      }
       for (const { way, certainty, text, frames } of invented) {
         all.wrong.push(`${run} ${certainty} invented ${way} ${text}, ${frames.join(' ')}`)
       }

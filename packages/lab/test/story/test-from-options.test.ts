@@ -13,7 +13,14 @@ const segments = [
   ...handshake(),
   { at: 50, seq: 1, length: 100, text: 'GET /anna/42 HTTP/1.1\r\nCookie: id=s3cr3t\r\n\r\n' },
   { at: 350, seq: 1, length: 100, text: 'GET /anna/42 HTTP/1.1\r\nCookie: id=s3cr3t\r\n\r\n' },
-  { at: 390, back: true, seq: 1, ack: 101, length: 200, text: 'HTTP/1.1 404 Not Found\r\n\r\nno anna' },
+  {
+    at: 390,
+    back: true,
+    seq: 1,
+    ack: 101,
+    length: 200,
+    text: 'HTTP/1.1 404 Not Found\r\n\r\nno anna',
+  },
   { at: 400, ack: 201 },
 ]
 const record = (segment: Segment) => {
@@ -31,7 +38,10 @@ test('--write makes a test once, without contents, and --with-content with them'
   expect(text).toContain('"GET /xxxx/xx HTTP/1.1"')
   expect(text).not.toMatch(/anna|s3cr3t|failed\.pcap/)
   const again = await runMain('test-from', capture, '--write', written)
-  expect([again.status, again.stderr]).toEqual([1, expect.stringContaining(`${written}: exists already`)])
+  expect([again.status, again.stderr]).toEqual([
+    1,
+    expect.stringContaining(`${written}: exists already`),
+  ])
   const other = join(directory, 'content.test.js')
   await runMain('test-from', capture, '--write', other, '--with-content')
   expect(readFileSync(other, 'utf8')).toMatch(/anna.*s3cr3t/)
@@ -43,9 +53,15 @@ test('--client and --server are imported by paths that are relative to the test'
   await runMain('test-from', capture, '--write', written, '--client', client)
   expect(readFileSync(written, 'utf8')).toContain("import clientProgram from './client.mjs'")
   const without = await runMain('test-from', capture, '--client', client)
-  expect([without.status, without.stderr]).toEqual([2, expect.stringContaining('--write and --explore')])
+  expect([without.status, without.stderr]).toEqual([
+    2,
+    expect.stringContaining('--write and --explore'),
+  ])
   const folder = await runMain('test-from', capture, '--explore', '--client', directory)
-  expect([folder.status, folder.stderr]).toEqual([2, expect.stringContaining('it is a directory, not a module')])
+  expect([folder.status, folder.stderr]).toEqual([
+    2,
+    expect.stringContaining('it is a directory, not a module'),
+  ])
   const broken = join(directory, 'broken.mjs')
   writeFileSync(broken, 'export default 5 5')
   const unloaded = await runMain('test-from', capture, '--explore', '--client', broken)
@@ -53,9 +69,21 @@ test('--client and --server are imported by paths that are relative to the test'
     2,
     expect.stringMatching(/^vnet: the scenario does not load: [^%]+$/),
   ])
-  const json = await runMain('test-from', capture, '--json', '--write', join(directory, 'json.test.js'))
+  const json = await runMain(
+    'test-from',
+    capture,
+    '--json',
+    '--write',
+    join(directory, 'json.test.js'),
+  )
   expect([json.status, json.stderr]).toEqual([2, expect.stringContaining('--json')])
-  const none = await runMain('test-from', capture, '--explore', '--client', join(directory, 'none.mjs'))
+  const none = await runMain(
+    'test-from',
+    capture,
+    '--explore',
+    '--client',
+    join(directory, 'none.mjs'),
+  )
   expect([none.status, none.stderr]).toEqual([1, expect.stringContaining('none.mjs')])
 })
 

@@ -12,26 +12,51 @@ import { given } from '#support/given.ts'
 import { type TestFromOptions, testFrom } from '../../src/commands/test-from.ts'
 import { storyText } from '../../src/story/story-text.ts'
 import { flowStory, storyOf } from '../support/stories.ts'
-import { ethernetFrame, handshake, type Segment, segmentPacket, storyOfSegments } from '../support/story-captures.ts'
+import {
+  ethernetFrame,
+  handshake,
+  type Segment,
+  segmentPacket,
+  storyOfSegments,
+} from '../support/story-captures.ts'
 
-const data = (at: number, more: Partial<Segment> = {}): Segment => ({ at, seq: 1, length: 1000, ...more })
+const data = (at: number, more: Partial<Segment> = {}): Segment => ({
+  at,
+  seq: 1,
+  length: 1000,
+  ...more,
+})
 const LOST = [...handshake(), data(50), data(350), { at: 390, back: true, ack: 1001 }]
 const bytesOf = (segments: readonly Segment[]) =>
-  pcapOf(segments.map(one => whole(ethernetFrame(segmentPacket(one)), { nanoseconds: one.at * 1e6 })))
+  pcapOf(
+    segments.map(one => whole(ethernetFrame(segmentPacket(one)), { nanoseconds: one.at * 1e6 })),
+  )
 
 async function run(bytes: Uint8Array, options: Partial<TestFromOptions> = {}) {
   const printed: string[] = []
   const errors: string[] = []
-  const io: Io = { out: text => printed.push(text), err: text => errors.push(text), onEnd: () => () => {} }
+  const io: Io = {
+    out: text => printed.push(text),
+    err: text => errors.push(text),
+    onEnd: () => () => {},
+  }
   const path = join(testDirectory(), 'failed.pcap')
   writeFileSync(path, bytes)
   const status = await testFrom(path, given(options), io)
-  return { status, out: printed.join('').replace(path, 'FILE'), errors: errors.join('').replaceAll(path, 'FILE') }
+  return {
+    status,
+    out: printed.join('').replace(path, 'FILE'),
+    errors: errors.join('').replaceAll(path, 'FILE'),
+  }
 }
 
 test('a bottleneck has its rate, and the wait in its queue if that is known', () => {
   const way = { packets: 300, bytes: 400_000, rate: 2e6, queue: undefined }
-  const lines = storyText(storyOf(flowStory({ ways: { ab: way, ba: { ...way, queue: 5e6 } } })), 'x', false).split('\n')
+  const lines = storyText(
+    storyOf(flowStory({ ways: { ab: way, ba: { ...way, queue: 5e6 } } })),
+    'x',
+    false,
+  ).split('\n')
   expect(lines).toContain('  bottleneck > 2 Mbit/s; < 2 Mbit/s, packets waited up to 5 ms')
 })
 
@@ -59,7 +84,9 @@ describe('vnet test-from', () => {
   })
 
   test('prints about twenty lines of many flows, and counts the rest', async () => {
-    const flows = Array.from({ length: 40 }, (_, i) => LOST.map(one => ({ ...one, port: 40_000 + i })))
+    const flows = Array.from({ length: 40 }, (_, i) =>
+      LOST.map(one => ({ ...one, port: 40_000 + i })),
+    )
     const segments = flows.flat().sort((a, b) => a.at - b.at)
     const { out } = await run(bytesOf(segments))
     expect(out.split('\n').length).toBeLessThan(22)
@@ -89,7 +116,10 @@ describe('vnet test-from', () => {
 
   test('prints the story up to a defect, and fails with one line about it', async () => {
     const { status, out, errors } = await run(bytesOf(LOST).subarray(0, -10))
-    expect([status, errors]).toEqual([1, expect.stringMatching(/^vnet: FILE: truncated at byte \d+: [^\n]+\n$/)])
+    expect([status, errors]).toEqual([
+      1,
+      expect.stringMatching(/^vnet: FILE: truncated at byte \d+: [^\n]+\n$/),
+    ])
     expect(out).toContain('5 frames')
     expect(out).toContain('the capture ends early')
   })
@@ -99,27 +129,41 @@ describe('vnet test-from', () => {
     ['MPLS', 0x8847, '4 mpls'],
     ['ARP', 0x0806, '4 arp'],
   ])('fails if all packets are %s, and says that it read none', async (_, type, left) => {
-    const { status, errors } = await run(pcapOf(Array(4).fill(whole(ethernetFrame(new Uint8Array(60), type)))))
-    expect([status, errors]).toEqual([1, `vnet: FILE: no flow of TCP or UDP over IP; not read: ${left}\n`])
+    const { status, errors } = await run(
+      pcapOf(Array(4).fill(whole(ethernetFrame(new Uint8Array(60), type)))),
+    )
+    expect([status, errors]).toEqual([
+      1,
+      `vnet: FILE: no flow of TCP or UDP over IP; not read: ${left}\n`,
+    ])
   })
 
   test('refuses a file that is not a capture', async () => {
     const { status, errors } = await run(Buffer.from('hello world'))
     const begin = 'vnet: FILE: neither pcap nor pcapng: it begins with the bytes 68656c6c'
-    expect([status, errors]).toEqual([1, `${begin}; if Wireshark reads it, \`editcap -F pcapng IN OUT\` converts it\n`])
+    expect([status, errors]).toEqual([
+      1,
+      `${begin}; if Wireshark reads it, \`editcap -F pcapng IN OUT\` converts it\n`,
+    ])
   })
 })
 
 test('flows with statements are kept first, and the others are counted', () => {
   const quiet = Array.from({ length: 1100 }, (_, i) => ({ ...data(i), port: 1025 + i }))
-  const { flows, forgotten } = storyOfSegments([...quiet, ...LOST.map(one => ({ ...one, at: one.at + 2000 }))])
+  const { flows, forgotten } = storyOfSegments([
+    ...quiet,
+    ...LOST.map(one => ({ ...one, at: one.at + 2000 })),
+  ])
   expect([flows.length, forgotten]).toEqual([1000, 101])
   expect(flows.filter(({ statements }) => statements.length > 0)).toHaveLength(1)
 })
 
 test('flows that were not used for long are closed when there are too many', () => {
   const many = Array.from({ length: 9000 }, (_, i) => ({ ...data(i), port: 1025 + i }))
-  const { flows, forgotten } = storyOfSegments([...LOST, ...many.map(one => ({ ...one, at: one.at + 500 }))])
+  const { flows, forgotten } = storyOfSegments([
+    ...LOST,
+    ...many.map(one => ({ ...one, at: one.at + 500 })),
+  ])
   expect(flows.length + forgotten).toBe(9001)
   expect(flows.filter(({ statements }) => statements.length > 0)).toHaveLength(1)
 })

@@ -21,7 +21,12 @@ test('every message arrives in a run with the faults of a capture, and every fau
   let count = 0
   for (let i = 0; i < RUNS; i++) {
     const [application, wire] = [APPLICATIONS[i % APPLICATIONS.length]!, WIRES[i % WIRES.length]!]
-    for (const { end, packets } of await runForStory({ application, wire, seed: i + 1, size: 60_000 })) {
+    for (const { end, packets } of await runForStory({
+      application,
+      wire,
+      seed: i + 1,
+      size: 60_000,
+    })) {
       const { faults, text, timeout } = storyModule(storyOf(packets))
       count += faults.length
       const url = new URL(`data:text/javascript,${encodeURIComponent(text)}`)

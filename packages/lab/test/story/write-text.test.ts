@@ -12,7 +12,8 @@ const SECRETS = [
   '',
   '--x\r\nContent-Disposition: form-data; name="file"; filename="salaries.xlsx"\r\n\r\npassword=hunter2',
 ].join('\r\n')
-const REPLY = 'HTTP/1.1 302 Found\r\nLocation: https://intranet.example.com/anna\r\nSet-Cookie: id=42abc\r\n\r\n'
+const REPLY =
+  'HTTP/1.1 302 Found\r\nLocation: https://intranet.example.com/anna\r\nSet-Cookie: id=42abc\r\n\r\n'
 const WORDS =
   /anna|smith|report|pdf|token|t0ken|intranet|example|Authorization|Bearer|abcdef|cookie|session|s3cr3t|salaries|xlsx|form-data|password|hunter2|Location|42abc|10\.\d+\.\d+\.\d+|said/i
 
@@ -28,7 +29,12 @@ const personal = storyOf(
         verb: 'drop',
         text: 'said',
       }),
-      statement({ kind: 'query-repeated', way: 'ab', at: 50, text: 'intranet.example.com was asked for twice' }),
+      statement({
+        kind: 'query-repeated',
+        way: 'ab',
+        at: 50,
+        text: 'intranet.example.com was asked for twice',
+      }),
     ],
   }),
   flowStory({
@@ -37,7 +43,13 @@ const personal = storyOf(
     application: 'dns',
     messages: [message('ab', 0, 60, '\0\x01intranet\x07example\x03com\0')],
     statements: [
-      statement({ kind: 'query-repeated', way: 'ab', at: 0, packet: { part: 'packet', n: 1, copy: 1 }, verb: 'drop' }),
+      statement({
+        kind: 'query-repeated',
+        way: 'ab',
+        at: 0,
+        packet: { part: 'packet', n: 1, copy: 1 },
+        verb: 'drop',
+      }),
     ],
   }),
 )
@@ -52,22 +64,32 @@ test('a written test has no contents, names and addresses of its capture', () =>
 
 test('with contents, a written test has the first bytes of its messages', () => {
   const text = storyTest(personal, { withContent: true })
-  for (const word of ['anna.smith', 's3cr3t', 'salaries.xlsx', 'hunter2', '42abc', 'intranet'])
+  for (const word of ['anna.smith', 's3cr3t', 'salaries.xlsx', 'hunter2', '42abc', 'intranet']) {
     expect(text).toContain(word)
+  }
 })
 
 test('a written test has the pauses of each end, without the round trips and the time after a fault', () => {
   const pauses = (name: string) =>
-    [...storyTest(STORIES[name]!).matchAll(/^ {4}\["(ab|ba)",(\d+),(\d+)/gm)].map(([, ...rest]) => rest.join(' '))
+    [...storyTest(STORIES[name]!).matchAll(/^ {4}\["(ab|ba)",(\d+),(\d+)/gm)].map(([, ...rest]) =>
+      rest.join(' '),
+    )
   expect(pauses('a lost segment of HTTP')).toEqual(['ab 1 120', 'ba 10 5000'])
   expect(pauses('a lost query')).toEqual(['ab 0 40', 'ab 5000 40', 'ba 10 90'])
-  expect(pauses('a silence that ends')).toEqual(['ab 1 120', 'ba 10 5000', 'ab 9909 120', 'ba 0 120'])
+  expect(pauses('a silence that ends')).toEqual([
+    'ab 1 120',
+    'ba 10 5000',
+    'ab 9909 120',
+    'ba 0 120',
+  ])
 })
 
 test('a written test has a link for each pair of hosts, with its delay, rate, queue and MTU', () => {
   const text = storyTest(STORIES['several servers and connections']!)
   expect(text).toContain("await lab.cable(client, server, { wire: 'delay 20ms' })")
-  expect(text).toContain("{ wire: { ab: 'rate 2mbit -14 | delay 20ms', ba: 'delay 20ms' }, mtu: 1340 })")
+  expect(text).toContain(
+    "{ wire: { ab: 'rate 2mbit -14 | delay 20ms', ba: 'delay 20ms' }, mtu: 1340 })",
+  )
   expect(text).toContain("'drop client-server ab tcp client:*#2 > server:80 seq 0'")
   expect(text).toContain("'drop client-server2 ab tcp client:* > server2:* seq 1289 copy 2'")
 })
@@ -77,19 +99,31 @@ test('a queue has its limit, unless faults lose its packets', () => {
     ab: { packets: 10, bytes: 0, rate: 2e6, queue: 100e6 },
     ba: { packets: 10, bytes: 0, rate: undefined, queue: undefined },
   }
-  expect(storyTest(storyOf(flowStory({ ways })))).toContain("ab: 'rate 2mbit -14 limit 100ms | delay 20ms'")
+  expect(storyTest(storyOf(flowStory({ ways })))).toContain(
+    "ab: 'rate 2mbit -14 limit 100ms | delay 20ms'",
+  )
   const packet = { part: 'seq', n: 1, copy: 1 } as const
   const lost = [statement({ kind: 'lost', way: 'ab', at: 50, packet, verb: 'drop' })]
-  expect(storyTest(storyOf(flowStory({ ways, statements: lost })))).toContain("ab: 'rate 2mbit -14 | delay 20ms'")
+  expect(storyTest(storyOf(flowStory({ ways, statements: lost })))).toContain(
+    "ab: 'rate 2mbit -14 | delay 20ms'",
+  )
 })
 
 test('a test has more time for each fault', () => {
   const faults = (count: number) =>
     Array.from({ length: count }, (_, i) =>
-      statement({ kind: 'lost', way: 'ab', at: i, packet: { part: 'seq', n: 1 + i, copy: 1 }, verb: 'drop' }),
+      statement({
+        kind: 'lost',
+        way: 'ab',
+        at: i,
+        packet: { part: 'seq', n: 1 + i, copy: 1 },
+        verb: 'drop',
+      }),
     )
   const timeout = (count: number) => {
-    const story = storyOf(flowStory({ messages: [message('ab', 41, 100)], statements: faults(count) }))
+    const story = storyOf(
+      flowStory({ messages: [message('ab', 41, 100)], statements: faults(count) }),
+    )
     return Number(/timeout: (\d+)/.exec(storyTest(story))?.[1])
   }
   expect(timeout(41) - timeout(1)).toBe(20_000)
@@ -105,11 +139,16 @@ test('jitter is written as such, and a few late round trips are not', () => {
 })
 
 test('delays that change over time are a trace in a file of its own', () => {
-  const trend = Array.from({ length: 20 }, (_, i) => [(100 + i * 50) * 1e6, (20 + 5 * i) * 1e6] as const)
+  const trend = Array.from(
+    { length: 20 },
+    (_, i) => [(100 + i * 50) * 1e6, (20 + 5 * i) * 1e6] as const,
+  )
   const ab = { samples: 20, min: 20e6, median: 65e6, p95: 110e6, max: 115e6, trend }
   const { trend: _, ...ba } = { ...ab, min: 4e6, median: 4e6, p95: 4e6 }
   const story = storyOf(flowStory({ begin: 100, rtt: { ab, ba } }))
-  expect(storyTest(story, { traces: 'retry.' })).toContain('{ wire: `trace "\x24{traces}client-server.csv" once` }')
+  expect(storyTest(story, { traces: 'retry.' })).toContain(
+    '{ wire: `trace "\x24{traces}client-server.csv" once` }',
+  )
   expect(storyTest(story)).toMatch(/wire: 'delay 34.5ms 22.5ms ordered'/)
   const [[name, text = ''] = []] = storyTraces(story, {})
   expect(name).toBe('client-server.csv')
@@ -123,7 +162,9 @@ test('a silence has its length, or no end if the capture ends within it', () => 
       storyOf(
         flowStory({
           end,
-          statements: [statement({ kind: 'silence', way: 'ab', at: 100, lasts, packet, verb: 'silence' })],
+          statements: [
+            statement({ kind: 'silence', way: 'ab', at: 100, lasts, packet, verb: 'silence' }),
+          ],
         }),
       ),
       {},
@@ -135,7 +176,13 @@ test('a silence has its length, or no end if the capture ends within it', () => 
 test('statements without a packet are listed in a comment', () => {
   const statements = [
     statement({ kind: 'zero-window', way: 'ba', at: 50, lasts: 3200, certainty: 'inferred' }),
-    statement({ kind: 'lost', way: 'ba', at: 60, packet: { part: 'ack', n: 3, copy: 1 }, verb: 'drop' }),
+    statement({
+      kind: 'lost',
+      way: 'ba',
+      at: 60,
+      packet: { part: 'ack', n: 3, copy: 1 },
+      verb: 'drop',
+    }),
   ]
   const text = storyTest(storyOf(flowStory({ statements, messages: [message('ab', 41, 5)] })))
   expect(text).toContain('// Not repeated: zero-window ba for 3.2s (inferred, frames 7)\n')

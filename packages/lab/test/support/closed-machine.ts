@@ -44,7 +44,10 @@ export class ClosedMachine implements Disposable {
     this.#directory = directory
   }
 
-  static async start({ vnet, directory }: ReturnType<typeof standInInternet>): Promise<ClosedMachine> {
+  static async start({
+    vnet,
+    directory,
+  }: ReturnType<typeof standInInternet>): Promise<ClosedMachine> {
     const before = `
       for at in /tmp /dev/shm; do mount -t tmpfs -o mode=1777 none $at; done
       mkdir -p ${directory}; chmod 700 ${directory}; chown ${NOBODY} ${directory}
@@ -53,10 +56,12 @@ export class ClosedMachine implements Disposable {
     const as = words.indexOf(USER[0] as string)
     const part = words.indexOf('unshare') + 1
     const own = ['--pid', '--fork', '--kill-child', '--mount-proc']
-    const [program, ...args] = [...words.slice(0, part), ...own, ...words.slice(part, as), ...FIRST] as [
-      string,
-      ...string[],
-    ]
+    const [program, ...args] = [
+      ...words.slice(0, part),
+      ...own,
+      ...words.slice(part, as),
+      ...FIRST,
+    ] as [string, ...string[]]
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     await once(child.stdout, 'data')
     const [first] = childrenOf(child.pid as number)
@@ -70,17 +75,32 @@ export class ClosedMachine implements Disposable {
 
   /** The same with any program. */
   user(...command: readonly string[]): Child {
-    const within = ['-t', `${this.#first}`, '--mount', '--pid', '--net', `--wd=/proc/${this.#first}/root${TREE}`]
-    const env = { HOME: '/', XDG_RUNTIME_DIR: this.#directory, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }
+    const within = [
+      '-t',
+      `${this.#first}`,
+      '--mount',
+      '--pid',
+      '--net',
+      `--wd=/proc/${this.#first}/root${TREE}`,
+    ]
+    const env = {
+      HOME: '/',
+      XDG_RUNTIME_DIR: this.#directory,
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+    }
     const words = [...within, '--', ...USER, ...command]
     return spawn('nsenter', words, { stdio: 'pipe', env })
   }
 
   contents(): Contents {
-    const lines = (file: string) => readFileSync(`/proc/${this.#first}/${file}`, 'utf8').trimEnd().split('\n')
+    const lines = (file: string) =>
+      readFileSync(`/proc/${this.#first}/${file}`, 'utf8').trimEnd().split('\n')
     const root = `/proc/${this.#first}/root`
-    const processes = readdirSync(join(root, 'proc')).filter(name => /^\d+$/.test(name) && name !== '1')
-    const command = (pid: string) => attempt(() => readFileSync(join(root, 'proc', pid, 'cmdline'), 'latin1')) ?? ''
+    const processes = readdirSync(join(root, 'proc')).filter(
+      name => /^\d+$/.test(name) && name !== '1',
+    )
+    const command = (pid: string) =>
+      attempt(() => readFileSync(join(root, 'proc', pid, 'cmdline'), 'latin1')) ?? ''
     const filesIn = (path: string): string[] =>
       readdirSync(join(root, path), { withFileTypes: true }).flatMap(entry => {
         const at = join(path, entry.name)
@@ -106,7 +126,8 @@ export class ClosedMachine implements Disposable {
 /** Returns the children of a process. */
 export function childrenOf(pid: number): number[] {
   const threads = attempt(() => readdirSync(`/proc/${pid}/task`)) ?? []
-  const of = (thread: string) => attempt(() => readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1')) ?? ''
+  const of = (thread: string) =>
+    attempt(() => readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1')) ?? ''
   return threads.flatMap(thread => of(thread).split(' ').filter(Boolean).map(Number))
 }
 

@@ -8,12 +8,17 @@ const COLUMNS = ['kernel', 'memory', 'guest'] as const
 /** Returns `yes` or the words of the refusal, for each verb in the order of the table. */
 export function faultsIn(world: (typeof COLUMNS)[number]): [verb: string, words: string][] {
   const [, table = ''] =
-    /^\| fault \| kernel \| memory \| guest \|\n\|[-|]+\n((?:\|.*\n)+)/m.exec(readFileSync(PAGE, 'utf8')) ?? []
+    /^\| fault \| kernel \| memory \| guest \|\n\|[-|]+\n((?:\|.*\n)+)/m.exec(
+      readFileSync(PAGE, 'utf8'),
+    ) ?? []
   const rows = table
     .trim()
     .split('\n')
     .map(row => row.split('|').map(cell => cell.trim()))
-  return rows.map(cells => [(cells[1] ?? '').replaceAll('`', ''), cells[2 + COLUMNS.indexOf(world)] ?? ''])
+  return rows.map(cells => [
+    (cells[1] ?? '').replaceAll('`', ''),
+    cells[2 + COLUMNS.indexOf(world)] ?? '',
+  ])
 }
 
 const OPERANDS: Partial<Record<NemesisVerb, string>> = {

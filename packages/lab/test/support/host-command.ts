@@ -16,7 +16,10 @@ export interface RunningHost {
 export async function runningHost(own: OwnNetns, ...args: readonly string[]): Promise<RunningHost> {
   const netns = own.add()
   netns.ip('link set lo up')
-  const vnet = await spawnVnet(['host', ...args], { within: ['ip', 'netns', 'exec', netns.name], until: /^ready: / })
+  const vnet = await spawnVnet(['host', ...args], {
+    within: ['ip', 'netns', 'exec', netns.name],
+    until: /^ready: /,
+  })
   const sh = async (command: string) => {
     const { stdout, stderr } = await outcome(netns.spawn(['sh', '-c', command]))
     return stdout + stderr

@@ -3,5 +3,8 @@ import { networkInterfaces } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 
 const names = Object.keys(networkInterfaces())
-if (parentPort) parentPort.postMessage(names)
-else process.send(names, () => process.disconnect())
+if (parentPort) {
+  parentPort.postMessage(names)
+} else {
+  process.send(names, () => process.disconnect())
+}

@@ -24,14 +24,30 @@ const setUp = (directory: string, site?: string) => `
 /** The name that the server's certificate has. */
 export const NAME = 'example.test'
 
-const NEW_KEY = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
+const NEW_KEY = [
+  'req',
+  '-x509',
+  '-newkey',
+  'ec',
+  '-pkeyopt',
+  'ec_paramgen_curve:P-256',
+  '-nodes',
+  '-days',
+  '2',
+]
 
 /** Makes an authority, ca.pem, and the server's certificate by it, in a directory. */
 export function certify(directory: string): void {
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: directory, stdio: 'pipe' })
+  const openssl = (...args: string[]) =>
+    execFileSync('openssl', args, { cwd: directory, stdio: 'pipe' })
   openssl(...NEW_KEY, '-subj', '/CN=Authority of a test', '-keyout', 'ca.key', '-out', 'ca.pem')
   const names = ['-subj', `/CN=${NAME}`, '-addext', `subjectAltName=DNS:${NAME}`]
-  const use = ['-addext', 'basicConstraints=critical,CA:FALSE', '-addext', 'extendedKeyUsage=serverAuth']
+  const use = [
+    '-addext',
+    'basicConstraints=critical,CA:FALSE',
+    '-addext',
+    'extendedKeyUsage=serverAuth',
+  ]
   const by = ['-CA', 'ca.pem', '-CAkey', 'ca.key']
   openssl(...NEW_KEY, ...names, ...use, ...by, '-keyout', 'key.pem', '-out', 'cert.pem')
 }
@@ -58,17 +74,37 @@ export function standInInternet(site?: string) {
     )
     // From Linux 6.8 on, this makes the kernel notice the carrier now, and not up to 1 s later:
     // before, an interface loses neighbour solicitations of IPv6.
-    for (const { ip } of [machine, server]) ip('link show dev up0')
-    machine.ip(`route add default via ${SERVER_ADDRESS}`, '-6 route add default via 2001:db8:ffff::80')
+    for (const { ip } of [machine, server]) {
+      ip('link show dev up0')
+    }
+    machine.ip(
+      `route add default via ${SERVER_ADDRESS}`,
+      '-6 route add default via 2001:db8:ffff::80',
+    )
     machine.exec('sysctl -qw net.ipv4.ping_group_range=0\t2147483647')
-    if (site !== undefined) certify(site)
-    const { stdout } = server.spawn([process.execPath, SERVER, ...(site === undefined ? [] : [site])])
+    if (site !== undefined) {
+      certify(site)
+    }
+    const { stdout } = server.spawn([
+      process.execPath,
+      SERVER,
+      ...(site === undefined ? [] : [site]),
+    ])
     await new Promise(resolve => stdout.once('data', resolve))
   })
   /** The words that run a command of vnet as the user there; to be followed by arguments. */
   const vnet = (command: string, { before = '', ...options }: Machine = {}): string[] => {
     const words = asUser({ ...options, before: `${setUp(directory, site)}\n${before}` })
-    return ['ip', 'netns', 'exec', machine.name, ...words, process.execPath, `${TREE}/dist/vnet.js`, command]
+    return [
+      'ip',
+      'netns',
+      'exec',
+      machine.name,
+      ...words,
+      process.execPath,
+      `${TREE}/dist/vnet.js`,
+      command,
+    ]
   }
   /** Runs `vnet run ARGS` to its end. */
   const run = (...args: readonly string[]) => ended([...vnet('run'), ...args])

@@ -16,7 +16,11 @@ const script = `
 const child = client.spawn('sh', ['-c', script])
 const [background] = await once(child.stdout.setEncoding('utf8'), 'data')
 const { stdout } = await client.exec('readlink', ['/proc/self/ns/net'])
-const made = { status, pids: [child.pid, ...background.split(' ').map(Number)], namespace: stdout.trim() }
+const made = {
+  status,
+  pids: [child.pid, ...background.split(' ').map(Number)],
+  namespace: stdout.trim(),
+}
 console.log(JSON.stringify(made))
 await once(process.stdin, 'data')
 await lab.close()

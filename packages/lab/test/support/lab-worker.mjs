@@ -7,7 +7,10 @@ import { parentPort, workerData } from 'node:worker_threads'
 
 const { url, udp, names } = workerData
 if (names !== undefined) {
-  const lookups = names.map(async name => [await promises.lookup(name, 4), await promisify(lookup)(name, 4)])
+  const lookups = names.map(async name => [
+    await promises.lookup(name, 4),
+    await promisify(lookup)(name, 4),
+  ])
   parentPort.postMessage(await Promise.all(lookups))
 } else if (url !== undefined) {
   http.get(url, response => {

@@ -36,7 +36,10 @@ export async function sentByServer({ link }: Pair): Promise<number> {
 
 /** Sends a request by a connection of its own. Returns the text and the date of the response. */
 export async function get({ client }: Pair, path = '/'): Promise<{ text: string; date: number }> {
-  const [response] = await once(http.get({ agent: client.agent(), host: 'server', path }), 'response')
+  const [response] = await once(
+    http.get({ agent: client.agent(), host: 'server', path }),
+    'response',
+  )
   return { text: await text(response), date: Date.parse(response.headers.date) }
 }
 
@@ -48,7 +51,9 @@ export function echo(socket: Socket): Socket {
 /** Returns what a socket reads, and its other events, as one list. */
 export function eventsOf(socket: Socket, events: string[] = []): string[] {
   socket.on('data', data => events.push(String(data)))
-  for (const name of ['end', 'close', 'timeout']) socket.on(name, () => events.push(name))
+  for (const name of ['end', 'close', 'timeout']) {
+    socket.on(name, () => events.push(name))
+  }
   socket.on('error', ({ message }) => events.push(message))
   return events
 }

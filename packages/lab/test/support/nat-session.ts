@@ -15,11 +15,17 @@ export const [ASK_INSIDE, REPLY] = [
 export function session(logins: number, nat: LabRouterOptions['nat'] = 'restricted') {
   return async ({ lab }: { lab: Lab }): Promise<void> => {
     const [client, server] = lab.hosts('client', 'server')
-    await lab.router('nat', { inside: [client], outside: server, ...(nat !== undefined && { nat }) })
+    await lab.router('nat', {
+      inside: [client],
+      outside: server,
+      ...(nat !== undefined && { nat }),
+    })
     const known = new Set<string>()
     const receiver = await server.createSocket('udp4', 5000)
     receiver.on('message', (message, { address, port }) => {
-      if (String(message) === 'login') known.add(`${address} ${port}`)
+      if (String(message) === 'login') {
+        known.add(`${address} ${port}`)
+      }
       receiver.send(known.has(`${address} ${port}`) ? 'yes' : 'unknown', port, address)
     })
     const socket = await client.createSocket('udp4')
@@ -28,7 +34,11 @@ export function session(logins: number, nat: LabRouterOptions['nat'] = 'restrict
       socket.send(text, 5000, 'server')
       return Promise.race([reply, lab.sleep('500ms').then(() => false)])
     }
-    for (let left = logins; left > 0; left--) if ((await ask('login')) && (await ask('ask'))) return
+    for (let left = logins; left > 0; left--) {
+      if ((await ask('login')) && (await ask('ask'))) {
+        return
+      }
+    }
     throw new Error('the session is dead')
   }
 }

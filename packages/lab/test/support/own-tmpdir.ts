@@ -11,7 +11,10 @@ export function useTmpdir(directory: string): void {
     process.env.TMPDIR = directory
   })
   afterEach(() => {
-    if (before === undefined) delete process.env.TMPDIR
-    else process.env.TMPDIR = before
+    if (before === undefined) {
+      delete process.env.TMPDIR
+    } else {
+      process.env.TMPDIR = before
+    }
   })
 }

@@ -1,6 +1,14 @@
 /** The project in examples/playwright, installed in a copy, with vnet linked as from a clone. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 
@@ -15,7 +23,9 @@ const PARTS = ['.', ...PACKAGES.map(name => `packages/${name}`)].flatMap(path =>
 
 // The settings of the npm and the runner that run the tests must not reach the ones run here.
 const env = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(npm_|VITEST|NODE_ENV$|NODE_OPTIONS$|VNET_|CI$)/.test(name)),
+  Object.entries(process.env).filter(
+    ([name]) => !/^(npm_|VITEST|NODE_ENV$|NODE_OPTIONS$|VNET_|CI$)/.test(name),
+  ),
 )
 
 interface FileOptions {
@@ -45,24 +55,49 @@ export class PlaywrightProject implements Disposable {
     for (const path of PARTS.filter(path => path.endsWith('.json'))) {
       cpSync(join(ROOT, path), join(this.#parent, path))
     }
-    const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--fetch-retries=0']
+    const flags = [
+      '--ignore-scripts',
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+      '--fetch-retries=0',
+    ]
     const { status, text } = this.run(['npm', 'ci', ...flags])
     if (status !== 0) return `npm ci in examples/playwright failed: ${text}`
-    const copy = (path: string) => cpSync(join(ROOT, path), join(this.#parent, path), { recursive: true })
-    for (const path of [...PARTS, 'build/Release']) copy(path)
+    const copy = (path: string) =>
+      cpSync(join(ROOT, path), join(this.#parent, path), { recursive: true })
+    for (const path of [...PARTS, 'build/Release']) {
+      copy(path)
+    }
     const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
-    for (const name of [...Object.keys(dependencies), '@yuuang']) copy(`node_modules/${name}`)
+    for (const name of [...Object.keys(dependencies), '@yuuang']) {
+      copy(`node_modules/${name}`)
+    }
     mkdirSync(join(this.#parent, 'node_modules/@vnet'))
     symlinkSync('..', join(this.#parent, 'node_modules/vnet'))
-    for (const name of PACKAGES) symlinkSync(`../../packages/${name}`, join(this.#parent, 'node_modules/@vnet', name))
+    for (const name of PACKAGES) {
+      symlinkSync(`../../packages/${name}`, join(this.#parent, 'node_modules/@vnet', name))
+    }
     return undefined
   }
 
   /** Runs a command in the project to its end, after the prefix command `by`. */
   run(words: readonly string[], by: readonly string[] = [], more: NodeJS.ProcessEnv = {}) {
     const script = 'cd "$0" && PATH="$1:$PATH" && shift && exec "$@"'
-    const [program = '', ...args] = [...by, 'sh', '-c', script, this.directory, dirname(process.execPath), ...words]
-    const options = { encoding: 'utf8', timeout: 280_000, env: { ...env, NO_COLOR: '1', ...more } } as const
+    const [program = '', ...args] = [
+      ...by,
+      'sh',
+      '-c',
+      script,
+      this.directory,
+      dirname(process.execPath),
+      ...words,
+    ]
+    const options = {
+      encoding: 'utf8',
+      timeout: 280_000,
+      env: { ...env, NO_COLOR: '1', ...more },
+    } as const
     const { status, signal, stdout, stderr } = spawnSync(program, args, options)
     return { status: signal ?? status, text: stdout + stderr }
   }
@@ -71,7 +106,11 @@ export class PlaywrightProject implements Disposable {
    * Runs a test file of its own. By default it fails where no lab can be made, and `use` of the
    * configuration is that of the project.
    */
-  runFile(name: string, text: string, { more = { VNET_REQUIRED: '1' }, by = [], use = {} }: FileOptions = {}) {
+  runFile(
+    name: string,
+    text: string,
+    { more = { VNET_REQUIRED: '1' }, by = [], use = {} }: FileOptions = {},
+  ) {
     writeFileSync(join(this.directory, `${name}.case.js`), text)
     writeFileSync(
       join(this.directory, 'case.config.js'),
@@ -84,7 +123,11 @@ export class PlaywrightProject implements Disposable {
 
   /** Runs a file of test/browsers/cases, which must pass, and returns the lines that it prints. */
   runCase(name: string, use: object = {}): string {
-    const { status, text } = this.runFile(name, readFileSync(join(CASES, `${name}.case.js`), 'utf8'), { use })
+    const { status, text } = this.runFile(
+      name,
+      readFileSync(join(CASES, `${name}.case.js`), 'utf8'),
+      { use },
+    )
     if (status !== 0) throw new Error(text)
     return text
   }
@@ -97,7 +140,14 @@ export class PlaywrightProject implements Disposable {
   /** Installs a package of npm where the project's files find it. */
   add(name: string): void {
     const flags = ['--ignore-scripts', '--no-save', '--no-audit', '--no-fund']
-    const { status, text } = this.run(['npm', 'install', ...flags, '--prefix', join(this.#parent, 'examples'), name])
+    const { status, text } = this.run([
+      'npm',
+      'install',
+      ...flags,
+      '--prefix',
+      join(this.#parent, 'examples'),
+      name,
+    ])
     if (status !== 0) throw new Error(text)
   }
 

@@ -20,7 +20,8 @@ export type Serve = (place: Place) => Promise<void> | void
 
 export const GREETING = 'hello from afar'
 
-const run = (cwd: string, script: string) => execFileSync('sh', ['-ec', script], { cwd, stdio: 'pipe' })
+const run = (cwd: string, script: string) =>
+  execFileSync('sh', ['-ec', script], { cwd, stdio: 'pipe' })
 
 /** Waits until a server listens on a port. */
 const listens = ({ server }: Place, port: number, how = 't') =>
@@ -51,7 +52,10 @@ export const files: Serve = place => {
 /** An HLS video of 50 frames. */
 export const video: Serve = place => {
   const source = '-f lavfi -i testsrc=duration=2:rate=25:size=160x120'
-  run(inWww(place, 'live'), `ffmpeg -v error ${source} -c:v mpeg2video -f hls -hls_time 1 index.m3u8`)
+  run(
+    inWww(place, 'live'),
+    `ffmpeg -v error ${source} -c:v mpeg2video -f hls -hls_time 1 index.m3u8`,
+  )
 }
 
 /** A registry with one package. */
@@ -68,7 +72,10 @@ export const npmRegistry: Serve = place => {
     .digest('base64')
   const dist = { tarball: 'https://example.test/npm/hello-afar.tgz', integrity: `sha512-${sum}` }
   const versions = { '1.0.0': { ...manifest, dist } }
-  writeFileSync(join(www, name), JSON.stringify({ name, 'dist-tags': { latest: '1.0.0' }, versions }))
+  writeFileSync(
+    join(www, name),
+    JSON.stringify({ name, 'dist-tags': { latest: '1.0.0' }, versions }),
+  )
 }
 
 /** A simple index with one wheel. */
@@ -84,7 +91,10 @@ export const pythonIndex: Serve = place => {
     echo 'print("${GREETING}")' > hello_afar.py
     /usr/bin/python3 -m zipfile -c ${wheel} hello_afar.py hello_afar-1.0.0.dist-info`,
   )
-  writeFileSync(join(www, 'index.html'), `<!doctype html><title>links</title><a href="${wheel}">${wheel}</a>`)
+  writeFileSync(
+    join(www, 'index.html'),
+    `<!doctype html><title>links</title><a href="${wheel}">${wheel}</a>`,
+  )
 }
 
 /** A flat repository with one package. */
@@ -104,15 +114,24 @@ export const aptRepository: Serve = place => {
   run(www, 'dpkg-deb --build tree hello.deb')
   const deb = readFileSync(join(www, 'hello.deb'))
   const sum = createHash('sha256').update(deb).digest('hex')
-  writeFileSync(join(www, 'Packages'), `${control}Filename: ./hello.deb\nSize: ${deb.length}\nSHA256: ${sum}\n\n`)
+  writeFileSync(
+    join(www, 'Packages'),
+    `${control}Filename: ./hello.deb\nSize: ${deb.length}\nSHA256: ${sum}\n\n`,
+  )
 }
 
 /** A module proxy with one module. */
 export const goProxy: Serve = place => {
   const versions = inWww(place, 'go/example.test/hello/@v')
   const module = 'example.test/hello@v1.0.0'
-  run(versions, `mkdir -p ${module} && echo 'module example.test/hello' > v1.0.0.mod && cp v1.0.0.mod ${module}/go.mod`)
-  writeFileSync(join(versions, module, 'main.go'), `package main\n\nfunc main() { println("${GREETING}") }\n`)
+  run(
+    versions,
+    `mkdir -p ${module} && echo 'module example.test/hello' > v1.0.0.mod && cp v1.0.0.mod ${module}/go.mod`,
+  )
+  writeFileSync(
+    join(versions, module, 'main.go'),
+    `package main\n\nfunc main() { println("${GREETING}") }\n`,
+  )
   writeFileSync(join(versions, 'list'), 'v1.0.0\n')
   writeFileSync(join(versions, 'v1.0.0.info'), '{"Version":"v1.0.0","Time":"2024-01-01T00:00:00Z"}')
   // Without entries of directories, which go refuses.

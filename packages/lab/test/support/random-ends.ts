@@ -20,18 +20,27 @@ const FETCH = `curl -sS -o /dev/null http://${SERVER_ADDRESS}/bytes/300000`
 const CONNECT_FAILED = 7
 
 /** Commands, with the status of those that end by themselves. */
-const COMMANDS: readonly { readonly words: readonly string[]; readonly status?: number; readonly isDeaf?: boolean }[] =
-  [
-    { words: ['true'], status: 0 },
-    { words: ['false'], status: 1 },
-    { words: ['no-such-program'], status: 127 },
-    { words: ['sh', '-c', 'kill -KILL $$'], status: 137 },
-    { words: ['sh', '-c', FETCH], status: 0 },
-    { words: ['sh', '-c', 'setsid sleep 1001 & (setsid sh -c "sleep 1002; true" &); exit 3'], status: 3 },
-    { words: ['sleep', '1003'] },
-    { words: ['sh', '-c', `while :; do ${FETCH}; done`] },
-    { words: ['sh', '-c', 'trap "" TERM INT HUP; setsid sleep 1004 & while :; do sleep 0.05; done'], isDeaf: true },
-  ]
+const COMMANDS: readonly {
+  readonly words: readonly string[]
+  readonly status?: number
+  readonly isDeaf?: boolean
+}[] = [
+  { words: ['true'], status: 0 },
+  { words: ['false'], status: 1 },
+  { words: ['no-such-program'], status: 127 },
+  { words: ['sh', '-c', 'kill -KILL $$'], status: 137 },
+  { words: ['sh', '-c', FETCH], status: 0 },
+  {
+    words: ['sh', '-c', 'setsid sleep 1001 & (setsid sh -c "sleep 1002; true" &); exit 3'],
+    status: 3,
+  },
+  { words: ['sleep', '1003'] },
+  { words: ['sh', '-c', `while :; do ${FETCH}; done`] },
+  {
+    words: ['sh', '-c', 'trap "" TERM INT HUP; setsid sleep 1004 & while :; do sleep 0.05; done'],
+    isDeaf: true,
+  },
+]
 
 /** Options of a run, of which PORT is its own. */
 const OPTIONS = [
@@ -75,7 +84,10 @@ export function randomEnds(): (runs: number, seed: number) => Promise<void> {
     const before = machine.contents()
     const draw = random(seed)
     for (let left = runs; left > 0; left -= BATCH) {
-      const batch = Array.from({ length: Math.min(BATCH, left) }, (_, i) => ({ draw: draw.fork(), port: 8000 + i }))
+      const batch = Array.from({ length: Math.min(BATCH, left) }, (_, i) => ({
+        draw: draw.fork(),
+        port: 8000 + i,
+      }))
       const done: string[] = []
       const work = async () => {
         for (let next = batch.shift(); next !== undefined; next = batch.shift()) {
@@ -125,7 +137,9 @@ async function runOnce(machine: ClosedMachine, draw: Random, port: number): Prom
   if (status === undefined || signals > 0) {
     await instant()
     // The first process may not have started the second.
-    while (isRunning() && !send(isDeaf ? 'SIGKILL' : 'SIGTERM', VNET)) await Promise.race([setTimeout(1), ended])
+    while (isRunning() && !send(isDeaf ? 'SIGKILL' : 'SIGTERM', VNET)) {
+      await Promise.race([setTimeout(1), ended])
+    }
   }
   const got = await ended
   done.push(`status ${got}`, (await complaints).trim())

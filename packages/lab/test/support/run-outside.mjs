@@ -16,14 +16,20 @@ const [a, b] = lab.hosts('a', 'b')
 await lab.cable(a, b)
 const [c] = other.hosts('c')
 
-if (net.Socket.prototype.connect !== connect) throw new Error('Node is changed before the first run')
+if (net.Socket.prototype.connect !== connect) {
+  throw new Error('Node is changed before the first run')
+}
 const endOf = async emitter => (await once(emitter, 'error'))[0].code
 const tries = async () => {
   const socket = dgram.createSocket('udp4')
   const failed = endOf(socket)
-  const sent = new Promise(resolve => socket.send('x', 53, AWAY, error => resolve(error?.code ?? 'sent')))
+  const sent = new Promise(resolve =>
+    socket.send('x', 53, AWAY, error => resolve(error?.code ?? 'sent')),
+  )
   const outcome = await Promise.race([failed, sent])
-  if (outcome !== 'ENETDOWN') socket.close()
+  if (outcome !== 'ENETDOWN') {
+    socket.close()
+  }
   const found = await dns.promises.resolve4('example.net').catch(error => error.code)
   return [await endOf(net.connect(53, AWAY)), outcome, found]
 }
@@ -45,7 +51,9 @@ const again = a.run(async () => {
     await new Promise(resolve => setImmediate(resolve))
   }
 })
-while (attempts < 2) await new Promise(resolve => setImmediate(resolve))
+while (attempts < 2) {
+  await new Promise(resolve => setImmediate(resolve))
+}
 await lab.close()
 await other.close()
 ended = 1

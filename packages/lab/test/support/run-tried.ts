@@ -19,7 +19,9 @@ export function triedPrograms() {
   const report = join(directory, 'report.json')
 
   /** Makes the home of the user, and starts the servers. Returns the user's command prefix. */
-  async function open(serve?: Serve): Promise<{ readonly place: Place; readonly user: readonly string[] }> {
+  async function open(
+    serve?: Serve,
+  ): Promise<{ readonly place: Place; readonly user: readonly string[] }> {
     const place = { server, site, home: join(directory, 'home') }
     mkdirSync(place.home)
     chownSync(place.home, NOBODY, NOBODY)
@@ -32,7 +34,15 @@ export function triedPrograms() {
   async function expectRun({ serve, command, output }: Tried): Promise<void> {
     const { user } = await open(serve)
     const options = [...WIRE, '--quiet', '--json', report]
-    const { status, stdout, stderr } = ended([...user, 'run', ...options, '--', 'sh', '-ec', command])
+    const { status, stdout, stderr } = ended([
+      ...user,
+      'run',
+      ...options,
+      '--',
+      'sh',
+      '-ec',
+      command,
+    ])
     expect({ status, stdout, stderr }).toEqual({
       status: 0,
       stdout: expect.stringMatching(output),

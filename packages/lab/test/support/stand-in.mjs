@@ -62,14 +62,22 @@ function serveGit(url, request, response) {
     const end = all.indexOf('\r\n\r\n')
     for (const line of all.toString('latin1', 0, end).split('\r\n')) {
       const [name, value] = line.split(': ')
-      if (name === 'Status') response.statusCode = Number.parseInt(value, 10)
-      else response.setHeader(name, value)
+      if (name === 'Status') {
+        response.statusCode = Number.parseInt(value, 10)
+      } else {
+        response.setHeader(name, value)
+      }
     }
     response.end(all.subarray(end + 4))
   })
 }
 
-const TYPES = { html: 'text/html', json: 'application/json', m3u8: 'application/vnd.apple.mpegurl', ts: 'video/mp2t' }
+const TYPES = {
+  html: 'text/html',
+  json: 'application/json',
+  m3u8: 'application/vnd.apple.mpegurl',
+  ts: 'video/mp2t',
+}
 
 function serveFile(path, response) {
   const stat = statSync(path, { throwIfNoEntry: false })
@@ -84,7 +92,9 @@ function answer(request, response) {
   const [, length] = /^\/bytes\/(\d+)$/.exec(request.url) ?? []
   if (length !== undefined) return response.end(Buffer.alloc(Number(length)))
   const url = new URL(request.url, 'http://example.test')
-  if (site === undefined || url.pathname === '/') return response.end(`${request.socket.remoteAddress}\n`)
+  if (site === undefined || url.pathname === '/') {
+    return response.end(`${request.socket.remoteAddress}\n`)
+  }
   const [, key] = /^\/box\/(\w+)$/.exec(url.pathname) ?? []
   if (key !== undefined) return useBox(key, request, response)
   if (url.pathname.startsWith('/git/')) return serveGit(url, request, response)
@@ -96,9 +106,21 @@ function resolve(query) {
   const end = query.indexOf(0, 12) + 5
   const isA = query.readUInt16BE(end - 4) === 1
   const isKnown = query.toString('latin1', 13, 20) !== 'unknown'
-  const answers = isA && isKnown ? [Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, ...ADDRESS])] : []
+  const answers =
+    isA && isKnown ? [Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, ...ADDRESS])] : []
   const flags = [0x81, isKnown ? 0x80 : 0x83]
-  const header = Buffer.from([...query.subarray(0, 2), ...flags, 0, 1, 0, answers.length, 0, 0, 0, 0])
+  const header = Buffer.from([
+    ...query.subarray(0, 2),
+    ...flags,
+    0,
+    1,
+    0,
+    answers.length,
+    0,
+    0,
+    0,
+    0,
+  ])
   return Buffer.concat([header, query.subarray(12, end), ...answers])
 }
 

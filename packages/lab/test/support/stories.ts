@@ -10,14 +10,23 @@ export function message(way: Way, at: number, length: number, content = ''): Mes
 
 export function statement(
   given: Omit<Statement, 'certainty' | 'time' | 'frames' | 'text' | 'lasted'> &
-    Partial<Pick<Statement, 'certainty' | 'text'>> & { readonly at: number; readonly lasts?: number },
+    Partial<Pick<Statement, 'certainty' | 'text'>> & {
+      readonly at: number
+      readonly lasts?: number
+    },
 ): Statement {
   const { at, lasts, ...rest } = given
   const lasted = lasts === undefined ? {} : { lasted: lasts * MS }
   return { certainty: 'seen', frames: [7], text: 'said here', ...rest, time: at * MS, ...lasted }
 }
 
-const distribution = (ms: number) => ({ samples: 20, min: ms * MS, median: ms * MS, p95: ms * MS, max: ms * MS })
+const distribution = (ms: number) => ({
+  samples: 20,
+  min: ms * MS,
+  median: ms * MS,
+  p95: ms * MS,
+  max: ms * MS,
+})
 const NO_RATE = { packets: 10, bytes: 0, rate: undefined, queue: undefined }
 
 /** Returns a flow that was captured at the client, with a round trip of 40 ms. */
@@ -126,7 +135,13 @@ export const STORIES: Readonly<Record<string, Story>> = {
       end: 'reset',
       messages: [...exchange, message('ab', 200, 120)],
       statements: [
-        statement({ kind: 'reset', way: 'ab', at: 240, packet: { part: 'seq', n: 121, copy: 1 }, verb: 'reset' }),
+        statement({
+          kind: 'reset',
+          way: 'ab',
+          at: 240,
+          packet: { part: 'seq', n: 121, copy: 1 },
+          verb: 'reset',
+        }),
       ],
     }),
   ),
@@ -134,7 +149,12 @@ export const STORIES: Readonly<Record<string, Story>> = {
     flowStory({
       end: 'open',
       last: 8000,
-      messages: [message('ab', 41, 120), message('ba', 91, 800), message('ab', 200, 120), message('ba', 250, 5000)],
+      messages: [
+        message('ab', 41, 120),
+        message('ba', 91, 800),
+        message('ab', 200, 120),
+        message('ba', 250, 5000),
+      ],
       statements: [
         statement({
           kind: 'black-hole',

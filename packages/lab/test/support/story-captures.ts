@@ -51,14 +51,19 @@ const OPT_SACK = 5
 const OPT_TIMESTAMPS = 8
 
 /** Returns an IPv4 packet with this payload behind its header. */
-export function ipPacket(back: boolean, protocol: number, payload: Uint8Array, id = 0, ttl = 64): Uint8Array {
+export function ipPacket(
+  back: boolean,
+  protocol: number,
+  payload: Uint8Array,
+  id = 0,
+  ttl = 64,
+): Uint8Array {
   const bytes = new Uint8Array(ipv4.IPV4_HLEN + payload.length)
   ipv4.create(bytes, 0, protocol, payload.length, ttl)
   ipv4.setIdentification(bytes, 0, id)
-  const [client, server] = ['198.18.0.1', '198.18.0.2'].map(text => parseAddress(text) as Uint8Array) as [
-    Uint8Array,
-    Uint8Array,
-  ]
+  const [client, server] = ['198.18.0.1', '198.18.0.2'].map(
+    text => parseAddress(text) as Uint8Array,
+  ) as [Uint8Array, Uint8Array]
   bytes.set(back ? server : client, ipv4.sourceAt(0))
   bytes.set(back ? client : server, ipv4.destinationAt(0))
   bytes.set(payload, ipv4.IPV4_HLEN)
@@ -73,12 +78,28 @@ export function ethernetFrame(packet: Uint8Array, type = ETH_P_IP): Uint8Array {
 }
 
 function optionsOf({ stamps, sacks = [], permits = false, mss }: Segment, own: number): number[] {
-  const long = (value: number) => [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]
+  const long = (value: number) => [
+    value >>> 24,
+    (value >>> 16) & 255,
+    (value >>> 8) & 255,
+    value & 255,
+  ]
   const time = stamps === undefined ? [] : [NOP, NOP, OPT_TIMESTAMPS, 10, ...stamps.flatMap(long)]
-  if (mss !== undefined) time.push(OPT_MSS, 4, mss >> 8, mss & 255)
-  if (permits) time.push(NOP, NOP, OPT_SACK_PERMITTED, 2)
+  if (mss !== undefined) {
+    time.push(OPT_MSS, 4, mss >> 8, mss & 255)
+  }
+  if (permits) {
+    time.push(NOP, NOP, OPT_SACK_PERMITTED, 2)
+  }
   if (sacks.length === 0) return time
-  return [...time, NOP, NOP, OPT_SACK, 2 + 4 * sacks.length, ...sacks.flatMap(edge => long((own + edge) >>> 0))]
+  return [
+    ...time,
+    NOP,
+    NOP,
+    OPT_SACK,
+    2 + 4 * sacks.length,
+    ...sacks.flatMap(edge => long((own + edge) >>> 0)),
+  ]
 }
 
 export function segmentPacket(segment: Segment): Uint8Array {
@@ -140,7 +161,10 @@ export function dnsMessage(id: number, isReply = false): Uint8Array {
 }
 
 /** Returns the story of frames at their times in ms. */
-export function storyOfFrames(frames: readonly (readonly [at: number, bytes: Uint8Array])[], linkType = 1): Story {
+export function storyOfFrames(
+  frames: readonly (readonly [at: number, bytes: Uint8Array])[],
+  linkType = 1,
+): Story {
   const records = frames.map(([at, bytes]) => {
     const ns = Math.round(at * 1e6)
     return whole(bytes, { seconds: 1_700_000_000 + Math.floor(ns / 1e9), nanoseconds: ns % 1e9 })

@@ -46,7 +46,12 @@ export interface EndCapture {
 }
 
 /** Runs a client and a server over one connection. Returns the captures of both ends. */
-export async function runForStory({ application, wire, seed, size }: StoryRun): Promise<EndCapture[]> {
+export async function runForStory({
+  application,
+  wire,
+  seed,
+  size,
+}: StoryRun): Promise<EndCapture[]> {
   const lab = await createLab({ world: 'memory', seed })
   const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server, { wire, capture: true })
@@ -59,17 +64,26 @@ export async function runForStory({ application, wire, seed, size }: StoryRun): 
   } else {
     const answer = (socket: net.Socket) => {
       socket.on('error', () => {})
-      if (application === 'chat') socket.on('data', data => socket.write(data)).on('end', () => socket.end())
-      else socket.resume().on('end', () => socket.end(Buffer.alloc(size, 's')))
+      if (application === 'chat') {
+        socket.on('data', data => socket.write(data)).on('end', () => socket.end())
+      } else {
+        socket.resume().on('end', () => socket.end(Buffer.alloc(size, 's')))
+      }
     }
     const options = { allowHalfOpen: true, key: pem, cert: pem }
     const isTls = application === 'tls'
-    await server.listen(isTls ? tls.createServer(options, answer) : net.createServer(options, answer), 443)
+    await server.listen(
+      isTls ? tls.createServer(options, answer) : net.createServer(options, answer),
+      443,
+    )
     await client.run(async () => {
       const to = { host: 'server', port: 443, allowHalfOpen: true, ca: pem }
       const socket: net.Socket = isTls ? tls.connect(to) : net.connect(to)
-      if (application === 'chat') await chat(socket)
-      else socket.end(Buffer.alloc(size / 4, 'c'))
+      if (application === 'chat') {
+        await chat(socket)
+      } else {
+        socket.end(Buffer.alloc(size / 4, 'c'))
+      }
       for await (const _ of socket) {
         // It reads to the end.
       }
@@ -130,8 +144,18 @@ function capturesOf(file: string): EndCapture[] {
       names.set(id, { way, part, n, end: to, copy, time: seconds + nanoseconds / 1e9 })
     }
     const name = names.get(id)
-    const packet = { seconds, nanoseconds, interfaceIndex: 0, bytes, at: 0, capturedLength, originalLength }
-    if (name !== undefined) seen[end].push({ name, packet })
+    const packet = {
+      seconds,
+      nanoseconds,
+      interfaceIndex: 0,
+      bytes,
+      at: 0,
+      capturedLength,
+      originalLength,
+    }
+    if (name !== undefined) {
+      seen[end].push({ name, packet })
+    }
   }
   const lost = dropped.flatMap(id => names.get(id) ?? [])
   const segments = lost.filter(({ part }) => part === 'seq')
@@ -144,18 +168,27 @@ function capturesOf(file: string): EndCapture[] {
 
 /** Whether a lost segment left a trace in the packets of an end. */
 function isTraced(lost: NamedPacket, end: EndCapture['end'], seen: readonly Seen[]): boolean {
-  const own = seen.map(({ name }) => name).filter(({ way, part }) => way === lost.way && part === 'seq')
+  const own = seen
+    .map(({ name }) => name)
+    .filter(({ way, part }) => way === lost.way && part === 'seq')
   const isSame = ({ n, end }: NamedPacket) => n <= lost.n && lost.n < end
   // Near its sender it passed the capture, and was sent again.
-  if ((end === 'client') === (lost.way === 'ab')) return own.some(one => isSame(one) && one.copy > lost.copy)
+  if ((end === 'client') === (lost.way === 'ab')) {
+    return own.some(one => isSame(one) && one.copy > lost.copy)
+  }
   // Near its receiver bytes after it came before its repetition. Later copies leave no trace.
   const [again, after] = [own.findIndex(isSame), own.findIndex(({ n }) => n > lost.n)]
   return lost.copy === 1 && after >= 0 && after < again
 }
 
 /** Returns the story of packets, as a pcap file has them, cut to `snaplen`. */
-export function storyOf(packets: readonly CapturedPacket[], snaplen = Number.POSITIVE_INFINITY): Story {
-  return storyOfFile(pcapOf(packets.map(one => ({ ...one, capturedLength: Math.min(one.capturedLength, snaplen) }))))
+export function storyOf(
+  packets: readonly CapturedPacket[],
+  snaplen = Number.POSITIVE_INFINITY,
+): Story {
+  return storyOfFile(
+    pcapOf(packets.map(one => ({ ...one, capturedLength: Math.min(one.capturedLength, snaplen) }))),
+  )
 }
 
 export function storyOfFile(bytes: Uint8Array): Story {
@@ -163,7 +196,9 @@ export function storyOfFile(bytes: Uint8Array): Story {
   capture.push(bytes)
   capture.end()
   const reader = new StoryReader()
-  for (let record = capture.next(); record !== undefined; record = capture.next()) reader.take(record)
+  for (let record = capture.next(); record !== undefined; record = capture.next()) {
+    reader.take(record)
+  }
   return reader.end()
 }
 
@@ -176,7 +211,14 @@ const OTHERS: readonly string[] = ['queue-full', 'zero-window', 'slow-reply', 'r
 export function compare({ traced, lost }: EndCapture, { flows, seconds }: Story) {
   const statements = flows.flatMap(flow => flow.statements)
   const isOf = (name: NamedPacket, { way, packet }: Statement) => {
-    if (packet === undefined || way !== name.way || packet.part !== name.part || packet.copy !== name.copy) return false
+    if (
+      packet === undefined ||
+      way !== name.way ||
+      packet.part !== name.part ||
+      packet.copy !== name.copy
+    ) {
+      return false
+    }
     return name.part === 'seq' ? name.n <= packet.n && packet.n < name.end : name.n === packet.n
   }
   const isDuring = (name: NamedPacket, { kind, way, time, lasted = 0 }: Statement) => {
@@ -186,6 +228,8 @@ export function compare({ traced, lost }: EndCapture, { flows, seconds }: Story)
   const losses = statements.filter(({ kind }) => LOSSES.includes(kind))
   return {
     missed: traced.filter(name => !losses.some(one => isOf(name, one) || isDuring(name, one))),
-    invented: statements.filter(one => !OTHERS.includes(one.kind) && !lost.some(name => isOf(name, one))),
+    invented: statements.filter(
+      one => !OTHERS.includes(one.kind) && !lost.some(name => isOf(name, one)),
+    ),
   }
 }

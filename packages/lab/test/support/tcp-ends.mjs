@@ -19,10 +19,9 @@ function serve() {
     console.log(`after the greeting: ${await text(socket)}`)
   })
   on(RESET, socket => socket.once('data', () => socket.resetAndDestroy()))
-  on(WATCHED, socket => socket.resume().on('error', ({ code }) => console.log(`watched: ${code}`))).on(
-    'listening',
-    () => console.log('ready'),
-  )
+  on(WATCHED, socket =>
+    socket.resume().on('error', ({ code }) => console.log(`watched: ${code}`)),
+  ).on('listening', () => console.log('ready'))
 }
 
 const connect = port => net.connect({ port, host: address, allowHalfOpen: true })
@@ -48,11 +47,23 @@ async function ask() {
   const watched = connect(WATCHED)
   await once(watched, 'connect')
   watched.resetAndDestroy()
-  const many = await Promise.all(Array.from({ length: 200 }, (_, i) => text(connect(ECHO).end(`number ${i}`))))
+  const many = await Promise.all(
+    Array.from({ length: 200 }, (_, i) => text(connect(ECHO).end(`number ${i}`))),
+  )
   const bytes = randomBytes(BYTES)
   const same = sha(await buffer(connect(ECHO).end(bytes))) === sha(bytes)
-  return { refused, echoed, greeting, reset, many: many.filter((each, i) => each === `number ${i}`).length, same }
+  return {
+    refused,
+    echoed,
+    greeting,
+    reset,
+    many: many.filter((each, i) => each === `number ${i}`).length,
+    same,
+  }
 }
 
-if (address === 'serve') serve()
-else console.log(JSON.stringify(await ask()))
+if (address === 'serve') {
+  serve()
+} else {
+  console.log(JSON.stringify(await ask()))
+}

@@ -8,7 +8,10 @@ import { Proxies } from '../../src/toxiproxy/proxies.ts'
 
 const measures = { proxies: false, runtime: false }
 
-export async function served(given: Partial<Parameters<typeof apiServer>[1]> = {}, names = new Names()) {
+export async function served(
+  given: Partial<Parameters<typeof apiServer>[1]> = {},
+  names = new Names(),
+) {
   const proxies = new Proxies(undefined, 'this is a test', 1, { names })
   const options = { hosts: [], measures, vnet: { mode: 'streams' }, log: () => {}, ...given }
   const server = apiServer(proxies, options)
@@ -33,14 +36,24 @@ interface Answer {
 }
 
 /** With node:http, which sends the given Host. */
-function ask(port: number, request: string, body: unknown, headers: http.OutgoingHttpHeaders): Promise<Answer> {
+function ask(
+  port: number,
+  request: string,
+  body: unknown,
+  headers: http.OutgoingHttpHeaders,
+): Promise<Answer> {
   const [method, path] = request.split(' ') as [string, string]
   return new Promise((resolve, reject) => {
-    const asked = http.request({ host: '127.0.0.1', port, method, path, headers }, async response => {
-      let text = ''
-      for await (const chunk of response.setEncoding('utf8')) text += chunk
-      resolve({ status: response.statusCode as number, headers: response.headers, text })
-    })
+    const asked = http.request(
+      { host: '127.0.0.1', port, method, path, headers },
+      async response => {
+        let text = ''
+        for await (const chunk of response.setEncoding('utf8')) {
+          text += chunk
+        }
+        resolve({ status: response.statusCode as number, headers: response.headers, text })
+      },
+    )
     asked.on('error', reject)
     asked.end(body == null ? undefined : typeof body === 'string' ? body : JSON.stringify(body))
   })

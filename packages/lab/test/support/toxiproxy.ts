@@ -22,11 +22,16 @@ export async function proxied({
   const proxies = new Proxies(lab, lab === undefined ? 'this is a test' : undefined, 1)
   const at = (port: number) => `${host.includes(':') ? `[${host}]` : host}:${port}`
   const { port } = server.address() as AddressInfo
-  const add = (name: string) => proxies.create(JSON.stringify({ name, listen: at(0), upstream: at(port) }))
+  const add = (name: string) =>
+    proxies.create(JSON.stringify({ name, listen: at(0), upstream: at(port) }))
   const proxy = await add('a')
   onTestFinished(async () => {
-    for (const { name } of proxies.all) await proxies.remove(name)
-    for (const socket of sockets) socket.destroy()
+    for (const { name } of proxies.all) {
+      await proxies.remove(name)
+    }
+    for (const socket of sockets) {
+      socket.destroy()
+    }
     server.close()
   })
   const toxic = (type: string, attributes: object, more: object = {}, name = 'a') =>
@@ -44,7 +49,9 @@ export async function proxied({
 /** Returns what a socket gets up to its end. */
 export async function all(socket: Socket): Promise<string> {
   let text = ''
-  for await (const chunk of socket) text += chunk
+  for await (const chunk of socket) {
+    text += chunk
+  }
   return text
 }
 

@@ -241,7 +241,8 @@ export const TRIED: readonly Tried[] = [
     version: '150',
     did: 'a data channel to a browser outside',
     serve: webrtc,
-    command: 'chromium --headless --user-data-dir="$HOME/profile" --dump-dom http://example.test/call.html',
+    command:
+      'chromium --headless --user-data-dir="$HOME/profile" --dump-dom http://example.test/call.html',
     output: /echo: hello from afar/,
   },
   {
@@ -276,7 +277,8 @@ export const TRIED: readonly Tried[] = [
     version: '20221126',
     did: 'IPv4 and IPv6',
     command: 'for host in example.test 2001:db8:ffff::80; do ping -qc2 $host; done',
-    output: /(.*\n)*2 packets transmitted, 2 received, 0%(.*\n)*2 packets transmitted, 2 received, 0%/,
+    output:
+      /(.*\n)*2 packets transmitted, 2 received, 0%(.*\n)*2 packets transmitted, 2 received, 0%/,
   },
   {
     program: 'dig',
@@ -384,7 +386,8 @@ export const TRIED: readonly Tried[] = [
     version: '3.12',
     did: 'a measurement each way',
     serve: iperf3,
-    command: 'iperf3 -u -c example.test -b 2M -l 1000 -n 250K; iperf3 -u -c example.test -b 2M -l 1000 -n 250K -R',
+    command:
+      'iperf3 -u -c example.test -b 2M -l 1000 -n 250K; iperf3 -u -c example.test -b 2M -l 1000 -n 250K -R',
     output: /receiver\n(.*\n)+.*receiver\n/,
   },
 ]

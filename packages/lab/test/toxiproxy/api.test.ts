@@ -10,8 +10,9 @@ type Row = readonly [request: string, body: unknown, status: number, reply: unkn
 
 /** A star in an expected text stands for anything. */
 function expected(value: unknown): unknown {
-  if (typeof value === 'string' && value.includes('*'))
+  if (typeof value === 'string' && value.includes('*')) {
     return expect.stringMatching(new RegExp(`^${value.split('*').map(escaped).join('.*')}$`, 's'))
+  }
   if (Array.isArray(value)) return value.map(expected)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, expected(each)]))
@@ -38,9 +39,14 @@ describe('answers as toxiproxy does', () => {
   test('with JSON as application/json, and errors as text', async () => {
     const call = await serve()
     expect((await call('GET /proxies')).headers['content-type']).toBe('application/json')
-    expect((await call('GET /version')).headers['content-type']).toBe('application/json;charset=utf-8')
+    expect((await call('GET /version')).headers['content-type']).toBe(
+      'application/json;charset=utf-8',
+    )
     const { headers, text } = await call('GET /proxies/a')
-    expect(headers).toMatchObject({ 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' })
+    expect(headers).toMatchObject({
+      'content-type': 'text/plain; charset=utf-8',
+      'x-content-type-options': 'nosniff',
+    })
     expect(text).toBe('{"error":"proxy not found","status":404}\n')
     expect(headers['x-toxiproxy-request-id']).toMatch(/^[\da-f]{20}$/)
   })
@@ -58,8 +64,12 @@ describe('answers as toxiproxy does', () => {
 
   test('and ignores fields with names of JavaScript', async () => {
     const call = await serve()
-    const body = '{"name":"a","upstream":"u:1","enabled":false,"constructor":1,"toString":{},"__proto__":{"name":"b"}}'
-    expect(await call('POST /proxies', body)).toMatchObject({ status: 201, text: expect.stringContaining('"a"') })
+    const body =
+      '{"name":"a","upstream":"u:1","enabled":false,"constructor":1,"toString":{},"__proto__":{"name":"b"}}'
+    expect(await call('POST /proxies', body)).toMatchObject({
+      status: 201,
+      text: expect.stringContaining('"a"'),
+    })
   })
 
   test('and finds a name with a slash, which a URL encodes', async () => {
@@ -72,7 +82,9 @@ describe('answers as toxiproxy does', () => {
 
   test('and puts proxies in the order of their names', async () => {
     const call = await serve()
-    for (const name of ['b', '10', 'a', '9']) await call('POST /proxies', { name, upstream: 'u:1', enabled: false })
+    for (const name of ['b', '10', 'a', '9']) {
+      await call('POST /proxies', { name, upstream: 'u:1', enabled: false })
+    }
     expect((await call('GET /proxies')).text.match(/"name":"\w+"/g)?.join()).toBe(
       '"name":"10","name":"9","name":"a","name":"b"',
     )
@@ -84,7 +96,9 @@ describe('refuses', () => {
     const call = await serve()
     const answer = await call('GET /version', undefined, { 'user-agent': 'Mozilla/5.0 (X11)' })
     expect(answer).toMatchObject({ status: 403, text: 'User agent not allowed\n' })
-    expect(await call('GET /version', undefined, { 'user-agent': 'curl Mozilla/5.0' })).toMatchObject({ status: 200 })
+    expect(
+      await call('GET /version', undefined, { 'user-agent': 'curl Mozilla/5.0' }),
+    ).toMatchObject({ status: 200 })
   })
 
   test('requests for another host, by a name with dots', async () => {
@@ -100,13 +114,15 @@ describe('refuses', () => {
       'PROXIES.example.org',
       '[::ffff:127.0.0.1]',
       '[::ffff:127.0.0.1]:8474',
-    ])
+    ]) {
       expect(await hostOf(host)).toBe(200)
+    }
   })
 
   test('requests from pages of another origin', async () => {
     const call = await serve()
-    const of = async (headers: http.OutgoingHttpHeaders) => (await call('POST /reset', undefined, headers)).status
+    const of = async (headers: http.OutgoingHttpHeaders) =>
+      (await call('POST /reset', undefined, headers)).status
     expect(await of({ host: 'localhost:1', origin: 'http://localhost:2' })).toBe(403)
     expect(await of({ 'sec-fetch-site': 'cross-site' })).toBe(403)
     expect(await of({ host: 'localhost:1', origin: 'http://localhost:1' })).toBe(204)
@@ -125,24 +141,36 @@ describe('refuses', () => {
     }
     expect(await call('POST /proxies', ' '.repeat(5_000_000))).toMatchObject({ status: 413 })
     await call('POST /proxies', fields)
-    expect(await call('PATCH /proxies/a', { upstream: `${'u'.repeat(254)}:1` })).toMatchObject({ status: 400 })
+    expect(await call('PATCH /proxies/a', { upstream: `${'u'.repeat(254)}:1` })).toMatchObject({
+      status: 400,
+    })
     const add = (name: string) => call('POST /proxies/a/toxics', { type: 'latency', name })
-    for (let i = 0; i < 64; i++) expect(await add(`t${i}`)).toMatchObject({ status: 200 })
+    for (let i = 0; i < 64; i++) {
+      expect(await add(`t${i}`)).toMatchObject({ status: 200 })
+    }
     expect(await add('one more')).toMatchObject({ status: 400 })
   })
 
   test('names that no URL can have', async () => {
     const call = await serve()
     const add = (name: string) => call('POST /proxies', { name, upstream: 'u:1', enabled: false })
-    for (const name of ['.', '..', '\ud800']) expect([name, (await add(name)).status]).toEqual([name, 400])
+    for (const name of ['.', '..', '\ud800']) {
+      expect([name, (await add(name)).status]).toEqual([name, 400])
+    }
   })
 
   test('values of a wrong type, with a short message however long or deep they are', async () => {
     const call = await serve()
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
     for (const value of [deep, JSON.stringify('x'.repeat(1_000_000)), `{"a":${deep}}`]) {
-      const { status, text } = await call('POST /proxies', `{"name":"a","upstream":"u:1","enabled":${value}}`)
-      expect({ status, text }).toEqual({ status: 400, text: expect.stringContaining('into the boolean enabled') })
+      const { status, text } = await call(
+        'POST /proxies',
+        `{"name":"a","upstream":"u:1","enabled":${value}}`,
+      )
+      expect({ status, text }).toEqual({
+        status: 400,
+        text: expect.stringContaining('into the boolean enabled'),
+      })
       expect(text.length).toBeLessThan(200)
     }
   })
@@ -157,7 +185,10 @@ describe('refuses', () => {
       `drop has no "Nht": it takes filter, first, nth, every; did you mean 'nth'?`,
     ],
     [{ type: 'silence', attributes: { percent: 1 } }, 'silence has no "percent": it takes none'],
-    [{ type: 'wire', attributes: { ['x'.repeat(1000)]: 1 } }, `wire has no "${'x'.repeat(59)}...: it takes text`],
+    [
+      { type: 'wire', attributes: { ['x'.repeat(1000)]: 1 } },
+      `wire has no "${'x'.repeat(59)}...: it takes text`,
+    ],
     [{ type: 'preset', atributes: {} }, "did you mean 'attributes'?"],
     [{ type: 'corrupt', percent: 5 }, 'a toxic has no "percent"'],
   ])('a field that a toxic of vnet does not have: %j', async (body, message) => {
@@ -190,13 +221,20 @@ describe('a name that takes long to look up', () => {
   test('delays no other request', async () => {
     let found = (_: LookupAddress[]) => {}
     const { call } = await served({}, new Names(() => new Promise(resolve => (found = resolve))))
-    const slow = call('POST /proxies', { name: 'slow', listen: 'slow.example:0', upstream: '127.0.0.1:9' })
+    const slow = call('POST /proxies', {
+      name: 'slow',
+      listen: 'slow.example:0',
+      upstream: '127.0.0.1:9',
+    })
     expect(await call('GET /version')).toMatchObject({ status: 200 })
     const other = { name: 'a', listen: '127.0.0.1:0', upstream: '127.0.0.1:9' }
     expect(await call('POST /proxies', other)).toMatchObject({ status: 201 })
     expect(await call('POST /reset')).toMatchObject({ status: 204 })
     found([{ address: '127.0.0.1', family: 4 }])
-    expect(await slow).toMatchObject({ status: 201, text: expect.stringMatching('"listen":"127.0.0.1:') })
+    expect(await slow).toMatchObject({
+      status: 201,
+      text: expect.stringMatching('"listen":"127.0.0.1:'),
+    })
   })
 
   test('is looked up once for all proxies, and again after a second', async () => {
@@ -261,37 +299,59 @@ describe('an upstream', () => {
     expect(await add(listen, upstream)).toBe(201)
   })
 
-  test.each(['unix:/run/a', 'nowhere', 'a:', 'a:0', 'a:70000', '::1:80', 'redis:http', 'http://a:80'])(
-    '%j is refused, also of a proxy that is disabled, and by a change',
-    async upstream => {
-      const { call } = await served()
-      const refused = { status: 400, text: expect.stringContaining('expected HOST:PORT') }
-      for (const enabled of [true, false])
-        expect(await call('POST /proxies', { name: 'a', upstream, enabled })).toMatchObject(refused)
-      await call('POST /proxies', { name: 'a', upstream: 'u:1', enabled: false })
-      expect(await call('PATCH /proxies/a', { upstream })).toMatchObject(refused)
-    },
-  )
+  test.each([
+    'unix:/run/a',
+    'nowhere',
+    'a:',
+    'a:0',
+    'a:70000',
+    '::1:80',
+    'redis:http',
+    'http://a:80',
+  ])('%j is refused, also of a proxy that is disabled, and by a change', async upstream => {
+    const { call } = await served()
+    const refused = { status: 400, text: expect.stringContaining('expected HOST:PORT') }
+    for (const enabled of [true, false]) {
+      expect(await call('POST /proxies', { name: 'a', upstream, enabled })).toMatchObject(refused)
+    }
+    await call('POST /proxies', { name: 'a', upstream: 'u:1', enabled: false })
+    expect(await call('PATCH /proxies/a', { upstream })).toMatchObject(refused)
+  })
 
   test('a change that leads to the proxy itself is refused', async () => {
     const { call } = await served({}, new Names(found))
     await call('POST /proxies', { name: 'a', listen: '127.0.0.1:0', upstream: 'u:1' })
     const { listen } = JSON.parse((await call('GET /proxies/a')).text)
     const [, port] = listen.split(':')
-    for (const host of ['127.0.0.1', 'own.example'])
-      expect(await call('PATCH /proxies/a', { upstream: `${host}:${port}` })).toMatchObject({ status: 400 })
-    expect(await call('GET /proxies/a')).toMatchObject({ text: expect.stringContaining('"upstream":"u:1"') })
+    for (const host of ['127.0.0.1', 'own.example']) {
+      expect(await call('PATCH /proxies/a', { upstream: `${host}:${port}` })).toMatchObject({
+        status: 400,
+      })
+    }
+    expect(await call('GET /proxies/a')).toMatchObject({
+      text: expect.stringContaining('"upstream":"u:1"'),
+    })
   })
 })
 
 describe('one proxy that would lead to itself', () => {
   const own = async () => [{ address: '127.0.0.1', family: 4 }]
-  const names = () => new Names(host => (host === 'unknown.example' ? Promise.reject(new Error('no address')) : own()))
-  const loop = { name: 'b', listen: '127.0.0.1:34567', upstream: 'own.example:34567', enabled: false }
+  const names = () =>
+    new Names(host =>
+      host === 'unknown.example' ? Promise.reject(new Error('no address')) : own(),
+    )
+  const loop = {
+    name: 'b',
+    listen: '127.0.0.1:34567',
+    upstream: 'own.example:34567',
+    enabled: false,
+  }
 
   test('keeps a reset neither from removing toxics nor from enabling the other proxies', async () => {
     const { call } = await served({}, names())
-    for (const name of ['a', 'c']) await call('POST /proxies', { ...loop, name, listen: '127.0.0.1:0' })
+    for (const name of ['a', 'c']) {
+      await call('POST /proxies', { ...loop, name, listen: '127.0.0.1:0' })
+    }
     await call('POST /proxies', loop)
     await call('POST /proxies/a/toxics', { type: 'latency' })
     const refused = { status: 400, text: expect.stringContaining('would connect to itself') }
@@ -304,17 +364,28 @@ describe('one proxy that would lead to itself', () => {
     const { call } = await served({}, names())
     const unknown = { ...loop, name: 'a', listen: 'unknown.example:1', enabled: true }
     const answer = await call('POST /populate', [unknown, { ...loop, enabled: true }])
-    expect(answer).toMatchObject({ status: 400, text: expect.stringContaining('would connect to itself') })
+    expect(answer).toMatchObject({
+      status: 400,
+      text: expect.stringContaining('would connect to itself'),
+    })
   })
 })
 
 test('a reset enables the proxies after one that cannot listen, and reports the first failure', async () => {
   const { call } = await served()
-  const add = (name: string, listen: string) => call('POST /proxies', { name, listen, upstream: 'u:1', enabled: false })
-  for (const name of ['b', 'd']) await add(name, '192.0.2.1:0')
-  for (const name of ['a', 'c', 'e']) await add(name, '127.0.0.1:0')
+  const add = (name: string, listen: string) =>
+    call('POST /proxies', { name, listen, upstream: 'u:1', enabled: false })
+  for (const name of ['b', 'd']) {
+    await add(name, '192.0.2.1:0')
+  }
+  for (const name of ['a', 'c', 'e']) {
+    await add(name, '127.0.0.1:0')
+  }
   const answer = await call('POST /reset')
-  expect(answer).toMatchObject({ status: 500, text: expect.stringContaining('listen tcp 192.0.2.1:0: bind') })
+  expect(answer).toMatchObject({
+    status: 500,
+    text: expect.stringContaining('listen tcp 192.0.2.1:0: bind'),
+  })
   const all = JSON.parse((await call('GET /proxies')).text) as Record<string, { enabled: boolean }>
   expect(Object.keys(all).filter(name => all[name]?.enabled)).toEqual(['a', 'c', 'e'])
 })

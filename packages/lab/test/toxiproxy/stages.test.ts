@@ -17,7 +17,10 @@ const toxicOf = (type: string, attributes: Attributes): Toxic => ({
 /** A stage, and what has passed it: `end` is the end of the stream. */
 function staged(type: string, attributes: Attributes) {
   const passed: string[] = []
-  const output = { pass: (_: Stage, bytes?: Buffer) => void passed.push(bytes?.toString() ?? 'end'), end: vi.fn() }
+  const output = {
+    pass: (_: Stage, bytes?: Buffer) => void passed.push(bytes?.toString() ?? 'end'),
+    end: vi.fn(),
+  }
   const stage = new Stage(toxicOf(type, attributes), random(1), output)
   onTestFinished(() => stage.close())
   return { stage, passed, ended: output.end }
@@ -52,7 +55,9 @@ describe('a stage', () => {
 
   test('counts the memory of small chunks, and none after its end', () => {
     const { stage } = staged('latency', { latency: HOUR })
-    for (let i = 0; i < 1000; i++) stage.push(Buffer.from('a'))
+    for (let i = 0; i < 1000; i++) {
+      stage.push(Buffer.from('a'))
+    }
     expect(stage.held).toBeGreaterThan(100_000)
     stage.close()
     expect(stage.held).toBe(0)
@@ -82,10 +87,13 @@ test.each([
   ['198.18.1.2', true, '-42'],
   ['2001:db8::2', false, '-86'],
   ['2001:db8::2', true, '-62'],
-])('a bandwidth does not count the headers of packets to %s, UDP %s: %s', (address, isUdp, headers) => {
-  const text = textOf(toxicOf('bandwidth', { rate: 1 }), { port: 7, address, isUdp })
-  expect(text).toContain(`( rate 8kbit ${headers} burst 5 `)
-})
+])(
+  'a bandwidth does not count the headers of packets to %s, UDP %s: %s',
+  (address, isUdp, headers) => {
+    const text = textOf(toxicOf('bandwidth', { rate: 1 }), { port: 7, address, isUdp })
+    expect(text).toContain(`( rate 8kbit ${headers} burst 5 `)
+  },
+)
 
 test('a drop takes one of first, nth and every', () => {
   const at = { port: 7, address: '198.18.1.2', isUdp: false }

@@ -18,7 +18,9 @@ describe('a proxy without toxics', () => {
     socket.end(sent)
     expect(await all(socket)).toBe(sent)
     socket.destroy()
-    await expect.poll(() => proxy.traffic.sent).toEqual({ upstream: 1_000_000, downstream: 1_000_000 })
+    await expect
+      .poll(() => proxy.traffic.sent)
+      .toEqual({ upstream: 1_000_000, downstream: 1_000_000 })
   })
 
   test('closes a connection whose upstream refuses', async () => {
@@ -189,7 +191,12 @@ test('a connection that ends before it has crossed the link closes once, and its
   const crossing = new Promise<Socket[]>(resolve => (cross = resolve))
   const onClose = vi.fn()
   const link = vi.fn(() => crossing)
-  const connection = new TcpConnection(client, to, { random: random(1), stages: () => [], link, onClose })
+  const connection = new TcpConnection(client, to, {
+    random: random(1),
+    stages: () => [],
+    link,
+    onClose,
+  })
   await expect.poll(() => link.mock.calls.length).toBe(1)
   const over = Promise.all([client, ...ends].map(socket => once(socket, 'close')))
   connection.close()
@@ -202,12 +209,18 @@ test('a connection that ends before it has crossed the link closes once, and its
 })
 
 test('a proxy that a failed populate has stopped leaves nothing on the wire of the link', async () => {
-  const call = vi.fn(async (call: string) => (call === 'listen' ? { port: 1024, address: '192.0.2.1' } : undefined))
-  const { proxies, proxy, toxic } = await proxied({ lab: { call, close: async () => {} } as unknown as LabProcess })
+  const call = vi.fn(async (call: string) =>
+    call === 'listen' ? { port: 1024, address: '192.0.2.1' } : undefined,
+  )
+  const { proxies, proxy, toxic } = await proxied({
+    lab: { call, close: async () => {} } as unknown as LabProcess,
+  })
   await toxic('packet_loss', { percent: 50 })
   expect(proxies.state.wire.ba).toContain('1024')
   const { name, upstream } = proxy
-  await expect(proxies.populate([{ name, listen: '192.0.2.1:1', upstream }], [])).rejects.toThrow('bind')
+  await expect(proxies.populate([{ name, listen: '192.0.2.1:1', upstream }], [])).rejects.toThrow(
+    'bind',
+  )
   expect(proxies.state.wire).toEqual({ ab: '', ba: '' })
   expect(call).toHaveBeenLastCalledWith('wire', { ba: '' })
 })
@@ -278,7 +291,9 @@ test('stops reading when the receiver does not read', async () => {
   const socket = await connect()
   const [upstream] = (await accepted) as [Socket]
   let isFull = false
-  while (!isFull) isFull = !socket.write(Buffer.alloc(1 << 20)) && socket.writableLength > 32 << 20
+  while (!isFull) {
+    isFull = !socket.write(Buffer.alloc(1 << 20)) && socket.writableLength > 32 << 20
+  }
   expect(socket.bytesWritten - socket.writableLength).toBeLessThan(200 << 20)
   upstream.destroy()
 })

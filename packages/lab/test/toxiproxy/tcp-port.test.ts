@@ -33,7 +33,9 @@ describe('a connection of which the other end never arrives', () => {
     const { server } = await listening(new TcpPort())
     const { connect } = await listening(net.createServer(socket => socket.on('error', () => {})))
     const near = await connect()
-    if (hasEnded) server.end()
+    if (hasEnded) {
+      server.end()
+    }
     const failed = expect(server.join(async () => near)).rejects.toThrow('has ended')
     return { server, near, failed }
   }

@@ -14,7 +14,10 @@ const LEFT = 400
 /** A relay to a server of this process. Its link is this process, too. */
 async function relayed(
   room: Room,
-  given: { upstream?: () => Promise<LookupAddress & { port: number }>; hops?: Map<number, number> } = {},
+  given: {
+    upstream?: () => Promise<LookupAddress & { port: number }>
+    hops?: Map<number, number>
+  } = {},
 ) {
   const server = await udpSocket()
   const listening = dgram.createSocket('udp4').bind(0, '127.0.0.1')
@@ -27,13 +30,23 @@ async function relayed(
   }
   const bind = vi.fn(bound)
   const upstream = vi.fn(
-    given.upstream ?? (async () => ({ address: '127.0.0.1', family: 4, port: server.address().port })),
+    given.upstream ??
+      (async () => ({ address: '127.0.0.1', family: 4, port: server.address().port })),
   )
   const at = { port: far.address().port, address: '127.0.0.1', isUdp: true }
-  const relay = new UdpRelay(listening, { at, far, room, hops: given.hops ?? new Map(), bind, upstream })
+  const relay = new UdpRelay(listening, {
+    at,
+    far,
+    room,
+    hops: given.hops ?? new Map(),
+    bind,
+    upstream,
+  })
   let isOpen = true
   const close = () => {
-    if (isOpen) relay.close()
+    if (isOpen) {
+      relay.close()
+    }
     isOpen = false
   }
   onTestFinished(close)
@@ -46,8 +59,12 @@ async function relayed(
 const files = () => readdirSync('/proc/self/fd').length
 
 test('the session that was silent longest ends for the 1,001st client of a proxy', async () => {
-  const { upstream, receive } = await relayed(new Room(100_000), { upstream: () => new Promise(() => {}) })
-  for (let port = 1; port <= 1000; port++) receive(port)
+  const { upstream, receive } = await relayed(new Room(100_000), {
+    upstream: () => new Promise(() => {}),
+  })
+  for (let port = 1; port <= 1000; port++) {
+    receive(port)
+  }
   receive(1)
   receive(1001)
   expect(upstream).toHaveBeenCalledTimes(1001)
@@ -59,9 +76,15 @@ test('the session that was silent longest ends for the 1,001st client of a proxy
 
 describe('a session that cannot be made', () => {
   test.each([
-    ['has an upstream without an address', { upstream: () => Promise.reject(new Error('getaddrinfo ENOTFOUND')) }],
+    [
+      'has an upstream without an address',
+      { upstream: () => Promise.reject(new Error('getaddrinfo ENOTFOUND')) },
+    ],
     // A broadcast address, which a socket may not send to.
-    ['cannot connect', { upstream: async () => ({ address: '255.255.255.255', family: 4, port: 9 }) }],
+    [
+      'cannot connect',
+      { upstream: async () => ({ address: '255.255.255.255', family: 4, port: 9 }) },
+    ],
   ])('leaves no descriptor, and is not made again for a second: it %s', async (_, given) => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     onTestFinished(() => void vi.useRealTimers())

@@ -140,9 +140,8 @@ export class Segment {
     const to = this.#owner(bytes, data) ?? this.table.get(bytes, data)
     if (to === undefined) {
       this.#flood(skb, from, this.#stations)
-    }
-    // A switch sends no frame back to its source station.
-    else if (to === from) {
+    } else if (to === from) {
+      // A switch sends no frame back to its source station.
       this.take(skb)
     } else {
       this.#deliver(skb, to)

@@ -7,7 +7,16 @@ import { memoryNets } from '#support/memory-net.ts'
 import { address } from '../../../../test/packet/frames.ts'
 import { dhcpv6Line } from '../../src/services/dhcpv6.ts'
 import { lanDrivers, powerless } from '../lan-driver.ts'
-import { CLIENT_MAC, CLIENT6, type End, GATEWAY, GATEWAY6, ICMPV6, packet, udp } from '../packets.ts'
+import {
+  CLIENT_MAC,
+  CLIENT6,
+  type End,
+  GATEWAY,
+  GATEWAY6,
+  ICMPV6,
+  packet,
+  udp,
+} from '../packets.ts'
 import { query } from '../services/dns-message.ts'
 
 vi.mock('#src/linux/native.ts', async original => ({
@@ -20,7 +29,12 @@ const HOSTS = 'hosts: [{ name: web, ip: 198.18.0.7, ip6: "2001:db8:0:1::7" }]\n'
 const [A, NS, MX, PTR, AAAA, ANY] = [1, 2, 15, 12, 28, 255]
 
 /** Returns the log lines about one DNS query over UDP, at the level of `vnet -v`. */
-async function asked(name: string, type: number, options = {}, to: End = GATEWAY): Promise<string[]> {
+async function asked(
+  name: string,
+  type: number,
+  options = {},
+  to: End = GATEWAY,
+): Promise<string[]> {
   const { ask, memory } = await makeLan(HOSTS, { level: LOGLEVEL_DEBUG })
   const before = memory.lines.length
   ask(udp(to, 53, [...query(name, type, options)]))
@@ -31,14 +45,22 @@ describe('a question of DNS', () => {
   test.each<[string, number, string, readonly string[]]>([
     ['web.lan', A, 'query[A] web.lan from 198.18.0.50', ['198.18.0.7']],
     ['WEB', AAAA, 'query[AAAA] WEB from 198.18.0.50', ['2001:db8:0:1::7']],
-    ['7.0.18.198.in-addr.arpa', PTR, 'query[PTR] 7.0.18.198.in-addr.arpa from 198.18.0.50', ['web.lan']],
+    [
+      '7.0.18.198.in-addr.arpa',
+      PTR,
+      'query[PTR] 7.0.18.198.in-addr.arpa from 198.18.0.50',
+      ['web.lan'],
+    ],
     ['web.lan', ANY, 'query[ANY] web.lan from 198.18.0.50', ['198.18.0.7', '2001:db8:0:1::7']],
     ['web.lan', MX, 'query[MX] web.lan from 198.18.0.50', ['NODATA']],
     ['example.com', A, 'query[A] example.com from 198.18.0.50', ['NXDOMAIN']],
     ['lan', NS, 'query[NS] lan from 198.18.0.50', ['<NS>']],
     ['web.lan', 999, 'query[type=999] web.lan from 198.18.0.50', ['NODATA']],
   ])('the query for %s of type %i is logged as %s', async (name, type, question, answers) => {
-    expect(await asked(name, type)).toEqual([question, ...answers.map(answer => `reply ${name} is ${answer}`)])
+    expect(await asked(name, type)).toEqual([
+      question,
+      ...answers.map(answer => `reply ${name} is ${answer}`),
+    ])
   })
 
   test('a query over IPv6 and a refused query are logged', async () => {
@@ -46,7 +68,10 @@ describe('a question of DNS', () => {
       'query[A] web from 2001:db8:0:1::50',
       'reply web is 198.18.0.7',
     ])
-    expect(await asked('web', A, { class: 3 })).toEqual(['query[A] web from 198.18.0.50', 'reply web is REFUSED'])
+    expect(await asked('web', A, { class: 3 })).toEqual([
+      'query[A] web from 198.18.0.50',
+      'reply web is REFUSED',
+    ])
   })
 
   test('a query is not logged without -v', async () => {
@@ -60,7 +85,9 @@ describe('a question of DNS', () => {
     expect(formatName(nameOf('www.example.com')!)).toBe('www.example.com')
     expect(formatName(Uint8Array.of(0))).toBe('.')
     const label = [10, 27, 0x20, 0x2e, 0x5c, 0xff, 0x41]
-    expect(formatName(Uint8Array.of(label.length, ...label, 1, 0x62, 0))).toBe('\\010\\027\\032\\.\\\\\\255A.b')
+    expect(formatName(Uint8Array.of(label.length, ...label, 1, 0x62, 0))).toBe(
+      '\\010\\027\\032\\.\\\\\\255A.b',
+    )
   })
 })
 
@@ -77,13 +104,26 @@ describe('a router', () => {
     expect(lines()).toEqual([])
     ask(solicitation())
     wait(4)
-    expect(lines()).toEqual(['RTR-SOLICIT(eth9) 02:00:00:00:00:09', 'RTR-ADVERT(eth9) 2001:db8:0:1::'])
+    expect(lines()).toEqual([
+      'RTR-SOLICIT(eth9) 02:00:00:00:00:09',
+      'RTR-ADVERT(eth9) 2001:db8:0:1::',
+    ])
   })
 })
 
 describe('DHCPv6', () => {
   const DUID = [0, 3, 0, 1, ...CLIENT_MAC]
-  const request = (type: number, duid: readonly number[]) => [type, 1, 2, 3, 0, 1, 0, duid.length, ...duid]
+  const request = (type: number, duid: readonly number[]) => [
+    type,
+    1,
+    2,
+    3,
+    0,
+    1,
+    0,
+    duid.length,
+    ...duid,
+  ]
 
   const SERVERS: End = { mac: [0x33, 0x33, 0, 1, 0, 2], ip: address('ff02:0:0:0:0:0:1:2') }
   const sent = (type: number, duid: readonly number[] = DUID) =>
@@ -111,12 +151,19 @@ describe('DHCPv6', () => {
     }
     ask(sent(1))
     wait(1)
-    expect([lines().length, lines().at(-1)]).toEqual([101, 'DHCPSOLICIT(eth9): 1 similar line suppressed'])
+    expect([lines().length, lines().at(-1)]).toEqual([
+      101,
+      'DHCPSOLICIT(eth9): 1 similar line suppressed',
+    ])
   })
 
   test('malformed DHCPv6 messages and server messages are not logged, and a DUID is cut at its maximum', () => {
     const line = (...message: number[]) => dhcpv6Line('eth9', Uint8Array.from(message))?.line
-    expect([line(), line(...request(2, DUID)), line(...request(7, DUID))]).toEqual([undefined, undefined, undefined])
+    expect([line(), line(...request(2, DUID)), line(...request(7, DUID))]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ])
     expect(line(11, 1, 2, 3)).toBe('DHCPINFORMATION-REQUEST(eth9)')
     expect(line(...request(11, new Array(200).fill(7)))).toHaveLength(30 + 130 * 3 - 1)
   })

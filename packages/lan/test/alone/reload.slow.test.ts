@@ -4,7 +4,13 @@ import { FileError, UsageError } from '#src/base/usage-error.ts'
 import type { Frame } from '#src/bed/memory-port.ts'
 import { unregisterNetdev } from '#src/netdev/register.ts'
 import { formatAddress } from '#src/packet/address.ts'
-import { DHCPDISCOVER, DHCPREQUEST, DHO_REQUESTED_ADDRESS, DHO_SERVER_IDENTIFIER, parse } from '#src/packet/dhcp.ts'
+import {
+  DHCPDISCOVER,
+  DHCPREQUEST,
+  DHO_REQUESTED_ADDRESS,
+  DHO_SERVER_IDENTIFIER,
+  parse,
+} from '#src/packet/dhcp.ts'
 import { octetsOfMessage } from '#support/dhcp.ts'
 import { addDriver, memoryNets } from '#support/memory-net.ts'
 import { address } from '../../../../test/packet/frames.ts'
@@ -48,13 +54,19 @@ function dhcp(lan: LanDriver, type: number, options: [number, string][] = []) {
 function dhcpFrame(type: number, options: [number, string][]): Uint8Array {
   const message = octetsOfMessage(type, Uint8Array.from(CLIENT_MAC), { options })
   const from = { mac: CLIENT_MAC, ip: [0, 0, 0, 0] }
-  return udp({ mac: BROADCAST, ip: [255, 255, 255, 255] }, 67, [...message], { from, sourcePort: 68 })
+  return udp({ mac: BROADCAST, ip: [255, 255, 255, 255] }, 67, [...message], {
+    from,
+    sourcePort: 68,
+  })
 }
 
 function answerIn([reply]: readonly Frame[]) {
   const answer = reply && parse(Uint8Array.from(datagram(reply).data))
   return (
-    answer && { type: answer.options.get(53)?.[0], address: formatAddress(Uint8Array.of(...octets(answer.yiaddr))) }
+    answer && {
+      type: answer.options.get(53)?.[0],
+      address: formatAddress(Uint8Array.of(...octets(answer.yiaddr))),
+    }
   )
 }
 const octets = (n: number) => [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255]
@@ -65,7 +77,10 @@ async function lease(lan: LanDriver): Promise<string> {
     [DHO_REQUESTED_ADDRESS, offer!.address],
     [DHO_SERVER_IDENTIFIER, '198.18.0.1'],
   ]
-  expect(answerIn(await lan.askLater(dhcpFrame(DHCPREQUEST, chosen)))).toEqual({ type: 5, address: offer!.address })
+  expect(answerIn(await lan.askLater(dhcpFrame(DHCPREQUEST, chosen)))).toEqual({
+    type: 5,
+    address: offer!.address,
+  })
   return offer!.address
 }
 
@@ -74,7 +89,11 @@ function advertised(frames: readonly Frame[]) {
   return frames
     .map(seen)
     .filter(({ protocol, transport }) => protocol === ICMPV6 && transport[0] === 134)
-    .map(({ transport, from }) => ({ lifetime: word16(transport, 6), from: from[5], octets: transport.length }))
+    .map(({ transport, from }) => ({
+      lifetime: word16(transport, 6),
+      from: from[5],
+      octets: transport.length,
+    }))
 }
 
 describe('a valid file', () => {
@@ -85,7 +104,10 @@ describe('a valid file', () => {
     lan.driver.reload?.()
     expect([lan.ask(ping(web)).length, lan.ask(ping(mail)).length]).toEqual([0, 1])
     expect(lan.entries('host').map(({ name }) => name)).toEqual(['gateway', 'mail'])
-    expect([lan.port.carrier, lan.entries('station').map(({ name }) => name)]).toEqual([true, ['eth9']])
+    expect([lan.port.carrier, lan.entries('station').map(({ name }) => name)]).toEqual([
+      true,
+      ['eth9'],
+    ])
   })
 
   test('a reload keeps leases, and clients renew them', async () => {
@@ -95,7 +117,10 @@ describe('a valid file', () => {
     lan.write(`${NO6}dhcp: { leaseTime: 60 }\n`)
     lan.driver.reload?.()
     expect([before.length, lan.entries('lease')]).toEqual([1, before])
-    expect(dhcp(lan, DHCPREQUEST, [[DHO_REQUESTED_ADDRESS, had]])).toEqual({ type: 5, address: had })
+    expect(dhcp(lan, DHCPREQUEST, [[DHO_REQUESTED_ADDRESS, had]])).toEqual({
+      type: 5,
+      address: had,
+    })
     expect(lan.entries('lease')[0]!.expires).toBeLessThan(before[0]!.expires)
   })
 
@@ -108,7 +133,10 @@ describe('a valid file', () => {
     lan.write(NO6)
     lan.driver.reload?.()
     expect(lan.entries('lease').map(({ address }) => formatAddress(address))).toEqual([had])
-    expect(dhcp(lan, DHCPREQUEST, [[DHO_REQUESTED_ADDRESS, had]])).toEqual({ type: 5, address: had })
+    expect(dhcp(lan, DHCPREQUEST, [[DHO_REQUESTED_ADDRESS, had]])).toEqual({
+      type: 5,
+      address: had,
+    })
   })
 
   test('a reload keeps neighbours and counters', async () => {
@@ -149,7 +177,9 @@ describe('a valid file', () => {
     const adverts = advertised(lan.port.received.slice(before))
     expect(adverts.map(({ lifetime }) => lifetime)).toEqual(lifetimes)
     expect(adverts.map(({ from }) => from)).toEqual([1, 0x77].slice(0, lifetimes.length))
-    lan.ask(ping({ ...GATEWAY, mac: text.startsWith('gateway') ? [2, 0, 0, 0, 0, 0x77] : GATEWAY.mac }))
+    lan.ask(
+      ping({ ...GATEWAY, mac: text.startsWith('gateway') ? [2, 0, 0, 0, 0, 0x77] : GATEWAY.mac }),
+    )
   })
 })
 
@@ -172,11 +202,16 @@ describe('an invalid file', () => {
     const had = await lease(lan)
     const hosts = lan.entries('host')
     lan.write(text)
-    expect(() => lan.driver.reload?.()).toThrow(expect.objectContaining({ message: expect.stringMatching(message) }))
+    expect(() => lan.driver.reload?.()).toThrow(
+      expect.objectContaining({ message: expect.stringMatching(message) }),
+    )
     expect(() => lan.driver.reload?.()).toThrow(FileError)
     expect([lan.ask(ping(web)).length, lan.ask(ping(GATEWAY)).length]).toEqual([1, 1])
     expect([lan.entries('host'), lan.entries('lease').length]).toEqual([hosts, 1])
-    expect(dhcp(lan, DHCPREQUEST, [[DHO_REQUESTED_ADDRESS, had]])).toEqual({ type: 5, address: had })
+    expect(dhcp(lan, DHCPREQUEST, [[DHO_REQUESTED_ADDRESS, had]])).toEqual({
+      type: 5,
+      address: had,
+    })
     expect(lan.entries('station').map(({ name }) => name)).toEqual(['eth9'])
   })
 
@@ -194,7 +229,9 @@ describe('without a file', () => {
     const run = async (params: object) => {
       const { devices } = await addDriver(memory, exported, { leases, network6: 'none', ...params })
       const has = exported.reload !== undefined
-      for (const dev of devices) await unregisterNetdev(dev)
+      for (const dev of devices) {
+        await unregisterNetdev(dev)
+      }
       await exported.exit?.()
       return has
     }
@@ -203,7 +240,10 @@ describe('without a file', () => {
   })
 
   test('without a file, problems are one line without positions', async () => {
-    const made = addDriver(makeNet(), lan(), { network: '198.18.0.7/24', network6: '2001:db8::/200' })
+    const made = addDriver(makeNet(), lan(), {
+      network: '198.18.0.7/24',
+      network6: '2001:db8::/200',
+    })
     await expect(made).rejects.toThrow(UsageError)
     await expect(made).rejects.not.toThrow(FileError)
     await expect(made).rejects.toThrow(

@@ -57,7 +57,9 @@ test('an error in the command line has no position and refers to the help', asyn
     stdout: '',
     stderr: expect.stringMatching(/^vnet: network: expected .*, got '198\.18\.0\.7\/24'\n$/),
   })
-  expect(await runMain('lan', '--config', file('lan.yaml', ''), '--network', '198.18.0.0/24')).toMatchObject({
+  expect(
+    await runMain('lan', '--config', file('lan.yaml', ''), '--network', '198.18.0.0/24'),
+  ).toMatchObject({
     status: 2,
     stdout: '',
     stderr: 'vnet: --config describes the network: remove --network and --network6\n',

@@ -13,8 +13,12 @@ const MAC = Uint8Array.of(2, 0x4c, 0x4e, 18, 0, 1)
 const CLIENT = Uint8Array.of(2, 0, 0, 0, 0, 9)
 const ip = (last: number) => Uint8Array.of(198, 18, 0, last)
 const LINK_LOCAL = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x4c, 0x4e, 0xff, 0xfe, 18, 0, 1)
-const host = (name: string | undefined, mac: Uint8Array, addresses: readonly Uint8Array[], router = false) =>
-  ({ kind: 'host', name, mac, addresses, router }) as const
+const host = (
+  name: string | undefined,
+  mac: Uint8Array,
+  addresses: readonly Uint8Array[],
+  router = false,
+) => ({ kind: 'host', name, mac, addresses, router }) as const
 const counter = (group: 'frames' | 'dropped' | 'answered', name: string, value: number) =>
   ({ kind: 'counter', group, name, value }) as const
 const lease = { kind: 'lease', clientId: undefined, hostname: undefined } as const
@@ -42,7 +46,9 @@ const SEGMENT: readonly SegmentEntry[] = [
 
 /** A vnet with this segment; null for none. Returns a spy that is called with requested kinds. */
 async function vnet(entries: readonly SegmentEntry[] | null = [], args = ['eth9', 'red/eth8']) {
-  const segment = vi.fn((kinds: ReadonlySet<SegmentEntryKind>) => (entries ?? []).filter(({ kind }) => kinds.has(kind)))
+  const segment = vi.fn((kinds: ReadonlySet<SegmentEntryKind>) =>
+    (entries ?? []).filter(({ kind }) => kinds.has(kind)),
+  )
   await serve(entries === null ? cable : { ...cable, segment }, args)
   return segment
 }
@@ -163,12 +169,15 @@ describe('the output', () => {
     ],
     [['--stations'], ['station'], ['stations']],
     [['--counters'], ['counter'], ['counters']],
-  ])('the options %j request the kinds %j and print the parts %j', async (options, kinds, parts) => {
-    const segment = await vnet(SEGMENT)
-    const { stdout } = await runMain('lan', 'show', '--json', ...options)
-    expect(segment.mock.calls.map(([asked]) => [...asked].toSorted())).toEqual([kinds.toSorted()])
-    expect(Object.keys(JSON.parse(stdout).segments[0])).toEqual(['interfaces', ...parts])
-  })
+  ])(
+    'the options %j request the kinds %j and print the parts %j',
+    async (options, kinds, parts) => {
+      const segment = await vnet(SEGMENT)
+      const { stdout } = await runMain('lan', 'show', '--json', ...options)
+      expect(segment.mock.calls.map(([asked]) => [...asked].toSorted())).toEqual([kinds.toSorted()])
+      expect(Object.keys(JSON.parse(stdout).segments[0])).toEqual(['interfaces', ...parts])
+    },
+  )
 
   test('an option prints its part only', async () => {
     await vnet(SEGMENT.slice(0, 1))
@@ -191,7 +200,9 @@ describe('the vnets that are asked', () => {
     await vnet()
     const segment = vi.spyOn(client, 'segment')
     expect((await runMain('lan', 'show', 'red/eth8')).status).toBe(0)
-    expect(segment.mock.calls.map(([, device]) => device)).toMatchObject([{ name: 'eth8', netns: 'red' }])
+    expect(segment.mock.calls.map(([, device]) => device)).toMatchObject([
+      { name: 'eth8', netns: 'red' },
+    ])
   })
 
   test('without an interface, each vnet with a segment is shown once', async () => {
@@ -199,14 +210,21 @@ describe('the vnets that are asked', () => {
     const { status, stdout } = await runMain('lan', 'show', '--hosts')
     const other = EMPTY.replace('eth9 red/eth8', 'eth3 eth4')
     // Vnets of one process are found in any order.
-    expect([status, [`${EMPTY}\n${other}`, `${other}\n${EMPTY}`]]).toEqual([0, expect.arrayContaining([stdout])])
+    expect([status, [`${EMPTY}\n${other}`, `${other}\n${EMPTY}`]]).toEqual([
+      0,
+      expect.arrayContaining([stdout]),
+    ])
     expect(segments.map(segment => segment.mock.calls.length)).toEqual([1, 0, 1])
   })
 
   test('without any segment, one line is printed and the status is 1', async () => {
     await vnet(null)
     const line = 'no vnet here has a segment behind its interfaces: `vnet lan` makes one'
-    expect(await runMain('lan', 'show')).toEqual({ status: 1, stdout: '', stderr: `vnet: ${line}\n` })
+    expect(await runMain('lan', 'show')).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: `vnet: ${line}\n`,
+    })
     const error = `${JSON.stringify({ event: 'error', error: line })}\n`
     expect(await runMain('lan', 'show', '--json')).toEqual({ status: 1, stdout: '', stderr: error })
     const { status, stderr } = await runMain('lan', 'show', 'eth9')
@@ -214,17 +232,27 @@ describe('the vnets that are asked', () => {
   })
 
   test('a vnet that fails is one line and status 1, after the segments of the others', async () => {
-    for (const _ of [1, 2]) await vnet()
+    for (const _ of [1, 2]) {
+      await vnet()
+    }
     vi.spyOn(client, 'devices').mockRejectedValueOnce(refuse(EPERM))
     const { status, stdout, stderr } = await runMain('lan', 'show', '--hosts')
     expect([status, stdout]).toEqual([1, EMPTY])
-    expect(stderr).toMatch(/^vnet: vnet \d+ \(eth9, red\/eth8\): operation not permitted; not here\n$/)
+    expect(stderr).toMatch(
+      /^vnet: vnet \d+ \(eth9, red\/eth8\): operation not permitted; not here\n$/,
+    )
   })
 
   test('a vnet that ends meanwhile is left out', async () => {
-    for (const _ of [1, 2]) await vnet()
+    for (const _ of [1, 2]) {
+      await vnet()
+    }
     vi.spyOn(client, 'segment').mockRejectedValueOnce(refuse(ECONNREFUSED))
-    expect(await runMain('lan', 'show', '--hosts')).toEqual({ status: 0, stdout: EMPTY, stderr: '' })
+    expect(await runMain('lan', 'show', '--hosts')).toEqual({
+      status: 0,
+      stdout: EMPTY,
+      stderr: '',
+    })
   })
 
   test('if the only vnet refuses, one line is printed and the status is 1', async () => {
@@ -240,7 +268,9 @@ describe('the vnets that are asked', () => {
 
   test('an unknown interface, and no running vnet, are one line each', async () => {
     const failed = (line: string) => ({ status: 1, stdout: '', stderr: `vnet: ${line}\n` })
-    expect(await runMain('lan', 'show')).toEqual(failed('no vnet is running in this network namespace'))
+    expect(await runMain('lan', 'show')).toEqual(
+      failed('no vnet is running in this network namespace'),
+    )
     await vnet()
     const line = 'no interface is called eth7; there are eth9, red/eth8'
     expect(await runMain('lan', 'show', 'eth7')).toEqual(failed(line))
@@ -249,7 +279,10 @@ describe('the vnets that are asked', () => {
 
 describe('the command', () => {
   test.each([
-    [['lan', 'show', 'a', 'b'], "show takes at most 1 argument, but got 'b' (see vnet lan show --help)"],
+    [
+      ['lan', 'show', 'a', 'b'],
+      "show takes at most 1 argument, but got 'b' (see vnet lan show --help)",
+    ],
     [['lan', 'show', 'red/'], "'red/' is not [NETNS/]IF: a part is missing"],
     [['lan', 'show', '--mtu', '9000'], "unknown option '--mtu' (see vnet lan show --help)"],
     [['lan', 'eth9', 'show'], 'the command comes first: vnet lan show [OPTIONS]'],
@@ -261,14 +294,25 @@ describe('the command', () => {
   test('the help texts of vnet and `vnet lan` mention `lan show`, and none is wider than 80 columns', async () => {
     const help = await runMain('lan', 'show', '--help')
     expect(help.stdout).toMatch(/^Usage: vnet lan show \[OPTIONS\] \[\[NETNS\/\]IF\]\n/)
-    for (const option of ['--hosts', '--leases', '--neighbours', '--stations', '--counters', '--json'])
+    for (const option of [
+      '--hosts',
+      '--leases',
+      '--neighbours',
+      '--stations',
+      '--counters',
+      '--json',
+    ]) {
       expect(help.stdout).toContain(`  ${option} `)
+    }
     expect(await runMain('help', 'lan', 'show')).toEqual(help)
     const [program, driver] = [await runMain('help', '--all'), await runMain('lan', '--help')]
     expect(program.stdout).toMatch(/^ {2}lan show \[\[NETNS\/\]IF\] +hosts, leases/m)
     expect(driver.stdout).toMatch(/^Usage: vnet lan \[OPTIONS\] \[\[NETNS\/\]IF \.\.\.\]\n/)
     expect(driver.stdout).toMatch(/^Commands:\n {2}show /m)
-    for (const { stdout } of [help, program, driver])
-      for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
+    for (const { stdout } of [help, program, driver]) {
+      for (const line of stdout.split('\n')) {
+        expect(line.length, line).toBeLessThanOrEqual(80)
+      }
+    }
   })
 })

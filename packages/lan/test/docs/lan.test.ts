@@ -4,7 +4,8 @@ import { expect, test } from 'vitest'
 import { driver } from '../../src/driver.ts'
 
 const page = readFileSync(new URL('../../docs/lan.md', import.meta.url), 'utf8')
-const section = (heading: string) => page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
+const section = (heading: string) =>
+  page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
 
 test('packages/lan/docs/lan.md has a row for every option of `vnet lan`', () => {
   const rows = section('Options')
@@ -18,5 +19,7 @@ test('packages/lan/docs/lan.md has a row for every option of `vnet lan`', () => 
 test('the table of differences in packages/lan/docs/lan.md has four columns in each row', () => {
   const rows = section('Differences').match(/^\| .*$/gm) ?? []
   expect(rows.length).toBeGreaterThan(15)
-  for (const row of rows) expect(row.split(' | ')).toHaveLength(4)
+  for (const row of rows) {
+    expect(row.split(' | ')).toHaveLength(4)
+  }
 })

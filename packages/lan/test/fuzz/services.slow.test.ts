@@ -33,42 +33,69 @@ function spend(each: (i: number, chance: Random) => void): void {
   const chance = random(SEED)
   for (let i = 0; i < COUNT; ) {
     const before = process.cpuUsage()
-    for (const end = i + BLOCK; i < end; i++) each(i, chance)
+    for (const end = i + BLOCK; i < end; i++) {
+      each(i, chance)
+    }
     const { user, system } = process.cpuUsage(before)
-    expect((user + system) / 1000, `messages ${i - BLOCK} to ${i} of seed ${SEED}`).toBeLessThan(BLOCK_MS)
+    expect((user + system) / 1000, `messages ${i - BLOCK} to ${i} of seed ${SEED}`).toBeLessThan(
+      BLOCK_MS,
+    )
   }
 }
 
 /** Changes some bytes of a message, and sometimes truncates it. */
 function bend(bytes: Uint8Array, { below }: Random): Uint8Array {
-  for (let n = below(4); n > 0 && bytes.length > 0; n--) bytes[below(bytes.length)] = below(256)
+  for (let n = below(4); n > 0 && bytes.length > 0; n--) {
+    bytes[below(bytes.length)] = below(256)
+  }
   return below(8) === 0 ? bytes.subarray(0, below(bytes.length + 1)) : bytes
 }
 
 const mac = (n: number) => Uint8Array.of(2, 0, 0, n >> 16, n >> 8, n)
-const macText = (n: number) => [...mac(n)].map(octet => octet.toString(16).padStart(2, '0')).join(':')
+const macText = (n: number) =>
+  [...mac(n)].map(octet => octet.toString(16).padStart(2, '0')).join(':')
 
 test('DHCP: no message is slow with 60,000 addresses that are all leased', () => {
   const store = new MemoryStore()
   store.kept = Array.from({ length: POOL }, (_, n): Lease => {
     const hostname = `host-${n}`
-    return { address: FIRST + n, mac: macText(n), clientId: undefined, hostname, state: 'bound', expires: 2e12 }
+    return {
+      address: FIRST + n,
+      mac: macText(n),
+      clientId: undefined,
+      hostname,
+      state: 'bound',
+      expires: 2e12,
+    }
   })
   const range = '198.18.0.10-198.18.234.105'
-  const bed = new DhcpBed({ server: '198.18.0.1', network: '198.18.0.0/16', ranges: [range] }, store)
+  const bed = new DhcpBed(
+    { server: '198.18.0.1', network: '198.18.0.0/16', ranges: [range] },
+    store,
+  )
   expect(bed.server.leases()).toHaveLength(POOL)
   spend((_, chance) => {
     const { below } = chance
     // Strangers and clients with a lease.
     const client = mac(below(2) === 0 ? below(POOL) : POOL + below(1 << 22))
     const options: [number, number[]][] = []
-    if (below(2) === 0) options.push([50, [...ipv4Bytes(FIRST + below(POOL))]])
-    if (below(3) === 0) options.push([54, [198, 18, 0, 1]])
-    if (below(3) === 0) options.push([12, [...Buffer.from(`host-${below(POOL)}`)]])
-    if (below(5) === 0) options.push([55, Array.from({ length: below(200) }, () => below(256))])
+    if (below(2) === 0) {
+      options.push([50, [...ipv4Bytes(FIRST + below(POOL))]])
+    }
+    if (below(3) === 0) {
+      options.push([54, [198, 18, 0, 1]])
+    }
+    if (below(3) === 0) {
+      options.push([12, [...Buffer.from(`host-${below(POOL)}`)]])
+    }
+    if (below(5) === 0) {
+      options.push([55, Array.from({ length: below(200) }, () => below(256))])
+    }
     const message = octetsOfMessage(below(2) === 0 ? 1 : 1 + below(8), client, { options })
     bed.server.receive(bend(message, chance), { mac: client, broadcast: true }, () => {})
-    if (below(100) === 0) bed.advance(1)
+    if (below(100) === 0) {
+      bed.advance(1)
+    }
     bed.lines.length = 0
   })
 })
@@ -76,7 +103,10 @@ test('DHCP: no message is slow with 60,000 addresses that are all leased', () =>
 test('DNS: no query is slow with 100,000 hosts and all reverse names', () => {
   const hosts = Array.from({ length: 100_000 }, (_, n) => ({
     name: `host${n}`,
-    addresses: [ipv4Bytes(FIRST + n), Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, n >> 16, n >> 8, n)],
+    addresses: [
+      ipv4Bytes(FIRST + n),
+      Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, n >> 16, n >> 8, n),
+    ],
   }))
   const gateway = { name: 'gateway', addresses: [parseAddress('198.18.0.1')!] }
   const resolver = createResolver({ domain: 'lan', gateway, hosts })
@@ -96,7 +126,9 @@ test('DNS: no query is slow with 100,000 hosts and all reverse names', () => {
     // Half of them are first digits of addresses, most of which no host has.
     const partial = `${below(256)}.198.in-addr.arpa`
     const name = below(2) === 0 ? partial : (names[below(names.length)]?.() as string)
-    resolver(bend(query(name, [1, 12, 28, 255, 6][below(5)] as number, { edns: below(5000) }), chance))
+    resolver(
+      bend(query(name, [1, 12, 28, 255, 6][below(5)] as number, { edns: below(5000) }), chance),
+    )
   })
 })
 
@@ -120,8 +152,12 @@ test('DHCPv6: no message is slow, however many relays and options it has', () =>
   const { below } = random(SEED)
   const right = Array.from({ length: 500 }, () => {
     let message: readonly number[] = [11, 1, 2, 3, 0, 6, 0, 4, 0, 23, 0, 24]
-    for (let n = below(100); n > 0; n--) message = [...message, 0, 99, 0, 2, 0, 0]
-    for (let n = below(12), hops = 0; n > 0; n--) message = relayed(message, hops++)
+    for (let n = below(100); n > 0; n--) {
+      message = [...message, 0, 99, 0, 2, 0, 0]
+    }
+    for (let n = below(12), hops = 0; n > 0; n--) {
+      message = relayed(message, hops++)
+    }
     return Uint8Array.from(message)
   })
   spend((_, chance) => {
@@ -142,7 +178,9 @@ test('router advertisements: a flood of solicitations causes one in three second
       i % 8 === 0 ? 1 + below(90) : i % 8 === 1 ? 1 : 0,
     )
     const message = bend(Uint8Array.from([133, 0, 0, 0, 0, 0, 0, 0, ...options]), chance)
-    if (isRouterSolicitation(message, 255, from)) sender.solicited()
+    if (isRouterSolicitation(message, 255, from)) {
+      sender.solicited()
+    }
     clock.advance(NSEC_PER_SEC / 1000)
   })
   expect(sent).toBeGreaterThan(1)

@@ -10,14 +10,21 @@ import { freshNamespaces } from '#support/fresh-namespaces.ts'
 import { spawnLan, startLan, stopLan, sysfs } from '#support/lan-program.ts'
 import { type Netns, outcome } from '#support/netns.ts'
 import { runMain } from '#support/run-main.ts'
-import { hasCarrier, hasNoCarrier, isDown, type ShownLink, untilShown } from '#support/shown-link.ts'
+import {
+  hasCarrier,
+  hasNoCarrier,
+  isDown,
+  type ShownLink,
+  untilShown,
+} from '#support/shown-link.ts'
 import { pingAll } from '#support/traffic.ts'
 
 const NEVER = '3600000'
 
 const { own, near, far, directory: dir } = freshNamespaces('near', 'far')
 
-const until = (is: (link: ShownLink) => boolean, netns = near, name = 'eth9') => untilShown(own, netns, name, is)
+const until = (is: (link: ShownLink) => boolean, netns = near, name = 'eth9') =>
+  untilShown(own, netns, name, is)
 const detail = (netns = near, name = 'eth9') => JSON.parse(netns.ip(`-d -j link show ${name}`))[0]
 const speed = () => sysfs(near, 'eth9', 'speed', 'duplex')
 const routes = (netns = near) => JSON.parse(netns.ip('-j -4 route show default'))
@@ -70,14 +77,34 @@ describe('with a carrier', () => {
       addr_assign_type: '3',
     }
     const files = Object.keys(said)
-    expect(Object.fromEntries(sysfs(near, 'eth9', ...files).map((text, i) => [files[i], text]))).toEqual(said)
+    expect(
+      Object.fromEntries(sysfs(near, 'eth9', ...files).map((text, i) => [files[i], text])),
+    ).toEqual(said)
     expect(near.exec('ls /sys/class/net/eth9/queues').trim().split('\n')).toEqual(['rx-0', 'tx-0'])
     await stopLan(vnet)
   })
 
   test.each([
-    [1000, ['Speed: 1000Mb/s', 'Duplex: Full', 'Auto-negotiation: on', 'Port: Twisted Pair', 'MDI-X: off (auto)']],
-    [100, ['Speed: 100Mb/s', 'Duplex: Full', 'Auto-negotiation: on', 'Port: Twisted Pair', 'MDI-X: off (auto)']],
+    [
+      1000,
+      [
+        'Speed: 1000Mb/s',
+        'Duplex: Full',
+        'Auto-negotiation: on',
+        'Port: Twisted Pair',
+        'MDI-X: off (auto)',
+      ],
+    ],
+    [
+      100,
+      [
+        'Speed: 100Mb/s',
+        'Duplex: Full',
+        'Auto-negotiation: on',
+        'Port: Twisted Pair',
+        'MDI-X: off (auto)',
+      ],
+    ],
     [25_000, ['Speed: 25000Mb/s', 'Duplex: Full', 'Auto-negotiation: off', 'Port: FIBRE']],
   ] as const)('ethtool shows a link of %i Mbit/s', async (mbits, expected) => {
     const vnet = await startLan(near, 'eth9', '--negotiation', '0', '--speed', `${mbits}`)
@@ -130,7 +157,9 @@ describe('with a carrier', () => {
       found = await total()
     } while (before.join() !== sysfs(near, 'eth9', ...files).join())
     expect(found).toEqual(before)
-    for (const text of found) expect(Number(text)).toBeGreaterThanOrEqual(6)
+    for (const text of found) {
+      expect(Number(text)).toBeGreaterThanOrEqual(6)
+    }
     await stopLan(vnet)
   })
 })
@@ -141,12 +170,16 @@ describe('the carrier', () => {
     const nothing = { onAddress() {}, onOverrun() {}, onNsidGone() {} }
     // sysfs shows no carrier of an interface that is down.
     const onLink = (_: number, { name, flags, carrier }: Link) => {
-      if (name === 'eth9' && (flags & IFF_UP) !== 0) told.push(carrier)
+      if (name === 'eth9' && (flags & IFF_UP) !== 0) {
+        told.push(carrier)
+      }
     }
     using _ = new LinkMonitor(own.at(near), { ...nothing, onLink })
     const vnet = await startLan(near, 'eth9', '--negotiation', '100')
     await until(hasCarrier)
-    while (!told.includes(true)) await setImmediate()
+    while (!told.includes(true)) {
+      await setImmediate()
+    }
     expect(told[0]).toBe(false)
     expect(sysfs(near, 'eth9', 'carrier_up_count')).toEqual(['1'])
     expect(speed()).toEqual(['1000', 'full'])
@@ -156,7 +189,11 @@ describe('the carrier', () => {
   test('the carrier is off and the speed is unknown while the link negotiates', async () => {
     const vnet = await startLan(near, 'eth9', '--negotiation', NEVER)
     await until(hasNoCarrier)
-    expect(sysfs(near, 'eth9', 'carrier', 'operstate', 'carrier_up_count')).toEqual(['0', 'down', '0'])
+    expect(sysfs(near, 'eth9', 'carrier', 'operstate', 'carrier_up_count')).toEqual([
+      '0',
+      'down',
+      '0',
+    ])
     expect(speed()).toEqual(['-1', 'unknown'])
     const text = near.exec('ethtool eth9')
     expect(text).toMatch(/Supported link modes: +10baseT\/Half/)
@@ -173,7 +210,10 @@ describe('the carrier', () => {
     const counts = () => sysfs(near, 'eth9', 'carrier_up_count', 'carrier_down_count').map(Number)
     const [up = 0, down = 0] = counts()
     for (let turn = 1; turn <= 3; turn++) {
-      expect(await runMain('trigger', `${near.name}/eth9`, 'flap')).toMatchObject({ status: 0, stderr: '' })
+      expect(await runMain('trigger', `${near.name}/eth9`, 'flap')).toMatchObject({
+        status: 0,
+        stderr: '',
+      })
       // The carrier may be gone for less time than a look at it takes.
       await until(link => hasCarrier(link) && counts().join() === [up + turn, down + turn].join())
       expect(speed()).toEqual(['1000', 'full'])
@@ -219,7 +259,9 @@ describe('the hardware address', () => {
   })
 
   test('--oui sets the first bytes of the MAC address, --mac all of it', async () => {
-    expect(await address(near, 'eth9', '--oui', '00:1b:21')).toEqual([expect.stringMatching(/^00:1b:21:/)])
+    expect(await address(near, 'eth9', '--oui', '00:1b:21')).toEqual([
+      expect.stringMatching(/^00:1b:21:/),
+    ])
     expect(await address(near, 'eth9', '--mac', '3c:52:82:00:00:07')).toEqual(['3c:52:82:00:00:07'])
   })
 
@@ -252,7 +294,9 @@ test('a rate limit holds the speed, and drops no frame for which the port has ro
   await until(hasCarrier)
   near.ip('addr add 198.18.0.50/24 dev eth9')
   const [count, size] = [400, 1400]
-  const { stdout, stderr } = await outcome(near.spawn(['python3', '-c', ECHO, `${count}`, `${size}`]))
+  const { stdout, stderr } = await outcome(
+    near.spawn(['python3', '-c', ECHO, `${count}`, `${size}`]),
+  )
   expect(stderr).toBe('')
   const [seconds, inOrder] = stdout.trim().split(' ')
   expect(inOrder).toBe('True')
@@ -263,7 +307,12 @@ test('a rate limit holds the speed, and drops no frame for which the port has ro
 })
 
 describe('--default-route', () => {
-  const via = (gateway: string, dev = 'eth9') => ({ dst: 'default', gateway, dev, flags: ['onlink'] })
+  const via = (gateway: string, dev = 'eth9') => ({
+    dst: 'default',
+    gateway,
+    dev,
+    flags: ['onlink'],
+  })
 
   test('--default-route exists when vnet is ready, with or without --address, and ends with it', async () => {
     for (const [args, source] of [
@@ -273,16 +322,30 @@ describe('--default-route', () => {
       const vnet = await startLan(near, 'eth9', '--negotiation', '0', '--default-route', ...args)
       await until(hasCarrier)
       expect(routes()).toMatchObject([via('198.18.0.1')])
-      expect(near.ip('route get 203.0.113.9')).toMatch(`203.0.113.9 via 198.18.0.1 dev eth9 ${source}`)
+      expect(near.ip('route get 203.0.113.9')).toMatch(
+        `203.0.113.9 via 198.18.0.1 dev eth9 ${source}`,
+      )
       await stopLan(vnet)
       expect(routes()).toEqual([])
     }
   })
 
   test('--default-route is preferred to a route without a metric, which is in use again at the end', async () => {
-    near.ip('link add other type veth peer name other1', 'addr add 192.0.2.2/24 dev other', 'link set other up')
+    near.ip(
+      'link add other type veth peer name other1',
+      'addr add 192.0.2.2/24 dev other',
+      'link set other up',
+    )
     near.ip('route add default via 192.0.2.1 dev other')
-    const vnet = await startLan(near, 'eth9', '--negotiation', '0', '--default-route', '--address', '198.18.0.50/24')
+    const vnet = await startLan(
+      near,
+      'eth9',
+      '--negotiation',
+      '0',
+      '--default-route',
+      '--address',
+      '198.18.0.50/24',
+    )
     await until(hasCarrier)
     expect(near.ip('route get 203.0.113.9')).toContain('dev eth9 src 198.18.0.50')
     await stopLan(vnet)
@@ -293,7 +356,15 @@ describe('--default-route', () => {
     const config = join(dir, 'lan.yaml')
     writeFileSync(config, 'gateway: { ip: 198.18.0.3 }\n')
     // The route is added before there is a carrier.
-    const vnet = await startLan(near, 'eth9', '--negotiation', '50', '--default-route', '--config', config)
+    const vnet = await startLan(
+      near,
+      'eth9',
+      '--negotiation',
+      '50',
+      '--default-route',
+      '--config',
+      config,
+    )
     await until(hasCarrier)
     expect(routes()).toMatchObject([via('198.18.0.3')])
     near.ip('link set eth9 down')
@@ -311,7 +382,14 @@ describe('--default-route', () => {
   })
 
   test('--default-route applies to the first port in each namespace', async () => {
-    const args = ['eth8', `${near.name}/eth9`, `${far.name}/eth9`, '--negotiation', '0', '--default-route']
+    const args = [
+      'eth8',
+      `${near.name}/eth9`,
+      `${far.name}/eth9`,
+      '--negotiation',
+      '0',
+      '--default-route',
+    ]
     const vnet = await startLan(own.add(), ...args)
     await until(hasCarrier, near)
     await until(hasCarrier, far)
@@ -327,7 +405,15 @@ describe('--default-route', () => {
     await stopLan(first)
     expect(detail().linkinfo.info_data).toMatchObject({ persist: true })
     expect(routes()).toEqual([])
-    const later = await startLan(near, 'eth9', '--negotiation', '100', '--default-route', '--speed', '2500')
+    const later = await startLan(
+      near,
+      'eth9',
+      '--negotiation',
+      '100',
+      '--default-route',
+      '--speed',
+      '2500',
+    )
     await until(hasCarrier)
     expect(speed()).toEqual(['2500', 'full'])
     expect(routes()).toMatchObject([via('198.18.0.1')])

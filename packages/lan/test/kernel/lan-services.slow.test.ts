@@ -12,7 +12,13 @@ import { firstOf } from '#support/scale.ts'
 import { hasCarrier, untilShown } from '#support/shown-link.ts'
 import { tcpConnect } from '#support/sockets.ts'
 import { lines } from '#support/traffic.ts'
-import { BOTH_WAYS, type Running, type SpawnOptions, spawnVnet, startVnet } from '#support/vnet-process.ts'
+import {
+  BOTH_WAYS,
+  type Running,
+  type SpawnOptions,
+  spawnVnet,
+  startVnet,
+} from '#support/vnet-process.ts'
 
 /** The module that a driver file imports as '@vnet/lan'. */
 const LIBRARY = new URL('../../dist/index.js', import.meta.url).href
@@ -140,7 +146,13 @@ print([rest(s) == b'%d;' % i * 1000 for i, s in enumerate(all)].count(True))
 test('ports are open to link-local clients, but not on link-local addresses', async () => {
   near.exec('sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0')
   const vnet = await joinWith(
-    await spawnVnet(['lan', `${near.name}/eth9`, ...PORT, '--config', config(`ra: false\n${CONFIG}`)]),
+    await spawnVnet([
+      'lan',
+      `${near.name}/eth9`,
+      ...PORT,
+      '--config',
+      config(`ra: false\n${CONFIG}`),
+    ]),
     '198.18.0.50/24',
   )
   await near.run('ip -6 route add 2001:db8:0:1::/64 dev eth9')
@@ -160,7 +172,9 @@ print(s.getsockname()[0][:6], get('2001:db8:0:1::7').strip())
 test('the gateway replies to several DNS queries on one TCP connection', async () => {
   const many = Array.from({ length: 100 }, (_, i) => `192.0.2.${i}`)
   const text = `${CONFIG}dns: { records: { many: [${many}] } }`
-  const vnet = await join(await startVnet(['lan', `${near.name}/eth9`, ...PORT, '--config', config(text)]))
+  const vnet = await join(
+    await startVnet(['lan', `${near.name}/eth9`, ...PORT, '--config', config(text)]),
+  )
   const found = await python(`
 def query(id, name):
     q = struct.pack('>6H', id, 0x100, 1, 0, 0, 0) + b''.join(bytes([len(l)]) + l for l in name.split(b'.')) + b'\\0' + struct.pack('>2H', 1, 1)
@@ -204,7 +218,9 @@ print(tell(53), tell(54), ask('198.18.0.77', 80), ask('198.18.0.77', 82, b'x'), 
 })
 
 test('the documented example device has a name, replies to UDP and HTTP, and sends unasked', async () => {
-  const vnet = await join(await spawnVnet([resolve('examples/lan-device.js'), `${near.name}/eth9`, ...PORT]))
+  const vnet = await join(
+    await spawnVnet([resolve('examples/lan-device.js'), `${near.name}/eth9`, ...PORT]),
+  )
   const found = await python(`
 import re
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -252,16 +268,24 @@ test('a reload keeps connections, on which a host may send unasked, and opens ne
 test('stopping does not wait for connections and leaks no descriptor', async () => {
   const before = readdirSync('/proc/self/fd').length
   const vnet = await start()
-  const sockets = await Promise.all([20, 21, 22].map(n => tcpConnect(near, '198.18.0.50', `198.18.0.${n}`, 19)))
-  for (const socket of sockets) socket.on('error', () => {}).resume()
+  const sockets = await Promise.all(
+    [20, 21, 22].map(n => tcpConnect(near, '198.18.0.50', `198.18.0.${n}`, 19)),
+  )
+  for (const socket of sockets) {
+    socket.on('error', () => {}).resume()
+  }
   await Promise.all(sockets.map(socket => new Promise(resolve => socket.once('data', resolve))))
   await stopLan(vnet)
-  for (const socket of sockets) await new Promise(resolve => socket.once('close', resolve).destroy())
+  for (const socket of sockets) {
+    await new Promise(resolve => socket.once('close', resolve).destroy())
+  }
   expect(readdirSync('/proc/self/fd').length).toBe(before)
 })
 
 test('a killed vnet leaves no interface and no namespace', async () => {
-  const vnet = await join(await spawnVnet(['lan', `${near.name}/eth9`, ...PORT, '--config', config()]))
+  const vnet = await join(
+    await spawnVnet(['lan', `${near.name}/eth9`, ...PORT, '--config', config()]),
+  )
   expect(await python(`print(get('198.18.0.7'))`)).toEqual(['web'])
   const spaces = openFiles(`/proc/${vnet.pid}/fd`).filter(file => file.startsWith('net:'))
   expect(spaces.length).toBeGreaterThan(0)
@@ -287,6 +311,8 @@ test('without the right to create a namespace, all ports are closed and a line s
   const limited = { within: withoutCapIn(near, 'sys_admin') }
   const vnet = await join(await spawnVnet(['lan', 'eth9', ...PORT, '--config', config()], limited))
   await vnet.line(/no TCP on the hosts: unshare\(CLONE_NEWNET\): EPERM/)
-  expect(await python(`print(refused('198.18.0.7', 80), refused('198.18.0.7', 7))`)).toEqual(['True True'])
+  expect(await python(`print(refused('198.18.0.7', 80), refused('198.18.0.7', 7))`)).toEqual([
+    'True True',
+  ])
   expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
 })

@@ -40,8 +40,21 @@ const vnetIn = (...args: string[]) => runCommand(near, args)
 
 /** Runs a DHCP client, and returns the address of its lease. */
 async function lease(): Promise<string> {
-  const udhcpc = ['udhcpc', '-f', '-q', '-n', '-i', 'eth9', '-s', `${dir}/dhcp-script.sh`, '-x', 'hostname:laptop']
-  const { status, stderr } = await outcome(near.spawn([`${SUPPORT}/dhcp-client.sh`, dir, ...udhcpc]))
+  const udhcpc = [
+    'udhcpc',
+    '-f',
+    '-q',
+    '-n',
+    '-i',
+    'eth9',
+    '-s',
+    `${dir}/dhcp-script.sh`,
+    '-x',
+    'hostname:laptop',
+  ]
+  const { status, stderr } = await outcome(
+    near.spawn([`${SUPPORT}/dhcp-client.sh`, dir, ...udhcpc]),
+  )
   expect([status, stderr]).toEqual([0, expect.stringContaining('obtained')])
   return / inet (198\.18\.[0-9.]+)\/24 /.exec(near.ip('-o -4 address show eth9'))![1]!
 }
@@ -53,7 +66,8 @@ const logged = (vnet: Running, level: string) =>
 
 describe('vnet lan show', () => {
   test('vnet lan show --json prints ten thousand hosts, the lease, the neighbour, the port and the counters, also to an ordinary user', async () => {
-    const hosts = 'hosts: [{ name: "node%d", count: 10000, ip: 198.18.8.1, ip6: "2001:db8:0:1::8:1" }]\n'
+    const hosts =
+      'hosts: [{ name: "node%d", count: 10000, ip: 198.18.8.1, ip6: "2001:db8:0:1::8:1" }]\n'
     const vnet = await start(`network: 198.18.0.0/16\n${hosts}`)
     const address = await lease()
     await pingWithoutLoss(near, '-c 3 -i 0.02 198.18.0.1')
@@ -65,7 +79,9 @@ describe('vnet lan show', () => {
     expect(segments).toHaveLength(1)
     expect(segment).toMatchObject({
       interfaces: ['eth9'],
-      leases: [{ address, mac: MAC, hostname: 'laptop', expires: expect.stringMatching(/^20\d\d-/) }],
+      leases: [
+        { address, mac: MAC, hostname: 'laptop', expires: expect.stringMatching(/^20\d\d-/) },
+      ],
       neighbours: expect.arrayContaining([{ address, mac: MAC }]),
       stations: expect.arrayContaining([{ name: 'eth9', mac: MAC }]),
     })
@@ -94,26 +110,34 @@ describe('vnet lan show', () => {
       await pingAll(port, '-c 1 198.18.0.1')
     }
     const { stdout } = await runMain('lan', 'show', '--stations', '--json')
-    const [{ segments }] = jsonLines(stdout) as unknown as [{ segments: { stations: { name: string }[] }[] }]
+    const [{ segments }] = jsonLines(stdout) as unknown as [
+      { segments: { stations: { name: string }[] }[] },
+    ]
     const names = segments.flatMap(({ stations }) => stations.map(({ name }) => name))
     expect(names).toEqual(expect.arrayContaining(ports.map(({ name }) => `${name}/eth9`)))
   })
 
   test('vnet lan show reports that the vnet of another driver has no segment', async () => {
-    const vnet = await spawnVnet(['--name', 'w0', '--json'], { within: ['ip', 'netns', 'exec', near.name] })
+    const vnet = await spawnVnet(['--name', 'w0', '--json'], {
+      within: ['ip', 'netns', 'exec', near.name],
+    })
     expect(await vnetIn('lan', 'show')).toMatchObject({
       status: 1,
       stdout: '',
       stderr: expect.stringContaining('no vnet here has a segment'),
     })
-    expect((await vnetIn('lan', 'show', 'w0')).stderr).toMatch(/^vnet: loop has no segment behind its devices\n$/)
+    expect((await vnetIn('lan', 'show', 'w0')).stderr).toMatch(
+      /^vnet: loop has no segment behind its devices\n$/,
+    )
     await vnet.stop()
   })
 })
 
 describe('SIGHUP', () => {
-  const WEB = 'hosts: [{ name: web, ip: 198.18.0.7, ports: [{ port: 80, service: http, body: "hello\\n" }] }]\n'
-  const MAIL = 'hosts: [{ name: mail, ip: 198.18.0.8, ports: [{ port: 8080, service: http, body: "mail\\n" }] }]\n'
+  const WEB =
+    'hosts: [{ name: web, ip: 198.18.0.7, ports: [{ port: 80, service: http, body: "hello\\n" }] }]\n'
+  const MAIL =
+    'hosts: [{ name: mail, ip: 198.18.0.8, ports: [{ port: 8080, service: http, body: "mail\\n" }] }]\n'
   const get = (url: string) => near.run(`curl -sS --max-time 10 ${url}`)
 
   test('SIGHUP applies the current file, and leases are kept', async () => {
@@ -142,7 +166,9 @@ describe('SIGHUP', () => {
     await vnet.line(/lan: the configuration stays as it was/)
     expect(logged(vnet, 'error')).toEqual([
       expect.stringContaining(`lan: ${dir}/lan.yaml:2:1: nmae: unknown key`),
-      expect.stringContaining(`lan: ${dir}/lan.yaml:3:12: ra.mtu: expected a whole number from 1280`),
+      expect.stringContaining(
+        `lan: ${dir}/lan.yaml:3:12: ra.mtu: expected a whole number from 1280`,
+      ),
       'lan: the configuration stays as it was',
     ])
     expect((await get('http://198.18.0.7/')).stdout).toBe('hello\n')
@@ -183,7 +209,9 @@ print('read', flush=True)
     expect(logged(vnet, 'warning')).toEqual([])
     vnet.hangUp()
     expect(await vnet.ended).toMatchObject({ status: 0, stderr: '' })
-    const child = await spawnVnet(['lan', 'eth9', '--json'], { within: ['ip', 'netns', 'exec', near.name] })
+    const child = await spawnVnet(['lan', 'eth9', '--json'], {
+      within: ['ip', 'netns', 'exec', near.name],
+    })
     child.hangUp()
     expect(await child.ended).toMatchObject({ status: 0, stderr: '' })
   })
@@ -191,7 +219,14 @@ print('read', flush=True)
   test('every SIGHUP reads the file again, also in the process of the test', async () => {
     writeFileSync(`${dir}/lan.yaml`, WEB)
     const files = ['--config', `${dir}/lan.yaml`, '--leases', `${dir}/leases`]
-    const vnet = await startVnet(['lan', `${near.name}/eth9`, '--json', '--negotiation', '0', ...files])
+    const vnet = await startVnet([
+      'lan',
+      `${near.name}/eth9`,
+      '--json',
+      '--negotiation',
+      '0',
+      ...files,
+    ])
     await untilShown(own, near, 'eth9', hasCarrier)
     near.ip('address add 198.18.0.50/24 dev eth9')
     for (const [text, last] of [
@@ -219,6 +254,8 @@ test('leases of an interface in another network namespace are not kept in a file
   const name = `vl${process.pid}`
   const vnet = await startVnet(['lan', `${near.name}/${name}`, '--json'])
   await vnet.stop()
-  await (await spawnVnet(['lan', name, '--json'], { within: ['ip', 'netns', 'exec', near.name] })).stop()
+  await (
+    await spawnVnet(['lan', name, '--json'], { within: ['ip', 'netns', 'exec', near.name] })
+  ).stop()
   expect(existsSync(`/var/lib/vnet/${name}.leases`)).toBe(false)
 })

@@ -32,7 +32,9 @@ const { own, near, mid, far } = freshNamespaces('near', 'mid', 'far')
 /** Creates a veth pair: `name` in mid, without addresses and silent, and `eth0` up in `netns`. */
 function cable(name: string, netns: Netns, index?: number): void {
   mid.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1')
-  mid.ip(`link add ${name}${index === undefined ? '' : ` index ${index}`} type veth peer name eth0 netns ${netns.name}`)
+  mid.ip(
+    `link add ${name}${index === undefined ? '' : ` index ${index}`} type veth peer name eth0 netns ${netns.name}`,
+  )
   mid.ip(`link set ${name} up`)
   netns.ip('link set eth0 up')
 }
@@ -61,18 +63,29 @@ const end = (netns: Netns, octet: number): End => ({
   reachedAt: `198.18.0.${octet}`,
 })
 
-const WAYS: readonly (readonly [string, readonly string[]])[] = [...BOTH_WAYS, ['with GRO', ['--gro']]]
+const WAYS: readonly (readonly [string, readonly string[]])[] = [
+  ...BOTH_WAYS,
+  ['with GRO', ['--gro']],
+]
 
 describe.each(firstOf(1, WAYS))('%s on the port', (_, options) => {
   test('a host on the uplink, the simulated hosts and the machine with the port reach each other', async () => {
     cable('veth0', far)
     await addAddresses(far, 'eth0', 60)
     const vnet = await start(`${mid.name}/veth0`, ...options)
-    for (const to of ['198.18.0.1', '198.18.0.5', '198.18.0.50', '2001:db8:0:1::5', '2001:db8:0:1::50']) {
+    for (const to of [
+      '198.18.0.1',
+      '198.18.0.5',
+      '198.18.0.50',
+      '2001:db8:0:1::5',
+      '2001:db8:0:1::50',
+    ]) {
       await pingAll(far, `-c 3 -i 0.02 ${to}`)
       await pingAll(far, `-c 2 -i 0.02 -s 5000 ${to}`)
     }
-    for (const to of ['198.18.0.60', '2001:db8:0:1::60']) await pingAll(near, `-c 3 -i 0.02 ${to}`)
+    for (const to of ['198.18.0.60', '2001:db8:0:1::60']) {
+      await pingAll(near, `-c 3 -i 0.02 ${to}`)
+    }
     await stop(vnet)
   })
 
@@ -116,7 +129,10 @@ print(got == data)`
   })
 })
 
-async function runPython(netns: Netns, script: string): Promise<{ stdout: string; stderr: string }> {
+async function runPython(
+  netns: Netns,
+  script: string,
+): Promise<{ stdout: string; stderr: string }> {
   const child = netns.spawn(['python3', '-c', script])
   let [stdout, stderr] = ['', '']
   child.stdout.setEncoding('utf8').on('data', text => {
@@ -134,9 +150,25 @@ test('a host on the uplink gets a lease, name servers and an address of the pref
   copyFileSync(`${SUPPORT}/dhcp-script.sh`, `${dir}/dhcp-script.sh`)
   cable('veth0', far)
   const vnet = await start(`${mid.name}/veth0`)
-  const client = ['udhcpc', '-f', '-q', '-n', '-T', '1', '-t', '20', '-i', 'eth0', '-s', `${dir}/dhcp-script.sh`]
+  const client = [
+    'udhcpc',
+    '-f',
+    '-q',
+    '-n',
+    '-T',
+    '1',
+    '-t',
+    '20',
+    '-i',
+    'eth0',
+    '-s',
+    `${dir}/dhcp-script.sh`,
+  ]
   const { status, stderr } = await far.run([`${SUPPORT}/dhcp-client.sh`, dir, ...client].join(' '))
-  expect([status, stderr]).toEqual([0, expect.stringMatching(/lease of 198\.18\.0\.1\d\d obtained/)])
+  expect([status, stderr]).toEqual([
+    0,
+    expect.stringMatching(/lease of 198\.18\.0\.1\d\d obtained/),
+  ])
   await vnet.line(/DHCPACK.* 198\.18\.0\.1\d\d /)
   const { stdout } = await far.run('dig +short +tries=3 @198.18.0.1 host4.lan A')
   expect(stdout).toBe('198.18.0.5\n')
@@ -162,7 +194,9 @@ test('hosts at the ports of a bridge reach the segment and each other', async ()
   }
   const vnet = await start(`${mid.name}/br0`)
   for (const netns of [far, other]) {
-    for (const to of ['198.18.0.5', '198.18.0.50', '2001:db8:0:1::5']) await pingAll(netns, `-c 3 -i 0.02 ${to}`)
+    for (const to of ['198.18.0.5', '198.18.0.50', '2001:db8:0:1::5']) {
+      await pingAll(netns, `-c 3 -i 0.02 ${to}`)
+    }
   }
   await pingAll(far, '-c 3 -i 0.02 198.18.0.61')
   await pingAll(near, '-c 3 -i 0.02 198.18.0.61')
@@ -175,21 +209,31 @@ describe('an interface that', () => {
   test.each([
     ['goes down', () => mid, 'veth0'],
     ['loses its carrier', () => far, 'eth0'],
-  ] as const)('an uplink whose interface %s is detached until it is up again', async (_, where, name) => {
-    cable('veth0', far)
-    await addAddresses(far, 'eth0', 60)
-    const vnet = await start(`${mid.name}/veth0`)
-    await pingAll(far, '-c 2 -i 0.02 198.18.0.5')
-    where().ip(`link set ${name} down`)
-    await vnet.line(/uplink .*link is down/)
-    await pingAll(near, '-c 2 -i 0.02 198.18.0.5')
-    where().ip(`link set ${name} up`)
-    // Frames may pass before vnet has read of the carrier.
-    await vnet.line(/uplink .*link is up/, 2)
-    await pingAll(far, '-c 2 -i 0.02 198.18.0.5')
-    const said = (await stop(vnet)).map(text => text.replace(/^uplink .*: (?=link)|.*: (?=rx)/, ''))
-    expect(said).toEqual(['link is up', 'link is down', 'link is up', expect.stringMatching(/^rx \d+ frames/)])
-  })
+  ] as const)(
+    'an uplink whose interface %s is detached until it is up again',
+    async (_, where, name) => {
+      cable('veth0', far)
+      await addAddresses(far, 'eth0', 60)
+      const vnet = await start(`${mid.name}/veth0`)
+      await pingAll(far, '-c 2 -i 0.02 198.18.0.5')
+      where().ip(`link set ${name} down`)
+      await vnet.line(/uplink .*link is down/)
+      await pingAll(near, '-c 2 -i 0.02 198.18.0.5')
+      where().ip(`link set ${name} up`)
+      // Frames may pass before vnet has read of the carrier.
+      await vnet.line(/uplink .*link is up/, 2)
+      await pingAll(far, '-c 2 -i 0.02 198.18.0.5')
+      const said = (await stop(vnet)).map(text =>
+        text.replace(/^uplink .*: (?=link)|.*: (?=rx)/, ''),
+      )
+      expect(said).toEqual([
+        'link is up',
+        'link is down',
+        'link is up',
+        expect.stringMatching(/^rx \d+ frames/),
+      ])
+    },
+  )
 
   test('an uplink with an interface that starts down is attached when it is up', async () => {
     cable('veth0', far)
@@ -214,7 +258,10 @@ describe('an interface that', () => {
     await pingAll(near, '-c 2 -i 0.02 198.18.0.5')
     const said = await stop(vnet)
     // The interface goes down before it is deleted.
-    expect(said.slice(-2)).toEqual([expect.stringContaining('is gone'), expect.stringMatching(/: rx \d+ frames/)])
+    expect(said.slice(-2)).toEqual([
+      expect.stringContaining('is gone'),
+      expect.stringMatching(/: rx \d+ frames/),
+    ])
     expect(said.filter(text => /gone|rx/.test(text)).length).toBe(2)
   })
 
@@ -259,7 +306,9 @@ describe('an uplink in a namespace that has no such interface', () => {
       ['eth9', far.name],
     ])
     expect(shownLink(near, 'eth9').address).not.toBe(shownLink(far, 'eth9').address)
-    for (const to of ['198.18.0.5', '198.18.0.50']) await pingAll(far, `-c 2 -i 0.02 ${to}`)
+    for (const to of ['198.18.0.5', '198.18.0.50']) {
+      await pingAll(far, `-c 2 -i 0.02 ${to}`)
+    }
     await stop(vnet)
   })
 
@@ -274,7 +323,9 @@ describe('an uplink in a namespace that has no such interface', () => {
     const args = ['lan', `${near.name}/eth9`, '--uplink', `${far.name}/eth9`]
     expect(await runMain(...args, '--persist', '--delete')).toMatchObject({ status: 2 })
     expect(await runMain(...args, '--delete')).toMatchObject({ status: 0, stderr: '' })
-    for (const netns of [near, far]) expect(netns.ip('-br link')).not.toContain('eth9')
+    for (const netns of [near, far]) {
+      expect(netns.ip('-br link')).not.toContain('eth9')
+    }
   })
 })
 
@@ -287,10 +338,19 @@ describe('an invalid uplink', () => {
 
   test('an uplink that is a port of the segment is rejected in one line', async () => {
     const port = `${near.name}/eth9`
-    expect(await refused(port)).toEqual([2, expect.stringContaining('is a port of the segment itself: name another')])
-    expect(await refused('eth9', 'eth9')).toEqual([2, expect.stringContaining('is a port of the segment itself')])
+    expect(await refused(port)).toEqual([
+      2,
+      expect.stringContaining('is a port of the segment itself: name another'),
+    ])
+    expect(await refused('eth9', 'eth9')).toEqual([
+      2,
+      expect.stringContaining('is a port of the segment itself'),
+    ])
     const { status, stderr } = await runMain('lan', 'eth9', '--netns', near.name, '--uplink', port)
-    expect([status, stderr]).toEqual([2, expect.stringContaining('two interfaces cannot both be called eth9')])
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringContaining('two interfaces cannot both be called eth9'),
+    ])
   })
 
   test('an uplink that does not exist or is not Ethernet is rejected in one line', async () => {
@@ -298,14 +358,25 @@ describe('an invalid uplink', () => {
       1,
       expect.stringMatching(/uplink vnet-none: there is no such interface: .*NETNS\/IF/),
     ])
-    expect(await refused(`${mid.name}/lo`)).toEqual([2, expect.stringContaining('not an Ethernet interface')])
-    expect(await refused('no-such-netns/eth0')).toEqual([1, expect.stringContaining('no such network namespace')])
+    expect(await refused(`${mid.name}/lo`)).toEqual([
+      2,
+      expect.stringContaining('not an Ethernet interface'),
+    ])
+    expect(await refused('no-such-netns/eth0')).toEqual([
+      1,
+      expect.stringContaining('no such network namespace'),
+    ])
   })
 })
 
 describe('every frame', () => {
   const MACS = { behind: [2, 0, 0, 0, 0, 1], near: [2, 0, 0, 0, 0, 2] }
-  const frame = (to: readonly number[], from: readonly number[], length = 60, type = [0x88, 0xb5]) => {
+  const frame = (
+    to: readonly number[],
+    from: readonly number[],
+    length = 60,
+    type = [0x88, 0xb5],
+  ) => {
     const octets = new Uint8Array(length)
     octets.set([...to, ...from, ...type])
     return octets
@@ -319,7 +390,11 @@ describe('every frame', () => {
     cable('veth0', far)
     const { native } = own
     await using clock = new TimerfdClock(native)
-    const net = new Net({ platform: new MemoryPlatform(), clock, log: new Log(LOGLEVEL_INFO, () => {}) })
+    const net = new Net({
+      platform: new MemoryPlatform(),
+      clock,
+      log: new Log(LOGLEVEL_INFO, () => {}),
+    })
     const before = sockets()
     const segment = new Segment({ clock: net.clock })
     const port = new CountingPort()
@@ -334,7 +409,9 @@ describe('every frame', () => {
   test('every frame that an uplink receives enters the segment, and every other is sent or dropped with a reason', async () => {
     await joined(async ({ net, segment, uplink, port }) => {
       using outside = new PacketSocket(far, 'eth0')
-      for (let i = 0; i < 500; i++) outside.send(frame(MACS.near, MACS.behind))
+      for (let i = 0; i < 500; i++) {
+        outside.send(frame(MACS.near, MACS.behind))
+      }
       await port.count(500)
       for (let i = 0; i < 500; i++) {
         const skb = net.pool.alloc(2000)
@@ -343,13 +420,17 @@ describe('every frame', () => {
         octets[14] = i === 499 ? 1 : 0
         skb.bytes.set(octets, skb.put(octets.length))
         segment.send(skb, port)
-        if (i % 100 === 99) await new Promise(resolve => setImmediate(resolve))
+        if (i % 100 === 99) {
+          await new Promise(resolve => setImmediate(resolve))
+        }
       }
       const last = frame(MACS.behind, MACS.near)
       last[20] = 7
       const skb = net.pool.alloc(60)
       skb?.bytes.set(last, skb.put(60))
-      if (skb !== undefined) segment.send(skb, port)
+      if (skb !== undefined) {
+        segment.send(skb, port)
+      }
       await outside.until(({ octets }) => octets[20] === 7)
       expect(outside.frames.length).toBe(451)
       expect(uplink.stats).toMatchObject({ rxPackets: 500, txPackets: 451, dropped: 50 })
@@ -374,7 +455,8 @@ describe('every frame', () => {
   test('a VLAN frame does not enter the segment, and a priority-tagged frame enters without its tag', async () => {
     await joined(async ({ uplink, port }) => {
       using outside = new PacketSocket(far, 'eth0')
-      const tagged = (tci: number) => frame(MACS.near, MACS.behind, 60, [0x81, 0, tci >> 8, tci & 255, 0x88, 0xb5])
+      const tagged = (tci: number) =>
+        frame(MACS.near, MACS.behind, 60, [0x81, 0, tci >> 8, tci & 255, 0x88, 0xb5])
       outside.send(tagged(0x0007))
       outside.send(tagged(0xe007))
       outside.send(tagged(0xe000))

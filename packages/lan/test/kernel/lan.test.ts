@@ -5,18 +5,35 @@ import { freshNamespaces } from '#support/fresh-namespaces.ts'
 import { addAddresses, stopLan } from '#support/lan-program.ts'
 import { type Netns, type Outcome, outcome } from '#support/netns.ts'
 import { firstOf } from '#support/scale.ts'
-import { hasCarrier, hasNoCarrier, type ShownLink, shownLink, untilFound, untilShown } from '#support/shown-link.ts'
+import {
+  hasCarrier,
+  hasNoCarrier,
+  type ShownLink,
+  shownLink,
+  untilFound,
+  untilShown,
+} from '#support/shown-link.ts'
 import { tcpExchange } from '#support/sockets.ts'
 import { pingAll } from '#support/traffic.ts'
 import { BOTH_WAYS, type Running, startVnet } from '#support/vnet-process.ts'
 
 const { own, near, far } = freshNamespaces('near', 'far')
 
-const until = (netns: Netns, name: string, is: (link: ShownLink) => boolean) => untilShown(own, netns, name, is)
+const until = (netns: Netns, name: string, is: (link: ShownLink) => boolean) =>
+  untilShown(own, netns, name, is)
 
 /** Starts lan, waits for the carrier, and adds an address of each family, without detection. */
 async function start(...args: string[]): Promise<Running> {
-  const vnet = await startVnet(['lan', `${near.name}/eth9`, '--json', '--negotiation', '0', '--hosts', '8', ...args])
+  const vnet = await startVnet([
+    'lan',
+    `${near.name}/eth9`,
+    '--json',
+    '--negotiation',
+    '0',
+    '--hosts',
+    '8',
+    ...args,
+  ])
   await until(near, 'eth9', hasCarrier)
   await addAddresses(near, 'eth9', 50)
   return vnet
@@ -70,7 +87,9 @@ print([len(part) for part in parts], b''.join(parts) == data)
       expect(found).toEqual(['True', 'True', 'True', 'True', '[500, 500, 500, 500, 250] True'])
       // tcpdump verifies checksums that are not partial.
       const seen = await capture.stop()
-      if (options.length > 0) expect(seen.filter(line => /bad udp cksum/.test(line))).toEqual([])
+      if (options.length > 0) {
+        expect(seen.filter(line => /bad udp cksum/.test(line))).toEqual([])
+      }
       await stopLan(vnet)
     },
   )
@@ -98,12 +117,24 @@ print(udp(13).decode().strip()[-4:])
 print(len(udp(19)) <= 512)
 `,
     )
-    expect(found).toEqual(['ConnectionRefusedError ConnectionRefusedError ConnectionRefusedError', '-UTC', 'True'])
+    expect(found).toEqual([
+      'ConnectionRefusedError ConnectionRefusedError ConnectionRefusedError',
+      '-UTC',
+      'True',
+    ])
     await stopLan(vnet)
   })
 
   test('two ports in two namespaces reach each other over one segment', async () => {
-    const args = [`${near.name}/eth8`, `${far.name}/eth9`, '--json', '--negotiation', '0', '--hosts', '8']
+    const args = [
+      `${near.name}/eth8`,
+      `${far.name}/eth9`,
+      '--json',
+      '--negotiation',
+      '0',
+      '--hosts',
+      '8',
+    ]
     const vnet = await startVnet(['lan', ...args, ...options])
     const ends = [
       [near, 'eth8', 51],
@@ -121,7 +152,9 @@ print(len(udp(19)) <= 512)
     const { sent, received } = await tcpExchange(client, server, 2_000_000)
     expect(received).toEqual(sent)
     await pingAll(near, '-c 3 -i 0.02 2001:db8:0:1::52')
-    for (const [netns] of ends) await pingAll(netns, '-c 3 -i 0.02 198.18.0.5')
+    for (const [netns] of ends) {
+      await pingAll(netns, '-c 3 -i 0.02 198.18.0.5')
+    }
     await stopLan(vnet)
   })
 })
@@ -141,7 +174,9 @@ describe('an address of a host', () => {
   test.each([0, 1])(
     'duplicate address detection with enhanced_dad %i finds the address of a host taken and another free',
     async enhanced => {
-      for (const name of ['all', 'default']) near.exec(`sysctl -qw net.ipv6.conf.${name}.enhanced_dad=${enhanced}`)
+      for (const name of ['all', 'default']) {
+        near.exec(`sysctl -qw net.ipv6.conf.${name}.enhanced_dad=${enhanced}`)
+      }
       const vnet = await start()
       // The kernel waits this many milliseconds for a reply.
       for (const [octet, word, ms] of [
@@ -186,7 +221,9 @@ test('the gateway immediately rejects destinations outside the segment as unreac
 
 test('neighbour discovery shows the gateway as a router, and hosts not', async () => {
   const vnet = await start()
-  for (const to of ['2001:db8:0:1::1', '2001:db8:0:1::5']) await pingAll(near, `-c 1 ${to}`)
+  for (const to of ['2001:db8:0:1::1', '2001:db8:0:1::5']) {
+    await pingAll(near, `-c 1 ${to}`)
+  }
   const { stdout } = await near.run('ip -6 neigh show dev eth9')
   expect(stdout).toMatch(/2001:db8:0:1::1 lladdr 02:4c:4e:12:00:01 router/)
   expect(stdout).toMatch(/2001:db8:0:1::5 lladdr 02:4c:4e:12:00:05 (?!router)/)
@@ -195,7 +232,15 @@ test('neighbour discovery shows the gateway as a router, and hosts not', async (
 
 test('the interface is an Ethernet port of the requested speed, with a carrier after the negotiation', async () => {
   const run = (negotiation: string) =>
-    startVnet(['lan', `${near.name}/eth9`, '--json', '--speed', '2500', '--negotiation', negotiation])
+    startVnet([
+      'lan',
+      `${near.name}/eth9`,
+      '--json',
+      '--speed',
+      '2500',
+      '--negotiation',
+      negotiation,
+    ])
   const never = await run('3600000')
   expect(hasNoCarrier(shownLink(near, 'eth9'))).toBe(true)
   await stopLan(never)

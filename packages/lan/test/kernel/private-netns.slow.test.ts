@@ -12,10 +12,13 @@ import { PrivateNetns } from '../../src/services/private-netns.ts'
 const { own, host } = freshNamespaces('host')
 const servers: Server[] = []
 
-afterEach(() => Promise.all(servers.splice(0).map(server => new Promise(resolve => server.close(resolve)))))
+afterEach(() =>
+  Promise.all(servers.splice(0).map(server => new Promise(resolve => server.close(resolve)))),
+)
 
 /** A path for other processes: its own path works only for our threads. */
-const pathOf = ({ path }: PrivateNetns) => `/proc/${process.pid}/fd/${path.slice(path.lastIndexOf('/') + 1)}`
+const pathOf = ({ path }: PrivateNetns) =>
+  `/proc/${process.pid}/fd/${path.slice(path.lastIndexOf('/') + 1)}`
 
 /** Runs `ip ARGS` in the namespace. */
 function ip(netns: PrivateNetns, args: string): string {
@@ -27,7 +30,9 @@ function ip(netns: PrivateNetns, args: string): string {
  * A veth from 198.18.0.100 and 2001:db8:0:1::100 into it. Each end knows the other's MAC address.
  */
 function joined(netns: PrivateNetns): void {
-  host.ip('link add near address 02:00:00:00:00:01 type veth peer name far address 02:00:00:00:00:02')
+  host.ip(
+    'link add near address 02:00:00:00:00:01 type veth peer name far address 02:00:00:00:00:02',
+  )
   host.ip(`link set far netns ${pathOf(netns)}`, 'address add 198.18.0.100/24 dev near')
   host.ip('address add 2001:db8:0:1::100/64 dev near nodad', 'link set near up')
   ip(netns, 'link set far up')
@@ -61,7 +66,9 @@ test('the thread keeps its namespace, and the new one ends with its descriptor',
   const netns = new PrivateNetns(own.native)
   expect(readlinkSync('/proc/thread-self/ns/net')).toBe(home)
   expect(readlinkSync(pathOf(netns))).not.toBe(home)
-  expect(ip(netns, '-o link').trim().split('\n')).toEqual([expect.stringMatching(/^1: lo: <LOOPBACK> /)])
+  expect(ip(netns, '-o link').trim().split('\n')).toEqual([
+    expect.stringMatching(/^1: lo: <LOOPBACK> /),
+  ])
   netns[Symbol.dispose]()
   expect(() => ip(netns, 'link')).toThrow()
 })

@@ -22,7 +22,9 @@ beforeEach(() => {
   host = own.add()
   segment = own.addQuiet()
   host.ip(`link add host0 type veth peer name port0 netns ${segment.name}`)
-  host.exec('sysctl -qw net.ipv6.conf.host0.accept_dad=0 net.ipv6.conf.host0.router_solicitation_delay=0')
+  host.exec(
+    'sysctl -qw net.ipv6.conf.host0.accept_dad=0 net.ipv6.conf.host0.router_solicitation_delay=0',
+  )
   segment.ip('link set port0 up')
 })
 afterEach(() => own.remove())
@@ -33,9 +35,22 @@ const ROUTER = parseAddress('fe80::1')!
 /** Builds an Ethernet frame with an ICMPv6 message from the router. */
 function framed(body: Uint8Array, destination: Readonly<Uint8Array>): Uint8Array {
   const group = [0x33, 0x33, ...destination.slice(12)]
-  const header = [0x60, 0, 0, 0, body.length >> 8, body.length & 0xff, 58, 255, ...ROUTER, ...destination]
+  const header = [
+    0x60,
+    0,
+    0,
+    0,
+    body.length >> 8,
+    body.length & 0xff,
+    58,
+    255,
+    ...ROUTER,
+    ...destination,
+  ]
   const frame = Uint8Array.from([...group, ...MAC, 0x86, 0xdd, ...header, ...body])
-  const sum = finish(onesComplementSum(frame, 54, body.length, pseudoHeaderSum6(frame, 14, 58, body.length)))
+  const sum = finish(
+    onesComplementSum(frame, 54, body.length, pseudoHeaderSum6(frame, 14, 58, body.length)),
+  )
   frame.set([sum >> 8, sum & 0xff], 56)
   return frame
 }

@@ -25,7 +25,15 @@ function arp(parts: Partial<Arp> = {}): Uint8Array {
 
 function reply(spa: number[]): Uint8Array {
   return padded(
-    arp({ op: 2, to: CLIENT_MAC, from: GATEWAY.mac, sha: GATEWAY.mac, spa: GATEWAY.ip, tha: CLIENT_MAC, tpa: spa }),
+    arp({
+      op: 2,
+      to: CLIENT_MAC,
+      from: GATEWAY.mac,
+      sha: GATEWAY.mac,
+      spa: GATEWAY.ip,
+      tha: CLIENT_MAC,
+      tpa: spa,
+    }),
   )
 }
 
@@ -60,7 +68,9 @@ describe('ARP', () => {
     const { ask, drops } = await addLan(makeNet())
     const other = arp()
     other[15] = 6
-    expect(ask([arp().subarray(0, 41), other, arp({ sha: NO_MAC }), arp({ sha: BROADCAST })])).toEqual([])
+    expect(
+      ask([arp().subarray(0, 41), other, arp({ sha: NO_MAC }), arp({ sha: BROADCAST })]),
+    ).toEqual([])
     expect(drops()).toEqual({ UNHANDLED_PROTO: 2, MAC_INVALID_SOURCE: 2 })
   })
 
@@ -68,20 +78,25 @@ describe('ARP', () => {
     ['an announcement', { spa: GATEWAY.ip }],
     ['a request for an unowned address', { spa: GATEWAY.ip, tpa: address('198.18.0.77') }],
     ['a reply', { op: 2, spa: GATEWAY.ip, to: CLIENT_MAC.with(5, 7) }],
-  ])('a host whose address another station uses, in %s, announces it to all, once in ten seconds', async (_, parts) => {
-    const memory = makeNet()
-    const { ask, hosts, ports } = await addLan(memory, {}, {}, ['eth8', 'eth9'])
-    const conflict = arp({ ...parts, to: BROADCAST })
-    const defence = padded(arp({ from: GATEWAY.mac, sha: GATEWAY.mac, spa: GATEWAY.ip, tpa: GATEWAY.ip }))
-    expect(ask(conflict).map(({ bytes }) => bytes)).toEqual([defence])
-    expect(ports[1]?.received.at(-1)?.bytes).toEqual(defence)
-    memory.clock.advance(9.9 * NSEC_PER_SEC)
-    expect(ask(conflict)).toEqual([])
-    memory.clock.advance(0.1 * NSEC_PER_SEC)
-    expect(ask(conflict).map(({ bytes }) => bytes)).toEqual([defence])
-    expect(hosts.counters).toMatchObject({ defended: 2, arp: 0 })
-    expect(textOf(hosts.neighbours4.entries())).toEqual([])
-  })
+  ])(
+    'a host whose address another station uses, in %s, announces it to all, once in ten seconds',
+    async (_, parts) => {
+      const memory = makeNet()
+      const { ask, hosts, ports } = await addLan(memory, {}, {}, ['eth8', 'eth9'])
+      const conflict = arp({ ...parts, to: BROADCAST })
+      const defence = padded(
+        arp({ from: GATEWAY.mac, sha: GATEWAY.mac, spa: GATEWAY.ip, tpa: GATEWAY.ip }),
+      )
+      expect(ask(conflict).map(({ bytes }) => bytes)).toEqual([defence])
+      expect(ports[1]?.received.at(-1)?.bytes).toEqual(defence)
+      memory.clock.advance(9.9 * NSEC_PER_SEC)
+      expect(ask(conflict)).toEqual([])
+      memory.clock.advance(0.1 * NSEC_PER_SEC)
+      expect(ask(conflict).map(({ bytes }) => bytes)).toEqual([defence])
+      expect(hosts.counters).toMatchObject({ defended: 2, arp: 0 })
+      expect(textOf(hosts.neighbours4.entries())).toEqual([])
+    },
+  )
 
   test('the hosts learn the sender’s address from a request, but not from a probe', async () => {
     const { ask, hosts } = await addLan(makeNet())

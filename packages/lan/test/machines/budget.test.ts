@@ -25,8 +25,11 @@ describe('Budget', () => {
 
   test('the last 4,096 clients with IPv6 addresses are remembered', () => {
     budget = new Budget(clock, { perSecond: 1, burst: 1 }, { perSecond: 1e6, burst: 1e6 }, 16)
-    const address = (n: number) => Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n >> 8, n)
-    for (const first of [0, 4096, 8192]) expect(served(4096, i => address(first + i))).toBe(4096)
+    const address = (n: number) =>
+      Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n >> 8, n)
+    for (const first of [0, 4096, 8192]) {
+      expect(served(4096, i => address(first + i))).toBe(4096)
+    }
     expect(served(4096, i => address(8192 + i))).toBe(0)
     // A client that was forgotten takes the place of the first of these.
     expect([0, 8192, 8194].map(n => budget.take(address(n)))).toEqual([true, true, false])

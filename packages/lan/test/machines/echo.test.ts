@@ -23,12 +23,20 @@ describe.each(families)('ping over %s', (_, gateway, client, usual) => {
       hops: 64,
     })
     expect(answer?.transport.slice(4)).toEqual([0x77, 0x88, 0, 1, 1, 2, 3])
-    expect([answer?.transport[0], more, hosts.counters.echo]).toEqual([gateway.ip.length === 4 ? 0 : 129, [], 1])
+    expect([answer?.transport[0], more, hosts.counters.echo]).toEqual([
+      gateway.ip.length === 4 ? 0 : 129,
+      [],
+      1,
+    ])
   })
 
   test('a fragmented ping comes back in the same fragments', async () => {
     const { ask } = await addLan(makeNet())
-    const whole = { ...usual, kind: 'icmp', payload: Array.from({ length: 100 }, (_, i) => i) } as const
+    const whole = {
+      ...usual,
+      kind: 'icmp',
+      payload: Array.from({ length: 100 }, (_, i) => i),
+    } as const
     const there = { ...whole, source: client.ip, destination: gateway.ip }
     const back = { ...whole, source: gateway.ip, destination: client.ip, reply: true }
     for (const first of [true, false]) {
@@ -44,7 +52,9 @@ describe.each(families)('ping over %s', (_, gateway, client, usual) => {
   })
 
   test('a host does not reply to a ping to another host’s address', async () => {
-    const { ask } = await addLan(makeNet(), { hosts: [{ ip: '198.18.0.9', ip6: '2001:db8:0:1::9' }] })
+    const { ask } = await addLan(makeNet(), {
+      hosts: [{ ip: '198.18.0.9', ip6: '2001:db8:0:1::9' }],
+    })
     const other = gateway.ip.with(-1, 9)
     const [answer] = ask(ping({ mac: [2, 0x4c, 0x4e, 18, 0, 9], ip: gateway.ip }))
     expect(answer).toBeUndefined()

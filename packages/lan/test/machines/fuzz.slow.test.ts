@@ -22,7 +22,18 @@ import { address } from '../../../../test/packet/frames.ts'
 import { buildArp, buildNeighbour } from '../../../../test/packet/neighbour.ts'
 import { host } from '../../src/services/tcp-handlers.ts'
 import { addLan, settle } from '../lan-net.ts'
-import { BROADCAST, CLIENT, CLIENT_MAC, CLIENT6, GATEWAY, GATEWAY6, packet, ping, tcp, udp } from '../packets.ts'
+import {
+  BROADCAST,
+  CLIENT,
+  CLIENT_MAC,
+  CLIENT6,
+  GATEWAY,
+  GATEWAY6,
+  packet,
+  ping,
+  tcp,
+  udp,
+} from '../packets.ts'
 
 const FRAMES = scaled(500_000)
 
@@ -31,7 +42,13 @@ const broadcast = { mac: BROADCAST, ip: [255, 255, 255, 255] }
 const group = { mac: [0x33, 0x33, 0, 0, 0, 2], ip: address('ff02:0:0:0:0:0:0:2') }
 const away = { ...GATEWAY, ip: address('203.0.113.9') }
 const away6 = { ...GATEWAY6, ip: address('2001:db8:9:0:0:0:0:9') }
-const anyArp = { to: BROADCAST, from: CLIENT_MAC, sha: CLIENT_MAC, tha: [0, 0, 0, 0, 0, 0], tpa: GATEWAY.ip }
+const anyArp = {
+  to: BROADCAST,
+  from: CLIENT_MAC,
+  sha: CLIENT_MAC,
+  tha: [0, 0, 0, 0, 0, 0],
+  tpa: GATEWAY.ip,
+}
 const nd = {
   to: GATEWAY.mac,
   from: CLIENT_MAC,
@@ -48,17 +65,31 @@ const SEEDS: readonly Uint8Array[] = [
     tcp(to, 80, { flags: 2 }),
     tcp(to, 7, { flags: 16, data: [1, 2, 3] }),
     packet(to, 47, [0, 0, 8, 0]),
-    packet(to, to.ip.length === 4 ? 1 : 58, [3, 3, 0, 0, 0, 0, 0, 0, ...udp(CLIENT, 7, 'x').subarray(14)]),
+    packet(to, to.ip.length === 4 ? 1 : 58, [
+      3,
+      3,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      ...udp(CLIENT, 7, 'x').subarray(14),
+    ]),
   ]),
   ping(GATEWAY, [1], { options: [131, 3, 4, 0] }),
   udp(broadcast, 53, 'x'),
   udp(group, 53, 'x'),
   packet(group, 58, [133, 0, 0, 0, 0, 0, 0, 0]),
   ...[1, 2].flatMap(op =>
-    [CLIENT.ip, GATEWAY.ip, [0, 0, 0, 0]].map(spa => Uint8Array.from(buildArp({ ...anyArp, op, spa }))),
+    [CLIENT.ip, GATEWAY.ip, [0, 0, 0, 0]].map(spa =>
+      Uint8Array.from(buildArp({ ...anyArp, op, spa })),
+    ),
   ),
   ...[135, 136].map(type =>
-    Uint8Array.from(buildNeighbour({ ...nd, type, options: [type === 135 ? 1 : 2, 1, ...CLIENT_MAC] })),
+    Uint8Array.from(
+      buildNeighbour({ ...nd, type, options: [type === 135 ? 1 : 2, 1, ...CLIENT_MAC] }),
+    ),
   ),
 ]
 
@@ -68,11 +99,15 @@ function draw({ below }: Random): { bytes: Uint8Array; info: object } {
   const isIpv6 = bytes[12] === 0x86
   const h = isIpv6 ? 54 : 34
   const isUdp = bytes[isIpv6 ? 20 : 23] === 17
-  if (below(10) === 0) bytes = Uint8Array.from({ length: below(200) }, () => below(256))
+  if (below(10) === 0) {
+    bytes = Uint8Array.from({ length: below(200) }, () => below(256))
+  }
   for (let n = one([0, 0, 1, 1, 2, 5]); n > 0 && bytes.length > 0; n--) {
     bytes[below(bytes.length)] = one([below(256), 0, 1, 0x7f, 0x80, 0xff])
   }
-  if (below(6) === 0) bytes = bytes.slice(0, below(bytes.length + 1))
+  if (below(6) === 0) {
+    bytes = bytes.slice(0, below(bytes.length + 1))
+  }
   if (below(6) === 0) {
     const longer = new Uint8Array(bytes.length + one([1, 18, 1000, 30_000]))
     longer.set(bytes)
@@ -88,7 +123,9 @@ function draw({ below }: Random): { bytes: Uint8Array; info: object } {
   return { bytes, info }
 }
 
-test(`${FRAMES} random frames make nothing throw, and every one is accounted for`, { timeout: 300_000 }, async () => {
+test(`${FRAMES} random frames make nothing throw, and every one is accounted for`, {
+  timeout: 300_000,
+}, async () => {
   const memory = makeNet({ large: 16, small: 1024 })
   let calls = 0
   const handlers = {
@@ -102,7 +139,10 @@ test(`${FRAMES} random frames make nothing throw, and every one is accounted for
   }
   const net = await addLan(
     memory,
-    { hosts: [host({ ip: '198.18.0.7', ip6: '2001:db8:0:1::7', on: handlers })], gateway: { on: handlers } },
+    {
+      hosts: [host({ ip: '198.18.0.7', ip6: '2001:db8:0:1::7', on: handlers })],
+      gateway: { on: handlers },
+    },
     { hosts: 20 },
     ['eth8', 'eth9'],
   )
@@ -122,7 +162,9 @@ test(`${FRAMES} random frames make nothing throw, and every one is accounted for
       if (skb.bytes[skb.tail - 1] === 3) {
         net.outside.kept--
         hosts.fromServices(skb)
-      } else skb.free()
+      } else {
+        skb.free()
+      }
     },
   }
   hosts.services = services
@@ -143,9 +185,19 @@ test(`${FRAMES} random frames make nothing throw, and every one is accounted for
   hosts.close()
   settle(memory, net)
   const { counters } = hosts
-  for (const [name, n] of Object.entries(counters)) if (name !== 'refused') expect(n, name).toBeGreaterThan(0)
-  expect([received > FRAMES / 4, segment.stats.in >= FRAMES, calls > 100]).toEqual([true, true, true])
+  for (const [name, n] of Object.entries(counters)) {
+    if (name !== 'refused') {
+      expect(n, name).toBeGreaterThan(0)
+    }
+  }
+  expect([received > FRAMES / 4, segment.stats.in >= FRAMES, calls > 100]).toEqual([
+    true,
+    true,
+    true,
+  ])
   expect(
-    memory.lines.filter(line => !/device opened|a failed handler|^handlers: \d+ similar lines? suppressed/.test(line)),
+    memory.lines.filter(
+      line => !/device opened|a failed handler|^handlers: \d+ similar lines? suppressed/.test(line),
+    ),
   ).toEqual([])
 })

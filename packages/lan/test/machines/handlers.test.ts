@@ -7,7 +7,18 @@ import type { Icmpv6Message, UdpHandler, UdpMessage } from '../../src/machines/h
 import { host } from '../../src/services/tcp-handlers.ts'
 import type { Station } from '../../src/switch/segment.ts'
 import { addLan, settle } from '../lan-net.ts'
-import { BROADCAST, CLIENT, CLIENT_MAC, CLIENT6, datagram, type End, GATEWAY, packet, seen, udp } from '../packets.ts'
+import {
+  BROADCAST,
+  CLIENT,
+  CLIENT_MAC,
+  CLIENT6,
+  datagram,
+  type End,
+  GATEWAY,
+  packet,
+  seen,
+  udp,
+} from '../packets.ts'
 
 const memory = freshNet()
 const OWN: End = { mac: [2, 0, 0, 0, 7, 7], ip: address('198.18.0.7') }
@@ -59,7 +70,11 @@ describe('a UDP handler', () => {
       expect(seenMessages).toEqual([
         {
           data: 'hello',
-          source: { address: Uint8Array.from(from.ip), port: 40000, mac: Uint8Array.from(from.mac) },
+          source: {
+            address: Uint8Array.from(from.ip),
+            port: 40000,
+            mac: Uint8Array.from(from.mac),
+          },
           destination: { address: Uint8Array.from(to.ip), port: 53 },
           host: 'own',
         },
@@ -77,7 +92,9 @@ describe('a UDP handler', () => {
       ],
     })
     expect(net.ask(udp(OWN, 53, 'x'))).toEqual([])
-    for (const word of ['one', 'two']) later?.(octets(word))
+    for (const word of ['one', 'two']) {
+      later?.(octets(word))
+    }
     memory.net.flush()
     expect(net.port.received.map(frame => datagram(frame).text)).toEqual(['one', 'two'])
     settle(memory, net)
@@ -93,7 +110,13 @@ describe('a UDP handler', () => {
         }),
       ],
     })
-    const info = { ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 6, gsoSize: 4, gsoType: SKB_GSO_UDP_L4 }
+    const info = {
+      ipSummed: CHECKSUM_PARTIAL,
+      csumStart: 34,
+      csumOffset: 6,
+      gsoSize: 4,
+      gsoType: SKB_GSO_UDP_L4,
+    }
     const answers = ask(udp(OWN, 53, 'abcdefghij', { sum: 'partial' }), info)
     expect(got).toEqual(['abcd', 'efgh', 'ij'])
     expect(answers.map(frame => datagram(frame).text)).toEqual(got)
@@ -120,7 +143,9 @@ describe('a UDP handler', () => {
     expect(net.drops()).toEqual({ HANDLER_EXCEPTION: 2 })
     expect(net.hosts.handlers.exceptions).toBe(2)
     const lines = () => memory.lines.filter(line => line.startsWith('host '))
-    expect(lines()).toEqual([expect.stringMatching(/^host own: udp 53: Error: no good \(at .*handlers\.test\.ts/)])
+    expect(lines()).toEqual([
+      expect.stringMatching(/^host own: udp 53: Error: no good \(at .*handlers\.test\.ts/),
+    ])
     memory.clock.advance(NSEC_PER_SEC)
     net.ask(frames)
     expect(lines()).toHaveLength(2)
@@ -132,7 +157,9 @@ describe('a UDP handler', () => {
     })
     ask(udp(OWN, 53, 'x'))
     await turn()
-    expect(memory.lines.filter(line => line.startsWith('host '))).toEqual([expect.stringContaining('too late')])
+    expect(memory.lines.filter(line => line.startsWith('host '))).toEqual([
+      expect.stringContaining('too late'),
+    ])
   })
 
   test('a handler gets broadcasts to its port, and its reply to a client without an address is a broadcast', async () => {
@@ -161,9 +188,19 @@ describe('a UDP handler', () => {
     expect(ask(udp({ mac: BROADCAST, ip: OWN.ip }, 53, 'x'))).toEqual([])
     expect(got).toHaveLength(2)
     expect(answers).toMatchObject([
-      { to: BROADCAST, from: OWN.mac, source: OWN.ip, destination: [255, 255, 255, 255], text: 'offer' },
+      {
+        to: BROADCAST,
+        from: OWN.mac,
+        source: OWN.ip,
+        destination: [255, 255, 255, 255],
+        text: 'offer',
+      },
     ])
-    expect(ports[1]?.received.map(frame => datagram(frame).text)).toEqual(['discover', 'offer', 'x'])
+    expect(ports[1]?.received.map(frame => datagram(frame).text)).toEqual([
+      'discover',
+      'offer',
+      'x',
+    ])
   })
 
   test('a handler gets IPv6 multicast, and its reply has an address of the host as its source', async () => {
@@ -187,14 +224,18 @@ describe('a UDP handler', () => {
       ],
     })
     expect(ask(udp(OWN, 7, 'x')).map(frame => datagram(frame).text)).toEqual(['mine'])
-    const [answer] = ask(udp({ mac: OWN.mac.with(5, 8), ip: address('198.18.0.8') }, 7, 'x')).map(seen)
+    const [answer] = ask(udp({ mac: OWN.mac.with(5, 8), ip: address('198.18.0.8') }, 7, 'x')).map(
+      seen,
+    )
     expect(answer?.protocol).toBe(1)
   })
 
   test('an ICMPv6 handler gets messages of its type to its host and to groups', async () => {
     const got: Icmpv6Message[] = []
     const solicited = {
-      icmpv6: { 133: (message: Icmpv6Message) => void got.push({ ...message, data: message.data.slice() }) },
+      icmpv6: {
+        133: (message: Icmpv6Message) => void got.push({ ...message, data: message.data.slice() }),
+      },
     }
     const { ask, drops } = await addLan(memory, { gateway: { on: solicited } })
     const group = { mac: [0x33, 0x33, 0, 0, 0, 2], ip: address('ff02:0:0:0:0:0:0:2') }
@@ -204,7 +245,9 @@ describe('a UDP handler', () => {
       packet({ ...GATEWAY, ip: address('2001:db8:0:1:0:0:0:1') }, 58, message),
     ])
     ask(packet(group, 58, message, { sum: 'wrong' }))
-    expect(got.map(({ hopLimit, data, host }) => [hopLimit, data[0], data.length, host.name])).toEqual([
+    expect(
+      got.map(({ hopLimit, data, host }) => [hopLimit, data[0], data.length, host.name]),
+    ).toEqual([
       [255, 133, 8, 'gateway'],
       [64, 133, 8, 'gateway'],
     ])
@@ -216,7 +259,12 @@ test('a frame that comes back while a handler runs does not change what the next
   const got: number[][] = []
   const note = ({ source }: { source: { address: Uint8Array } }) => {
     got.push([...source.address])
-    net.hosts.sendUdp(net.gateway, { sourcePort: 1, port: 2, address: 0xffff_ffff, data: octets('x') })
+    net.hosts.sendUdp(net.gateway, {
+      sourcePort: 1,
+      port: 2,
+      address: 0xffff_ffff,
+      data: octets('x'),
+    })
   }
   const on = { udp: { 53: note }, icmpv6: { 133: note } }
   const net = await addLan(memory, {
@@ -227,7 +275,9 @@ test('a frame that comes back while a handler runs does not change what the next
     receive(skb) {
       skb.free()
       const back = memory.pool.alloc(100) as SkBuff
-      const frame = udp(GATEWAY, 9, 'x', { from: { mac: [2, 0, 0, 0, 0, 77], ip: address('198.18.0.77') } })
+      const frame = udp(GATEWAY, 9, 'x', {
+        from: { mac: [2, 0, 0, 0, 0, 77], ip: address('198.18.0.77') },
+      })
       back.bytes.set(frame, back.put(frame.length))
       segment.send(back, station)
     },
@@ -255,7 +305,9 @@ describe('a host that sends of its own accord', () => {
       { address: Uint8Array.from([224, 129, 2, 3]) },
       { address: Uint8Array.from(address('ff02:0:0:0:0:0:1:2')), hops: 1 },
     ]
-    for (const each of datagrams) expect(hosts.sendUdp(gateway, { sourcePort: 67, port: 68, data, ...each })).toBe(true)
+    for (const each of datagrams) {
+      expect(hosts.sendUdp(gateway, { sourcePort: 67, port: 68, data, ...each })).toBe(true)
+    }
     memory.net.flush()
     settle(memory, net)
     expect(port.received.map(frame => [datagram(frame).to, datagram(frame).destination])).toEqual([
@@ -269,7 +321,10 @@ describe('a host that sends of its own accord', () => {
       [[0x33, 0x33, 0, 1, 0, 2], address('ff02:0:0:0:0:0:1:2')],
     ])
     expect(port.received.map(frame => datagram(frame).text)).toEqual(new Array(5).fill('hello'))
-    expect(datagram(port.received.at(-1)!)).toMatchObject({ hops: 1, source: [...gateway.ip6.at(-1)!] })
+    expect(datagram(port.received.at(-1)!)).toMatchObject({
+      hops: 1,
+      source: [...gateway.ip6.at(-1)!],
+    })
   })
 
   test('a host sends the longest datagram that fits a frame, and none that is longer', async () => {
@@ -285,13 +340,20 @@ describe('a host that sends of its own accord', () => {
   test('a host sends an ICMPv6 message from its link-local address, with its checksum filled in', async () => {
     const net = await addLan(memory)
     const data = Uint8Array.of(134, 0, 9, 9, 64, 0, 7, 8)
-    expect(net.hosts.sendIcmpv6(net.gateway, { address: Uint8Array.from(address('ff02:0:0:0:0:0:0:1')), data })).toBe(
-      true,
-    )
+    expect(
+      net.hosts.sendIcmpv6(net.gateway, {
+        address: Uint8Array.from(address('ff02:0:0:0:0:0:0:1')),
+        data,
+      }),
+    ).toBe(true)
     memory.net.flush()
     settle(memory, net)
     const [frame] = net.port.received.map(seen)
-    expect(frame).toMatchObject({ hops: 255, source: [...net.gateway.ip6.at(-1)!], to: [0x33, 0x33, 0, 0, 0, 1] })
+    expect(frame).toMatchObject({
+      hops: 255,
+      source: [...net.gateway.ip6.at(-1)!],
+      to: [0x33, 0x33, 0, 0, 0, 1],
+    })
     expect(frame?.transport.toSpliced(2, 2)).toEqual([134, 0, 64, 0, 7, 8])
   })
 
@@ -299,8 +361,11 @@ describe('a host that sends of its own accord', () => {
     const net = await addLan(memory)
     const to = Uint8Array.from(address('ff02:0:0:0:0:0:0:1'))
     const { out } = memory.pool
-    for (const length of [0, 1, 2, 3])
-      expect(net.hosts.sendIcmpv6(net.gateway, { address: to, data: new Uint8Array(length) })).toBe(false)
+    for (const length of [0, 1, 2, 3]) {
+      expect(net.hosts.sendIcmpv6(net.gateway, { address: to, data: new Uint8Array(length) })).toBe(
+        false,
+      )
+    }
     expect(memory.pool.out).toBe(out)
   })
 
@@ -312,13 +377,18 @@ describe('a host that sends of its own accord', () => {
           rounds++
           reply(message.data)
         }),
-        host({ ip: '198.18.0.8', on: { udp: { 40000: (message, reply) => void reply(message.data) } } }),
+        host({
+          ip: '198.18.0.8',
+          on: { udp: { 40000: (message, reply) => void reply(message.data) } },
+        }),
       ],
     })
     const { hosts, segment } = net
     const to = { address: Uint8Array.from(OWN.ip), port: 53 }
     const from = hosts.byAddress(Uint8Array.of(198, 18, 0, 8))!
-    for (const word of ['x', 'y']) hosts.sendUdp(from, { sourcePort: 40000, ...to, data: octets(word) })
+    for (const word of ['x', 'y']) {
+      hosts.sendUdp(from, { sourcePort: 40000, ...to, data: octets(word) })
+    }
     expect([rounds, segment.stats.held]).toEqual([0, 2])
     memory.clock.advance(2 * NSEC_PER_MSEC)
     expect(rounds).toBeGreaterThan(10)

@@ -75,7 +75,9 @@ describe('a neighbour solicitation', () => {
     })
     // Its nonce (RFC 7527) is not repeated.
     for (const options of [[], [14, 1, 1, 2, 3, 4, 5, 6]]) {
-      expect(ask(solicitation({ source: UNSPECIFIED, options })).map(({ bytes }) => bytes)).toEqual([answer])
+      expect(ask(solicitation({ source: UNSPECIFIED, options })).map(({ bytes }) => bytes)).toEqual(
+        [answer],
+      )
       expect(ports[1]?.received.at(-1)?.bytes).toEqual(answer)
     }
     expect(textOf(hosts.neighbours6.entries())).toEqual([])
@@ -98,7 +100,10 @@ describe('a neighbour solicitation', () => {
     ['with an option of length 0', { options: [1, 0, 0, 0, 0, 0, 0, 0] }],
     ['from a group', { source: ALL_NODES }],
     ['from :: with a source address option', { source: UNSPECIFIED }],
-    ['from :: to one host', { source: UNSPECIFIED, options: [], destination: HOST1.ip, to: HOST1.mac }],
+    [
+      'from :: to one host',
+      { source: UNSPECIFIED, options: [], destination: HOST1.ip, to: HOST1.mac },
+    ],
     ['with a group as its link-layer address', { options: [1, 1, 3, 0, 0, 0, 0, 1] }],
   ])('a solicitation %s is dropped', async (_, parts) => {
     const { ask, segment } = await addLan(makeNet(), {}, one)
@@ -109,7 +114,12 @@ describe('a neighbour solicitation', () => {
 
 test('hosts learn an address from an advertisement, but not the address of a host', async () => {
   const { ask, hosts } = await addLan(makeNet(), {}, one)
-  const parts = { to: [0x33, 0x33, 0, 0, 0, 1], from: CLIENT_MAC, destination: ALL_NODES, source: CLIENT6.ip }
+  const parts = {
+    to: [0x33, 0x33, 0, 0, 0, 1],
+    from: CLIENT_MAC,
+    destination: ALL_NODES,
+    source: CLIENT6.ip,
+  }
   const options = [2, 1, ...CLIENT_MAC]
   expect(ask(advertisement({ ...parts, target: CLIENT6.ip, options }))).toEqual([])
   expect(ask(advertisement({ ...parts, target: HOST1.ip, options }))).toEqual([])
@@ -120,5 +130,10 @@ test('a host replies to a ping to its link-local address', async () => {
   const { ask } = await addLan(makeNet(), {}, one)
   const from = { mac: CLIENT_MAC, ip: address('fe80:0:0:0:0:0:0:9') }
   const [answer] = ask(ping({ mac: HOST1.mac, ip: LINK_LOCAL }, [1], { from })).map(seen)
-  expect(answer).toMatchObject({ source: LINK_LOCAL, destination: from.ip, from: HOST1.mac, hops: 64 })
+  expect(answer).toMatchObject({
+    source: LINK_LOCAL,
+    destination: from.ip,
+    from: HOST1.mac,
+    hops: 64,
+  })
 })

@@ -7,7 +7,18 @@ import { skbOf } from '#support/skb.ts'
 import { address } from '../../../../test/packet/frames.ts'
 import type { Services } from '../../src/machines/state.ts'
 import { addLan, type LanNet, settle } from '../lan-net.ts'
-import { CLIENT, CLIENT6, GATEWAY, GATEWAY6, packet, type Seen, seen, tcp, udp, word16 } from '../packets.ts'
+import {
+  CLIENT,
+  CLIENT6,
+  GATEWAY,
+  GATEWAY6,
+  packet,
+  type Seen,
+  seen,
+  tcp,
+  udp,
+  word16,
+} from '../packets.ts'
 
 const makeNet = memoryNets()
 const families = [
@@ -26,7 +37,14 @@ const segmentOf = ({ transport }: Seen) => ({
 
 describe.each(families)('a closed TCP port over %s', (_, gateway, client, gsoType) => {
   const headers = 14 + (gateway.ip.length === 4 ? 20 : 40)
-  const back = { to: client.mac, from: gateway.mac, source: gateway.ip, destination: client.ip, hops: 64, protocol: 6 }
+  const back = {
+    to: client.mac,
+    from: gateway.mac,
+    source: gateway.ip,
+    destination: client.ip,
+    hops: 64,
+    protocol: 6,
+  }
   const reset = { ports: [80, 40000], rest: [0x50, 0, 0, 0, 0] }
 
   test.each([
@@ -39,21 +57,47 @@ describe.each(families)('a closed TCP port over %s', (_, gateway, client, gsoTyp
     const { ask, hosts } = await addLan(makeNet())
     const [answer] = ask(tcp(gateway, 80, options)).map(seen)
     expect(answer).toMatchObject(back)
-    expect(segmentOf(answer!)).toEqual({ ...reset, ...expected, sequence: 0, flags: TCP_RST | TCP_ACK })
+    expect(segmentOf(answer!)).toEqual({
+      ...reset,
+      ...expected,
+      sequence: 0,
+      flags: TCP_RST | TCP_ACK,
+    })
     expect(hosts.counters.reset).toBe(1)
   })
 
   test('a segment with ACK is reset at its acknowledgment number', async () => {
     const { ask } = await addLan(makeNet())
-    const options = { flags: TCP_ACK | TCP_PSH, sequence: 7, acknowledgment: 0x8000_0001, data: [1, 2, 3] }
+    const options = {
+      flags: TCP_ACK | TCP_PSH,
+      sequence: 7,
+      acknowledgment: 0x8000_0001,
+      data: [1, 2, 3],
+    }
     const [answer] = ask(tcp(gateway, 80, options)).map(seen)
-    expect(segmentOf(answer!)).toEqual({ ...reset, sequence: 0x8000_0001, acknowledgment: 0, flags: TCP_RST })
+    expect(segmentOf(answer!)).toEqual({
+      ...reset,
+      sequence: 0x8000_0001,
+      acknowledgment: 0,
+      flags: TCP_RST,
+    })
   })
 
   test('a GSO frame is reset as one segment with all its data', async () => {
     const { ask } = await addLan(makeNet())
-    const options = { flags: TCP_PSH, sequence: 7, data: new Array(3000).fill(1), sum: 'partial' } as const
-    const info = { ipSummed: CHECKSUM_PARTIAL, csumStart: headers, csumOffset: 16, gsoSize: 1000, gsoType }
+    const options = {
+      flags: TCP_PSH,
+      sequence: 7,
+      data: new Array(3000).fill(1),
+      sum: 'partial',
+    } as const
+    const info = {
+      ipSummed: CHECKSUM_PARTIAL,
+      csumStart: headers,
+      csumOffset: 16,
+      gsoSize: 1000,
+      gsoType,
+    }
     const [answer, ...more] = ask(tcp(gateway, 80, options), info)
     expect([answer?.gsoSize, answer?.ipSummed, more]).toEqual([0, 0, []])
     expect(segmentOf(seen(answer!)).acknowledgment).toBe(3007)
@@ -97,7 +141,10 @@ describe.each(families)('an open TCP port over %s', (_, gateway, client) => {
     return { ...net, services, memory }
   }
 
-  function send({ hosts, outside, memory }: LanNet & { memory: MemoryNet }, octets: Uint8Array): void {
+  function send(
+    { hosts, outside, memory }: LanNet & { memory: MemoryNet },
+    octets: Uint8Array,
+  ): void {
     const skb = skbOf(memory.pool, octets)
     outside.kept--
     hosts.fromServices(skb)
@@ -112,17 +159,25 @@ describe.each(families)('an open TCP port over %s', (_, gateway, client) => {
     expect(services.got).toEqual(frames.map(frame => [...MAC, ...frame.subarray(6)]))
     expect(segment.stats.out).toBe(4)
     expect(ask(tcp(gateway, 80, { flags: TCP_SYN }))).toHaveLength(1)
-    expect(ask(tcp({ mac: [2, 0x4c, 0x4e, 18, 0, 7], ip: address('198.18.0.7') }, 80, { flags: TCP_SYN }))).toEqual([])
+    expect(
+      ask(
+        tcp({ mac: [2, 0x4c, 0x4e, 18, 0, 7], ip: address('198.18.0.7') }, 80, { flags: TCP_SYN }),
+      ),
+    ).toEqual([])
     expect(services.got).toHaveLength(5)
   })
 
   test('the services get 1,000 new connections of a client, then 200 per second, besides other clients’', async () => {
     const { ask, services, hosts, memory } = await withServices()
     const open = (from = client) => ask(tcp(gateway, 7, { flags: TCP_SYN, from }))
-    for (let n = 0; n < 1500; n++) open()
+    for (let n = 0; n < 1500; n++) {
+      open()
+    }
     expect([services.got.length, hosts.counters.refused]).toEqual([1000, 500])
     memory.clock.advance(NSEC_PER_SEC)
-    for (let n = 0; n < 300; n++) open()
+    for (let n = 0; n < 300; n++) {
+      open()
+    }
     expect([services.got.length, hosts.counters.refused]).toEqual([1200, 600])
     open({ ...client, mac: [2, 0, 0, 0, 0, 77] })
     // A segment of an open connection does not count.
@@ -132,7 +187,13 @@ describe.each(families)('an open TCP port over %s', (_, gateway, client) => {
 
   test('the services get offloaded frames as they are', async () => {
     const { ask, services } = await withServices()
-    const info = { ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 16, gsoSize: 1000, gsoType: SKB_GSO_TCPV4 }
+    const info = {
+      ipSummed: CHECKSUM_PARTIAL,
+      csumStart: 34,
+      csumOffset: 16,
+      gsoSize: 1000,
+      gsoType: SKB_GSO_TCPV4,
+    }
     ask(tcp(gateway, 7, { flags: TCP_ACK, data: new Array(3000).fill(1), sum: 'partial' }), info)
     expect(services.infos).toEqual([{ ipSummed: CHECKSUM_PARTIAL, gsoSize: 1000 }])
   })
@@ -149,7 +210,11 @@ describe.each(families)('an open TCP port over %s', (_, gateway, client) => {
     memory.net.flush()
     settle(memory, net)
     const received = port.received.at(-1)!.bytes
-    expect([...received.slice(0, answer.length)]).toEqual([...client.mac, ...gateway.mac, ...answer.subarray(12)])
+    expect([...received.slice(0, answer.length)]).toEqual([
+      ...client.mac,
+      ...gateway.mac,
+      ...answer.subarray(12),
+    ])
     expect(segment.stats).toMatchObject({ in: 2, out: 2, dropped: 0 })
   })
 
@@ -164,7 +229,11 @@ describe.each(families)('an open TCP port over %s', (_, gateway, client) => {
       return frame
     }
     expect(
-      ask([about(quoted(7)), about(quoted(80)), about(udp(client, 40000, 'x', { from: gateway, sourcePort: 7 }))]),
+      ask([
+        about(quoted(7)),
+        about(quoted(80)),
+        about(udp(client, 40000, 'x', { from: gateway, sourcePort: 7 })),
+      ]),
     ).toEqual([])
     expect(services.got).toHaveLength(1)
   })
@@ -177,7 +246,11 @@ describe.each(families)('an open TCP port over %s', (_, gateway, client) => {
     send(net, tcp(stranger, 1, { from: { mac: MAC, ip: gateway.ip }, flags: TCP_SYN }))
     send(net, Uint8Array.from([...GATEWAY.mac, ...MAC, 8, 6, 0, 1]))
     send(net, new Uint8Array(10))
-    expect([net.port.received, net.segment.stats.taken, net.drops()]).toEqual([[], 3, { NEIGH_FAILED: 1 }])
+    expect([net.port.received, net.segment.stats.taken, net.drops()]).toEqual([
+      [],
+      3,
+      { NEIGH_FAILED: 1 },
+    ])
     settle(memory, net)
   })
 })

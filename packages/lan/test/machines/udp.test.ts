@@ -27,7 +27,13 @@ const families = [
 ] as const
 
 describe.each(families)('over %s', (_, gateway, client) => {
-  const back = { to: client.mac, from: gateway.mac, source: gateway.ip, destination: client.ip, hops: 64 }
+  const back = {
+    to: client.mac,
+    from: gateway.mac,
+    source: gateway.ip,
+    destination: client.ip,
+    hops: 64,
+  }
   const headers = 14 + (gateway.ip.length === 4 ? 20 : 40)
   const partial = { ipSummed: CHECKSUM_PARTIAL, csumStart: headers, csumOffset: 6 }
 
@@ -80,7 +86,9 @@ describe.each(families)('over %s', (_, gateway, client) => {
     'port %i does not reply to service ports, so that two services never reply to each other for ever',
     async port => {
       const { ask, segment } = await addLan(makeNet())
-      expect(ask([7, 19, 1023].map(sourcePort => udp(gateway, port, 'x', { sourcePort })))).toEqual([])
+      expect(ask([7, 19, 1023].map(sourcePort => udp(gateway, port, 'x', { sourcePort })))).toEqual(
+        [],
+      )
       expect(segment.stats.taken).toBe(3)
       expect(ask(udp(gateway, port, 'x', { sourcePort: 1024 }))).toHaveLength(1)
     },
@@ -98,9 +106,13 @@ describe.each(families)('over %s', (_, gateway, client) => {
     const { ask, drops } = await addLan(makeNet())
     expect(ask(udp(gateway, 7, 'x', { sum: 'wrong' }))).toEqual([])
     expect(ask(udp(gateway, 7, 'x', { sum: 'partial' }), { ...partial, csumOffset: 4 })).toEqual([])
-    expect(ask(udp(gateway, 7, 'x', { sum: 'partial' }), { ...partial, gsoSize: 1, gsoType: SKB_GSO_TCPV4 })).toEqual(
-      [],
-    )
+    expect(
+      ask(udp(gateway, 7, 'x', { sum: 'partial' }), {
+        ...partial,
+        gsoSize: 1,
+        gsoType: SKB_GSO_TCPV4,
+      }),
+    ).toEqual([])
     expect(drops()).toEqual({ UDP_CSUM: 2, SKB_GSO_SEG: 1 })
   })
 
@@ -133,7 +145,10 @@ describe.each(families)('over %s', (_, gateway, client) => {
       [100, partial],
       [250, gso],
     ] as const) {
-      const [answer, ...more] = ask(udp(gateway, 99, new Array(data).fill(7), { sum: 'partial' }), info)
+      const [answer, ...more] = ask(
+        udp(gateway, 99, new Array(data).fill(7), { sum: 'partial' }),
+        info,
+      )
       expect(seen(answer!).transport.slice(8)).toEqual([...whole.subarray(14)])
       expect([answer?.gsoSize, more]).toEqual([0, []])
     }
@@ -174,9 +189,18 @@ describe('without an ICMP error', () => {
     ['a broadcast of a host’s address', udp(to(BROADCAST, '198.18.0.1'), 7, 'x')],
     ['a group', udp(to([1, 0, 0x5e, 0, 0, 251], '224.0.0.251'), 99, 'x')],
     ['a group of IPv6', udp(to([0x33, 0x33, 0, 0, 0, 1], 'ff02:0:0:0:0:0:0:1'), 7, 'x')],
-    ['a datagram from 0.0.0.0', udp(unreachable, 99, 'x', { from: { mac: CLIENT.mac, ip: [0, 0, 0, 0] } })],
-    ['a datagram from a group', udp(unreachable, 99, 'x', { from: { mac: CLIENT.mac, ip: [224, 0, 0, 1] } })],
-    ['a datagram to an address that is not the host’s', udp({ ...GATEWAY, ip: address('198.18.0.2') }, 99, 'x')],
+    [
+      'a datagram from 0.0.0.0',
+      udp(unreachable, 99, 'x', { from: { mac: CLIENT.mac, ip: [0, 0, 0, 0] } }),
+    ],
+    [
+      'a datagram from a group',
+      udp(unreachable, 99, 'x', { from: { mac: CLIENT.mac, ip: [224, 0, 0, 1] } }),
+    ],
+    [
+      'a datagram to an address that is not the host’s',
+      udp({ ...GATEWAY, ip: address('198.18.0.2') }, 99, 'x'),
+    ],
     ['an error', packet(GATEWAY, 1, [3, 3, 0, 0, 0, 0, 0, 0, ...udp(CLIENT, 7, 'x').subarray(14)])],
     ['a ping to a group', ping(to([0x33, 0x33, 0, 0, 0, 1], 'ff02:0:0:0:0:0:0:1'))],
     ['a broadcast ping', ping(to(BROADCAST, '255.255.255.255'))],
@@ -187,7 +211,9 @@ describe('without an ICMP error', () => {
     })
     // The gateway is a router and sends errors about other addresses. This host is not.
     const own = [...frame]
-    if (String(own.slice(0, 6)) === String(GATEWAY.mac)) own[5] = 9
+    if (String(own.slice(0, 6)) === String(GATEWAY.mac)) {
+      own[5] = 9
+    }
     expect(ask(own)).toEqual([])
     expect(hosts.counters.unreachable).toBe(0)
   })

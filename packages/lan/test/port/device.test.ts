@@ -4,7 +4,14 @@ import { ENETDOWN, EOPNOTSUPP } from '#src/base/errno.ts'
 import { UsageError } from '#src/base/usage-error.ts'
 import * as flags from '#src/netdev/if.ts'
 import type { NetDevice } from '#src/netdev/net-device.ts'
-import { cutCable, devClose, devOpen, netifCarrierOff, netifCarrierOn, plugCable } from '#src/netdev/netif.ts'
+import {
+  cutCable,
+  devClose,
+  devOpen,
+  netifCarrierOff,
+  netifCarrierOn,
+  plugCable,
+} from '#src/netdev/netif.ts'
 import * as reasons from '#src/skb/drop-reason.ts'
 import type { SkBuff } from '#src/skb/sk-buff.ts'
 import { type LanOptions, lanDriver } from '#support/lan-driver.ts'
@@ -27,13 +34,24 @@ describe('the lan driver', () => {
       mtu: 1500,
       features: flags.NETIF_F_ALL_TAP | flags.NETIF_F_GSO,
     })
-    expect(dev.flags & (flags.IFF_NOARP | flags.IFF_LOOPBACK | flags.IFF_BROADCAST | flags.IFF_MULTICAST)).toBe(
-      flags.IFF_BROADCAST | flags.IFF_MULTICAST,
-    )
+    expect(
+      dev.flags &
+        (flags.IFF_NOARP | flags.IFF_LOOPBACK | flags.IFF_BROADCAST | flags.IFF_MULTICAST),
+    ).toBe(flags.IFF_BROADCAST | flags.IFF_MULTICAST)
     expect(specs[0]?.addresses).toBeUndefined()
-    expect(ports[0]?.linkKsettings).toEqual({ speed: 1000, duplex: 'full', autoneg: true, port: 'tp' })
+    expect(ports[0]?.linkKsettings).toEqual({
+      speed: 1000,
+      duplex: 'full',
+      autoneg: true,
+      port: 'tp',
+    })
     const fast = await addDriver(makeNet(), driver, { speed: 25_000 })
-    expect(fast.ports[0]?.linkKsettings).toEqual({ speed: 25_000, duplex: 'full', autoneg: false, port: 'fibre' })
+    expect(fast.ports[0]?.linkKsettings).toEqual({
+      speed: 25_000,
+      duplex: 'full',
+      autoneg: false,
+      port: 'fibre',
+    })
   })
 
   test('the lan driver creates a port for each argument or --name, in its namespace', async () => {
@@ -43,10 +61,9 @@ describe('the lan driver', () => {
       ['eth9', 'far'],
       ['eth7', undefined],
     ])
-    expect((await addDriver(memory, driver, {}, { names: ['a', 'b'] })).devices.map(({ name }) => name)).toEqual([
-      'a',
-      'b',
-    ])
+    expect(
+      (await addDriver(memory, driver, {}, { names: ['a', 'b'] })).devices.map(({ name }) => name),
+    ).toEqual(['a', 'b'])
   })
 
   test('--speed accepts the speeds of Ethernet only', () => {
@@ -203,7 +220,9 @@ describe('a rate limit', () => {
       skb?.bytes.set(BROADCAST, skb.data)
       // As if sent by another port, which has no limit.
       segment.stats.made++
-      if (skb) segment.send(skb, unlimited)
+      if (skb) {
+        segment.send(skb, unlimited)
+      }
     }
     memory.clock.advance(100 * NSEC_PER_MSEC)
     memory.net.flush()
@@ -224,7 +243,9 @@ describe('a rate limit', () => {
     memory.clock.advance(2 * NSEC_PER_MSEC)
     await devClose(dev)
     memory.clock.advance(NSEC_PER_SEC)
-    expect([segment.stats.in, dev.counters.drops().tx[reasons.SKB_DROP_REASON_TX_CARRIER]]).toEqual([2, 18])
+    expect([segment.stats.in, dev.counters.drops().tx[reasons.SKB_DROP_REASON_TX_CARRIER]]).toEqual(
+      [2, 18],
+    )
     memory.made = -segment.stats.taken
   })
 })

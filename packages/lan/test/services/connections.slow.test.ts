@@ -22,13 +22,17 @@ beforeEach(async () => {
   host = '198.18.0.2'
   client = '198.18.0.50'
   server = createServer({ allowHalfOpen: true }, socket => {
-    if (connections.admit(socket, host, client)) handler(socket, HOST)
+    if (connections.admit(socket, host, client)) {
+      handler(socket, HOST)
+    }
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
 })
 
 afterEach(async () => {
-  for (const socket of sockets) socket.destroy()
+  for (const socket of sockets) {
+    socket.destroy()
+  }
   connections.destroyAll()
   await new Promise(resolve => server.close(resolve))
 })
@@ -55,7 +59,9 @@ async function ask(text: string): Promise<string> {
 
 /** Resolves when the socket is closed, by a reset too. */
 const closedOne = (socket: Socket) =>
-  new Promise<void>(resolve => (socket.closed ? resolve() : socket.resume().on('close', () => resolve())))
+  new Promise<void>(resolve =>
+    socket.closed ? resolve() : socket.resume().on('close', () => resolve()),
+  )
 const closed = (all: readonly Socket[]) => Promise.all(all.map(closedOne))
 
 describe('connections', () => {
@@ -96,7 +102,9 @@ describe('HTTP', () => {
   test('HTTP closes connections with incomplete headers, even if bytes trickle in, while others are served', async () => {
     handler = http('hello', 1000)
     const half = await Promise.all(Array.from({ length: 90 }, open))
-    for (const socket of half) socket.write('GET / HTTP/1.1\r\nX: ')
+    for (const socket of half) {
+      socket.write('GET / HTTP/1.1\r\nX: ')
+    }
     const drip = setInterval(() => half[0]?.write('x'), 20)
     expect(await ask(request)).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*hello$/)
     await closed(half)

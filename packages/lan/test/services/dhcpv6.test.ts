@@ -34,14 +34,26 @@ const refresh = '0020000400000e10'
 
 describe('an INFORMATION-REQUEST', () => {
   test.each<[string, string, string | undefined]>([
-    ['for all options', `${ask} ${client} ${oro} 0008 0002 0000`, reply + server + echoed + dns + domains + refresh],
+    [
+      'for all options',
+      `${ask} ${client} ${oro} 0008 0002 0000`,
+      reply + server + echoed + dns + domains + refresh,
+    ],
     ['without a client identifier', `${ask} ${oro}`, reply + server + dns + domains + refresh],
     ['for resolvers only', `${ask} ${client} 0006 0002 0017`, reply + server + echoed + dns],
     ['for an unknown option', `${ask} ${client} 0006 0002 0053`, reply + server + echoed],
     ['for no option', `${ask}`, reply + server + dns + domains + refresh],
-    ['for this server', `${ask} ${ours} ${client} 0006 0002 0018`, reply + server + echoed + domains],
+    [
+      'for this server',
+      `${ask} ${ours} ${client} 0006 0002 0018`,
+      reply + server + echoed + domains,
+    ],
     ['for another server', `${ask} 0002 000a 00030001 02000000 0002 ${client} ${oro}`, undefined],
-    ['for a server whose identifier is a prefix of ours', `${ask} 0002 0004 00030001 ${oro}`, undefined],
+    [
+      'for a server whose identifier is a prefix of ours',
+      `${ask} 0002 0004 00030001 ${oro}`,
+      undefined,
+    ],
     ['with an IA_NA', `${ask} ${client} 0003 000c 00000001 00000000 00000000`, undefined],
     ['with an IA_TA', `${ask} ${client} 0004 0004 00000001`, undefined],
     ['with an IA_PD', `${ask} ${client} 0019 000c 00000001 00000000 00000000`, undefined],
@@ -63,12 +75,15 @@ describe('an INFORMATION-REQUEST', () => {
   })
 })
 
-test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 255])('a message of type %i is not answered', type => {
-  const relay = '00'.repeat(33)
-  for (const rest of [`abcdef ${client} ${oro}`, `${relay} 0009 0004 0babcdef`]) {
-    expect(said(type.toString(16).padStart(2, '0') + rest)).toBeUndefined()
-  }
-})
+test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 255])(
+  'a message of type %i is not answered',
+  type => {
+    const relay = '00'.repeat(33)
+    for (const rest of [`abcdef ${client} ${oro}`, `${relay} 0009 0004 0babcdef`]) {
+      expect(said(type.toString(16).padStart(2, '0') + rest)).toBeUndefined()
+    }
+  },
+)
 
 describe('relays', () => {
   const ends = `${'20010db8'.padEnd(32, '0')}${'fe80'.padEnd(32, '0')}`
@@ -100,18 +115,25 @@ describe('relays', () => {
 
   test('random messages get a reply to their transaction, or none', () => {
     const { below } = random(7 + SEED)
-    const seeds = [`${ask} ${client} ${oro}`, relay(relay(`${ask} ${client} ${oro}`), 1, '00120002aabb')].map(hex)
+    const seeds = [
+      `${ask} ${client} ${oro}`,
+      relay(relay(`${ask} ${client} ${oro}`), 1, '00120002aabb'),
+    ].map(hex)
     let answered = 0
     for (let i = 0; i < COUNT; i++) {
       const bytes = i % 4 === 0 ? new Uint8Array(below(100)) : seeds[i % 2].slice()
       const changes = i % 4 === 0 ? bytes.length : below(5)
-      for (let j = 0; j < changes && bytes.length > 0; j++) bytes[below(bytes.length)] = below(i % 3 ? 256 : 14)
+      for (let j = 0; j < changes && bytes.length > 0; j++) {
+        bytes[below(bytes.length)] = below(i % 3 ? 256 : 14)
+      }
       const reply = dhcpv6Reply(i % 5 ? bytes : bytes.subarray(0, below(bytes.length + 1)), config)
       if (reply === undefined) continue
       answered++
       // Far faster than an `expect` for each.
       const isSame = reply[1] === bytes[1] && reply[2] === bytes[2] && reply[3] === bytes[3]
-      if (!isSame || reply[0] !== (bytes[0] === 0x0b ? 7 : 13)) expect([i, reply]).toBe('a reply to its request')
+      if (!isSame || reply[0] !== (bytes[0] === 0x0b ? 7 : 13)) {
+        expect([i, reply]).toBe('a reply to its request')
+      }
     }
     expect(answered).toBeGreaterThan(COUNT / 5)
   })

@@ -26,12 +26,29 @@ export interface QueryOptions {
 const word = (value: number) => [(value >>> 8) & 0xff, value & 0xff]
 
 export function query(name: string, type: number, options: QueryOptions = {}): Uint8Array {
-  const { flags = 0x0100, class: qclass = 1, edns, ednsVersion = 0, ednsFlags = 0, opts = 1 } = options
+  const {
+    flags = 0x0100,
+    class: qclass = 1,
+    edns,
+    ednsVersion = 0,
+    ednsFlags = 0,
+    opts = 1,
+  } = options
   const labels = name.split('.').flatMap(label => [label.length, ...Buffer.from(label, 'latin1')])
-  const opt = edns === undefined ? [] : [0, ...word(41), ...word(edns), 0, ednsVersion, ...word(ednsFlags), 0, 0]
+  const opt =
+    edns === undefined
+      ? []
+      : [0, ...word(41), ...word(edns), 0, ednsVersion, ...word(ednsFlags), 0, 0]
   const count = edns === undefined ? 0 : opts
   const header = [0x0102, flags, 1, 0, 0, count].flatMap(word)
-  return Uint8Array.from([...header, ...labels, 0, ...word(type), ...word(qclass), ...Array(count).fill(opt).flat()])
+  return Uint8Array.from([
+    ...header,
+    ...labels,
+    0,
+    ...word(type),
+    ...word(qclass),
+    ...Array(count).fill(opt).flat(),
+  ])
 }
 
 export interface NaiveRecord {
@@ -93,7 +110,9 @@ export function naiveReply(bytes: Uint8Array): NaiveReply {
   const [questions, ...counts] = [u16(), u16(), u16(), u16()]
   if ((flags & 0x8000) === 0 || questions > 1) throw new Error('no reply')
   const question = questions === 1 ? name() : undefined
-  if (questions === 1) u32()
+  if (questions === 1) {
+    u32()
+  }
   const records = counts.map(count =>
     Array.from({ length: count }, () => {
       const record = { name: name(), type: u16(), class: u16(), ttl: u32() }
@@ -106,5 +125,13 @@ export function naiveReply(bytes: Uint8Array): NaiveReply {
   const edns = opt && { size: opt.class, ttl: opt.ttl & 0xffffff }
   const plain = (list: typeof answers) => list.map(({ class: _, ...record }) => record)
   const rcode = (flags & 0xf) | (((opt?.ttl ?? 0) >>> 24) << 4)
-  return { id, flags: flags & ~0xf, rcode, question, answers: plain(answers), authority: plain(authority), edns }
+  return {
+    id,
+    flags: flags & ~0xf,
+    rcode,
+    question,
+    answers: plain(answers),
+    authority: plain(authority),
+    edns,
+  }
 }

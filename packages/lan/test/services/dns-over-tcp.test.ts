@@ -14,7 +14,10 @@ import { serveDnsOverTcp } from '../../src/services/dns.ts'
  */
 function connect(
   answer = (query: Uint8Array) => Buffer.from(Buffer.from(query).toString().toUpperCase()),
-  { turns = atOnce as Pick<Turns, 'add' | 'delete'>, budget = { queries: Number.POSITIVE_INFINITY } } = {},
+  {
+    turns = atOnce as Pick<Turns, 'add' | 'delete'>,
+    budget = { queries: Number.POSITIVE_INFINITY },
+  } = {},
 ) {
   const [client, server] = duplexPair() as [Duplex, Duplex]
   let idle = { ms: 0, end() {} }
@@ -34,15 +37,20 @@ function connect(
   return { client, server, queries: () => queries, idle: () => idle }
 }
 
-const message = (text: string) => Buffer.concat([Buffer.of(text.length >> 8, text.length & 0xff), Buffer.from(text)])
+const message = (text: string) =>
+  Buffer.concat([Buffer.of(text.length >> 8, text.length & 0xff), Buffer.from(text)])
 
 test('queries get replies in order, however they are split, and after the client has ended', async () => {
   const { client } = connect()
   const texts = ['abc', '.no query', 'd', '', 'x'.repeat(700)]
   const octets = Buffer.concat(texts.map(message))
-  for (const octet of octets.subarray(0, 12)) client.write(Buffer.of(octet))
+  for (const octet of octets.subarray(0, 12)) {
+    client.write(Buffer.of(octet))
+  }
   client.end(octets.subarray(12))
-  const expected = texts.filter(text => text !== '.no query').map(text => message(text.toUpperCase()))
+  const expected = texts
+    .filter(text => text !== '.no query')
+    .map(text => message(text.toUpperCase()))
   expect(await buffer(client)).toEqual(Buffer.concat(expected))
 })
 
@@ -55,8 +63,12 @@ test('an incomplete query gets no reply', async () => {
 test('queries of a client that does not read replies wait', async () => {
   const { client, queries } = connect(() => Buffer.alloc(60_000))
   const one = message('a')
-  for (let i = 0; i < 1000; i++) client.write(one)
-  for (let i = 0; i < 100; i++) await turn()
+  for (let i = 0; i < 1000; i++) {
+    client.write(one)
+  }
+  for (let i = 0; i < 100; i++) {
+    await turn()
+  }
   expect(queries()).toBeLessThan(20)
   client.end()
   expect((await buffer(client)).length).toBe(1000 * 60_002)
@@ -72,9 +84,16 @@ test('a connection that is silent for ten seconds is closed', () => {
 /** Work that is done on command. */
 function byHand() {
   const work = new Set<Work>()
-  const turns = { add: (one: Work) => void work.add(one), delete: (one: Work) => void work.delete(one) }
+  const turns = {
+    add: (one: Work) => void work.add(one),
+    delete: (one: Work) => void work.delete(one),
+  }
   const step = () => {
-    for (const one of work) if (!one.step()) work.delete(one)
+    for (const one of work) {
+      if (!one.step()) {
+        work.delete(one)
+      }
+    }
   }
   return { turns, work, step }
 }
@@ -84,12 +103,16 @@ test('a chunk of 2,000 queries is handled four at a time, and no more is read me
   const { client, server, queries } = connect(undefined, { turns })
   client.resume()
   const chunk = Buffer.concat(new Array(2000).fill(message('abc')))
-  for (let i = 0; i < 100; i++) client.write(chunk)
+  for (let i = 0; i < 100; i++) {
+    client.write(chunk)
+  }
   await turn()
   expect([queries(), work.size]).toEqual([0, 1])
   step()
   expect(queries()).toBe(4)
-  for (let i = 1; i < 500; i++) step()
+  for (let i = 1; i < 500; i++) {
+    step()
+  }
   expect(queries()).toBe(2000)
   expect(server.isPaused()).toBe(true)
   expect([...work].map(({ share, privileged }) => [share, privileged])).toEqual([['tcp', false]])
@@ -103,14 +126,20 @@ test('queries beyond the budget of a client wait for it, and nothing more is rea
   const { client, server, queries } = connect(undefined, { turns, budget })
   client.resume()
   const chunk = Buffer.concat(new Array(2000).fill(message('abc')))
-  for (let i = 0; i < 100; i++) client.write(chunk)
+  for (let i = 0; i < 100; i++) {
+    client.write(chunk)
+  }
   await turn()
-  while (work.size > 0) step()
+  while (work.size > 0) {
+    step()
+  }
   expect([queries(), server.isPaused(), server.destroyed]).toEqual([10, true, false])
   budget.queries = 13
   vi.advanceTimersByTime(100)
   expect(work.size).toBe(1)
-  while (work.size > 0) step()
+  while (work.size > 0) {
+    step()
+  }
   expect(queries()).toBe(13)
   server.destroy()
   await turn()
@@ -128,11 +157,15 @@ test('each 512 bytes of a chunk after the first take one query from the budget o
   client.resume()
   client.write(message('x'.repeat(510)))
   await turn()
-  while (work.size > 0) step()
+  while (work.size > 0) {
+    step()
+  }
   expect(taken).toBe(1)
   client.write(message('x'.repeat(1534)))
   await turn()
-  while (work.size > 0) step()
+  while (work.size > 0) {
+    step()
+  }
   expect(taken).toBe(4)
   server.destroy()
 })

@@ -42,7 +42,12 @@ const resolver = createResolver({
   },
 })
 
-function ask(name: string, type: number, options: Parameters<typeof query>[2] = {}, max?: number): NaiveReply {
+function ask(
+  name: string,
+  type: number,
+  options: Parameters<typeof query>[2] = {},
+  max?: number,
+): NaiveReply {
   return naiveReply(resolver(query(name, type, options), max)!)
 }
 /** `NOERROR web.lan A 198.18.0.2`: the code, then each record of the reply. */
@@ -69,7 +74,9 @@ test('localhost and all names under it are the client itself, whatever hosts and
     expect(reply(name, TXT)).toBe('NOERROR')
   }
   expect(reply('localhost.lan', A)).toBe(`NOERROR, localhost.lan ${A} 198.18.0.2`)
-  expect(reply('1.0.0.127.in-addr.arpa', PTR)).toBe(`NOERROR, 1.0.0.127.in-addr.arpa ${PTR} localhost`)
+  expect(reply('1.0.0.127.in-addr.arpa', PTR)).toBe(
+    `NOERROR, 1.0.0.127.in-addr.arpa ${PTR} localhost`,
+  )
   const loopback6 = ip6(Array(16).fill(0).fill(1, 0, 1).join('.'), Array(16).fill(0).join('.'))
   expect(reply(loopback6, PTR)).toMatch(/ 12 localhost$/)
 })
@@ -88,7 +95,11 @@ describe('a known name', () => {
     ['2.0.18.198.in-addr.arpa', PTR, 'NOERROR, 2.0.18.198.in-addr.arpa 12 web.lan'],
     ['5.0.18.198.in-addr.arpa', PTR, 'NOERROR, 5.0.18.198.in-addr.arpa 12 www.example.com'],
     ['3.0.18.198.IN-ADDR.ARPA', PTR, 'NOERROR, 3.0.18.198.IN-ADDR.ARPA 12 Printer.lan'],
-    [ip6('2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0'), PTR, `NOERROR, ${ip6('2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0')} 12 web.lan`],
+    [
+      ip6('2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0'),
+      PTR,
+      `NOERROR, ${ip6('2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0')} 12 web.lan`,
+    ],
     ['lan', NS, 'NOERROR, lan 2 gateway.lan'],
     ['laptop.lan', A, 'NOERROR, laptop.lan 1 198.18.0.100'],
     ['laptop', A, 'NOERROR, laptop 1 198.18.0.100'],
@@ -150,13 +161,16 @@ describe('an unknown name', () => {
     ['8.b.d.0.1.0.0.2.ip6.arpa', PTR, 'NOERROR', 'ip6.arpa'],
     ['2.0.18.198.in-addr.arpa', A, 'NOERROR', 'in-addr.arpa'],
     ['lan', A, 'NOERROR', 'lan'],
-  ])('a query for %s of type %i is answered with %s and the SOA of %s, cached for 5 s', (name, type, rcode, zone) => {
-    const reply = ask(name, type)
-    expect(said(reply)).toBe(rcode)
-    expect(reply.authority).toEqual([
-      { name: zone, type: SOA, ttl: 5, data: 'gateway.lan hostmaster.lan 1 3600 600 86400 5' },
-    ])
-  })
+  ])(
+    'a query for %s of type %i is answered with %s and the SOA of %s, cached for 5 s',
+    (name, type, rcode, zone) => {
+      const reply = ask(name, type)
+      expect(said(reply)).toBe(rcode)
+      expect(reply.authority).toEqual([
+        { name: zone, type: SOA, ttl: 5, data: 'gateway.lan hostmaster.lan 1 3600 600 86400 5' },
+      ])
+    },
+  )
 
   test('a dot inside a label does not separate labels', () => {
     const bytes = query('web.lan', A)
@@ -178,10 +192,13 @@ describe('a reply', () => {
     ['what EDNS allows', { edns: 1000 }, undefined, 60, false],
     ['1232 bytes whatever EDNS allows', { edns: 65535 }, undefined, 60, false],
     ['65535 bytes over TCP', {}, 65535, 60, false],
-  ] as const)('a reply has at most %s, otherwise TC set and no answers', (_, options, max, answers, truncated) => {
-    const reply = ask('many.lan', A, options, max)
-    expect([reply.answers.length, (reply.flags & 0x200) !== 0]).toEqual([answers, truncated])
-  })
+  ] as const)(
+    'a reply has at most %s, otherwise TC set and no answers',
+    (_, options, max, answers, truncated) => {
+      const reply = ask('many.lan', A, options, max)
+      expect([reply.answers.length, (reply.flags & 0x200) !== 0]).toEqual([answers, truncated])
+    },
+  )
 
   test('a reply may have 512 bytes even if EDNS allows less', () => {
     expect(said(ask('web', A, { edns: 20 }))).toBe('NOERROR, web 1 198.18.0.2')
@@ -196,7 +213,10 @@ describe('a reply', () => {
   })
 
   test('a reply has EDNS if the query has, with its DO flag', () => {
-    expect(ask('web', A, { edns: 4096, ednsFlags: 0x8000 }).edns).toEqual({ size: 1232, ttl: 0x8000 })
+    expect(ask('web', A, { edns: 4096, ednsFlags: 0x8000 }).edns).toEqual({
+      size: 1232,
+      ttl: 0x8000,
+    })
     expect(ask('nobody', A, { edns: 4096 }).edns).toEqual({ size: 1232, ttl: 0 })
     expect(ask('web', A).edns).toBeUndefined()
   })
@@ -210,7 +230,11 @@ describe('a reply', () => {
     ['an OPT as a question', query('lan', 41), 1],
     ['a truncated question', query('web', A).subarray(0, 18), 1],
     ['no question', Uint8Array.from([1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), 1],
-    ['a compressed question', Uint8Array.from([1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 12, 0, 1, 0, 1]), 1],
+    [
+      'a compressed question',
+      Uint8Array.from([1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 12, 0, 1, 0, 1]),
+      1,
+    ],
     ['a name of 256 bytes', query([...Array(126).fill('x'), 'xy'].join('.'), A), 1],
     ['a name of 255 bytes', query(Array(127).fill('x').join('.'), A), 3],
     ['an OPT shorter than its length', query('web', A, { edns: 4096 }).with(-1, 1), 1],
@@ -238,9 +262,13 @@ test('random queries get a valid reply with their id and within their size, or n
   for (let i = 0; i < COUNT; i++) {
     const seed = seeds[below(seeds.length)]
     const bytes =
-      i % 4 === 0 ? new Uint8Array(below(80)) : seed.slice(0, i % 3 === 0 ? below(seed.length + 1) : undefined)
+      i % 4 === 0
+        ? new Uint8Array(below(80))
+        : seed.slice(0, i % 3 === 0 ? below(seed.length + 1) : undefined)
     const changes = i % 4 === 0 ? bytes.length : below(6)
-    for (let j = 0; j < changes && bytes.length > 0; j++) bytes[below(bytes.length)] = below(i % 2 ? 256 : 4)
+    for (let j = 0; j < changes && bytes.length > 0; j++) {
+      bytes[below(bytes.length)] = below(i % 2 ? 256 : 4)
+    }
     const reply = resolver(bytes)
     if (reply === undefined) continue
     expect(reply.length).toBeLessThanOrEqual(1232)
@@ -289,7 +317,9 @@ describe('c-ares, over UDP and TCP', () => {
     do {
       udp = createSocket('udp4', (message, { address, port }) => {
         const reply = resolver(message)
-        if (reply) udp.send(reply, port, address)
+        if (reply) {
+          udp.send(reply, port, address)
+        }
       }).bind(0, '127.0.0.1')
       await once(udp, 'listening')
       // One message a connection and a segment: enough for c-ares.
@@ -308,7 +338,9 @@ describe('c-ares, over UDP and TCP', () => {
   })
 
   test('c-ares reads addresses, names and their absence', async () => {
-    expect(await client.resolve4('web.lan', { ttl: true })).toEqual([{ address: '198.18.0.2', ttl: 60 }])
+    expect(await client.resolve4('web.lan', { ttl: true })).toEqual([
+      { address: '198.18.0.2', ttl: 60 },
+    ])
     expect(await client.resolve6('web.lan')).toEqual(['2001:db8:0:1::2'])
     expect(await client.reverse('198.18.0.2')).toEqual(['web.lan'])
     expect(await client.reverse('2001:db8:0:1::2')).toEqual(['web.lan'])

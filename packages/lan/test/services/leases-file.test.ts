@@ -91,13 +91,21 @@ test.each([
   ['another version', '{"version":2,"leases":[]}'],
   ['null', 'null'],
   ['a lease that is a number', '{"version":1,"leases":[7]}'],
-  ['an invalid address', '{"version":1,"leases":[{"address":"x","mac":"","state":"bound","expires":null}]}'],
-  ['a host name with a line break', `{"version":1,"leases":[${one.replace('}', ',"hostname":"a\\n"}')}]}`],
+  [
+    'an invalid address',
+    '{"version":1,"leases":[{"address":"x","mac":"","state":"bound","expires":null}]}',
+  ],
+  [
+    'a host name with a line break',
+    `{"version":1,"leases":[${one.replace('}', ',"hostname":"a\\n"}')}]}`,
+  ],
   ['an end that is not a time', `{"version":1,"leases":[${one.replace('null', '"soon"')}]}`],
   ['an address twice', `{"version":1,"leases":[${one},${one}]}`],
 ])('%s is refused in one line and not changed', (_, text) => {
   writeFileSync(path, text)
-  expect(() => leasesFile(path).load()).toThrow(/^leases \/.*: EINVAL, .*: correct the file, or remove it[^\n]*$/)
+  expect(() => leasesFile(path).load()).toThrow(
+    /^leases \/.*: EINVAL, .*: correct the file, or remove it[^\n]*$/,
+  )
   expect(readFileSync(path, 'utf8')).toBe(text)
 })
 
@@ -133,7 +141,9 @@ test('a directory of another user is refused at the start in one line', () => {
 
 test('a directory without write permission is refused, for root too', () => {
   chmodSync(dir, 0o555)
-  expect(() => leasesFile(path).load()).toThrow(/EACCES.* does not belong to user 0, or is not writable/)
+  expect(() => leasesFile(path).load()).toThrow(
+    /EACCES.* does not belong to user 0, or is not writable/,
+  )
 })
 
 test('a directory that takes a privilege to reach is refused', () => {
@@ -141,7 +151,9 @@ test('a directory that takes a privilege to reach is refused', () => {
   mkdirSync(inner)
   chownSync(dir, 65534, 65534)
   chmodSync(dir, 0o700)
-  expect(() => leasesFile(join(inner, 'leases')).load()).toThrow(/EACCES.* user 0 reaches .* only by privilege/)
+  expect(() => leasesFile(join(inner, 'leases')).load()).toThrow(
+    /EACCES.* user 0 reaches .* only by privilege/,
+  )
 })
 
 test('a symbolic link, a device and a FIFO are refused, which a save would replace', () => {
@@ -151,9 +163,13 @@ test('a symbolic link, a device and a FIFO are refused, which a save would repla
     [path, 'a symbolic link'],
     [join(dir, 'fifo'), 'a pipe'],
   ] as const) {
-    expect(() => leasesFile(file).load()).toThrow(`replace ${file}: EEXIST, exists already; it is ${kind}, which vnet`)
+    expect(() => leasesFile(file).load()).toThrow(
+      `replace ${file}: EEXIST, exists already; it is ${kind}, which vnet`,
+    )
   }
-  expect(() => leasesFile('/dev/null').load()).toThrow('it is a device, which vnet does not replace')
+  expect(() => leasesFile('/dev/null').load()).toThrow(
+    'it is a device, which vnet does not replace',
+  )
   expect([lstatSync(path).isSymbolicLink(), existsSync(join(dir, 'victim'))]).toEqual([true, false])
 })
 
@@ -164,5 +180,8 @@ test('a symbolic link in place of the temporary file is not followed', async () 
   store.load()
   symlinkSync(victim, `${path}.new`)
   await store.save([lease('198.18.0.100')])
-  expect([readFileSync(victim, 'utf8'), lstatSync(path).isFile()]).toEqual(['of another user', true])
+  expect([readFileSync(victim, 'utf8'), lstatSync(path).isFile()]).toEqual([
+    'of another user',
+    true,
+  ])
 })

@@ -6,7 +6,11 @@ import { random } from '#src/base/random.ts'
 import { FakeClock } from '#src/bed/fake-clock.ts'
 import { parseAddress } from '#src/packet/address.ts'
 import { ALL_NODES } from '#src/packet/ipv6.ts'
-import { isRouterSolicitation, type RouterAdvert, routerAdvertisement } from '#src/packet/router-advert.ts'
+import {
+  isRouterSolicitation,
+  type RouterAdvert,
+  routerAdvertisement,
+} from '#src/packet/router-advert.ts'
 import { forAll } from '#support/for-all.ts'
 import { RaSender } from '../../src/services/router-advert.ts'
 
@@ -19,15 +23,29 @@ const bare: RouterAdvert = {
   retransTimerMs: 0,
   prefixes: [],
 }
-const link = { prefix: parseAddress('2001:db8:0:1::1')!, prefixLen: 64, validLifetime: 7200, preferredLifetime: 3600 }
+const link = {
+  prefix: parseAddress('2001:db8:0:1::1')!,
+  prefixLen: 64,
+  validLifetime: 7200,
+  preferredLifetime: 3600,
+}
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const zeros = (octets: number) => '00'.repeat(octets)
 
 describe('an advertisement', () => {
   test('an advertisement without options has 16 bytes', () => {
     expect(hex(routerAdvertisement(bare))).toBe(`86000000400007080000000000000000`)
-    const busy = { ...bare, managed: true, other: true, lifetime: 0, reachableTimeMs: 30_000, retransTimerMs: 1000 }
-    expect(hex(routerAdvertisement(busy))).toBe(`8600000040c000000000753000000 3e8`.replace(' ', ''))
+    const busy = {
+      ...bare,
+      managed: true,
+      other: true,
+      lifetime: 0,
+      reachableTimeMs: 30_000,
+      retransTimerMs: 1000,
+    }
+    expect(hex(routerAdvertisement(busy))).toBe(
+      `8600000040c000000000753000000 3e8`.replace(' ', ''),
+    )
   })
 
   const prefix = '20010db800000001'
@@ -41,19 +59,36 @@ describe('an advertisement', () => {
     ],
     [
       'a prefix that never expires, not on the link',
-      { prefixes: [{ ...link, onLink: false, autonomous: true, validLifetime: Number.POSITIVE_INFINITY }] },
+      {
+        prefixes: [
+          { ...link, onLink: false, autonomous: true, validLifetime: Number.POSITIVE_INFINITY },
+        ],
+      },
       `03044040ffffffff00000e10${zeros(4)}${prefix}${zeros(8)}`,
     ],
     [
       'a prefix length that is not a multiple of 8',
       {
-        prefixes: [{ ...link, prefix: new Uint8Array(16).fill(0xff), prefixLen: 61, onLink: true, autonomous: false }],
+        prefixes: [
+          {
+            ...link,
+            prefix: new Uint8Array(16).fill(0xff),
+            prefixLen: 61,
+            onLink: true,
+            autonomous: false,
+          },
+        ],
       },
       `03043d8000001c2000000e10${zeros(4)}fffffffffffffff8${zeros(8)}`,
     ],
     [
       'resolvers',
-      { rdnss: { lifetime: 1200, servers: [parseAddress('2001:db8::1')!, parseAddress('2001:db8::2')!] } },
+      {
+        rdnss: {
+          lifetime: 1200,
+          servers: [parseAddress('2001:db8::1')!, parseAddress('2001:db8::2')!],
+        },
+      },
       `19050000000004b020010db8${zeros(11)}0120010db8${zeros(11)}02`,
     ],
     [
@@ -66,7 +101,11 @@ describe('an advertisement', () => {
       { pref64: { lifetime: 1807, prefix: parseAddress('64:ff9b::')! } },
       `260207080064ff9b${zeros(8)}`,
     ],
-    ['nothing for an empty list', { rdnss: { lifetime: 1, servers: [] }, dnssl: { lifetime: 1, domains: [] } }, ''],
+    [
+      'nothing for an empty list',
+      { rdnss: { lifetime: 1, servers: [] }, dnssl: { lifetime: 1, domains: [] } },
+      '',
+    ],
   ])('an advertisement holds %s', (_, more, options) => {
     expect(hex(routerAdvertisement({ ...bare, ...more }).subarray(16))).toBe(options)
   })
@@ -84,14 +123,23 @@ describe('a solicitation', () => {
     ['without its sender is valid', true, rs],
     ['with unknown options is valid', true, [...rs, 99, 2, ...Array(14).fill(7), ...own]],
     ['from the unspecified address is valid', true, rs, { source: '::' }],
-    ['from the unspecified address with its sender is invalid', false, [...rs, ...own], { source: '::' }],
+    [
+      'from the unspecified address with its sender is invalid',
+      false,
+      [...rs, ...own],
+      { source: '::' },
+    ],
     ['that crossed a router is invalid', false, rs, { hopLimit: 254 }],
     ['with a code other than 0 is invalid', false, [133, 1, 0, 0, 0, 0, 0, 0]],
     ['of another type is invalid', false, [134, 0, 0, 0, 0, 0, 0, 0]],
     ['of less than 8 bytes is invalid', false, rs.slice(0, 7)],
     ['with an option of length 0 is invalid', false, [...rs, 99, 0, 0, 0, 0, 0, 0, 0]],
     ['with an option beyond its end is invalid', false, [...rs, 99, 2, 0, 0, 0, 0, 0, 0]],
-    ['with a sender that is not an Ethernet address is invalid', false, [...rs, 1, 2, ...Array(14).fill(7)]],
+    [
+      'with a sender that is not an Ethernet address is invalid',
+      false,
+      [...rs, 1, 2, ...Array(14).fill(7)],
+    ],
   ])('a solicitation %s', (_, good, octets, options) => {
     expect(isGood(octets, options)).toBe(good)
   })
@@ -159,7 +207,9 @@ describe('the times of advertisements', () => {
       advance(10_000)
       sent.length = 0
       const asked = 10_000
-      for (let i = 0; i < 5; i++) sender.solicited()
+      for (let i = 0; i < 5; i++) {
+        sender.solicited()
+      }
       advance(1)
       expect(sent.length).toBe(1)
       expect(sent[0].at - asked).toBeLessThan(0.5)
@@ -196,7 +246,9 @@ describe('the times of advertisements', () => {
     advance(1000.5)
     sent.length = 0
     sender.reload({ ...advert, mtu: 1400 })
-    expect(sent.map(({ body }) => hex(body))).toEqual([hex(routerAdvertisement({ ...advert, mtu: 1400 }))])
+    expect(sent.map(({ body }) => hex(body))).toEqual([
+      hex(routerAdvertisement({ ...advert, mtu: 1400 })),
+    ])
     sender.reload({ ...advert, mtu: 1300 })
     advance(60)
     expect(gaps()[0]).toBeGreaterThanOrEqual(3)

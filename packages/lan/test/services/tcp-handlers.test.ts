@@ -24,18 +24,27 @@ test('echo returns all received bytes until the client ends', async () => {
 test('echo handles one chunk per step, in the share of all clients, and reads no more meanwhile', async () => {
   const [client, server] = duplexPair() as [Duplex, Duplex]
   const work = new Set<Work>()
-  const turns = { add: (one: Work) => void work.add(one), delete: (one: Work) => void work.delete(one) }
+  const turns = {
+    add: (one: Work) => void work.add(one),
+    delete: (one: Work) => void work.delete(one),
+  }
   const socket = Object.assign(server, { remoteAddress: '::ffff:198.18.0.9' }) as unknown as Socket
   handlerOf('echo', turns)?.(socket, {} as SegmentHost)
   let got = 0
   client.on('data', chunk => {
     got += chunk.length
   })
-  for (let i = 0; i < 100; i++) client.write(Buffer.alloc(10_000))
+  for (let i = 0; i < 100; i++) {
+    client.write(Buffer.alloc(10_000))
+  }
   await setImmediate()
   expect([got, server.isPaused(), [...work].map(({ share }) => share)]).toEqual([0, true, ['tcp']])
   for (let steps = 1; steps <= 10; steps++) {
-    for (const one of work) if (!one.step()) work.delete(one)
+    for (const one of work) {
+      if (!one.step()) {
+        work.delete(one)
+      }
+    }
     await setImmediate()
     expect(got).toBeLessThanOrEqual(steps * 64 * 1024)
   }
@@ -65,8 +74,12 @@ test('chargen sends its pattern forever, even after the client has ended', async
     if (text.length > 3 * 95 * 74) break
   }
   const lines = text.split('\r\n')
-  expect(lines[0]).toBe(` !"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_\`abcdefg`)
-  expect(lines[1]).toBe(`!"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_\`abcdefgh`)
+  expect(lines[0]).toBe(
+    ` !"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_\`abcdefg`,
+  )
+  expect(lines[1]).toBe(
+    `!"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_\`abcdefgh`,
+  )
   expect(lines.slice(95, 190)).toEqual(lines.slice(0, 95))
   expect(lines.slice(0, 190).every(line => line.length === 72)).toBe(true)
 })

@@ -14,11 +14,15 @@ test('segments are dropped while TCP opens; if that fails, ports are closed, on 
   await using tcp = new TcpServices({ createNetns: () => -EMFILE } as unknown as Native, net)
   tcp.serve(hosts)
   const skb = pool.alloc(60)
-  if (skb) hosts.services?.receive(skb)
+  if (skb) {
+    hosts.services?.receive(skb)
+  }
   expect([skb === undefined, pool.out]).toEqual([false, 0])
   await turn()
   expect(lines).toEqual([
-    expect.stringMatching(/^no TCP on the hosts: unshare\(CLONE_NEWNET\): too many open files in the process/),
+    expect.stringMatching(
+      /^no TCP on the hosts: unshare\(CLONE_NEWNET\): too many open files in the process/,
+    ),
   ])
   tcp.serve(later)
   expect([hosts.services, later.services]).toEqual([undefined, undefined])

@@ -109,8 +109,11 @@ export class DhcpGateway {
   /** Waits for the next matching line after the line of the previous call. */
   async line(pattern: RegExp): Promise<string> {
     for (;;) {
-      for (; this.#read < this.lines.length; this.#read++)
-        if (pattern.test(this.lines[this.#read] as string)) return this.lines[this.#read++] as string
+      for (; this.#read < this.lines.length; this.#read++) {
+        if (pattern.test(this.lines[this.#read] as string)) {
+          return this.lines[this.#read++] as string
+        }
+      }
       await new Promise<void>(resolve => {
         this.#wake = resolve
       })
@@ -124,6 +127,8 @@ export class DhcpGateway {
   #receive(message: UdpMessage, reply: Parameters<UdpHandler>[1]): void {
     const broadcast = message.destination.address.every(octet => octet === 255)
     this.came.push(broadcast ? 'broadcast' : 'unicast')
-    if (broadcast || !this.deaf) this.#answer(message, reply)
+    if (broadcast || !this.deaf) {
+      this.#answer(message, reply)
+    }
   }
 }

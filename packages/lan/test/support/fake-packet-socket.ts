@@ -56,7 +56,9 @@ export class FakePacketSocket {
   /** Acts as the event loop: calls the poller while it watches and there is a frame or an error. */
   wake(status = 0): void {
     if (!this.watched) return
-    if (status < 0) this.watched = false
+    if (status < 0) {
+      this.watched = false
+    }
     this.more = this.#fn(status) === true
   }
 
@@ -65,7 +67,14 @@ export class FakePacketSocket {
       this.watched = watched
       return 0
     }
-    return { start: set(true), stop: set(false), close: set(false), watch: () => 0, ref: () => 0, unref: () => 0 }
+    return {
+      start: set(true),
+      stop: set(false),
+      close: set(false),
+      watch: () => 0,
+      ref: () => 0,
+      unref: () => 0,
+    }
   }
 
   #read(fd: number, n: number): number {
@@ -76,7 +85,9 @@ export class FakePacketSocket {
       if (next === undefined || (typeof next === 'number' && i > 0)) break
       this.incoming.shift()
       // The error of an interface that is down is not a frame.
-      if (next !== -ENETDOWN) this.#reads++
+      if (next !== -ENETDOWN) {
+        this.#reads++
+      }
       if (typeof next === 'number') return next
       const at = this.#offsets[i] as number
       this.#arena.fill(0, at, at + VIRTIO_NET_HDR_LEN)

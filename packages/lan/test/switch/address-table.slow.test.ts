@@ -13,14 +13,17 @@ test.each([4, 6, 16])('AddressTable with keys of %i bytes behaves like a Map', l
     for (const [octets, value] of steps) {
       const bytes = Uint8Array.from([9, ...octets])
       const key = octets.join()
-      if (value === null) expect(table.delete(bytes, 1)).toBe(model.delete(key))
-      else {
+      if (value === null) {
+        expect(table.delete(bytes, 1)).toBe(model.delete(key))
+      } else {
         table.set(bytes, 1, value)
         model.set(key, value)
       }
       expect(table.size).toBe(model.size)
     }
-    for (const [octets] of steps) expect(table.get(Uint8Array.from(octets), 0)).toBe(model.get(octets.join()) ?? -1)
+    for (const [octets] of steps) {
+      expect(table.get(Uint8Array.from(octets), 0)).toBe(model.get(octets.join()) ?? -1)
+    }
   })
 })
 

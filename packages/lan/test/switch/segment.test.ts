@@ -41,7 +41,9 @@ function setUp(pool = new PoisonedPool({ large: 4, small: 64 })) {
   const clock = new FakeClock()
   const segment = new Segment({ clock })
   const [a, b, c] = [new Listener(), new Listener(), new Listener()]
-  for (const station of [a, b, c]) segment.attach(station)
+  for (const station of [a, b, c]) {
+    segment.attach(station)
+  }
   let number = 0
   function send(from: Station, source: number[], destination: number[]): number {
     const skb = pool.alloc(60) as SkBuff
@@ -123,7 +125,8 @@ describe('Segment', () => {
       const clock = new FakeClock()
       const table = new ForwardingTable(clock, max)
       const stations = { a: new Listener(), b: new Listener(), c: new Listener() }
-      const learn = (n: number, station: Station) => table.learn(Uint8Array.from(mac(n)), 0, station)
+      const learn = (n: number, station: Station) =>
+        table.learn(Uint8Array.from(mac(n)), 0, station)
       const knows = (n: number) => table.get(Uint8Array.from(mac(n)), 0)
       return { clock, table, ...stations, learn, knows }
     }
@@ -131,11 +134,15 @@ describe('Segment', () => {
     test('a station with random addresses does not keep a later address of another from being learned', () => {
       const { table, a, b, c, learn, knows } = fill(8)
       learn(1, b)
-      for (let n = 100; n < 200; n++) learn(n, a)
+      for (let n = 100; n < 200; n++) {
+        learn(n, a)
+      }
       expect(table.size).toBe(8)
       learn(2, b)
       learn(3, c)
-      for (let n = 200; n < 300; n++) learn(n, a)
+      for (let n = 200; n < 300; n++) {
+        learn(n, a)
+      }
       expect([knows(1), knows(2), knows(3), table.size]).toEqual([b, b, c, 8])
       expect(knows(299)).toBe(a)
     })
@@ -146,14 +153,20 @@ describe('Segment', () => {
         learn(n, a)
         learn(1000 + n, b)
       }
-      for (let n = 1; n <= 3; n++) learn(n, c)
-      for (let n = 200; n < 250; n++) learn(n, n % 2 === 0 ? a : b)
+      for (let n = 1; n <= 3; n++) {
+        learn(n, c)
+      }
+      for (let n = 200; n < 250; n++) {
+        learn(n, n % 2 === 0 ? a : b)
+      }
       expect([knows(1), knows(2), knows(3)]).toEqual([c, c, c])
     })
 
     test('a station that has all entries replaces one after the other', () => {
       const { a, learn, knows } = fill(4)
-      for (let n = 1; n <= 6; n++) learn(n, a)
+      for (let n = 1; n <= 6; n++) {
+        learn(n, a)
+      }
       expect([1, 2, 3, 4, 5, 6].filter(n => knows(n) === a)).toHaveLength(4)
       expect([knows(5), knows(6)]).toEqual([a, a])
     })
@@ -168,7 +181,9 @@ describe('Segment', () => {
 
     test('an address that moves to another station is forgotten with that one', () => {
       const { clock, table, a, b, learn, knows } = fill(4)
-      for (let n = 1; n <= 3; n++) learn(n, a)
+      for (let n = 1; n <= 3; n++) {
+        learn(n, a)
+      }
       learn(2, b)
       table.forget(a)
       expect([knows(1), knows(2), knows(3), table.size]).toEqual([undefined, b, undefined, 1])
@@ -222,8 +237,11 @@ describe('Segment', () => {
 
 test('a full NeighbourTable forgets the entry that it learned first', () => {
   const table = new NeighbourTable(4, 3)
-  const learn = (n: number, m: number) => table.learn(Uint8Array.of(198, 18, 0, n), 0, Uint8Array.from(mac(m)), 0)
-  for (const n of [1, 2, 3, 2, 4]) learn(n, n)
+  const learn = (n: number, m: number) =>
+    table.learn(Uint8Array.of(198, 18, 0, n), 0, Uint8Array.from(mac(m)), 0)
+  for (const n of [1, 2, 3, 2, 4]) {
+    learn(n, n)
+  }
   const last = table.entries().map(({ address }) => address[3])
   expect(new Set(last)).toEqual(new Set([2, 3, 4]))
   learn(3, 33)

@@ -1,6 +1,16 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '#src/base/clock.ts'
-import { EAGAIN, EBADF, EINVAL, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENXIO, EPERM } from '#src/base/errno.ts'
+import {
+  EAGAIN,
+  EBADF,
+  EINVAL,
+  EMSGSIZE,
+  ENETDOWN,
+  ENOBUFS,
+  ENODEV,
+  ENXIO,
+  EPERM,
+} from '#src/base/errno.ts'
 import { FrameBatches, FrameQueue } from '#src/linux/tap/frame-queue.ts'
 import { VIRTIO_NET_HDR_LEN } from '#src/linux/uapi.ts'
 import { NETIF_F_ALL_TAP, NETIF_F_GRO } from '#src/netdev/if.ts'
@@ -8,7 +18,13 @@ import { ethTypeTrans, netifRx } from '#src/netdev/netif.ts'
 import { dropReasonName } from '#src/skb/drop-reason-name.ts'
 import { FRAME_MAX } from '#src/skb/pool.ts'
 import type { SkBuff } from '#src/skb/sk-buff.ts'
-import { addDevice, type MemoryNet, type MemoryNetOptions, memoryNets, turn } from '#support/memory-net.ts'
+import {
+  addDevice,
+  type MemoryNet,
+  type MemoryNetOptions,
+  memoryNets,
+  turn,
+} from '#support/memory-net.ts'
 import { skbOf } from '#support/skb.ts'
 import { buildFrame, type Packet, plain } from '../../../../test/packet/frames.ts'
 import { Segment, type Station } from '../../src/switch/segment.ts'
@@ -19,7 +35,9 @@ const newNet = memoryNets()
 const ends: (() => void)[] = []
 // Hooks run in reverse order of registration.
 afterEach(() => {
-  for (const end of ends.splice(0)) end()
+  for (const end of ends.splice(0)) {
+    end()
+  }
 })
 const [BEHIND, NEAR] = [
   [2, 0, 0, 0, 0, 1],
@@ -28,7 +46,12 @@ const [BEHIND, NEAR] = [
 const ALL = [255, 255, 255, 255, 255, 255]
 
 /** A frame of 60 bytes; the last one is its number. */
-function frame(to: readonly number[], from: readonly number[], number: number, length = 60): Uint8Array {
+function frame(
+  to: readonly number[],
+  from: readonly number[],
+  number: number,
+  length = 60,
+): Uint8Array {
   const octets = new Uint8Array(length)
   octets.set([...to, ...from, 0x88, 0xb5])
   octets[length - 1] = number
@@ -67,8 +90,11 @@ function join(options: MemoryNetOptions = {}): Bed {
   const port: Station = {
     receive(skb) {
       bed.got.push(skb.bytes[skb.tail - 1] as number)
-      if (bed.keeps) bed.kept.push(skb)
-      else skb.free()
+      if (bed.keeps) {
+        bed.kept.push(skb)
+      } else {
+        skb.free()
+      }
     },
   }
   const bed: Bed = {
@@ -111,11 +137,17 @@ function conserved({ segment, uplink, got, sent, keeps }: Bed): void {
   expect(uplink.drops.reduce((sum, n) => sum + n, 0)).toBe(dropped)
   // Frames that never entered the segment.
   const cut = rxPackets - (stats.in - stats.made - sent.frames)
-  if (!keeps) expect(stats.out).toBe(got.length + txPackets + dropped - cut + uplink.held)
+  if (!keeps) {
+    expect(stats.out).toBe(got.length + txPackets + dropped - cut + uplink.held)
+  }
 }
 
 const drops = ({ uplink }: Bed) =>
-  Object.fromEntries([...uplink.drops.entries()].flatMap(([reason, n]) => (n > 0 ? [[dropReasonName(reason), n]] : [])))
+  Object.fromEntries(
+    [...uplink.drops.entries()].flatMap(([reason, n]) =>
+      n > 0 ? [[dropReasonName(reason), n]] : [],
+    ),
+  )
 
 describe('an uplink', () => {
   test('an uplink sends received frames to the segment, and frames for its far hosts to its interface', async () => {
@@ -128,7 +160,13 @@ describe('an uplink', () => {
     // Both hosts are on the uplink's far side: no frame returns to its station.
     bed.come(frame(BEHIND, [2, 0, 0, 0, 0, 9], 5))
     expect([bed.got, socket.sent.length]).toEqual([[1, 2], 2])
-    expect(uplink.stats).toEqual({ rxPackets: 3, rxBytes: 180, txPackets: 2, txBytes: 120, dropped: 0 })
+    expect(uplink.stats).toEqual({
+      rxPackets: 3,
+      rxBytes: 180,
+      txPackets: 2,
+      txBytes: 120,
+      dropped: 0,
+    })
     expect(segment.stats).toMatchObject({ in: 5, out: 4, taken: 1 })
     uplink.close()
   })
@@ -141,17 +179,20 @@ describe('an uplink', () => {
     [ENOBUFS, 'QDISC_DROP'],
     [EINVAL, 'HDR_TRUNC'],
     [EPERM, 'KERNEL_ERROR'],
-  ])('an uplink drops only the frame that its interface refuses (errno %i), as %s', async (errno, reason) => {
-    const bed = join()
-    bed.socket.refusals.push(-errno)
-    await bed.send(frame(ALL, NEAR, 1), frame(ALL, NEAR, 2))
-    expect(numbers(bed.socket.sent)).toEqual([2])
-    expect(drops(bed)).toEqual({ [reason]: 1 })
-    bed.uplink.close()
-    expect(bed.memory.lines.at(-1)).toBe(
-      `uplink veth0: rx 0 frames, 0 bytes, tx 1 frames, 60 bytes, dropped 1 ${reason}`,
-    )
-  })
+  ])(
+    'an uplink drops only the frame that its interface refuses (errno %i), as %s',
+    async (errno, reason) => {
+      const bed = join()
+      bed.socket.refusals.push(-errno)
+      await bed.send(frame(ALL, NEAR, 1), frame(ALL, NEAR, 2))
+      expect(numbers(bed.socket.sent)).toEqual([2])
+      expect(drops(bed)).toEqual({ [reason]: 1 })
+      bed.uplink.close()
+      expect(bed.memory.lines.at(-1)).toBe(
+        `uplink veth0: rx 0 frames, 0 bytes, tx 1 frames, 60 bytes, dropped 1 ${reason}`,
+      )
+    },
+  )
 
   test('an uplink keeps frames while its interface is full, and sends them in order later', async () => {
     const bed = join()
@@ -203,7 +244,9 @@ describe('an uplink', () => {
     expect(socket.watched).toBe(true)
     socket.wake()
     expect(bed.got).toEqual([1, 2, 3, 4, 5])
-    for (const skb of bed.kept) skb.free()
+    for (const skb of bed.kept) {
+      skb.free()
+    }
     bed.uplink.close()
   })
 
@@ -233,7 +276,14 @@ describe('an uplink', () => {
     ends.push(() => segment.detach(station))
     const payload = new Array<number>(100).fill(7)
     for (let i = 0; i < 5; i++) {
-      const packet: Packet = { ...plain, kind: 'tcp', identification: i, sequence: 100 * i, flags: 0x10, payload }
+      const packet: Packet = {
+        ...plain,
+        kind: 'tcp',
+        identification: i,
+        sequence: 100 * i,
+        flags: 0x10,
+        payload,
+      }
       const octets = Uint8Array.from(buildFrame({ packet, tags: [], padding: [] }))
       octets.set([...NEAR, ...BEHIND])
       socket.incoming.push(octets)
@@ -255,7 +305,9 @@ describe('an uplink', () => {
     uplink.changed('up')
     await bed.send(frame(BEHIND, NEAR, 4))
     expect(numbers(socket.sent)).toEqual([4])
-    expect(memory.lines).toEqual(['up', 'down', 'up'].map(state => `uplink veth0: link is ${state}`))
+    expect(memory.lines).toEqual(
+      ['up', 'down', 'up'].map(state => `uplink veth0: link is ${state}`),
+    )
     uplink.close()
   })
 
@@ -265,7 +317,9 @@ describe('an uplink', () => {
     await bed.send(frame(ALL, NEAR, 1))
     uplink.changed('gone')
     expect([socket.closed, socket.watched, segment.stations.length]).toEqual([1, false, 1])
-    expect(memory.lines[1]).toBe('uplink veth0: the interface is gone; the segment continues without it')
+    expect(memory.lines[1]).toBe(
+      'uplink veth0: the interface is gone; the segment continues without it',
+    )
     const skb = memory.pool.alloc(60) as SkBuff
     skb.put(60)
     uplink.receive(skb)
@@ -283,7 +337,8 @@ describe('an uplink', () => {
       net,
       name: 'veth0',
       arrived: () => 0,
-      open: slots => new FrameQueue(socket.native, socket.fd, 10, slots, new FrameBatches(socket.native)),
+      open: slots =>
+        new FrameQueue(socket.native, socket.fd, 10, slots, new FrameBatches(socket.native)),
     })
     uplink.join(segment)
     expect([segment.stations.length, memory.lines]).toEqual([0, ['uplink veth0: link is down']])

@@ -28,4 +28,9 @@ function init() {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'drop', description: 'drops every frame', params: {}, init })
+export const driver = defineDriver({
+  name: 'drop',
+  description: 'drops every frame',
+  params: {},
+  init,
+})

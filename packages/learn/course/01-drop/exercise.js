@@ -46,14 +46,21 @@ export const exercise = defineExercise({
       title: 'drops every IPv4 frame',
       read: 'Drop each frame',
       run(bed) {
-        for (let i = 0; i < 3; i++) bed.transmit(udpFrame(ENDS))
+        for (let i = 0; i < 3; i++) {
+          bed.transmit(udpFrame(ENDS))
+        }
         const { held } = bed.balance()
         const { txDropped } = bed.stats()
         const expected = 'each frame dropped by the time startXmit returns'
-        verify(held === 0, { seen: `${held} of 3 frames are still held: nothing freed them`, expected })
+        verify(held === 0, {
+          seen: `${held} of 3 frames are still held: nothing freed them`,
+          expected,
+        })
         const seen = `tx_dropped is ${txDropped} after 3 frames`
         verify(txDropped === 3, { seen, expected: 'tx_dropped 3: drop() counts, free() does not' })
-        for (const frame of OTHER_IPV4) bed.transmit(frame)
+        for (const frame of OTHER_IPV4) {
+          bed.transmit(frame)
+        }
         const all = counts(bed.drops())
         verify(bed.stats().txDropped === 6 && bed.drops().UNHANDLED_PROTO === undefined, {
           seen: `then three to a group, to all stations, and of 1514 bytes: dropped: ${all}; held: ${bed.balance().held}`,
@@ -65,7 +72,9 @@ export const exercise = defineExercise({
       title: 'drops other frames as UNHANDLED_PROTO',
       read: 'Drop each frame',
       run(bed) {
-        for (let i = 0; i < 3; i++) bed.transmit(udpFrame(ENDS))
+        for (let i = 0; i < 3; i++) {
+          bed.transmit(udpFrame(ENDS))
+        }
         bed.transmit(arpRequest(ENDS))
         bed.transmit(ethernetFrame({ type: ETH_P_IPV6 }))
         const { held } = bed.balance()
@@ -94,7 +103,9 @@ export const exercise = defineExercise({
       read: 'Count in dev.priv',
       async run(bed, { another }) {
         ;(await another()).transmit(udpFrame(ENDS))
-        for (let i = 0; i < 3; i++) bed.transmit(udpFrame(ENDS))
+        for (let i = 0; i < 3; i++) {
+          bed.transmit(udpFrame(ENDS))
+        }
         bed.transmit(arpRequest(ENDS))
         const priv = /** @type {Record<string, number>} */ (bed.dev.priv ?? {})
         const { frames, bytes } = priv
@@ -108,7 +119,9 @@ export const exercise = defineExercise({
           seen: `${all} dev.priv.bytes is ${bytes}; dev.priv has ${counts(priv)}`,
           expected,
         })
-        for (const frame of OTHER_IPV4) bed.transmit(frame)
+        for (const frame of OTHER_IPV4) {
+          bed.transmit(frame)
+        }
         const sum = OTHER_IPV4.reduce((total, frame) => total + frame.length, 3 * UDP_LEN)
         verify(priv.frames === 6 && priv.bytes === sum, {
           seen: `after three more, to a group, to all stations, and of 1514 bytes, dev.priv has ${counts(priv)}`,
@@ -123,7 +136,10 @@ export const exercise = defineExercise({
         const seen = 'dev.flags has no IFF_NOARP'
         verify((dev.flags & IFF_NOARP) !== 0, { seen, expected: 'IFF_NOARP, set in setup' })
         // Once it is registered, the interface has the same flags.
-        const [made] = driver.init({}, { net, args: [], names: [], txqs: undefined, rxqs: undefined })
+        const [made] = driver.init(
+          {},
+          { net, args: [], names: [], txqs: undefined, rxqs: undefined },
+        )
         const flags = made?.dev.flags ?? 0
         verify((flags & IFF_BROADCAST) !== 0 && (flags & IFF_MULTICAST) !== 0, {
           seen: 'after setup, dev.flags has IFF_NOARP, and no longer IFF_BROADCAST and IFF_MULTICAST',

@@ -20,7 +20,12 @@ export const figure = {
     },
     { dot: [12, 19.5], lane: 'away' },
     { text: 'drop0: tx_packets', at: [13.5, 20], tone: 'muted' },
-    { box: 'ndoStartXmit', lines: ['look, count', 'skb.drop() frees it'], at: [1, 23, 23, 9], lane: 'away' },
+    {
+      box: 'ndoStartXmit',
+      lines: ['look, count', 'skb.drop() frees it'],
+      at: [1, 23, 23, 9],
+      lane: 'away',
+    },
     {
       arrow: [
         [12, 32],

@@ -101,7 +101,10 @@ export const mistakes = [
     inKernel:
       'consume_skb counts as a delivery: the multicast that this interface loses is in no counter, and its listeners are blamed.',
     explainedBy: 'these are IPv4 frames like the others',
-    replace: ['  skb.drop()\n', '  if ((skb.bytes[skb.data] & 1) === 1) skb.free()\n  else skb.drop()\n'],
+    replace: [
+      '  skb.drop()\n',
+      '  if ((skb.bytes[skb.data] & 1) === 1) skb.free()\n  else skb.drop()\n',
+    ],
   },
   {
     name: 'fixed-length',
@@ -114,7 +117,8 @@ export const mistakes = [
   {
     name: 'unicast-only',
     step: 3,
-    inKernel: 'Multicast and broadcast are packets of the interface, too: the counters no longer fit those of tcpdump.',
+    inKernel:
+      'Multicast and broadcast are packets of the interface, too: the counters no longer fit those of tcpdump.',
     explainedBy: 'each IPv4 frame counts, with its own length',
     replace: ['dev.priv.frames++\n', 'if ((skb.bytes[skb.data] & 1) === 0) dev.priv.frames++\n'],
   },
@@ -131,7 +135,8 @@ export const mistakes = [
   },
   {
     name: 'other-name',
-    inKernel: 'Names are an interface of the system: systemd, scripts and firewalls that wait for drop0 never see it.',
+    inKernel:
+      'Names are an interface of the system: systemd, scripts and firewalls that wait for drop0 never see it.',
     explainedBy: 'devices: null0',
     replace: ["name: 'drop%d'", "name: 'null%d'"],
   },

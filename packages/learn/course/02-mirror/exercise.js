@@ -55,10 +55,15 @@ export const exercise = defineExercise({
       title: 'gives each IPv4 frame back to the kernel',
       read: 'Hand it over',
       run(bed) {
-        for (let i = 0; i < 3; i++) bed.transmit(udpFrame(ENDS))
+        for (let i = 0; i < 3; i++) {
+          bed.transmit(udpFrame(ENDS))
+        }
         const { length } = bed.received
         const { held } = bed.balance()
-        const rest = [`dropped: ${counts(bed.drops())}`, ...(held > 0 ? [`still held: ${held}`] : [])].join('; ')
+        const rest = [
+          `dropped: ${counts(bed.drops())}`,
+          ...(held > 0 ? [`still held: ${held}`] : []),
+        ].join('; ')
         verify(length === 3, {
           seen: `of 3 UDP frames the kernel received ${length}; ${rest}`,
           expected: '3, each by netifRx',
@@ -71,7 +76,8 @@ export const exercise = defineExercise({
       run(bed) {
         bed.transmit(udpFrame(ENDS))
         const [frame] = bed.received
-        const { from, to } = frame === undefined ? { from: 'nowhere', to: 'nowhere' } : addressesOf(frame.bytes)
+        const { from, to } =
+          frame === undefined ? { from: 'nowhere', to: 'nowhere' } : addressesOf(frame.bytes)
         const sent = 'a frame from 198.18.0.1 to 198.18.0.9'
         verify(from === '198.18.0.9', {
           seen: `${sent} came back with source ${from}`,
@@ -85,7 +91,8 @@ export const exercise = defineExercise({
         const far = bed.received[1] && addressesOf(bed.received[1].bytes)
         verify(far?.from === '192.0.2.77' && far.to === '198.18.0.1', {
           seen: `a frame to 192.0.2.77 came back from ${far?.from} to ${far?.to}`,
-          expected: 'from 192.0.2.77 to 198.18.0.1: all four bytes of both, whatever route leads here',
+          expected:
+            'from 192.0.2.77 to 198.18.0.1: all four bytes of both, whatever route leads here',
         })
       },
     },
@@ -118,7 +125,9 @@ export const exercise = defineExercise({
           seen: `a frame of ${sent.length} bytes came back with ${bytes.length}`,
           expected: 'its length',
         })
-        const at = sent.findIndex((byte, i) => byte !== bytes[i] && !(i < 12 || (i >= IP_AT + 12 && i < HEADERS)))
+        const at = sent.findIndex(
+          (byte, i) => byte !== bytes[i] && !(i < 12 || (i >= IP_AT + 12 && i < HEADERS)),
+        )
         verify(at < 0, {
           seen: `byte ${at} came back as ${bytes[at]}, and was sent as ${sent[at]}`,
           expected: 'all bytes but the addresses as they were sent, the checksums too',
@@ -126,10 +135,12 @@ export const exercise = defineExercise({
         const options = withOptions(udpFrame(ENDS), 4)
         bed.transmit(options)
         const back = bed.received[1]?.bytes
-        const isWhole = back !== undefined && options.every((byte, i) => i < HEADERS || back[i] === byte)
+        const isWhole =
+          back !== undefined && options.every((byte, i) => i < HEADERS || back[i] === byte)
         verify(isWhole && addressesOf(back).from === ENDS.to, {
           seen: `a frame with 4 bytes of options: ${back ? 'other bytes came back' : 'nothing came back'}; dropped: ${counts(bed.drops())}`,
-          expected: 'the frame, mirrored: a header has 20 to 60 bytes, and the addresses are in the first 20',
+          expected:
+            'the frame, mirrored: a header has 20 to 60 bytes, and the addresses are in the first 20',
         })
       },
     },
@@ -149,7 +160,10 @@ export const exercise = defineExercise({
           const { IP_NOT_TRANSLATABLE = 0 } = bed.drops()
           const frame = `a frame to ${ends.to} (${ends.destinationMac})`
           verify(IP_NOT_TRANSLATABLE === i + 1, {
-            seen: bed.received.length > 0 ? `${frame} came back` : `after ${frame}, dropped: ${counts(bed.drops())}`,
+            seen:
+              bed.received.length > 0
+                ? `${frame} came back`
+                : `after ${frame}, dropped: ${counts(bed.drops())}`,
             expected: `IP_NOT_TRANSLATABLE ${i + 1}: an address of many cannot be the source of a frame`,
           })
         }

@@ -36,4 +36,9 @@ function init() {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'mirror', description: 'the machine sees itself', params: {}, init })
+export const driver = defineDriver({
+  name: 'mirror',
+  description: 'the machine sees itself',
+  params: {},
+  init,
+})

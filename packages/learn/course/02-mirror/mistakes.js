@@ -37,7 +37,9 @@ export const mistakes = [
       'After the swap the source is a multicast address: ip_route_input_slow drops each such packet as a martian source.',
     explainedBy: 'a frame to 224.0.0.1 (01:00:5e:00:00:01) came back',
     replace: [
-      'if (skb.pktType === PACKET_BROADCAST || skb.pktType === PACKET_MULTICAST) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE',
+      `  if (skb.pktType === PACKET_BROADCAST || skb.pktType === PACKET_MULTICAST) {
+    return SKB_DROP_REASON_IP_NOT_TRANSLATABLE
+  }`,
       '',
     ],
   },
@@ -88,7 +90,10 @@ export const mistakes = [
     inKernel:
       'Any program with a packet socket may send a header that is cut; the driver then reads and writes past the end, up to skb_shared_info.',
     explainedBy: '4 bytes were read after its end',
-    replace: ['if (ipv4.parse(bytes, nh, skb.len - ETH_HLEN) < 0) return SKB_DROP_REASON_IP_INHDR', ''],
+    replace: [
+      'if (ipv4.parse(bytes, nh, skb.len - ETH_HLEN) < 0) return SKB_DROP_REASON_IP_INHDR',
+      '',
+    ],
   },
   {
     name: 'source-only',
@@ -106,7 +111,8 @@ export const mistakes = [
   {
     name: 'ttl',
     step: 2,
-    inKernel: 'The checksum of the header no longer fits: ip_rcv drops the packet and counts it in InCsumErrors.',
+    inKernel:
+      'The checksum of the header no longer fits: ip_rcv drops the packet and counts it in InCsumErrors.',
     explainedBy: 'byte 22 came back as 63',
     replace: [
       'ethernet.swapAddresses(bytes, skb.data)',
@@ -154,7 +160,10 @@ export const mistakes = [
     inKernel:
       'is_multicast_ether_addr looks at one bit, the lowest of the first byte: 01:00:5e is only where IPv4 has its groups.',
     explainedBy: 'a frame to 198.18.0.9 (03:00:00:00:00:01) came back',
-    replace: ['skb.pktType === PACKET_MULTICAST', '(skb.bytes[skb.data] === 1 && skb.pktType === PACKET_MULTICAST)'],
+    replace: [
+      'skb.pktType === PACKET_MULTICAST',
+      '(skb.bytes[skb.data] === 1 && skb.pktType === PACKET_MULTICAST)',
+    ],
   },
   {
     name: 'no-options',

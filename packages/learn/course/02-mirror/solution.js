@@ -23,7 +23,9 @@ import {
  */
 function reflect(skb, dev) {
   if (ethTypeTrans(skb, dev) !== ETH_P_IP) return SKB_DROP_REASON_UNHANDLED_PROTO
-  if (skb.pktType === PACKET_BROADCAST || skb.pktType === PACKET_MULTICAST) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE
+  if (skb.pktType === PACKET_BROADCAST || skb.pktType === PACKET_MULTICAST) {
+    return SKB_DROP_REASON_IP_NOT_TRANSLATABLE
+  }
   const { bytes, nh } = skb
   if (ipv4.parse(bytes, nh, skb.len - ETH_HLEN) < 0) return SKB_DROP_REASON_IP_INHDR
   const source = ipv4.source(bytes, nh)
@@ -55,4 +57,9 @@ function init() {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'mirror', description: 'the machine sees itself', params: {}, init })
+export const driver = defineDriver({
+  name: 'mirror',
+  description: 'the machine sees itself',
+  params: {},
+  init,
+})

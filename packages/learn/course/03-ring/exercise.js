@@ -1,6 +1,14 @@
 // @ts-check
 
-import { arpRequest, counts, defineExercise, numberOf, udpFrame, verify, verifyNothingLost } from '@vnet/learn'
+import {
+  arpRequest,
+  counts,
+  defineExercise,
+  numberOf,
+  udpFrame,
+  verify,
+  verifyNothingLost,
+} from '@vnet/learn'
 /** 3. A ring: frames that are held for a while. */
 import { devClose, devOpen } from 'vnet'
 
@@ -20,7 +28,9 @@ const PARAMS = { delay: DELAY, slots: SLOTS }
  */
 function transmit(bed, n, first = 1) {
   for (let i = 0; i < n; i++) {
-    bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.9', payload: Uint8Array.of(first + i) }))
+    bed.transmit(
+      udpFrame({ from: '198.18.0.1', to: '198.18.0.9', payload: Uint8Array.of(first + i) }),
+    )
   }
 }
 
@@ -143,7 +153,8 @@ export const exercise = defineExercise({
         bed.advance(DELAY)
         verify(numbers(bed) === '1, 2, 3', {
           seen: `while another device had a frame in its ring, one of this device did not come back after ${DELAY} ms`,
-          expected: 'the frame: busy is in dev.priv; a variable of the module is shared by all devices',
+          expected:
+            'the frame: busy is in dev.priv; a variable of the module is shared by all devices',
         })
         other.advance(DELAY)
       },
@@ -254,7 +265,10 @@ export const exercise = defineExercise({
           expected: 'none: ring.purge(reason) drops them',
         })
         const { DEV_STOPPED = 0 } = bed.drops()
-        verify(DEV_STOPPED === 3, { seen: `${all} dropped: ${counts(bed.drops())}`, expected: 'DEV_STOPPED 3' })
+        verify(DEV_STOPPED === 3, {
+          seen: `${all} dropped: ${counts(bed.drops())}`,
+          expected: 'DEV_STOPPED 3',
+        })
         verify(bed.clock.armed <= armed, {
           seen: `${all} the alarm is still armed after ndoStop`,
           expected: 'alarm.cancel(): a timer that rings later meets a device that is down, or gone',
@@ -288,7 +302,10 @@ export const exercise = defineExercise({
         const { stdout } = await run('ping', '-c', '1', '-W', '10', '198.18.0.9')
         const fastest = numberOf(/min\/avg\/max\/mdev = ([\d.]+)/, stdout)
         verify(fastest !== undefined && fastest >= 100, {
-          seen: fastest === undefined ? 'ping got no reply' : `with --delay 50, ping took ${fastest} ms`,
+          seen:
+            fastest === undefined
+              ? 'ping got no reply'
+              : `with --delay 50, ping took ${fastest} ms`,
           expected: '100 ms or more: the request and the reply wait 50 ms each',
         })
       },
@@ -299,7 +316,11 @@ export const exercise = defineExercise({
       read: 'Stop and wake',
       run(live) {
         const because = 'what does not fit in the ring waits in the kernel'
-        return verifyNothingLost(live, ['--delay', '1', '--slots', '2'], { count: 200, interval: '0.002', because })
+        return verifyNothingLost(live, ['--delay', '1', '--slots', '2'], {
+          count: 200,
+          interval: '0.002',
+          because,
+        })
       },
     },
   ],

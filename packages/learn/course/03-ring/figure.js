@@ -30,7 +30,12 @@ export const figure = {
       ],
       lane: 'toward',
     },
-    { box: 'arrived', lines: ['delay ms after', 'the first push'], at: [24, 25.5, 15.5, 10], lane: 'toward' },
+    {
+      box: 'arrived',
+      lines: ['delay ms after', 'the first push'],
+      at: [24, 25.5, 15.5, 10],
+      lane: 'toward',
+    },
     {
       arrow: [
         [34, 25.5],

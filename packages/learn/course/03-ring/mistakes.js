@@ -13,20 +13,23 @@ export const mistakes = [
       'The ring holds a pointer to a freed sk_buff, and the timer hands it to the network stack: a use-after-free.',
     explainedBy: 'use-after-free: shift() of a frame that was freed',
     replace: [
-      'if (ring.length === ring.capacity) dev.txq(skb).stop()',
-      `skb.drop()
-  if (ring.length === ring.capacity) dev.txq(skb).stop()`,
+      'skb.hold()',
+      `skb.hold()
+  skb.drop()`,
     ],
   },
   {
     name: 'drops-when-full',
     step: 3,
-    inKernel: 'Frames are lost that the qdisc would have kept, and TCP takes the loss for congestion and slows down.',
+    inKernel:
+      'Frames are lost that the qdisc would have kept, and TCP takes the loss for congestion and slows down.',
     explainedBy: 'dropped: NOT_SPECIFIED 2',
     replace: [
       `ring.push(skb)
   skb.hold()
-  if (ring.length === ring.capacity) dev.txq(skb).stop()`,
+  if (ring.length === ring.capacity) {
+    dev.txq(skb).stop()
+  }`,
       `if (!ring.push(skb)) return skb.drop()
   skb.hold()`,
     ],
@@ -70,7 +73,12 @@ export const mistakes = [
     inKernel:
       'A list without a limit takes memory as fast as programs send; a ring of fixed size overwrites a frame that the card has not sent.',
     explainedBy: 'the queue is not stopped',
-    replace: ['if (ring.length === ring.capacity) dev.txq(skb).stop()', ''],
+    replace: [
+      `  if (ring.length === ring.capacity) {
+    dev.txq(skb).stop()
+  }`,
+      '',
+    ],
   },
   {
     name: 'no-wake',
@@ -87,9 +95,9 @@ export const mistakes = [
       'Each expiry takes one frame out while more come in: the ring fills up, and every frame waits for the traffic that follows.',
     explainedBy: 'these were back: 1',
     replace: [
-      'for (let skb = ring.shift(); skb !== undefined; skb = ring.shift()) netifRx(skb)',
+      'for (let skb = ring.shift(); skb !== undefined; skb = ring.shift()) {',
       `const skb = ring.shift()
-  if (skb !== undefined) netifRx(skb)`,
+  if (skb !== undefined) {`,
     ],
   },
   {
@@ -151,7 +159,10 @@ export const mistakes = [
     inKernel:
       'mod_timer takes a time in jiffies, not a delay: a small number is a time long past, and the timer expires at the next tick.',
     explainedBy: 'came back before 24 ms',
-    replace: ['alarm.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)', 'alarm.at(params.delay * NSEC_PER_MSEC)'],
+    replace: [
+      'alarm.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)',
+      'alarm.at(params.delay * NSEC_PER_MSEC)',
+    ],
   },
   {
     name: 'set-timeout',
@@ -192,14 +203,16 @@ export const mistakes = [
     explainedBy: 'stop the queue with frame 4',
     replace: [
       [
-        "} from 'vnet'",
-        `  NETDEV_TX_BUSY,
-} from 'vnet'`,
+        'SKB_DROP_REASON_UNHANDLED_PROTO,',
+        `SKB_DROP_REASON_UNHANDLED_PROTO,
+  NETDEV_TX_BUSY,`,
       ],
       [
         `ring.push(skb)
   skb.hold()
-  if (ring.length === ring.capacity) dev.txq(skb).stop()`,
+  if (ring.length === ring.capacity) {
+    dev.txq(skb).stop()
+  }`,
         `if (!ring.push(skb)) {
     dev.txq(skb).stop()
     return NETDEV_TX_BUSY
@@ -243,21 +256,24 @@ export const mistakes = [
   {
     name: 'fixed-delay',
     step: 1,
-    inKernel: 'modinfo and sysfs show a parameter that nothing reads: it can be set, and changes nothing.',
+    inKernel:
+      'modinfo and sysfs show a parameter that nothing reads: it can be set, and changes nothing.',
     explainedBy: 'the delay is dev.priv.params.delay',
     replace: ['params.delay * NSEC_PER_MSEC', '10 * NSEC_PER_MSEC'],
   },
   {
     name: 'fixed-slots',
     step: 3,
-    inKernel: 'ethtool -G changes the size of a ring: with a constant in its place, half of it is never used.',
+    inKernel:
+      'ethtool -G changes the size of a ring: with a constant in its place, half of it is never used.',
     explainedBy: 'ring.capacity is the number of places',
     replace: ['ring.length === ring.capacity', 'ring.length === 4'],
   },
   {
     name: 'frees-others',
     step: 1,
-    inKernel: 'consume_skb says that the frame was sent: neither tx_dropped nor the tracepoint shows the loss.',
+    inKernel:
+      'consume_skb says that the frame was sent: neither tx_dropped nor the tracepoint shows the loss.',
     explainedBy: 'reflect returns the reason for skb.drop',
     replace: ['if (reason !== 0) return skb.drop(reason)', 'if (reason !== 0) return skb.free()'],
   },

@@ -29,7 +29,12 @@ import {
 
 const params = {
   delay: int({ default: 10, max: 1000, description: 'ms until a frame is back' }),
-  slots: int({ default: 8, min: 1, max: 1024, description: 'frames in the ring, rounded up to a power of two' }),
+  slots: int({
+    default: 8,
+    min: 1,
+    max: 1024,
+    description: 'frames in the ring, rounded up to a power of two',
+  }),
 }
 
 /**
@@ -108,4 +113,9 @@ function init(params) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'ring', description: 'a mirror with a delay', params, init })
+export const driver = defineDriver({
+  name: 'ring',
+  description: 'a mirror with a delay',
+  params,
+  init,
+})

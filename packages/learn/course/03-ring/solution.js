@@ -33,7 +33,12 @@ import {
 
 const params = {
   delay: int({ default: 10, max: 1000, description: 'ms until a frame is back' }),
-  slots: int({ default: 8, min: 1, max: 1024, description: 'frames in the ring, rounded up to a power of two' }),
+  slots: int({
+    default: 8,
+    min: 1,
+    max: 1024,
+    description: 'frames in the ring, rounded up to a power of two',
+  }),
 }
 
 /**
@@ -89,7 +94,9 @@ function startXmit(skb, dev) {
   if (reason !== 0) return skb.drop(reason)
   ring.push(skb)
   skb.hold()
-  if (ring.length === ring.capacity) dev.txq(skb).stop()
+  if (ring.length === ring.capacity) {
+    dev.txq(skb).stop()
+  }
   if (priv.busy) return
   priv.busy = true
   alarm.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)
@@ -102,7 +109,9 @@ function startXmit(skb, dev) {
 function arrived(dev) {
   const { ring } = dev.priv
   dev.priv.busy = false
-  for (let skb = ring.shift(); skb !== undefined; skb = ring.shift()) netifRx(skb)
+  for (let skb = ring.shift(); skb !== undefined; skb = ring.shift()) {
+    netifRx(skb)
+  }
   netifTxWakeAllQueues(dev)
 }
 
@@ -122,4 +131,9 @@ function init(params) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'ring', description: 'a mirror with a delay', params, init })
+export const driver = defineDriver({
+  name: 'ring',
+  description: 'a mirror with a delay',
+  params,
+  init,
+})

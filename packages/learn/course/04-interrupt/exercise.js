@@ -48,7 +48,9 @@ function raise(bed, bits) {
  * @param {number} n
  */
 function transmit(bed, n) {
-  for (let i = 0; i < n; i++) bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.9' }))
+  for (let i = 0; i < n; i++) {
+    bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.9' }))
+  }
 }
 
 export const exercise = defineExercise({
@@ -93,7 +95,8 @@ export const exercise = defineExercise({
         await devClose(bed.dev)
         verify(called.join(', ') === 'irq.free, board.reset', {
           seen: `ndoStop called ${called.join(', then ')}`,
-          expected: 'irq.free(), then board.reset(): on another CPU the handler may still use the rings',
+          expected:
+            'irq.free(), then board.reset(): on another CPU the handler may still use the rings',
         })
         let isStopped = false
         beforeCall(irq, 'request', () => {
@@ -102,7 +105,8 @@ export const exercise = defineExercise({
         await devOpen(bed.dev)
         verify(isStopped, {
           seen: 'ndoOpen had started 1 queue when it called irq.request',
-          expected: '0: on another CPU a frame is sent as soon as the queue runs, and its interrupt needs a handler',
+          expected:
+            '0: on another CPU a frame is sent as soon as the queue runs, and its interrupt needs a handler',
         })
       },
     },
@@ -123,7 +127,8 @@ export const exercise = defineExercise({
         bed.advance(`${DELAY}ms`)
         verify(bed.received.length === 1 && board.rx.length === 1, {
           seen: 'with its interrupts masked, the board gave a frame to the kernel',
-          expected: 'the frame in the rx ring: the handler hands it over, and nothing in Board changes',
+          expected:
+            'the frame in the rx ring: the handler hands it over, and nothing in Board changes',
         })
         irq.unmask(TX_DONE | RX_READY)
         bed.advance(0)
@@ -132,7 +137,8 @@ export const exercise = defineExercise({
         bed.advance(`${DELAY}ms`)
         verify(bed.received.at(2) !== undefined, {
           seen: 'another device of this driver was made, and a frame of this one did not come back',
-          expected: 'the frame: the board is in dev.priv; a variable of the module is shared by all devices',
+          expected:
+            'the frame: the board is in dev.priv; a variable of the module is shared by all devices',
         })
       },
     },
@@ -248,7 +254,9 @@ export const exercise = defineExercise({
         transmit(bed, 1)
         bed.dev.tx[0]?.stop()
         const skb = board.tx.shift()
-        if (skb !== undefined) board.rx.push(skb)
+        if (skb !== undefined) {
+          board.rx.push(skb)
+        }
         // The handler takes the frame, and meanwhile the board finishes another one.
         const { shift } = board.rx
         board.rx.shift = () => {
@@ -264,7 +272,8 @@ export const exercise = defineExercise({
         })
         verify(bed.dev.tx[0]?.stopped === false, {
           seen: `the board raised TX_DONE while the handler took a frame; the status word is ${irq.status}, and the queue is still stopped`,
-          expected: 'a new interrupt, which wakes it: acknowledge first, or you clear what you have not looked at',
+          expected:
+            'a new interrupt, which wakes it: acknowledge first, or you clear what you have not looked at',
         })
       },
     },

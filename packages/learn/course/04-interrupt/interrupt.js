@@ -34,7 +34,12 @@ const RX_READY = 2
 
 const params = {
   delay: int({ default: 5, max: 1000, description: 'ms that the board takes' }),
-  slots: int({ default: 8, min: 1, max: 1024, description: 'frames in each ring, rounded up to a power of two' }),
+  slots: int({
+    default: 8,
+    min: 1,
+    max: 1024,
+    description: 'frames in each ring, rounded up to a power of two',
+  }),
   spurious: int({ default: 0, description: 'interrupts of another card after every Nth of ours' }),
 }
 
@@ -71,8 +76,12 @@ class Board {
       this.rx.push(skb)
     }
     irq.raise(TX_DONE | RX_READY)
-    if (this.spurious > 0 && ++this.interrupts % this.spurious === 0) this.dev.net.clock.alarm(() => irq.raise(0)).at(0)
-    if (this.tx.length > 0) this.kick()
+    if (this.spurious > 0 && ++this.interrupts % this.spurious === 0) {
+      this.dev.net.clock.alarm(() => irq.raise(0)).at(0)
+    }
+    if (this.tx.length > 0) {
+      this.kick()
+    }
   }
 
   reset() {
@@ -117,7 +126,9 @@ function stop(dev) {
  */
 function startXmit(skb, dev) {
   if (ethTypeTrans(skb, dev) !== ETH_P_IP) return skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)
-  if (ipv4.parse(skb.bytes, skb.nh, skb.len - ETH_HLEN) < 0) return skb.drop(SKB_DROP_REASON_IP_INHDR)
+  if (ipv4.parse(skb.bytes, skb.nh, skb.len - ETH_HLEN) < 0) {
+    return skb.drop(SKB_DROP_REASON_IP_INHDR)
+  }
   // TODO 2: put the frame into the tx ring, stop the queue when that is full, kick the board.
   skb.drop()
 }
@@ -148,4 +159,9 @@ function init(params) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'board', description: 'a card that interrupts', params, init })
+export const driver = defineDriver({
+  name: 'board',
+  description: 'a card that interrupts',
+  params,
+  init,
+})

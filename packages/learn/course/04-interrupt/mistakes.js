@@ -72,9 +72,9 @@ export const mistakes = [
       'The card has raised one interrupt for several frames: the others wait in the ring for the next interrupt.',
     explainedBy: 'raised 1 interrupt; the kernel received 1',
     replace: [
-      'for (let skb = board.rx.shift(); skb !== undefined; skb = board.rx.shift()) netifRx(skb)',
+      'for (let skb = board.rx.shift(); skb !== undefined; skb = board.rx.shift()) {',
       `const skb = board.rx.shift()
-    if (skb !== undefined) netifRx(skb)`,
+    if (skb !== undefined) {`,
     ],
   },
   {
@@ -127,10 +127,10 @@ export const mistakes = [
       'A completion without a received frame wakes nothing: the queue is stopped until a frame happens to arrive, or until the watchdog calls.',
     explainedBy: 'the queue is still stopped',
     replace: [
-      `}
-  if ((status & TX_DONE) !== 0) netifTxWakeAllQueues(dev)`,
-      `  netifTxWakeAllQueues(dev)
-  }`,
+      `  }
+  if ((status & TX_DONE) !== 0) {
+`,
+      '',
     ],
   },
   {
@@ -139,7 +139,12 @@ export const mistakes = [
     inKernel:
       'A queue with a full ring is woken: the next ndo_start_xmit has no descriptor, and must return NETDEV_TX_BUSY or drop the frame.',
     explainedBy: 'only TX_DONE says that the tx ring has room',
-    replace: ['if ((status & TX_DONE) !== 0) netifTxWakeAllQueues(dev)', 'netifTxWakeAllQueues(dev)'],
+    replace: [
+      `if ((status & TX_DONE) !== 0) {
+    netifTxWakeAllQueues(dev)
+  }`,
+      'netifTxWakeAllQueues(dev)',
+    ],
   },
   {
     name: 'board-hands-over',
@@ -194,7 +199,8 @@ export const mistakes = [
   {
     name: 'fixed-slots',
     step: 2,
-    inKernel: 'ethtool -G changes the size of a ring: with a constant in its place, half of it is never used.',
+    inKernel:
+      'ethtool -G changes the size of a ring: with a constant in its place, half of it is never used.',
     explainedBy: 'board.tx.capacity is the number of places',
     replace: ['board.tx.length === board.tx.capacity', 'board.tx.length === 4'],
   },
@@ -204,6 +210,12 @@ export const mistakes = [
     inKernel:
       'The descriptor of a frame that the card has not sent is overwritten, and its sk_buff leaked; NETDEV_TX_BUSY makes the qdisc try again without a pause.',
     explainedBy: 'of 8: the driver has',
-    replace: ['  if (board.tx.length === board.tx.capacity) dev.txq(skb).stop()\n', ''],
+    replace: [
+      `  if (board.tx.length === board.tx.capacity) {
+    dev.txq(skb).stop()
+  }
+`,
+      '',
+    ],
   },
 ]

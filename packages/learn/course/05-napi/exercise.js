@@ -35,7 +35,9 @@ const privOf = bed => /** @type {Priv} */ (bed.dev.priv)
  * @param {number} n
  */
 function transmit(bed, n) {
-  for (let i = 0; i < n; i++) bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.9' }))
+  for (let i = 0; i < n; i++) {
+    bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.9' }))
+  }
 }
 
 /**
@@ -121,7 +123,8 @@ export const exercise = defineExercise({
         const { length } = bed.received
         verify(length === 3, {
           seen: `the board moved 3 frames and interrupted; the kernel received ${length}`,
-          expected: '3: napi.enable() in ndoOpen, napi.schedule() in the handler, netifRx in the poll',
+          expected:
+            '3: napi.enable() in ndoOpen, napi.schedule() in the handler, netifRx in the poll',
         })
       },
     },
@@ -145,7 +148,11 @@ export const exercise = defineExercise({
       read: 'Interrupt',
       run(bed) {
         const { irq, napi } = privOf(bed)
-        const called = recordCalls({ 'irq.acknowledge': irq, 'irq.mask': irq, 'napi.schedule': napi })
+        const called = recordCalls({
+          'irq.acknowledge': irq,
+          'irq.mask': irq,
+          'napi.schedule': napi,
+        })
         move(bed, 1)
         const explain = /** @param {string} expected */ expected => ({
           seen: `the handler called ${called.join(', then ')}`,
@@ -157,7 +164,9 @@ export const exercise = defineExercise({
         )
         verify(
           called.join(', ') === 'irq.acknowledge, irq.mask, napi.schedule',
-          explain('irq.mask(), then napi.schedule(): a poll on another CPU may unmask before the handler masks'),
+          explain(
+            'irq.mask(), then napi.schedule(): a poll on another CPU may unmask before the handler masks',
+          ),
         )
       },
     },
@@ -176,7 +185,8 @@ export const exercise = defineExercise({
         move(bed, 1)
         verify(bed.received.length === 3, {
           seen: 'another device of this driver was made, and a frame of this one did not come back',
-          expected: 'the frame: board, irq and napi are in dev.priv; a variable of the module is shared by all devices',
+          expected:
+            'the frame: board, irq and napi are in dev.priv; a variable of the module is shared by all devices',
         })
       },
     },
@@ -221,7 +231,9 @@ export const exercise = defineExercise({
         const { irq, napi, board } = privOf(bed)
         transmit(bed, 20)
         bed.advance(`${DELAY - 1}ms`)
-        while (board.tx.length > 0) board.rx.push(/** @type {import('vnet').SkBuff} */ (board.tx.shift()))
+        while (board.tx.length > 0) {
+          board.rx.push(/** @type {import('vnet').SkBuff} */ (board.tx.shift()))
+        }
         for (const budget of [8, 0]) {
           const called = recordCalls({ 'napi.completeDone': napi, 'irq.unmask': irq })
           const before = board.rx.length
@@ -255,7 +267,9 @@ export const exercise = defineExercise({
           const arrive = announce => {
             Reflect.deleteProperty(napi, 'completeDone')
             Reflect.deleteProperty(irq, 'unmask')
-            if (late !== undefined) board.rx.push(late)
+            if (late !== undefined) {
+              board.rx.push(late)
+            }
             announce()
           }
           if (moment === 'completes') {
@@ -294,7 +308,8 @@ export const exercise = defineExercise({
         move(bed, 1)
         verify(called[0] === 'napi.completeDone' && called.at(-1) === 'irq.unmask', {
           seen: `the poll called ${called.join(', then ') || 'neither completeDone nor unmask'}`,
-          expected: 'if (napi.completeDone(work)) irq.unmask(MOVED): a poll that is still scheduled is not interrupted',
+          expected:
+            'if (napi.completeDone(work)) irq.unmask(MOVED): a poll that is still scheduled is not interrupted',
         })
       },
     },
@@ -322,7 +337,8 @@ export const exercise = defineExercise({
         napi.busyPoll(0)
         verify(queue?.stopped === false, {
           seen: 'a poll with a budget of 0 left the queue stopped',
-          expected: 'the queue is woken before anything else: netpoll asks for room to send the log of a kernel',
+          expected:
+            'the queue is woken before anything else: netpoll asks for room to send the log of a kernel',
         })
       },
     },
@@ -333,7 +349,9 @@ export const exercise = defineExercise({
         const { irq, napi, board } = privOf(bed)
         transmit(bed, 3)
         bed.advance(`${DELAY - 1}ms`)
-        while (board.tx.length > 0) board.rx.push(/** @type {import('vnet').SkBuff} */ (board.tx.shift()))
+        while (board.tx.length > 0) {
+          board.rx.push(/** @type {import('vnet').SkBuff} */ (board.tx.shift()))
+        }
         const called = recordCalls({ 'napi.completeDone': napi, 'irq.unmask': irq })
         const work = napi.busyPoll(8)
         verify(work === 3 && called[0] === 'napi.completeDone', {
@@ -381,7 +399,8 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'enables the poll before the interrupt, and disables it between the interrupt and the rings',
+      title:
+        'enables the poll before the interrupt, and disables it between the interrupt and the rings',
       read: 'Enable and disable',
       async run(bed) {
         const { irq, napi, board } = privOf(bed)
@@ -402,7 +421,8 @@ export const exercise = defineExercise({
         await devOpen(bed.dev)
         verify(called.join(', ') === 'napi.enable, irq.request', {
           seen: `ndoOpen called ${called.join(', then ')}`,
-          expected: 'napi.enable(), then irq.request(): an interrupt may come at once, and schedules the poll',
+          expected:
+            'napi.enable(), then irq.request(): an interrupt may come at once, and schedules the poll',
         })
       },
     },

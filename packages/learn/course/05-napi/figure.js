@@ -26,7 +26,12 @@ export const figure = {
       ],
       lane: 'toward',
     },
-    { box: 'poll', lines: ['netifRx for at most', 'budget frames'], at: [8, 20, 33, 9], lane: 'toward' },
+    {
+      box: 'poll',
+      lines: ['netifRx for at most', 'budget frames'],
+      at: [8, 20, 33, 9],
+      lane: 'toward',
+    },
     { text: 'fewer than budget', at: [14.5, 31.25] },
     {
       arrow: [

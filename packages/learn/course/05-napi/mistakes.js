@@ -21,7 +21,9 @@ export const mistakes = [
       'A poll that returns its whole budget still belongs to net_rx_action, which moves it on its list; completed before, it may run on another CPU too, and the list is corrupted.',
     explainedBy: 'napi_complete_done with 64 of 64',
     replace: [
-      'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
+      `if (work < budget && napi.completeDone(work)) {
+    irq.unmask(MOVED)
+  }`,
       `napi.completeDone(work)
   irq.unmask(MOVED)`,
     ],
@@ -33,10 +35,13 @@ export const mistakes = [
       '__napi_poll finds the poll on a list, does not add it a second time, and logs "Budget exhausted after napi rescheduled".',
     explainedBy: 'returned 64, its whole budget, after napi_complete_done with 0',
     replace: [
-      'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
+      `if (work < budget && napi.completeDone(work)) {
+    irq.unmask(MOVED)`,
       `napi.completeDone(0)
-  if (work < budget) irq.unmask(MOVED)
-  else napi.schedule()`,
+  if (work < budget) {
+    irq.unmask(MOVED)
+  } else {
+    napi.schedule()`,
     ],
   },
   {
@@ -58,7 +63,8 @@ export const mistakes = [
   {
     name: 'no-disable',
     step: 1,
-    inKernel: 'The next napi_enable finds an enabled poll: its BUG_ON kills the process, with rtnl_lock held.',
+    inKernel:
+      'The next napi_enable finds an enabled poll: its BUG_ON kills the process, with rtnl_lock held.',
     explainedBy: 'napi_enable of a poll that is enabled',
     replace: ['dev.priv.napi.disable()', ''],
   },
@@ -85,14 +91,17 @@ export const mistakes = [
       'After the first poll the card never interrupts again, and the interface receives nothing until it goes down and up.',
     explainedBy: 'the kernel received 1 of 2',
     replace: [
-      'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
-      'if (work < budget) napi.completeDone(work)',
+      `if (work < budget && napi.completeDone(work)) {
+    irq.unmask(MOVED)`,
+      `if (work < budget) {
+    napi.completeDone(work)`,
     ],
   },
   {
     name: 'no-wake',
     step: 3,
-    inKernel: 'A queue that was stopped by a full ring remains stopped until the watchdog calls ndo_tx_timeout.',
+    inKernel:
+      'A queue that was stopped by a full ring remains stopped until the watchdog calls ndo_tx_timeout.',
     explainedBy: 'the queue is still stopped',
     replace: ['netifTxWakeAllQueues(dev)', ''],
   },
@@ -119,11 +128,11 @@ export const mistakes = [
       'Before Linux 4.11 the napi_schedule of that interrupt was lost, and the card was silent for ever; since then NAPI_STATE_MISSED makes napi_complete_done poll again. napi.rst still asks for the unmask after it.',
     explainedBy: 'the poll called irq.unmask, then napi.completeDone',
     replace: [
-      'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
+      `if (work < budget && napi.completeDone(work)) {
+    irq.unmask(MOVED)`,
       `if (work < budget) {
     irq.unmask(MOVED)
-    napi.completeDone(work)
-  }`,
+    napi.completeDone(work)`,
     ],
   },
   {
@@ -133,11 +142,9 @@ export const mistakes = [
       'The call that returned false has put the poll on its list again; the next one takes it off, and its frames wait for the next interrupt.',
     explainedBy: 'a frame arrived when the poll completes; the kernel received 1 of 2',
     replace: [
-      'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
+      'if (work < budget && napi.completeDone(work)) {',
       `if (work < budget) {
-    while (!napi.completeDone(work));
-    irq.unmask(MOVED)
-  }`,
+    while (!napi.completeDone(work)) {}`,
     ],
   },
   {
@@ -206,7 +213,8 @@ export const mistakes = [
   {
     name: 'empties-first',
     step: 1,
-    inKernel: 'A poll that runs on another CPU takes frames from rings that are emptied under it: a use-after-free.',
+    inKernel:
+      'A poll that runs on another CPU takes frames from rings that are emptied under it: a use-after-free.',
     explainedBy: 'ndoStop called irq.free, then board.reset, then napi.disable',
     replace: [
       `dev.priv.napi.disable()
@@ -256,11 +264,9 @@ export const mistakes = [
       'napi_complete_done has not completed the poll, which runs once more with interrupts on: each frame interrupts a poll that is scheduled, or in busy polling the program that polls.',
     explainedBy: 'so completeDone returned false; irq.unmask was called 2 times',
     replace: [
-      'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
+      'if (work < budget && napi.completeDone(work)) {',
       `if (work < budget) {
-    napi.completeDone(work)
-    irq.unmask(MOVED)
-  }`,
+    napi.completeDone(work)`,
     ],
   },
   {
@@ -320,8 +326,8 @@ export const mistakes = [
       'A program that polls busily asked for no interrupts: napi_complete_done returns false to keep the card quiet, and each frame interrupts nevertheless.',
     explainedBy: 'returned false, and the poll called irq.unmask',
     replace: [
-      'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
-      'if (work < budget && (napi.completeDone(work) || budget < 64)) irq.unmask(MOVED)',
+      'if (work < budget && napi.completeDone(work)) {',
+      'if (work < budget && (napi.completeDone(work) || budget < 64)) {',
     ],
   },
   {

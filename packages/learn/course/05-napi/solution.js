@@ -38,7 +38,12 @@ const MOVED = 1
 
 const params = {
   delay: int({ default: 1, max: 1000, description: 'ms that the board takes' }),
-  slots: int({ default: 256, min: 1, max: 1024, description: 'frames in each ring, rounded up to a power of two' }),
+  slots: int({
+    default: 256,
+    min: 1,
+    max: 1024,
+    description: 'frames in each ring, rounded up to a power of two',
+  }),
 }
 
 /** The card. It sends each frame to itself, with the addresses swapped. */
@@ -56,7 +61,9 @@ class Board {
 
   /** The driver has put frames into the tx ring. */
   kick() {
-    if (!this.busy) this.alarm.at(this.now())
+    if (!this.busy) {
+      this.alarm.at(this.now())
+    }
     this.busy = true
   }
 
@@ -70,7 +77,9 @@ class Board {
       this.rx.push(skb)
     }
     this.irq.raise(MOVED)
-    if (this.tx.length > 0) this.kick()
+    if (this.tx.length > 0) {
+      this.kick()
+    }
   }
 
   reset() {
@@ -119,9 +128,13 @@ function stop(dev) {
 function startXmit(skb, dev) {
   const { board } = dev.priv
   if (ethTypeTrans(skb, dev) !== ETH_P_IP) return skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)
-  if (ipv4.parse(skb.bytes, skb.nh, skb.len - ETH_HLEN) < 0) return skb.drop(SKB_DROP_REASON_IP_INHDR)
+  if (ipv4.parse(skb.bytes, skb.nh, skb.len - ETH_HLEN) < 0) {
+    return skb.drop(SKB_DROP_REASON_IP_INHDR)
+  }
   board.tx.push(skb)
-  if (board.tx.length === board.tx.capacity) dev.txq(skb).stop()
+  if (board.tx.length === board.tx.capacity) {
+    dev.txq(skb).stop()
+  }
   board.kick()
 }
 
@@ -150,7 +163,9 @@ function poll(dev, budget) {
     netifRx(/** @type {import('vnet').SkBuff} */ (board.rx.shift()))
     work++
   }
-  if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)
+  if (work < budget && napi.completeDone(work)) {
+    irq.unmask(MOVED)
+  }
   return work
 }
 
@@ -170,4 +185,9 @@ function init(params) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'napi', description: 'a card that is polled', params, init })
+export const driver = defineDriver({
+  name: 'napi',
+  description: 'a card that is polled',
+  params,
+  init,
+})

@@ -28,7 +28,9 @@ const privOf = bed => /** @type {Priv} */ (bed.dev.priv)
  * @param {number} n
  */
 function transmit(bed, n) {
-  for (let i = 0; i < n; i++) bed.port().transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.9' }))
+  for (let i = 0; i < n; i++) {
+    bed.port().transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.9' }))
+  }
   bed.advance(0)
 }
 
@@ -50,7 +52,13 @@ export const exercise = defineExercise({
   driver: 'timeout.js',
   title: 'The watchdog: a queue that never wakes',
   summary: 'a watchdog for a card that hangs, and what is lost then',
-  kernelNames: ['watchdog_timeo', 'ndo_tx_timeout', 'dev_watchdog', 'netif_tx_wake_queue', 'tx_aborted_errors'],
+  kernelNames: [
+    'watchdog_timeo',
+    'ndo_tx_timeout',
+    'dev_watchdog',
+    'netif_tx_wake_queue',
+    'tx_aborted_errors',
+  ],
   params: { ...PARAMS, lockup: 1 },
   memory: [
     {
@@ -95,7 +103,8 @@ export const exercise = defineExercise({
         bed.advance(`${DELAY}ms`)
         verify(bed.received.length === 20 * SLOTS + 1, {
           seen: 'another device of this driver was made, and a frame of this one did not come back',
-          expected: 'the frame: the board is in dev.priv; a variable of the module is shared by all devices',
+          expected:
+            'the frame: the board is in dev.priv; a variable of the module is shared by all devices',
         })
       },
     },
@@ -107,7 +116,9 @@ export const exercise = defineExercise({
         const { board } = privOf(bed)
         let kicked = 0
         beforeCall(board, 'kick', () => {
-          if (board.hangs || privOf(bed).timeouts === 1) kicked = board.tx.length
+          if (board.hangs || privOf(bed).timeouts === 1) {
+            kicked = board.tx.length
+          }
         })
         hang(bed)
         verify(!board.hangs, {
@@ -129,7 +140,8 @@ export const exercise = defineExercise({
         const { held } = bed.balance()
         verify(held === 0, {
           seen: `${HANG} the driver still has ${held} frames; ${bed.received.length} came back`,
-          expected: 'none: purge the tx ring, because it is unknown which of them the card has sent',
+          expected:
+            'none: purge the tx ring, because it is unknown which of them the card has sent',
         })
         const drops = bed.drops()
         verify(drops.TX_ABORTED === SLOTS, {
@@ -220,7 +232,17 @@ export const exercise = defineExercise({
           read: 'What is lost',
         })
         await run('vnet', 'param', name, 'lockup=0')
-        const { stdout: after } = await run('ping', '-q', '-c', '10', '-i', '0.2', '-w', '20', '198.18.0.9')
+        const { stdout: after } = await run(
+          'ping',
+          '-q',
+          '-c',
+          '10',
+          '-i',
+          '0.2',
+          '-w',
+          '20',
+          '198.18.0.9',
+        )
         const last = numberOf(/ (\d+) received/, after)
         verify(last === 10, { seen: `after the lockups, ${last} of 10 replies`, expected: '10' })
       },

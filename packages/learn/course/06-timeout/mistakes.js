@@ -51,19 +51,24 @@ export const mistakes = [
     inKernel:
       'In a kernel the driver adds to tx_errors and tx_aborted_errors itself: without it, ip -s -s link shows no error of the card.',
     explainedBy: 'dropped: DEV_STOPPED 4',
-    replace: ['board.tx.purge(SKB_DROP_REASON_TX_ABORTED)', 'board.tx.purge(SKB_DROP_REASON_DEV_STOPPED)'],
+    replace: [
+      'board.tx.purge(SKB_DROP_REASON_TX_ABORTED)',
+      'board.tx.purge(SKB_DROP_REASON_DEV_STOPPED)',
+    ],
   },
   {
     name: 'no-reset',
     step: 2,
-    inKernel: 'The queue is woken, the card still hangs, and the watchdog calls again each watchdog_timeo.',
+    inKernel:
+      'The queue is woken, the card still hangs, and the watchdog calls again each watchdog_timeo.',
     explainedBy: 'it still hangs',
     replace: ['  board.reset()', ''],
   },
   {
     name: 'no-wake',
     step: 4,
-    inKernel: 'The queue is still stopped: dev_watchdog calls again and again, and the interface never recovers.',
+    inKernel:
+      'The queue is still stopped: dev_watchdog calls again and again, and the interface never recovers.',
     explainedBy: 'the queue is still stopped',
     replace: ['dev.tx[queue]?.wake()', ''],
   },
@@ -81,7 +86,10 @@ export const mistakes = [
     inKernel:
       'watchdog_timeo is in jiffies: 5000 without a conversion are 5, 20 or 50 seconds, with a HZ of 1000, 250 or 100.',
     explainedBy: 'ndoTxTimeout was called 0 times',
-    replace: ['dev.watchdogTimeo = dev.priv.params.timeout', 'dev.watchdogTimeo = dev.priv.params.timeout * 1000'],
+    replace: [
+      'dev.watchdogTimeo = dev.priv.params.timeout',
+      'dev.watchdogTimeo = dev.priv.params.timeout * 1000',
+    ],
   },
   {
     name: 'wakes-first',
@@ -101,7 +109,8 @@ export const mistakes = [
   {
     name: 'fixed-timeout',
     step: 1,
-    inKernel: 'modinfo and sysfs show a parameter that nothing reads: it can be set, and changes nothing.',
+    inKernel:
+      'modinfo and sysfs show a parameter that nothing reads: it can be set, and changes nothing.',
     explainedBy: 'with --timeout 100, dev.watchdogTimeo is 50',
     replace: ['dev.watchdogTimeo = dev.priv.params.timeout', 'dev.watchdogTimeo = 50'],
   },
@@ -124,7 +133,8 @@ export const mistakes = [
   {
     name: 'drops-without-reason',
     step: 3,
-    inKernel: 'Frames that the card has lost look like frames of a full queue: no error of the card is counted.',
+    inKernel:
+      'Frames that the card has lost look like frames of a full queue: no error of the card is counted.',
     explainedBy: 'dropped: NOT_SPECIFIED 4',
     replace: [
       'board.tx.purge(SKB_DROP_REASON_TX_ABORTED)',
@@ -134,7 +144,8 @@ export const mistakes = [
   {
     name: 'sends-again',
     step: 3,
-    inKernel: 'The card may have sent some of them before it hung: their receivers get these twice.',
+    inKernel:
+      'The card may have sent some of them before it hung: their receivers get these twice.',
     explainedBy: 'after 50 ms dropped: nothing',
     replace: [
       'board.tx.purge(SKB_DROP_REASON_TX_ABORTED)',
@@ -147,7 +158,10 @@ export const mistakes = [
     inKernel:
       'A card that hung once hangs again: a repair that remembers that it was made leaves the second lockup for ever.',
     explainedBy: '20, with 10',
-    replace: ['  board.reset()\n  board.tx', '  if (dev.priv.timeouts === 1) board.reset()\n  board.tx'],
+    replace: [
+      '  board.reset()\n  board.tx',
+      '  if (dev.priv.timeouts === 1) board.reset()\n  board.tx',
+    ],
   },
   {
     name: 'down-without-reset',

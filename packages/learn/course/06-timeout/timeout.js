@@ -30,8 +30,18 @@ import {
 
 const params = {
   delay: int({ default: 1, max: 1000, description: 'ms that the board takes' }),
-  slots: int({ default: 4, min: 1, max: 1024, description: 'frames in the tx ring, rounded up to a power of two' }),
-  timeout: int({ default: 100, min: 1, max: 60_000, description: 'ms that a queue may be stopped' }),
+  slots: int({
+    default: 4,
+    min: 1,
+    max: 1024,
+    description: 'frames in the tx ring, rounded up to a power of two',
+  }),
+  timeout: int({
+    default: 100,
+    min: 1,
+    max: 60_000,
+    description: 'ms that a queue may be stopped',
+  }),
   lockup: int({ default: 0, live: true, description: 'hang up at every Nth batch' }),
 }
 
@@ -50,7 +60,9 @@ class Board {
   /** The driver has put frames into the tx ring. */
   kick() {
     const { net, priv } = this.dev
-    if (!this.busy && !this.hangs) this.alarm.at(net.clock.now() + priv.params.delay * NSEC_PER_MSEC)
+    if (!this.busy && !this.hangs) {
+      this.alarm.at(net.clock.now() + priv.params.delay * NSEC_PER_MSEC)
+    }
     this.busy = true
   }
 
@@ -108,9 +120,13 @@ function stop(dev) {
 function startXmit(skb, dev) {
   const { board } = dev.priv
   if (ethTypeTrans(skb, dev) !== ETH_P_IP) return skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)
-  if (ipv4.parse(skb.bytes, skb.nh, skb.len - ETH_HLEN) < 0) return skb.drop(SKB_DROP_REASON_IP_INHDR)
+  if (ipv4.parse(skb.bytes, skb.nh, skb.len - ETH_HLEN) < 0) {
+    return skb.drop(SKB_DROP_REASON_IP_INHDR)
+  }
   board.tx.push(skb)
-  if (board.tx.length === board.tx.capacity) dev.txq(skb).stop()
+  if (board.tx.length === board.tx.capacity) {
+    dev.txq(skb).stop()
+  }
   board.kick()
 }
 
@@ -157,4 +173,9 @@ function init(params) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'watch', description: 'a card that hangs up', params, init })
+export const driver = defineDriver({
+  name: 'watch',
+  description: 'a card that hangs up',
+  params,
+  init,
+})

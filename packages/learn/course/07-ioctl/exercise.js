@@ -2,8 +2,27 @@
 
 /** 7. Private ioctls and parameters: the controls for an administrator. */
 
-import { counts, defineExercise, devIoctl, echoRequest, fail, tcpFrame, udpFrame, verify } from '@vnet/learn'
-import { EFAULT, EINVAL, EOPNOTSUPP, EPERM, errnoName, formatParam, IFR_IFRU, IFREQ_LEN, SIOCDEVPRIVATE } from 'vnet'
+import {
+  counts,
+  defineExercise,
+  devIoctl,
+  echoRequest,
+  fail,
+  tcpFrame,
+  udpFrame,
+  verify,
+} from '@vnet/learn'
+import {
+  EFAULT,
+  EINVAL,
+  EOPNOTSUPP,
+  EPERM,
+  errnoName,
+  formatParam,
+  IFR_IFRU,
+  IFREQ_LEN,
+  SIOCDEVPRIVATE,
+} from 'vnet'
 
 /** @typedef {import('@vnet/learn').Explanation} Explanation */
 /** @typedef {import('@vnet/learn').TestBed} TestBed */
@@ -42,7 +61,9 @@ function countersIn(data) {
 
 /** @param {TestBed} bed */
 const transmit = (bed, n = 3) => {
-  for (let i = 0; i < n; i++) bed.transmit(udpFrame(ENDS))
+  for (let i = 0; i < n; i++) {
+    bed.transmit(udpFrame(ENDS))
+  }
 }
 
 /**
@@ -92,7 +113,8 @@ function verifyFrames(bed, wanted, why, explanation) {
  * The bytes of a text in hexadecimal.
  * @param {string} hex
  */
-const bytesOf = hex => Uint8Array.from(hex.match(/../g) ?? [], digits => Number.parseInt(digits, 16))
+const bytesOf = hex =>
+  Uint8Array.from(hex.match(/../g) ?? [], digits => Number.parseInt(digits, 16))
 
 export const exercise = defineExercise({
   version: 1,
@@ -118,14 +140,23 @@ export const exercise = defineExercise({
       run(_, { driver }) {
         /** @type {Record<string, import('vnet').Param<unknown> | undefined>} */
         const params = driver.params
-        for (const [name, type] of Object.entries({ limit: 'int', count: 'bool', only: 'string' })) {
+        for (const [name, type] of Object.entries({
+          limit: 'int',
+          count: 'bool',
+          only: 'string',
+        })) {
           const param = params[name]
           verify(param?.type === type, {
             seen:
-              param === undefined ? `there is no parameter ${name}` : `the parameter ${name} is of type ${param.type}`,
+              param === undefined
+                ? `there is no parameter ${name}`
+                : `the parameter ${name} is of type ${param.type}`,
             expected: `a parameter ${name}: ${type === 'string' ? 'text' : type}({ ... })`,
           })
-          verify(param.live, { seen: `${name} cannot change while the driver runs`, expected: 'live: true' })
+          verify(param.live, {
+            seen: `${name} cannot change while the driver runs`,
+            expected: 'live: true',
+          })
         }
         const { only } = params
         const [usual, all] = [only?.default, only?.parse('all')]
@@ -156,7 +187,9 @@ export const exercise = defineExercise({
         })
         bed.params.limit = UDP_LEN
         transmit(bed)
-        verifyFrames(bed, 6, 'a frame of just limit bytes is counted', { seen: `3 more, with limit=${UDP_LEN}` })
+        verifyFrames(bed, 6, 'a frame of just limit bytes is counted', {
+          seen: `3 more, with limit=${UDP_LEN}`,
+        })
         bed.params.count = false
         transmit(bed)
         verifyFrames(bed, 6, 'count is off', { seen: '3 more, with count=0' })
@@ -184,7 +217,8 @@ export const exercise = defineExercise({
             refusal = error
           }
           verify(refusal instanceof Error && refusal.name === 'UsageError', {
-            seen: refusal === undefined ? `only=${name} was taken` : `only=${name} threw ${refusal}`,
+            seen:
+              refusal === undefined ? `only=${name} was taken` : `only=${name} threw ${refusal}`,
             expected: 'a UsageError, which is printed as one line for whoever typed it',
           })
         }
@@ -206,8 +240,12 @@ export const exercise = defineExercise({
           bed.params.only = only.parse(name)
           const before = Number(framesOf(bed))
           bed.transmit(frame)
-          verifyFrames(bed, before + 1, 'the frame', { seen: `a frame of ${name.toUpperCase()}, with only=${name}` })
-          for (const each of [tcpFrame(ENDS), udpFrame(ENDS), echoRequest(ENDS)]) bed.transmit(each)
+          verifyFrames(bed, before + 1, 'the frame', {
+            seen: `a frame of ${name.toUpperCase()}, with only=${name}`,
+          })
+          for (const each of [tcpFrame(ENDS), udpFrame(ENDS), echoRequest(ENDS)]) {
+            bed.transmit(each)
+          }
           verifyFrames(bed, before + 2, `the one of ${name.toUpperCase()}`, {
             seen: `then a frame of TCP, one of UDP and a ping, with only=${name}`,
           })
@@ -237,7 +275,9 @@ export const exercise = defineExercise({
           seen: `after 3 frames of ${UDP_LEN} bytes, and 2 on another device, COUNTERS wrote ${frames} frames and ${bytes} bytes`,
           expected: `3 and ${3 * UDP_LEN}, of this device, each a u64, at offsets 8 and 16, little-endian`,
         })
-        verifyFrames(bed, 3, 'only FLAG_RESET resets', { seen: 'after COUNTERS without FLAG_RESET' })
+        verifyFrames(bed, 3, 'only FLAG_RESET resets', {
+          seen: 'after COUNTERS without FLAG_RESET',
+        })
         bed.params.count = false
         transmit(bed)
         const off = countersIn(bed.ioctl(COUNTERS, { data: request() }).data)
@@ -270,15 +310,30 @@ export const exercise = defineExercise({
         // The last ones have the right number in their low byte, and in their low half.
         for (const size of [0, SIZE - 8, SIZE + 8, SIZE + 256, SIZE + 65_536]) {
           const { result } = bed.ioctl(COUNTERS, { data: request(0, size, 64) })
-          verifyResult(`COUNTERS with size ${size}`, result, -EINVAL, `the struct has ${SIZE} bytes`)
+          verifyResult(
+            `COUNTERS with size ${size}`,
+            result,
+            -EINVAL,
+            `the struct has ${SIZE} bytes`,
+          )
         }
         const { result } = bed.ioctl(COUNTERS, { data: request(FLAG_RESET | 2) })
-        verifyResult('COUNTERS with flags 3', result, -EINVAL, 'bit 1 is unknown, and may get a meaning later')
+        verifyResult(
+          'COUNTERS with flags 3',
+          result,
+          -EINVAL,
+          'bit 1 is unknown, and may get a meaning later',
+        )
         for (let bit = 1; bit < 32; bit++) {
           for (const flags of [2 ** bit, 2 ** bit + FLAG_RESET]) {
             const given = bed.ioctl(COUNTERS, { data: request(flags), mayChange: false })
             const what = `COUNTERS with flags ${flags}, by a caller that may change nothing,`
-            verifyResult(what, given.result, -EINVAL, 'all bits but bit 0 are unknown, and are checked before rights')
+            verifyResult(
+              what,
+              given.result,
+              -EINVAL,
+              'all bits but bit 0 are unknown, and are checked before rights',
+            )
           }
         }
       },
@@ -289,7 +344,12 @@ export const exercise = defineExercise({
       run(bed) {
         for (const length of [0, 8]) {
           const { result } = bed.ioctl(COUNTERS, { data: request().subarray(0, length) })
-          verifyResult(`COUNTERS with ${length} bytes of memory`, result, -EFAULT, 'read() and write() throw it')
+          verifyResult(
+            `COUNTERS with ${length} bytes of memory`,
+            result,
+            -EFAULT,
+            'read() and write() throw it',
+          )
         }
       },
     },
@@ -299,17 +359,30 @@ export const exercise = defineExercise({
       run(bed) {
         transmit(bed)
         const { result } = bed.ioctl(COUNTERS, { data: request(FLAG_RESET), mayChange: false })
-        verifyResult('FLAG_RESET by a caller that may change nothing', result, -EPERM, 'data.mayChange is false')
-        verifyFrames(bed, 3, 'what is refused changes nothing', { seen: 'after a FLAG_RESET that was refused' })
+        verifyResult(
+          'FLAG_RESET by a caller that may change nothing',
+          result,
+          -EPERM,
+          'data.mayChange is false',
+        )
+        verifyFrames(bed, 3, 'what is refused changes nothing', {
+          seen: 'after a FLAG_RESET that was refused',
+        })
         const { result: reading } = bed.ioctl(COUNTERS, { data: request(), mayChange: false })
         verifyResult('COUNTERS by a caller that may change nothing', reading, 0, 'anyone may read')
         const { result: reset, data } = bed.ioctl(COUNTERS, { data: request(FLAG_RESET) })
         verifyResult('FLAG_RESET by the owner', reset, 0, 'data.mayChange is true')
         const { frames } = countersIn(data)
-        verify(frames === 3, { seen: `FLAG_RESET after 3 frames wrote ${frames}`, expected: '3: read, then reset' })
+        verify(frames === 3, {
+          seen: `FLAG_RESET after 3 frames wrote ${frames}`,
+          expected: '3: read, then reset',
+        })
         verifyFrames(bed, 0, 'both are reset', { seen: 'after FLAG_RESET' })
         const { bytes } = countersIn(bed.ioctl(COUNTERS, { data: request() }).data)
-        verify(bytes === 0, { seen: `after FLAG_RESET, COUNTERS wrote ${bytes} bytes`, expected: '0: both are reset' })
+        verify(bytes === 0, {
+          seen: `after FLAG_RESET, COUNTERS wrote ${bytes} bytes`,
+          expected: '0: both are reset',
+        })
       },
     },
     {
@@ -327,7 +400,12 @@ export const exercise = defineExercise({
           write: () => -EFAULT,
         }
         const result = devIoctl(bed.dev, COUNTERS, ifr, readOnly, true)
-        verifyResult('FLAG_RESET with memory that cannot be written', result, -EFAULT, 'write() throws it')
+        verifyResult(
+          'FLAG_RESET with memory that cannot be written',
+          result,
+          -EFAULT,
+          'write() throws it',
+        )
         if (framesOf(bed) !== 3) {
           fail({
             seen: `FLAG_RESET failed with -EFAULT, and ${framesOf(bed)} of 3 frames are left in the counters`,
@@ -350,7 +428,16 @@ export const exercise = defineExercise({
          * @returns {Promise<number | undefined>}
          */
         const ioctl = async hex => {
-          const { stdout } = await run('vnet', 'ioctl', name, '0', hex, '--length', String(SIZE), '--json')
+          const { stdout } = await run(
+            'vnet',
+            'ioctl',
+            name,
+            '0',
+            hex,
+            '--length',
+            String(SIZE),
+            '--json',
+          )
           const { data = '' } = JSON.parse(stdout || '{}')
           return data.length === 2 * SIZE ? countersIn(bytesOf(data)).frames : undefined
         }
@@ -360,10 +447,16 @@ export const exercise = defineExercise({
         const frames = await ioctl('1800000001')
         verify(frames === 3, { seen: `3 pings; vnet ioctl: ${frames} frames`, expected: '3' })
         const { status, stderr } = await run('vnet', 'param', name, 'only=tcp')
-        verify(status === 0, { seen: `vnet param ${name} only=tcp: ${stderr.trim()}`, expected: 'no error' })
+        verify(status === 0, {
+          seen: `vnet param ${name} only=tcp: ${stderr.trim()}`,
+          expected: 'no error',
+        })
         await ping()
         const after = await ioctl('18')
-        verify(after === 0, { seen: `FLAG_RESET, only=tcp, 3 pings; vnet ioctl: ${after} frames`, expected: '0' })
+        verify(after === 0, {
+          seen: `FLAG_RESET, only=tcp, 3 pings; vnet ioctl: ${after} frames`,
+          expected: '0',
+        })
       },
     },
   ],

@@ -29,7 +29,12 @@ const FLAG_RESET = 1
 
 const params = {
   // TODO 1: let it change while the driver runs.
-  limit: int({ default: 1514, min: 14, max: 65536, description: 'count no longer frames than this' }),
+  limit: int({
+    default: 1514,
+    min: 14,
+    max: 65536,
+    description: 'count no longer frames than this',
+  }),
   // TODO 2: add `count`, on or off.
   // TODO 3: add `only`, the name of a protocol.
 }
@@ -42,7 +47,9 @@ const params = {
 function startXmit(skb, dev) {
   const { priv } = dev
   if (ethTypeTrans(skb, dev) !== ETH_P_IP) return skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)
-  if (ipv4.parse(skb.bytes, skb.nh, skb.len - ETH_HLEN) < 0) return skb.drop(SKB_DROP_REASON_IP_INHDR)
+  if (ipv4.parse(skb.bytes, skb.nh, skb.len - ETH_HLEN) < 0) {
+    return skb.drop(SKB_DROP_REASON_IP_INHDR)
+  }
   // TODO 1, 2, 3: use the parameters.
   priv.frames++
   priv.bytes += skb.len
@@ -75,4 +82,9 @@ function init(params) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'count', description: 'counts frames and drops them', params, init })
+export const driver = defineDriver({
+  name: 'count',
+  description: 'counts frames and drops them',
+  params,
+  init,
+})

@@ -44,21 +44,13 @@ export const mistakes = [
     inKernel:
       'The set function of kernel_param_ops gets texts from outside only: the default is the initial value of a C variable, converted already.',
     explainedBy: 'a default is not parsed',
-    replace: [
-      "only: text({ default: 0, live: true, description: 'count this protocol only', parse: protocolOf, format: nameOf }),",
-      `only: text({
-    default: 'all',
-    live: true,
-    description: 'count this protocol only',
-    parse: protocolOf,
-    format: nameOf,
-  }),`,
-    ],
+    replace: ['default: 0,', `default: 'all',`],
   },
   {
     name: 'drops-no-reason',
     step: 1,
-    inKernel: 'skb:kfree_skb reports NOT_SPECIFIED, which does not tell the frames over the limit from all others.',
+    inKernel:
+      'skb:kfree_skb reports NOT_SPECIFIED, which does not tell the frames over the limit from all others.',
     explainedBy: '3 frames longer than limit; dropped: NOT_SPECIFIED',
     replace: [
       'if (skb.len > limit) return skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)',
@@ -71,7 +63,10 @@ export const mistakes = [
     inKernel:
       "The other half keeps its old bytes: the program's, or, in an uninitialised struct without CONFIG_INIT_STACK_ALL_ZERO, four of the kernel stack: a leak.",
     explainedBy: 'each a u64',
-    replace: ['view.setBigUint64(8, BigInt(priv.frames), true)', 'view.setUint32(8, priv.frames, true)'],
+    replace: [
+      'view.setBigUint64(8, BigInt(priv.frames), true)',
+      'view.setUint32(8, priv.frames, true)',
+    ],
   },
   {
     name: 'no-format',
@@ -82,13 +77,16 @@ export const mistakes = [
     replace: [
       [
         `/** @param {number} number */
-const nameOf = number => [...PROTOCOLS.keys()].find(name => PROTOCOLS.get(name) === number) ?? String(number)
+const nameOf = number =>
+  [...PROTOCOLS.keys()].find(name => PROTOCOLS.get(name) === number) ?? String(number)
+
 `,
         '',
       ],
       [
-        "only: text({ default: 0, live: true, description: 'count this protocol only', parse: protocolOf, format: nameOf }),",
-        "only: text({ default: 0, live: true, description: 'count this protocol only', parse: protocolOf }),",
+        `    format: nameOf,
+`,
+        '',
       ],
     ],
   },
@@ -110,8 +108,9 @@ const nameOf = number => [...PROTOCOLS.keys()].find(name => PROTOCOLS.get(name) 
       'With mode 0444 in module_param even root gets EACCES in sysfs: the module has to be removed and loaded again.',
     explainedBy: 'limit cannot change while the driver runs',
     replace: [
-      "limit: int({ default: 1514, min: 14, max: 65536, live: true, description: 'count no longer frames than this' }),",
-      "limit: int({ default: 1514, min: 14, max: 65536, description: 'count no longer frames than this' }),",
+      `max: 65536,
+    live: true,`,
+      'max: 65536,',
     ],
   },
   {
@@ -128,7 +127,10 @@ const nameOf = number => [...PROTOCOLS.keys()].find(name => PROTOCOLS.get(name) 
     inKernel:
       'Reading counters needs no right in Linux, as ip -s link shows: every monitoring program would have to run as root.',
     explainedBy: 'COUNTERS by a caller that may change nothing returned -EPERM',
-    replace: ['if (flags === FLAG_RESET && !data.mayChange) return -EPERM', 'if (!data.mayChange) return -EPERM'],
+    replace: [
+      'if (flags === FLAG_RESET && !data.mayChange) return -EPERM',
+      'if (!data.mayChange) return -EPERM',
+    ],
   },
   {
     name: 'plain-error',
@@ -146,8 +148,12 @@ const nameOf = number => [...PROTOCOLS.keys()].find(name => PROTOCOLS.get(name) 
     explainedBy: '0 of 3 frames are left',
     replace: [
       `data.write(bytes)
-  if (flags === FLAG_RESET) priv.frames = priv.bytes = 0`,
-      `if (flags === FLAG_RESET) priv.frames = priv.bytes = 0
+  if (flags === FLAG_RESET) {
+    priv.frames = priv.bytes = 0
+  }`,
+      `if (flags === FLAG_RESET) {
+    priv.frames = priv.bytes = 0
+  }
   data.write(bytes)`,
     ],
   },
@@ -173,7 +179,8 @@ const nameOf = number => [...PROTOCOLS.keys()].find(name => PROTOCOLS.get(name) 
   {
     name: 'limit-last',
     step: 1,
-    inKernel: 'The limit would hold only while count is on: a parameter that silently turns off another one.',
+    inKernel:
+      'The limit would hold only while count is on: a parameter that silently turns off another one.',
     explainedBy: 'whatever count and only are',
     replace: [
       'if (skb.len > limit) return skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)',
@@ -186,7 +193,10 @@ const nameOf = number => [...PROTOCOLS.keys()].find(name => PROTOCOLS.get(name) 
     inKernel:
       'C has the same trap in another form: strncmp over the length of the typed text takes tc for tcp. sysfs_streq compares whole texts.',
     explainedBy: 'only=toString was taken',
-    replace: ['const number = PROTOCOLS.get(name)', 'const number = Object.fromEntries(PROTOCOLS)[name]'],
+    replace: [
+      'const number = PROTOCOLS.get(name)',
+      'const number = Object.fromEntries(PROTOCOLS)[name]',
+    ],
   },
   {
     name: 'resets-one',
@@ -228,23 +238,29 @@ const nameOf = number => [...PROTOCOLS.keys()].find(name => PROTOCOLS.get(name) 
   {
     name: 'one-number-unknown',
     step: 4,
-    inKernel: 'The other 14 private numbers reset counters, too: a tool of another driver that is run by mistake does.',
+    inKernel:
+      'The other 14 private numbers reset counters, too: a tool of another driver that is run by mistake does.',
     explainedBy: 'SIOCDEVPRIVATE + 2 returned 0',
     replace: ['if (cmd !== COUNTERS)', 'if (cmd === COUNTERS + 1)'],
   },
   {
     name: 'bytes-of-32-bits',
     step: 4,
-    inKernel: 'At 10 Gbit/s a counter of 32 bits overflows every 3.4 seconds: drivers have u64 counters for that.',
+    inKernel:
+      'At 10 Gbit/s a counter of 32 bits overflows every 3.4 seconds: drivers have u64 counters for that.',
     explainedBy: 'a u64 has 64 bits',
     replace: ['BigInt(priv.bytes)', 'BigInt(priv.bytes >>> 0)'],
   },
   {
     name: 'tcp-is-udp',
     step: 3,
-    inKernel: 'A wrong number in a table: only=tcp shows the traffic of DNS, and nobody doubts a counter.',
+    inKernel:
+      'A wrong number in a table: only=tcp shows the traffic of DNS, and nobody doubts a counter.',
     explainedBy: 'a frame of TCP, with only=tcp',
-    replace: ['tcp: ipv4.IPPROTO_TCP, udp: ipv4.IPPROTO_UDP', 'tcp: ipv4.IPPROTO_UDP, udp: ipv4.IPPROTO_TCP'],
+    replace: [
+      'tcp: ipv4.IPPROTO_TCP, udp: ipv4.IPPROTO_UDP',
+      'tcp: ipv4.IPPROTO_UDP, udp: ipv4.IPPROTO_TCP',
+    ],
   },
   {
     name: 'limit-of-what-counts',
@@ -260,7 +276,8 @@ const nameOf = number => [...PROTOCOLS.keys()].find(name => PROTOCOLS.get(name) 
   {
     name: 'bytes-of-all',
     step: 2,
-    inKernel: 'Frames and bytes are of different traffic: the average length that a tool computes is nonsense.',
+    inKernel:
+      'Frames and bytes are of different traffic: the average length that a tool computes is nonsense.',
     explainedBy: 'what is not counted adds no bytes',
     replace: [
       `    priv.frames++
@@ -274,7 +291,8 @@ const nameOf = number => [...PROTOCOLS.keys()].find(name => PROTOCOLS.get(name) 
   {
     name: 'empty-is-all',
     step: 3,
-    inKernel: 'echo > parameters/only sets a filter to nothing by mistake, and everything is counted.',
+    inKernel:
+      'echo > parameters/only sets a filter to nothing by mistake, and everything is counted.',
     explainedBy: 'only= was taken',
     replace: ['const number = PROTOCOLS.get(name)', "const number = PROTOCOLS.get(name || 'all')"],
   },

@@ -43,17 +43,32 @@ const PROTOCOLS = new Map(
  */
 function protocolOf(name) {
   const number = PROTOCOLS.get(name)
-  if (number === undefined) throw new UsageError(`'${name}' is none of ${[...PROTOCOLS.keys()].join(', ')}`)
+  if (number === undefined) {
+    throw new UsageError(`'${name}' is none of ${[...PROTOCOLS.keys()].join(', ')}`)
+  }
   return number
 }
 
 /** @param {number} number */
-const nameOf = number => [...PROTOCOLS.keys()].find(name => PROTOCOLS.get(name) === number) ?? String(number)
+const nameOf = number =>
+  [...PROTOCOLS.keys()].find(name => PROTOCOLS.get(name) === number) ?? String(number)
 
 const params = {
-  limit: int({ default: 1514, min: 14, max: 65536, live: true, description: 'count no longer frames than this' }),
+  limit: int({
+    default: 1514,
+    min: 14,
+    max: 65536,
+    live: true,
+    description: 'count no longer frames than this',
+  }),
   count: bool({ default: true, live: true, description: 'count frames' }),
-  only: text({ default: 0, live: true, description: 'count this protocol only', parse: protocolOf, format: nameOf }),
+  only: text({
+    default: 0,
+    live: true,
+    description: 'count this protocol only',
+    parse: protocolOf,
+    format: nameOf,
+  }),
 }
 
 /**
@@ -65,7 +80,9 @@ function startXmit(skb, dev) {
   const { priv } = dev
   const { limit, count, only } = priv.params
   if (ethTypeTrans(skb, dev) !== ETH_P_IP) return skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)
-  if (ipv4.parse(skb.bytes, skb.nh, skb.len - ETH_HLEN) < 0) return skb.drop(SKB_DROP_REASON_IP_INHDR)
+  if (ipv4.parse(skb.bytes, skb.nh, skb.len - ETH_HLEN) < 0) {
+    return skb.drop(SKB_DROP_REASON_IP_INHDR)
+  }
   if (skb.len > limit) return skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)
   if (count && (only === 0 || ipv4.protocol(skb.bytes, skb.nh) === only)) {
     priv.frames++
@@ -92,7 +109,9 @@ function ioctl(dev, _ifr, data, cmd) {
   view.setBigUint64(8, BigInt(priv.frames), true)
   view.setBigUint64(16, BigInt(priv.bytes), true)
   data.write(bytes)
-  if (flags === FLAG_RESET) priv.frames = priv.bytes = 0
+  if (flags === FLAG_RESET) {
+    priv.frames = priv.bytes = 0
+  }
   return 0
 }
 
@@ -109,4 +128,9 @@ function init(params) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'count', description: 'counts frames and drops them', params, init })
+export const driver = defineDriver({
+  name: 'count',
+  description: 'counts frames and drops them',
+  params,
+  init,
+})

@@ -1,6 +1,13 @@
 // @ts-check
 
-import { arpRequest, counts, defineExercise, udpFrame, verify, verifyNothingLost } from '@vnet/learn'
+import {
+  arpRequest,
+  counts,
+  defineExercise,
+  udpFrame,
+  verify,
+  verifyNothingLost,
+} from '@vnet/learn'
 /** 8. Several queues: flows that do not wait for each other. */
 import { devClose, devOpen } from 'vnet'
 
@@ -31,7 +38,9 @@ const lanesOf = bed => /** @type {{ lanes: Lane[] }} */ (bed.dev.priv).lanes
  * @param {number} queue
  */
 function transmit(bed, queue, n = 1) {
-  for (let i = 1; i <= n; i++) bed.port().transmit(udpFrame({ ...ENDS, payload: Uint8Array.of(i) }), queue)
+  for (let i = 1; i <= n; i++) {
+    bed.port().transmit(udpFrame({ ...ENDS, payload: Uint8Array.of(i) }), queue)
+  }
   bed.advance(0)
 }
 
@@ -96,7 +105,9 @@ export const exercise = defineExercise({
       async run(_, { another }) {
         for (const txqs of [4, 8]) {
           const bed = await another(PARAMS, { txqs })
-          for (let queue = 0; queue < txqs; queue++) transmit(bed, queue)
+          for (let queue = 0; queue < txqs; queue++) {
+            transmit(bed, queue)
+          }
           const lengths = list(lanesOf(bed).map(({ ring }) => ring.length))
           const expected = list(Array(txqs).fill(1))
           verify(lengths === expected, {
@@ -133,7 +144,8 @@ export const exercise = defineExercise({
         bed.advance(`${DELAY}ms`)
         verify(bed.received.length === SLOTS + 2, {
           seen: 'another device of this driver was made, and a frame of this one did not come back',
-          expected: 'the frame: the lanes are in dev.priv; a variable of the module is shared by all devices',
+          expected:
+            'the frame: the lanes are in dev.priv; a variable of the module is shared by all devices',
         })
       },
     },
@@ -156,7 +168,10 @@ export const exercise = defineExercise({
           expected: 'woken: its ring has room',
         })
         bed.advance(DELAY)
-        verify(stoppedOf(bed) === 'none', { seen: `later, still stopped: ${stoppedOf(bed)}`, expected: 'none' })
+        verify(stoppedOf(bed) === 'none', {
+          seen: `later, still stopped: ${stoppedOf(bed)}`,
+          expected: 'none',
+        })
       },
     },
     {
@@ -181,10 +196,14 @@ export const exercise = defineExercise({
       run(bed) {
         const n = 5 * SLOTS
         const queues = [...QUEUES, 4, 5, 6, 7]
-        for (const queue of queues) transmit(bed, queue, n)
+        for (const queue of queues) {
+          transmit(bed, queue, n)
+        }
         bed.advance('1s')
         for (const queue of queues) {
-          const numbers = bed.received.filter(frame => frame.queue === queue).map(({ bytes }) => bytes[PAYLOAD_AT])
+          const numbers = bed.received
+            .filter(frame => frame.queue === queue)
+            .map(({ bytes }) => bytes[PAYLOAD_AT])
           verify(numbers.length === n && numbers.every((number, i) => number === i + 1), {
             seen: `${n} frames by queue ${queue}; back came: ${list(numbers)}; dropped: ${counts(bed.drops())}`,
             expected: `1 to ${n}, in this order`,
@@ -214,17 +233,24 @@ export const exercise = defineExercise({
         bed.advance(`${DELAY}ms`)
         const bytes = list(lanes.map(lane => lane.bytes))
         const expected = `0, ${UDP_LEN}, ${PAYLOAD_AT + 500}, ${2 * UDP_LEN}`
-        verify(bytes === expected, { seen: `bytes counted: ${bytes}`, expected: `${expected}: lane.bytes` })
+        verify(bytes === expected, {
+          seen: `bytes counted: ${bytes}`,
+          expected: `${expected}: lane.bytes`,
+        })
       },
     },
     {
       title: 'goes down with frames in all rings, and works again when it is up',
       read: 'A lane for each queue',
       async run(bed) {
-        for (const queue of QUEUES) transmit(bed, queue, SLOTS)
+        for (const queue of QUEUES) {
+          transmit(bed, queue, SLOTS)
+        }
         await devClose(bed.dev)
         await devOpen(bed.dev)
-        for (const queue of QUEUES) transmit(bed, queue)
+        for (const queue of QUEUES) {
+          transmit(bed, queue)
+        }
         bed.advance(`${DELAY}ms`)
         const { length } = bed.received
         verify(length === 4, {
@@ -251,7 +277,9 @@ export const exercise = defineExercise({
         const { end, error } = JSON.parse(stdout || '{}')
         /** @type {number[]} */
         const streams =
-          end?.streams?.map(/** @param {{ receiver: { bytes: number } }} each */ each => each.receiver.bytes) ?? []
+          end?.streams?.map(
+            /** @param {{ receiver: { bytes: number } }} each */ each => each.receiver.bytes,
+          ) ?? []
         verify(streams.length === 4 && streams.every(bytes => bytes > 0), {
           seen: `iperf3 -c 198.18.0.9 -P 4: ${error ?? `bytes received: ${list(streams)}`}`,
           expected: 'some by each of 4 connections',
@@ -263,7 +291,10 @@ export const exercise = defineExercise({
           expected: '4',
           read: 'How many queues',
         })
-        for (const [queue, { txPackets = 0, rxPackets = 0, ...row }] of statistics?.queues.entries() ?? []) {
+        for (const [
+          queue,
+          { txPackets = 0, rxPackets = 0, ...row },
+        ] of statistics?.queues.entries() ?? []) {
           const dropped = (row.txDropped ?? 0) + (row.rxDropped ?? 0)
           verify(rxPackets + dropped === txPackets, {
             seen: `${txPackets} frames came by queue ${queue}, ${rxPackets} went back on it, ${dropped} were dropped`,

@@ -13,8 +13,19 @@ const lane = (i, filled, state) => {
     },
     { group: '', at: [x + 0.25, 15, 9.5, 17], lane: isFull ? 'warn' : 'away' },
     { text: `lanes[${i}]`, at: [middle, 17], anchor: 'middle' },
-    { ring: 8, filled, at: [middle, 23, 4], lane: isFull ? 'warn' : 'away', part: `lanes[${i}].ring` },
-    { text: state, at: [middle, 29.75], anchor: 'middle', ...(isFull ? { lane: 'warn' } : { tone: 'muted' }) },
+    {
+      ring: 8,
+      filled,
+      at: [middle, 23, 4],
+      lane: isFull ? 'warn' : 'away',
+      part: `lanes[${i}].ring`,
+    },
+    {
+      text: state,
+      at: [middle, 29.75],
+      anchor: 'middle',
+      ...(isFull ? { lane: 'warn' } : { tone: 'muted' }),
+    },
     {
       arrow: [
         [middle, 32],

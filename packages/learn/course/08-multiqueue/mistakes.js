@@ -64,7 +64,12 @@ function init(params) {
     inKernel:
       'The ring overflows: ndo_start_xmit must drop frames or return NETDEV_TX_BUSY, although the qdisc could have kept them.',
     explainedBy: 'these queues are stopped: none',
-    replace: ['if (lane.ring.length === lane.ring.capacity) dev.tx[skb.queueMapping].stop()', ''],
+    replace: [
+      `  if (lane.ring.length === lane.ring.capacity) {
+    dev.tx[skb.queueMapping].stop()
+  }`,
+      '',
+    ],
   },
   {
     name: 'no-wake',
@@ -77,11 +82,14 @@ function init(params) {
   {
     name: 'one-alarm',
     step: 2,
-    inKernel: 'Four timers empty ring 0, and nothing empties the others: the flows on three of four queues hang.',
+    inKernel:
+      'Four timers empty ring 0, and nothing empties the others: the flows on three of four queues hang.',
     explainedBy: 'of 4 frames, one by each queue, 1 came back',
     replace: [
-      'for (const [queue, lane] of dev.priv.lanes.entries()) lane.alarm = dev.net.clock.alarm(() => arrived(dev, queue))',
-      'for (const lane of dev.priv.lanes) lane.alarm = dev.net.clock.alarm(() => arrived(dev, 0))',
+      `for (const [queue, lane] of dev.priv.lanes.entries()) {
+    lane.alarm = dev.net.clock.alarm(() => arrived(dev, queue))`,
+      `for (const lane of dev.priv.lanes) {
+    lane.alarm = dev.net.clock.alarm(() => arrived(dev, 0))`,
     ],
   },
   {
@@ -114,11 +122,9 @@ function init(params) {
       'skb_tx_hash (forwarded frames) and XPS by receive queues use the recorded queue: such flows move to queue 0.',
     explainedBy: 'came back on queue 0',
     replace: [
-      'for (let skb = lane.ring.shift(); skb !== undefined; skb = lane.ring.shift()) netifRx(skb)',
+      'for (let skb = lane.ring.shift(); skb !== undefined; skb = lane.ring.shift()) {',
       `for (let skb = lane.ring.shift(); skb !== undefined; skb = lane.ring.shift()) {
-    skb.queueMapping = 0
-    netifRx(skb)
-  }`,
+    skb.queueMapping = 0`,
     ],
   },
   {
@@ -127,10 +133,7 @@ function init(params) {
     inKernel:
       'One flow that sends too much stops all CPUs: the head-of-line blocking that several queues exist to avoid.',
     explainedBy: 'these queues are stopped: 0, 1, 2, 3',
-    replace: [
-      'if (lane.ring.length === lane.ring.capacity) dev.tx[skb.queueMapping].stop()',
-      'if (lane.ring.length === lane.ring.capacity) netifTxStopAllQueues(dev)',
-    ],
+    replace: ['dev.tx[skb.queueMapping].stop()', 'netifTxStopAllQueues(dev)'],
   },
   {
     name: 'wakes-all',
@@ -150,7 +153,8 @@ function init(params) {
   {
     name: 'counts-dropped',
     step: 3,
-    inKernel: 'Frames that were dropped count as sent: sent and dropped together are more than the stack handed over.',
+    inKernel:
+      'Frames that were dropped count as sent: sent and dropped together are more than the stack handed over.',
     explainedBy: 'frames counted: 0, 2, 0, 2',
     replace: [
       `const reason = reflect(skb, dev)
@@ -179,32 +183,32 @@ function init(params) {
     explainedBy: 'with the frames in their rings, frames counted: 0, 0, 0, 0',
     replace: [
       [
-        `lane.frames++
+        `  lane.frames++
   lane.bytes += skb.len
 `,
         '',
       ],
       [
-        'for (let skb = lane.ring.shift(); skb !== undefined; skb = lane.ring.shift()) netifRx(skb)',
+        'for (let skb = lane.ring.shift(); skb !== undefined; skb = lane.ring.shift()) {',
         `for (let skb = lane.ring.shift(); skb !== undefined; skb = lane.ring.shift()) {
     lane.frames++
-    lane.bytes += skb.len
-    netifRx(skb)
-  }`,
+    lane.bytes += skb.len`,
       ],
     ],
   },
   {
     name: 'frames-of-43-bytes',
     step: 3,
-    inKernel: 'tx_bytes of a queue is what BQL and every graph of traffic use: with a constant, both are wrong.',
+    inKernel:
+      'tx_bytes of a queue is what BQL and every graph of traffic use: with a constant, both are wrong.',
     explainedBy: '0, 43, 542, 86: lane.bytes',
     replace: ['lane.bytes += skb.len', 'lane.bytes += 43'],
   },
   {
     name: 'rxqs-as-txqs',
     step: 1,
-    inKernel: 'ethtool -L rx 2 has no effect, and the card interrupts CPUs that were meant for programs.',
+    inKernel:
+      'ethtool -L rx 2 has no effect, and the card interrupts CPUs that were meant for programs.',
     explainedBy: 'with --txqs 3 --rxqs 1 the device has 3 transmit and 3 receive queues',
     replace: [
       "allocEtherdevMqs({ name: 'mq%d', setup, txqs, rxqs, priv",
@@ -214,7 +218,8 @@ function init(params) {
   {
     name: 'stops-four-queues',
     step: 4,
-    inKernel: 'With eight queues a full ring stops the queue of another: that one hangs, and the full one overflows.',
+    inKernel:
+      'With eight queues a full ring stops the queue of another: that one hangs, and the full one overflows.',
     explainedBy: '20 frames by queue 4; back came: 1, 2, 3, 4',
     replace: ['dev.tx[skb.queueMapping].stop()', 'dev.tx[skb.queueMapping & 3].stop()'],
   },

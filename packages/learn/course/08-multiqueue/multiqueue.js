@@ -34,7 +34,12 @@ import {
 
 const params = {
   delay: int({ default: 1, max: 1000, description: 'ms until a frame is back' }),
-  slots: int({ default: 64, min: 1, max: 1024, description: 'frames in each ring, rounded up to a power of two' }),
+  slots: int({
+    default: 64,
+    min: 1,
+    max: 1024,
+    description: 'frames in each ring, rounded up to a power of two',
+  }),
 }
 
 /**
@@ -63,7 +68,9 @@ function newLane(slots) {
  * @param {Device} dev
  */
 function devInit(dev) {
-  for (const [queue, lane] of dev.priv.lanes.entries()) lane.alarm = dev.net.clock.alarm(() => arrived(dev, queue))
+  for (const [queue, lane] of dev.priv.lanes.entries()) {
+    lane.alarm = dev.net.clock.alarm(() => arrived(dev, queue))
+  }
 }
 
 /**
@@ -101,7 +108,9 @@ function startXmit(skb, dev) {
   lane.ring.push(skb)
   skb.hold()
   // TODO 4: stop only the queue of a full ring.
-  if (lane.ring.length === lane.ring.capacity) netifTxStopAllQueues(dev)
+  if (lane.ring.length === lane.ring.capacity) {
+    netifTxStopAllQueues(dev)
+  }
   if (lane.busy) return
   lane.busy = true
   lane.alarm?.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)
@@ -115,7 +124,9 @@ function startXmit(skb, dev) {
 function arrived(dev, queue) {
   const lane = dev.priv.lanes[queue]
   lane.busy = false
-  for (let skb = lane.ring.shift(); skb !== undefined; skb = lane.ring.shift()) netifRx(skb)
+  for (let skb = lane.ring.shift(); skb !== undefined; skb = lane.ring.shift()) {
+    netifRx(skb)
+  }
   // TODO 4: wake only the queue of a ring with room.
   netifTxWakeAllQueues(dev)
 }
@@ -140,4 +151,9 @@ function init(params, context) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'mq', description: 'a mirror with several queues', params, init })
+export const driver = defineDriver({
+  name: 'mq',
+  description: 'a mirror with several queues',
+  params,
+  init,
+})

@@ -1,6 +1,14 @@
 // @ts-check
 
-import { counts, defineExercise, fail, tcpFrame, udpFrame, verify, withoutMemory } from '@vnet/learn'
+import {
+  counts,
+  defineExercise,
+  fail,
+  tcpFrame,
+  udpFrame,
+  verify,
+  withoutMemory,
+} from '@vnet/learn'
 /** 9. Offloads: work that the kernel leaves to the card. */
 import {
   CHECKSUM_NONE,
@@ -125,19 +133,23 @@ function iperf(title, read, args, judge) {
     read,
     async run({ vnet, run }) {
       const started = await vnet(...args)
-      const server = 'timeout 28 iperf3 -s -1 -p 5201 > /dev/null & until ss -ltn | grep -q :5201; do sleep 0.05; done'
+      const server =
+        'timeout 28 iperf3 -s -1 -p 5201 > /dev/null & until ss -ltn | grep -q :5201; do sleep 0.05; done'
       const client = `exec timeout 20 iperf3 -c 198.18.0.9 -p 5200 -t ${LIVE_SECONDS} --connect-timeout 10000`
       const { status, stdout, stderr } = await run('sh', '-c', `${server}; ${client}`)
       const error = `${stdout}${stderr}`.trim().split('\n').at(-1)
       verify(status === 0, {
         seen: `iperf3 -c 198.18.0.9 -p 5200 ended with status ${status}: ${error}`,
-        expected: 'status 0: port 5200 is flipped to 5201, where the server is, and the checksums are right',
+        expected:
+          'status 0: port 5200 is flipped to 5201, where the server is, and the checksums are right',
         read: 'Keep the checksum right',
       })
       const { rxBytes = 0, rxPackets = 1 } = (await started.stop())[0]?.total ?? {}
       const length = Math.round(rxBytes / rxPackets)
       const expected = judge(length)
-      if (expected !== undefined) fail({ seen: `a received frame had ${length} bytes on average`, expected })
+      if (expected !== undefined) {
+        fail({ seen: `a received frame had ${length} bytes on average`, expected })
+      }
     },
   }
 }
@@ -163,7 +175,9 @@ export const exercise = defineExercise({
       read: 'Offer',
       run({ dev }) {
         const wanted = { NETIF_F_SG, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_GSO_UDP_L4 }
-        const missing = Object.entries(wanted).flatMap(([name, bit]) => ((dev.features & bit) === 0 ? [name] : []))
+        const missing = Object.entries(wanted).flatMap(([name, bit]) =>
+          (dev.features & bit) === 0 ? [name] : [],
+        )
         verify(missing.length === 0, {
           seen: `dev.features has no ${missing.join(', no ')}`,
           expected: 'all four, set in setup; the framework takes away those that need another one',
@@ -187,7 +201,9 @@ export const exercise = defineExercise({
           verifyRight(bytes, 'a TCP frame that came back')
         }
         const { bytes: datagram } = transmit(bed, udpFrame({ ...ENDS, payload: 'hello' }))
-        const ports = [udp.sourcePort(datagram, L4_AT), udp.destinationPort(datagram, L4_AT)].join(' and ')
+        const ports = [udp.sourcePort(datagram, L4_AT), udp.destinationPort(datagram, L4_AT)].join(
+          ' and ',
+        )
         verify(ports === `${FLIPPED.sourcePort} and ${FLIPPED.destinationPort}`, {
           seen: `ports 40000 and 5200 of UDP came back as ${ports}`,
           expected: `${FLIPPED.sourcePort} and ${FLIPPED.destinationPort}: both protocols have ports`,
@@ -211,7 +227,10 @@ export const exercise = defineExercise({
         })
         // With its own checksum as payload, a flipped frame sums to all ones.
         const word = udp.checksum(udpFrame({ ...ENDS, ...FLIPPED, payload: 2 }), L4_AT)
-        const back = transmit(bed, udpFrame({ ...ENDS, payload: Uint8Array.of(word >> 8, word & 0xff) }))
+        const back = transmit(
+          bed,
+          udpFrame({ ...ENDS, payload: Uint8Array.of(word >> 8, word & 0xff) }),
+        )
         const check = udp.checksum(back.bytes, L4_AT)
         verify(check === 0xffff, {
           seen: `a UDP frame whose new checksum is zero came back with 0x${check.toString(16)}`,
@@ -224,11 +243,18 @@ export const exercise = defineExercise({
       read: 'A checksum that is not there yet',
       run(bed) {
         const sent = tcpFrame({ ...ENDS, payload: 'hello' })
-        const { bytes, ipSummed, csumStart, csumOffset } = transmit(bed, sent, partial(sent, tcp.TCP_CHECK))
-        verify(ipSummed === CHECKSUM_PARTIAL && csumStart === L4_AT && csumOffset === tcp.TCP_CHECK, {
-          seen: `a frame with a partial checksum came back with ipSummed ${ipSummed}`,
-          expected: `ipSummed ${CHECKSUM_PARTIAL}: the checksum is still to be completed`,
-        })
+        const { bytes, ipSummed, csumStart, csumOffset } = transmit(
+          bed,
+          sent,
+          partial(sent, tcp.TCP_CHECK),
+        )
+        verify(
+          ipSummed === CHECKSUM_PARTIAL && csumStart === L4_AT && csumOffset === tcp.TCP_CHECK,
+          {
+            seen: `a frame with a partial checksum came back with ipSummed ${ipSummed}`,
+            expected: `ipSummed ${CHECKSUM_PARTIAL}: the checksum is still to be completed`,
+          },
+        )
         const [field, pseudo] = [tcp.checksum(bytes, L4_AT), pseudoSum(bytes)]
         verify(field === pseudo, {
           seen: `a partial checksum of 0x${pseudo.toString(16)} came back as 0x${field.toString(16)}`,
@@ -236,10 +262,14 @@ export const exercise = defineExercise({
         })
         const datagram = udpFrame({ ...ENDS, payload: 'hello' })
         const back = transmit(bed, datagram, partial(datagram, udp.UDP_CHECK))
-        verify(back.ipSummed === CHECKSUM_PARTIAL && udp.checksum(back.bytes, L4_AT) === pseudoSum(back.bytes), {
-          seen: `a partial checksum of UDP came back as 0x${udp.checksum(back.bytes, L4_AT).toString(16)}, with ipSummed ${back.ipSummed}`,
-          expected: `no change, 0x${pseudoSum(back.bytes).toString(16)} and ${CHECKSUM_PARTIAL}: as with TCP`,
-        })
+        verify(
+          back.ipSummed === CHECKSUM_PARTIAL &&
+            udp.checksum(back.bytes, L4_AT) === pseudoSum(back.bytes),
+          {
+            seen: `a partial checksum of UDP came back as 0x${udp.checksum(back.bytes, L4_AT).toString(16)}, with ipSummed ${back.ipSummed}`,
+            expected: `no change, 0x${pseudoSum(back.bytes).toString(16)} and ${CHECKSUM_PARTIAL}: as with TCP`,
+          },
+        )
       },
     },
     {
@@ -254,10 +284,14 @@ export const exercise = defineExercise({
           seen: `a frame of ${frame.length} bytes with gsoSize ${MSS} came back as ${received.length} with gsoSize ${gsoSize}`,
           expected: 'one frame, as it was sent: the kernel takes it whole',
         })
-        verify(tcp.sourcePort(bytes, L4_AT) === FLIPPED.sourcePort && tcp.checksum(bytes, L4_AT) === pseudoSum(bytes), {
-          seen: `it came back from port ${tcp.sourcePort(bytes, L4_AT)}, with 0x${tcp.checksum(bytes, L4_AT).toString(16)} in its checksum`,
-          expected: `port ${FLIPPED.sourcePort} and 0x${pseudoSum(bytes).toString(16)}: it is changed as if it were one frame`,
-        })
+        verify(
+          tcp.sourcePort(bytes, L4_AT) === FLIPPED.sourcePort &&
+            tcp.checksum(bytes, L4_AT) === pseudoSum(bytes),
+          {
+            seen: `it came back from port ${tcp.sourcePort(bytes, L4_AT)}, with 0x${tcp.checksum(bytes, L4_AT).toString(16)} in its checksum`,
+            expected: `port ${FLIPPED.sourcePort} and 0x${pseudoSum(bytes).toString(16)}: it is changed as if it were one frame`,
+          },
+        )
       },
     },
     {
@@ -301,7 +335,11 @@ export const exercise = defineExercise({
           expected: '128 frames: 64 KiB can be so many',
         })
         const datagrams = udpFrame({ ...ENDS, payload: 3 * MSS })
-        bed.transmit(datagrams, { ...partial(datagrams, udp.UDP_CHECK), gsoSize: MSS, gsoType: SKB_GSO_UDP_L4 })
+        bed.transmit(datagrams, {
+          ...partial(datagrams, udp.UDP_CHECK),
+          gsoSize: MSS,
+          gsoType: SKB_GSO_UDP_L4,
+        })
         const cut = bed.received.slice(188)
         verify(cut.length === 3 && cut.every(({ bytes }) => isRight(bytes)), {
           seen: `a long frame of UDP, ${3 * MSS} bytes with gsoSize ${MSS}: ${cut.length} frames, of which ${cut.filter(({ bytes }) => isRight(bytes)).length} have a right checksum; dropped: ${counts(bed.drops())}`,
@@ -319,7 +357,8 @@ export const exercise = defineExercise({
         const { SKB_GSO_SEG = 0 } = bed.drops()
         verify(SKB_GSO_SEG === 1 && bed.balance().held === 0, {
           seen: `a UDP frame that claims to be TCP: dropped: ${counts(bed.drops())}; still held: ${bed.balance().held}`,
-          expected: 'SKB_GSO_SEG 1: skbGsoSegment returned minus the reason, and the frame is still yours',
+          expected:
+            'SKB_GSO_SEG 1: skbGsoSegment returned minus the reason, and the frame is still yours',
         })
       },
     },
@@ -356,7 +395,11 @@ export const exercise = defineExercise({
           seen: `a frame with a partial checksum came back with ipSummed ${ipSummed}${isRight(bytes) ? '' : ' and a wrong checksum'}`,
           expected: `ipSummed ${CHECKSUM_NONE} and the right checksum: skbChecksumHelp does both`,
         })
-        bed.transmit(sent, { ipSummed: CHECKSUM_PARTIAL, csumStart: sent.length - 1, csumOffset: tcp.TCP_CHECK })
+        bed.transmit(sent, {
+          ipSummed: CHECKSUM_PARTIAL,
+          csumStart: sent.length - 1,
+          csumOffset: tcp.TCP_CHECK,
+        })
         const { SKB_CSUM = 0 } = bed.drops()
         verify(SKB_CSUM === 1, {
           seen: `a frame whose checksum would be after its end: dropped: ${counts(bed.drops())}`,
@@ -367,10 +410,15 @@ export const exercise = defineExercise({
   ],
   live: [
     iperf('TCP passes in long frames', 'Long frames', [], length =>
-      length > FRAME ? undefined : `more than ${FRAME}: the kernel sends 64 KiB at once to who offers TSO`,
+      length > FRAME
+        ? undefined
+        : `more than ${FRAME}: the kernel sends 64 KiB at once to who offers TSO`,
     ),
-    iperf('with --plain, TCP passes in frames that fit the MTU', 'Plain frames', ['--plain'], length =>
-      length <= FRAME ? undefined : `at most ${FRAME}: the MTU and the Ethernet header`,
+    iperf(
+      'with --plain, TCP passes in frames that fit the MTU',
+      'Plain frames',
+      ['--plain'],
+      length => (length <= FRAME ? undefined : `at most ${FRAME}: the MTU and the Ethernet header`),
     ),
   ],
 })

@@ -16,7 +16,12 @@ export const figure = {
       lane: 'away',
     },
     { text: 'ndoStartXmit', at: [22.5, 16.25], lane: 'away' },
-    { box: 'reflect, flipPorts', lines: ['a partial checksum remains as it is'], at: [1, 19, 40, 6], lane: 'away' },
+    {
+      box: 'reflect, flipPorts',
+      lines: ['a partial checksum remains as it is'],
+      at: [1, 19, 40, 6],
+      lane: 'away',
+    },
     {
       arrow: [
         [9, 25],
@@ -33,7 +38,12 @@ export const figure = {
       lane: 'toward',
     },
     { text: '--plain', at: [31, 26.75] },
-    { box: 'skbGsoSegment', lines: ['skbChecksumHelp', 'for a short one'], at: [21, 29, 20, 9], lane: 'toward' },
+    {
+      box: 'skbGsoSegment',
+      lines: ['skbChecksumHelp', 'for a short one'],
+      at: [21, 29, 20, 9],
+      lane: 'toward',
+    },
     { cells: 1, filled: 1, at: [1, 34, 2.1, 3], lane: 'toward' },
     { cells: 1, at: [3, 34, 14, 3], lane: 'toward' },
     { text: 'whole', at: [10, 39.5], tone: 'muted' },

@@ -9,7 +9,8 @@ export const mistakes = [
   {
     name: 'adds-one',
     step: 2,
-    inKernel: 'The ports of real flows are odd and even: half of all replies go to a port on which nothing listens.',
+    inKernel:
+      'The ports of real flows are odd and even: half of all replies go to a port on which nothing listens.',
     explainedBy: 'ports 40001 and 5201 came back as 40000 and 5202',
     replace: [
       'udp.setDestinationPort(bytes, at, destination ^ 1)',
@@ -22,10 +23,7 @@ export const mistakes = [
     inKernel:
       'Each long frame is cut although its receiver takes it whole: the network stack runs once for each piece, the cost that offloads avoid.',
     explainedBy: 'one frame, as it was sent',
-    replace: [
-      'if (dev.priv.params.plain) receivePlain(skb, dev)',
-      'if (dev.priv.params.plain || skb.gsoSize !== 0) receivePlain(skb, dev)',
-    ],
+    replace: ['if (dev.priv.params.plain) {', 'if (dev.priv.params.plain || skb.gsoSize !== 0) {'],
   },
   {
     name: 'cut-no-more',
@@ -47,13 +45,16 @@ export const mistakes = [
     explainedBy: 'skbChecksumHelp',
     replace: [
       [
-        "} from 'vnet'",
-        `  CHECKSUM_NONE,
-} from 'vnet'`,
+        'udp,',
+        `udp,
+  CHECKSUM_NONE,`,
       ],
       [
-        `if (skbChecksumHelp(skb)) netifRx(skb)
-    else skb.drop(SKB_DROP_REASON_SKB_CSUM)`,
+        `if (skbChecksumHelp(skb)) {
+      netifRx(skb)
+    } else {
+      skb.drop(SKB_DROP_REASON_SKB_CSUM)
+    }`,
         `skb.ipSummed = CHECKSUM_NONE
     netifRx(skb)`,
       ],
@@ -74,15 +75,19 @@ export const mistakes = [
       'The stack trusts a received frame with CHECKSUM_PARTIAL, as if this host, its virtual machine or GRO had made it; a capture sees an unfinished checksum in its bytes.',
     explainedBy: 'skbChecksumHelp',
     replace: [
-      `if (skbChecksumHelp(skb)) netifRx(skb)
-    else skb.drop(SKB_DROP_REASON_SKB_CSUM)`,
+      `if (skbChecksumHelp(skb)) {
+      netifRx(skb)
+    } else {
+      skb.drop(SKB_DROP_REASON_SKB_CSUM)
+    }`,
       'netifRx(skb)',
     ],
   },
   {
     name: 'no-sg',
     step: 1,
-    inKernel: 'netdev_fix_features turns off TSO and GSO for a device without NETIF_F_SG: TCP frames are short.',
+    inKernel:
+      'netdev_fix_features turns off TSO and GSO for a device without NETIF_F_SG: TCP frames are short.',
     explainedBy: 'no NETIF_F_SG',
     replace: [
       'dev.features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_GSO_UDP_L4',
@@ -92,7 +97,8 @@ export const mistakes = [
   {
     name: 'no-tso',
     step: 1,
-    inKernel: 'The stack cuts TCP in software before ndo_start_xmit: everything works, and costs more CPU.',
+    inKernel:
+      'The stack cuts TCP in software before ndo_start_xmit: everything works, and costs more CPU.',
     explainedBy: 'no NETIF_F_TSO',
     replace: [
       'dev.features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_GSO_UDP_L4',
@@ -147,7 +153,8 @@ export const mistakes = [
   {
     name: 'stale-checksum',
     step: 2,
-    inKernel: 'The receiver sums the packet with the new ports and drops it: InCsumErrors and the drop reason show it.',
+    inKernel:
+      'The receiver sums the packet with the new ports and drops it: InCsumErrors and the drop reason show it.',
     explainedBy: 'the checksum of a TCP frame that came back is wrong',
     replace: [
       `const half = checksum.checksumUpdate(old, source, source ^ 1)
@@ -161,7 +168,10 @@ export const mistakes = [
     inKernel:
       'skb_gso_segment leaves the checksums to the device if its features have NETIF_F_HW_CSUM: pass features without it, and the segments are complete.',
     explainedBy: 'complete',
-    replace: ['const n = skbGsoSegment(skb, segments)', 'const n = skbGsoSegment(skb, segments, true)'],
+    replace: [
+      'const n = skbGsoSegment(skb, segments)',
+      'const n = skbGsoSegment(skb, segments, true)',
+    ],
   },
   {
     name: 'udp-none',
@@ -178,25 +188,30 @@ export const mistakes = [
       '0 means no checksum, so the receiver verifies nothing and takes damaged packets; the kernel writes CSUM_MANGLED_0, 0xffff, in its place.',
     explainedBy: '0xffff',
     replace: [
-      'else udp.setChecksum(bytes, at, check === 0 ? 0xffff : check)',
-      'else udp.setChecksum(bytes, at, check)',
+      'udp.setChecksum(bytes, at, check === 0 ? 0xffff : check)',
+      'udp.setChecksum(bytes, at, check)',
     ],
   },
   {
     name: 'wrong-reason',
     step: 3,
-    inKernel: 'A trace of drops shows NOT_SPECIFIED where SKB_GSO_SEG would say that the frame could not be cut.',
+    inKernel:
+      'A trace of drops shows NOT_SPECIFIED where SKB_GSO_SEG would say that the frame could not be cut.',
     explainedBy: 'SKB_GSO_SEG 1',
     replace: ['if (n < 0) return skb.drop(-n)', 'if (n < 0) return skb.drop()'],
   },
   {
     name: 'not-completed',
     step: 4,
-    inKernel: 'skb_checksum_help returns an error, such as -ENOMEM, and the frame goes on with an unfinished checksum.',
+    inKernel:
+      'skb_checksum_help returns an error, such as -ENOMEM, and the frame goes on with an unfinished checksum.',
     explainedBy: 'skbChecksumHelp returned false',
     replace: [
-      `if (skbChecksumHelp(skb)) netifRx(skb)
-    else skb.drop(SKB_DROP_REASON_SKB_CSUM)`,
+      `if (skbChecksumHelp(skb)) {
+      netifRx(skb)
+    } else {
+      skb.drop(SKB_DROP_REASON_SKB_CSUM)
+    }`,
       `skbChecksumHelp(skb)
     netifRx(skb)`,
     ],
@@ -208,17 +223,16 @@ export const mistakes = [
       'skb_checksum_help of a frame with a gso_size is skb_warn_bad_offload, a warning with a stack, and -EINVAL: each long frame is dropped.',
     explainedBy: 'skb_checksum_help of a frame of 3554 bytes with gsoSize 1000',
     replace: [
-      [
-        `  if (skb.gsoSize === 0) {
-    if (skbChecksumHelp(skb)) netifRx(skb)
-    else skb.drop(SKB_DROP_REASON_SKB_CSUM)
+      `if (skb.gsoSize === 0) {
+    if (skbChecksumHelp(skb)) {
+      netifRx(skb)
+    } else {
+      skb.drop(SKB_DROP_REASON_SKB_CSUM)
+    }
     return
-  }
-`,
-        `  if (!skbChecksumHelp(skb)) return skb.drop(SKB_DROP_REASON_SKB_CSUM)
-  if (skb.gsoSize === 0) return netifRx(skb)
-`,
-      ],
+  }`,
+      `if (!skbChecksumHelp(skb)) return skb.drop(SKB_DROP_REASON_SKB_CSUM)
+  if (skb.gsoSize === 0) return netifRx(skb)`,
     ],
   },
   {
@@ -246,7 +260,8 @@ export const mistakes = [
   {
     name: 'cuts-tcp-only',
     step: 3,
-    inKernel: 'QUIC sends by UDP_SEGMENT: such a frame is handed over as one datagram that is longer than the MTU.',
+    inKernel:
+      'QUIC sends by UDP_SEGMENT: such a frame is handed over as one datagram that is longer than the MTU.',
     explainedBy: 'a long frame of UDP',
     replace: [
       '  if (skb.gsoSize === 0) {',
@@ -267,7 +282,8 @@ export const mistakes = [
   {
     name: 'partial-of-tcp-only',
     step: 2,
-    inKernel: 'Whatever completes the sum of UDP adds the new ports itself: with your update the datagram is dropped.',
+    inKernel:
+      'Whatever completes the sum of UDP adds the new ports itself: with your update the datagram is dropped.',
     explainedBy: 'a partial checksum of UDP came back',
     replace: [
       'if (skb.ipSummed === CHECKSUM_PARTIAL) return\n',

@@ -84,8 +84,11 @@ function startXmit(skb, dev) {
   const reason = reflect(skb, dev)
   if (reason !== 0) return skb.drop(reason)
   flipPorts(skb)
-  if (dev.priv.params.plain) receivePlain(skb, dev)
-  else netifRx(skb)
+  if (dev.priv.params.plain) {
+    receivePlain(skb, dev)
+  } else {
+    netifRx(skb)
+  }
 }
 
 /** @param {Device} dev */
@@ -103,4 +106,9 @@ function init(params) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'offloads', description: 'a mirror that flips ports', params, init })
+export const driver = defineDriver({
+  name: 'offloads',
+  description: 'a mirror that flips ports',
+  params,
+  init,
+})

@@ -76,8 +76,11 @@ function flipPorts(skb) {
   if (!isTcp && old === 0) return
   const half = checksum.checksumUpdate(old, source, source ^ 1)
   const check = checksum.checksumUpdate(half, destination, destination ^ 1)
-  if (isTcp) tcp.setChecksum(bytes, at, check)
-  else udp.setChecksum(bytes, at, check === 0 ? 0xffff : check)
+  if (isTcp) {
+    tcp.setChecksum(bytes, at, check)
+  } else {
+    udp.setChecksum(bytes, at, check === 0 ? 0xffff : check)
+  }
 }
 
 /**
@@ -89,13 +92,18 @@ function flipPorts(skb) {
 function receivePlain(skb, dev) {
   const { segments } = dev.priv
   if (skb.gsoSize === 0) {
-    if (skbChecksumHelp(skb)) netifRx(skb)
-    else skb.drop(SKB_DROP_REASON_SKB_CSUM)
+    if (skbChecksumHelp(skb)) {
+      netifRx(skb)
+    } else {
+      skb.drop(SKB_DROP_REASON_SKB_CSUM)
+    }
     return
   }
   const n = skbGsoSegment(skb, segments)
   if (n < 0) return skb.drop(-n)
-  for (let segment = segments.shift(); segment !== undefined; segment = segments.shift()) netifRx(segment)
+  for (let segment = segments.shift(); segment !== undefined; segment = segments.shift()) {
+    netifRx(segment)
+  }
 }
 
 /**
@@ -106,8 +114,11 @@ function startXmit(skb, dev) {
   const reason = reflect(skb, dev)
   if (reason !== 0) return skb.drop(reason)
   flipPorts(skb)
-  if (dev.priv.params.plain) receivePlain(skb, dev)
-  else netifRx(skb)
+  if (dev.priv.params.plain) {
+    receivePlain(skb, dev)
+  } else {
+    netifRx(skb)
+  }
 }
 
 /** @param {Device} dev */
@@ -125,4 +136,9 @@ function init(params) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'offloads', description: 'a mirror that flips ports', params, init })
+export const driver = defineDriver({
+  name: 'offloads',
+  description: 'a mirror that flips ports',
+  params,
+  init,
+})

@@ -28,7 +28,9 @@ const ETH_P_LOCAL = 0x88b5
  */
 function send(bed, at, sourceMac, destinationMac, n = 0) {
   const payload = new Uint8Array(46).fill(n)
-  bed.transmit(ethernetFrame({ sourceMac, destinationMac, type: ETH_P_LOCAL, payload }), { dev: bed.devices[at] })
+  bed.transmit(ethernetFrame({ sourceMac, destinationMac, type: ETH_P_LOCAL, payload }), {
+    dev: bed.devices[at],
+  })
 }
 
 /**
@@ -69,7 +71,14 @@ export const exercise = defineExercise({
   driver: 'switch.js',
   title: 'A switch: where is the station?',
   summary: 'a switch with three ports, which learns who is where',
-  kernelNames: ['br_fdb_update', 'br_flood', 'br_forward', 'skb_clone', 'ageing_time', 'is_multicast_ether_addr'],
+  kernelNames: [
+    'br_fdb_update',
+    'br_flood',
+    'br_forward',
+    'skb_clone',
+    'ageing_time',
+    'is_multicast_ether_addr',
+  ],
   params: { age: AGE },
   addresses: ['198.18.0.1/24', '198.18.0.2/24', '198.18.0.3/24'],
   memory: [
@@ -78,12 +87,23 @@ export const exercise = defineExercise({
       read: 'Flood',
       async run(bed, { another }) {
         send(bed, 0, MAC.a, MAC.b)
-        verifyPorts(bed, `from sw0 to the unknown ${MAC.b}`, '0 1 1', 'each port but that of arrival')
+        verifyPorts(
+          bed,
+          `from sw0 to the unknown ${MAC.b}`,
+          '0 1 1',
+          'each port but that of arrival',
+        )
         send(bed, 2, MAC.c, MAC.b)
-        verifyPorts(bed, `from sw2 to the unknown ${MAC.b}`, '1 1 0', 'each port but that of arrival')
+        verifyPorts(
+          bed,
+          `from sw2 to the unknown ${MAC.b}`,
+          '1 1 0',
+          'each port but that of arrival',
+        )
         send(await another(), 1, MAC.b, MAC.a)
         send(bed, 0, MAC.a, MAC.b)
-        const own = 'the stations are in dev.priv; a variable of the module is shared by all switches'
+        const own =
+          'the stations are in dev.priv; a variable of the module is shared by all switches'
         verifyPorts(bed, `from sw0 to ${MAC.b}, which had sent to another switch`, '0 1 1', own)
       },
     },
@@ -94,9 +114,19 @@ export const exercise = defineExercise({
         send(bed, 1, MAC.b, MAC.a)
         taken(bed)
         send(bed, 0, MAC.a, MAC.b)
-        verifyPorts(bed, `${MAC.b} had sent by sw1, then a frame from sw0 to it`, '0 1 0', 'it was heard there')
+        verifyPorts(
+          bed,
+          `${MAC.b} had sent by sw1, then a frame from sw0 to it`,
+          '0 1 0',
+          'it was heard there',
+        )
         send(bed, 1, MAC.b, MAC.a)
-        verifyPorts(bed, `the reply to ${MAC.a}, which had sent by sw0`, '1 0 0', 'it was heard there')
+        verifyPorts(
+          bed,
+          `the reply to ${MAC.a}, which had sent by sw0`,
+          '1 0 0',
+          'it was heard there',
+        )
         for (let i = 0; i < 6; i++) {
           const near = MAC.b
             .split(':')
@@ -106,7 +136,12 @@ export const exercise = defineExercise({
           taken(bed)
           send(bed, 0, MAC.a, MAC.b)
           const what = `${MAC.b} had sent by sw1, and ${near} by sw2, then a frame from sw0 to ${MAC.b}`
-          verifyPorts(bed, what, '0 1 0', 'stations may differ in any of the six bytes: compare all 48 bits')
+          verifyPorts(
+            bed,
+            what,
+            '0 1 0',
+            'stations may differ in any of the six bytes: compare all 48 bits',
+          )
         }
       },
     },
@@ -150,7 +185,10 @@ export const exercise = defineExercise({
         const what = `${MAC.a} and ${MAC.b} are both behind sw0; a frame from one to the other`
         verifyPorts(bed, what, '0 0 0', 'it has it already')
         const { OTHERHOST = 0 } = bed.drops()
-        verify(OTHERHOST === 1, { seen: `${what}; dropped: ${counts(bed.drops())}`, expected: 'OTHERHOST 1' })
+        verify(OTHERHOST === 1, {
+          seen: `${what}; dropped: ${counts(bed.drops())}`,
+          expected: 'OTHERHOST 1',
+        })
         send(bed, 1, MAC.c, MAC.a)
         const next = `then a frame from sw1 to ${MAC.a}, of which only that frame was heard`
         verifyPorts(bed, next, '1 0 0', 'a frame that is dropped has taught where its source is')
@@ -174,7 +212,12 @@ export const exercise = defineExercise({
         taken(bed)
         send(bed, 0, MAC.a, MAC.b)
         const late = `with --age ${AGE}, ${MAC.b} sent at 0 s and ${AGE - 10} s; a frame to it at ${2 * AGE - 20} s`
-        verifyPorts(bed, late, '0 1 0', `it was heard ${AGE - 10} s ago: each frame starts the time again`)
+        verifyPorts(
+          bed,
+          late,
+          '0 1 0',
+          `it was heard ${AGE - 10} s ago: each frame starts the time again`,
+        )
         bed.advance('10s')
         send(bed, 0, MAC.a, MAC.b)
         const silent = `with --age ${AGE}, ${MAC.b} was silent for ${AGE} s, though frames went to it; the next`
@@ -185,7 +228,9 @@ export const exercise = defineExercise({
       title: 'gives each port bytes of its own',
       read: 'Flood',
       run(bed) {
-        for (let n = 1; n <= 3; n++) send(bed, 0, MAC.a, BROADCAST, n)
+        for (let n = 1; n <= 3; n++) {
+          send(bed, 0, MAC.a, BROADCAST, n)
+        }
         for (const name of ['sw1', 'sw2']) {
           const bytes = bed.port(name).received.map(frame => frame.bytes[20])
           verify(bytes.join() === '1,2,3', {
@@ -204,11 +249,15 @@ export const exercise = defineExercise({
         const { pool } = bed.net
         /** @type {SkBuff[]} */
         const all = []
-        for (let skb = pool.alloc(0); skb !== undefined; skb = pool.alloc(0)) all.push(skb)
+        for (let skb = pool.alloc(0); skb !== undefined; skb = pool.alloc(0)) {
+          all.push(skb)
+        }
         // Room for the kernel's frames, and for nothing else.
         all.pop()?.free()
         send(bed, 0, MAC.a, BROADCAST)
-        for (const skb of all) skb.free()
+        for (const skb of all) {
+          skb.free()
+        }
         const [one = 0, two = 0] = ['sw1', 'sw2'].map(name => bed.port(name).received.length)
         const losses = bed.devices.map(dev => bed.stats(dev).rxDropped)
         verify(one + two === 1, {
@@ -232,14 +281,22 @@ export const exercise = defineExercise({
       needs: ['ip', 'nsenter', 'ping'],
       read: 'See it live',
       async run({ vnet, run }) {
-        for (const name of ['a', 'b', 'c']) await run('ip', 'netns', 'add', name)
+        for (const name of ['a', 'b', 'c']) {
+          await run('ip', 'netns', 'add', name)
+        }
         const started = await vnet('a/sw0', 'b/sw1', 'c/sw2')
         const ping = ['ping', '-q', '-c', `${PINGS}`, '-i', '0.01', '-w', '20', '198.18.0.2']
         const { stdout } = await run('nsenter', '--net=/run/netns/a', ...ping)
         const received = numberOf(/ (\d+) received/, stdout)
-        verify(received === PINGS, { seen: `ping from a to b: ${received} of ${PINGS} replies`, expected: `${PINGS}` })
-        const heard = (await started.stop()).find(({ name }) => name === 'sw2')?.total.rxPackets ?? 0
-        for (const name of ['a', 'b', 'c']) await run('ip', 'netns', 'del', name)
+        verify(received === PINGS, {
+          seen: `ping from a to b: ${received} of ${PINGS} replies`,
+          expected: `${PINGS}`,
+        })
+        const heard =
+          (await started.stop()).find(({ name }) => name === 'sw2')?.total.rxPackets ?? 0
+        for (const name of ['a', 'b', 'c']) {
+          await run('ip', 'netns', 'del', name)
+        }
         // Frames for everyone arrive here too: ARP, and a few frames of IPv6.
         verify(heard < PINGS, {
           seen: `${PINGS} pings from a to b: c received ${heard} frames`,

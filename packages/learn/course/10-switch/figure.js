@@ -1,6 +1,11 @@
 const stations = y =>
   ['a', 'b', 'c'].map((name, i) => {
-    return { box: `sw${i}`, lines: [`namespace ${name}`], near: true, at: [1 + 13.75 * i, y, 12.5, 6] }
+    return {
+      box: `sw${i}`,
+      lines: [`namespace ${name}`],
+      near: true,
+      at: [1 + 13.75 * i, y, 12.5, 6],
+    }
   })
 
 const panel = (y, frame, text, to) => [

@@ -20,7 +20,8 @@ export const mistakes = [
   {
     name: 'clone-too-late',
     step: 1,
-    inKernel: 'By the time of skb_clone a softirq may have received the frame and freed it: a use-after-free.',
+    inKernel:
+      'By the time of skb_clone a softirq may have received the frame and freed it: a use-after-free.',
     explainedBy: 'skb_clone',
     replace: [
       [
@@ -59,7 +60,7 @@ export const mistakes = [
     inKernel:
       "The first three bytes are the vendor (OUI): two cards of different vendors may share the others, and get each other's frames.",
     explainedBy: 'compare all 48 bits',
-    replace: ['for (let i = 0; i < 6; i++) address', 'for (let i = 3; i < 6; i++) address'],
+    replace: ['for (let i = 0; i < 6; i++) {', 'for (let i = 3; i < 6; i++) {'],
   },
   {
     name: 'last-32-bits',
@@ -67,7 +68,10 @@ export const mistakes = [
     inKernel:
       'br_fdb.c hashes all 48 bits and the VLAN and compares them; 32 bits mix up stations whose first two bytes differ.',
     explainedBy: 'compare all 48 bits',
-    replace: ['address = address * 256 + bytes[at + i]', 'address = (address << 8) | bytes[at + i]'],
+    replace: [
+      'address = address * 256 + bytes[at + i]',
+      'address = (address << 8) | bytes[at + i]',
+    ],
   },
   {
     name: 'late',
@@ -76,8 +80,8 @@ export const mistakes = [
       'One tick late, which is harmless: has_expired of net/bridge uses time_before_eq, so an entry is too old at exactly ageing_time.',
     explainedBy: 'it may be anywhere by now',
     replace: [
-      'if (station === undefined || now - station.seen >= params.age * NSEC_PER_SEC) return flood(skb, dev)',
-      'if (station === undefined || now - station.seen > params.age * NSEC_PER_SEC) return flood(skb, dev)',
+      'if (station === undefined || now - station.seen >= params.age * NSEC_PER_SEC) {',
+      'if (station === undefined || now - station.seen > params.age * NSEC_PER_SEC) {',
     ],
   },
   {
@@ -98,7 +102,10 @@ export const mistakes = [
       'The stations of one switch are unknown to another; with one table, frames leave by a port of the wrong bridge.',
     explainedBy: 'a variable of the module is shared by all switches',
     replace: [
-      ['/** @param {Device} dev */\nfunction setup', 'const stations = new Map()\n\nfunction setup'],
+      [
+        '/** @param {Device} dev */\nfunction setup',
+        'const stations = new Map()\n\nfunction setup',
+      ],
       ['const { params, stations } = dev.priv', 'const { params } = dev.priv'],
     ],
   },
@@ -109,7 +116,9 @@ export const mistakes = [
       'A station that has moved silently is looked for at its old port for ever; and the table grows with each address, which anyone can invent, until memory is used up.',
     explainedBy: 'it may be anywhere by now',
     replace: [
-      'if (station === undefined || now - station.seen >= params.age * NSEC_PER_SEC) return flood(skb, dev)',
+      `if (station === undefined || now - station.seen >= params.age * NSEC_PER_SEC) {
+    return flood(skb, dev)
+  }`,
       'if (station === undefined) return flood(skb, dev)',
     ],
   },
@@ -121,14 +130,11 @@ export const mistakes = [
     explainedBy: 'one of them receives the frame itself',
     replace: [
       [
-        "} from 'vnet'",
-        `  SKB_DROP_REASON_NOMEM,
-} from 'vnet'`,
+        'SKB_DROP_REASON_OTHERHOST,',
+        `SKB_DROP_REASON_OTHERHOST,
+  SKB_DROP_REASON_NOMEM,`,
       ],
-      [
-        'if (copy === undefined) port.counters.count(0, RX_DROPPED)',
-        'if (copy === undefined) return skb.drop(SKB_DROP_REASON_NOMEM)',
-      ],
+      ['port.counters.count(0, RX_DROPPED)', 'return skb.drop(SKB_DROP_REASON_NOMEM)'],
     ],
   },
   {
@@ -149,7 +155,7 @@ export const mistakes = [
     inKernel:
       'The hosts on the other port receive neither broadcasts nor frames for unknown stations: ARP for them fails, and they seem to be down.',
     explainedBy: 'sw1 1, sw2 1: each port',
-    replace: ['else deliver(copy, port)', 'else copy.free()'],
+    replace: ['deliver(copy, port)', 'copy.free()'],
   },
   {
     name: 'same-port',
@@ -162,22 +168,22 @@ export const mistakes = [
   {
     name: 'sender-counts',
     step: 4,
-    inKernel: 'rx_dropped grows on a port that has lost nothing, and the administrator looks for the fault there.',
+    inKernel:
+      'rx_dropped grows on a port that has lost nothing, and the administrator looks for the fault there.',
     explainedBy: 'which lost the frame',
-    replace: [
-      'if (copy === undefined) port.counters.count(0, RX_DROPPED)',
-      'if (copy === undefined) from.counters.count(0, RX_DROPPED)',
-    ],
+    replace: ['port.counters.count(0, RX_DROPPED)', 'from.counters.count(0, RX_DROPPED)'],
   },
   {
     name: 'uncounted',
     step: 4,
-    inKernel: 'A loss that no counter shows: deliver_clone of net/bridge counts it in tx_dropped of the bridge.',
+    inKernel:
+      'A loss that no counter shows: deliver_clone of net/bridge counts it in tx_dropped of the bridge.',
     explainedBy: 'a loss that nothing counts',
     replace: [
-      `if (copy === undefined) port.counters.count(0, RX_DROPPED)
-    else deliver(copy, port)`,
-      'if (copy !== undefined) deliver(copy, port)',
+      `if (copy === undefined) {
+      port.counters.count(0, RX_DROPPED)
+    } else {`,
+      'if (copy !== undefined) {',
     ],
   },
   {
@@ -245,8 +251,9 @@ export const mistakes = [
       'pskb_copy copies the header and shares the rest; who copies the header alone sends what was in that memory before.',
     explainedBy: 'frames 1, 2 and 3 were flooded',
     replace: [
-      '    else deliver(copy, port)\n',
-      '    else {\n      copy.bytes.fill(0, copy.data + 14, copy.data + copy.len)\n      deliver(copy, port)\n    }\n',
+      '} else {',
+      `} else {
+      copy.bytes.fill(0, copy.data + 14, copy.data + copy.len)`,
     ],
   },
 ]

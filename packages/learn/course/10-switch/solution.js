@@ -24,7 +24,14 @@ import {
  * @property {Map<number, Station>} stations the table, which all ports share
  */
 
-const params = { age: int({ default: 300, min: 1, max: 86_400, description: 's until a silent station is forgotten' }) }
+const params = {
+  age: int({
+    default: 300,
+    min: 1,
+    max: 86_400,
+    description: 's until a silent station is forgotten',
+  }),
+}
 
 /**
  * Returns the hardware address at a position as a number: 48 bits are exact.
@@ -33,7 +40,9 @@ const params = { age: int({ default: 300, min: 1, max: 86_400, description: 's u
  */
 function addressAt(bytes, at) {
   let address = 0
-  for (let i = 0; i < 6; i++) address = address * 256 + bytes[at + i]
+  for (let i = 0; i < 6; i++) {
+    address = address * 256 + bytes[at + i]
+  }
   return address
 }
 
@@ -56,8 +65,11 @@ function flood(skb, from) {
   const [last, ...others] = from.priv.ports.filter(port => port !== from)
   for (const port of others) {
     const copy = skb.clone()
-    if (copy === undefined) port.counters.count(0, RX_DROPPED)
-    else deliver(copy, port)
+    if (copy === undefined) {
+      port.counters.count(0, RX_DROPPED)
+    } else {
+      deliver(copy, port)
+    }
   }
   deliver(skb, last)
 }
@@ -74,7 +86,9 @@ function startXmit(skb, dev) {
   stations.set(addressAt(bytes, ethernet.sourceAt(data)), { port: dev, seen: now })
   if (ethernet.isMulticastAddress(bytes, data)) return flood(skb, dev)
   const station = stations.get(addressAt(bytes, data))
-  if (station === undefined || now - station.seen >= params.age * NSEC_PER_SEC) return flood(skb, dev)
+  if (station === undefined || now - station.seen >= params.age * NSEC_PER_SEC) {
+    return flood(skb, dev)
+  }
   if (station.port === dev) return skb.drop(SKB_DROP_REASON_OTHERHOST)
   deliver(skb, station.port)
 }
@@ -92,9 +106,21 @@ function init(params, context) {
   /** @type {Priv} */
   const priv = { params, ports: [], stations: new Map() }
   const places = interfaceArgs(context, ['sw0', 'sw1', 'sw2'])
-  for (const { name } of places) priv.ports.push(allocEtherdevMqs({ name, setup, priv }))
-  return priv.ports.map((dev, i) => ({ dev, netns: places[i]?.netns, addresses: [`198.18.0.${i + 1}/24`] }))
+  for (const { name } of places) {
+    priv.ports.push(allocEtherdevMqs({ name, setup, priv }))
+  }
+  return priv.ports.map((dev, i) => ({
+    dev,
+    netns: places[i]?.netns,
+    addresses: [`198.18.0.${i + 1}/24`],
+  }))
 }
 
 const args = '[[NETNS/]IF0 [NETNS/]IF1 [NETNS/]IF2]'
-export const driver = defineDriver({ name: 'switch', description: 'a switch with three ports', args, params, init })
+export const driver = defineDriver({
+  name: 'switch',
+  description: 'a switch with three ports',
+  args,
+  params,
+  init,
+})

@@ -14,7 +14,14 @@ import { allocEtherdevMqs, defineDriver, int, interfaceArgs, netifRx } from 'vne
  * @property {Map<number, Station>} stations the table, which all ports share
  */
 
-const params = { age: int({ default: 300, min: 1, max: 86_400, description: 's until a silent station is forgotten' }) }
+const params = {
+  age: int({
+    default: 300,
+    min: 1,
+    max: 86_400,
+    description: 's until a silent station is forgotten',
+  }),
+}
 
 /**
  * Returns the hardware address at a position as a number: 48 bits are exact.
@@ -23,7 +30,9 @@ const params = { age: int({ default: 300, min: 1, max: 86_400, description: 's u
  */
 function addressAt(bytes, at) {
   let address = 0
-  for (let i = 0; i < 6; i++) address = address * 256 + bytes[at + i]
+  for (let i = 0; i < 6; i++) {
+    address = address * 256 + bytes[at + i]
+  }
   return address
 }
 
@@ -73,9 +82,21 @@ function init(params, context) {
   /** @type {Priv} */
   const priv = { params, ports: [], stations: new Map() }
   const places = interfaceArgs(context, ['sw0', 'sw1', 'sw2'])
-  for (const { name } of places) priv.ports.push(allocEtherdevMqs({ name, setup, priv }))
-  return priv.ports.map((dev, i) => ({ dev, netns: places[i]?.netns, addresses: [`198.18.0.${i + 1}/24`] }))
+  for (const { name } of places) {
+    priv.ports.push(allocEtherdevMqs({ name, setup, priv }))
+  }
+  return priv.ports.map((dev, i) => ({
+    dev,
+    netns: places[i]?.netns,
+    addresses: [`198.18.0.${i + 1}/24`],
+  }))
 }
 
 const args = '[[NETNS/]IF0 [NETNS/]IF1 [NETNS/]IF2]'
-export const driver = defineDriver({ name: 'switch', description: 'a switch with three ports', args, params, init })
+export const driver = defineDriver({
+  name: 'switch',
+  description: 'a switch with three ports',
+  args,
+  params,
+  init,
+})

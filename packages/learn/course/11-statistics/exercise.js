@@ -56,13 +56,21 @@ export const exercise = defineExercise({
   driver: 'statistics.js',
   title: 'Statistics: where did the frames go?',
   summary: 'a card that loses frames, and a driver that counts each of them once',
-  kernelNames: ['rtnl_link_stats64', 'ndo_get_stats64', 'collisions', 'tx_aborted_errors', 'rx_crc_errors'],
+  kernelNames: [
+    'rtnl_link_stats64',
+    'ndo_get_stats64',
+    'collisions',
+    'tx_aborted_errors',
+    'rx_crc_errors',
+  ],
   memory: [
     {
       title: 'leaves the count of what passes to the framework',
       read: 'One frame, one count',
       run(bed) {
-        for (let i = 0; i < 3; i++) transmit(bed)
+        for (let i = 0; i < 3; i++) {
+          transmit(bed)
+        }
         const why = 'the framework counts what it reads and what the kernel took'
         verifyCounted(bed, '3 frames', 'rxPackets 3, txPackets 3', why)
       },
@@ -73,7 +81,12 @@ export const exercise = defineExercise({
       run(bed) {
         transmit(bed, ABORTED)
         const why = 'the reason TX_ABORTED counts both, once'
-        verifyCounted(bed, 'a frame that the card aborted', 'txPackets 1, txErrors 1, txAbortedErrors 1', why)
+        verifyCounted(
+          bed,
+          'a frame that the card aborted',
+          'txPackets 1, txErrors 1, txAbortedErrors 1',
+          why,
+        )
       },
     },
     {
@@ -92,8 +105,15 @@ export const exercise = defineExercise({
       async run(bed, { another }) {
         transmit(bed, COLLISION, 1)
         const expected = 'rxPackets 1, txPackets 1, collisions 1'
-        verifyCounted(bed, 'a frame with a collision', expected, 'the frame was sent at the second try')
-        const rows = [0, 1].map(queue => /** @type {NetDevice} */ (bed.dev).counters.queue(queue)[COLLISIONS] ?? 0)
+        verifyCounted(
+          bed,
+          'a frame with a collision',
+          expected,
+          'the frame was sent at the second try',
+        )
+        const rows = [0, 1].map(
+          queue => /** @type {NetDevice} */ (bed.dev).counters.queue(queue)[COLLISIONS] ?? 0,
+        )
         verify(rows.join() === '0,1', {
           seen: `a collision on queue 1: queue 0 has ${rows[0]}, queue 1 has ${rows[1]}`,
           expected: 'queue 1 has it: the queue of a frame is skb.queueMapping',
@@ -107,11 +127,21 @@ export const exercise = defineExercise({
         const other = await another()
         transmit(other, COLLISION | DAMAGED)
         const both = 'txPackets 1, rxErrors 1, collisions 1, rxCrcErrors 1'
-        verifyCounted(other, 'a collision and damage to the same frame', both, 'look at each bit by itself')
+        verifyCounted(
+          other,
+          'a collision and damage to the same frame',
+          both,
+          'look at each bit by itself',
+        )
         const aborted = await another()
         transmit(aborted, COLLISION | ABORTED)
         const all = 'txPackets 1, txErrors 1, collisions 1, txAbortedErrors 1'
-        verifyCounted(aborted, 'a collision, and then the card gave up', all, 'look at each bit by itself')
+        verifyCounted(
+          aborted,
+          'a collision, and then the card gave up',
+          all,
+          'look at each bit by itself',
+        )
       },
     },
     {
@@ -160,7 +190,8 @@ export const exercise = defineExercise({
         const down = bed.stats().rxMissedErrors
         verify(down === 5, {
           seen: `the card had missed 2 frames, which were looked at, and 3 more when it was taken down; then rx_missed_errors is ${down}`,
-          expected: '5: read the register in ndoStop before the power goes; without power it has all bits as 1',
+          expected:
+            '5: read the register in ndoStop before the power goes; without power it has all bits as 1',
         })
         await devOpen(/** @type {NetDevice} */ (dev))
         const up = bed.stats().rxMissedErrors
@@ -180,7 +211,12 @@ export const exercise = defineExercise({
         bed.dev.resetStats()
         verifyCounted(bed, 'a reset', 'nothing', 'the framework subtracts what there was')
         cardOf(bed).register += 2
-        verifyCounted(bed, 'a reset and 2 missed frames', 'rxMissedErrors 2', 'only what came after it')
+        verifyCounted(
+          bed,
+          'a reset and 2 missed frames',
+          'rxMissedErrors 2',
+          'only what came after it',
+        )
       },
     },
   ],
@@ -196,10 +232,15 @@ export const exercise = defineExercise({
         // The order is kept, so after this reply, or after 10 s, no frame is on its path.
         await run('ping', '-c', '1', '-W', '10', '198.18.0.9')
         const { stdout } = await run('ip', '-s', '-j', 'link', 'show', name)
-        const [{ stats64: kernel }] = /** @type {[{ stats64: Record<'rx' | 'tx', { packets: number }> }]} */ (
-          JSON.parse(stdout)
-        )
-        const { rxPackets = 0, txPackets = 0, rxCrcErrors = 0 } = (await started.stop())[0]?.total ?? {}
+        const [{ stats64: kernel }] =
+          /** @type {[{ stats64: Record<'rx' | 'tx', { packets: number }> }]} */ (
+            JSON.parse(stdout)
+          )
+        const {
+          rxPackets = 0,
+          txPackets = 0,
+          rxCrcErrors = 0,
+        } = (await started.stop())[0]?.total ?? {}
         verify(rxPackets === kernel.rx.packets && txPackets === kernel.tx.packets, {
           seen: `vnet: TX ${txPackets}, RX ${rxPackets}; ip -s link: TX ${kernel.tx.packets}, RX ${kernel.rx.packets}`,
           expected: 'the same numbers on both sides',

@@ -26,7 +26,12 @@ export const figure = {
     },
     { text: 'tx_packets', at: [5.5, 7.25] },
     { text: 'by the framework', at: [17, 7.25], tone: 'muted' },
-    { box: 'startXmit', lines: ['exchange() of the card returns bits'], at: [1, 10, 40, 6], lane: 'away' },
+    {
+      box: 'startXmit',
+      lines: ['exchange() of the card returns bits'],
+      at: [1, 10, 40, 6],
+      lane: 'away',
+    },
     {
       line: [
         [4, 16],

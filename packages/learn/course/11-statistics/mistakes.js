@@ -24,7 +24,10 @@ export const mistakes = [
     inKernel:
       'In a kernel it is right: dev_get_stats zeroes the row before ndo_get_stats64, and adds its own drops after it. Here the row has counts already.',
     explainedBy: 'stats[RX_MISSED_ERRORS] +=',
-    replace: ['stats[RX_MISSED_ERRORS] += dev.priv.missed', 'stats[RX_MISSED_ERRORS] = dev.priv.missed'],
+    replace: [
+      'stats[RX_MISSED_ERRORS] += dev.priv.missed',
+      'stats[RX_MISSED_ERRORS] = dev.priv.missed',
+    ],
   },
   {
     name: 'counted-too',
@@ -80,7 +83,8 @@ export const mistakes = [
   {
     name: 'drops-collision',
     step: 1,
-    inKernel: 'The card has sent the frame, so it is no error: statistics.rst counts collisions apart from tx_errors.',
+    inKernel:
+      'The card has sent the frame, so it is no error: statistics.rst counts collisions apart from tx_errors.',
     explainedBy: 'the frame was sent',
     replace: [
       'if ((bits & ABORTED) !== 0) return skb.drop(SKB_DROP_REASON_TX_ABORTED)',
@@ -94,14 +98,15 @@ export const mistakes = [
       'All CPUs write to the counters of queue 0: counts are lost without a lock, and ethtool -S shows them on the wrong queue.',
     explainedBy: 'queue 1',
     replace: [
-      'if ((bits & COLLISION) !== 0) dev.counters.count(skb.queueMapping, COLLISIONS)',
-      'if ((bits & COLLISION) !== 0) dev.counters.count(0, COLLISIONS)',
+      'dev.counters.count(skb.queueMapping, COLLISIONS)',
+      'dev.counters.count(0, COLLISIONS)',
     ],
   },
   {
     name: 'forgets',
     step: 3,
-    inKernel: 'The first reader gets the number and the second one 0: two tools disagree, and a rate becomes negative.',
+    inKernel:
+      'The first reader gets the number and the second one 0: two tools disagree, and a rate becomes negative.',
     explainedBy: 'a counter never goes back',
     replace: [
       'stats[RX_MISSED_ERRORS] += dev.priv.missed',
@@ -112,9 +117,15 @@ export const mistakes = [
   {
     name: 'lost-at-stop',
     step: 4,
-    inKernel: 'What the card missed since the last read is never counted: the register is 0 when it has power again.',
+    inKernel:
+      'What the card missed since the last read is never counted: the register is 0 when it has power again.',
     explainedBy: 'before the power goes',
-    replace: ['  collect(dev)', ''],
+    replace: [
+      `netifTxStopAllQueues(dev)
+  collect(dev)`,
+      `netifTxStopAllQueues(dev)
+`,
+    ],
   },
   {
     name: 'new-at-open',
@@ -131,12 +142,10 @@ export const mistakes = [
   {
     name: 'one-bit',
     step: 2,
-    inKernel: 'A status word may have several bits: a frame that collided and came back damaged counts no collision.',
+    inKernel:
+      'A status word may have several bits: a frame that collided and came back damaged counts no collision.',
     explainedBy: 'look at each bit by itself',
-    replace: [
-      'if ((bits & COLLISION) !== 0) dev.counters.count(skb.queueMapping, COLLISIONS)',
-      'if (bits === COLLISION) dev.counters.count(skb.queueMapping, COLLISIONS)',
-    ],
+    replace: ['if ((bits & COLLISION) !== 0) {', 'if (bits === COLLISION) {'],
   },
   {
     name: 'reads-without-power',
@@ -144,7 +153,12 @@ export const mistakes = [
     inKernel:
       'On PCI such a read returns all ones: each look adds 65,535 missed frames, and on other buses the read is an exception.',
     explainedBy: 'all bits as 1',
-    replace: ['if (netifRunning(dev)) collect(dev)', 'collect(dev)'],
+    replace: [
+      `if (netifRunning(dev)) {
+    collect(dev)
+  }`,
+      'collect(dev)',
+    ],
   },
   {
     name: 'too-late',
@@ -162,7 +176,8 @@ export const mistakes = [
   {
     name: 'wrong-side',
     step: 1,
-    inKernel: 'An error of reception counts as a drop of transmission: ip -s link blames the direction that works.',
+    inKernel:
+      'An error of reception counts as a drop of transmission: ip -s link blames the direction that works.',
     explainedBy: 'netifRxDrop',
     replace: [
       'if ((bits & DAMAGED) !== 0) return netifRxDrop(skb, dev, SKB_DROP_REASON_RX_CRC)',
@@ -176,21 +191,26 @@ export const mistakes = [
       'Each counter counts what it names: a frame that collided and was then given up is in collisions and in tx_aborted_errors.',
     explainedBy: 'txErrors 1, collisions 1, txAbortedErrors 1',
     replace: [
-      'if ((bits & COLLISION) !== 0) dev.counters',
-      'if ((bits & ABORTED) === 0 && (bits & COLLISION) !== 0) dev.counters',
+      'if ((bits & COLLISION) !== 0) {',
+      'if ((bits & ABORTED) === 0 && (bits & COLLISION) !== 0) {',
     ],
   },
   {
     name: 'only-the-last-read',
     step: 4,
-    inKernel: 'What was missed before the last look is forgotten at ip link set down: the counter decreases.',
+    inKernel:
+      'What was missed before the last look is forgotten at ip link set down: the counter decreases.',
     explainedBy: 'then rx_missed_errors is 3',
-    replace: ['  collect(dev)\n  dev.priv.card', '  dev.priv.missed = dev.priv.card.readMissed()\n  dev.priv.card'],
+    replace: [
+      '  collect(dev)\n  dev.priv.card',
+      '  dev.priv.missed = dev.priv.card.readMissed()\n  dev.priv.card',
+    ],
   },
   {
     name: 'one-collision',
     step: 2,
-    inKernel: 'A counter that is 1 after a thousand collisions: a half-duplex link at its limit looks healthy.',
+    inKernel:
+      'A counter that is 1 after a thousand collisions: a half-duplex link at its limit looks healthy.',
     explainedBy: 'dev.counters.count adds',
     replace: [
       'dev.counters.count(skb.queueMapping, COLLISIONS)',

@@ -119,7 +119,9 @@ function collect(dev) {
  * @param {Float64Array} stats
  */
 function getStats64(dev, stats) {
-  if (netifRunning(dev)) collect(dev)
+  if (netifRunning(dev)) {
+    collect(dev)
+  }
   stats[RX_MISSED_ERRORS] += dev.priv.missed
 }
 
@@ -132,7 +134,9 @@ function startXmit(skb, dev) {
   const reason = reflect(skb, dev)
   if (reason !== 0) return skb.drop(reason)
   const bits = card.exchange(params.noise)
-  if ((bits & COLLISION) !== 0) dev.counters.count(skb.queueMapping, COLLISIONS)
+  if ((bits & COLLISION) !== 0) {
+    dev.counters.count(skb.queueMapping, COLLISIONS)
+  }
   if ((bits & ABORTED) !== 0) return skb.drop(SKB_DROP_REASON_TX_ABORTED)
   if ((bits & DAMAGED) !== 0) return netifRxDrop(skb, dev, SKB_DROP_REASON_RX_CRC)
   netifRx(skb)
@@ -157,4 +161,9 @@ function init(params, { txqs, rxqs }) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'statistics', description: 'a card that loses frames', params, init })
+export const driver = defineDriver({
+  name: 'statistics',
+  description: 'a card that loses frames',
+  params,
+  init,
+})

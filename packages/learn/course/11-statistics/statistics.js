@@ -142,4 +142,9 @@ function init(params, { txqs, rxqs }) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'statistics', description: 'a card that loses frames', params, init })
+export const driver = defineDriver({
+  name: 'statistics',
+  description: 'a card that loses frames',
+  params,
+  init,
+})

@@ -3,7 +3,11 @@ import { allocEtherdevMqs, defineDriver, ethernet, IFF_NOARP, int } from 'vnet'
 import { flipNetwork, SnullHw, snullFaultParams } from 'vnet/drivers'
 
 const params = {
-  timeout: int({ default: 50, min: 1, description: 'ms a queue may be stopped before the transmit timeout' }),
+  timeout: int({
+    default: 50,
+    min: 1,
+    description: 'ms a queue may be stopped before the transmit timeout',
+  }),
   poolSize: int({ default: 64, min: 1, description: 'transmit buffers per queue' }),
   ringSize: int({ default: 256, min: 1, description: 'frames the receive ring holds' }),
   ...snullFaultParams,
@@ -26,7 +30,9 @@ const params = {
 function translate(skb, peer) {
   const { bytes, data } = skb
   const reason = flipNetwork(skb)
-  if (reason === 0 && !ethernet.isMulticastAddress(bytes, data)) ethernet.copyAddress(bytes, data, peer.devAddr)
+  if (reason === 0 && !ethernet.isMulticastAddress(bytes, data)) {
+    ethernet.copyAddress(bytes, data, peer.devAddr)
+  }
   return reason
 }
 
@@ -46,7 +52,9 @@ function startXmit(skb, dev) {
  */
 function uninit(dev) {
   const { peer } = dev.priv
-  if (peer !== undefined) peer.priv.peer = undefined
+  if (peer !== undefined) {
+    peer.priv.peer = undefined
+  }
 }
 
 /** @type {import('vnet').NetDeviceOps<Priv>} */
@@ -90,4 +98,9 @@ function join(from, to) {
   from.priv.hw.outgoing = { wire: { push: skb => to.priv.hw.receive(skb) } }
 }
 
-export const driver = defineDriver({ name: 'board', description: 'a driver for the board of snull', params, init })
+export const driver = defineDriver({
+  name: 'board',
+  description: 'a driver for the board of snull',
+  params,
+  init,
+})

@@ -42,7 +42,8 @@ const NUMBER_AT = 42
  * @param {TestBed} arg
  * @returns {Board}
  */
-const hwOf = ({ devices }, at = 0) => /** @type {import('vnet').NetDevice<{ hw: Board }>} */ (devices[at]).priv.hw
+const hwOf = ({ devices }, at = 0) =>
+  /** @type {import('vnet').NetDevice<{ hw: Board }>} */ (devices[at]).priv.hw
 /**
  * @param {TestBed} bed
  * @returns {NetDevice}
@@ -57,7 +58,12 @@ const deviceOf = (bed, at = 0) => /** @type {NetDevice} */ (bed.devices[at])
  */
 function transmit(bed, first, last, queue = 0) {
   for (let n = first; n <= last; n++) {
-    bed.port().transmit(udpFrame({ from: '198.18.0.1', to: FAR, payload: new Uint8Array(18).fill(n) }), queue)
+    bed
+      .port()
+      .transmit(
+        udpFrame({ from: '198.18.0.1', to: FAR, payload: new Uint8Array(18).fill(n) }),
+        queue,
+      )
   }
   bed.advance(0)
 }
@@ -99,14 +105,20 @@ function overruns(bed) {
   const [transmit, reclaim] = [hw.transmit.bind(hw), hw.reclaim.bind(hw)]
   hw.transmit = (skb, peer, receiver) => {
     const { queueMapping } = skb
-    if (full.has(queueMapping)) found.push(queueMapping)
+    if (full.has(queueMapping)) {
+      found.push(queueMapping)
+    }
     const isFree = transmit(skb, peer, receiver)
-    if (!isFree) full.add(queueMapping)
+    if (!isFree) {
+      full.add(queueMapping)
+    }
     return isFree
   }
   hw.reclaim = queue => {
     const isFree = reclaim(queue)
-    if (isFree) full.delete(queue)
+    if (isFree) {
+      full.delete(queue)
+    }
     return isFree
   }
   return found
@@ -169,7 +181,8 @@ export const exercise = defineExercise({
         const { received: more } = bed.ping({ to: FAR, timeout: '10ms' })
         verify(more === 1, {
           seen: `two more boards were made, and ${more} of 1 ping crossed the first two`,
-          expected: '1: the state of a device is in dev.priv; a variable of the module is shared by all devices',
+          expected:
+            '1: the state of a device is in dev.priv; a variable of the module is shared by all devices',
         })
       },
     },
@@ -190,7 +203,12 @@ export const exercise = defineExercise({
       read: 'The interrupt',
       run(bed) {
         transmit(bed, 1, 5)
-        verifyArrived(bed, 'frames 1 to 5 with one interrupt', upTo(5), 'until the rx ring is empty')
+        verifyArrived(
+          bed,
+          'frames 1 to 5 with one interrupt',
+          upTo(5),
+          'until the rx ring is empty',
+        )
         const { irq } = hwOf(bed, 1)
         irq.mask(RX_INTR | TX_INTR)
         transmit(bed, 6, 7)
@@ -212,7 +230,9 @@ export const exercise = defineExercise({
         rxRing.shift = () => {
           const skb = shift()
           // A card does not know the protocol. The sender's driver set it here.
-          if (skb !== undefined) frames.push(Object.assign(skb, { protocol: 0 }))
+          if (skb !== undefined) {
+            frames.push(Object.assign(skb, { protocol: 0 }))
+          }
           return skb
         }
         transmit(bed, 1, 3)
@@ -328,7 +348,8 @@ export const exercise = defineExercise({
         }
         trigger(bed, 'lockup', 1)
         transmit(bed, 1, 1, 1)
-        const [first, second] = bed.devices[0]?.tx.map(txq => (txq.stopped ? 'stopped' : 'running')) ?? []
+        const [first, second] =
+          bed.devices[0]?.tx.map(txq => (txq.stopped ? 'stopped' : 'running')) ?? []
         verify(first === 'running' && second === 'stopped', {
           seen: `transmit returned false for a frame of queue 1, and its receiver put it on queue 0: queue 0 is ${first}, queue 1 is ${second}`,
           expected: 'queue 1 stopped: dev.txq(skb) before hw.transmit, which hands the frame over',
@@ -377,7 +398,8 @@ export const exercise = defineExercise({
         hwOf(bed).irq.raise(0)
         bed.advance(`${TIMEOUT + 1}ms`)
         verifyArrived(bed, 'frame 1 was stuck', upTo(5), 'hw.reset sends it, and the order stays')
-        const why = 'no wake in ndoTxTimeout: hw.reset raises TX_INTR, and its handler wakes when reclaim returns true'
+        const why =
+          'no wake in ndoTxTimeout: hw.reset raises TX_INTR, and its handler wakes when reclaim returns true'
         verifyNoOverrun(found, why)
       },
     },
@@ -480,7 +502,8 @@ export const exercise = defineExercise({
         const { DEV_READY = 0 } = bed.drops()
         verify(DEV_READY === 3 && bed.balance().held === 0, {
           seen: `frame 1 was stuck, the other device is gone, then frames 2 and 3: dropped: ${counts(bed.drops())}`,
-          expected: 'DEV_READY 3: the first by hw.reset, the others by you, for the other device is gone',
+          expected:
+            'DEV_READY 3: the first by hw.reset, the others by you, for the other device is gone',
         })
       },
     },
@@ -515,7 +538,8 @@ export const exercise = defineExercise({
       read: 'The timeout',
       async run({ vnet, run }) {
         await vnet('--timeout', '10', '--lockup', '500', '--pool-size', '8')
-        const server = 'timeout 28 iperf3 -s -1 > /dev/null & until ss -ltn | grep -q :5201; do sleep 0.05; done'
+        const server =
+          'timeout 28 iperf3 -s -1 > /dev/null & until ss -ltn | grep -q :5201; do sleep 0.05; done'
         const client = `exec timeout 20 iperf3 -c ${FAR} -n 2M --connect-timeout 10000`
         const { status, stdout, stderr } = await run('sh', '-c', `${server}; ${client}`)
         verify(status === 0, {

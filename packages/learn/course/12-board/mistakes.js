@@ -12,7 +12,7 @@ export const mistakes = [
     inKernel:
       'With both bits set the received frames remain in the ring, and their interrupt is acknowledged: they wait for the next one.',
     explainedBy: 'look at each bit by itself',
-    replace: ['if ((status & SNULL_RX_INTR) !== 0) receive(dev)', 'if (status === SNULL_RX_INTR) receive(dev)'],
+    replace: ['if ((status & SNULL_RX_INTR) !== 0) {', 'if (status === SNULL_RX_INTR) {'],
   },
   {
     name: 'either-interrupt',
@@ -20,7 +20,10 @@ export const mistakes = [
     inKernel:
       'Both bits may be set when the handler reads the status. It has acknowledged the second one, so nothing reports it again: the buffers are never reclaimed, and the queue stops until the watchdog.',
     explainedBy: 'RX_INTR and TX_INTR in one interrupt; reclaim was called for: none',
-    replace: ['if ((status & SNULL_TX_INTR) !== 0) {', 'else if ((status & SNULL_TX_INTR) !== 0) {'],
+    replace: [
+      'if ((status & SNULL_TX_INTR) !== 0) {',
+      'else if ((status & SNULL_TX_INTR) !== 0) {',
+    ],
   },
   {
     name: 'first-queue',
@@ -28,8 +31,12 @@ export const mistakes = [
     inKernel: 'Only queue 0 is woken: flows on other queues hang, each until its watchdog.',
     explainedBy: 'queue 1',
     replace: [
-      'for (const [queue, txq] of dev.tx.entries()) if (hw.reclaim(queue) && txq.stopped) txq.wake()',
-      'if (hw.reclaim(0)) dev.tx[0]?.wake()',
+      `for (const [queue, txq] of dev.tx.entries()) {
+      if (hw.reclaim(queue) && txq.stopped) {
+        txq.wake()
+      }`,
+      `if (hw.reclaim(0)) {
+      dev.tx[0]?.wake()`,
     ],
   },
   {
@@ -48,8 +55,10 @@ export const mistakes = [
     explainedBy: 'before hw.transmit',
     replace: [
       `const txq = dev.txq(skb)
-  if (!hw.transmit(skb, peer, peer.priv.hw)) txq.stop()`,
-      'if (!hw.transmit(skb, peer, peer.priv.hw)) dev.txq(skb).stop()',
+  if (!hw.transmit(skb, peer, peer.priv.hw)) {
+    txq.stop()`,
+      `if (!hw.transmit(skb, peer, peer.priv.hw)) {
+    dev.txq(skb).stop()`,
     ],
   },
   {
@@ -59,7 +68,10 @@ export const mistakes = [
       'A static variable of a module belongs to all its devices: with two cards, one changes the state of the other, and nothing in the log says so.',
     explainedBy: 'a variable of the module is shared by all devices',
     replace: [
-      ['function join(from, to) {', 'let ends = []\n\nfunction join(from, to) {\n  ends = [from, to]'],
+      [
+        'function join(from, to) {',
+        'let ends = []\n\nfunction join(from, to) {\n  ends = [from, to]',
+      ],
       [
         `const { hw, peer } = dev.priv
   if (peer === undefined)`,
@@ -84,10 +96,13 @@ export const mistakes = [
   {
     name: 'no-stop',
     step: 2,
-    inKernel: 'ndo_start_xmit is called without a free buffer: it returns NETDEV_TX_BUSY, or loses the frame.',
+    inKernel:
+      'ndo_start_xmit is called without a free buffer: it returns NETDEV_TX_BUSY, or loses the frame.',
     explainedBy: 'without a free buffer',
     replace: [
-      'if (!hw.transmit(skb, peer, peer.priv.hw)) txq.stop()',
+      `if (!hw.transmit(skb, peer, peer.priv.hw)) {
+    txq.stop()
+  }`,
       `hw.transmit(skb, peer, peer.priv.hw)
   if (txq.stopped) return`,
     ],
@@ -103,7 +118,8 @@ export const mistakes = [
   {
     name: 'not-acknowledged',
     step: 1,
-    inKernel: 'A level-triggered line interrupts without end, and each call handles the same bits again.',
+    inKernel:
+      'A level-triggered line interrupts without end, and each call handles the same bits again.',
     explainedBy: 'acknowledge',
     replace: ['const status = hw.irq.acknowledge()', 'const status = hw.irq.status'],
   },
@@ -149,7 +165,8 @@ export const mistakes = [
   {
     name: 'resets-and-wakes',
     step: 3,
-    inKernel: 'The queue sends later frames before the stuck one: TCP takes frames out of order for loss.',
+    inKernel:
+      'The queue sends later frames before the stuck one: TCP takes frames out of order for loss.',
     explainedBy: 'no wake in ndoTxTimeout',
     replace: [
       'hw.reset(queue, peer)',
@@ -164,8 +181,10 @@ export const mistakes = [
       'The sk_buffs of sent frames are never freed, so the send buffers of their sockets fill up; and the queue is woken without a free buffer.',
     explainedBy: 'without a free buffer',
     replace: [
-      'for (const [queue, txq] of dev.tx.entries()) if (hw.reclaim(queue) && txq.stopped) txq.wake()',
-      'for (const txq of dev.tx) if (txq.stopped) txq.wake()',
+      `for (const [queue, txq] of dev.tx.entries()) {
+      if (hw.reclaim(queue) && txq.stopped) {`,
+      `for (const txq of dev.tx) {
+      if (txq.stopped) {`,
     ],
   },
   {
@@ -179,17 +198,16 @@ export const mistakes = [
   {
     name: 'wakes-all',
     step: 2,
-    inKernel: 'A queue without a free buffer is woken: the next frame is refused with NETDEV_TX_BUSY, or lost.',
+    inKernel:
+      'A queue without a free buffer is woken: the next frame is refused with NETDEV_TX_BUSY, or lost.',
     explainedBy: 'without a free buffer',
-    replace: [
-      'for (const [queue, txq] of dev.tx.entries()) if (hw.reclaim(queue) && txq.stopped) txq.wake()',
-      'for (const [queue, txq] of dev.tx.entries()) if (hw.reclaim(queue) || txq.stopped) txq.wake()',
-    ],
+    replace: ['if (hw.reclaim(queue) && txq.stopped) {', 'if (hw.reclaim(queue) || txq.stopped) {'],
   },
   {
     name: 'wakes-only',
     step: 3,
-    inKernel: 'The card still hangs: the next frames fill the ring, and the watchdog calls again after the same time.',
+    inKernel:
+      'The card still hangs: the next frames fill the ring, and the watchdog calls again after the same time.',
     explainedBy: 'hw.reset sends it',
     replace: [
       `const { hw, peer } = dev.priv
@@ -244,7 +262,8 @@ export const mistakes = [
   {
     name: 'no-protocol',
     step: 1,
-    inKernel: 'skb->data still points to the Ethernet header: ip_rcv takes it for an IP header and drops the frame.',
+    inKernel:
+      'skb->data still points to the Ethernet header: ip_rcv takes it for an IP header and drops the frame.',
     explainedBy: 'of 3 frames that arrived 0 had a protocol',
     replace: ['    ethTypeTrans(skb, dev)\n', ''],
   },
@@ -254,19 +273,21 @@ export const mistakes = [
     inKernel:
       'A queue that is never full never frees what it has sent: sockets wait for send buffers, and nothing is wrong with the card.',
     explainedBy: 'reclaim was called for: none',
-    replace: ['if (hw.reclaim(queue) && txq.stopped) txq.wake()', 'if (txq.stopped && hw.reclaim(queue)) txq.wake()'],
+    replace: ['if (hw.reclaim(queue) && txq.stopped) {', 'if (txq.stopped && hw.reclaim(queue)) {'],
   },
   {
     name: 'errors-of-queue-0',
     step: 3,
-    inKernel: 'ethtool -S shows the errors of a queue that works: people look at the wrong interrupt, CPU and flows.',
+    inKernel:
+      'ethtool -S shows the errors of a queue that works: people look at the wrong interrupt, CPU and flows.',
     explainedBy: 'count it on the queue that was late',
     replace: ['dev.counters.count(queue, TX_ERRORS)', 'dev.counters.count(0, TX_ERRORS)'],
   },
   {
     name: 'fixed-timeout',
     step: 3,
-    inKernel: 'modinfo and sysfs show a parameter that nothing reads: it can be set, and changes nothing.',
+    inKernel:
+      'modinfo and sysfs show a parameter that nothing reads: it can be set, and changes nothing.',
     explainedBy: 'with --timeout 100, dev.watchdogTimeo is 50',
     replace: ['dev.watchdogTimeo = params.timeout', 'dev.watchdogTimeo = 50'],
   },
@@ -276,6 +297,9 @@ export const mistakes = [
     inKernel:
       'Each completion without a frame counts as unhandled: after enough of them the kernel logs "nobody cared" and disables the line of a card that works.',
     explainedBy: 'with TX_INTR alone',
-    replace: ['  return IRQ_HANDLED', '  return (status & SNULL_RX_INTR) !== 0 ? IRQ_HANDLED : IRQ_NONE'],
+    replace: [
+      '  return IRQ_HANDLED',
+      '  return (status & SNULL_RX_INTR) !== 0 ? IRQ_HANDLED : IRQ_NONE',
+    ],
   },
 ]

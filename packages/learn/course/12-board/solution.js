@@ -17,7 +17,11 @@ import {
 import { flipNetwork, SNULL_RX_INTR, SNULL_TX_INTR, SnullHw, snullFaultParams } from 'vnet/drivers'
 
 const params = {
-  timeout: int({ default: 50, min: 1, description: 'ms a queue may be stopped before the transmit timeout' }),
+  timeout: int({
+    default: 50,
+    min: 1,
+    description: 'ms a queue may be stopped before the transmit timeout',
+  }),
   poolSize: int({ default: 64, min: 1, description: 'transmit buffers per queue' }),
   ringSize: int({ default: 256, min: 1, description: 'frames the receive ring holds' }),
   ...snullFaultParams,
@@ -40,7 +44,9 @@ const params = {
 function translate(skb, peer) {
   const { bytes, data } = skb
   const reason = flipNetwork(skb)
-  if (reason === 0 && !ethernet.isMulticastAddress(bytes, data)) ethernet.copyAddress(bytes, data, peer.devAddr)
+  if (reason === 0 && !ethernet.isMulticastAddress(bytes, data)) {
+    ethernet.copyAddress(bytes, data, peer.devAddr)
+  }
   return reason
 }
 
@@ -66,7 +72,9 @@ function startXmit(skb, dev) {
   const reason = translate(skb, peer)
   if (reason !== 0) return skb.drop(reason)
   const txq = dev.txq(skb)
-  if (!hw.transmit(skb, peer, peer.priv.hw)) txq.stop()
+  if (!hw.transmit(skb, peer, peer.priv.hw)) {
+    txq.stop()
+  }
 }
 
 /** @param {Device} dev */
@@ -74,9 +82,15 @@ function interrupt(dev) {
   const { hw } = dev.priv
   const status = hw.irq.acknowledge()
   if (status === 0) return IRQ_NONE
-  if ((status & SNULL_RX_INTR) !== 0) receive(dev)
+  if ((status & SNULL_RX_INTR) !== 0) {
+    receive(dev)
+  }
   if ((status & SNULL_TX_INTR) !== 0) {
-    for (const [queue, txq] of dev.tx.entries()) if (hw.reclaim(queue) && txq.stopped) txq.wake()
+    for (const [queue, txq] of dev.tx.entries()) {
+      if (hw.reclaim(queue) && txq.stopped) {
+        txq.wake()
+      }
+    }
   }
   return IRQ_HANDLED
 }
@@ -107,7 +121,9 @@ function txTimeout(dev, queue) {
  */
 function uninit(dev) {
   const { peer } = dev.priv
-  if (peer !== undefined) peer.priv.peer = undefined
+  if (peer !== undefined) {
+    peer.priv.peer = undefined
+  }
 }
 
 /** @type {import('vnet').NetDeviceOps<Priv>} */
@@ -157,4 +173,9 @@ function join(from, to) {
   from.priv.hw.outgoing = { wire: { push: skb => to.priv.hw.receive(skb) } }
 }
 
-export const driver = defineDriver({ name: 'board', description: 'a driver for the board of snull', params, init })
+export const driver = defineDriver({
+  name: 'board',
+  description: 'a driver for the board of snull',
+  params,
+  init,
+})

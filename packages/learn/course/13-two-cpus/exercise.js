@@ -1,6 +1,14 @@
 // @ts-check
 
-import { counts, defineExercise, numberOf, udpFrame, verify, verifyDownAndUp, verifyNothingLost } from '@vnet/learn'
+import {
+  counts,
+  defineExercise,
+  numberOf,
+  udpFrame,
+  verify,
+  verifyDownAndUp,
+  verifyNothingLost,
+} from '@vnet/learn'
 /** 13. Two CPUs: locks, barriers, and a timer that runs while it is deleted. */
 import { devClose, devOpen } from 'vnet'
 
@@ -34,7 +42,9 @@ const machineOf = bed => /** @type {{ machine: Machine }} */ (bed.dev.priv).mach
  */
 function transmit(bed, n, first = 1) {
   for (let i = 0; i < n; i++) {
-    bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.9', payload: Uint8Array.of(first + i) }))
+    bed.transmit(
+      udpFrame({ from: '198.18.0.1', to: '198.18.0.9', payload: Uint8Array.of(first + i) }),
+    )
   }
 }
 
@@ -94,7 +104,8 @@ export const exercise = defineExercise({
   rules: [
     {
       seen: /soft lockup/,
-      expected: 'each CPU goes on: a lock is released, and nothing waits for what waits for its lock',
+      expected:
+        'each CPU goes on: a lock is released, and nothing waits for what waits for its lock',
       read: 'The lock',
     },
   ],
@@ -113,7 +124,8 @@ export const exercise = defineExercise({
         bed.advance(20)
         verify(early === 'none' && numbers(bed) === '1, 2', {
           seen: `with --delay 50, frames 1 and 2 were sent at 0 and 30 ms; at 49 ms these were back: ${early}, at 69 ms: ${numbers(bed)}; dropped: ${counts(bed.drops())}`,
-          expected: 'none, then 1, 2: the first frame of an empty ring arms the timer, later ones do not move it',
+          expected:
+            'none, then 1, 2: the first frame of an empty ring arms the timer, later ones do not move it',
         })
       },
     },
@@ -169,7 +181,8 @@ export const exercise = defineExercise({
           const state = machine.memory.isStopped ? 'stopped' : 'not stopped'
           verify(back === upTo(n), {
             seen: `${given}, of ${n} frames came back: ${back}; the queue is ${state}, the ring has ${machine.memory.ring.length}; ${stepsOf(bed)}`,
-            expected: 'all: each CPU writes, then has a barrier, and then looks at what the other one writes',
+            expected:
+              'all: each CPU writes, then has a barrier, and then looks at what the other one writes',
           })
         })
       },
@@ -234,7 +247,8 @@ export const exercise = defineExercise({
       title: 'pings lose nothing while the queue is stopped and woken',
       needs: ['ping', 'ip'],
       read: 'See it live',
-      run: live => verifyNothingLost(live, ['--delay', '1', '--slots', '2'], { count: 100, interval: '0.01' }),
+      run: live =>
+        verifyNothingLost(live, ['--delay', '1', '--slots', '2'], { count: 100, interval: '0.01' }),
     },
     {
       title: "a ping takes CPU 1's steps twice",
@@ -246,8 +260,12 @@ export const exercise = defineExercise({
         const { stdout } = await run('ping', '-c', '1', '-W', '10', '198.18.0.9')
         const fastest = numberOf(/min\/avg\/max\/mdev = ([\d.]+)/, stdout)
         verify(fastest !== undefined && fastest >= 62, {
-          seen: fastest === undefined ? 'ping got no reply' : `with --delay 1 --pace 30000, ping took ${fastest} ms`,
-          expected: '62 ms or more: request and reply each wait 1 ms, and CPU 1 takes a step of 30 ms with each',
+          seen:
+            fastest === undefined
+              ? 'ping got no reply'
+              : `with --delay 1 --pace 30000, ping took ${fastest} ms`,
+          expected:
+            '62 ms or more: request and reply each wait 1 ms, and CPU 1 takes a step of 30 ms with each',
         })
       },
     },

@@ -13,9 +13,37 @@ export const mistakes = [
       'A static variable of a module belongs to all its devices: with two cards, one changes the state of the other, and nothing in the log says so.',
     explainedBy: 'a variable of the module is shared by all devices',
     replace: [
-      ['function* transmit(cpu', 'let isArmed = false\nfunction* transmit(cpu'],
-      ['if (ring.length === 0) yield* cpu.armTimer()', 'if (!isArmed) yield* cpu.armTimer()\n  isArmed = true'],
-      ['for (const skb of ring) netifRx(skb)', 'isArmed = false\n  for (const skb of ring) netifRx(skb)'],
+      [
+        `* @param {Device} dev
+ */
+function* transmit(cpu, skb, dev) {`,
+        `* @param {Device} dev
+ */
+let isArmed = false
+function* transmit(cpu, skb, dev) {`,
+      ],
+      [
+        `if (ring.length === 0) {
+    yield* cpu.armTimer()
+  }`,
+        `if (!isArmed) {
+    yield* cpu.armTimer()
+  }
+  isArmed = true`,
+      ],
+      [
+        `const ring = yield* cpu.read('ring')
+  yield* cpu.write('ring', [])
+  yield* cpu.unlock()
+  for (const skb of ring) {
+    netifRx(skb)`,
+        `const ring = yield* cpu.read('ring')
+  yield* cpu.write('ring', [])
+  yield* cpu.unlock()
+  isArmed = false
+  for (const skb of ring) {
+    netifRx(skb)`,
+      ],
     ],
   },
   {
@@ -40,14 +68,14 @@ export const mistakes = [
       "A lock that one side takes protects nothing: the timer's function takes frames from a list that another CPU is changing.",
     explainedBy: 'is under the lock, on both CPUs',
     replace: [
-      `  yield* cpu.lock()
+      `function* expired(cpu) {
+  yield* cpu.lock()
   const ring = yield* cpu.read('ring')
   yield* cpu.write('ring', [])
-  yield* cpu.unlock()
-  for (const skb of ring) netifRx(skb)`,
-      `  const ring = yield* cpu.read('ring')
-  yield* cpu.write('ring', [])
-  for (const skb of ring) netifRx(skb)`,
+  yield* cpu.unlock()`,
+      `function* expired(cpu) {
+  const ring = yield* cpu.read('ring')
+  yield* cpu.write('ring', [])`,
     ],
   },
   {
@@ -68,12 +96,19 @@ export const mistakes = [
   {
     name: 'never-unlocks',
     step: 2,
-    inKernel: 'The next CPU that wants the lock spins for ever: the kernel logs a soft lockup after about 20 seconds.',
+    inKernel:
+      'The next CPU that wants the lock spins for ever: the kernel logs a soft lockup after about 20 seconds.',
     explainedBy: 'soft lockup: CPU 0 waits for the lock',
     replace: [
-      `  yield* cpu.unlock()
-  for (const skb of ring) netifRx(skb)`,
-      '  for (const skb of ring) netifRx(skb)',
+      `const ring = yield* cpu.read('ring')
+  yield* cpu.write('ring', [])
+  yield* cpu.unlock()
+  for (const skb of ring) {
+    netifRx(skb)`,
+      `const ring = yield* cpu.read('ring')
+  yield* cpu.write('ring', [])
+  for (const skb of ring) {
+    netifRx(skb)`,
     ],
   },
   {
@@ -96,7 +131,13 @@ export const mistakes = [
     step: 1,
     inKernel: 'Nothing else looks at the ring: its frames remain there, and nothing is logged.',
     explainedBy: 'at 69 ms: none',
-    replace: ['  if (ring.length === 0) yield* cpu.armTimer()\n', ''],
+    replace: [
+      `  if (ring.length === 0) {
+    yield* cpu.armTimer()
+  }
+`,
+      '',
+    ],
   },
   {
     name: 'moves-the-timer',
@@ -104,26 +145,41 @@ export const mistakes = [
     inKernel:
       'mod_timer moves a timer that is pending: under a steady stream it does not expire until the ring is full or the stream pauses.',
     explainedBy: 'later ones do not move it',
-    replace: ['if (ring.length === 0) yield* cpu.armTimer()', 'yield* cpu.armTimer()'],
+    replace: [
+      `if (ring.length === 0) {
+    yield* cpu.armTimer()
+  }`,
+      'yield* cpu.armTimer()',
+    ],
   },
   {
     name: 'takes-one',
     step: 2,
-    inKernel: 'All frames are removed from the ring, and only one is handed over: the others are leaked.',
+    inKernel:
+      'All frames are removed from the ring, and only one is handed over: the others are leaked.',
     explainedBy: 'at 69 ms: 1;',
-    replace: ['for (const skb of ring) netifRx(skb)', 'for (const skb of ring.slice(0, 1)) netifRx(skb)'],
+    replace: [
+      `yield* cpu.unlock()
+  for (const skb of ring) {
+    netifRx(skb)`,
+      `yield* cpu.unlock()
+  for (const skb of ring.slice(0, 1)) {
+    netifRx(skb)`,
+    ],
   },
   {
     name: 'no-stop',
     step: 3,
-    inKernel: 'The ring grows without a limit, or overflows: the qdisc, which could keep the frames, is never told to.',
+    inKernel:
+      'The ring grows without a limit, or overflows: the qdisc, which could keep the frames, is never told to.',
     explainedBy: 'the queue is stopped when the ring has 2',
     replace: ['  yield* cpu.stopQueue()\n', ''],
   },
   {
     name: 'stops-late',
     step: 3,
-    inKernel: 'One frame more than there are slots: in an array it is written past the end, or over the oldest one.',
+    inKernel:
+      'One frame more than there are slots: in an array it is written past the end, or over the oldest one.',
     explainedBy: '6 frames were sent, and 3 are in the ring',
     replace: [
       "if ((yield* cpu.read('ring')).length < slots) return",
@@ -133,9 +189,16 @@ export const mistakes = [
   {
     name: 'no-wake',
     step: 3,
-    inKernel: 'The queue remains stopped until the watchdog calls ndo_tx_timeout, or for ever without one.',
+    inKernel:
+      'The queue remains stopped until the watchdog calls ndo_tx_timeout, or for ever without one.',
     explainedBy: 'the queue is stopped, the ring has 0',
-    replace: ["  if (yield* cpu.read('isStopped')) yield* cpu.wakeQueue()\n", ''],
+    replace: [
+      `  if (yield* cpu.read('isStopped')) {
+    yield* cpu.wakeQueue()
+  }
+`,
+      '',
+    ],
   },
   {
     name: 'no-barrier-in-transmit',
@@ -151,7 +214,10 @@ export const mistakes = [
     inKernel:
       'A load may overtake an earlier store on every CPU, x86 too: both sides read old values, and the queue is stopped for ever. smp_mb prevents it.',
     explainedBy: 'the queue is stopped, the ring has 0',
-    replace: ["  yield* cpu.barrier()\n  if (yield* cpu.read('isStopped'))", "  if (yield* cpu.read('isStopped'))"],
+    replace: [
+      "  yield* cpu.barrier()\n  if (yield* cpu.read('isStopped'))",
+      "  if (yield* cpu.read('isStopped'))",
+    ],
   },
   {
     name: 'looks-once',
@@ -160,8 +226,11 @@ export const mistakes = [
       'The other CPU made room before the stop, saw a running queue, and woke nothing. netif_txq_maybe_stop has the second look built in.',
     explainedBy: 'the queue is stopped, the ring has 0',
     replace: [
-      "  yield* cpu.barrier()\n  if ((yield* cpu.read('ring')).length < slots) yield* cpu.wakeQueue()\n",
-      '  yield* cpu.barrier()\n',
+      `  if ((yield* cpu.read('ring')).length < slots) {
+    yield* cpu.wakeQueue()
+  }
+`,
+      '',
     ],
   },
   {
@@ -213,7 +282,9 @@ export const mistakes = [
   const ring = yield* cpu.read('ring')
   yield* cpu.write('ring', [])
   yield* cpu.unlock()
-  for (const skb of ring) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+  for (const skb of ring) {
+    skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+  }
 `,
       '',
     ],

@@ -26,9 +26,19 @@ import {
 
 const params = {
   delay: int({ default: 5, min: 1, max: 1000, description: 'ms until a frame is back' }),
-  slots: int({ default: 8, min: 1, max: 1024, description: 'frames in the ring with which the queue is stopped' }),
+  slots: int({
+    default: 8,
+    min: 1,
+    max: 1024,
+    description: 'frames in the ring with which the queue is stopped',
+  }),
   seed: int({ default: 1, min: 1, description: 'selects the order in which the two CPUs run' }),
-  pace: int({ default: 100, min: 1, max: 100_000, description: 'us between the steps of CPU 1 alone' }),
+  pace: int({
+    default: 100,
+    min: 1,
+    max: 100_000,
+    description: 'us between the steps of CPU 1 alone',
+  }),
 }
 
 /** Turns after which a CPU waits for ever. */
@@ -136,11 +146,15 @@ class Cpu {
   /** Brings the oldest write to memory. */
   drain() {
     const [name, value] = this.written.shift() ?? []
-    if (name !== undefined) this.machine.arrive(name, value)
+    if (name !== undefined) {
+      this.machine.arrive(name, value)
+    }
   }
 
   flush() {
-    while (this.written.length > 0) this.drain()
+    while (this.written.length > 0) {
+      this.drain()
+    }
   }
 
   /** @param {string} text */
@@ -154,7 +168,9 @@ class Cpu {
    */
   runs(code) {
     const { done = false, value } = code.next()
-    if (!done && value !== undefined) throw new Error('yield without *: yield* cpu.lock(), not yield cpu.lock()')
+    if (!done && value !== undefined) {
+      throw new Error('yield without *: yield* cpu.lock(), not yield cpu.lock()')
+    }
     return done
   }
 }
@@ -204,15 +220,23 @@ class Machine {
     for (let turn = 0, ends = false; turn < LOCKUP; turn++) {
       // What it wrote may reach memory when the function has ended.
       if (ends) return cpu.flush()
-      for (let n = this.choose(12); n > 0 && !ends; n--) ends = cpu.runs(code)
-      for (let n = this.choose(16); n > 0; n--) this.step()
-      if (this.choose(4) === 0) this.cpus[this.choose(2)].drain()
+      for (let n = this.choose(12); n > 0 && !ends; n--) {
+        ends = cpu.runs(code)
+      }
+      for (let n = this.choose(16); n > 0; n--) {
+        this.step()
+      }
+      if (this.choose(4) === 0) {
+        this.cpus[this.choose(2)].drain()
+      }
     }
     throw new Error(`soft lockup: CPU 0 ${cpu.waits}, and CPU 1 ${other.waits}`)
   }
 
   step() {
-    if (this.running !== undefined && this.cpus[1].runs(this.running)) this.running = undefined
+    if (this.running !== undefined && this.cpus[1].runs(this.running)) {
+      this.running = undefined
+    }
   }
 
   /** The timer rings. */
@@ -225,7 +249,9 @@ class Machine {
   /** CPU 1 runs for a while, without CPU 0. */
   resume() {
     if (this.running === undefined) return this.cpus[1].flush()
-    for (let n = this.choose(4); n > 0; n--) this.step()
+    for (let n = this.choose(4); n > 0; n--) {
+      this.step()
+    }
     this.later.at(this.afterStep())
   }
 
@@ -247,9 +273,13 @@ class Machine {
   arrive(name, value) {
     this.memory[name] = value
     if (name !== 'isStopped') return
-    if (value) this.dev.tx[0].stop()
+    if (value) {
+      this.dev.tx[0].stop()
+    }
     // Not in the middle of a function: the kernel then transmits the next frame.
-    else this.waker.at(this.dev.net.clock.now())
+    else {
+      this.waker.at(this.dev.net.clock.now())
+    }
   }
 }
 
@@ -278,11 +308,15 @@ function* transmit(cpu, skb, dev) {
   const ring = yield* cpu.read('ring')
   yield* cpu.write('ring', [...ring, skb])
   yield* cpu.unlock()
-  if (ring.length === 0) yield* cpu.armTimer()
+  if (ring.length === 0) {
+    yield* cpu.armTimer()
+  }
   if ((yield* cpu.read('ring')).length < slots) return
   yield* cpu.stopQueue()
   yield* cpu.barrier()
-  if ((yield* cpu.read('ring')).length < slots) yield* cpu.wakeQueue()
+  if ((yield* cpu.read('ring')).length < slots) {
+    yield* cpu.wakeQueue()
+  }
 }
 
 /**
@@ -294,9 +328,13 @@ function* expired(cpu) {
   const ring = yield* cpu.read('ring')
   yield* cpu.write('ring', [])
   yield* cpu.unlock()
-  for (const skb of ring) netifRx(skb)
+  for (const skb of ring) {
+    netifRx(skb)
+  }
   yield* cpu.barrier()
-  if (yield* cpu.read('isStopped')) yield* cpu.wakeQueue()
+  if (yield* cpu.read('isStopped')) {
+    yield* cpu.wakeQueue()
+  }
 }
 
 /**
@@ -309,7 +347,9 @@ function* shutDown(cpu) {
   const ring = yield* cpu.read('ring')
   yield* cpu.write('ring', [])
   yield* cpu.unlock()
-  for (const skb of ring) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+  for (const skb of ring) {
+    skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+  }
 }
 
 /**
@@ -364,4 +404,9 @@ function init(params) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'cpus', description: 'a mirror on two CPUs', params, init })
+export const driver = defineDriver({
+  name: 'cpus',
+  description: 'a mirror on two CPUs',
+  params,
+  init,
+})

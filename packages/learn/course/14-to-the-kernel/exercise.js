@@ -41,7 +41,12 @@ const kernelOf = bed => /** @type {{ kernel: Kernel }} */ (bed.dev.priv).kernel
  */
 function takenIn(bed) {
   const { cache, objects, arrays, handler } = kernelOf(bed).taken
-  const all = { 'the cache': cache, [`${objects} descriptors`]: objects, 'the slots': arrays, 'the interrupt': handler }
+  const all = {
+    'the cache': cache,
+    [`${objects} descriptors`]: objects,
+    'the slots': arrays,
+    'the interrupt': handler,
+  }
   const names = Object.entries(all).filter(([, has]) => has)
   return names.map(([name]) => name).join(', ') || 'nothing'
 }
@@ -55,7 +60,9 @@ const list = calls => calls.join(', ') || 'nothing'
  */
 function transmit(bed, n, first = 1) {
   for (let i = 0; i < n; i++) {
-    bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.9', payload: Uint8Array.of(first + i) }))
+    bed.transmit(
+      udpFrame({ from: '198.18.0.1', to: '198.18.0.9', payload: Uint8Array.of(first + i) }),
+    )
   }
 }
 
@@ -91,7 +98,11 @@ async function openResult(bed) {
 /** The functions that may fail in ndoOpen, and the error to return. */
 const STEPS = { kmem_cache_create: -12, kcalloc: -12, request_irq: -16 }
 /** @type {Record<string, string>} */
-const UNDONE_BY = { kmem_cache_create: 'kmem_cache_destroy', kcalloc: 'kfree', request_irq: 'free_irq' }
+const UNDONE_BY = {
+  kmem_cache_create: 'kmem_cache_destroy',
+  kcalloc: 'kfree',
+  request_irq: 'free_irq',
+}
 /** @type {Record<number, string>} */
 const NAMES = { [-12]: '-ENOMEM', [-16]: '-EBUSY' }
 
@@ -170,7 +181,8 @@ export const exercise = defineExercise({
         bed.advance(DELAY)
         verify(numbers(bed) === '1, 2, 3', {
           seen: `frames 1, 2, 3 were sent; after ${DELAY} ms these were back: ${numbers(bed)}`,
-          expected: '1, 2, 3: the first frame kicks the card, and each is in the slot of its number',
+          expected:
+            '1, 2, 3: the first frame kicks the card, and each is in the slot of its number',
         })
         verify(kernelOf(bed).taken.objects === 0, {
           seen: `all frames are back, and the driver has ${kernelOf(bed).taken.objects} descriptors`,
@@ -182,7 +194,8 @@ export const exercise = defineExercise({
         bed.advance(1)
         verify(numbers(bed) === '1, 2, 3, 4, 5', {
           seen: `then frames 4 and 5, at 0 and ${DELAY - 1} ms; after ${DELAY} ms these were back: ${numbers(bed)}`,
-          expected: '1, 2, 3, 4, 5: each time the first frame of an empty ring kicks the card, and no other',
+          expected:
+            '1, 2, 3, 4, 5: each time the first frame of an empty ring kicks the card, and no other',
         })
         const other = await another()
         transmit(other, 1)
@@ -190,7 +203,8 @@ export const exercise = defineExercise({
         bed.advance(DELAY)
         verify(numbers(bed) === '1, 2, 3, 4, 5, 6', {
           seen: 'while another device had a frame in its card, one of this device did not come back',
-          expected: 'the frame: head and tail are in dev.priv; a variable of the module is shared by all devices',
+          expected:
+            'the frame: head and tail are in dev.priv; a variable of the module is shared by all devices',
         })
         other.advance(DELAY)
       },
@@ -226,7 +240,8 @@ export const exercise = defineExercise({
         const stopped = bed.dev.tx[0]?.stopped === true ? '; the queue is still stopped' : ''
         verify(NOMEM === 2 && numbers(bed) === '2, 4', {
           seen: `of frames 1 to 4 there was no memory for 1 and 3; dropped: ${counts(bed.drops())}; back came: ${numbers(bed)}${stopped}`,
-          expected: 'NOMEM 2, and 2, 4 back: the queue runs, because no interrupt follows that would wake it',
+          expected:
+            'NOMEM 2, and 2, 4 back: the queue runs, because no interrupt follows that would wake it',
         })
       },
     },
@@ -259,7 +274,10 @@ export const exercise = defineExercise({
           expected: `${list(expected)}: the last first`,
         })
         const { DEV_STOPPED = 0 } = bed.drops()
-        verify(DEV_STOPPED === 2, { seen: `dropped: ${counts(bed.drops())}`, expected: 'DEV_STOPPED 2' })
+        verify(DEV_STOPPED === 2, {
+          seen: `dropped: ${counts(bed.drops())}`,
+          expected: 'DEV_STOPPED 2',
+        })
       },
     },
     {
@@ -308,7 +326,11 @@ export const exercise = defineExercise({
       title: 'two hundred pings in a row lose nothing with four slots',
       needs: ['ping', 'ip'],
       read: 'See it live',
-      run: live => verifyNothingLost(live, ['--delay', '1', '--slots', '4'], { count: 200, interval: '0.002' }),
+      run: live =>
+        verifyNothingLost(live, ['--delay', '1', '--slots', '4'], {
+          count: 200,
+          interval: '0.002',
+        }),
     },
     {
       title: 'a frame without a descriptor is dropped, and later ones pass',

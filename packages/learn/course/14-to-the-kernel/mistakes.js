@@ -13,9 +13,19 @@ export const mistakes = [
       'A static variable of a module belongs to all its devices: with two cards, one changes the state of the other, and nothing in the log says so.',
     explainedBy: 'a variable of the module is shared by all devices',
     replace: [
-      ['function take(priv) {', 'let used = 0\nfunction take(priv) {'],
-      ['  priv.slots[at] = undefined\n', '  priv.slots[at] = undefined\n  used--\n'],
-      ['if (priv.head === priv.tail) priv.kernel.kick()', 'if (used++ === 0) priv.kernel.kick()'],
+      [
+        `* @returns {SkBuff | undefined}
+ */`,
+        `* @returns {SkBuff | undefined}
+ */
+let used = 0`,
+      ],
+      [
+        'priv.slots[at] = undefined',
+        `priv.slots[at] = undefined
+  used--`,
+      ],
+      ['if (priv.head === priv.tail) {', 'if (used++ === 0) {'],
     ],
   },
   {
@@ -24,7 +34,10 @@ export const mistakes = [
     inKernel:
       'The line remains disabled until it has a handler: no frame is completed, and the frame that takes the last slot stops the queue for ever.',
     explainedBy: 'the driver has: the cache, the slots',
-    replace: ['const error = kernel.requestIrq(() => interrupt(dev))', 'const error = Number(params.slots < 1)'],
+    replace: [
+      'const error = kernel.requestIrq(() => interrupt(dev))',
+      'const error = Number(params.slots < 1)',
+    ],
   },
   {
     name: 'interrupt-first',
@@ -40,7 +53,10 @@ export const mistakes = [
   if (!kernel.kmemCacheCreate()) return -ENOMEM
 `,
       ],
-      ['  const error = kernel.requestIrq(() => interrupt(dev))\n  if (error !== 0) {', '  if (params.slots < 1) {'],
+      [
+        '  const error = kernel.requestIrq(() => interrupt(dev))\n  if (error !== 0) {',
+        '  if (params.slots < 1) {',
+      ],
     ],
   },
   {
@@ -57,7 +73,13 @@ export const mistakes = [
     inKernel:
       'The card does not know of the frame: it is sent when something else kicks the card, and otherwise never.',
     explainedBy: 'these were back: none',
-    replace: ['  if (priv.head === priv.tail) priv.kernel.kick()\n', ''],
+    replace: [
+      `  if (priv.head === priv.tail) {
+    priv.kernel.kick()
+  }
+`,
+      '',
+    ],
   },
   {
     name: 'no-stop',
@@ -65,7 +87,13 @@ export const mistakes = [
     inKernel:
       'head overtakes tail: the slot of a frame that the card still has is overwritten, and that frame is leaked.',
     explainedBy: 'the driver has 9 descriptors',
-    replace: ['  if (priv.head - priv.tail === priv.params.slots) dev.txq(skb).stop()\n', ''],
+    replace: [
+      `  if (priv.head - priv.tail === priv.params.slots) {
+    dev.txq(skb).stop()
+  }
+`,
+      '',
+    ],
   },
   {
     name: 'stops-for-no-memory',
@@ -92,7 +120,10 @@ export const mistakes = [
       'kmem_cache_destroy logs that the "Slab cache still has objects" and does not destroy it; the frames of the descriptors are leaked.',
     explainedBy: 'kmem_cache_destroy with 2 objects remaining',
     replace: [
-      '  for (let skb = take(priv); skb !== undefined; skb = take(priv)) skb.drop(SKB_DROP_REASON_DEV_STOPPED)\n',
+      `  for (let skb = take(priv); skb !== undefined; skb = take(priv)) {
+    skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+  }
+`,
       '',
     ],
   },
@@ -106,7 +137,8 @@ export const mistakes = [
   {
     name: 'keeps-the-cache',
     step: 2,
-    inKernel: 'SLUB merges equal caches: each up takes one more reference, and rmmod loses the memory.',
+    inKernel:
+      'SLUB merges equal caches: each up takes one more reference, and rmmod loses the memory.',
     explainedBy: 'the driver still has: the cache',
     replace: [
       '  priv.kernel.kfree(priv.slots)\n  priv.kernel.kmemCacheDestroy()\n',
@@ -141,21 +173,24 @@ export const mistakes = [
   {
     name: 'ignores-a-failure',
     step: 1,
-    inKernel: 'The cache is NULL: the first kmem_cache_alloc in ndo_start_xmit is a NULL pointer dereference.',
+    inKernel:
+      'The cache is NULL: the first kmem_cache_alloc in ndo_start_xmit is a NULL pointer dereference.',
     explainedBy: 'kmem_cache_create failed, and ndoOpen returned',
     replace: ['if (!kernel.kmemCacheCreate()) return -ENOMEM', 'kernel.kmemCacheCreate()'],
   },
   {
     name: 'leaks-the-cache',
     step: 1,
-    inKernel: 'No ndo_stop follows an ndo_open that failed: the cache is lost, and each attempt refers to it again.',
+    inKernel:
+      'No ndo_stop follows an ndo_open that failed: the cache is lost, and each attempt refers to it again.',
     explainedBy: 'kcalloc failed, ndoOpen returned -ENOMEM, and the driver still has: the cache',
     replace: ['    kernel.kmemCacheDestroy()\n    return -ENOMEM\n', '    return -ENOMEM\n'],
   },
   {
     name: 'leaks-the-slots',
     step: 1,
-    inKernel: 'No ndo_stop follows an ndo_open that failed: the array is lost, and kmemleak reports it.',
+    inKernel:
+      'No ndo_stop follows an ndo_open that failed: the array is lost, and kmemleak reports it.',
     explainedBy: 'request_irq failed, ndoOpen returned -EBUSY, and the driver still has: the slots',
     replace: [
       '    kernel.kfree(slots)\n    kernel.kmemCacheDestroy()\n    return error\n',
@@ -173,7 +208,8 @@ export const mistakes = [
   {
     name: 'slots-last',
     step: 1,
-    inKernel: 'The handler may run as soon as request_irq knows it, on another CPU too, and finds slots that are NULL.',
+    inKernel:
+      'The handler may run as soon as request_irq knows it, on another CPU too, and finds slots that are NULL.',
     explainedBy: 'called request_irq, dev.priv.slots was undefined',
     replace: [
       ['  Object.assign(priv, { slots, head: 0, tail: 0 })\n', ''],
@@ -186,7 +222,8 @@ export const mistakes = [
   {
     name: 'stops-and-drops',
     step: 3,
-    inKernel: 'The queue is stopped although the ring has room: if it is empty, no completion ever wakes the queue.',
+    inKernel:
+      'The queue is stopped although the ring has room: if it is empty, no completion ever wakes the queue.',
     explainedBy: 'back came: none; the queue is still stopped',
     replace: [
       'if (descriptor === undefined) return skb.drop(SKB_DROP_REASON_NOMEM)',
@@ -208,14 +245,20 @@ export const mistakes = [
     inKernel:
       'A doorbell for each frame is a write over PCIe for each; with a card that coalesces by a timer, a steady stream puts its interrupt off.',
     explainedBy: 'kicks the card, and no other',
-    replace: ['  if (priv.head === priv.tail) priv.kernel.kick()\n', '  priv.kernel.kick()\n'],
+    replace: [
+      `if (priv.head === priv.tail) {
+    priv.kernel.kick()
+  }`,
+      'priv.kernel.kick()',
+    ],
   },
   {
     name: 'kicks-once',
     step: 4,
-    inKernel: 'The card has emptied its ring and waits for the doorbell: nothing is sent any more, until the watchdog.',
+    inKernel:
+      'The card has emptied its ring and waits for the doorbell: nothing is sent any more, until the watchdog.',
     explainedBy: 'these were back: 1, 2, 3',
-    replace: ['if (priv.head === priv.tail) priv.kernel.kick()', 'if (priv.head === 0) priv.kernel.kick()'],
+    replace: ['if (priv.head === priv.tail) {', 'if (priv.head === 0) {'],
   },
   {
     name: 'eight-slots',

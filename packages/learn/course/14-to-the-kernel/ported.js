@@ -36,7 +36,11 @@ import {
 const params = {
   delay: int({ default: 5, max: 1000, description: 'ms that the card takes' }),
   slots: int({ default: 8, min: 1, max: 1024, description: 'frames in the ring' }),
-  fails: text({ default: '', live: true, description: 'the call that fails, such as kmem_cache_alloc' }),
+  fails: text({
+    default: '',
+    live: true,
+    description: 'the call that fails, such as kmem_cache_alloc',
+  }),
 }
 
 /** How memory is requested: the kernel may sleep until there is some, or not. */
@@ -120,7 +124,9 @@ class Kernel {
   /** @param {Descriptor} object */
   kmemCacheFree(object) {
     this.#attempt('kmem_cache_free', false)
-    if (!this.#objects.delete(object)) throw new Error('BUG: kmem_cache_free of an object that is free')
+    if (!this.#objects.delete(object)) {
+      throw new Error('BUG: kmem_cache_free of an object that is free')
+    }
   }
 
   /**
@@ -153,7 +159,9 @@ class Kernel {
 
   freeIrq() {
     this.#attempt('free_irq', true)
-    if (this.#handler === undefined) throw new Error('WARNING: free_irq of an interrupt that is free')
+    if (this.#handler === undefined) {
+      throw new Error('WARNING: free_irq of an interrupt that is free')
+    }
     this.#handler = undefined
   }
 
@@ -210,7 +218,9 @@ function take(priv) {
  * @param {Device} dev
  */
 function interrupt(dev) {
-  for (let skb = take(dev.priv); skb !== undefined; skb = take(dev.priv)) netifRx(skb)
+  for (let skb = take(dev.priv); skb !== undefined; skb = take(dev.priv)) {
+    netifRx(skb)
+  }
   netifTxWakeAllQueues(dev)
 }
 
@@ -268,4 +278,9 @@ function init(params) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'ported', description: 'a mirror as a module has it', params, init })
+export const driver = defineDriver({
+  name: 'ported',
+  description: 'a mirror as a module has it',
+  params,
+  init,
+})

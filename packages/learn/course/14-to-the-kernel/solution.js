@@ -39,7 +39,11 @@ import {
 const params = {
   delay: int({ default: 5, max: 1000, description: 'ms that the card takes' }),
   slots: int({ default: 8, min: 1, max: 1024, description: 'frames in the ring' }),
-  fails: text({ default: '', live: true, description: 'the call that fails, such as kmem_cache_alloc' }),
+  fails: text({
+    default: '',
+    live: true,
+    description: 'the call that fails, such as kmem_cache_alloc',
+  }),
 }
 
 /** How memory is requested: the kernel may sleep until there is some, or not. */
@@ -123,7 +127,9 @@ class Kernel {
   /** @param {Descriptor} object */
   kmemCacheFree(object) {
     this.#attempt('kmem_cache_free', false)
-    if (!this.#objects.delete(object)) throw new Error('BUG: kmem_cache_free of an object that is free')
+    if (!this.#objects.delete(object)) {
+      throw new Error('BUG: kmem_cache_free of an object that is free')
+    }
   }
 
   /**
@@ -156,7 +162,9 @@ class Kernel {
 
   freeIrq() {
     this.#attempt('free_irq', true)
-    if (this.#handler === undefined) throw new Error('WARNING: free_irq of an interrupt that is free')
+    if (this.#handler === undefined) {
+      throw new Error('WARNING: free_irq of an interrupt that is free')
+    }
     this.#handler = undefined
   }
 
@@ -213,7 +221,9 @@ function take(priv) {
  * @param {Device} dev
  */
 function interrupt(dev) {
-  for (let skb = take(dev.priv); skb !== undefined; skb = take(dev.priv)) netifRx(skb)
+  for (let skb = take(dev.priv); skb !== undefined; skb = take(dev.priv)) {
+    netifRx(skb)
+  }
   netifTxWakeAllQueues(dev)
 }
 
@@ -250,7 +260,9 @@ function stop(dev) {
   netifTxStopAllQueues(dev)
   priv.kernel.reset()
   priv.kernel.freeIrq()
-  for (let skb = take(priv); skb !== undefined; skb = take(priv)) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+  for (let skb = take(priv); skb !== undefined; skb = take(priv)) {
+    skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+  }
   priv.kernel.kfree(priv.slots)
   priv.kernel.kmemCacheDestroy()
 }
@@ -267,9 +279,13 @@ function startXmit(skb, dev) {
   if (descriptor === undefined) return skb.drop(SKB_DROP_REASON_NOMEM)
   descriptor.skb = skb
   skb.hold()
-  if (priv.head === priv.tail) priv.kernel.kick()
+  if (priv.head === priv.tail) {
+    priv.kernel.kick()
+  }
   priv.slots[priv.head++ % priv.params.slots] = descriptor
-  if (priv.head - priv.tail === priv.params.slots) dev.txq(skb).stop()
+  if (priv.head - priv.tail === priv.params.slots) {
+    dev.txq(skb).stop()
+  }
 }
 
 /** @type {import('vnet').NetDeviceOps<Priv>} */
@@ -293,4 +309,9 @@ function init(params) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'ported', description: 'a mirror as a module has it', params, init })
+export const driver = defineDriver({
+  name: 'ported',
+  description: 'a mirror as a module has it',
+  params,
+  init,
+})

@@ -37,7 +37,12 @@ const TTL = 8
 
 const params = {
   delay: int({ default: 5, max: 1000, description: 'ms until a frame is back' }),
-  slots: int({ default: 4, min: 1, max: 1024, description: 'frames in the ring, rounded up to a power of two' }),
+  slots: int({
+    default: 4,
+    min: 1,
+    max: 1024,
+    description: 'frames in the ring, rounded up to a power of two',
+  }),
 }
 
 /**
@@ -92,7 +97,9 @@ function startXmit(skb, dev) {
   skb.bytes.fill(0, skb.tail, skb.data + SHORTEST)
   priv.ring.push(skb)
   skb.hold()
-  if (priv.ring.length === priv.ring.capacity) dev.txq(skb).stop()
+  if (priv.ring.length === priv.ring.capacity) {
+    dev.txq(skb).stop()
+  }
   if (priv.busy) return
   priv.busy = true
   priv.alarm.at(dev.net.clock.now() + priv.params.delay * NSEC_PER_MSEC)
@@ -110,7 +117,9 @@ function arrived(dev) {
     dev.counters.count(0, RX_PACKETS)
     netifRx(skb)
   }
-  if (hadRoom) netifTxWakeAllQueues(dev)
+  if (hadRoom) {
+    netifTxWakeAllQueues(dev)
+  }
 }
 
 /** @type {import('vnet').NetDeviceOps<Priv>} */
@@ -129,4 +138,9 @@ function init(params) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'broken', description: 'a mirror that was broken', params, init })
+export const driver = defineDriver({
+  name: 'broken',
+  description: 'a mirror that was broken',
+  params,
+  init,
+})

@@ -1,6 +1,13 @@
 // @ts-check
 
-import { counts, defineExercise, udpFrame, verify, verifyDownAndUp, verifyNothingLost } from '@vnet/learn'
+import {
+  counts,
+  defineExercise,
+  udpFrame,
+  verify,
+  verifyDownAndUp,
+  verifyNothingLost,
+} from '@vnet/learn'
 /** 15. A broken driver: faults that only observation shows. */
 import { devClose, devOpen } from 'vnet'
 
@@ -21,7 +28,9 @@ const PING_HEADERS = 42
  * @param {readonly Uint8Array[]} frames
  */
 function cross(bed, frames) {
-  for (const frame of frames) bed.transmit(frame)
+  for (const frame of frames) {
+    bed.transmit(frame)
+  }
   bed.advance(`${10 * DELAY}ms`)
 }
 
@@ -47,10 +56,13 @@ export const exercise = defineExercise({
           seen: `a frame of ${sent.length} bytes came back with ${bytes?.length ?? 'none'}`,
           expected: 'its length',
         })
-        const at = sent.findIndex((byte, i) => byte !== bytes[i] && !(i >= ADDRESSES_AT && i < PAYLOAD_AT))
+        const at = sent.findIndex(
+          (byte, i) => byte !== bytes[i] && !(i >= ADDRESSES_AT && i < PAYLOAD_AT),
+        )
         verify(at < 0, {
           seen: `byte ${at} came back as ${bytes[at]}, and was sent as ${sent[at]}`,
-          expected: 'all bytes but the IPv4 addresses as they were sent: the checksum of the header covers it',
+          expected:
+            'all bytes but the IPv4 addresses as they were sent: the checksum of the header covers it',
         })
       },
     },
@@ -71,7 +83,9 @@ export const exercise = defineExercise({
       read: 'Counters',
       run(bed) {
         const frames = some(3)
-        for (const [ttl, frame] of frames.entries()) frame[TTL_AT] = ttl
+        for (const [ttl, frame] of frames.entries()) {
+          frame[TTL_AT] = ttl
+        }
         cross(bed, frames)
         const { txDropped } = bed.stats()
         verify(bed.received.length === 1, {
@@ -134,7 +148,9 @@ export const exercise = defineExercise({
       title: 'works again after it went down with frames on the board',
       read: 'The state of a device',
       async run(bed) {
-        for (const frame of some(2)) bed.transmit(frame)
+        for (const frame of some(2)) {
+          bed.transmit(frame)
+        }
         await devClose(bed.dev)
         await devOpen(bed.dev)
         cross(bed, some(3))
@@ -167,7 +183,11 @@ export const exercise = defineExercise({
       title: 'a flood of pings loses nothing with a ring of two',
       needs: ['ping', 'ip'],
       read: 'Steps',
-      run: live => verifyNothingLost(live, ['--slots', '2', '--delay', '1'], { count: 200, interval: '0.002' }),
+      run: live =>
+        verifyNothingLost(live, ['--slots', '2', '--delay', '1'], {
+          count: 200,
+          interval: '0.002',
+        }),
     },
     {
       title: 'pings come back after the interface was taken down and up ten times',

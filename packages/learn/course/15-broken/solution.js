@@ -35,7 +35,12 @@ const TTL = 8
 
 const params = {
   delay: int({ default: 5, max: 1000, description: 'ms until a frame is back' }),
-  slots: int({ default: 4, min: 1, max: 1024, description: 'frames in the ring, rounded up to a power of two' }),
+  slots: int({
+    default: 4,
+    min: 1,
+    max: 1024,
+    description: 'frames in the ring, rounded up to a power of two',
+  }),
 }
 
 /**
@@ -90,7 +95,9 @@ function startXmit(skb, dev) {
   skb.padto(SHORTEST)
   priv.ring.push(skb)
   skb.hold()
-  if (priv.ring.length === priv.ring.capacity) dev.txq(skb).stop()
+  if (priv.ring.length === priv.ring.capacity) {
+    dev.txq(skb).stop()
+  }
   if (priv.busy) return
   priv.busy = true
   priv.alarm.at(dev.net.clock.now() + priv.params.delay * NSEC_PER_MSEC)
@@ -103,7 +110,9 @@ function startXmit(skb, dev) {
 function arrived(dev) {
   const { priv } = dev
   priv.busy = false
-  for (let skb = priv.ring.shift(); skb !== undefined; skb = priv.ring.shift()) netifRx(skb)
+  for (let skb = priv.ring.shift(); skb !== undefined; skb = priv.ring.shift()) {
+    netifRx(skb)
+  }
   netifTxWakeAllQueues(dev)
 }
 
@@ -123,4 +132,9 @@ function init(params) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'broken', description: 'a mirror that was broken', params, init })
+export const driver = defineDriver({
+  name: 'broken',
+  description: 'a mirror that was broken',
+  params,
+  init,
+})

@@ -1,6 +1,13 @@
 // @ts-check
 
-import { counts, defineExercise, udpFrame, unusualFrames, verify, verifyUnusualArrive } from '@vnet/learn'
+import {
+  counts,
+  defineExercise,
+  udpFrame,
+  unusualFrames,
+  verify,
+  verifyUnusualArrive,
+} from '@vnet/learn'
 /** 16. Frames out of order: read a capture. */
 import { devClose, devOpen } from 'vnet'
 
@@ -32,7 +39,8 @@ function transmit(bed, first, last) {
  * The numbers of the frames that the kernel received by the second device.
  * @param {TestBed} bed
  */
-const arrived = bed => bed.port(bed.devices[1]?.name).received.map(({ bytes }) => bytes[NUMBER_AT] ?? 0)
+const arrived = bed =>
+  bed.port(bed.devices[1]?.name).received.map(({ bytes }) => bytes[NUMBER_AT] ?? 0)
 
 /**
  * Shortens a list for a message: `1 2 3 4 ... 100`.
@@ -40,7 +48,9 @@ const arrived = bed => bed.port(bed.devices[1]?.name).received.map(({ bytes }) =
  */
 function listed(numbers) {
   if (numbers.length === 0) return 'none'
-  return numbers.length <= 12 ? numbers.join(' ') : `${numbers.slice(0, 4).join(' ')} ... ${numbers.at(-1)}`
+  return numbers.length <= 12
+    ? numbers.join(' ')
+    : `${numbers.slice(0, 4).join(' ')} ... ${numbers.at(-1)}`
 }
 
 /** @param {number} n */
@@ -90,7 +100,12 @@ export const exercise = defineExercise({
         bed.advance(DELAY / 2)
         transmit(bed, 4, 5)
         bed.advance(DELAY)
-        verifyArrived(bed, 'frames 1 to 5, before one interrupt', upTo(5), 'the frame that has waited longest is first')
+        verifyArrived(
+          bed,
+          'frames 1 to 5, before one interrupt',
+          upTo(5),
+          'the frame that has waited longest is first',
+        )
       },
     },
     {
@@ -118,7 +133,12 @@ export const exercise = defineExercise({
         await devOpen(dev)
         transmit(bed, 4, 6)
         bed.advance(DELAY)
-        verifyArrived(bed, 'down and up again, then frames 4 to 6', upTo(6, 4), 'ndoStop leaves an empty queue')
+        verifyArrived(
+          bed,
+          'down and up again, then frames 4 to 6',
+          upTo(6, 4),
+          'ndoStop leaves an empty queue',
+        )
       },
     },
     {
@@ -151,7 +171,9 @@ export const exercise = defineExercise({
         const { interfaces, log } = running
         const { stdout } = await run('ping', '-c', '10', '-i', '0.002', '-W', '5', FAR)
         await running.stop()
-        const fastest = Math.min(...[...stdout.matchAll(/time=([\d.]+)/g)].map(([, time]) => Number(time)))
+        const fastest = Math.min(
+          ...[...stdout.matchAll(/time=([\d.]+)/g)].map(([, time]) => Number(time)),
+        )
         const requests = log.flatMap(line => {
           const [, name, number] = /^(\w+): rx-0 IP .* echo request, .* seq (\d+)/.exec(line) ?? []
           return name === interfaces[1] ? [Number(number)] : []

@@ -46,7 +46,11 @@ const RX_READY = 1
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
 
 const params = {
-  delay: int({ default: 1, max: 1000, description: 'ms from the first frame that arrives to the interrupt' }),
+  delay: int({
+    default: 1,
+    max: 1000,
+    description: 'ms from the first frame that arrives to the interrupt',
+  }),
   slots: int({ default: 256, min: 1, max: 1024, description: 'frames that wait for a poll' }),
 }
 
@@ -97,9 +101,13 @@ function startXmit(skb, dev) {
   const reason = flipNetwork(skb)
   if (reason !== 0) return skb.drop(reason)
   const { bytes, data } = skb
-  if (!ethernet.isMulticastAddress(bytes, data)) ethernet.copyAddress(bytes, data, peer.devAddr)
+  if (!ethernet.isMulticastAddress(bytes, data)) {
+    ethernet.copyAddress(bytes, data, peer.devAddr)
+  }
   if (!netifRunning(peer)) return netifRxDrop(skb, peer, SKB_DROP_REASON_DEV_READY)
-  if (peer.priv.waiting === peer.priv.params.slots) return netifRxDrop(skb, peer, SKB_DROP_REASON_FULL_RING)
+  if (peer.priv.waiting === peer.priv.params.slots) {
+    return netifRxDrop(skb, peer, SKB_DROP_REASON_FULL_RING)
+  }
   skb.hold()
   enqueue(skb, peer)
 }
@@ -112,8 +120,11 @@ function startXmit(skb, dev) {
 function enqueue(skb, dev) {
   const { priv } = dev
   const packet = { skb }
-  if (priv.head === undefined || priv.tail === undefined) priv.head = packet
-  else priv.tail.next = packet
+  if (priv.head === undefined || priv.tail === undefined) {
+    priv.head = packet
+  } else {
+    priv.tail.next = packet
+  }
   priv.tail = packet
   priv.waiting++
   if (priv.armed) return
@@ -158,7 +169,9 @@ function poll(dev, budget) {
     netifRx(skb)
     work++
   }
-  if (work < budget && napi.completeDone(work)) irq.unmask(RX_READY)
+  if (work < budget && napi.completeDone(work)) {
+    irq.unmask(RX_READY)
+  }
   return work
 }
 
@@ -167,11 +180,19 @@ function poll(dev, budget) {
  * @param {Device} dev
  */
 function uninit({ priv }) {
-  if (priv.peer !== undefined) priv.peer.priv.peer = undefined
+  if (priv.peer !== undefined) {
+    priv.peer.priv.peer = undefined
+  }
 }
 
 /** @type {import('vnet').NetDeviceOps<Priv>} */
-const ops = { ndoInit: devInit, ndoUninit: uninit, ndoOpen: open, ndoStop: stop, ndoStartXmit: startXmit }
+const ops = {
+  ndoInit: devInit,
+  ndoUninit: uninit,
+  ndoOpen: open,
+  ndoStop: stop,
+  ndoStartXmit: startXmit,
+}
 
 /** @param {Device} dev */
 function setup(dev) {
@@ -196,4 +217,9 @@ function init(params) {
   ]
 }
 
-export const driver = defineDriver({ name: 'order', description: 'two interfaces that reorder frames', params, init })
+export const driver = defineDriver({
+  name: 'order',
+  description: 'two interfaces that reorder frames',
+  params,
+  init,
+})

@@ -91,7 +91,8 @@ export const exercise = defineExercise({
         const [seen, dropped] = [arrived(bed), counts(bed.drops(bed.devices[1]))]
         verify(seen === '1 2 4 5 7 8' && dropped === 'NOMEM 2', {
           seen: `no memory for every third frame; of frames 1 to 4, and then 5 to 8, arrived: ${seen}; dropped: ${dropped}`,
-          expected: '1 2 4 5 7 8, and NOMEM 2: a buffer is released once, and then is free for one frame',
+          expected:
+            '1 2 4 5 7 8, and NOMEM 2: a buffer is released once, and then is free for one frame',
         })
       },
     },
@@ -137,7 +138,8 @@ export const exercise = defineExercise({
         }
         transmit(bed, 1, 10)
         bed.advance(10 * DELAY)
-        const stopped = deviceOf(bed).tx[0]?.stopped === true ? '; the queue of the sender is stopped' : ''
+        const stopped =
+          deviceOf(bed).tx[0]?.stopped === true ? '; the queue of the sender is stopped' : ''
         verify(arrived(bed) === upTo(10), {
           seen: `${dev.name} went down and up three times, each with 3 frames that had arrived; then ${arrived(bed)} of 10 arrived${stopped}`,
           expected: `${upTo(10)}: the buffers belong to the sender, who needs them back`,

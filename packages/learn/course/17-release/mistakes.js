@@ -126,7 +126,10 @@ export const mistakes = [
     inKernel:
       'No frame follows, because a device that is down has noop_qdisc; but the stop that ndo_stop set is undone, and the queue runs after the next ndo_open, whether the driver started it or not.',
     explainedBy: 'rl0 is down, and its queue was woken when rl1 released a buffer',
-    replace: ['if (netifRunning(owner) && owner.priv.free.length === 1)', 'if (owner.priv.free.length === 1)'],
+    replace: [
+      'if (netifRunning(owner) && owner.priv.free.length === 1)',
+      'if (owner.priv.free.length === 1)',
+    ],
   },
   {
     name: 'never-wakes',
@@ -134,7 +137,13 @@ export const mistakes = [
     inKernel:
       'The queue that stopped with the last buffer is not woken when one returns: the qdisc fills up and drops, until the watchdog calls ndo_tx_timeout, or until down and up.',
     explainedBy: 'with 4 buffers: 1 2 3 4 arrived; the queue is still stopped',
-    replace: ['  if (netifRunning(owner) && owner.priv.free.length === 1) netifTxWakeAllQueues(owner)\n', ''],
+    replace: [
+      `  if (netifRunning(owner) && owner.priv.free.length === 1) {
+    netifTxWakeAllQueues(owner)
+  }
+`,
+      '',
+    ],
   },
   {
     name: 'starts-without-a-buffer',
@@ -142,12 +151,18 @@ export const mistakes = [
     inKernel:
       'ndo_start_xmit finds an empty pool: snull_get_tx_buffer of the book follows a NULL pointer there. With NETDEV_TX_BUSY the qdisc tries the same frame again without a pause.',
     explainedBy: 'no buffer is free, and the queue runs',
-    replace: ['if (free.length > 0) netifTxStartAllQueues(dev)', 'netifTxStartAllQueues(dev)'],
+    replace: [
+      `if (free.length > 0) {
+    netifTxStartAllQueues(dev)
+  }`,
+      'netifTxStartAllQueues(dev)',
+    ],
   },
   {
     name: 'groups-are-free',
     step: 2,
-    inKernel: 'consume_skb counts nothing: neighbour discovery and DHCP stop working, and no counter says where.',
+    inKernel:
+      'consume_skb counts nothing: neighbour discovery and DHCP stop working, and no counter says where.',
     explainedBy: 'a frame to a group: nothing arrived',
     replace: [
       '  const buffer = free.pop()\n',
@@ -157,7 +172,8 @@ export const mistakes = [
   {
     name: 'frees-in-no-memory',
     step: 2,
-    inKernel: 'Memory was short, and nothing says so: rx_dropped and the tracepoint skb:kfree_skb know of no loss.',
+    inKernel:
+      'Memory was short, and nothing says so: rx_dropped and the tracepoint skb:kfree_skb know of no loss.',
     explainedBy: 'dropped: nothing',
     replace: ['return netifRxDrop(skb, dev, SKB_DROP_REASON_NOMEM)', 'return skb.free()'],
   },

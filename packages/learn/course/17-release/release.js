@@ -45,7 +45,11 @@ const RX_READY = 1
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
 
 const params = {
-  delay: int({ default: 1, max: 1000, description: 'ms from the first frame that arrives to the interrupt' }),
+  delay: int({
+    default: 1,
+    max: 1000,
+    description: 'ms from the first frame that arrives to the interrupt',
+  }),
   buffers: int({ default: 8, min: 1, max: 1024, description: 'transmit buffers of each card' }),
   lowmem: int({ default: 0, live: true, description: 'no memory for every Nth received frame' }),
 }
@@ -67,7 +71,9 @@ function devInit(dev) {
 function open(dev) {
   const { free, irq } = dev.priv
   irq.request(interrupt)
-  if (free.length > 0) netifTxStartAllQueues(dev)
+  if (free.length > 0) {
+    netifTxStartAllQueues(dev)
+  }
 }
 
 /** @param {Device} dev */
@@ -91,13 +97,17 @@ function startXmit(skb, dev) {
   const reason = flipNetwork(skb)
   if (reason !== 0) return skb.drop(reason)
   const { bytes, data } = skb
-  if (!ethernet.isMulticastAddress(bytes, data)) ethernet.copyAddress(bytes, data, peer.devAddr)
+  if (!ethernet.isMulticastAddress(bytes, data)) {
+    ethernet.copyAddress(bytes, data, peer.devAddr)
+  }
   if (!netifRunning(peer)) return netifRxDrop(skb, peer, SKB_DROP_REASON_DEV_READY)
   const buffer = free.pop()
   if (buffer === undefined) throw new Error('no buffer is free, and the queue runs')
   buffer.skb = skb
   skb.hold()
-  if (free.length === 0) netifTxStopAllQueues(dev)
+  if (free.length === 0) {
+    netifTxStopAllQueues(dev)
+  }
   arrives(buffer, peer)
 }
 
@@ -149,7 +159,9 @@ function receive(buffer, dev) {
 function release(buffer) {
   const { owner } = buffer
   owner.priv.free.push(buffer)
-  if (netifRunning(owner) && owner.priv.free.length === 1) netifTxWakeAllQueues(owner)
+  if (netifRunning(owner) && owner.priv.free.length === 1) {
+    netifTxWakeAllQueues(owner)
+  }
 }
 
 /**
@@ -157,7 +169,9 @@ function release(buffer) {
  * @param {Device} dev
  */
 function uninit({ priv }) {
-  if (priv.peer !== undefined) priv.peer.priv.peer = undefined
+  if (priv.peer !== undefined) {
+    priv.peer.priv.peer = undefined
+  }
 }
 
 /** @type {import('vnet').NetDeviceOps<Priv>} */
@@ -169,7 +183,12 @@ const ops = {
   ndoStartXmit: startXmit,
   // What vnet show prints.
   ndoGetParts: ({ priv }) => [
-    { kind: 'buffers', name: 'free buffers', length: priv.free.length, capacity: priv.params.buffers },
+    {
+      kind: 'buffers',
+      name: 'free buffers',
+      length: priv.free.length,
+      capacity: priv.params.buffers,
+    },
   ],
 }
 
@@ -178,7 +197,9 @@ function setup(dev) {
   const { free, params } = dev.priv
   dev.netdevOps = ops
   dev.flags |= IFF_NOARP
-  for (let i = 0; i < params.buffers; i++) free.push(/** @type {Buffer} */ ({ owner: dev }))
+  for (let i = 0; i < params.buffers; i++) {
+    free.push(/** @type {Buffer} */ ({ owner: dev }))
+  }
 }
 
 /**
@@ -204,4 +225,9 @@ function init(params) {
   ]
 }
 
-export const driver = defineDriver({ name: 'release', description: 'two interfaces with buffers', params, init })
+export const driver = defineDriver({
+  name: 'release',
+  description: 'two interfaces with buffers',
+  params,
+  init,
+})

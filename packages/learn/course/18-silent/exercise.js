@@ -64,7 +64,12 @@ export const exercise = defineExercise({
   driver: 'silent.js',
   title: 'Silent drops: frames that no counter has',
   summary: 'a driver that loses frames without a count: vnet stats beside a capture',
-  kernelNames: ['kfree_skb_reason', 'consume_skb', 'rx_missed_errors', 'dev_core_stats_rx_dropped_inc'],
+  kernelNames: [
+    'kfree_skb_reason',
+    'consume_skb',
+    'rx_missed_errors',
+    'dev_core_stats_rx_dropped_inc',
+  ],
   params: { delay: DELAY, places: PLACES },
   memory: [
     {
@@ -72,8 +77,16 @@ export const exercise = defineExercise({
       read: 'The driver as it should be',
       run(bed) {
         const { received } = bed.ping({ to: FAR, count: 3, interval: '100ms', timeout: '100ms' })
-        verifyDropped(bed, `${received} of 3 pings of ${FAR}`, ['nothing', 'nothing'], 'each of them arrives')
-        verify(received === 3, { seen: `${received} of 3 pings of ${FAR}, and no drop`, expected: '3' })
+        verifyDropped(
+          bed,
+          `${received} of 3 pings of ${FAR}`,
+          ['nothing', 'nothing'],
+          'each of them arrives',
+        )
+        verify(received === 3, {
+          seen: `${received} of 3 pings of ${FAR}, and no drop`,
+          expected: '3',
+        })
         verifyUnusualArrive(bed, UNUSUAL, DELAY, 'The driver as it should be')
       },
     },
@@ -84,7 +97,12 @@ export const exercise = defineExercise({
         transmit(bed, PLACES + 6)
         bed.advance(DELAY)
         const why = 'the receiver had no room, and netifRxDrop counts there'
-        verifyDropped(bed, `${PLACES + 6} frames for a ring of ${PLACES}`, ['nothing', 'FULL_RING 6'], why)
+        verifyDropped(
+          bed,
+          `${PLACES + 6} frames for a ring of ${PLACES}`,
+          ['nothing', 'FULL_RING 6'],
+          why,
+        )
         const { rxMissedErrors } = bed.stats(deviceOf(bed, 1))
         verify(rxMissedErrors === 6, {
           seen: `FULL_RING 6, and rx_missed_errors is ${rxMissedErrors}`,
@@ -96,7 +114,8 @@ export const exercise = defineExercise({
           .join(', ')
         verify(numbers === '1, 2, 3, 4', {
           seen: `frames 1 to ${PLACES + 6} for a ring of ${PLACES}: ${numbers || 'none'} arrived`,
-          expected: '1, 2, 3, 4: a frame that has a place keeps it, and one that finds none is dropped',
+          expected:
+            '1, 2, 3, 4: a frame that has a place keeps it, and one that finds none is dropped',
           read: 'The driver as it should be',
         })
       },
@@ -107,7 +126,12 @@ export const exercise = defineExercise({
       async run(bed) {
         await devClose(deviceOf(bed, 1))
         transmit(bed, 3)
-        verifyDropped(bed, '3 frames for an interface that is down', ['nothing', 'DEV_READY 3'], 'it was not ready')
+        verifyDropped(
+          bed,
+          '3 frames for an interface that is down',
+          ['nothing', 'DEV_READY 3'],
+          'it was not ready',
+        )
       },
     },
     {
@@ -131,8 +155,14 @@ export const exercise = defineExercise({
       async run(bed) {
         transmit(bed, 3)
         await devClose(deviceOf(bed, 1))
-        const why = 'they had arrived: ring.purge() counts frames on skb.dev, which is still the sender'
-        verifyDropped(bed, '3 frames in the ring, which went down', ['nothing', 'DEV_STOPPED 3'], why)
+        const why =
+          'they had arrived: ring.purge() counts frames on skb.dev, which is still the sender'
+        verifyDropped(
+          bed,
+          '3 frames in the ring, which went down',
+          ['nothing', 'DEV_STOPPED 3'],
+          why,
+        )
       },
     },
     {
@@ -155,13 +185,17 @@ export const exercise = defineExercise({
         for (const n of [3, 9, 4, 6]) {
           transmit(bed, n)
           bed.transmit(arpRequest({ from: '198.18.0.1', to: FAR }))
-          for (const frame of Object.values(UNUSUAL)) bed.transmit(frame)
+          for (const frame of Object.values(UNUSUAL)) {
+            bed.transmit(frame)
+          }
           bed.advance(DELAY)
         }
         transmit(bed, 2)
         await devClose(deviceOf(bed, 1))
         transmit(bed, 5)
-        for (const frame of Object.values(UNUSUAL)) bed.transmit(frame)
+        for (const frame of Object.values(UNUSUAL)) {
+          bed.transmit(frame)
+        }
         const { in: sent, out, dropped, held } = bed.balance()
         verify(sent === out + dropped + held, {
           seen: `${sent} frames were sent; ${out} arrived, ${dropped} are counted as dropped, ${held} are held`,

@@ -44,7 +44,10 @@ export const mistakes = [
     inKernel:
       'A real sender cannot know that the other card had no place: the count belongs in rx_missed_errors of the receiver, and elsewhere people look at the wrong machine.',
     explainedBy: 'dropped by sl0: FULL_RING 6; by sl1: nothing',
-    replace: ['return netifRxDrop(skb, dev, SKB_DROP_REASON_FULL_RING)', 'return skb.drop(SKB_DROP_REASON_FULL_RING)'],
+    replace: [
+      'return netifRxDrop(skb, dev, SKB_DROP_REASON_FULL_RING)',
+      'return skb.drop(SKB_DROP_REASON_FULL_RING)',
+    ],
   },
   {
     name: 'counted-by-the-receiver',
@@ -52,7 +55,10 @@ export const mistakes = [
     inKernel:
       'rx_dropped of the receiver has frames that never left the sender: people suspect the cable and the other host, and the statistics of the sender look clean.',
     explainedBy: 'dropped by sl0: nothing; by sl1: UNHANDLED_PROTO 1, NEIGH 1',
-    replace: ['if (reason !== 0) return skb.drop(reason)', 'if (reason !== 0) return netifRxDrop(skb, peer, reason)'],
+    replace: [
+      'if (reason !== 0) return skb.drop(reason)',
+      'if (reason !== 0) return netifRxDrop(skb, peer, reason)',
+    ],
   },
   {
     name: 'purge',
@@ -110,9 +116,13 @@ export const mistakes = [
   {
     name: 'groups-are-free',
     step: 2,
-    inKernel: 'consume_skb counts nothing: neighbour discovery and DHCP stop working, and no counter says where.',
+    inKernel:
+      'consume_skb counts nothing: neighbour discovery and DHCP stop working, and no counter says where.',
     explainedBy: 'a frame to a group: nothing arrived',
-    replace: ['  arrives(skb, peer)\n', '  if ((bytes[data] & 1) === 1) return skb.free()\n  arrives(skb, peer)\n'],
+    replace: [
+      '  arrives(skb, peer)\n',
+      '  if ((bytes[data] & 1) === 1) return skb.free()\n  arrives(skb, peer)\n',
+    ],
   },
   {
     name: 'long-frames-are-free',
@@ -120,7 +130,10 @@ export const mistakes = [
     inKernel:
       'A frame that is longer than a buffer belongs in rx_length_errors: a ping works, and every download hangs.',
     explainedBy: 'a frame of 1514 bytes: nothing arrived',
-    replace: ['  arrives(skb, peer)\n', '  if (skb.len > 1000) return skb.free()\n  arrives(skb, peer)\n'],
+    replace: [
+      '  arrives(skb, peer)\n',
+      '  if (skb.len > 1000) return skb.free()\n  arrives(skb, peer)\n',
+    ],
   },
   {
     name: 'pushes-out-the-oldest',
@@ -167,7 +180,8 @@ export const mistakes = [
   {
     name: 'groups-for-an-end-that-is-down-are-free',
     step: 2,
-    inKernel: '__dev_forward_skb counts rx_dropped for each frame that finds the device down, whatever its address.',
+    inKernel:
+      '__dev_forward_skb counts rx_dropped for each frame that finds the device down, whatever its address.',
     explainedBy: 'once each',
     replace: [
       '  if (!netifRunning(dev)) return netifRxDrop(skb, dev, SKB_DROP_REASON_DEV_READY)\n',

@@ -35,8 +35,17 @@ const RX_READY = 1
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
 
 const params = {
-  delay: int({ default: 1, max: 1000, description: 'ms from the first frame that arrives to the interrupt' }),
-  places: int({ default: 256, min: 1, max: 1024, description: 'places of the receive ring, a power of two' }),
+  delay: int({
+    default: 1,
+    max: 1000,
+    description: 'ms from the first frame that arrives to the interrupt',
+  }),
+  places: int({
+    default: 256,
+    min: 1,
+    max: 1024,
+    description: 'places of the receive ring, a power of two',
+  }),
 }
 
 /**
@@ -81,7 +90,9 @@ function startXmit(skb, dev) {
   if (peer === undefined) return skb.drop(SKB_DROP_REASON_DEV_READY)
   if (flipNetwork(skb) !== 0) return skb.free()
   const { bytes, data } = skb
-  if (!ethernet.isMulticastAddress(bytes, data)) ethernet.copyAddress(bytes, data, peer.devAddr)
+  if (!ethernet.isMulticastAddress(bytes, data)) {
+    ethernet.copyAddress(bytes, data, peer.devAddr)
+  }
   arrives(skb, peer)
 }
 
@@ -117,11 +128,19 @@ function interrupt(dev) {
  * @param {Device} dev
  */
 function uninit({ priv }) {
-  if (priv.peer !== undefined) priv.peer.priv.peer = undefined
+  if (priv.peer !== undefined) {
+    priv.peer.priv.peer = undefined
+  }
 }
 
 /** @type {import('vnet').NetDeviceOps<Priv>} */
-const ops = { ndoInit: devInit, ndoUninit: uninit, ndoOpen: open, ndoStop: stop, ndoStartXmit: startXmit }
+const ops = {
+  ndoInit: devInit,
+  ndoUninit: uninit,
+  ndoOpen: open,
+  ndoStop: stop,
+  ndoStartXmit: startXmit,
+}
 
 /** @param {Device} dev */
 function setup(dev) {
@@ -146,4 +165,9 @@ function init(params) {
   ]
 }
 
-export const driver = defineDriver({ name: 'silent', description: 'two interfaces that lose frames', params, init })
+export const driver = defineDriver({
+  name: 'silent',
+  description: 'two interfaces that lose frames',
+  params,
+  init,
+})

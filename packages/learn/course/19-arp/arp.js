@@ -63,4 +63,9 @@ function init() {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'arp', description: 'a host that replies to ARP', params: {}, init })
+export const driver = defineDriver({
+  name: 'arp',
+  description: 'a host that replies to ARP',
+  params: {},
+  init,
+})

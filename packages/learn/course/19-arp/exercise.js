@@ -1,7 +1,15 @@
 // @ts-check
 
 /** 19. ARP: a host that is found. */
-import { addressesOf, arpRequest, counts, defineExercise, ethernetFrame, macAt, verify } from '@vnet/learn'
+import {
+  addressesOf,
+  arpRequest,
+  counts,
+  defineExercise,
+  ethernetFrame,
+  macAt,
+  verify,
+} from '@vnet/learn'
 import { conformance } from '@vnet/learn/conform'
 
 /** @typedef {import('@vnet/learn').Live} Live */
@@ -13,7 +21,10 @@ const OTHER = '02:00:00:00:00:0a'
 /** Positions in a frame: of ARP, and of the target's address in it. */
 const ARP = 14
 const TPA = 38
-const conforms = conformance({ mac: Uint8Array.of(2, 0, 0, 0, 0, 9), ip: Uint8Array.of(198, 18, 0, 2) }, 'arp')
+const conforms = conformance(
+  { mac: Uint8Array.of(2, 0, 0, 0, 0, 9), ip: Uint8Array.of(198, 18, 0, 2) },
+  'arp',
+)
 
 /**
  * The kernel's entry for an address, after a ping: `02:00:00:00:00:09`, or `no entry`.
@@ -60,10 +71,19 @@ export const exercise = defineExercise({
       title: 'replies to a request for its address',
       read: 'Make the reply',
       async run(bed) {
-        const rule = 'the reply: op is 2; sha, spa are HARDWARE, ADDRESS; tha, tpa are sha, spa of the request'
-        await conforms(bed, 'arp-request', `${rule}; it goes from HARDWARE to the station that asked`)
+        const rule =
+          'the reply: op is 2; sha, spa are HARDWARE, ADDRESS; tha, tpa are sha, spa of the request'
+        await conforms(
+          bed,
+          'arp-request',
+          `${rule}; it goes from HARDWARE to the station that asked`,
+        )
         await conforms(bed, 'arp-request-unicast', 'a request for HARDWARE alone gets a reply, too')
-        await conforms(bed, 'arp-request-padded', 'a frame has at least 60 bytes on a cable: it may be longer than ARP')
+        await conforms(
+          bed,
+          'arp-request-padded',
+          'a frame has at least 60 bytes on a cable: it may be longer than ARP',
+        )
         const request = arpRequest({ from: '198.18.0.1', to: ADDRESS })
         // Like a bridge that asks for one of its stations: sha is not the source of the frame.
         request.set([2, 0, 0, 0, 0x5e, 0x0b], ARP + 8)
@@ -78,15 +98,25 @@ export const exercise = defineExercise({
     {
       title: 'replies to a probe, which has no address of a sender',
       read: 'Make the reply',
-      run: bed => conforms(bed, 'arp-probe', 'spa may be 0.0.0.0: a host asks whether its new address is free'),
+      run: bed =>
+        conforms(
+          bed,
+          'arp-probe',
+          'spa may be 0.0.0.0: a host asks whether its new address is free',
+        ),
     },
     {
       title: 'leaves requests for other addresses to others',
       read: 'Is it for me?',
       async run(bed) {
-        await conforms(bed, 'arp-other-address', 'only the owner of tpa replies; all hosts of the cable get this')
+        await conforms(
+          bed,
+          'arp-other-address',
+          'only the owner of tpa replies; all hosts of the cable get this',
+        )
         for (let byte = 0; byte < 4; byte++) {
-          const rule = 'none: the address is all 32 bits, and a host that replies for others takes their frames away'
+          const rule =
+            'none: the address is all 32 bits, and a host that replies for others takes their frames away'
           verifyRefused(bed, TPA + byte, 'NOT_SPECIFIED', rule)
         }
       },
@@ -95,29 +125,48 @@ export const exercise = defineExercise({
       title: 'replies to nothing but requests',
       read: 'Is it for me?',
       async run(bed) {
-        await conforms(bed, 'arp-reply-is-not-a-request', 'a reply gets no reply: two hosts would never end')
-        await conforms(bed, 'arp-opcode', 'op 1 is a request; 3 to 25 belong to other protocols, such as RARP')
+        await conforms(
+          bed,
+          'arp-reply-is-not-a-request',
+          'a reply gets no reply: two hosts would never end',
+        )
+        await conforms(
+          bed,
+          'arp-opcode',
+          'op 1 is a request; 3 to 25 belong to other protocols, such as RARP',
+        )
         const dropped = counts(bed.drops())
         verify(/^NOT_SPECIFIED \d+$/.test(dropped), {
           seen: `packets that are not requests; dropped: ${dropped}`,
           expected: 'all of them as NOT_SPECIFIED',
         })
-        for (const byte of [6, 7]) verifyRefused(bed, ARP + byte, 'NOT_SPECIFIED', 'none: op has 16 bits, and is 1')
+        for (const byte of [6, 7]) {
+          verifyRefused(bed, ARP + byte, 'NOT_SPECIFIED', 'none: op has 16 bits, and is 1')
+        }
       },
     },
     {
       title: 'knows only Ethernet and IPv4',
       read: 'Is it ARP for IPv4?',
       async run(bed) {
-        await conforms(bed, 'arp-hardware-type', 'hrd is 1, Ethernet: other hardware has addresses of other lengths')
-        await conforms(bed, 'arp-protocol-type', 'pro is 0x0800, IPv4: tpa of another protocol only looks like ADDRESS')
+        await conforms(
+          bed,
+          'arp-hardware-type',
+          'hrd is 1, Ethernet: other hardware has addresses of other lengths',
+        )
+        await conforms(
+          bed,
+          'arp-protocol-type',
+          'pro is 0x0800, IPv4: tpa of another protocol only looks like ADDRESS',
+        )
         for (const at of [4, 5]) {
           const request = arpRequest({ from: '198.18.0.1', to: ADDRESS })
           request[14 + at] = 8
           bed.transmit(request)
           verify(bed.received.length === 0, {
             seen: `a request with ${at === 4 ? 'hln' : 'pln'} 8 got a reply`,
-            expected: 'none: hln is 6 and pln is 4, or the fields after them are elsewhere (RFC 826, Packet Reception)',
+            expected:
+              'none: hln is 6 and pln is 4, or the fields after them are elsewhere (RFC 826, Packet Reception)',
           })
         }
         for (let byte = 0; byte < 6; byte++) {
@@ -130,7 +179,11 @@ export const exercise = defineExercise({
       title: 'reads nothing after the end of a frame',
       read: 'Is it ARP for IPv4?',
       async run(bed) {
-        await conforms(bed, 'arp-truncated', 'a host survives every frame: look at the length first')
+        await conforms(
+          bed,
+          'arp-truncated',
+          'a host survives every frame: look at the length first',
+        )
         const request = arpRequest({ from: '198.18.0.1', to: ADDRESS })
         const { PKT_TOO_SMALL = 0 } = bed.drops()
         bed.transmit(request.subarray(0, -1))
@@ -193,7 +246,10 @@ export const exercise = defineExercise({
       async run(live) {
         await live.vnet()
         const entry = await neighbourOf(live, ADDRESS)
-        verify(entry === HARDWARE, { seen: `ip neigh show ${ADDRESS}: ${entry}`, expected: HARDWARE })
+        verify(entry === HARDWARE, {
+          seen: `ip neigh show ${ADDRESS}: ${entry}`,
+          expected: HARDWARE,
+        })
         const other = await neighbourOf(live, '198.18.0.10')
         verify(other === 'no entry', {
           seen: `ip neigh show 198.18.0.10: ${other}`,

@@ -30,7 +30,12 @@ export const figure = {
       ],
       lane: 'away',
     },
-    { box: 'receiveArp', lines: ['op 1, and tpa', 'is ADDRESS?'], at: [3, 33, 17, 8], lane: 'away' },
+    {
+      box: 'receiveArp',
+      lines: ['op 1, and tpa', 'is ADDRESS?'],
+      at: [3, 33, 17, 8],
+      lane: 'away',
+    },
     {
       arrow: [
         [20, 39],

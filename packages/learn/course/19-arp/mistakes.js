@@ -15,14 +15,18 @@ export const mistakes = [
     inKernel:
       'ar_op without htons: on x86 the reply has op 512, arp_process drops it, and the neighbour stays INCOMPLETE. sparse reports the __be16.',
     explainedBy: 'op of arp is 0x0200, not 2',
-    replace: ['arp.setOp(bytes, at, arp.ARPOP_REPLY)', 'bytes[at + 6] = arp.ARPOP_REPLY\n  bytes[at + 7] = 0'],
+    replace: [
+      'arp.setOp(bytes, at, arp.ARPOP_REPLY)',
+      'bytes[at + 6] = arp.ARPOP_REPLY\n  bytes[at + 7] = 0',
+    ],
   },
   {
     name: 'replies-for-all',
     step: 3,
     inKernel:
       'The host takes every address of the network: traffic of all other hosts arrives here, as with proxy_arp or an attack by ARP spoofing.',
-    explainedBy: "To 'ARP, Request who-has 198.18.0.87 tell 198.18.0.7, length 28': the host has replied",
+    explainedBy:
+      "To 'ARP, Request who-has 198.18.0.87 tell 198.18.0.7, length 28': the host has replied",
     replace: ['  if (arp.tpa(bytes, at) !== ADDRESS) return SKB_DROP_REASON_NOT_SPECIFIED\n', ''],
   },
   {
@@ -31,7 +35,10 @@ export const mistakes = [
     inKernel:
       'Two such hosts send each other replies for ever, as fast as the cable carries them: a storm that begins with one reply.',
     explainedBy: 'a reply that nothing asked for gets no reply',
-    replace: ['  if (arp.op(bytes, at) !== arp.ARPOP_REQUEST) return SKB_DROP_REASON_NOT_SPECIFIED\n', ''],
+    replace: [
+      '  if (arp.op(bytes, at) !== arp.ARPOP_REQUEST) return SKB_DROP_REASON_NOT_SPECIFIED\n',
+      '',
+    ],
   },
   {
     name: 'overwrites-the-asker',
@@ -73,7 +80,10 @@ export const mistakes = [
     inKernel:
       'Each reply interrupts every host of the network; with some thousand hosts, ARP alone is a load, and switches learn nothing new from it.',
     explainedBy: "'ARP, Reply 198.18.0.2 is-at 02:00:00:00:00:09, length 28' for ff:ff:ff:ff:ff:ff",
-    replace: ['  ethernet.copyAddress(bytes, ethernet.destinationAt(mac), bytes, arp.thaAt(at))\n', ''],
+    replace: [
+      '  ethernet.copyAddress(bytes, ethernet.destinationAt(mac), bytes, arp.thaAt(at))\n',
+      '',
+    ],
   },
   {
     name: 'sender-of-the-frame',
@@ -121,12 +131,16 @@ export const mistakes = [
     inKernel:
       'The host replies for x.x.0.2 of every network: with two networks on one cable it takes away the frames of another host.',
     explainedBy: 'the address is all 32 bits',
-    replace: ['arp.tpa(bytes, at) !== ADDRESS', '(arp.tpa(bytes, at) & 0xffff) !== (ADDRESS & 0xffff)'],
+    replace: [
+      'arp.tpa(bytes, at) !== ADDRESS',
+      '(arp.tpa(bytes, at) & 0xffff) !== (ADDRESS & 0xffff)',
+    ],
   },
   {
     name: 'last-byte-of-hardware',
     step: 1,
-    inKernel: 'On a promiscuous interface the host replies to what is for others: ether_addr_equal compares 48 bits.',
+    inKernel:
+      'On a promiscuous interface the host replies to what is for others: ether_addr_equal compares 48 bits.',
     explainedBy: 'one of the six bytes differs from HARDWARE',
     replace: ['ethernet.isSameAddress(bytes, data, HARDWARE)', 'bytes[data + 5] === HARDWARE[5]'],
   },
@@ -141,14 +155,16 @@ export const mistakes = [
   {
     name: 'low-byte-of-op',
     step: 3,
-    inKernel: 'ar_op has 16 bits: 0x0101 is a number that somebody may give a meaning, and not a request.',
+    inKernel:
+      'ar_op has 16 bits: 0x0101 is a number that somebody may give a meaning, and not a request.',
     explainedBy: 'op has 16 bits',
     replace: ['arp.op(bytes, at) !== arp.ARPOP_REQUEST', 'bytes[at + 7] !== arp.ARPOP_REQUEST'],
   },
   {
     name: 'low-byte-of-hrd',
     step: 2,
-    inKernel: 'ar_hrd has 16 bits, of which Linux uses more than 8: 0x0301 is ARPHRD_TUNNEL6, not Ethernet.',
+    inKernel:
+      'ar_hrd has 16 bits, of which Linux uses more than 8: 0x0301 is ARPHRD_TUNNEL6, not Ethernet.',
     explainedBy: 'hrd and pro have 16 bits each',
     replace: ['arp.hrd(bytes, at) !== arp.ARPHRD_ETHER', 'bytes[at + 1] !== arp.ARPHRD_ETHER'],
   },

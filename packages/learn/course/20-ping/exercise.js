@@ -22,7 +22,13 @@ const HOST = { mac: Uint8Array.of(2, 0, 0, 0, 0, 9), ip: Uint8Array.of(198, 18, 
 const conforms = conformance(HOST, 'arp', 'ipv4', 'icmp')
 /** Positions in a frame without options of IP. */
 const [IP, ICMP, DATA] = [14, 34, 42]
-const PING = { from: '198.18.0.1', to: ADDRESS, identifier: 1, sequence: 1, destinationMac: HARDWARE }
+const PING = {
+  from: '198.18.0.1',
+  to: ADDRESS,
+  identifier: 1,
+  sequence: 1,
+  destinationMac: HARDWARE,
+}
 
 /**
  * Runs cases that have the same rule.
@@ -31,7 +37,9 @@ const PING = { from: '198.18.0.1', to: ADDRESS, identifier: 1, sequence: 1, dest
  * @param {readonly string[]} names
  */
 async function allConform(bed, rule, ...names) {
-  for (const name of names) await conforms(bed, name, rule)
+  for (const name of names) {
+    await conforms(bed, name, rule)
+  }
 }
 
 /**
@@ -55,9 +63,14 @@ function pingWithTwoCarries() {
   view.setUint16(DATA, 0)
   view.setUint16(ICMP + 2, 0)
   let sum = 0
-  for (let at = ICMP + 2; at < frame.length; at += 2) sum += view.getUint16(at)
+  for (let at = ICMP + 2; at < frame.length; at += 2) {
+    sum += view.getUint16(at)
+  }
   view.setUint16(DATA, 0xffff - (sum & 0xffff))
-  view.setUint16(ICMP + 2, checksum.finish(checksum.onesComplementSum(frame, ICMP, frame.length - ICMP)))
+  view.setUint16(
+    ICMP + 2,
+    checksum.finish(checksum.onesComplementSum(frame, ICMP, frame.length - ICMP)),
+  )
   return frame
 }
 
@@ -66,12 +79,25 @@ export const exercise = defineExercise({
   driver: 'ping.js',
   title: 'Ping: IP and its checksum',
   summary: 'a host behind the interface, part 2: IPv4 headers, checksums, and replies to ping',
-  kernelNames: ['ip_rcv_core', 'ip_route_input', 'ip_fast_csum', 'ip_defrag', 'icmp_rcv', 'icmp_echo'],
+  kernelNames: [
+    'ip_rcv_core',
+    'ip_route_input',
+    'ip_fast_csum',
+    'ip_defrag',
+    'icmp_rcv',
+    'icmp_echo',
+  ],
   memory: [
     {
       title: 'still replies to ARP',
       read: 'What to do',
-      run: bed => allConform(bed, 'the part of exercise 19 is done already', 'arp-request', 'arp-other-address'),
+      run: bed =>
+        allConform(
+          bed,
+          'the part of exercise 19 is done already',
+          'arp-request',
+          'arp-other-address',
+        ),
     },
     {
       title: 'replies to a ping with its identifier, number and data',
@@ -79,7 +105,13 @@ export const exercise = defineExercise({
       async run(bed) {
         const rule =
           'type 0, the rest of the message as it came; the packet goes from ADDRESS to the station that asked'
-        await allConform(bed, `${rule}; both checksums are right`, 'icmp-echo', 'icmp-echo-empty', 'icmp-echo-large')
+        await allConform(
+          bed,
+          `${rule}; both checksums are right`,
+          'icmp-echo',
+          'icmp-echo-empty',
+          'icmp-echo-large',
+        )
       },
     },
     {
@@ -94,18 +126,30 @@ export const exercise = defineExercise({
         const before = bed.received.length
         bed.transmit(pingWithTwoCarries())
         const reply = bed.received[before]?.bytes
-        verify(reply !== undefined && checksum.onesComplementSum(reply, ICMP, reply.length - ICMP) === 0xffff, {
-          seen: `a ping of 1024 bytes, with a sum that has a carry after its carries were added: ${reply ? 'the checksum of the reply is wrong' : 'no reply'}`,
-          expected: 'a right checksum: add carries until the sum has 16 bits',
-        })
+        verify(
+          reply !== undefined &&
+            checksum.onesComplementSum(reply, ICMP, reply.length - ICMP) === 0xffff,
+          {
+            seen: `a ping of 1024 bytes, with a sum that has a carry after its carries were added: ${reply ? 'the checksum of the reply is wrong' : 'no reply'}`,
+            expected: 'a right checksum: add carries until the sum has 16 bits',
+          },
+        )
       },
     },
     {
       title: 'drops packets with a wrong checksum',
       read: 'The checksum',
       async run(bed) {
-        await conforms(bed, 'ipv4-checksum', 'checksum of a right header is 0; its fields cannot be believed otherwise')
-        await conforms(bed, 'icmp-checksum', 'the checksum of ICMP covers the message, with all of its data')
+        await conforms(
+          bed,
+          'ipv4-checksum',
+          'checksum of a right header is 0; its fields cannot be believed otherwise',
+        )
+        await conforms(
+          bed,
+          'icmp-checksum',
+          'the checksum of ICMP covers the message, with all of its data',
+        )
         const dropped = counts(bed.drops())
         verify(dropped === 'IP_CSUM 1, ICMP_CSUM 1', {
           seen: `two packets with a wrong checksum; dropped: ${dropped}`,
@@ -117,7 +161,11 @@ export const exercise = defineExercise({
       title: 'looks at a header before it believes it',
       read: 'Check the header',
       async run(bed) {
-        await conforms(bed, 'ipv4-version', 'the high 4 bits are the version, 4: other versions have other headers')
+        await conforms(
+          bed,
+          'ipv4-version',
+          'the high 4 bits are the version, 4: other versions have other headers',
+        )
         await allConform(
           bed,
           'the low 4 bits are the length of the header, in 32-bit words: 20 bytes at least, and within the frame',
@@ -130,7 +178,12 @@ export const exercise = defineExercise({
           'ipv4-length-short',
           'ipv4-length-beyond',
         )
-        await allConform(bed, 'a host survives every frame: look at lengths first', 'ipv4-truncated', 'icmp-short')
+        await allConform(
+          bed,
+          'a host survives every frame: look at lengths first',
+          'ipv4-truncated',
+          'icmp-short',
+        )
         const dropped = counts(bed.drops())
         verify(dropped === 'PKT_TOO_SMALL 3, IP_INHDR 4', {
           seen: `four wrong headers and three packets that are cut; dropped: ${dropped}`,
@@ -150,14 +203,23 @@ export const exercise = defineExercise({
           'ipv4-option-unknown',
           'ipv4-option-record-route',
         )
-        await conforms(bed, 'ether-padding', 'the packet ends by its own length: what follows in the frame is padding')
+        await conforms(
+          bed,
+          'ether-padding',
+          'the packet ends by its own length: what follows in the frame is padding',
+        )
       },
     },
     {
       title: 'drops packets for others, and from addresses of no host',
       read: 'Is the packet for me?',
       async run(bed) {
-        await allConform(bed, 'only ADDRESS is mine', 'ipv4-other-destination', 'ipv4-destination-loopback')
+        await allConform(
+          bed,
+          'only ADDRESS is mine',
+          'ipv4-other-destination',
+          'ipv4-destination-loopback',
+        )
         await allConform(
           bed,
           'a source is one host: not 0.x, 127.x, a group, or a broadcast address. A reply would go to all of them',
@@ -168,14 +230,17 @@ export const exercise = defineExercise({
         const reply = replyTo(bed, frame => frame.set([198, 18, 0, 255], IP + 12))
         verify(reply === undefined, {
           seen: 'a ping from 198.18.0.255 got a reply',
-          expected: 'none: that is the broadcast address of the network, and a reply goes to all of its hosts',
+          expected:
+            'none: that is the broadcast address of the network, and a reply goes to all of its hosts',
         })
-        const rule = 'no IP in frames for all stations: one ping would make every host of the network reply'
+        const rule =
+          'no IP in frames for all stations: one ping would make every host of the network reply'
         await conforms(bed, 'ether-broadcast-of-unicast', rule)
         const dropped = counts(bed.drops())
         verify(dropped === 'NOT_SPECIFIED 1, IP_INADDRERRORS 6', {
           seen: `dropped: ${dropped}`,
-          expected: 'NOT_SPECIFIED 1, IP_INADDRERRORS 6: a packet in a frame for all, and six wrong addresses',
+          expected:
+            'NOT_SPECIFIED 1, IP_INADDRERRORS 6: a packet in a frame for all, and six wrong addresses',
         })
         for (let at = IP + 16; at < IP + 20; at++) {
           const { length } = bed.received
@@ -204,7 +269,8 @@ export const exercise = defineExercise({
           replyTo(bed, frame => frame.set(source, IP + 12))
           verify(bed.received.length === length + 1, {
             seen: `a ping from ${source.join('.')} got no reply; dropped: ${counts(bed.drops())}`,
-            expected: 'a reply: only 198.18.0.255 is BROADCAST, and 255 may be the number of a host elsewhere',
+            expected:
+              'a reply: only 198.18.0.255 is BROADCAST, and 255 may be the number of a host elsewhere',
           })
         }
       },
@@ -219,7 +285,12 @@ export const exercise = defineExercise({
           'ipv4-ttl-one',
           'ipv4-ttl-zero',
         )
-        await allConform(bed, 'any type of service, and DF: fields for routers', 'ipv4-tos', 'ipv4-dont-fragment')
+        await allConform(
+          bed,
+          'any type of service, and DF: fields for routers',
+          'ipv4-tos',
+          'ipv4-dont-fragment',
+        )
         const reply = replyTo(bed, frame => (frame[IP + 8] = 1))
         verify(reply?.[IP + 8] === 64, {
           seen: `a ping with TTL 1 got a reply with TTL ${reply?.[IP + 8]}`,
@@ -238,7 +309,10 @@ export const exercise = defineExercise({
         })
         await conforms(bed, 'fragments-identification', 'a fragment is no message')
         const dropped = counts(bed.drops())
-        verify(dropped === 'FRAG_REASM 3', { seen: `three fragments; dropped: ${dropped}`, expected: 'FRAG_REASM 3' })
+        verify(dropped === 'FRAG_REASM 3', {
+          seen: `three fragments; dropped: ${dropped}`,
+          expected: 'FRAG_REASM 3',
+        })
       },
     },
     {
@@ -296,9 +370,23 @@ export const exercise = defineExercise({
       async run({ vnet, run }) {
         await vnet()
         for (const size of ['0', '7', '56', '1472']) {
-          const { stdout } = await run('ping', '-c', '3', '-i', '0.2', '-w', '10', '-s', size, ADDRESS)
+          const { stdout } = await run(
+            'ping',
+            '-c',
+            '3',
+            '-i',
+            '0.2',
+            '-w',
+            '10',
+            '-s',
+            size,
+            ADDRESS,
+          )
           const received = numberOf(/, (\d+) received/, stdout)
-          verify(received === 3, { seen: `ping -s ${size}: ${received ?? 0} of 3 replies`, expected: '3' })
+          verify(received === 3, {
+            seen: `ping -s ${size}: ${received ?? 0} of 3 replies`,
+            expected: '3',
+          })
         }
       },
     },
@@ -309,7 +397,15 @@ export const exercise = defineExercise({
       async run({ vnet, run }) {
         const [name = ''] = (await vnet()).interfaces
         for (const only of ['arp', 'ipv4-source*', 'ipv4-length*', 'icmp-echo*']) {
-          const { status, stdout, stderr } = await run('vnet', 'conform', name, '--address', ADDRESS, '--only', only)
+          const { status, stdout, stderr } = await run(
+            'vnet',
+            'conform',
+            name,
+            '--address',
+            ADDRESS,
+            '--only',
+            only,
+          )
           const lines = (stdout + stderr).trim().split('\n')
           verify(status === 0, {
             seen: `vnet conform --only '${only}': ${lines.find(line => line.startsWith('FAILED')) ?? lines.at(-1)}`,

@@ -7,7 +7,10 @@ export const mistakes = [
     inKernel:
       'The reply has the checksum of the request, 0x0800 too small: icmp_rcv of the asker counts it as InCsumErrors and drops it, while tcpdump shows a reply with "wrong icmp cksum".',
     explainedBy: 'the checksum of ICMP is wrong',
-    replace: ['  icmp.setChecksum(bytes, at, 0)\n  icmp.setChecksum(bytes, at, checksum(bytes, at, length))\n', ''],
+    replace: [
+      '  icmp.setChecksum(bytes, at, 0)\n  icmp.setChecksum(bytes, at, checksum(bytes, at, length))\n',
+      '',
+    ],
   },
   {
     name: 'sums-its-checksum',
@@ -42,7 +45,12 @@ export const mistakes = [
     inKernel:
       'csum_fold adds the last carry, too: by a rotation and an add on most CPUs, by adcl on x86. Otherwise one packet of some thousands is lost, always the same one: a download that stops at one place.',
     explainedBy: 'a sum that has a carry after its carries were added',
-    replace: ['  while (sum > 0xffff) sum', '  sum'],
+    replace: [
+      `while (sum > 0xffff) {
+    sum = (sum & 0xffff) + (sum >>> 16)
+  }`,
+      'sum = (sum & 0xffff) + (sum >>> 16)',
+    ],
   },
   {
     name: 'believes-all-headers',
@@ -58,7 +66,10 @@ export const mistakes = [
     inKernel:
       'iph + 1 is taken for the ICMP header. Options such as a recorded route are read as a message, and such a ping is lost.',
     explainedBy: 'options that do nothing are skipped',
-    replace: ['receiveIcmp(bytes, at + header, total - header)', 'receiveIcmp(bytes, at + 20, total - 20)'],
+    replace: [
+      'receiveIcmp(bytes, at + header, total - header)',
+      'receiveIcmp(bytes, at + 20, total - 20)',
+    ],
   },
   {
     name: 'length-beyond-the-frame',
@@ -74,7 +85,10 @@ export const mistakes = [
     inKernel:
       'ip_rcv_core cuts the padding off by pskb_trim_rcsum. Without that, short packets of real cables, where frames have 60 bytes at least, have wrong checksums.',
     explainedBy: 'bytes after a short IP packet, which make the frame long enough, are ignored',
-    replace: ['receiveIcmp(bytes, at + header, total - header)', 'receiveIcmp(bytes, at + header, space - header)'],
+    replace: [
+      'receiveIcmp(bytes, at + header, total - header)',
+      'receiveIcmp(bytes, at + header, space - header)',
+    ],
   },
   {
     name: 'replies-for-others',
@@ -141,7 +155,10 @@ export const mistakes = [
     inKernel:
       'Two such hosts send each other one reply for ever. icmp_pointers has a handler for each type, and for replies it is ping_rcv.',
     explainedBy: 'a reply that nothing asked for gets no reply',
-    replace: ['  if (icmp.type(bytes, at) !== icmp.ICMP_ECHO) return SKB_DROP_REASON_NOT_SPECIFIED\n', ''],
+    replace: [
+      '  if (icmp.type(bytes, at) !== icmp.ICMP_ECHO) return SKB_DROP_REASON_NOT_SPECIFIED\n',
+      '',
+    ],
   },
   {
     name: 'header-checksum-of-the-request',
@@ -170,14 +187,16 @@ export const mistakes = [
   {
     name: 'last-byte-of-hardware',
     step: 3,
-    inKernel: 'On a promiscuous interface the host replies to what is for others: ether_addr_equal compares 48 bits.',
+    inKernel:
+      'On a promiscuous interface the host replies to what is for others: ether_addr_equal compares 48 bits.',
     explainedBy: 'HARDWARE has 48 bits',
     replace: ['ethernet.isSameAddress(bytes, data, HARDWARE)', 'bytes[data + 5] === HARDWARE[5]'],
   },
   {
     name: 'every-255-is-broadcast',
     step: 3,
-    inKernel: 'In 198.18.0.0/23 the address 198.18.0.255 is a host: only the netmask says which address is for all.',
+    inKernel:
+      'In 198.18.0.0/23 the address 198.18.0.255 is a host: only the netmask says which address is for all.',
     explainedBy: '255 may be the number of a host elsewhere',
     replace: ['ipv4.source(bytes, at) !== BROADCAST', 'bytes[at + 15] !== 255'],
   },

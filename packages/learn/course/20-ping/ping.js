@@ -47,7 +47,9 @@ function receive(skb, dev) {
 function receiveArp(bytes, mac, length) {
   const at = mac + ETH_HLEN
   if (length < ETH_HLEN + arp.ARP_LEN) return SKB_DROP_REASON_PKT_TOO_SMALL
-  if (arp.hrd(bytes, at) !== arp.ARPHRD_ETHER || arp.pro(bytes, at) !== ETH_P_IP) return SKB_DROP_REASON_NOT_SPECIFIED
+  if (arp.hrd(bytes, at) !== arp.ARPHRD_ETHER || arp.pro(bytes, at) !== ETH_P_IP) {
+    return SKB_DROP_REASON_NOT_SPECIFIED
+  }
   if (bytes[at + 4] !== 6 || bytes[at + 5] !== 4) return SKB_DROP_REASON_NOT_SPECIFIED
   if (arp.op(bytes, at) !== arp.ARPOP_REQUEST) return SKB_DROP_REASON_NOT_SPECIFIED
   if (arp.tpa(bytes, at) !== ADDRESS) return SKB_DROP_REASON_NOT_SPECIFIED
@@ -133,4 +135,9 @@ function init() {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'ping', description: 'a host that replies to ping', params: {}, init })
+export const driver = defineDriver({
+  name: 'ping',
+  description: 'a host that replies to ping',
+  params: {},
+  init,
+})

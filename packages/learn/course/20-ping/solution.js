@@ -39,7 +39,9 @@ function receive(skb, dev) {
   const isForHost = ethernet.isSameAddress(bytes, data, HARDWARE)
   if (!isForHost && !ethernet.isBroadcastAddress(bytes, data)) return SKB_DROP_REASON_OTHERHOST
   if (protocol === ETH_P_ARP) return receiveArp(bytes, data, skb.len)
-  if (protocol === ETH_P_IP) return isForHost ? receiveIp(bytes, data, skb.len) : SKB_DROP_REASON_NOT_SPECIFIED
+  if (protocol === ETH_P_IP) {
+    return isForHost ? receiveIp(bytes, data, skb.len) : SKB_DROP_REASON_NOT_SPECIFIED
+  }
   return SKB_DROP_REASON_UNHANDLED_PROTO
 }
 
@@ -52,7 +54,9 @@ function receive(skb, dev) {
 function receiveArp(bytes, mac, length) {
   const at = mac + ETH_HLEN
   if (length < ETH_HLEN + arp.ARP_LEN) return SKB_DROP_REASON_PKT_TOO_SMALL
-  if (arp.hrd(bytes, at) !== arp.ARPHRD_ETHER || arp.pro(bytes, at) !== ETH_P_IP) return SKB_DROP_REASON_NOT_SPECIFIED
+  if (arp.hrd(bytes, at) !== arp.ARPHRD_ETHER || arp.pro(bytes, at) !== ETH_P_IP) {
+    return SKB_DROP_REASON_NOT_SPECIFIED
+  }
   if (bytes[at + 4] !== 6 || bytes[at + 5] !== 4) return SKB_DROP_REASON_NOT_SPECIFIED
   if (arp.op(bytes, at) !== arp.ARPOP_REQUEST) return SKB_DROP_REASON_NOT_SPECIFIED
   if (arp.tpa(bytes, at) !== ADDRESS) return SKB_DROP_REASON_NOT_SPECIFIED
@@ -75,8 +79,12 @@ function receiveArp(bytes, mac, length) {
  */
 function checksum(bytes, at, length) {
   let sum = 0
-  for (let i = 0; i < length; i++) sum += i % 2 === 0 ? bytes[at + i] << 8 : bytes[at + i]
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+  for (let i = 0; i < length; i++) {
+    sum += i % 2 === 0 ? bytes[at + i] << 8 : bytes[at + i]
+  }
+  while (sum > 0xffff) {
+    sum = (sum & 0xffff) + (sum >>> 16)
+  }
   return ~sum & 0xffff
 }
 
@@ -91,13 +99,16 @@ function receiveIp(bytes, mac, length) {
   const space = length - ETH_HLEN
   if (space < ipv4.IPV4_HLEN) return SKB_DROP_REASON_PKT_TOO_SMALL
   const header = ipv4.headerLength(bytes, at)
-  if (ipv4.version(bytes, at) !== 4 || header < ipv4.IPV4_HLEN || header > space) return SKB_DROP_REASON_IP_INHDR
+  if (ipv4.version(bytes, at) !== 4 || header < ipv4.IPV4_HLEN || header > space) {
+    return SKB_DROP_REASON_IP_INHDR
+  }
   if (checksum(bytes, at, header) !== 0) return SKB_DROP_REASON_IP_CSUM
   const total = ipv4.totalLength(bytes, at)
   if (total > space) return SKB_DROP_REASON_PKT_TOO_SMALL
   if (total < header) return SKB_DROP_REASON_IP_INHDR
 
-  const isFromHost = ipv4.isUnicastAddress(bytes, ipv4.sourceAt(at)) && ipv4.source(bytes, at) !== BROADCAST
+  const isFromHost =
+    ipv4.isUnicastAddress(bytes, ipv4.sourceAt(at)) && ipv4.source(bytes, at) !== BROADCAST
   if (!isFromHost || ipv4.destination(bytes, at) !== ADDRESS) return SKB_DROP_REASON_IP_INADDRERRORS
   if (ipv4.isFragment(bytes, at)) return SKB_DROP_REASON_FRAG_REASM
   if (ipv4.protocol(bytes, at) !== ipv4.IPPROTO_ICMP) return SKB_DROP_REASON_UNHANDLED_PROTO
@@ -160,4 +171,9 @@ function init() {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'ping', description: 'a host that replies to ping', params: {}, init })
+export const driver = defineDriver({
+  name: 'ping',
+  description: 'a host that replies to ping',
+  params: {},
+  init,
+})

@@ -22,7 +22,9 @@ const FRAME = { ...ENDS, destinationMac: '02:00:00:00:00:09' }
  * @param {readonly string[]} names
  */
 async function allConform(bed, rule, ...names) {
-  for (const name of names) await conforms(bed, name, rule)
+  for (const name of names) {
+    await conforms(bed, name, rule)
+  }
 }
 
 /**
@@ -42,7 +44,12 @@ function sumOfOnes() {
   const frame = udpFrame({ ...FRAME, payload: 8 })
   const length = frame.length - UDP
   frame.fill(0, UDP + udp.UDP_CHECK, DATA)
-  const sum = checksum.onesComplementSum(frame, UDP, length, checksum.pseudoHeaderSum4(frame, IP, 17, length))
+  const sum = checksum.onesComplementSum(
+    frame,
+    UDP,
+    length,
+    checksum.pseudoHeaderSum4(frame, IP, 17, length),
+  )
   new DataView(frame.buffer).setUint16(DATA, checksum.finish(sum))
   udp.setChecksum(frame, UDP, 0xffff)
   return frame
@@ -53,18 +60,27 @@ export const exercise = defineExercise({
   driver: 'udp.js',
   title: 'UDP: datagrams, and errors about them',
   summary: 'a host behind the interface, part 3: UDP echo, the pseudo header, and port unreachable',
-  kernelNames: ['udp_rcv', 'udp4_csum_init', 'csum_tcpudp_magic', 'CSUM_MANGLED_0', 'icmp_send', 'netdev_alloc_skb'],
+  kernelNames: [
+    'udp_rcv',
+    'udp4_csum_init',
+    'csum_tcpudp_magic',
+    'CSUM_MANGLED_0',
+    'icmp_send',
+    'netdev_alloc_skb',
+  ],
   memory: [
     {
       title: 'still replies to ARP and ping',
       read: 'What to do',
-      run: bed => allConform(bed, 'exercises 19 and 20 are done already', 'arp-request', 'icmp-echo'),
+      run: bed =>
+        allConform(bed, 'exercises 19 and 20 are done already', 'arp-request', 'icmp-echo'),
     },
     {
       title: 'sends a datagram for port 7 back',
       read: 'The echo service',
       async run(bed) {
-        const rule = 'the ports are swapped, the data is the same, and the checksum covers the pseudo header, too'
+        const rule =
+          'the ports are swapped, the data is the same, and the checksum covers the pseudo header, too'
         await allConform(bed, rule, 'udp-echo', 'udp-empty', 'udp-odd', 'udp-large')
       },
     },
@@ -88,7 +104,8 @@ export const exercise = defineExercise({
         const ones = checksumOfReply(bed, sumOfOnes())
         verify(ones === '0xffff', {
           seen: `a datagram with checksum 0xffff, of which the computed one is 0, ${ones ? `came back with ${ones}` : 'got no reply'}`,
-          expected: '0xffff: 0 would mean that there is none, and both are the same number in this sum (RFC 768)',
+          expected:
+            '0xffff: 0 would mean that there is none, and both are the same number in this sum (RFC 768)',
         })
       },
     },
@@ -128,7 +145,11 @@ export const exercise = defineExercise({
       title: 'drops what port 9 gets, and echoes of another echo',
       read: 'The echo service',
       async run(bed) {
-        await conforms(bed, 'udp-discard', 'port 9 takes everything, and says nothing: neither a datagram nor an error')
+        await conforms(
+          bed,
+          'udp-discard',
+          'port 9 takes everything, and says nothing: neither a datagram nor an error',
+        )
         bed.transmit(udpFrame({ ...FRAME, sourcePort: 7, payload: 8 }))
         const [reply] = bed.received
         verify(reply === undefined, {
@@ -154,7 +175,8 @@ export const exercise = defineExercise({
       title: 'tells the sender that a port is closed',
       read: 'Port unreachable',
       async run(bed) {
-        const rule = 'type 3, code 3; it quotes the header of IP as it came, and the 8 bytes after it: the ports'
+        const rule =
+          'type 3, code 3; it quotes the header of IP as it came, and the 8 bytes after it: the ports'
         await conforms(bed, 'icmp-port-unreachable', rule)
         const before = bed.received.length
         bed.transmit(udpFrame({ ...FRAME, destinationPort: 53, payload: 8 }))
@@ -162,7 +184,8 @@ export const exercise = defineExercise({
         const dropped = counts(bed.drops())
         verify(replies === 1 && dropped === 'NOT_SPECIFIED 2', {
           seen: `two datagrams for closed ports; ${replies} frames about the second; dropped: ${dropped}`,
-          expected: '1, and NOT_SPECIFIED 2: the error is a frame of its own, and the datagram is dropped',
+          expected:
+            '1, and NOT_SPECIFIED 2: the error is a frame of its own, and the datagram is dropped',
         })
         // Some have the low byte of an open port, or of its high byte.
         for (const destinationPort of [0, 1, 8, 263, 265, 1792, 2304, 40_001, 65_535]) {
@@ -181,13 +204,17 @@ export const exercise = defineExercise({
       read: 'Port unreachable',
       run(bed) {
         for (const options of [4, 40]) {
-          const frame = withOptions(udpFrame({ ...FRAME, destinationPort: 53, payload: 8 }), options)
+          const frame = withOptions(
+            udpFrame({ ...FRAME, destinationPort: 53, payload: 8 }),
+            options,
+          )
           const { length } = bed.received
           bed.transmit(frame)
           const error = bed.received[length]?.bytes
           const quoted = 20 + options + 8
           const isQuote =
-            error !== undefined && frame.subarray(IP, IP + quoted).every((byte, i) => error[DATA + i] === byte)
+            error !== undefined &&
+            frame.subarray(IP, IP + quoted).every((byte, i) => error[DATA + i] === byte)
           const message = error === undefined ? 0 : ipv4.totalLength(error, IP) - 20
           verify(isQuote && message === 8 + quoted, {
             seen: `a datagram with ${options} bytes of options, for a closed port: ${error === undefined ? 'no error' : `an error of ${message} bytes, ${isQuote ? 'with' : 'without'} the header and 8 bytes`}; dropped: ${counts(bed.drops())}`,
@@ -212,7 +239,9 @@ export const exercise = defineExercise({
       read: 'Port unreachable',
       options: { debug: false },
       run(bed) {
-        withoutMemory(bed, () => bed.transmit(udpFrame({ ...FRAME, destinationPort: 53, payload: 8 })))
+        withoutMemory(bed, () =>
+          bed.transmit(udpFrame({ ...FRAME, destinationPort: 53, payload: 8 })),
+        )
         const dropped = counts(bed.drops())
         verify(bed.received.length === 0 && dropped === 'NOT_SPECIFIED 1', {
           seen: `a datagram for a closed port, and no free memory: ${bed.received.length} frames; dropped: ${dropped}`,
@@ -237,7 +266,11 @@ export const exercise = defineExercise({
           'icmp-error-about-broadcast-frame',
         )
         await conforms(bed, 'icmp-error-to-group', 'no error to a source that is not one host')
-        await conforms(bed, 'icmp-error-about-later-fragment', 'no error about a later fragment: it has no ports')
+        await conforms(
+          bed,
+          'icmp-error-about-later-fragment',
+          'no error about a later fragment: it has no ports',
+        )
       },
     },
   ],
@@ -268,7 +301,15 @@ export const exercise = defineExercise({
       async run({ vnet, run }) {
         const [name = ''] = (await vnet()).interfaces
         for (const only of ['udp', 'icmp']) {
-          const { status, stdout, stderr } = await run('vnet', 'conform', name, '--address', ADDRESS, '--only', only)
+          const { status, stdout, stderr } = await run(
+            'vnet',
+            'conform',
+            name,
+            '--address',
+            ADDRESS,
+            '--only',
+            only,
+          )
           const lines = (stdout + stderr).trim().split('\n')
           verify(status === 0 && !stdout.includes('differs'), {
             seen: `vnet conform --only ${only}: ${lines.find(line => /^(FAILED|differs)/.test(line)) ?? lines.at(-1)}`,

@@ -49,7 +49,12 @@ export const figure = {
       lane: 'away',
     },
     { text: 'others', at: [7, 33.5] },
-    { box: 'sendUnreachable', lines: ['ICMP 3, 3, and', 'the datagram'], at: [3, 50, 18, 8], lane: 'toward' },
+    {
+      box: 'sendUnreachable',
+      lines: ['ICMP 3, 3, and', 'the datagram'],
+      at: [3, 50, 18, 8],
+      lane: 'toward',
+    },
     {
       arrow: [
         [21, 54],

@@ -8,8 +8,13 @@ export const mistakes = [
       'Every datagram of others has a wrong checksum here. csum_tcpudp_nofold adds the pseudo header, so that a packet that a router delivered to a wrong address is noticed.',
     explainedBy: 'a datagram for the echo port comes back',
     replace: [
-      '  return address(ipv4.source(bytes, ip)) + address(ipv4.destination(bytes, ip)) + ipv4.IPPROTO_UDP + length\n',
-      '  return 0\n',
+      `return (
+    address(ipv4.source(bytes, ip)) +
+    address(ipv4.destination(bytes, ip)) +
+    ipv4.IPPROTO_UDP +
+    length
+  )`,
+      'return 0',
     ],
   },
   {
@@ -18,14 +23,19 @@ export const mistakes = [
     inKernel:
       'The length in the pseudo header is that of UDP, without the header of IP: uh->len, once more. Every datagram has a wrong checksum otherwise.',
     explainedBy: 'a datagram for the echo port comes back',
-    replace: ['ipv4.IPPROTO_UDP + length\n', 'ipv4.IPPROTO_UDP + length + 20\n'],
+    replace: [
+      '    length',
+      `    length +
+    20`,
+    ],
   },
   {
     name: 'protocol-of-icmp',
     step: 1,
-    inKernel: 'The pseudo header has the protocol of the header of IP, 17. TCP has the same header with 6.',
+    inKernel:
+      'The pseudo header has the protocol of the header of IP, 17. TCP has the same header with 6.',
     explainedBy: 'a datagram for the echo port comes back',
-    replace: ['ipv4.IPPROTO_UDP + length\n', 'ipv4.IPPROTO_ICMP + length\n'],
+    replace: ['ipv4.IPPROTO_UDP +', 'ipv4.IPPROTO_ICMP +'],
   },
   {
     name: 'never-checked',
@@ -79,7 +89,10 @@ export const mistakes = [
     inKernel:
       'The reply goes to port 7 of the client, where nothing listens: its kernel sends port unreachable, about the reply.',
     explainedBy: 'a datagram for the echo port comes back',
-    replace: ['  udp.setSourcePort(bytes, at, to)\n  udp.setDestinationPort(bytes, at, from)\n', ''],
+    replace: [
+      '  udp.setSourcePort(bytes, at, to)\n  udp.setDestinationPort(bytes, at, from)\n',
+      '',
+    ],
   },
   {
     name: 'length-below-the-header',
@@ -124,7 +137,8 @@ export const mistakes = [
   {
     name: 'discards-with-an-error',
     step: 3,
-    inKernel: 'A socket that reads and forgets is a listener: __udp4_lib_lookup finds it, so there is no icmp_send.',
+    inKernel:
+      'A socket that reads and forgets is a listener: __udp4_lib_lookup finds it, so there is no icmp_send.',
     explainedBy: 'a datagram for the discard port gets no reply',
     replace: ['to === DISCARD || (to === ECHO && from === ECHO)', 'to === ECHO && from === ECHO'],
   },
@@ -147,7 +161,8 @@ export const mistakes = [
   {
     name: 'error-without-checksum',
     step: 5,
-    inKernel: 'icmp_push_reply sums up the message as the last step. icmp_rcv of the client drops it: InCsumErrors.',
+    inKernel:
+      'icmp_push_reply sums up the message as the last step. icmp_rcv of the client drops it: InCsumErrors.',
     explainedBy: 'the checksum of ICMP is wrong',
     replace: ['  icmp.setChecksum(own, message, checksum(own, message, length))\n', ''],
   },
@@ -157,7 +172,10 @@ export const mistakes = [
     inKernel:
       'icmp_send returns for packets that are not PACKET_HOST. Otherwise one broadcast to a closed port, such as a printer search, gets an error of each host.',
     explainedBy: 'a datagram for a closed port in a broadcast frame gets no error',
-    replace: ['isForHost ? receiveIp(skb, dev) : SKB_DROP_REASON_NOT_SPECIFIED', 'receiveIp(skb, dev)'],
+    replace: [
+      'isForHost ? receiveIp(skb, dev) : SKB_DROP_REASON_NOT_SPECIFIED',
+      'receiveIp(skb, dev)',
+    ],
   },
   {
     name: 'quotes-28-bytes',
@@ -173,14 +191,16 @@ export const mistakes = [
   {
     name: 'alloc-unchecked',
     step: 5,
-    inKernel: 'alloc_skb returned NULL, and skb_put writes to it: an oops in softirq context, and the machine halts.',
+    inKernel:
+      'alloc_skb returned NULL, and skb_put writes to it: an oops in softirq context, and the machine halts.',
     explainedBy: "Cannot read properties of undefined (reading 'put')",
     replace: ['  if (error === undefined) return\n', ''],
   },
   {
     name: 'high-ports-are-silent',
     step: 4,
-    inKernel: 'A client that asks a high port, as traceroute does from 33434 on, waits for its timeout at each try.',
+    inKernel:
+      'A client that asks a high port, as traceroute does from 33434 on, waits for its timeout at each try.',
     explainedBy: 'a datagram for port 40001: no error',
     replace: [
       '  if (to !== ECHO) {\n    sendUnreachable(skb, dev)\n',
@@ -204,14 +224,16 @@ export const mistakes = [
   {
     name: 'echoes-of-many-ports',
     step: 3,
-    inKernel: 'Clients choose their ports at random: one in 256 gets no reply, and nobody finds out why.',
+    inKernel:
+      'Clients choose their ports at random: one in 256 gets no reply, and nobody finds out why.',
     explainedBy: 'a datagram from port 263 for port 7 did not come back',
     replace: ['(to === ECHO && from === ECHO)', '(to === ECHO && (from & 0xff) === ECHO)'],
   },
   {
     name: 'datagram-after-20-bytes',
     step: 2,
-    inKernel: 'udp_hdr(skb) is where ip_rcv_finish has set it, after the options: the bytes at 20 are an option.',
+    inKernel:
+      'udp_hdr(skb) is where ip_rcv_finish has set it, after the options: the bytes at 20 are an option.',
     explainedBy: 'an error of',
     replace: [
       'return receiveUdp(skb, dev, at + header, total - header)',

@@ -56,7 +56,9 @@ function receive(skb, dev) {
 function receiveArp(bytes, mac, length) {
   const at = mac + ETH_HLEN
   if (length < ETH_HLEN + arp.ARP_LEN) return SKB_DROP_REASON_PKT_TOO_SMALL
-  if (arp.hrd(bytes, at) !== arp.ARPHRD_ETHER || arp.pro(bytes, at) !== ETH_P_IP) return SKB_DROP_REASON_NOT_SPECIFIED
+  if (arp.hrd(bytes, at) !== arp.ARPHRD_ETHER || arp.pro(bytes, at) !== ETH_P_IP) {
+    return SKB_DROP_REASON_NOT_SPECIFIED
+  }
   if (bytes[at + 4] !== 6 || bytes[at + 5] !== 4) return SKB_DROP_REASON_NOT_SPECIFIED
   if (arp.op(bytes, at) !== arp.ARPOP_REQUEST) return SKB_DROP_REASON_NOT_SPECIFIED
   if (arp.tpa(bytes, at) !== ADDRESS) return SKB_DROP_REASON_NOT_SPECIFIED
@@ -79,8 +81,12 @@ function receiveArp(bytes, mac, length) {
  * @param {number} sum to which the bytes are added
  */
 function checksum(bytes, at, length, sum = 0) {
-  for (let i = 0; i < length; i++) sum += i % 2 === 0 ? bytes[at + i] << 8 : bytes[at + i]
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+  for (let i = 0; i < length; i++) {
+    sum += i % 2 === 0 ? bytes[at + i] << 8 : bytes[at + i]
+  }
+  while (sum > 0xffff) {
+    sum = (sum & 0xffff) + (sum >>> 16)
+  }
   return ~sum & 0xffff
 }
 
@@ -95,13 +101,16 @@ function receiveIp(skb, dev) {
   const space = skb.len - ETH_HLEN
   if (space < ipv4.IPV4_HLEN) return SKB_DROP_REASON_PKT_TOO_SMALL
   const header = ipv4.headerLength(bytes, at)
-  if (ipv4.version(bytes, at) !== 4 || header < ipv4.IPV4_HLEN || header > space) return SKB_DROP_REASON_IP_INHDR
+  if (ipv4.version(bytes, at) !== 4 || header < ipv4.IPV4_HLEN || header > space) {
+    return SKB_DROP_REASON_IP_INHDR
+  }
   if (checksum(bytes, at, header) !== 0) return SKB_DROP_REASON_IP_CSUM
   const total = ipv4.totalLength(bytes, at)
   if (total > space) return SKB_DROP_REASON_PKT_TOO_SMALL
   if (total < header) return SKB_DROP_REASON_IP_INHDR
 
-  const isFromHost = ipv4.isUnicastAddress(bytes, ipv4.sourceAt(at)) && ipv4.source(bytes, at) !== BROADCAST
+  const isFromHost =
+    ipv4.isUnicastAddress(bytes, ipv4.sourceAt(at)) && ipv4.source(bytes, at) !== BROADCAST
   if (!isFromHost || ipv4.destination(bytes, at) !== ADDRESS) return SKB_DROP_REASON_IP_INADDRERRORS
   if (ipv4.isFragment(bytes, at)) return SKB_DROP_REASON_FRAG_REASM
   const protocol = ipv4.protocol(bytes, at)
@@ -153,7 +162,12 @@ function receiveIcmp(bytes, at, length) {
  */
 function pseudoSum(bytes, ip, length) {
   const address = (/** @type {number} */ value) => (value >>> 16) + (value & 0xffff)
-  return address(ipv4.source(bytes, ip)) + address(ipv4.destination(bytes, ip)) + ipv4.IPPROTO_UDP + length
+  return (
+    address(ipv4.source(bytes, ip)) +
+    address(ipv4.destination(bytes, ip)) +
+    ipv4.IPPROTO_UDP +
+    length
+  )
 }
 
 /**
@@ -170,7 +184,9 @@ function receiveUdp(skb, dev, at, length) {
   const size = udp.length(bytes, at)
   if (size < udp.UDP_HLEN || size > length) return SKB_DROP_REASON_PKT_TOO_SMALL
   const isChecked = udp.checksum(bytes, at) !== 0
-  if (isChecked && checksum(bytes, at, size, pseudoSum(bytes, ip, size)) !== 0) return SKB_DROP_REASON_UDP_CSUM
+  if (isChecked && checksum(bytes, at, size, pseudoSum(bytes, ip, size)) !== 0) {
+    return SKB_DROP_REASON_UDP_CSUM
+  }
 
   const [from, to] = [udp.sourcePort(bytes, at), udp.destinationPort(bytes, at)]
   if (to === DISCARD || (to === ECHO && from === ECHO)) return SKB_DROP_REASON_NOT_SPECIFIED
@@ -213,7 +229,9 @@ function sendUnreachable({ bytes, data }, dev) {
   own.fill(0, message, message + icmp.ICMP_HLEN)
   icmp.setType(own, message, icmp.ICMP_DEST_UNREACH)
   own[message + 1] = icmp.ICMP_PORT_UNREACH
-  for (let i = 0; i < quoted; i++) own[message + icmp.ICMP_HLEN + i] = bytes[ip + i]
+  for (let i = 0; i < quoted; i++) {
+    own[message + icmp.ICMP_HLEN + i] = bytes[ip + i]
+  }
   icmp.setChecksum(own, message, checksum(own, message, length))
   ethTypeTrans(error, dev)
   netifRx(error)
@@ -240,4 +258,9 @@ function init() {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'udp', description: 'a host with UDP', params: {}, init })
+export const driver = defineDriver({
+  name: 'udp',
+  description: 'a host with UDP',
+  params: {},
+  init,
+})

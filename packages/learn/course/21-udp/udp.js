@@ -55,7 +55,9 @@ function receive(skb, dev) {
 function receiveArp(bytes, mac, length) {
   const at = mac + ETH_HLEN
   if (length < ETH_HLEN + arp.ARP_LEN) return SKB_DROP_REASON_PKT_TOO_SMALL
-  if (arp.hrd(bytes, at) !== arp.ARPHRD_ETHER || arp.pro(bytes, at) !== ETH_P_IP) return SKB_DROP_REASON_NOT_SPECIFIED
+  if (arp.hrd(bytes, at) !== arp.ARPHRD_ETHER || arp.pro(bytes, at) !== ETH_P_IP) {
+    return SKB_DROP_REASON_NOT_SPECIFIED
+  }
   if (bytes[at + 4] !== 6 || bytes[at + 5] !== 4) return SKB_DROP_REASON_NOT_SPECIFIED
   if (arp.op(bytes, at) !== arp.ARPOP_REQUEST) return SKB_DROP_REASON_NOT_SPECIFIED
   if (arp.tpa(bytes, at) !== ADDRESS) return SKB_DROP_REASON_NOT_SPECIFIED
@@ -78,8 +80,12 @@ function receiveArp(bytes, mac, length) {
  * @param {number} sum to which the bytes are added
  */
 function checksum(bytes, at, length, sum = 0) {
-  for (let i = 0; i < length; i++) sum += i % 2 === 0 ? bytes[at + i] << 8 : bytes[at + i]
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+  for (let i = 0; i < length; i++) {
+    sum += i % 2 === 0 ? bytes[at + i] << 8 : bytes[at + i]
+  }
+  while (sum > 0xffff) {
+    sum = (sum & 0xffff) + (sum >>> 16)
+  }
   return ~sum & 0xffff
 }
 
@@ -94,13 +100,16 @@ function receiveIp(skb, dev) {
   const space = skb.len - ETH_HLEN
   if (space < ipv4.IPV4_HLEN) return SKB_DROP_REASON_PKT_TOO_SMALL
   const header = ipv4.headerLength(bytes, at)
-  if (ipv4.version(bytes, at) !== 4 || header < ipv4.IPV4_HLEN || header > space) return SKB_DROP_REASON_IP_INHDR
+  if (ipv4.version(bytes, at) !== 4 || header < ipv4.IPV4_HLEN || header > space) {
+    return SKB_DROP_REASON_IP_INHDR
+  }
   if (checksum(bytes, at, header) !== 0) return SKB_DROP_REASON_IP_CSUM
   const total = ipv4.totalLength(bytes, at)
   if (total > space) return SKB_DROP_REASON_PKT_TOO_SMALL
   if (total < header) return SKB_DROP_REASON_IP_INHDR
 
-  const isFromHost = ipv4.isUnicastAddress(bytes, ipv4.sourceAt(at)) && ipv4.source(bytes, at) !== BROADCAST
+  const isFromHost =
+    ipv4.isUnicastAddress(bytes, ipv4.sourceAt(at)) && ipv4.source(bytes, at) !== BROADCAST
   if (!isFromHost || ipv4.destination(bytes, at) !== ADDRESS) return SKB_DROP_REASON_IP_INADDRERRORS
   if (ipv4.isFragment(bytes, at)) return SKB_DROP_REASON_FRAG_REASM
   const protocol = ipv4.protocol(bytes, at)
@@ -208,4 +217,9 @@ function init() {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'udp', description: 'a host with UDP', params: {}, init })
+export const driver = defineDriver({
+  name: 'udp',
+  description: 'a host with UDP',
+  params: {},
+  init,
+})

@@ -28,7 +28,11 @@ test.each([
   [9_000, { result: 'failed', seen: LATE }],
 ])('a start that waited %i ms for a processor is judged accordingly', async (waited, expected) => {
   vi.mocked(processorWaitOf).mockReturnValue(waited)
-  const check: LiveCheck = { title: 'it starts', read: '', run: async live => void (await live.vnet()) }
+  const check: LiveCheck = {
+    title: 'it starts',
+    read: '',
+    run: async live => void (await live.vnet()),
+  }
   const result = runLive(check, onVnet(file))
   await vi.advanceTimersByTimeAsync(50_000)
   expect(await result).toMatchObject(expected)

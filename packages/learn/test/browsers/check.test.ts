@@ -28,7 +28,9 @@ for (const name of courseNames()) {
     for (const mistake of await mistakesOf(exercise, isLive)) {
       const title = `${mistake.name} in ${name}`
       course.push({ name: title, exercise: name, text: wrongDriver(exercise, mistake) })
-      if (isLive) needKernel.push(title)
+      if (isLive) {
+        needKernel.push(title)
+      }
     }
   }
 }
@@ -38,8 +40,14 @@ const BUNDLED = {
   cause: 'a line of vnet or of an exercise, which are in files of the bundle',
   pattern: /(?:http:\/\/[^/]+)?(?:\/[\w.-]+){2,}\.js:\d+(?::\d+)?/g,
 }
-const METHOD = { cause: 'SpiderMonkey names a method without its class', pattern: /\b[A-Z]\w*\.(?=\w+ \()/g }
-const COLUMN = { cause: 'SpiderMonkey has another column in a chain of calls', pattern: /(?<=\.js:\d+):\d+/g }
+const METHOD = {
+  cause: 'SpiderMonkey names a method without its class',
+  pattern: /\b[A-Z]\w*\.(?=\w+ \()/g,
+}
+const COLUMN = {
+  cause: 'SpiderMonkey has another column in a chain of calls',
+  pattern: /(?<=\.js:\d+):\d+/g,
+}
 
 type Differences = Readonly<Record<string, { readonly cause: string; readonly pattern: RegExp }>>
 
@@ -73,9 +81,17 @@ const others: readonly (readonly [name: string, text: string, seen: RegExp | und
     drop.replace(DROP, 'for (;;);'),
     /^startXmit \(\/drop\.js:18\) has not returned for 5 s: a loop without end$/,
   ],
-  ['a loop outside of its operations', `${drop}for (;;);`, /^the driver has not returned for 5 s: a loop without end$/],
+  [
+    'a loop outside of its operations',
+    `${drop}for (;;);`,
+    /^the driver has not returned for 5 s: a loop without end$/,
+  ],
   ['a syntax error', `${drop}let b = )`, at('SyntaxError: .*', `file:///drop.js:${LINES}:9`)],
-  ['a syntax error in the first line', `let b = ); ${drop}`, at('SyntaxError: .*', 'file:///drop.js:1:9')],
+  [
+    'a syntax error in the first line',
+    `let b = ); ${drop}`,
+    at('SyntaxError: .*', 'file:///drop.js:1:9'),
+  ],
   [
     'an import that vnet does not export',
     drop.replace('import {', 'import {\n  nothing,'),
@@ -99,7 +115,11 @@ await new Promise(resolve => setTimeout(resolve, 500))
 throw new Error('away')`,
     /Error: away/,
   ],
-  ['no driver', drop.replace('export const driver', 'const driver'), /^\/drop.js exports no driver: it needs `export/],
+  [
+    'no driver',
+    drop.replace('export const driver', 'const driver'),
+    /^\/drop.js exports no driver: it needs `export/,
+  ],
   [
     'an exception in a timer',
     `${drop}setTimeout(() => nobody())`,
@@ -115,9 +135,17 @@ throw new Error('away')`,
     drop.replace(DROP, `${DROP}; setInterval(() => {}, 1e6)`),
     /^the devices are gone, and a timer of setTimeout or setInterval still runs$/,
   ],
-  ['a timer that is cleared', drop.replace(DROP, `${DROP}; clearTimeout(setTimeout(() => {}, 1e6))`), undefined],
+  [
+    'a timer that is cleared',
+    drop.replace(DROP, `${DROP}; clearTimeout(setTimeout(() => {}, 1e6))`),
+    undefined,
+  ],
   ['an import of a driver', `import { snull } from 'vnet/drivers'\n${drop}snull.name\n`, undefined],
-  ['an import at run time', `const { snull } = await import('vnet/drivers')\n${drop}snull.name\n`, undefined],
+  [
+    'an import at run time',
+    `const { snull } = await import('vnet/drivers')\n${drop}snull.name\n`,
+    undefined,
+  ],
 ]
 
 function at(what: string, place: string): RegExp {
@@ -148,27 +176,37 @@ describe.each(BROWSERS)('%s', browser => {
     checked = byName(await checkedIn(browser, directory))
   }, LIMIT_MS)
 
-  const failureOf = (name: string) => checked.get(name)?.results.find(({ result }) => result === 'failed')
+  const failureOf = (name: string) =>
+    checked.get(name)?.results.find(({ result }) => result === 'failed')
 
   test.each(course)(`$name has the results of Node in ${browser}`, ({ name }) => {
     const difference = DIFFERENCES[browser][name]
     const [found, expected] = [checked, inNode].map(all => JSON.stringify(all.get(name)?.results))
-    if (difference === undefined) return expect(JSON.parse(`${found}`)).toEqual(JSON.parse(`${expected}`))
+    if (difference === undefined) {
+      return expect(JSON.parse(`${found}`)).toEqual(JSON.parse(`${expected}`))
+    }
     // Otherwise the list has one that is no difference any more.
     expect(found, difference.cause).not.toBe(expected)
-    expect(found?.replaceAll(difference.pattern, '')).toBe(expected?.replaceAll(difference.pattern, ''))
+    expect(found?.replaceAll(difference.pattern, '')).toBe(
+      expected?.replaceAll(difference.pattern, ''),
+    )
   })
 
-  test.each(needKernel)(`%s passes the checks in memory in ${browser}: only a kernel shows it`, name => {
-    expect(checked.get(name)?.results.length).toBeGreaterThan(0)
-    expect(failureOf(name)).toBeUndefined()
-  })
+  test.each(needKernel)(
+    `%s passes the checks in memory in ${browser}: only a kernel shows it`,
+    name => {
+      expect(checked.get(name)?.results.length).toBeGreaterThan(0)
+      expect(failureOf(name)).toBeUndefined()
+    },
+  )
 
   test.each(others)(`a driver with %s passes or is explained in ${browser}`, (name, _, seen) => {
     const failure = failureOf(name)
-    if (seen === undefined)
+    if (seen === undefined) {
       expect([checked.get(name)?.results.length, failure]).toEqual([expect.any(Number), undefined])
-    else expect(failure?.seen).toMatch(seen)
+    } else {
+      expect(failure?.seen).toMatch(seen)
+    }
   })
 
   test(`after a loop ${browser} has each other check as not run, in its order`, async () => {

@@ -50,7 +50,13 @@ const ATTEMPTS = [
   "caches.open('leaked').then(cache => cache.add(u))",
 ]
 /** Expressions that reach what pages of the site keep, or pages. */
-const SHARED = ['caches', 'indexedDB', 'navigator.storage', 'navigator.locks', 'new BroadcastChannel("pages")']
+const SHARED = [
+  'caches',
+  'indexedDB',
+  'navigator.storage',
+  'navigator.locks',
+  'new BroadcastChannel("pages")',
+]
 
 const textOf = (port: number) => `${solution}
 const ends = target => new Promise(end => { target.onopen = target.onerror = target.onclose = end })

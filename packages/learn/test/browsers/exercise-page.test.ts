@@ -45,12 +45,17 @@ async function verdictsOf(page: Page): Promise<string[]> {
 }
 
 /** Returns the text with which the exercise has passed; null if it has not. */
-const passedOf = (page: Page) => page.evaluate(name => localStorage.getItem(`vnet-learn/${name}/passed`), NAME)
+const passedOf = (page: Page) =>
+  page.evaluate(name => localStorage.getItem(`vnet-learn/${name}/passed`), NAME)
 
 /** Returns the results of Node. */
 function inNode(text: string): readonly Result[] {
   const script = join(import.meta.dirname, '../support/check-in-node.mjs')
-  const cases = written(drivers, 'cases.json', JSON.stringify([{ name: NAME, exercise: NAME, text }]))
+  const cases = written(
+    drivers,
+    'cases.json',
+    JSON.stringify([{ name: NAME, exercise: NAME, text }]),
+  )
   const output = execFileSync(process.execPath, [script, drivers, cases], { encoding: 'utf8' })
   return (JSON.parse(output) as Checked[])[0]!.results
 }
@@ -68,19 +73,27 @@ describe.each(BROWSERS)('%s', browserName => {
     const results = inNode(skeleton)
     const failed = results.find(({ result }) => result === 'failed')!
     const shown = verdicts.find(text => text.startsWith('FAILED'))
-    for (const text of [failed.title, failed.seen, failed.expected, failed.read]) expect(shown).toContain(text)
+    for (const text of [failed.title, failed.seen, failed.expected, failed.read]) {
+      expect(shown).toContain(text)
+    }
     expect(verdicts.slice(0, results.length).map(text => text.split('\n')[0])).toEqual(
       results.map(({ title, result, why }) =>
-        result === 'not run' ? `not run ${title}: ${why}` : `${result === 'passed' ? 'ok' : 'FAILED'} ${title}`,
+        result === 'not run'
+          ? `not run ${title}: ${why}`
+          : `${result === 'passed' ? 'ok' : 'FAILED'} ${title}`,
       ),
     )
-    expect(verdicts.at(-1)).toBe('not run live: ip shows the interface, up and without ARP: an earlier check failed')
+    expect(verdicts.at(-1)).toBe(
+      'not run live: ip shows the interface, up and without ARP: an earlier check failed',
+    )
     const href = `#${headings.find(({ text }) => text === failed.read)?.id}`
     expect(await page.locator('.verdicts').getByRole('link').getAttribute('href')).toBe(href)
     await press(page, 'drop.js:11')
     const at = await editor(page).evaluate(area => (area as HTMLTextAreaElement).selectionStart)
     expect(skeleton.slice(0, at).split('\n')).toHaveLength(11)
-    expect(await status(page).textContent()).toContain(`FAILED ${failed.title}. Seen: ${failed.seen}.`)
+    expect(await status(page).textContent()).toContain(
+      `FAILED ${failed.title}. Seen: ${failed.seen}.`,
+    )
   })
 
   test('the solution passes, shows the next step, and is kept', async () => {
@@ -115,7 +128,9 @@ describe.each(BROWSERS)('%s', browserName => {
     const page = await open()
     await editor(page).fill(solution.replace('skb.drop()', 'for (;;);'))
     const verdicts = await verdictsOf(page)
-    expect(verdicts.join('\n')).toContain('startXmit (drop.js:18) has not returned for 5 s: a loop without end')
+    expect(verdicts.join('\n')).toContain(
+      'startXmit (drop.js:18) has not returned for 5 s: a loop without end',
+    )
   })
 
   test('checks that do not load say nothing about the driver', async () => {
@@ -231,10 +246,21 @@ describe.each(BROWSERS)('%s', browserName => {
     const unpacked = join(drivers, 'unpacked')
     execFileSync('python3', ['-m', 'zipfile', '-e', zip, unpacked])
     const folder = join(unpacked, NAME)
-    expect(readdirSync(folder).sort()).toEqual(['README.md', 'drop.js', 'jsconfig.json', 'package.json'])
-    for (const [file, text] of Object.entries({ 'drop.js': solution, 'README.md': read('README.md') }))
+    expect(readdirSync(folder).sort()).toEqual([
+      'README.md',
+      'drop.js',
+      'jsconfig.json',
+      'package.json',
+    ])
+    for (const [file, text] of Object.entries({
+      'drop.js': solution,
+      'README.md': read('README.md'),
+    })) {
       expect(readFileSync(join(folder, file), 'utf8')).toBe(text)
-    const checked = execFileSync(process.execPath, [VNET, 'check', '--memory-only', folder], { encoding: 'utf8' })
+    }
+    const checked = execFileSync(process.execPath, [VNET, 'check', '--memory-only', folder], {
+      encoding: 'utf8',
+    })
     expect(checked).toContain(`${NAME}: 5 passed, 2 not run`)
 
     // Another program compresses it.
@@ -245,7 +271,9 @@ describe.each(BROWSERS)('%s', browserName => {
       expect(await editor(page).inputValue()).toBe(skeleton)
       const name = file === zip ? 'drop.zip' : basename(file)
       const mimeType = 'application/octet-stream'
-      await page.locator('input[type=file]').setInputFiles({ name, mimeType, buffer: readFileSync(file) })
+      await page
+        .locator('input[type=file]')
+        .setInputFiles({ name, mimeType, buffer: readFileSync(file) })
       await status(page).getByText(`drop.js has the text of ${name}.`).waitFor()
       expect(await editor(page).inputValue()).toBe(solution)
     }
@@ -253,13 +281,20 @@ describe.each(BROWSERS)('%s', browserName => {
 
   test('a file that does not open leaves the driver', async () => {
     const page = await open()
-    const zip = { name: 'text.zip', mimeType: 'application/zip', buffer: Buffer.from('no zip file') }
+    const zip = {
+      name: 'text.zip',
+      mimeType: 'application/zip',
+      buffer: Buffer.from('no zip file'),
+    }
     await page.locator('input[type=file]').setInputFiles(zip)
     await status(page).getByText('text.zip does not open: invalid zip data').waitFor()
     expect(await editor(page).inputValue()).toBe(skeleton)
   })
 
   test('no page asks for anything outside of the site', () => {
-    expect(site.asked).toEqual({ own: expect.arrayContaining([`${site.address}check-worker.js`]), others: [] })
+    expect(site.asked).toEqual({
+      own: expect.arrayContaining([`${site.address}check-worker.js`]),
+      others: [],
+    })
   })
 })

@@ -16,12 +16,22 @@ const lines = drop.split('\n').length
 const PING = /^ping 198\.18\.0\.2: 5 sent, 5 received, average round trip [\d.]+ ms$/
 
 const own = (text: string): Run => ({ driver: { name: 'drop.js', text } })
-const cases: readonly (readonly [name: string, run: Run, devices: readonly string[], told: RegExp])[] = [
+const cases: readonly (readonly [
+  name: string,
+  run: Run,
+  devices: readonly string[],
+  told: RegExp,
+])[] = [
   ['cable', { driver: 'cable' }, ['1//a', '1//b'], PING],
   ['snull', { driver: 'snull' }, ['1//sn0', '1//sn1'], PING],
   ['loop', { driver: 'loop' }, ['1//vnet0'], PING],
   ['drop', own(drop), ['1//drop0'], /^ping 198\.18\.0\.2: 5 sent, 0 received$/],
-  ['steps', { ...own(drop), isStepped: true }, ['1//drop0'], /^\/drop\.js:18 function startXmit\(skb, dev\) \{$/],
+  [
+    'steps',
+    { ...own(drop), isStepped: true },
+    ['1//drop0'],
+    /^\/drop\.js:18 function startXmit\(skb, dev\) \{$/,
+  ],
   [
     'a driver that throws when it loads',
     own(`${drop}throw new Error('away')`),
@@ -37,7 +47,9 @@ const cases: readonly (readonly [name: string, run: Run, devices: readonly strin
 ]
 
 beforeAll(async () => {
-  await bundleCourse(directory, { page: join(import.meta.dirname, '../support/playground-page.ts') })
+  await bundleCourse(directory, {
+    page: join(import.meta.dirname, '../support/playground-page.ts'),
+  })
   writeFileSync(join(directory, 'index.html'), PAGE)
   const runs = Object.fromEntries(cases.map(([name, run]) => [name, run]))
   writeFileSync(join(directory, 'runs.json'), JSON.stringify(runs))
@@ -47,7 +59,13 @@ test.each(BROWSERS)(
   '%s runs drivers in the worker, explains the ones that throw, and shows the lines of a step',
   async browser => {
     const seen = await checkedIn<Seen>(browser, directory)
-    expect(seen).toEqual(cases.map(([name, , devices, told]) => ({ name, devices, told: expect.stringMatching(told) })))
+    expect(seen).toEqual(
+      cases.map(([name, , devices, told]) => ({
+        name,
+        devices,
+        told: expect.stringMatching(told),
+      })),
+    )
   },
   LIMIT_MS,
 )

@@ -16,8 +16,13 @@ beforeAll(async () => {
   await bundleCourse(directory, Object.fromEntries(pages.map(name => [name, support(name)])))
   const page = join(import.meta.dirname, '../../../web/src/page')
   const playground = join(import.meta.dirname, '../../src/browser/playground')
-  for (const file of [join(page, 'style.css'), join(page, 'palette.css'), join(playground, 'sample.js')])
+  for (const file of [
+    join(page, 'style.css'),
+    join(page, 'palette.css'),
+    join(playground, 'sample.js'),
+  ]) {
     copyFileSync(file, join(directory, basename(file)))
+  }
   const head = '<!doctype html><html lang="en"><title>Playground</title><meta charset="utf-8">'
   written(
     directory,
@@ -35,7 +40,9 @@ const styles = (page: Page) =>
 /** Resolves when the browser has drawn the page a few times. */
 const drawn = (page: Page) =>
   page.evaluate(async () => {
-    for (let i = 0; i < 5; i++) await new Promise(resolve => requestAnimationFrame(resolve))
+    for (let i = 0; i < 5; i++) {
+      await new Promise(resolve => requestAnimationFrame(resolve))
+    }
   })
 
 async function staysStill(page: Page): Promise<void> {
@@ -123,7 +130,10 @@ describe.each(BROWSERS)('%s', name => {
       const toggle = page.getByRole('button', { name, exact: true })
       const before = await toggle.getAttribute('aria-pressed')
       await toggle.click()
-      expect([name, await toggle.getAttribute('aria-pressed')]).toEqual([name, `${before === 'false'}`])
+      expect([name, await toggle.getAttribute('aria-pressed')]).toEqual([
+        name,
+        `${before === 'false'}`,
+      ])
     }
   })
 
@@ -168,7 +178,10 @@ describe.each(BROWSERS)('%s', name => {
 
   test('the download is a pcapng file', async () => {
     const page = await open()
-    const [download] = await Promise.all([page.waitForEvent('download'), press(page, 'Download pcapng')])
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      press(page, 'Download pcapng'),
+    ])
     expect(download.suggestedFilename()).toBe('playground.pcapng')
     expect(readFileSync(await download.path()).readUInt32BE()).toBe(0x0a0d0d0a)
   })
@@ -185,7 +198,11 @@ describe.each(BROWSERS)('%s', name => {
 
   test.each([
     ['sends lines without end', 'flood', /^The driver logs lines without end\. It was stopped\.$/],
-    ['logs in a loop, slowly', 'log', /^The driver has not returned for 5 s: a loop without end\. It was stopped\.$/],
+    [
+      'logs in a loop, slowly',
+      'log',
+      /^The driver has not returned for 5 s: a loop without end\. It was stopped\.$/,
+    ],
   ])('a worker that %s is ended, and the page works', async (_, text, expected) => {
     const page = await open()
     await page.getByLabel('Text of the wire').fill(text)

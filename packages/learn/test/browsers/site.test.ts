@@ -24,7 +24,12 @@ const directory = fileDirectory()
 beforeAll(() => {
   const env = { ...process.env, VNET_DOCS_BASE: BASE }
   const args = ['run', 'docs', '--', '--outDir', directory]
-  execFileSync('npm', args, { cwd: ROOT, env, stdio: ['ignore', 'ignore', 'inherit'], timeout: LIMIT_MS })
+  execFileSync('npm', args, {
+    cwd: ROOT,
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    timeout: LIMIT_MS,
+  })
 }, LIMIT_MS)
 
 searchTests(directory)

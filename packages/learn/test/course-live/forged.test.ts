@@ -13,8 +13,11 @@ describe('a mirror is not passed as 04-interrupt', () => {
     expect(isForgedBare(attack)).toBe(false)
   })
 
-  test.each(WITH_MODULES)('a driver with $title is not passed: it needs what the sandbox refuses', attack => {
-    expect(isForged(attack)).toBe(false)
-    expect(isForgedBare(attack)).toBe(true)
-  })
+  test.each(WITH_MODULES)(
+    'a driver with $title is not passed: it needs what the sandbox refuses',
+    attack => {
+      expect(isForged(attack)).toBe(false)
+      expect(isForgedBare(attack)).toBe(true)
+    },
+  )
 })

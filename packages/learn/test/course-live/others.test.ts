@@ -48,11 +48,14 @@ const others = exercises.flatMap(name =>
     .map(other => ({ name, other })),
 )
 
-test.concurrent.each(others)('the live checks of $name alone fail the driver of $other', ({ name, other }) =>
-  expectFailedLive(name, other),
+test.concurrent.each(others)(
+  'the live checks of $name alone fail the driver of $other',
+  ({ name, other }) => expectFailedLive(name, other),
 )
 
 test('a driver that may pass the checks of another exercise is of a later one, or a mirror', () => {
-  const pairs = Object.entries(MAY_PASS).flatMap(([name, others]) => Object.keys(others).map(other => [name, other]))
+  const pairs = Object.entries(MAY_PASS).flatMap(([name, others]) =>
+    Object.keys(others).map(other => [name, other]),
+  )
   expect(pairs.filter(([name = '', other = '']) => other !== 'mirror' && other <= name)).toEqual([])
 })

@@ -33,8 +33,12 @@ test('no page has a figure of characters', () => {
 })
 
 test('each exercise has a figure', () => {
-  const exercises = readdirSync(join(root, 'packages/learn/course')).filter(name => /^\d\d-/.test(name))
-  expect(files).toEqual(expect.arrayContaining(exercises.map(name => `packages/learn/course/${name}/figure.js`)))
+  const exercises = readdirSync(join(root, 'packages/learn/course')).filter(name =>
+    /^\d\d-/.test(name),
+  )
+  expect(files).toEqual(
+    expect.arrayContaining(exercises.map(name => `packages/learn/course/${name}/figure.js`)),
+  )
 })
 
 describe.each(files)('%s', file => {
@@ -49,8 +53,9 @@ describe.each(files)('%s', file => {
   test('is on a page, with its content as a text', () => {
     const [name = ''] = /[\w-]+$/.exec(file.replace(/\.js$/, '')) ?? []
     const alts = pages.flatMap(page =>
-      [...read(page).matchAll(/!\[((?:[^[\]]|\[[^\]]*\])*)\]\(([^)]*)\)/g)].flatMap(([, alt = '', path = '']) =>
-        join(page, '..', path) === file.replace(/js$/, 'svg') ? [alt] : [],
+      [...read(page).matchAll(/!\[((?:[^[\]]|\[[^\]]*\])*)\]\(([^)]*)\)/g)].flatMap(
+        ([, alt = '', path = '']) =>
+          join(page, '..', path) === file.replace(/js$/, 'svg') ? [alt] : [],
       ),
     )
     expect(alts, name).toHaveLength(1)
@@ -73,13 +78,17 @@ interface Area {
 }
 
 function attributesOf(tag: string): Record<string, string> {
-  return Object.fromEntries([...tag.matchAll(/([\w-]+)="([^"]*)"/g)].map(([, name, value]) => [name, value]))
+  return Object.fromEntries(
+    [...tag.matchAll(/([\w-]+)="([^"]*)"/g)].map(([, name, value]) => [name, value]),
+  )
 }
 
 const tagsOf = (svg: string, name: string) =>
-  [...svg.matchAll(new RegExp(`<${name}\\b([^>]*)>([^<]*)`, 'g'))].map(([, tag = '', text = '']) => {
-    return { text, ...attributesOf(tag) } as Record<string, string>
-  })
+  [...svg.matchAll(new RegExp(`<${name}\\b([^>]*)>([^<]*)`, 'g'))].map(
+    ([, tag = '', text = '']) => {
+      return { text, ...attributesOf(tag) } as Record<string, string>
+    },
+  )
 
 /** Returns the texts of a figure that are cut or not alone where they are. */
 function collisions(svg: string): string[] {

@@ -7,7 +7,9 @@ import { loadExercises } from '../../src/commands/exercise-file.ts'
 import * as course from '../../src/index.ts'
 
 const page = readFileSync('packages/learn/docs/write-an-exercise.md', 'utf8')
-const files = [...page.matchAll(/^`20-short\/([\w.]+)`:\n\n```\w+\n(.*?)```$/gms)].map(([, name, text]) => [name, text])
+const files = [...page.matchAll(/^`20-short\/([\w.]+)`:\n\n```\w+\n(.*?)```$/gms)].map(
+  ([, name, text]) => [name, text],
+)
 const texts = Object.fromEntries(files) as Record<string, string>
 
 const directory = freshDirectory()
@@ -18,7 +20,9 @@ const own = () => join(directory, String(count), '20-short')
 /** Writes the example with changed files; an empty text leaves a file out. */
 function write(changed: Record<string, string> = {}): void {
   for (const [name, text] of Object.entries({ ...texts, ...changed })) {
-    if (text !== '') writeFileSync(join(own(), name), text)
+    if (text !== '') {
+      writeFileSync(join(own(), name), text)
+    }
   }
 }
 
@@ -29,7 +33,8 @@ beforeEach(() => {
 
 test('the example in packages/learn/docs/write-an-exercise.md passes vnet check --mistakes, which names a mistake that is not found', async () => {
   const found = texts['mistakes.js'] as string
-  const none = "{ name: 'none', explainedBy: 'a frame of 9 bytes', replace: ['skb.len >', 'skb.len >='] },"
+  const none =
+    "{ name: 'none', explainedBy: 'a frame of 9 bytes', replace: ['skb.len >', 'skb.len >='] },"
   write({ 'mistakes.js': found.replace(/\]\n$/, `  ${none}\n]\n`) })
   const { status, stdout, stderr } = await runMain('check', '--mistakes', '--memory-only', own())
   expect([status, stderr]).toEqual([1, ''])
@@ -49,9 +54,15 @@ test('vnet check exits with 1 for a live check that was not run if --require-liv
   expect(exercise).not.toBe(definition)
   write({ 'short.js': texts['solution.js'] as string, 'exercise.js': exercise })
   const { status, stdout } = await runMain('check', '--from', own(), own())
-  expect(stdout).toMatch(/^not run live: counts a long ping as PKT_TOO_BIG: .+\n20-short: 2 passed, 1 not run\.\n$/m)
+  expect(stdout).toMatch(
+    /^not run live: counts a long ping as PKT_TOO_BIG: .+\n20-short: 2 passed, 1 not run\.\n$/m,
+  )
   expect(status).toBe(0)
-  expect(await runMain('check', '--require-live', '--from', own(), own())).toEqual({ status: 1, stdout, stderr: '' })
+  expect(await runMain('check', '--require-live', '--from', own(), own())).toEqual({
+    status: 1,
+    stdout,
+    stderr: '',
+  })
 })
 
 test('vnet check --mistakes continues with the next exercise if vnet itself fails', async () => {
@@ -61,8 +72,17 @@ test('vnet check --mistakes continues with the next exercise if vnet itself fail
   count++
   mkdirSync(own(), { recursive: true })
   write()
-  const { status, stdout, stderr } = await runMain('check', '--mistakes', '--memory-only', first, own())
-  expect([status, stderr]).toEqual([1, 'vnet: check: the checks of 20-short ended with status 3: \n'])
+  const { status, stdout, stderr } = await runMain(
+    'check',
+    '--mistakes',
+    '--memory-only',
+    first,
+    own(),
+  )
+  expect([status, stderr]).toEqual([
+    1,
+    'vnet: check: the checks of 20-short ended with status 3: \n',
+  ])
   expect(stdout).toMatch(/^(20-short: .+\n){2}ok {6}the solution passes\n/)
 })
 
@@ -74,7 +94,8 @@ test('vnet check --mistakes refuses a heading that the page does not have, in a 
   })
   const { status, stdout } = await runMain('check', '--mistakes', '--memory-only', own())
   expect(status).toBe(1)
-  const line = "no heading 'Nope'; it has: 20. A limit: long frames are dropped, What to do, The length of a frame"
+  const line =
+    "no heading 'Nope'; it has: 20. A limit: long frames are dropped, What to do, The length of a frame"
   expect(stdout).toContain(`FAILED  README.md has the headings that the checks name: ${line}\n`)
   expect(stdout).toContain("FAILED  off-by-one is explained: no heading 'Nope' in README.md; ")
 })
@@ -90,11 +111,23 @@ describe('a broken exercise is refused in one line', () => {
   test.each([
     [{ 'README.md': '' }, /20-short: the exercise has no README\.md$/],
     [{ 'short.js': '' }, /20-short: the exercise has no short\.js$/],
-    [{ 'exercise.js': 'throw new Error("later")' }, /exercise\.js does not load: Error: later \(at /],
-    [{ 'exercise.js': 'export const a = 1' }, /it exports no exercise: it needs `export const exercise = /],
-    [{ 'exercise.js': 'export const exercise = { version: 2 }' }, /version 2 of '@vnet\/learn', .* version 1$/],
+    [
+      { 'exercise.js': 'throw new Error("later")' },
+      /exercise\.js does not load: Error: later \(at /,
+    ],
+    [
+      { 'exercise.js': 'export const a = 1' },
+      /it exports no exercise: it needs `export const exercise = /,
+    ],
+    [
+      { 'exercise.js': 'export const exercise = { version: 2 }' },
+      /version 2 of '@vnet\/learn', .* version 1$/,
+    ],
     [{ 'exercise.js': 'export const exercise = { version: 1 }' }, /title is not a text$/],
-    [{ 'exercise.js': definition("driver: '../a.js'") }, /driver is not the name of a \.js file: \.\.\/a\.js$/],
+    [
+      { 'exercise.js': definition("driver: '../a.js'") },
+      /driver is not the name of a \.js file: \.\.\/a\.js$/,
+    ],
     [{ 'exercise.js': definition("driver: 'a.js'") }, /memory is not a list of checks$/],
     [
       { 'exercise.js': definition("driver: 'a.js', memory: [{ title: 'x' }], live: []") },

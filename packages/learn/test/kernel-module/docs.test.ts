@@ -12,15 +12,24 @@ import { findKernelFiles } from '../../src/kernel/build.ts'
 import { checkModule, LIMIT_MS } from '../support/kernel-module.ts'
 
 const directory = freshDirectory()
-const page = readPages('packages/learn/docs/to-the-kernel.md', 'packages/learn/docs/to-the-kernel-check.md')
+const page = readPages(
+  'packages/learn/docs/to-the-kernel.md',
+  'packages/learn/docs/to-the-kernel-check.md',
+)
 
-test('vnet learn --kernel and vnet check --kernel print what the page shows', { timeout: LIMIT_MS }, async () => {
+test('vnet learn --kernel and vnet check --kernel print what the page shows', {
+  timeout: LIMIT_MS,
+}, async () => {
   const [, transcript = ''] = /```\n(\$ vnet learn --kernel 03-ring\n[\s\S]*?)```/.exec(page) ?? []
   const run = async (...args: string[]) => {
     // What the check leaves when it is killed would be in TMPDIR, which does not exist.
     const options = { cwd: directory, env: { ...process.env, TMPDIR: join(directory, 'none') } }
     // The text shows which check failed.
-    const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, ...args], options).catch(error => error)
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [PROGRAM, ...args],
+      options,
+    ).catch(error => error)
     return `$ vnet ${args.join(' ')}\n${stdout}`
   }
   const learned = await run('learn', '--kernel', '03-ring')
@@ -28,9 +37,15 @@ test('vnet learn --kernel and vnet check --kernel print what the page shows', { 
   expect(learned + (await run('check', '--kernel', '03-ring'))).toBe(transcript)
 })
 
-test('make in course/kernel builds a solution, as the page shows', { timeout: LIMIT_MS }, async () => {
+test('make in course/kernel builds a solution, as the page shows', {
+  timeout: LIMIT_MS,
+}, async () => {
   const [, command = ''] = /`make -C (packages\/learn\/course\/kernel 03-ring)`/.exec(page) ?? []
-  const args = [...command.split(' '), `KDIR=${findKernelFiles(() => {}).headers}`, `OUT=${directory}`]
+  const args = [
+    ...command.split(' '),
+    `KDIR=${findKernelFiles(() => {}).headers}`,
+    `OUT=${directory}`,
+  ]
   await promisify(execFile)('make', ['-C', ...args], { cwd: join(COURSE, '../../..') })
   expect(existsSync(join(directory, '03-ring/ring.ko'))).toBe(true)
 })
@@ -44,7 +59,9 @@ test('mirror.c is loaded, replies to the ping and is removed with the parameter 
   const ping = shown(/^\$ (ping .*)$/m)?.split(' ')
   const own = join(directory, '20-mirror')
   mkdirSync(own)
-  for (const name of ['README.md', 'mirror.js']) writeFileSync(join(own, name), '')
+  for (const name of ['README.md', 'mirror.js']) {
+    writeFileSync(join(own, name), '')
+  }
   writeFileSync(
     join(own, 'exercise.js'),
     `import { numberOf, verify } from '@vnet/learn'

@@ -1,7 +1,16 @@
 /** Traffic of others, in the place where `vnet check` runs them. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -16,7 +25,8 @@ import { runWorker } from '../../src/worker.ts'
 
 const fresh = freshDirectory()
 
-const inside = (script: string, rights: 'all' | 'none' = 'none') => ended(confined(['sh', '-c', script], rights))
+const inside = (script: string, rights: 'all' | 'none' = 'none') =>
+  ended(confined(['sh', '-c', script], rights))
 
 /** A text that occurs in the command lines of no other program. */
 const MARK = `${process.pid}.5`
@@ -34,44 +44,66 @@ function leftOver(): string[] {
 
 test('a confined program writes no file but in its own /run, and opens no device of the machine', () => {
   const name = `vnet-confined-${process.pid}`
-  const paths = [homedir(), '/tmp', '/', '/var/tmp', import.meta.dirname, '/sys'].map(path => join(path, name))
+  const paths = [homedir(), '/tmp', '/', '/var/tmp', import.meta.dirname, '/sys'].map(path =>
+    join(path, name),
+  )
   const { stdout } = inside(`
     for path in ${paths.join(' ')} /proc/sys/kernel/hostname; do echo 1 2>/dev/null >$path && echo wrote $path; done
     echo 1 >/run/file && echo own; ls ~ /tmp; ls /dev | tr '\\n' ' '`)
   expect(stdout.replace(/^.*:\n|^\n/gm, '')).toBe('own\nfd full net null random shm urandom zero ')
   const written = paths.filter(path => existsSync(path))
-  for (const path of written) rmSync(path)
+  for (const path of written) {
+    rmSync(path)
+  }
   expect(written).toEqual([])
 })
 
 test('a confined program sees no process outside, has no rights, and gets none in a namespace of its own', () => {
-  const { stdout } = inside('echo /proc/[0-9]*; grep CapEff /proc/1/status; unshare -U id 2>&1 >/dev/null | wc -l')
+  const { stdout } = inside(
+    'echo /proc/[0-9]*; grep CapEff /proc/1/status; unshare -U id 2>&1 >/dev/null | wc -l',
+  )
   expect(stdout).toBe('/proc/1\nCapEff:\t0000000000000000\n1\n')
 })
 
 test('programs that a confined program started end with it, and when its starter asks it to end', () => {
   expect(inside(`setsid sleep ${MARK} & exit 3`).status).toBe(3)
-  const killed = ended(['timeout', '0.2', ...confined(['sh', '-c', `setsid sleep ${MARK} & sleep ${MARK}`], 'none')])
+  const killed = ended([
+    'timeout',
+    '0.2',
+    ...confined(['sh', '-c', `setsid sleep ${MARK} & sleep ${MARK}`], 'none'),
+  ])
   expect(killed.status).toBe(124)
   expect(leftOver()).toEqual([])
 })
 
 test('a confined program is ended when it has too many processes or too much memory', () => {
   const bomb = inside('i=0; while [ $i -lt 200 ]; do sleep 30 & i=$((i + 1)); done; wait')
-  expect(bomb).toMatchObject({ status: 137, stderr: expect.stringContaining('vnet: ended: more than 128 processes') })
+  expect(bomb).toMatchObject({
+    status: 137,
+    stderr: expect.stringContaining('vnet: ended: more than 128 processes'),
+  })
   // Each keeps what it has, so that they have it all at one time.
   const eater = '{ text=$(head -c 200M /dev/zero | tr "\\0" x); sleep 30; }'
   const eaters = `i=0; while [ $i -lt 9 ]; do ${eater} & i=$((i + 1)); done; wait`
-  expect(inside(eaters)).toMatchObject({ status: 137, stderr: expect.stringContaining('more than 1 GiB of memory') })
+  expect(inside(eaters)).toMatchObject({
+    status: 137,
+    stderr: expect.stringContaining('more than 1 GiB of memory'),
+  })
 })
 
 test('a program with its parent ends when the parent is killed', async () => {
-  const command = withParent(['sleep', '1000']).map(word => (word === `${process.pid}` ? '$$' : word))
-  const parent = spawn('sh', ['-c', `${command.join(' ')} & echo $!; wait`], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const command = withParent(['sleep', '1000']).map(word =>
+    word === `${process.pid}` ? '$$' : word,
+  )
+  const parent = spawn('sh', ['-c', `${command.join(' ')} & echo $!; wait`], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   const [pid] = await once(parent.stdout, 'data')
   // It is the launcher until it has executed sleep.
   const isIn = (name: string) => readFileSync(`/proc/${Number(pid)}/comm`, 'utf8') === `${name}\n`
-  while (!isIn('sleep')) await setImmediate()
+  while (!isIn('sleep')) {
+    await setImmediate()
+  }
   parent.kill('SIGKILL')
   expect(ended(['tail', `--pid=${Number(pid)}`, '-f', '/dev/null']).status).toBe(0)
 })
@@ -95,7 +127,11 @@ test('a program with the rights of the network only changes no mount, and cannot
 
 test('an exercise in the home directory is visible to a confined check also by a symbolic link to it', async () => {
   const home = join(fresh, 'home')
-  const [exercise, link, file] = [join(home, '01-drop'), join(fresh, '01-drop'), join(fresh, 'drop.mjs')]
+  const [exercise, link, file] = [
+    join(home, '01-drop'),
+    join(fresh, '01-drop'),
+    join(fresh, 'drop.mjs'),
+  ]
   cpSync(join(COURSE, '01-drop'), exercise, { recursive: true })
   cpSync(join(COURSE, '01-drop/solution.js'), file)
   symlinkSync(exercise, link)
@@ -116,11 +152,15 @@ test('an exercise in the home directory is visible to a confined check also by a
 
 test('a confined program sees only the paths of its command in the home directory', () => {
   const home = join(fresh, 'home-of-students')
-  for (const student of ['x', 'y']) mkdirSync(join(home, 'st', student, '01-drop'), { recursive: true })
+  for (const student of ['x', 'y']) {
+    mkdirSync(join(home, 'st', student, '01-drop'), { recursive: true })
+  }
   writeFileSync(join(home, 'st/names'), '')
   vi.stubEnv('HOME', home)
   const paths = ['st/x', 'st/x/01-drop', 'st/names'].map(path => join(home, path))
-  const { stdout } = ended(confined(['sh', '-c', 'cd "$HOME" && find . | sort', 'sh', ...paths], 'none'))
+  const { stdout } = ended(
+    confined(['sh', '-c', 'cd "$HOME" && find . | sort', 'sh', ...paths], 'none'),
+  )
   vi.unstubAllEnvs()
   expect(stdout.split('\n')).toEqual(['.', './st', './st/names', './st/x', './st/x/01-drop', ''])
 })
@@ -138,5 +178,7 @@ test('in live checks a driver has no stream of its process, and prints no event'
   const results: Result[] = []
   const add = (result: Result) => void results.push(result)
   await runWorker(await exerciseOf('01-drop'), 'live', file, add, () => {}, true)
-  expect(results.map(({ result, seen }) => ({ result, seen }))).toEqual(Array(2).fill({ result: 'passed' }))
+  expect(results.map(({ result, seen }) => ({ result, seen }))).toEqual(
+    Array(2).fill({ result: 'passed' }),
+  )
 })

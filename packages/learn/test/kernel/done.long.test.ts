@@ -9,7 +9,8 @@ import { COURSE } from '../../src/folder.ts'
 const directory = fileDirectory()
 
 function vnet(...args: string[]): string {
-  return spawnSync(process.execPath, [PROGRAM, ...args], { cwd: directory, encoding: 'utf8' }).stdout
+  return spawnSync(process.execPath, [PROGRAM, ...args], { cwd: directory, encoding: 'utf8' })
+    .stdout
 }
 
 test('an exercise is done once all checks have passed, until its driver changes', () => {

@@ -35,14 +35,18 @@ function solve(exercise: string, driver: string, student = ''): void {
   copyFileSync(join(COURSE, exercise, 'solution.js'), join(directory, student, exercise, driver))
 }
 
-test('every command of the first lesson prints what the page shows', { timeout: 300_000 }, async () => {
+test('every command of the first lesson prints what the page shows', {
+  timeout: 300_000,
+}, async () => {
   symlinkSync(resolve('packages'), join(directory, 'packages'))
   const prelude = `cd ${directory}; vnet() { '${process.execPath}' '${PROGRAM}' "$@"; }`
   const spawn = (command: string) => near.spawn(['bash', '-c', `${prelude}; ${command}`])
   const within = ['ip', 'netns', 'exec', near.name, 'env', '-C', directory]
   // For the live page.
   near.ip('link set lo up')
-  const blocks = [...page.matchAll(/^```\n(.*?)^```$/gms)].map(([, text = '']) => text.split(/^(?=\$ |\^C)/m))
+  const blocks = [...page.matchAll(/^```\n(.*?)^```$/gms)].map(([, text = '']) =>
+    text.split(/^(?=\$ |\^C)/m),
+  )
   for (const steps of blocks) {
     let vnet: Awaited<ReturnType<typeof spawnVnet>> | undefined
     let capture: Promise<Outcome> | undefined
@@ -69,7 +73,9 @@ test('every command of the first lesson prints what the page shows', { timeout: 
         expect(stdout + stderr, command).toMatch(all(printed))
       }
     }
-    if (capture !== undefined) expect((await capture).stdout).toMatch(all(captured))
+    if (capture !== undefined) {
+      expect((await capture).stdout).toMatch(all(captured))
+    }
     await vnet?.stop()
     // The class solves the exercises meanwhile.
     if (steps.some(step => step.includes('vnet learn 1'))) {
@@ -85,20 +91,31 @@ test('every command of the first lesson prints what the page shows', { timeout: 
 })
 
 test('the page names mistakes that the checks find, by a part of their explanation', async () => {
-  const tables = [...page.matchAll(/^\| mistake \|.*\n\|.*\n((?:\|.*\n)+)/gm)].map(([, rows = '']) => rows)
+  const tables = [...page.matchAll(/^\| mistake \|.*\n\|.*\n((?:\|.*\n)+)/gm)].map(
+    ([, rows = '']) => rows,
+  )
   expect(tables).toHaveLength(2)
   for (const [i, exercise] of ['01-drop', '02-mirror'].entries()) {
-    const { mistakes } = (await import(join(COURSE, exercise, 'mistakes.js'))) as { mistakes: readonly Mistake[] }
+    const { mistakes } = (await import(join(COURSE, exercise, 'mistakes.js'))) as {
+      mistakes: readonly Mistake[]
+    }
     const known = new Map(mistakes.map(({ name, explainedBy }) => [name, explainedBy]))
     const rows = [...tables[i]!.matchAll(/^\| `([\w-]+)`: .*? \| `(.*?)` \| .* \|$/gm)]
     expect(rows).toHaveLength(5)
-    for (const [, name = '', text] of rows) expect(known.get(name), name).toContain(text)
+    for (const [, name = '', text] of rows) {
+      expect(known.get(name), name).toContain(text)
+    }
   }
 })
 
 test('the lesson lasts 90 minutes, without a gap', () => {
-  const parts = [...page.matchAll(/^## (\d+) to (\d+): /gm)].map(([, from, to]) => [Number(from), Number(to)])
+  const parts = [...page.matchAll(/^## (\d+) to (\d+): /gm)].map(([, from, to]) => [
+    Number(from),
+    Number(to),
+  ])
   expect(parts.at(0)?.[0]).toBe(0)
   expect(parts.at(-1)?.[1]).toBe(90)
-  for (const [i, [from]] of parts.slice(1).entries()) expect(from).toBe(parts[i]?.[1])
+  for (const [i, [from]] of parts.slice(1).entries()) {
+    expect(from).toBe(parts[i]?.[1])
+  }
 })

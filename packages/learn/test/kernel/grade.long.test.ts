@@ -1,5 +1,12 @@
 /** Drivers of students: some are right, some are wrong, and some attack. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { confined } from '#src/linux/rootless.ts'
@@ -20,7 +27,16 @@ function handIn(student: string, text: string): void {
 }
 
 const check = (...args: string[]) =>
-  ended(['sh', '-c', `cd ${directory} && exec "$@"`, 'sh', process.execPath, PROGRAM, 'check', ...args])
+  ended([
+    'sh',
+    '-c',
+    `cd ${directory} && exec "$@"`,
+    'sh',
+    process.execPath,
+    PROGRAM,
+    'check',
+    ...args,
+  ])
 
 /** A driver that attacks where no check in memory looks, and is right otherwise. */
 const attack = (code: string) => `${solution}
@@ -55,11 +71,18 @@ test('vnet check of students prints a score for each, and only those pass whose 
   ])
   expect(csv[2]).toMatch(/^'=bob,02-mirror,failed,/)
   const { stdout: json, status: passed } = check('--json', 'anna')
-  expect([passed, JSON.parse(json)]).toMatchObject([0, { student: 'anna', verdict: 'passed', passed: 8, checks: 8 }])
+  expect([passed, JSON.parse(json)]).toMatchObject([
+    0,
+    { student: 'anna', verdict: 'passed', passed: 8, checks: 8 },
+  ])
 })
 
 test.each([
-  ['imports a module of Node', "await attempt(() => import('node:child_process'))", "imports 'node:child_process'"],
+  [
+    'imports a module of Node',
+    "await attempt(() => import('node:child_process'))",
+    "imports 'node:child_process'",
+  ],
   [
     'starts another program in its place',
     "await attempt(() => process.execve('/bin/true', ['true']))",
@@ -110,7 +133,14 @@ test('a confined program with too much memory for a moment is not one that ended
 
 test('a program that is ended while it has too much memory is mentioned once', () => {
   const { status, stderr } = ended(
-    confined([process.execPath, '-e', 'const all = []; for (;;) all.push(new Uint8Array(1 << 24).fill(1))'], 'none'),
+    confined(
+      [
+        process.execPath,
+        '-e',
+        'const all = []; for (;;) all.push(new Uint8Array(1 << 24).fill(1))',
+      ],
+      'none',
+    ),
   )
   expect([status, stderr]).toEqual([137, 'vnet: ended: more than 1 GiB of memory\n'])
 })
@@ -148,5 +178,7 @@ test('drivers of students are refused where they cannot be confined, unless --un
       /^vnet: check: drivers of others run only where they do no harm: .*; or give --unsafe\n$/,
     ),
   })
-  expect(within('--unsafe', '--memory-only', 'anna').stdout).toMatch(/^anna +02-mirror +not run +6\/8 /m)
+  expect(within('--unsafe', '--memory-only', 'anna').stdout).toMatch(
+    /^anna +02-mirror +not run +6\/8 /m,
+  )
 })

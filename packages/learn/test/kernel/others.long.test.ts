@@ -2,4 +2,5 @@
 import { test } from 'vitest'
 import { expectFailedLive } from '../support/other-drivers.ts'
 
-test('the live checks of 03-ring alone fail a mirror without a ring', () => expectFailedLive('03-ring', 'mirror'))
+test('the live checks of 03-ring alone fail a mirror without a ring', () =>
+  expectFailedLive('03-ring', 'mirror'))

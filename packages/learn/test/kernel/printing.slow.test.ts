@@ -21,7 +21,10 @@ async function live(text: string): Promise<Result[]> {
 }
 
 const printing = (lines: number) =>
-  solution.replace('  skb.drop()\n', `  for (let i = 0; i < ${lines}; i++) console.log('x'.repeat(9999))\n$&`)
+  solution.replace(
+    '  skb.drop()\n',
+    `  for (let i = 0; i < ${lines}; i++) console.log('x'.repeat(9999))\n$&`,
+  )
 
 test('a driver that prints 3 MB passes its live checks', async () => {
   expect((await live(printing(100))).map(({ result }) => result)).toEqual(['passed', 'passed'])

@@ -1,6 +1,14 @@
 /** `vnet learn` and `vnet check`, by which a learner finds them. */
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, copyFileSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -38,7 +46,9 @@ describe('vnet learn', () => {
       'package.json',
     ])
     appendFileSync(driverFile(), '// mine\n')
-    expect(vnet('learn', '1').stdout).toContain('01-drop/drop.js        exists and stays as it is\n')
+    expect(vnet('learn', '1').stdout).toContain(
+      '01-drop/drop.js        exists and stays as it is\n',
+    )
     expect(readFileSync(driverFile(), 'utf8')).toMatch(/\/\/ mine\n$/)
   })
 
@@ -59,7 +69,10 @@ describe('vnet learn', () => {
 
   test('vnet learn refuses an unknown exercise in one line', () => {
     const { status, stderr } = vnet('learn', 'nothing')
-    expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: learn: no exercise 'nothing'; .*\n$/)])
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^vnet: learn: no exercise 'nothing'; .*\n$/),
+    ])
   })
 })
 
@@ -118,18 +131,25 @@ describe('vnet check', () => {
     expect([other.status, other.stderr]).toEqual([2, expect.stringMatching(line)])
     rmSync(driverFile())
     const { status, stderr } = vnetIn(cwd, 'check')
-    expect([status, stderr]).toEqual([1, expect.stringMatching(/^vnet: check: no drop\.js in \.; vnet learn 01-drop /)])
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^vnet: check: no drop\.js in \.; vnet learn 01-drop /),
+    ])
   })
 
   test('vnet check finds a timer of Node.js that outlives the driver', async () => {
     const text = solution.replace('dev.flags |= IFF_NOARP', '$&\n  setInterval(() => {}, 1000)')
-    expect(await failureOf(text)).toMatchObject({ seen: expect.stringContaining('setInterval still runs') })
+    expect(await failureOf(text)).toMatchObject({
+      seen: expect.stringContaining('setInterval still runs'),
+    })
   })
 
   test('vnet check explains an exception during loading by its line', async () => {
     const failure = await failureOf(`\nthrow new Error('not today')\n${solution}`)
     expect(failure).toMatchObject({ title: 'the driver file loads', result: 'failed' })
-    expect(failure?.seen).toMatch(/driver\.mjs does not load: Error: not today \(at .*driver\.mjs:2:7\)$/)
+    expect(failure?.seen).toMatch(
+      /driver\.mjs does not load: Error: not today \(at .*driver\.mjs:2:7\)$/,
+    )
   })
 
   test('vnet check explains an exception outside of the driver’s functions by its line', async () => {
@@ -144,15 +164,18 @@ describe('vnet check', () => {
     expect(pending?.seen).toBe('the process ended with status 13: a top-level await never ends')
   })
 
-  test.each([0, 3])('vnet check explains that a driver ended the process with status %i', async status => {
-    const failure = await failureOf(solution.replace('skb.drop()', `process.exit(${status})`))
-    const seen = expect.stringContaining(`the process ended with status ${status}: `)
-    expect(failure).toMatchObject({ title: 'drops every IPv4 frame', seen })
-    expect(await failureOf(`process.exit(${status})\n${solution}`)).toMatchObject({
-      title: 'the driver file loads',
-      seen,
-    })
-  })
+  test.each([0, 3])(
+    'vnet check explains that a driver ended the process with status %i',
+    async status => {
+      const failure = await failureOf(solution.replace('skb.drop()', `process.exit(${status})`))
+      const seen = expect.stringContaining(`the process ended with status ${status}: `)
+      expect(failure).toMatchObject({ title: 'drops every IPv4 frame', seen })
+      expect(await failureOf(`process.exit(${status})\n${solution}`)).toMatchObject({
+        title: 'the driver file loads',
+        seen,
+      })
+    },
+  )
 
   test('vnet check believes no result that a driver makes up', async () => {
     const end = JSON.stringify({ title: drop.memory[0]?.title, where: 'memory', result: 'passed' })
@@ -176,7 +199,10 @@ ${solution.replace('  skb.drop()\n', '')}`)
     ['console._stdout._handle.x', "reading '_handle'"],
   ])('a driver of an exercise cannot run %s', async (line, text) => {
     const failure = await failureOf(`${line}\n${solution}`)
-    expect(failure).toMatchObject({ title: 'the driver file loads', seen: expect.stringContaining(text) })
+    expect(failure).toMatchObject({
+      title: 'the driver file loads',
+      seen: expect.stringContaining(text),
+    })
   })
 
   test('vnet check passes a driver that writes lines to the console', async () => {

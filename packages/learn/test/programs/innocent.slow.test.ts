@@ -5,7 +5,10 @@ import { failureOf, solution } from '#support/course-worker.ts'
 test.each([
   ['toString of an object', "const o = {}; o.toString = () => 'own'; verify(String(o) === 'own')"],
   ['a class field', 'class A extends Map { get = 5 }; verify(new A().get === 5)'],
-  ['a method of an array', 'const list = [1]; list.map = list.shift = 7; verify(list.map === 7 && list.at(0) === 1)'],
+  [
+    'a method of an array',
+    'const list = [1]; list.map = list.shift = 7; verify(list.map === 7 && list.at(0) === 1)',
+  ],
   [
     'the constructor of a prototype',
     `function Own() {}

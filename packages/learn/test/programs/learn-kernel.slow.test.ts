@@ -10,8 +10,11 @@ const PROGRAM = join(import.meta.dirname, '../../../../dist/vnet.js')
 
 test('vnet learn --kernel writes the skeleton of a module once, and leaves an existing one as it is', () => {
   const cwd = testDirectory()
-  const learn = () => execFileSync(process.execPath, [PROGRAM, 'learn', '--kernel', '3'], { cwd, encoding: 'utf8' })
-  expect(learn()).toContain('Read 03-ring/README.md, fill in 03-ring/ring.c, then: vnet check --kernel 03-ring\n')
+  const learn = () =>
+    execFileSync(process.execPath, [PROGRAM, 'learn', '--kernel', '3'], { cwd, encoding: 'utf8' })
+  expect(learn()).toContain(
+    'Read 03-ring/README.md, fill in 03-ring/ring.c, then: vnet check --kernel 03-ring\n',
+  )
   expect(readFileSync(join(cwd, '03-ring/README.md'), 'utf8')).toMatch(/^# 3\. A ring/)
   const file = join(cwd, '03-ring/ring.c')
   expect(readFileSync(file, 'utf8')).toContain('.ndo_start_xmit = ring_start_xmit,')

@@ -21,7 +21,10 @@ test('vnet check continues with the next exercise if vnet itself fails, and exit
   const broken = join(directory, 'exercises/01-drop/exercise.js')
   appendFileSync(broken, "\nif (process.argv[1].endsWith('check-worker.js')) process.exit(3)\n")
   const args = [PROGRAM, 'check', '--memory-only', '--from', 'exercises']
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: directory, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd: directory,
+    encoding: 'utf8',
+  })
   expect(stderr).toBe('vnet: check: the checks of 01-drop ended with status 3: \n')
   expect(stdout).toMatch(/^02-mirror: 6 passed, 2 not run\.\n$/m)
   expect(status).toBe(1)

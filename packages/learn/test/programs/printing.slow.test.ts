@@ -31,15 +31,26 @@ test('a driver that prints 3,000 lines is checked also if nothing reads them', a
 })
 
 test.each([
-  ['as it loads', `${solution}\nfor (;;) console.log('x'.repeat(99999))\n`, 'the driver file loads'],
+  [
+    'as it loads',
+    `${solution}\nfor (;;) console.log('x'.repeat(99999))\n`,
+    'the driver file loads',
+  ],
   [
     'for a frame',
-    solution.replace('  skb.drop()\n', "  for (let i = 0; i < 110; i++) console.log('x'.repeat(99999))\n$&"),
+    solution.replace(
+      '  skb.drop()\n',
+      "  for (let i = 0; i < 110; i++) console.log('x'.repeat(99999))\n$&",
+    ),
     'drops every IPv4 frame',
   ],
 ])('a driver that prints more than 10 MB %s fails for that reason', async (_, text, title) => {
   const seen = 'the driver printed more than 10 MB'
-  expect(await failureOf(text)).toMatchObject({ title, seen, expected: 'fewer lines, and none for each frame' })
+  expect(await failureOf(text)).toMatchObject({
+    title,
+    seen,
+    expected: 'fewer lines, and none for each frame',
+  })
 })
 
 test('no method of console throws, whatever it is given', async () => {

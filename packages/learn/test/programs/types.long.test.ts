@@ -14,8 +14,13 @@ test.each(await loadExercises())(
   exercise => {
     writeExercise(directory, exercise)
     const own = join(directory, exercise.name)
-    for (const file of ['solution.js', 'exercise.js']) copyFileSync(join(COURSE, exercise.name, file), join(own, file))
-    const { status, stdout } = spawnSync(TSC, ['-p', 'jsconfig.json'], { cwd: own, encoding: 'utf8' })
+    for (const file of ['solution.js', 'exercise.js']) {
+      copyFileSync(join(COURSE, exercise.name, file), join(own, file))
+    }
+    const { status, stdout } = spawnSync(TSC, ['-p', 'jsconfig.json'], {
+      cwd: own,
+      encoding: 'utf8',
+    })
     expect([status, stdout]).toEqual([0, ''])
   },
 )

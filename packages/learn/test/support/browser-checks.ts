@@ -25,7 +25,8 @@ export interface Checked {
 }
 
 /** A page with the script page.js. */
-export const PAGE = '<!doctype html><meta charset="utf-8"><script type="module" src="page.js"></script>'
+export const PAGE =
+  '<!doctype html><meta charset="utf-8"><script type="module" src="page.js"></script>'
 const TYPES: Readonly<Record<string, string>> = { '.js': 'text/javascript', '.html': 'text/html' }
 
 const ARGUMENTS: Readonly<Record<BrowserName, (profile: string) => readonly string[]>> = {
@@ -59,8 +60,11 @@ export async function checkedIn<T = Checked>(
     if (request.method === 'POST') {
       const checked = JSON.parse(await textOf(request)) as T | null
       response.end()
-      if (checked === null) end()
-      else found.push(checked)
+      if (checked === null) {
+        end()
+      } else {
+        found.push(checked)
+      }
       return
     }
     const file = join(directory, relative('/site', `${request.url}`) || 'index.html')
@@ -75,7 +79,10 @@ export async function checkedIn<T = Checked>(
   const child = spawn(browser, args, { stdio: 'ignore', env: { ...process.env, HOME: profile } })
   const exited = once(child, 'exit')
   try {
-    await Promise.race([ended, exited.then(([status]) => Promise.reject(new Error(`${browser} ended: ${status}`)))])
+    await Promise.race([
+      ended,
+      exited.then(([status]) => Promise.reject(new Error(`${browser} ended: ${status}`))),
+    ])
     return found
   } finally {
     child.kill()

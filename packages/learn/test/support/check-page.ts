@@ -3,7 +3,8 @@ import { checkInBrowser } from '../../src/browser/check.ts'
 import type { Result } from '../../src/exercise.ts'
 import type { Case, Checked } from './browser-checks.ts'
 
-const post = (checked: Checked | null) => fetch('results', { method: 'POST', body: JSON.stringify(checked) })
+const post = (checked: Checked | null) =>
+  fetch('results', { method: 'POST', body: JSON.stringify(checked) })
 
 for (const { name, exercise, text } of (await (await fetch('cases.json')).json()) as Case[]) {
   const results: Result[] = []

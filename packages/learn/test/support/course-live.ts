@@ -1,7 +1,13 @@
 /** The tests on live interfaces that every exercise of the course has. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { exerciseOf, expectExplained, mistakesOf, withDriverFile, wrongDriver } from '#support/course.ts'
+import {
+  exerciseOf,
+  expectExplained,
+  mistakesOf,
+  withDriverFile,
+  wrongDriver,
+} from '#support/course.ts'
 import type { Exercise, Result } from '../../src/exercise.ts'
 import { COURSE } from '../../src/folder.ts'
 import { runWorker } from '../../src/worker.ts'
@@ -15,10 +21,15 @@ export async function testLive(name: string): Promise<void> {
     expect(results).toEqual(live.map(({ title }) => ({ title, where: 'live', result: 'passed' })))
   })
 
-  test.each(await mistakesOf(exercise, true))(`$name in ${name} is explained live by: $explainedBy`, async mistake => {
-    const results = await withDriverFile(wrongDriver(exercise, mistake), file => checkLive(exercise, file))
-    expectExplained(exercise, results, mistake.explainedBy)
-  })
+  test.each(await mistakesOf(exercise, true))(
+    `$name in ${name} is explained live by: $explainedBy`,
+    async mistake => {
+      const results = await withDriverFile(wrongDriver(exercise, mistake), file =>
+        checkLive(exercise, file),
+      )
+      expectExplained(exercise, results, mistake.explainedBy)
+    },
+  )
 }
 
 async function checkLive(exercise: Exercise, file: string): Promise<Result[]> {

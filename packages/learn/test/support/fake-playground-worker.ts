@@ -7,9 +7,26 @@ const REASON = 'wire ab, stage 2 loss 10%'
 const drops = { tx: {} as Record<string, number>, rx: {} }
 
 function row(id: string, label: string, peer: string): DeviceRow {
-  const common = { mtu: 1500, carrier: true, isUp: true, isCut: false, txQueues: 1, rxQueues: 1, onSegment: false }
+  const common = {
+    mtu: 1500,
+    carrier: true,
+    isUp: true,
+    isCut: false,
+    txQueues: 1,
+    rxQueues: 1,
+    onSegment: false,
+  }
   const rest = { faults: [], faultTexts: [], flips: false } as const
-  return { id, label, name: label, peer, driver: 'cable', mac: '02:00:00:00:00:01', ...common, ...rest }
+  return {
+    id,
+    label,
+    name: label,
+    peer,
+    driver: 'cable',
+    mac: '02:00:00:00:00:01',
+    ...common,
+    ...rest,
+  }
 }
 
 const post = (reply: PlaygroundReply) => postMessage(reply)
@@ -25,21 +42,35 @@ let arrived = 0
 let due = 0
 
 addEventListener('message', ({ data }: MessageEvent<PlaygroundRequest>) => {
-  if (data.do === 'start') start(data.wire ?? '')
-  if (data.do === 'flow') perSecond = data.perSecond
-  if (data.do === 'pause') isPaused = data.on
+  if (data.do === 'start') {
+    start(data.wire ?? '')
+  }
+  if (data.do === 'flow') {
+    perSecond = data.perSecond
+  }
+  if (data.do === 'pause') {
+    isPaused = data.on
+  }
   if (data.do === 'send') {
     frames(5)
     post({ told: `${data.what} 198.18.0.2: 5 sent, 4 received` })
   }
-  if (data.do === 'capture') post({ reply: data.seq, capture: Uint8Array.of(0x0a, 0x0d, 0x0d, 0x0a) })
+  if (data.do === 'capture') {
+    post({ reply: data.seq, capture: Uint8Array.of(0x0a, 0x0d, 0x0d, 0x0a) })
+  }
   if (data.do !== 'command') return
   const { seq, command } = data
   const given = 'text' in command ? (command.text ?? '') : ''
   // A driver that does not return.
-  if (given === 'hang') for (;;);
+  if (given === 'hang') {
+    for (;;) {}
+  }
   // One that logs in a loop.
-  if (given === 'flood') for (;;) post({ told: 'x' })
+  if (given === 'flood') {
+    for (;;) {
+      post({ told: 'x' })
+    }
+  }
   for (let at = 0; given === 'log'; ) {
     if (performance.now() - at < 100) continue
     at = performance.now()
@@ -49,17 +80,29 @@ addEventListener('message', ({ data }: MessageEvent<PlaygroundRequest>) => {
     const message = `unknown stage los: expected loss\n  ${given}\n  ^^^`
     return post({ reply: seq, result: { ok: false, message } })
   }
-  if (command.do === 'wire') text = given
-  if (command.do === 'step') feed({ type: 'step', id: A, mode: command.mode === 'off' ? 'off' : 'on', step: undefined })
+  if (command.do === 'wire') {
+    text = given
+  }
+  if (command.do === 'step') {
+    feed({ type: 'step', id: A, mode: command.mode === 'off' ? 'off' : 'on', step: undefined })
+  }
   post({ reply: seq, result: { ok: true } })
   wire()
 })
 
 function start(first: string): void {
   text = first
-  feed({ type: 'hello', version: '1', mayChange: true, presets: [], vnets: [{ pid: 1, driver: 'cable', devices }] })
+  feed({
+    type: 'hello',
+    version: '1',
+    mayChange: true,
+    presets: [],
+    vnets: [{ pid: 1, driver: 'cable', devices }],
+  })
   post({ told: 'cable started' })
-  for (const id of [A, B]) feed({ type: 'params', id, params: [] })
+  for (const id of [A, B]) {
+    feed({ type: 'params', id, params: [] })
+  }
   setInterval(second, 1000)
   setInterval(quarter, 100)
   second()
@@ -67,7 +110,12 @@ function start(first: string): void {
 
 function second(): void {
   post({ beat: true })
-  const counters = (tx: number, rx: number) => ({ txPackets: tx, txBytes: 60 * tx, rxPackets: rx, rxBytes: 60 * rx })
+  const counters = (tx: number, rx: number) => ({
+    txPackets: tx,
+    txBytes: 60 * tx,
+    rxPackets: rx,
+    rxBytes: 60 * rx,
+  })
   const stats = [
     { id: A, held: 0, drops, ...counters(sent, 0) },
     { id: B, held: 0, drops: { tx: {}, rx: {} }, ...counters(0, arrived) },
@@ -81,16 +129,34 @@ function second(): void {
 }
 
 function wire(): void {
-  const count = { in: sent, out: arrived, dropped: 0, held: 1, drops: {}, duplicated: 0, corrupted: 0 }
+  const count = {
+    in: sent,
+    out: arrived,
+    dropped: 0,
+    held: 1,
+    drops: {},
+    duplicated: 0,
+    corrupted: 0,
+  }
   const stages = text
     .split('|')
     .filter(Boolean)
     .map(stage => ({
-      ...{ stage: stage.trim().split(' ')[0] ?? '', path: '', direction: 'ab' as const, text: stage.trim() },
+      ...{
+        stage: stage.trim().split(' ')[0] ?? '',
+        path: '',
+        direction: 'ab' as const,
+        text: stage.trim(),
+      },
       ...{ ...count, reordered: 0, marked: 0, holds: true },
     }))
   for (const id of [A, B]) {
-    feed({ type: 'wire', time: Date.now(), id, wire: { time: Date.now(), text: { ab: text, ba: '' }, stages } })
+    feed({
+      type: 'wire',
+      time: Date.now(),
+      id,
+      wire: { time: Date.now(), text: { ab: text, ba: '' }, stages },
+    })
   }
 }
 
@@ -99,7 +165,9 @@ function quarter(): void {
   due += perSecond / 10
   const now = Math.floor(due)
   due -= now
-  if (now > 0) frames(now)
+  if (now > 0) {
+    frames(now)
+  }
 }
 
 function frames(count: number): void {
@@ -119,7 +187,12 @@ function frames(count: number): void {
       arrived++
       flights.push({ packet, time: time + 400, direction: 'rx', isFar: true, dropped: undefined })
     }
-    const contents = { length: 60, text: '198.18.0.1.9 > 198.18.0.2.9: UDP, length 18', headers: [], bytes: '00' }
+    const contents = {
+      length: 60,
+      text: '198.18.0.1.9 > 198.18.0.2.9: UDP, length 18',
+      headers: [],
+      bytes: '00',
+    }
     const dropped = isLost ? REASON : undefined
     rows.push({ number: packet, time, id: A, direction: 'tx', queue: 0, dropped, ...contents })
   }

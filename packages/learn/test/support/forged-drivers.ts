@@ -25,7 +25,8 @@ function setup(dev) {
 const init = () => [{ dev: allocEtherdevMqs({ name: 'board%d', setup, priv: {} }), addresses: ['198.18.0.1/24'] }]
 const params = Object.fromEntries(['delay', 'slots', 'spurious'].map(name => [name, int({ default: 0, description: name })]))
 `
-const DRIVER = "export const driver = defineDriver({ name: 'board', description: 'a mirror', params, init })"
+const DRIVER =
+  "export const driver = defineDriver({ name: 'board', description: 'a mirror', params, init })"
 
 const PASSED = `JSON.stringify({ end: { title, where: 'memory', result: 'passed' } }) + '\\n'`
 const TITLES = `[
@@ -94,13 +95,22 @@ Array.prototype[Symbol.iterator] = function* () {
 Promise.prototype.then = function (done) { return then.call(this, done, () => done()) }
 Promise.prototype.catch = function () { return this }`,
   },
-  { title: 'methods of Promise', code: 'Promise.all = Promise.race = Promise.reject = async () => {}' },
+  {
+    title: 'methods of Promise',
+    code: 'Promise.all = Promise.race = Promise.reject = async () => {}',
+  },
   { title: 'the constructor of promises', code: 'Promise.prototype.constructor = function () {}' },
   { title: 'methods of maps', code: `${SPOIL} spoil(Map.prototype)` },
   { title: 'methods of sets', code: `${SPOIL} spoil(Set.prototype)` },
-  { title: 'methods of weak maps and sets', code: `${SPOIL} spoil(WeakMap.prototype); spoil(WeakSet.prototype)` },
+  {
+    title: 'methods of weak maps and sets',
+    code: `${SPOIL} spoil(WeakMap.prototype); spoil(WeakSet.prototype)`,
+  },
   { title: 'call, apply and bind', code: `${SPOIL} spoil(Function.prototype)` },
-  { title: 'instanceof', code: 'Object.defineProperty(Error, Symbol.hasInstance, { value: () => false })' },
+  {
+    title: 'instanceof',
+    code: 'Object.defineProperty(Error, Symbol.hasInstance, { value: () => false })',
+  },
   { title: 'JSON', code: `${SPOIL} spoil(JSON)` },
   { title: 'Reflect', code: `${SPOIL} spoil(Reflect)` },
   { title: 'methods of Object', code: `${SPOIL} spoil(Object)` },
@@ -113,8 +123,14 @@ Promise.prototype.catch = function () { return this }`,
     title: 'a then on Object.prototype',
     code: 'Object.defineProperty(Object.prototype, "then", { value: done => done() })',
   },
-  { title: 'the prototype of arrays', code: 'Object.setPrototypeOf(Array.prototype, { at: () => undefined })' },
-  { title: 'texts of errors', code: "Error.prepareStackTrace = () => ''; Error.captureStackTrace = () => {}" },
+  {
+    title: 'the prototype of arrays',
+    code: 'Object.setPrototypeOf(Array.prototype, { at: () => undefined })',
+  },
+  {
+    title: 'texts of errors',
+    code: "Error.prepareStackTrace = () => ''; Error.captureStackTrace = () => {}",
+  },
   { title: 'methods of errors', code: `${SPOIL} spoil(Error.prototype)` },
   {
     title: 'generators',
@@ -127,19 +143,28 @@ for (let at = it; at !== null; at = Object.getPrototypeOf(at)) spoil(at)`,
   for (let at = Object.getPrototypeOf(each); at !== null; at = Object.getPrototypeOf(at)) spoil(at)
 }`,
   },
-  { title: 'texts and numbers', code: `${SPOIL} spoil(String.prototype); spoil(Number); spoil(Number.prototype)` },
+  {
+    title: 'texts and numbers',
+    code: `${SPOIL} spoil(String.prototype); spoil(Number); spoil(Number.prototype)`,
+  },
   { title: 'regular expressions', code: `${SPOIL} spoil(RegExp.prototype)` },
   {
     title: 'typed arrays',
     code: `${SPOIL} spoil(Object.getPrototypeOf(Uint8Array).prototype); spoil(Uint8Array.prototype); spoil(DataView.prototype)`,
   },
   { title: 'Math', code: `${SPOIL} spoil(Math)` },
-  { title: 'Proxy, WeakRef and Symbol', code: `${SPOIL} for (const each of [Proxy, WeakRef, Symbol]) spoil(each)` },
+  {
+    title: 'Proxy, WeakRef and Symbol',
+    code: `${SPOIL} for (const each of [Proxy, WeakRef, Symbol]) spoil(each)`,
+  },
   {
     title: 'timers',
     code: 'setTimeout = setInterval = setImmediate = queueMicrotask = clearTimeout = () => {}',
   },
-  { title: 'text encoders', code: `${SPOIL} spoil(TextEncoder.prototype); spoil(TextDecoder.prototype)` },
+  {
+    title: 'text encoders',
+    code: `${SPOIL} spoil(TextEncoder.prototype); spoil(TextDecoder.prototype)`,
+  },
   { title: 'structuredClone', code: 'structuredClone = value => value' },
   {
     title: 'globals',
@@ -147,15 +172,24 @@ for (let at = it; at !== null; at = Object.getPrototypeOf(at)) spoil(at)`,
   try { Object.defineProperty(globalThis, name, { value: new Proxy(function () {}, { get: () => () => true }) }) } catch {}
 }`,
   },
-  { title: 'globalThis', code: 'globalThis.globalThis = {}; Object.setPrototypeOf(globalThis, { exercise: {} })' },
-  { title: 'the console', code: 'for (const name of Object.keys(console)) console[name] = () => true' },
+  {
+    title: 'globalThis',
+    code: 'globalThis.globalThis = {}; Object.setPrototypeOf(globalThis, { exercise: {} })',
+  },
+  {
+    title: 'the console',
+    code: 'for (const name of Object.keys(console)) console[name] = () => true',
+  },
   {
     title: 'an end of the process, with status 0',
     code: 'process.exit(0)',
   },
   { title: 'an end of the process with a frame', frame: 'process.exit(0)' },
   { title: 'an end of the process after the checks', code: 'setTimeout(() => process.exit(0), 1)' },
-  { title: 'results on the console', code: `for (const title of ${TITLES}) console.log(${PASSED})` },
+  {
+    title: 'results on the console',
+    code: `for (const title of ${TITLES}) console.log(${PASSED})`,
+  },
   {
     title: 'messages to the parent',
     code: `const line = ${TITLES}.map(title => ({ end: { title, result: 'passed' } }))
@@ -172,18 +206,27 @@ export const driver = new Proxy(made, { get: (each, name) => name in each ? each
   },
   {
     title: 'parameters that are a Proxy',
-    driver: DRIVER.replace('params, init', 'params: new Proxy(params, { get: (all, name) => all[name] ?? {} }), init'),
+    driver: DRIVER.replace(
+      'params, init',
+      'params: new Proxy(params, { get: (all, name) => all[name] ?? {} }), init',
+    ),
   },
   {
     title: 'functions that return promises without end',
     driver: DRIVER.replace('params, init', 'params, init: () => new Promise(() => {})'),
   },
-  { title: 'an exception that is not an error', frame: 'throw { name: "Explained", explanation: undefined }' },
+  {
+    title: 'an exception that is not an error',
+    frame: 'throw { name: "Explained", explanation: undefined }',
+  },
   {
     title: 'the classes of the frame',
     frame: `${SPOIL} ${EACH_PROTOTYPE} eachPrototype(skb, spoil)`,
   },
-  { title: 'the classes of the device', frame: `${SPOIL} ${EACH_PROTOTYPE} eachPrototype(dev, spoil)` },
+  {
+    title: 'the classes of the device',
+    frame: `${SPOIL} ${EACH_PROTOTYPE} eachPrototype(dev, spoil)`,
+  },
   {
     title: 'the classes of the clock and the memory',
     frame: `${SPOIL} ${EACH_PROTOTYPE} eachPrototype(dev.net, spoil); eachPrototype(dev.net.platform.ports[0], spoil)`,
@@ -226,7 +269,11 @@ session.post('Debugger.setBreakpointByUrl', { lineNumber, urlRegex, condition: '
 const CHECKS = (await exerciseOf('04-interrupt')).memory.length
 
 /** Whether all checks in memory pass. */
-function isForged(root: string, bare: string, { code = '', frame = '', driver = DRIVER }: Attack): boolean {
+function isForged(
+  root: string,
+  bare: string,
+  { code = '', frame = '', driver = DRIVER }: Attack,
+): boolean {
   const directory = join(bare, 'student/04-interrupt')
   mkdirSync(directory, { recursive: true })
   writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
@@ -237,9 +284,18 @@ function isForged(root: string, bare: string, { code = '', frame = '', driver = 
   // The driver loads even if the attack is refused.
   writeFileSync(join(directory, 'attack.js'), `try {\n${code}\n} catch {}\n`)
   const exercise = join(root, 'course/04-interrupt')
-  const args = [join(root, 'dist/commands/check-worker.js'), 'memory', exercise, join(directory, 'interrupt.js')]
+  const args = [
+    join(root, 'dist/commands/check-worker.js'),
+    'memory',
+    exercise,
+    join(directory, 'interrupt.js'),
+  ]
   const stdio = ['ignore', 'ignore', 'ignore', 'pipe'] as const
-  const { output } = spawnSync(process.execPath, args, { stdio: [...stdio], encoding: 'utf8', timeout: 120_000 })
+  const { output } = spawnSync(process.execPath, args, {
+    stdio: [...stdio],
+    encoding: 'utf8',
+    timeout: 120_000,
+  })
   const reports = (output[3] ?? '').split('\n').filter(line => line.includes('"end"'))
   return reports.length >= CHECKS && reports.every(line => line.includes('"result":"passed"'))
 }
@@ -249,9 +305,14 @@ export function forgeries() {
   const bare = fileDirectory()
   beforeAll(() => {
     const copy = (name: string) => cpSync(join(ROOT, name), join(bare, name), { recursive: true })
-    for (const name of ['dist', 'course', 'package.json']) copy(name)
+    for (const name of ['dist', 'course', 'package.json']) {
+      copy(name)
+    }
     symlinkSync(join(ROOT, '../../node_modules'), join(bare, 'node_modules'))
-    writeFileSync(join(bare, 'dist/commands/restrict-driver.js'), 'export function restrictDriver() {}')
+    writeFileSync(
+      join(bare, 'dist/commands/restrict-driver.js'),
+      'export function restrictDriver() {}',
+    )
   })
   return {
     isForged: (attack: Attack) => isForged(ROOT, bare, attack),

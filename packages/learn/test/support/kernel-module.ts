@@ -19,7 +19,11 @@ export interface ModuleCheck {
   readonly errors: string
 }
 
-export function checkModule(exercise: string, file: string, ...options: string[]): Promise<ModuleCheck> {
+export function checkModule(
+  exercise: string,
+  file: string,
+  ...options: string[]
+): Promise<ModuleCheck> {
   return new Promise(resolve => {
     const args = [PROGRAM, 'check', '--kernel', '--json', ...options, exercise, file]
     execFile(process.execPath, args, { timeout: LIMIT_MS }, (error, stdout, stderr) => {

@@ -40,8 +40,11 @@ export async function expectFailedLive(name: string, other: string): Promise<voi
   const write = (file: string, text: string) => writeFileSync(join(directory, file), text)
   try {
     copyFileSync(join(COURSE, name, 'solution.js'), join(directory, 'asked.js'))
-    if (other === 'mirror') write('own.js', MIRROR)
-    else copyFileSync(join(COURSE, other, 'solution.js'), join(directory, 'own.js'))
+    if (other === 'mirror') {
+      write('own.js', MIRROR)
+    } else {
+      copyFileSync(join(COURSE, other, 'solution.js'), join(directory, 'own.js'))
+    }
     write('driver.js', WITH_PARAMS)
     write('package.json', '{ "type": "module" }')
     const results: Result[] = []

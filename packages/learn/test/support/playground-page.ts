@@ -1,5 +1,9 @@
 /** The script of a page that runs drivers in the playground's worker, and posts a line of each. */
-import type { PlaygroundDriver, PlaygroundReply, PlaygroundRequest } from '../../src/browser/playground/messages.ts'
+import type {
+  PlaygroundDriver,
+  PlaygroundReply,
+  PlaygroundRequest,
+} from '../../src/browser/playground/messages.ts'
 
 export interface Run {
   readonly driver: PlaygroundDriver
@@ -23,17 +27,24 @@ for (const [name, { driver, isStepped }] of Object.entries(runs)) {
   const seen = await new Promise<Seen>(resolve => {
     let devices: readonly string[] = []
     worker.onmessage = ({ data }: MessageEvent<PlaygroundReply>) => {
-      if ('told' in data && !data.told.endsWith('device opened')) resolve({ name, devices, told: data.told })
+      if ('told' in data && !data.told.endsWith('device opened')) {
+        resolve({ name, devices, told: data.told })
+      }
       if (!('feed' in data)) return
       const { feed } = data
       if (feed.type === 'hello') {
         devices = feed.vnets.flatMap(vnet => vnet.devices.map(({ id }) => id))
         const [id] = devices
-        if (isStepped && id !== undefined) send({ do: 'command', seq: 1, id, command: { do: 'step', mode: 'on' } })
+        if (isStepped && id !== undefined) {
+          send({ do: 'command', seq: 1, id, command: { do: 'step', mode: 'on' } })
+        }
       } else if (feed.type === 'step' && feed.step !== undefined) {
         const { id, source } = feed.step
-        if (source === undefined) send({ do: 'command', seq: 2, id, command: { do: 'step', mode: 'next' } })
-        else resolve({ name, devices, told: `${source.file}:${source.line} ${source.lines[0]}` })
+        if (source === undefined) {
+          send({ do: 'command', seq: 2, id, command: { do: 'step', mode: 'next' } })
+        } else {
+          resolve({ name, devices, told: `${source.file}:${source.line} ${source.lines[0]}` })
+        }
       }
     }
     send({ do: 'start', driver })

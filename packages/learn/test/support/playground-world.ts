@@ -13,12 +13,19 @@ export async function start(driver: Driver, options: Partial<WorldOptions> = {})
   const sent: FeedMessage[] = []
   const told: string[] = []
   const feed = (message: FeedMessage) => sent.push(message)
-  const world = await World.make(driver, { start: START, feed, tell: line => told.push(line), ...options })
+  const world = await World.make(driver, {
+    start: START,
+    feed,
+    tell: line => told.push(line),
+    ...options,
+  })
   onTestFinished(() => world.close())
   const all = <T extends FeedMessage['type']>(type: T) =>
     sent.filter((message): message is Message<T> => message.type === type)
   const run = (ms: number) => {
-    for (let left = ms; left > 0; left -= 16) world.advance(Math.min(16, left))
+    for (let left = ms; left > 0; left -= 16) {
+      world.advance(Math.min(16, left))
+    }
   }
   return { world, sent, told, all, run }
 }

@@ -33,7 +33,9 @@ export class StaticSite {
       const file = join(this.#directory, relative(base, pathname) || 'index.html')
       const isFile = pathname.startsWith(base) && existsSync(file) && statSync(file).isFile()
       const isIcon = pathname === '/favicon.ico'
-      response.writeHead(isFile ? 200 : isIcon ? 204 : 404, { 'content-type': TYPES[extname(file)] ?? 'text/plain' })
+      response.writeHead(isFile ? 200 : isIcon ? 204 : 404, {
+        'content-type': TYPES[extname(file)] ?? 'text/plain',
+      })
       response.end(isFile ? readFileSync(file) : '')
     })
     afterAll(() => this.stop())
@@ -59,7 +61,11 @@ export class StaticSite {
     return this.#origin + this.#base
   }
 
-  open(browser: TestBrowser, path = '', options: Parameters<TestBrowser['open']>[1] = {}): Promise<Page> {
+  open(
+    browser: TestBrowser,
+    path = '',
+    options: Parameters<TestBrowser['open']>[1] = {},
+  ): Promise<Page> {
     const prepare = async (page: Page) => {
       page.context().on('request', request => {
         const asked = request.serviceWorker() === null ? this.#asked : this.#askedEarly

@@ -1,5 +1,13 @@
 /** The secret of which the tokens of a user's servers are made, in its file. */
-import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync, watch, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  watch,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
@@ -50,7 +58,9 @@ test('a user who watches the directory sees nothing of the secret in file names'
     writeFileSync(join(directory, 'last'), '')
     await expect.poll(() => names).toContain('last')
     expect(names.filter(name => name?.endsWith('.tmp')).length).toBeGreaterThan(0)
-    for (const name of names) expect(name).not.toContain(secret)
+    for (const name of names) {
+      expect(name).not.toContain(secret)
+    }
   } finally {
     watcher.close()
   }

@@ -27,7 +27,9 @@ test('promtool has no complaint, the counters match the vnet’s, and an ended v
   const checked = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })
   expect([checked.stderr, checked.status]).toEqual(['', 0])
   const { sn0 } = await stopConserved(vnet)
-  expect(text).toContain(`vnet_network_transmit_packets_total{device="sn0",netns=""} ${sn0!.total.txPackets}\n`)
+  expect(text).toContain(
+    `vnet_network_transmit_packets_total{device="sn0",netns=""} ${sn0!.total.txPackets}\n`,
+  )
   expect(await scrape()).not.toContain('sn0')
   exporter.kill('SIGTERM')
   expect(await ended).toEqual({ status: 0, stdout: 'http://127.0.0.1:9100/metrics\n', stderr: '' })

@@ -16,7 +16,9 @@ function urlOf({ stdout }: Running, kind: 'web' | 'metrics'): string {
 }
 
 /** Returns the vnets of the first message of a page. */
-async function hello(url: string): Promise<{ pid: number; devices: { id: string; name: string }[] }[]> {
+async function hello(
+  url: string,
+): Promise<{ pid: number; devices: { id: string; name: string }[] }[]> {
   const { origin, hash } = new URL(url)
   const { body } = await fetch(`${origin}/events?${hash.slice(1)}`)
   let text = ''
@@ -30,7 +32,10 @@ async function hello(url: string): Promise<{ pid: number; devices: { id: string;
 
 async function command(url: string, id: string, change: object): Promise<unknown> {
   const { origin, hash } = new URL(url)
-  const headers = { authorization: `Bearer ${hash.replace('#token=', '')}`, 'content-type': 'application/json' }
+  const headers = {
+    authorization: `Bearer ${hash.replace('#token=', '')}`,
+    'content-type': 'application/json',
+  }
   const body = JSON.stringify({ id, command: change })
   return (await fetch(`${origin}/command`, { method: 'POST', headers, body })).json()
 }
@@ -49,7 +54,9 @@ test('with --all an ordinary user’s servers show and change a vnet in namespac
   const metrics = urlOf(await spawnVnet(['metrics', '0', '--all', '--json'], options), 'metrics')
   // Every local user reaches the ports, and learns nothing.
   const { origin } = new URL(web)
-  for (const path of ['/events', '/metrics', '/capture']) expect((await fetch(origin + path)).status).toBe(401)
+  for (const path of ['/events', '/metrics', '/capture']) {
+    expect((await fetch(origin + path)).status).toBe(401)
+  }
   expect((await fetch(metrics.replace(/\?.*/, ''))).status).toBe(401)
   expect(await (await fetch(metrics)).text()).toContain(`vnet_up{pid="${vnet.pid}"} `)
   const [{ devices } = { devices: [] }] = await hello(web)
@@ -59,10 +66,14 @@ test('with --all an ordinary user’s servers show and change a vnet in namespac
 })
 
 test('with --all interfaces of the same name, of vnets in two namespaces, are different series', async () => {
-  for (const { name } of [netns, other]) await spawnVnet(['--json'], { within: ['ip', 'netns', 'exec', name] })
+  for (const { name } of [netns, other]) {
+    await spawnVnet(['--json'], { within: ['ip', 'netns', 'exec', name] })
+  }
   const metrics = await spawnVnet(['metrics', '0', '--all', '--json'])
   const text = await (await fetch(urlOf(metrics, 'metrics'))).text()
-  for (const { name } of [netns, other]) expect(text).toContain(`vnet_network_up{device="vnet0",netns="${name}"} 1`)
+  for (const { name } of [netns, other]) {
+    expect(text).toContain(`vnet_network_up{device="vnet0",netns="${name}"} 1`)
+  }
 })
 
 test('vnet metrics sends requests without root’s rights, so that its clients cannot delay frames', async () => {
@@ -74,7 +85,9 @@ test('vnet metrics sends requests without root’s rights, so that its clients c
 
 test('vnet web where the loopback interface was never up is an error that names the command to run', async () => {
   // In a namespace that has no route at all the kernel binds to any address.
-  for (const args of ['tuntap add x mode tap', 'addr add 192.0.2.1/24 dev x', 'link set x up']) netns.ip(args)
+  for (const args of ['tuntap add x mode tap', 'addr add 192.0.2.1/24 dev x', 'link set x up']) {
+    netns.ip(args)
+  }
   expect(await netns.run(`${process.execPath} ${PROGRAM} web 8091`)).toMatchObject({
     status: 1,
     stderr:

@@ -12,7 +12,9 @@ import type { DeviceSnapshot, Snapshot } from '../../src/metrics/snapshot.ts'
 const doc = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
 
 /** Every field has a number of its own. */
-const fields = Object.fromEntries(linkStats64Fields.map((field, i) => [field, i + 1])) as LinkStats64
+const fields = Object.fromEntries(
+  linkStats64Fields.map((field, i) => [field, i + 1]),
+) as LinkStats64
 const row = { ...fields, ...countersWith(field => 101 + queueCounterFields.indexOf(field)) }
 const stage: StageReport = {
   stage: 'loss',
@@ -91,7 +93,12 @@ const runtime: RuntimeInfo = {
 const whole: Snapshot = {
   devices: [device('sn0'), device('e"0\\\n', 'red')],
   vnets: [
-    { pid: 7, replied: 0.25, runtime, mistakes: { count: 3, present: [{ who: 'container web', why: 'x' }] } },
+    {
+      pid: 7,
+      replied: 0.25,
+      runtime,
+      mistakes: { count: 3, present: [{ who: 'container web', why: 'x' }] },
+    },
     { pid: 8, replied: undefined, runtime: undefined },
   ],
 }
@@ -105,12 +112,9 @@ test('every field of an interface and of its queues is a counter, named as by no
     expect(text).toContain(`vnet_network_${name}_total{device="sn0",netns=""} ${i + 1}\n`)
     expect(text).toContain(`vnet_queue_${name}_total{device="sn0",netns="",queue="1"} ${i + 1}\n`)
   }
-  expect(['rxPackets', 'txBytes', 'rxCrcErrors', 'multicast'].map(field => metricName(field as never))).toEqual([
-    'receive_packets',
-    'transmit_bytes',
-    'receive_crc_errors',
-    'multicast',
-  ])
+  expect(
+    ['rxPackets', 'txBytes', 'rxCrcErrors', 'multicast'].map(field => metricName(field as never)),
+  ).toEqual(['receive_packets', 'transmit_bytes', 'receive_crc_errors', 'multicast'])
 })
 
 test('drops, queues, parts, stages and vnets have their labels and values', async () => {
@@ -191,7 +195,9 @@ test('packages/web/docs/metrics.md has every metric, and its alerts and the dash
   const fieldNames = new Set([...linkStats64Fields, ...queueCounterFields].map(metricName))
   for (const name of names) {
     const [, group, field = ''] = /^(vnet_network|vnet_queue)_(.*)_total$/.exec(name) ?? []
-    expect(page).toContain(`\`${group !== undefined && fieldNames.has(field as never) ? `${group}_*_total` : name}\``)
+    expect(page).toContain(
+      `\`${group !== undefined && fieldNames.has(field as never) ? `${group}_*_total` : name}\``,
+    )
   }
   const dashboard = JSON.parse(doc('grafana.json')) as {
     panels: { targets: { expr: string }[] }[]
@@ -203,5 +209,7 @@ test('packages/web/docs/metrics.md has every metric, and its alerts and the dash
     ...[...page.matchAll(/expr: (.*)/g)].map(([, expr]) => expr!),
   ].flatMap(text => text.match(/\b(?:vnet|process|nodejs)_\w+/g) ?? [])
   expect(used.length).toBeGreaterThan(15)
-  for (const name of used) expect([...names]).toContain(name)
+  for (const name of used) {
+    expect([...names]).toContain(name)
+  }
 })

@@ -16,7 +16,11 @@ const TOKEN = 'a-token-of-32-characters-for-test'
 /** Serves what `read` returns, by default as root's servers do. */
 const serve = (read: () => Promise<Snapshot>, options: Partial<HttpOptions> = {}) =>
   serveMetrics(
-    { address: { host: '127.0.0.1', port: 0 }, access: { isPublic: true, tokenFor: () => TOKEN }, ...options },
+    {
+      address: { host: '127.0.0.1', port: 0 },
+      access: { isPublic: true, tokenFor: () => TOKEN },
+      ...options,
+    },
     read,
   )
 
@@ -30,7 +34,9 @@ function get(url: string, headers: Record<string, string> = {}, method = 'GET'):
   return new Promise((resolve, reject) => {
     const asked = request(url, { headers, method, agent: false }, async response => {
       let text = ''
-      for await (const chunk of response.setEncoding('utf8')) text += chunk
+      for await (const chunk of response.setEncoding('utf8')) {
+        text += chunk
+      }
       resolve({ status: response.statusCode, type: response.headers['content-type'], text })
     })
     asked.on('error', reject).end()
@@ -41,7 +47,17 @@ test('an address is a port, on 127.0.0.1, or an IP address and a port', () => {
   expect(parseAddress('9100')).toEqual({ host: '127.0.0.1', port: 9100 })
   expect(parseAddress('192.0.2.1:0')).toEqual({ host: '192.0.2.1', port: 0 })
   expect(parseAddress('[::1]:9100')).toEqual({ host: '::1', port: 9100 })
-  for (const text of ['', 'x', '65536', '::1:9100', '[192.0.2.1]:1', 'localhost:1', ':1', '1:', '-1']) {
+  for (const text of [
+    '',
+    'x',
+    '65536',
+    '::1:9100',
+    '[192.0.2.1]:1',
+    'localhost:1',
+    ':1',
+    '1:',
+    '-1',
+  ]) {
     expect([text, parseAddress(text)]).toEqual([text, undefined])
   }
 })
@@ -51,7 +67,9 @@ test('clients that accept OpenMetrics get it, all others the Prometheus text for
   const plain = await get(server.url)
   expect(plain).toMatchObject({ status: 200, type: 'text/plain; version=0.0.4; charset=utf-8' })
   expect(plain.text).toContain('vnet_up{pid="7"} 1\n')
-  const open = await get(server.url, { accept: 'application/openmetrics-text; version=1.0.0,text/plain;q=0.5' })
+  const open = await get(server.url, {
+    accept: 'application/openmetrics-text; version=1.0.0,text/plain;q=0.5',
+  })
   expect(open.type).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8')
   expect(open.text).toMatch(/\n# EOF\n$/)
 })
@@ -69,13 +87,18 @@ test('a foreign Host, another path and another method are refused without readin
   expect((await get(server.url.replace('/metrics', '/'))).status).toBe(404)
   expect((await get(server.url, {}, 'POST')).status).toBe(405)
   expect(reads).toBe(0)
-  for (const host of ['localhost', 'localhost:1', '[::1]:1']) expect((await get(server.url, { host })).status).toBe(200)
+  for (const host of ['localhost', 'localhost:1', '[::1]:1']) {
+    expect((await get(server.url, { host })).status).toBe(200)
+  }
 })
 
 test.each(['::1', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1', '0.0.0.0', '127.0.0.2'])(
   'at %s too, a name is refused unless the server is reached by it',
   async host => {
-    await using server = await serve(nothing, { address: { host, port: 0 }, hosts: ['Lab.Example'] })
+    await using server = await serve(nothing, {
+      address: { host, port: 0 },
+      hosts: ['Lab.Example'],
+    })
     const url = server.url.replace('0.0.0.0', '127.0.0.1')
     expect((await get(url, { host: 'evil.example' })).status).toBe(403)
     expect((await get(url, { host: 'lab.example:9100' })).status).toBe(200)
@@ -121,7 +144,9 @@ describe('clients that flood', () => {
     await using server = await serve(read)
     const first = get(server.url)
     await expect.poll(() => begun.length).toBe(1)
-    const others = Array.from({ length: 100 }, (_, i) => get(server.url, i % 2 ? { accept: OPEN_METRICS } : {}))
+    const others = Array.from({ length: 100 }, (_, i) =>
+      get(server.url, i % 2 ? { accept: OPEN_METRICS } : {}),
+    )
     const later = get(server.url)
     await expect.poll(() => asked).toBe(102)
     begun[0]?.()
@@ -150,11 +175,15 @@ describe('clients that flood', () => {
     const scraped = get(server.url, { authorization: `Bearer ${TOKEN}` })
     const strange = get(server.url).catch((error: Error) => error.message)
     await expect.poll(() => reads).toBe(1)
-    const sockets = Array.from({ length: CONNECTIONS_MAX }, () => connect(Number(port), hostname).on('error', () => {}))
+    const sockets = Array.from({ length: CONNECTIONS_MAX }, () =>
+      connect(Number(port), hostname).on('error', () => {}),
+    )
     expect(await strange).toBe('socket hang up')
     serveAll()
     expect((await scraped).status).toBe(200)
-    for (const socket of sockets) socket.destroy()
+    for (const socket of sockets) {
+      socket.destroy()
+    }
   })
 })
 

@@ -1,6 +1,12 @@
 /** The state of a page: what its views read after each message of the feed. */
 import { expect, test } from 'vitest'
-import type { CommandRequest, DeviceRow, FeedMessage, Message, VnetRow } from '../../src/feed-types.ts'
+import type {
+  CommandRequest,
+  DeviceRow,
+  FeedMessage,
+  Message,
+  VnetRow,
+} from '../../src/feed-types.ts'
 import { App, type View } from '../../src/page/app.ts'
 
 const device = (id: string) => ({ id, label: id.split('//')[1] }) as DeviceRow
@@ -12,8 +18,14 @@ const hello = (...ids: readonly string[]): Message<'hello'> => ({
   presets: [{ name: 'lan', up: 'delay 1ms', down: 'delay 2ms' }],
 })
 const wire = (id: string, ab: string): FeedMessage =>
-  ({ type: 'wire', time: 1, id, wire: { text: { ab, ba: 'direct' }, stages: [] } }) as unknown as FeedMessage
-const event = (id: string, event: object): FeedMessage => ({ type: 'event', time: 7, id, event }) as FeedMessage
+  ({
+    type: 'wire',
+    time: 1,
+    id,
+    wire: { text: { ab, ba: 'direct' }, stages: [] },
+  }) as unknown as FeedMessage
+const event = (id: string, event: object): FeedMessage =>
+  ({ type: 'event', time: 7, id, event }) as FeedMessage
 
 function page(reply = { ok: true, message: '' }) {
   const sent: CommandRequest[] = []
@@ -40,11 +52,18 @@ function page(reply = { ok: true, message: '' }) {
 
 test('before its first message a page has nothing, and a command says so', async () => {
   const { state } = page()
-  expect([state.hello, state.vnets, state.device, state.mayChange, state.presets, state.wanted]).toEqual([
-    ...[undefined, [], undefined, false, []],
-    '',
-  ])
-  expect(await state.command({ do: 'cut' })).toEqual({ ok: false, message: 'There is no interface.' })
+  expect([
+    state.hello,
+    state.vnets,
+    state.device,
+    state.mayChange,
+    state.presets,
+    state.wanted,
+  ]).toEqual([...[undefined, [], undefined, false, []], ''])
+  expect(await state.command({ do: 'cut' })).toEqual({
+    ok: false,
+    message: 'There is no interface.',
+  })
 })
 
 test('the first device is shown, then the chosen one, also when its vnet has restarted', () => {
@@ -57,7 +76,14 @@ test('the first device is shown, then the chosen one, also when its vnet has res
   expect([state.device?.id, state.wanted]).toEqual(['2//sn1', '2//sn1'])
   state.look('2//gone')
   expect([state.device, state.wanted]).toEqual([undefined, '2//gone'])
-  expect(seen).toEqual(['device 1//sn0', 'hello', 'device 1//sn1', 'device 2//sn1', 'hello', 'device undefined'])
+  expect(seen).toEqual([
+    'device 1//sn0',
+    'hello',
+    'device 1//sn1',
+    'device 2//sn1',
+    'hello',
+    'device undefined',
+  ])
 })
 
 test('the last messages of the shown device are kept, of others none', () => {
@@ -83,7 +109,9 @@ test('the newest 500 events of all devices are kept', () => {
     ['1//sn1', 'cable cut'],
     ['1//sn0', 'transmit timeout of queue 2'],
   ])
-  for (let i = 0; i < 500; i++) state.receive(event('1//sn0', { event: 'up' }))
+  for (let i = 0; i < 500; i++) {
+    state.receive(event('1//sn0', { event: 'up' }))
+  }
   expect([state.events.length, state.events[0]?.text]).toEqual([500, 'up'])
   state.receive({ type: 'problem', text: 'a problem' } as FeedMessage)
   expect(notes).toEqual(['a problem'])

@@ -41,7 +41,10 @@ describe('shellWord', () => {
       'a=b',
       'ä',
     ]
-    const random = fc.sample(fc.string({ unit: 'grapheme', minLength: 1 }), { numRuns: 200, seed: 7 })
+    const random = fc.sample(fc.string({ unit: 'grapheme', minLength: 1 }), {
+      numRuns: 200,
+      seed: 7,
+    })
     const words = [...hostile, ...random]
     expect(shellWords(words.map(shellWord).join(' '))).toEqual(words)
   })
@@ -62,17 +65,36 @@ test('words with single quotes stand in double quotes where that changes nothing
 })
 
 describe('commandLine', () => {
-  type Method = 'cut' | 'plug' | 'resetStats' | 'setCarrier' | 'setParam' | 'trigger' | 'setWire' | 'step'
-  const wire = (text: string | undefined, direction?: 'ab' | 'ba') => expect.objectContaining({ text, direction })
+  type Method =
+    | 'cut'
+    | 'plug'
+    | 'resetStats'
+    | 'setCarrier'
+    | 'setParam'
+    | 'trigger'
+    | 'setWire'
+    | 'step'
+  const wire = (text: string | undefined, direction?: 'ab' | 'ba') =>
+    expect.objectContaining({ text, direction })
   const cases: [Change, string, Method, unknown[]][] = [
     [{ do: 'cut' }, 'vnet cut sn0', 'cut', []],
     [{ do: 'plug' }, 'vnet plug sn0', 'plug', []],
     [{ do: 'reset' }, 'vnet reset sn0', 'resetStats', []],
     [{ do: 'carrier', on: false }, 'vnet carrier sn0 off', 'setCarrier', [false]],
     [{ do: 'carrier', on: true }, 'vnet carrier sn0 on', 'setCarrier', [true]],
-    [{ do: 'param', name: 'lockup', value: '5' }, 'vnet param sn0 lockup=5', 'setParam', ['lockup', '5']],
+    [
+      { do: 'param', name: 'lockup', value: '5' },
+      'vnet param sn0 lockup=5',
+      'setParam',
+      ['lockup', '5'],
+    ],
     [{ do: 'trigger', fault: 'flap' }, 'vnet trigger sn0 flap', 'trigger', ['flap', undefined]],
-    [{ do: 'trigger', fault: 'lockup', queue: 2 }, 'vnet trigger --queue 2 sn0 lockup', 'trigger', ['lockup', 2]],
+    [
+      { do: 'trigger', fault: 'lockup', queue: 2 },
+      'vnet trigger --queue 2 sn0 lockup',
+      'trigger',
+      ['lockup', 2],
+    ],
     [
       { do: 'wire', text: 'delay 20ms loss 1%' },
       "vnet wire sn0 'delay 20ms loss 1%'",
@@ -93,19 +115,29 @@ describe('commandLine', () => {
       [wire(undefined, 'ba')],
     ],
     [{ do: 'step', mode: 'next' }, 'vnet step sn0 next', 'step', ['next', { every: undefined }]],
-    [{ do: 'step', mode: 'on', every: 500 }, 'vnet step --every 500ms sn0 on', 'step', ['on', { every: 500 }]],
+    [
+      { do: 'step', mode: 'on', every: 500 },
+      'vnet step --every 500ms sn0 on',
+      'step',
+      ['on', { every: 500 }],
+    ],
   ]
-  test.each(cases)('%j is `%s`, which makes the same request', async (change, line, method, args) => {
-    await serve(loop, ['sn0'])
-    const request = vi
-      .spyOn(ControlClient.prototype, method)
-      .mockResolvedValue({ mode: 'off', every: 0, halt: undefined })
-    expect(commandLine('sn0', change)).toBe(line)
-    const [vnet, ...words] = shellWords(line)
-    expect(vnet).toBe('vnet')
-    expect(await runMain(...words)).toMatchObject({ status: 0, stderr: '' })
-    expect(request.mock.calls).toEqual([[expect.any(String), expect.objectContaining({ name: 'sn0' }), ...args]])
-  })
+  test.each(cases)(
+    '%j is `%s`, which makes the same request',
+    async (change, line, method, args) => {
+      await serve(loop, ['sn0'])
+      const request = vi
+        .spyOn(ControlClient.prototype, method)
+        .mockResolvedValue({ mode: 'off', every: 0, halt: undefined })
+      expect(commandLine('sn0', change)).toBe(line)
+      const [vnet, ...words] = shellWords(line)
+      expect(vnet).toBe('vnet')
+      expect(await runMain(...words)).toMatchObject({ status: 0, stderr: '' })
+      expect(request.mock.calls).toEqual([
+        [expect.any(String), expect.objectContaining({ name: 'sn0' }), ...args],
+      ])
+    },
+  )
 
   test('a name with a leading dash follows --', async () => {
     const { devices } = await serve(loop, ['-h'])
@@ -123,7 +155,9 @@ describe('script', () => {
       { time: 5400, line: 'vnet plug sn0', error: undefined },
       { time: 5500, line: 'vnet reset sn0', error: undefined },
     ]
-    expect(script(changes)).toBe('#!/bin/sh -e\nvnet cut sn0\nsleep 4\nvnet plug sn0\nvnet reset sn0\n')
+    expect(script(changes)).toBe(
+      '#!/bin/sh -e\nvnet cut sn0\nsleep 4\nvnet plug sn0\nvnet reset sn0\n',
+    )
   })
 
   test('the script of no changes does nothing', () => {

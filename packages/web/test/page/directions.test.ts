@@ -30,7 +30,9 @@ async function running(driver: Driver<never>, params: object, args: readonly str
   // The ports of a lan negotiate their link first.
   memory.clock.advance(5 * NSEC_PER_SEC)
   for (const [port, count] of [[ports[0]!, 2] as const, [ports.at(-1)!, 1] as const]) {
-    for (let i = 0; i < count; i++) port.transmit(Uint8Array.from(flowFrame(1, i)).fill(0xff, 0, 6))
+    for (let i = 0; i < count; i++) {
+      port.transmit(Uint8Array.from(flowFrame(1, i)).fill(0xff, 0, 6))
+    }
     port.drain()
   }
   const [entry] = readDirectories(namedDirectory(join(root, 'vnet')))

@@ -8,7 +8,8 @@ import { vnetRow } from '../support/web/devices.ts'
 
 const times = (count: number, part: PartInfo): PartInfo[] =>
   Array.from({ length: count }, (_, i) => ({ ...part, name: `${part.name} ${i}` }))
-const queues = (count: number) => times(count, { kind: 'queue', name: 'tx', length: 0, state: 'running' })
+const queues = (count: number) =>
+  times(count, { kind: 'queue', name: 'tx', length: 0, state: 'running' })
 const pool: PartInfo = { kind: 'pool', name: 'frames', length: 0, capacity: 512 }
 const snull: readonly PartInfo[] = [
   ...queues(1),
@@ -25,7 +26,17 @@ const board = (count: number): PartInfo[] => [
   ...times(count, { kind: 'irq', name: 'irq', state: 'idle', count: 0 }),
   pool,
 ]
-const counts = { in: 0, out: 0, held: 0, dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0, drops: {} }
+const counts = {
+  in: 0,
+  out: 0,
+  held: 0,
+  dropped: 0,
+  duplicated: 0,
+  corrupted: 0,
+  reordered: 0,
+  marked: 0,
+  drops: {},
+}
 const stage = (direction: string, name: string) => {
   return { stage: name, path: '', direction, text: `${name} 1`, holds: false, ...counts }
 }
@@ -40,9 +51,19 @@ function model(
   parts: readonly PartInfo[],
   rest: { wire?: WireInfo; at?: number; peer?: boolean } = {},
 ) {
-  const vnets = [driver === 'snull' || driver === 'cable' ? vnetRow(driver, '1//a', '1//b') : vnetRow(driver, '1//a')]
+  const vnets = [
+    driver === 'snull' || driver === 'cable'
+      ? vnetRow(driver, '1//a', '1//b')
+      : vnetRow(driver, '1//a'),
+  ]
   const device = vnets[0].devices[rest.at ?? 0]
-  return modelOf({ device, vnets, parts, wire: rest.wire, peerParts: rest.peer === true ? parts : [] })
+  return modelOf({
+    device,
+    vnets,
+    parts,
+    wire: rest.wire,
+    peerParts: rest.peer === true ? parts : [],
+  })
 }
 
 const models: Record<string, Model> = {
@@ -67,7 +88,8 @@ const isInside = (inner: DriverBox, outer: Omit<DriverBox, 'kind' | 'id'>) =>
   inner.y + inner.height <= outer.y + outer.height
 const overlaps = (a: DriverBox, b: DriverBox) =>
   a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height
-const ofKind = ({ boxes }: Drawing, ...kinds: DriverBox['kind'][]) => boxes.filter(({ kind }) => kinds.includes(kind))
+const ofKind = ({ boxes }: Drawing, ...kinds: DriverBox['kind'][]) =>
+  boxes.filter(({ kind }) => kinds.includes(kind))
 
 describe('the parts of a device', () => {
   test('a device’s parts lie on the path from the kernel to the far end and back', () => {
@@ -86,7 +108,12 @@ describe('the parts of a device', () => {
   })
 
   test('a driver’s part lies on the path of its direction, whatever its name', () => {
-    const of = (name: string, direction: 'tx' | 'rx'): PartInfo => ({ kind: 'ring', name, direction, length: 0 })
+    const of = (name: string, direction: 'tx' | 'rx'): PartInfo => ({
+      kind: 'ring',
+      name,
+      direction,
+      length: 0,
+    })
     const { columns } = model('mine', [of('rx mirror', 'tx'), of('main', 'rx')])
     expect(columns.map(({ away, toward }) => [away?.items[0]?.id, toward?.items[0]?.id])).toEqual([
       ['near tx ring rx mirror', 'near rx ring main'],
@@ -106,7 +133,10 @@ describe('the parts of a device', () => {
 
   test(`parts are folded into one item above ${FOLD_ABOVE} of a kind`, () => {
     const [first, second] = models['a driver with 256 queues'].columns
-    expect(first.away?.items).toMatchObject([{ kind: 'fold', name: 'tx 0 to 255' }, { kind: 'part' }])
+    expect(first.away?.items).toMatchObject([
+      { kind: 'fold', name: 'tx 0 to 255' },
+      { kind: 'part' },
+    ])
     expect(second.toward?.items).toMatchObject([{ kind: 'fold', name: 'rx ring 0 to 255' }])
     const eight = models['a driver with 8 queues'].columns[0].away?.items
     expect(eight?.map(({ kind }) => kind)).toEqual(Array(9).fill('part'))
@@ -135,44 +165,63 @@ describe.each(Object.entries(models))('the drawing of %s', (_, model) => {
   test.each(widths)('a drawing has no overlaps, and nothing outside, at %d px', width => {
     const drawing = layout(model, width)
     expect(drawing.width).toBeLessThanOrEqual(width)
-    for (const box of drawing.boxes) expect(isInside(box, { x: 0, y: 0, ...drawing })).toBe(true)
-    for (const kinds of [['near', 'far', 'group'], ['item'], ['near frame', 'far frame']] as const) {
+    for (const box of drawing.boxes) {
+      expect(isInside(box, { x: 0, y: 0, ...drawing })).toBe(true)
+    }
+    for (const kinds of [
+      ['near', 'far', 'group'],
+      ['item'],
+      ['near frame', 'far frame'],
+    ] as const) {
       const boxes = ofKind(drawing, ...kinds)
-      for (const [i, a] of boxes.entries()) for (const b of boxes.slice(i + 1)) expect(overlaps(a, b)).toBe(false)
+      for (const [i, a] of boxes.entries()) {
+        for (const b of boxes.slice(i + 1)) {
+          expect(overlaps(a, b)).toBe(false)
+        }
+      }
     }
     for (const item of ofKind(drawing, 'item')) {
       expect(ofKind(drawing, 'group').filter(group => isInside(item, group))).toHaveLength(1)
     }
   })
 
-  test.each(widths)('a drawing leads from the kernel through all groups to the far end and back at %d px', width => {
-    const drawing = layout(model, width)
-    const nodes = ofKind(drawing, 'near', 'far', 'group')
-    const isOnEdge = (a: number, start: number, length: number) => a === start || a === start + length
-    const at = (x: number, y: number) =>
-      nodes
-        .filter(box => isInside({ ...box, x, y, width: 0, height: 0 }, box))
-        .find(box => {
-          return drawing.isVertical ? isOnEdge(y, box.y, box.height) : isOnEdge(x, box.x, box.width)
-        })?.id
-    for (const lane of ['away', 'toward'] as const) {
-      const arrows = drawing.arrows.filter(arrow => arrow.lane === lane)
-      const way = arrows.map(({ x1, y1, x2, y2 }) =>
-        lane === 'away' ? [at(x1, y1), at(x2, y2)] : [at(x2, y2), at(x1, y1)],
-      )
-      for (const { x1, y1, x2, y2 } of arrows) {
-        const middle = { x: (x1 + x2) / 2, y: (y1 + y2) / 2, width: 0, height: 0 }
-        expect(nodes.filter(box => isInside({ ...box, ...middle }, box))).toEqual([])
+  test.each(widths)(
+    'a drawing leads from the kernel through all groups to the far end and back at %d px',
+    width => {
+      const drawing = layout(model, width)
+      const nodes = ofKind(drawing, 'near', 'far', 'group')
+      const isOnEdge = (a: number, start: number, length: number) =>
+        a === start || a === start + length
+      const at = (x: number, y: number) =>
+        nodes
+          .filter(box => isInside({ ...box, x, y, width: 0, height: 0 }, box))
+          .find(box => {
+            return drawing.isVertical
+              ? isOnEdge(y, box.y, box.height)
+              : isOnEdge(x, box.x, box.width)
+          })?.id
+      for (const lane of ['away', 'toward'] as const) {
+        const arrows = drawing.arrows.filter(arrow => arrow.lane === lane)
+        const way = arrows.map(({ x1, y1, x2, y2 }) =>
+          lane === 'away' ? [at(x1, y1), at(x2, y2)] : [at(x2, y2), at(x1, y1)],
+        )
+        for (const { x1, y1, x2, y2 } of arrows) {
+          const middle = { x: (x1 + x2) / 2, y: (y1 + y2) / 2, width: 0, height: 0 }
+          expect(nodes.filter(box => isInside({ ...box, ...middle }, box))).toEqual([])
+        }
+        const groups = nodes
+          .filter(box => box.kind === 'group' && box.lane === lane)
+          .map(({ id }) => id)
+        const stations = ['near', ...groups, 'far']
+        expect(way).toEqual(stations.slice(1).map((station, i) => [stations[i], station]))
       }
-      const groups = nodes.filter(box => box.kind === 'group' && box.lane === lane).map(({ id }) => id)
-      const stations = ['near', ...groups, 'far']
-      expect(way).toEqual(stations.slice(1).map((station, i) => [stations[i], station]))
-    }
-  })
+    },
+  )
 })
 
 describe('the drawing', () => {
-  const hasFar = (width: number) => layout(models.snull, width).boxes.some(({ kind }) => kind === 'far frame')
+  const hasFar = (width: number) =>
+    layout(models.snull, width).boxes.some(({ kind }) => kind === 'far frame')
 
   test('the drawing is vertical on a phone, and has the parts of the peer there', () => {
     expect(layout(models.snull, 358).isVertical).toBe(true)
@@ -186,7 +235,9 @@ describe('the drawing', () => {
   })
 
   test('the drawing has the device’s cable on the arrows into and out of its wire', () => {
-    const cables = layout(models.snull, 1152).arrows.filter(({ isCable, side }) => isCable && side === 'near')
+    const cables = layout(models.snull, 1152).arrows.filter(
+      ({ isCable, side }) => isCable && side === 'near',
+    )
     expect(cables.map(({ lane }) => lane)).toEqual(['away', 'toward'])
     const direct = layout(models.loop, 1152).arrows.filter(({ isCable }) => isCable)
     expect(direct.map(({ touches, lane }) => [touches, lane])).toEqual([
@@ -211,8 +262,12 @@ describe('the ends of a drawing', () => {
   })
 
   test('the ends of a drawing hold the longest interface name where there is room', () => {
-    for (const width of endsOf(layout(long, 1000))) expect(width).toBeGreaterThan('longname1234567'.length * CHARACTER)
-    expect(Math.max(...endsOf(layout(long, 1600)))).toBeLessThan('a-namespace-of-27-characters'.length * CHARACTER)
+    for (const width of endsOf(layout(long, 1000))) {
+      expect(width).toBeGreaterThan('longname1234567'.length * CHARACTER)
+    }
+    expect(Math.max(...endsOf(layout(long, 1600)))).toBeLessThan(
+      'a-namespace-of-27-characters'.length * CHARACTER,
+    )
   })
 
   test('the ends of a drawing take no room from the columns, however long their names are', () => {
@@ -222,6 +277,8 @@ describe('the ends of a drawing', () => {
       expect(count(long)).toBe(count(short))
       expect(layout(long, width).isVertical).toBe(layout(short, width).isVertical)
     }
-    expect(new Set(widths.map(width => layout(long, width).isVertical))).toEqual(new Set([true, false]))
+    expect(new Set(widths.map(width => layout(long, width).isVertical))).toEqual(
+      new Set([true, false]),
+    )
   })
 })

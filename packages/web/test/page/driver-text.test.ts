@@ -18,7 +18,8 @@ const wireOf = testWires()
 
 describe('a part', () => {
   test('a part shows how full it is, and warns when it is nearly full', () => {
-    const ring = (length: number, capacity = 64) => describePart({ kind: 'ring', name: 'rx ring', length, capacity }, 0)
+    const ring = (length: number, capacity = 64) =>
+      describePart({ kind: 'ring', name: 'rx ring', length, capacity }, 0)
     expect(ring(0)).toMatchObject({ note: '0/64', cells: MOST_CELLS, filled: 0, tone: 'plain' })
     expect(ring(1)).toMatchObject({ filled: 1, tone: 'plain' })
     expect(ring(60)).toMatchObject({ note: '60/64', filled: 30, tone: 'warn' })
@@ -28,19 +29,35 @@ describe('a part', () => {
   })
 
   test('a part warns of a stopped queue and of masked interrupts', () => {
-    const queue = (state: string) => describePart({ kind: 'queue', name: 'tx 0', length: 3, state }, 0)
-    expect(queue('running')).toMatchObject({ value: 'running', note: 'holds 3', filled: 3, tone: 'ok' })
+    const queue = (state: string) =>
+      describePart({ kind: 'queue', name: 'tx 0', length: 3, state }, 0)
+    expect(queue('running')).toMatchObject({
+      value: 'running',
+      note: 'holds 3',
+      filled: 3,
+      tone: 'ok',
+    })
     expect(queue('stopped').tone).toBe('warn')
     const irq = describePart({ kind: 'irq', name: 'irq 0', state: 'masked 0x1', count: 5 }, 12)
-    expect(irq).toMatchObject({ value: '12/s', note: 'masked 0x1', tone: 'warn', title: 'irq 0, 12/s, masked 0x1' })
+    expect(irq).toMatchObject({
+      value: '12/s',
+      note: 'masked 0x1',
+      tone: 'warn',
+      title: 'irq 0, 12/s, masked 0x1',
+    })
   })
 
   test('a part shows the count of interrupts until their rate is known', () => {
-    expect(describePart({ kind: 'irq', name: 'irq 0', state: 'idle', count: 5 }, undefined).value).toBe('5')
+    expect(
+      describePart({ kind: 'irq', name: 'irq 0', state: 'idle', count: 5 }, undefined).value,
+    ).toBe('5')
   })
 
   test('a part of an unknown kind has its name and length', () => {
-    expect(describePart({ kind: 'part-kind 9', name: 'fifo', length: 2 }, 0)).toMatchObject({ name: 'fifo', note: '2' })
+    expect(describePart({ kind: 'part-kind 9', name: 'fifo', length: 2 }, 0)).toMatchObject({
+      name: 'fifo',
+      note: '2',
+    })
   })
 })
 
@@ -50,12 +67,22 @@ test('many queues show how many are stopped, and how many frames they hold', () 
   })
   const { title, note, tone } = describeFold('tx 0 to 255', parts)
   expect([note, tone]).toEqual(['128 held, 3 stopped', 'warn'])
-  const marked = 'tx 0, stopped, holds no frame\ntx 1, stopped, holds 1\ntx 2, stopped, holds no frame'
+  const marked =
+    'tx 0, stopped, holds no frame\ntx 1, stopped, holds 1\ntx 2, stopped, holds no frame'
   expect(title).toBe(`tx 0 to 255, 128 held, 3 stopped\n${marked}`)
 })
 
 test('a stage shows its packets in flight, and in its title all its counters', () => {
-  const counts = { in: 12, out: 8, held: 2, dropped: 2, duplicated: 0, corrupted: 1, reordered: 0, marked: 0 }
+  const counts = {
+    in: 12,
+    out: 8,
+    held: 2,
+    dropped: 2,
+    duplicated: 0,
+    corrupted: 1,
+    reordered: 0,
+    marked: 0,
+  }
   const rest = { direction: 'ab', holds: false, drops: { LOSS: 2 } }
   const stage = { stage: 'loss', path: 'match then ', text: 'loss 1%', ...counts, ...rest }
   const { name, value, note, title } = describeStage(stage)
@@ -76,7 +103,12 @@ test('only a stage that can hold packets says that it holds none', () => {
 })
 
 test('a device is down, cut, without a carrier or with it', () => {
-  const states = [{ isUp: false, isCut: true }, { isCut: true, carrier: false }, { carrier: false }, {}]
+  const states = [
+    { isUp: false, isCut: true },
+    { isCut: true, carrier: false },
+    { carrier: false },
+    {},
+  ]
   const texts = states.map(state => stateOf(deviceRow('1//sn0', state)).text)
   expect(texts).toEqual(['down', 'cable cut', 'no carrier', 'carrier'])
 })
@@ -86,5 +118,9 @@ test('the width of a line grows with each power of ten, and is 0 without frames'
 })
 
 test('a text that is too long ends with an ellipsis', () => {
-  expect([clip('tx 0', 100), clip('delay 20ms 5ms', 79), clip('x'.repeat(9), 1)]).toEqual(['tx 0', 'delay 20m…', '…'])
+  expect([clip('tx 0', 100), clip('delay 20ms 5ms', 79), clip('x'.repeat(9), 1)]).toEqual([
+    'tx 0',
+    'delay 20m…',
+    '…',
+  ])
 })

@@ -6,9 +6,26 @@ import { modelOf } from '../../src/page/driver-model.ts'
 import { Flights } from '../../src/page/flights.ts'
 import { vnetRow } from '../support/web/devices.ts'
 
-const counts = { in: 0, out: 0, held: 0, dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 }
+const counts = {
+  in: 0,
+  out: 0,
+  held: 0,
+  dropped: 0,
+  duplicated: 0,
+  corrupted: 0,
+  reordered: 0,
+  marked: 0,
+}
 const stage = (text: string, direction: 'ab' | 'ba'): StageReport => {
-  return { stage: text.replace(/ .*/, ''), path: '', direction, text, holds: false, ...counts, drops: {} }
+  return {
+    stage: text.replace(/ .*/, ''),
+    path: '',
+    direction,
+    text,
+    holds: false,
+    ...counts,
+    drops: {},
+  }
 }
 const parts: PartInfo[] = [
   { kind: 'queue', name: 'tx 0', length: 0, state: 'running' },
@@ -38,7 +55,11 @@ function flying(hasPeer: boolean, ...frames: FlightRow[]) {
 
 describe('a frame', () => {
   test('waits in the wire as long as it really did, and then leaves the drawing', () => {
-    const { flights, at } = flying(true, row({ time: 0 }), row({ time: 2000, direction: 'rx', isFar: true }))
+    const { flights, at } = flying(
+      true,
+      row({ time: 0 }),
+      row({ time: 2000, direction: 'rx', isFar: true }),
+    )
     const { x, width } = box('wire ab')
     expect(at(-1)).toEqual([])
     const [near] = drawing.arrows.filter(({ lane }) => lane === 'away')
@@ -78,7 +99,9 @@ describe('a frame', () => {
   test('moves along the lower edge of boxes, past their texts', () => {
     const { at } = flying(true, row({ time: 0 }))
     const { x, y, width, height } = box('near tx')
-    const all = Array.from({ length: 500 }, (_, i) => at(i)[0]!).filter(dot => dot.x > x + 4 && dot.x < x + width - 4)
+    const all = Array.from({ length: 500 }, (_, i) => at(i)[0]!).filter(
+      dot => dot.x > x + 4 && dot.x < x + width - 4,
+    )
     expect(all.length).toBeGreaterThan(10)
     expect(all.filter(dot => Math.abs(dot.y - y - height) > 0.01)).toEqual([])
   })
@@ -88,7 +111,12 @@ describe('a frame', () => {
     const { at } = flying(true, row({ time: 0 }), row({ time: 1000, dropped }))
     const { x, y, height } = box('wire ab')
     expect(at(1499)[0]).toMatchObject({ isWaiting: true })
-    expect(at(1500)[0]).toMatchObject({ x: x + 12, y: y + height, reason: 'loss 5%', isHarmless: false })
+    expect(at(1500)[0]).toMatchObject({
+      x: x + 12,
+      y: y + height,
+      reason: 'loss 5%',
+      isHarmless: false,
+    })
     expect(at(4501)).toEqual([])
   })
 
@@ -113,7 +141,10 @@ describe('a frame', () => {
   })
 
   test('is lost at the receiver that drops it, after the wire', () => {
-    const rows = [row({ isFar: true }), row({ time: 1000, direction: 'rx', dropped: { text: 'NOMEM' } })]
+    const rows = [
+      row({ isFar: true }),
+      row({ time: 1000, direction: 'rx', dropped: { text: 'NOMEM' } }),
+    ]
     const { at } = flying(true, ...rows)
     const { x } = box('near rx')
     expect(at(1499)[0]).toMatchObject({ lane: 'toward', isWaiting: true })
@@ -131,8 +162,16 @@ describe('a frame', () => {
   })
 
   test('that waits when a capture starts is forgotten, because it may have arrived unseen', () => {
-    const { flights, at } = flying(true, row({ time: 0 }), row({ packet: 2, time: 0, dropped: { text: 'NOMEM' } }))
-    flights.receive({ type: 'flights', time: 600, id: '1//sn0', frames: [], isStart: true }, true, 5600)
+    const { flights, at } = flying(
+      true,
+      row({ time: 0 }),
+      row({ packet: 2, time: 0, dropped: { text: 'NOMEM' } }),
+    )
+    flights.receive(
+      { type: 'flights', time: 600, id: '1//sn0', frames: [], isStart: true },
+      true,
+      5600,
+    )
     expect(at(600).map(({ lane, reason }) => [lane, reason])).toEqual([['away', 'NOMEM']])
   })
 

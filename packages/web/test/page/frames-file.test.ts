@@ -24,11 +24,19 @@ it.each([
 
 const packet = (length: number) => LITTLE.packet(0, 1n, new Array<number>(length).fill(0x0a))
 /** A section, an interface, a packet, an empty block of an unknown type, a packet. */
-const BLOCKS = [LITTLE.section(), LITTLE.interface(1, 0), packet(61), LITTLE.block(0x0bad), packet(1500)]
+const BLOCKS = [
+  LITTLE.section(),
+  LITTLE.interface(1, 0),
+  packet(61),
+  LITTLE.block(0x0bad),
+  packet(1500),
+]
 
 function count(...chunks: number[][]): PcapngCounter {
   const counter = new PcapngCounter()
-  for (const chunk of chunks) counter.add(Uint8Array.from(chunk))
+  for (const chunk of chunks) {
+    counter.add(Uint8Array.from(chunk))
+  }
   return counter
 }
 

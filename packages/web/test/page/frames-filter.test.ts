@@ -20,7 +20,9 @@ const matching = (passes: (frame: FrameRow) => boolean) => {
 }
 /** The frames that pass a choice, or an expression. */
 const passing = (wanted: Partial<Wanted>, text?: string) => {
-  return matching(frameTest({ ...EVERY, ...wanted }, text === undefined ? text : compiled(text)) ?? (() => true))
+  return matching(
+    frameTest({ ...EVERY, ...wanted }, text === undefined ? text : compiled(text)) ?? (() => true),
+  )
 }
 
 describe('the frames that a view takes', () => {
@@ -37,7 +39,10 @@ describe('the frames that a view takes', () => {
 
   it('len is the length on the wire, and a load from beyond the bytes of the page matches nothing', () => {
     expect([passing({}, 'len = 1514'), passing({}, 'less 75')]).toEqual(['tcp', 'dns arp'])
-    expect([passing({}, 'ether[127] != 300'), passing({}, 'ether[128] != 300')]).toEqual(['tcp', ''])
+    expect([passing({}, 'ether[127] != 300'), passing({}, 'ether[128] != 300')]).toEqual([
+      'tcp',
+      '',
+    ])
   })
 
   it.each<[Partial<Wanted>, string]>([
@@ -74,7 +79,10 @@ describe('the expression', () => {
   /** A filter, and the requests to compile that wait for their results. */
   function filterOf() {
     const device = signal<DeviceRow | undefined>({} as DeviceRow)
-    const asked: { readonly text: string; readonly reply: (result: CommandResult) => Promise<void> }[] = []
+    const asked: {
+      readonly text: string
+      readonly reply: (result: CommandResult) => Promise<void>
+    }[] = []
     const app = {
       get device() {
         return device.value
@@ -95,7 +103,10 @@ describe('the expression', () => {
       filter.wanted.value = { ...filter.wanted.value, expression }
     }
     const frames = () => matching(filter.passes.value ?? (() => true))
-    const program = (text: string): CommandResult => ({ ok: true, program: compiled(text).instructions })
+    const program = (text: string): CommandResult => ({
+      ok: true,
+      program: compiled(text).instructions,
+    })
     return { device, filter, asked, type, frames, program }
   }
 
@@ -138,9 +149,13 @@ describe('the expression', () => {
 
   test('only the text at which typing pauses is compiled, and choices compile nothing', async () => {
     const { filter, asked, type } = filterOf()
-    for (const text of ['a', 'ar', 'arp ', ' ']) type(text)
+    for (const text of ['a', 'ar', 'arp ', ' ']) {
+      type(text)
+    }
     await vi.runAllTimersAsync()
-    for (const text of ['a', 'ar', 'arp ']) type(text)
+    for (const text of ['a', 'ar', 'arp ']) {
+      type(text)
+    }
     await vi.runAllTimersAsync()
     filter.wanted.value = { ...filter.wanted.value, direction: 'tx' }
     await vi.runAllTimersAsync()
@@ -172,7 +187,10 @@ describe('the expression', () => {
     const { filter, asked, type } = filterOf()
     type(text)
     await vi.runAllTimersAsync()
-    await asked[0].reply({ ok: false, message: text === 'syn' ? 'names are not looked up' : 'refused' })
+    await asked[0].reply({
+      ok: false,
+      message: text === 'syn' ? 'names are not looked up' : 'refused',
+    })
     expect(filter.error.value).toBe(error)
   })
 })

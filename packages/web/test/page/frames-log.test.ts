@@ -22,7 +22,9 @@ it('the log keeps the newest frames, oldest first, and counts received and skipp
 it('the log keeps as many frames that pass the filter, however few of the arriving frames pass', () => {
   const log = new FrameLog()
   log.setFilter(({ number }) => number % 500 === 0)
-  for (let i = 0; i < 30; i++) log.add(frames(100 * i, 100 * i + 100), 0)
+  for (let i = 0; i < 30; i++) {
+    log.add(frames(100 * i, 100 * i + 100), 0)
+  }
   expect(numbers(log)).toEqual([0, 500, 1000, 1500, 2000, 2500])
 })
 

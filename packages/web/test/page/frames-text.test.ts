@@ -8,7 +8,9 @@ it('the time of a frame has microseconds, in local time', () => {
 })
 
 it('bytes are printed sixteen to a line, with their position and their text characters', () => {
-  const bytes = [...'GET / HTTP/1.1\r\n', '\u007f', 'a', '~'].map(c => c.charCodeAt(0).toString(16).padStart(2, '0'))
+  const bytes = [...'GET / HTTP/1.1\r\n', '\u007f', 'a', '~'].map(c =>
+    c.charCodeAt(0).toString(16).padStart(2, '0'),
+  )
   expect(hexDump(bytes.join(''))).toEqual([
     '0000  47 45 54 20 2f 20 48 54  54 50 2f 31 2e 31 0d 0a  GET / HTTP/1.1..',
     '0010  7f 61 7e                                          .a~',

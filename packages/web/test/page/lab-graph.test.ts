@@ -8,7 +8,10 @@ import { deviceRow } from '../support/web/devices.ts'
 function end(lab: string, host: string, name: string, peer?: string, segment?: string): DeviceRow {
   const given = peer === undefined ? undefined : `${lab}:${peer}`
   const isRouter = host === 'home'
-  return deviceRow(`1/${lab}:${host}/${name}`, { peer: given, lab: { name: lab, host, isRouter, segment } })
+  return deviceRow(`1/${lab}:${host}/${name}`, {
+    peer: given,
+    lab: { name: lab, host, isRouter, segment },
+  })
 }
 
 const cable = (a: string, b: string, n = '') => [
@@ -26,7 +29,9 @@ function columnsOf(lab: Lab): string[][] {
   const columns = new Map<number, string[]>()
   const { boxes } = layoutLab(lab)
   const sorted = [...boxes].sort((a, b) => a.x - b.x || a.y - b.y)
-  for (const { x, node } of sorted) columns.set(x, [...(columns.get(x) ?? []), node.name])
+  for (const { x, node } of sorted) {
+    columns.set(x, [...(columns.get(x) ?? []), node.name])
+  }
   return [...columns.values()]
 }
 
@@ -63,7 +68,11 @@ test('labs are sorted by their names, and their links are apart', () => {
 })
 
 test('a path leads from left to right, a column for each host', () => {
-  const [lab] = labs(...cable('home', 'internet'), ...cable('client', 'home'), ...cable('internet', 'server'))
+  const [lab] = labs(
+    ...cable('home', 'internet'),
+    ...cable('client', 'home'),
+    ...cable('internet', 'server'),
+  )
   expect(columnsOf(lab!)).toEqual([['server'], ['internet'], ['home'], ['client']])
 })
 
@@ -76,13 +85,17 @@ test('hosts without a path between them are below each other', () => {
 
 test('200 hosts at one router have boxes and texts that do not overlap', () => {
   const names = Array.from({ length: 200 }, (_, i) => `host${i}`)
-  const { boxes, lines, width, height } = layoutLab(labs(...names.flatMap(name => cable(name, 'hub')))[0]!)
+  const { boxes, lines, width, height } = layoutLab(
+    labs(...names.flatMap(name => cable(name, 'hub')))[0]!,
+  )
   const places = boxes.map(({ x, y }) => `${x} ${Math.round(y / BOX.height)}`)
   expect(new Set(places).size).toBe(201)
   const heights = lines.map(({ x, y }) => [x, y]).sort(([a, b], [c, d]) => a! - c! || b! - d!)
   for (const [i, [x, y]] of heights.entries()) {
     const before = heights[i - 1]
-    if (before?.[0] === x) expect(y! - before![1]!).toBeGreaterThan(16)
+    if (before?.[0] === x) {
+      expect(y! - before![1]!).toBeGreaterThan(16)
+    }
   }
   expect(width).toBeLessThan(800)
   expect(height).toBeLessThan(200 * 50)

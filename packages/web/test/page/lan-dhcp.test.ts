@@ -36,10 +36,19 @@ interface Given {
 }
 
 /** A message as the server of the page shows it. */
-const dhcp = (time: number, type: number, { xid = 0x12345678, ...given }: Given = {}, dropped?: string) => {
+const dhcp = (
+  time: number,
+  type: number,
+  { xid = 0x12345678, ...given }: Given = {},
+  dropped?: string,
+) => {
   const options = new Map<number, Uint8Array>([[DHO_MESSAGE_TYPE, Uint8Array.of(type)]])
-  if (given.requested !== undefined) options.set(DHO_REQUESTED_ADDRESS, given.requested)
-  if (given.hostname !== undefined) options.set(DHO_HOST_NAME, new TextEncoder().encode(given.hostname))
+  if (given.requested !== undefined) {
+    options.set(DHO_REQUESTED_ADDRESS, given.requested)
+  }
+  if (given.hostname !== undefined) {
+    options.set(DHO_HOST_NAME, new TextEncoder().encode(given.hostname))
+  }
   const none = new Uint8Array()
   const { data } = build({
     op: 1,
@@ -74,7 +83,11 @@ test('the messages of a transaction are one conversation, with the addresses in 
   )
   const [{ messages, ...about }, ...others] = list as [DhcpTransaction]
   expect(others).toEqual([])
-  expect(about).toEqual({ client: '02:00:00:00:00:09', transaction: '0x12345678', hostname: 'laptop' })
+  expect(about).toEqual({
+    client: '02:00:00:00:00:09',
+    transaction: '0x12345678',
+    hostname: 'laptop',
+  })
   expect(messages.map(({ time, type, address }) => [time, type, address])).toEqual([
     [1000, 'DISCOVER', undefined],
     [1250, 'OFFER', '198.18.0.100'],
@@ -85,7 +98,10 @@ test('the messages of a transaction are one conversation, with the addresses in 
 
 test('the conversation with the latest message comes first', () => {
   const other = { xid: 2 }
-  const list = conversations([], [dhcp(1, DHCPDISCOVER), dhcp(2, DHCPDISCOVER, other), dhcp(3, DHCPOFFER)])
+  const list = conversations(
+    [],
+    [dhcp(1, DHCPDISCOVER), dhcp(2, DHCPDISCOVER, other), dhcp(3, DHCPOFFER)],
+  )
   expect(list.map(({ transaction }) => transaction)).toEqual(['0x12345678', '0x00000002'])
 })
 
@@ -95,14 +111,23 @@ test('a message that was dropped says why', () => {
 })
 
 test('frames of other protocols, and malformed messages, start no conversation', () => {
-  const list = conversations([], [frame(1, dhcpHeader(new Uint8Array(300))), frame(1, { name: 'UDP', fields: [] })])
+  const list = conversations(
+    [],
+    [frame(1, dhcpHeader(new Uint8Array(300))), frame(1, { name: 'UDP', fields: [] })],
+  )
   expect(list).toEqual([])
 })
 
 test('a flood of clients and of messages is kept within bounds', () => {
   let list: readonly DhcpTransaction[] = []
-  for (let i = 0; i < 1000; i++) list = conversations(list, [dhcp(i, DHCPDISCOVER, { xid: i })])
-  for (let i = 0; i < 1000; i++) list = conversations(list, [dhcp(1000 + i, DHCPDISCOVER)])
+  for (let i = 0; i < 1000; i++) {
+    list = conversations(list, [dhcp(i, DHCPDISCOVER, { xid: i })])
+  }
+  for (let i = 0; i < 1000; i++) {
+    list = conversations(list, [dhcp(1000 + i, DHCPDISCOVER)])
+  }
   expect(list).toHaveLength(20)
-  expect(list[0]?.messages.map(({ time }) => time)).toEqual(Array.from({ length: 12 }, (_, i) => 1988 + i))
+  expect(list[0]?.messages.map(({ time }) => time)).toEqual(
+    Array.from({ length: 12 }, (_, i) => 1988 + i),
+  )
 })

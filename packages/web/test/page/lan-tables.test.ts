@@ -11,7 +11,15 @@ const segment: SegmentInfo = {
     addresses: [`198.18.${i >> 8}.${i & 255}`],
     router: i === 0,
   })),
-  leases: [{ address: '198.18.96.1', mac: '02:00:00:00:00:09', clientId: '01', hostname: 'Laptop', expires: 61_000 }],
+  leases: [
+    {
+      address: '198.18.96.1',
+      mac: '02:00:00:00:00:09',
+      clientId: '01',
+      hostname: 'Laptop',
+      expires: 61_000,
+    },
+  ],
   neighbours: [{ address: '198.18.96.1', mac: '02:00:00:00:00:09' }],
   stations: [{ name: 'lan0' }],
   counters: { frames: {}, dropped: {}, answered: {} },
@@ -24,7 +32,9 @@ describe('found', () => {
 
   test('a search finds the rows that contain all its words, in any case', () => {
     expect(found(segment, 'hosts', 'HOST4711')).toEqual([4711])
-    expect(found(segment, 'hosts', '198.18.3. host80')).toEqual([800, 801, 802, 803, 804, 805, 806, 807, 808, 809])
+    expect(found(segment, 'hosts', '198.18.3. host80')).toEqual([
+      800, 801, 802, 803, 804, 805, 806, 807, 808, 809,
+    ])
     expect(found(segment, 'leases', 'laptop')).toEqual([0])
     expect(found(segment, 'neighbours', 'laptop')).toEqual([])
   })
@@ -32,7 +42,12 @@ describe('found', () => {
 
 test('the cells of a row have the same text as vnet lan show', () => {
   expect(cellsOf(segment, 'hosts', 0, 0)).toEqual(['- (router)', '02:00:00:00:00:00', '198.18.0.0'])
-  expect(cellsOf(segment, 'leases', 0, 1000)).toEqual(['198.18.96.1', '02:00:00:00:00:09', 'Laptop', '1 min 0 s'])
+  expect(cellsOf(segment, 'leases', 0, 1000)).toEqual([
+    '198.18.96.1',
+    '02:00:00:00:00:09',
+    'Laptop',
+    '1 min 0 s',
+  ])
   expect(cellsOf(segment, 'neighbours', 0, 0)).toEqual(['198.18.96.1', '02:00:00:00:00:09'])
   expect(cellsOf(segment, 'stations', 0, 0)).toEqual(['lan0', '-'])
 })

@@ -30,7 +30,10 @@ describe('the place in the address', () => {
 })
 
 describe('the device that is meant', () => {
-  const vnets = [vnetRow('snull', '10//sn0', '10//sn1'), vnetRow('cable', '11/red/eth0', '11/blue/eth0')]
+  const vnets = [
+    vnetRow('snull', '10//sn0', '10//sn1'),
+    vnetRow('cable', '11/red/eth0', '11/blue/eth0'),
+  ]
 
   test('the chosen device is the one with the id, or the first one by default', () => {
     expect(findDevice(vnets, '11/blue/eth0')?.label).toBe('blue/eth0')

@@ -12,7 +12,8 @@ const counters = (txPackets: number, dropped = 0): DeviceCounters => ({
   held: 0,
   drops: { tx: { NOMEM: dropped, FULL_RING: dropped }, rx: {} },
 })
-const stats = (time: number, ...devices: DeviceCounters[]) => ({ type: 'stats', time, devices }) as const
+const stats = (time: number, ...devices: DeviceCounters[]) =>
+  ({ type: 'stats', time, devices }) as const
 
 describe('rates', () => {
   test('rates are per second of the time between two messages', () => {
@@ -20,7 +21,12 @@ describe('rates', () => {
     rates.receive(stats(1000, counters(10)))
     expect(rates.of('1//sn0')).toBeUndefined()
     rates.receive(stats(3000, counters(110, 3)))
-    expect(rates.of('1//sn0')).toMatchObject({ txPackets: 50, txBits: 40_000, txDrops: 3, rxPackets: 0 })
+    expect(rates.of('1//sn0')).toMatchObject({
+      txPackets: 50,
+      txBits: 40_000,
+      txDrops: 3,
+      rxPackets: 0,
+    })
   })
 
   test('rates count from 0 after a reset', () => {

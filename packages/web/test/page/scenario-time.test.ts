@@ -16,25 +16,48 @@ describe('progress', () => {
   test('a step is taken at its time, and the next one is announced', () => {
     const before = { state: 'running', round: 1, at: 29_999, step: 0, next: { step: 1, wait: 1 } }
     expect(progress(once, STARTED + 29_999)).toEqual(before)
-    const after = { state: 'running', round: 1, at: 30_000, step: 1, next: { step: 2, wait: 10_000 } }
+    const after = {
+      state: 'running',
+      round: 1,
+      at: 30_000,
+      step: 1,
+      next: { step: 2, wait: 10_000 },
+    }
     expect(progress(once, STARTED + 30_000)).toEqual(after)
   })
 
   test('a scenario without a repeat has ended after its last step', () => {
-    expect(progress(once, STARTED + 90_000)).toMatchObject({ state: 'ended', round: 1, at: 90_000, step: 2 })
+    expect(progress(once, STARTED + 90_000)).toMatchObject({
+      state: 'ended',
+      round: 1,
+      at: 90_000,
+      step: 2,
+    })
   })
 
   test('a round that repeats is followed by its first step', () => {
     const { state, next } = progress(again, STARTED + 59_000)
     expect([state, next]).toEqual(['running', { step: 0, wait: 1000 }])
     expect(progress(again, STARTED + 60_000)).toMatchObject({ round: 2, at: 0, step: 0 })
-    expect(progress(again, STARTED + 60_000 * 9 + 31_000)).toMatchObject({ round: 10, at: 31_000, step: 1 })
+    expect(progress(again, STARTED + 60_000 * 9 + 31_000)).toMatchObject({
+      round: 10,
+      at: 31_000,
+      step: 1,
+    })
   })
 
   test('the last step of a round lasts until the first of the next one', () => {
     const late = { ...again, steps: steps.slice(1) }
-    expect(progress(late, STARTED + 1000)).toMatchObject({ round: 1, step: undefined, next: { step: 0, wait: 29_000 } })
-    expect(progress(late, STARTED + 61_000)).toMatchObject({ round: 2, step: 1, next: { step: 0, wait: 29_000 } })
+    expect(progress(late, STARTED + 1000)).toMatchObject({
+      round: 1,
+      step: undefined,
+      next: { step: 0, wait: 29_000 },
+    })
+    expect(progress(late, STARTED + 61_000)).toMatchObject({
+      round: 2,
+      step: 1,
+      next: { step: 0, wait: 29_000 },
+    })
   })
 })
 

@@ -15,7 +15,9 @@ import {
   timeWords,
 } from '../../src/page/step-model.ts'
 
-const vnets = [{ pid: 1, driver: 'snull', devices: [{ id: '1/red/sn1', label: 'red/sn1' }] }] as unknown as VnetRow[]
+const vnets = [
+  { pid: 1, driver: 'snull', devices: [{ id: '1/red/sn1', label: 'red/sn1' }] },
+] as unknown as VnetRow[]
 const where = { id: '1/red/sn1', step: 4, next: 'netifRx', queue: 2, count: 3 } as const
 const halt: StepInfo = { ...where, frame: undefined, source: undefined }
 
@@ -25,7 +27,11 @@ function at(step: StepInfo['step'], destination: string): StepInfo {
     { name: 'TTL', value: '64' },
     { name: 'Destination', value: destination },
   ]
-  return { ...halt, step, frame: { length: 98, text: '', headers: [{ name: 'IPv4', fields }], bytes: '' } }
+  return {
+    ...halt,
+    step,
+    frame: { length: 98, text: '', headers: [{ name: 'IPv4', fields }], bytes: '' },
+  }
 }
 
 test('a drop is of the frame that waited last, unless that frame had passed its last step', () => {
@@ -40,7 +46,8 @@ test('a drop is of the frame that waited last, unless that frame had passed its 
 })
 
 test('a filter halts the frames that pass it, on both sides, and no step without a frame', () => {
-  const filter = ({ direction, headers }: FrameRow) => direction === 'rx' && headers[0].fields[1].value === '198.18.0.2'
+  const filter = ({ direction, headers }: FrameRow) =>
+    direction === 'rx' && headers[0].fields[1].value === '198.18.0.2'
   const steps = [at(2, '198.18.0.2'), at(4, '198.18.0.2'), at(4, '198.18.1.2'), halt]
   expect(steps.map(step => isPassedOver(filter, step))).toEqual([true, false, true, true])
 })
@@ -85,7 +92,9 @@ test('a changed field stays marked for the rest of the path, also after a step w
   const [read, sent] = [at(2, '198.18.0.2'), at(3, '198.18.1.2')]
   const changed = onPath(undefined, read, sent)
   const waiting = onPath(changed, sent, undefined)
-  expect([...onPath(waiting, sent, at(4, '198.18.1.2'))]).toEqual([['IPv4/Destination', '198.18.0.2']])
+  expect([...onPath(waiting, sent, at(4, '198.18.1.2'))]).toEqual([
+    ['IPv4/Destination', '198.18.0.2'],
+  ])
   expect(onPath(changed, sent, at(1, '198.18.1.2')).size).toBe(0)
 })
 
@@ -93,11 +102,11 @@ test('a changed field stays marked from an interrupt to the poll that follows it
   const [sent, interrupt, poll] = [at(2, '198.18.0.2'), at(3, '198.18.1.2'), at(3, '198.18.1.2')]
   const changed = onPath(undefined, sent, interrupt)
   expect([...onPath(changed, interrupt, poll)]).toEqual([['IPv4/Destination', '198.18.0.2']])
-  expect([isNewPath(interrupt, poll), isNewPath(poll, at(1, '')), isNewPath(undefined, poll)]).toEqual([
-    false,
-    true,
-    false,
-  ])
+  expect([
+    isNewPath(interrupt, poll),
+    isNewPath(poll, at(1, '')),
+    isNewPath(undefined, poll),
+  ]).toEqual([false, true, false])
 })
 
 test('the bytes that were inserted or differ from the start of the path are marked', () => {
@@ -119,7 +128,9 @@ test('lines are numbered in a column, and the next one is marked', () => {
     { text: '10  x', isNext: true },
     { text: '11  }', isNext: false },
   ])
-  expect(numbered({ file: 'a.ts', line: 3, first: 3, lines: ['x'] })).toEqual([{ text: '3  x', isNext: true }])
+  expect(numbered({ file: 'a.ts', line: 3, first: 3, lines: ['x'] })).toEqual([
+    { text: '3  x', isNext: true },
+  ])
 })
 
 test('a missing frame and missing code have a reason', () => {

@@ -6,7 +6,14 @@ const START = 1_700_000_000_000
 type Stage = NonNullable<Extract<FeedMessage, { type: 'wire' }>['wire']>['stages'][number]
 
 function counters(id: string, more: Partial<DeviceCounters> = {}): DeviceCounters {
-  const none = { txPackets: 0, txBytes: 0, rxPackets: 0, rxBytes: 0, held: 0, drops: { tx: {}, rx: {} } }
+  const none = {
+    txPackets: 0,
+    txBytes: 0,
+    rxPackets: 0,
+    rxBytes: 0,
+    held: 0,
+    drops: { tx: {}, rx: {} },
+  }
   return { id, ...none, ...more }
 }
 
@@ -15,16 +22,33 @@ function stats(second: number, ...devices: DeviceCounters[]): FeedMessage {
 }
 
 function stage(more: Partial<Stage>): Stage {
-  const none = { in: 0, out: 0, held: 0, dropped: 0, drops: {}, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 }
+  const none = {
+    in: 0,
+    out: 0,
+    held: 0,
+    dropped: 0,
+    drops: {},
+    duplicated: 0,
+    corrupted: 0,
+    reordered: 0,
+    marked: 0,
+  }
   return { stage: 'loss', path: '', direction: 'ab', text: '', holds: false, ...none, ...more }
 }
 
 const wire = (second: number, id: string, ...stages: Stage[]): FeedMessage => {
-  return { type: 'wire', time: START + 1000 * second, id, wire: { time: 0, text: { ab: '', ba: '' }, stages } }
+  return {
+    type: 'wire',
+    time: START + 1000 * second,
+    id,
+    wire: { time: 0, text: { ab: '', ba: '' }, stages },
+  }
 }
 
 /** Frames in these parts, by kind and name. */
-const parts = (...list: (readonly [kind: string, name: string, length?: number])[]): FeedMessage => {
+const parts = (
+  ...list: (readonly [kind: string, name: string, length?: number])[]
+): FeedMessage => {
   return {
     type: 'parts',
     time: START,
@@ -41,7 +65,14 @@ describe('history of all devices', () => {
     const grown = { txPackets: 10, txBytes: 1000, rxPackets: 20, rxBytes: 5000, held: 4, drops }
     history.receive(stats(1, counters('a', grown), counters('b')))
     const samples = history.device('a')!
-    expect(samples.rateKeys()).toEqual(['tx bits', 'rx bits', 'tx frames', 'rx frames', 'tx NEIGH', 'rx NOMEM'])
+    expect(samples.rateKeys()).toEqual([
+      'tx bits',
+      'rx bits',
+      'tx frames',
+      'rx frames',
+      'tx NEIGH',
+      'rx NOMEM',
+    ])
     const last = samples.rateKeys().map(key => samples.rate(key, 0)[1])
     expect(last).toEqual([8000, 40000, 10, 20, 2, 3])
     expect(samples.level('held', 0)).toEqual([0, 4])
@@ -52,7 +83,9 @@ describe('history of all devices', () => {
     const history = new History()
     history.receive(stats(0, counters('a', { txPackets: 5 })))
     history.receive(stats(1, counters('a', { txPackets: 9 })))
-    for (let i = 2; i < 60; i++) history.receive(stats(i, counters('b')))
+    for (let i = 2; i < 60; i++) {
+      history.receive(stats(i, counters('b')))
+    }
     history.receive(stats(60, counters('a', { txPackets: 100 })))
     history.receive(stats(61, counters('a', { txPackets: 103 })))
     expect(history.device('a')!.rate('tx frames', 0)).toEqual([null, 4, null, null, 3])
@@ -61,7 +94,9 @@ describe('history of all devices', () => {
   it('history forgets a device that was missing for ten minutes', () => {
     const history = new History()
     history.receive(stats(0, counters('a'), counters('b')))
-    for (let i = 1; i <= 600; i++) history.receive(stats(i, counters('b')))
+    for (let i = 1; i <= 600; i++) {
+      history.receive(stats(i, counters('b')))
+    }
     expect(history.device('a')).toBeDefined()
     history.receive(stats(601, counters('b')))
     expect(history.device('a')).toBeUndefined()
@@ -71,7 +106,9 @@ describe('history of all devices', () => {
   it('history keeps at most 1000 devices, the most recent ones', () => {
     const history = new History()
     const ten = (i: number) => Array.from({ length: 10 }, (_, n) => counters(`d${10 * i + n}`))
-    for (let i = 0; i < 101; i++) history.receive(stats(i, ...ten(i)))
+    for (let i = 0; i < 101; i++) {
+      history.receive(stats(i, ...ten(i)))
+    }
     expect(history.size).toBe(1000)
     expect(history.device('d9')).toBeUndefined()
     expect(history.device('d10')).toBeDefined()
@@ -97,14 +134,21 @@ describe('history of a wire', () => {
   it('the lateness of an interval without packets is unknown, and that of a new stage is of all its packets', () => {
     const history = new History()
     const all = [[[1, 5]], [[1, 5]], [[2, 3]]] as const
-    for (const [time, counts] of all.entries())
+    for (const [time, counts] of all.entries()) {
       history.receive(wire(time, 'a', stage({ stage: 'delay', late: { p50: 9, p99: 9, counts } })))
-    expect(history.wire('a')!.level('p99 ab delay', 0)).toEqual([null, null, expect.closeTo(0.002, 9)])
+    }
+    expect(history.wire('a')!.level('p99 ab delay', 0)).toEqual([
+      null,
+      null,
+      expect.closeTo(0.002, 9),
+    ])
   })
 
   it('wire history is kept for the 16 devices that were viewed last', () => {
     const history = new History()
-    for (let i = 0; i < 17; i++) history.receive(wire(i, `d${i}`, stage({})))
+    for (let i = 0; i < 17; i++) {
+      history.receive(wire(i, `d${i}`, stage({})))
+    }
     expect(history.wire('d0')).toBeUndefined()
     expect(history.wire('d1')).toBeDefined()
   })
@@ -114,7 +158,9 @@ describe('history of queues', () => {
   it('queue history has the maximum length of each queue since the previous statistics', () => {
     const history = new History()
     history.receive(stats(0, counters('a')))
-    for (const length of [3, 9, 4]) history.receive(parts(['queue', 'tx 0', length]))
+    for (const length of [3, 9, 4]) {
+      history.receive(parts(['queue', 'tx 0', length]))
+    }
     history.receive(stats(1, counters('a', { held: 5 })))
     history.receive(parts(['queue', 'tx 0', 1]))
     history.receive(stats(2, counters('a')))
@@ -127,7 +173,9 @@ describe('history of queues', () => {
     const history = new History()
     history.receive(wire(0, 'a', stage({ stage: 'delay', held: 7 })))
     history.receive(parts(['ring', 'rx ring', 2]))
-    for (const second of [1, 2, 3]) history.receive(stats(second, counters('a')))
+    for (const second of [1, 2, 3]) {
+      history.receive(stats(second, counters('a')))
+    }
     const samples = history.device('a')!
     expect(samples.level('wire ab delay', 0)).toEqual([7, 7, null])
     expect(samples.level('ring rx ring', 0)).toEqual([2, 2, null])
@@ -148,7 +196,15 @@ it('removed stages that hold packets have names of their own beside new ones of 
     stage({ stage: 'delay', held: 3 }),
   ]
   const message = named(
-    wire(0, 'a', now, stage({ stage: 'loss 2' }), before, first, stage({ stage: 'delay', direction: 'ba' })),
+    wire(
+      0,
+      'a',
+      now,
+      stage({ stage: 'loss 2' }),
+      before,
+      first,
+      stage({ stage: 'delay', direction: 'ba' }),
+    ),
   )
   const names = message.type === 'wire' ? message.wire?.stages.map(({ stage }) => stage) : []
   expect(names).toEqual(['delay', 'loss 2', 'delay removed', 'delay removed 2', 'delay'])

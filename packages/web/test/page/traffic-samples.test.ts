@@ -42,13 +42,21 @@ describe('samples of a device', () => {
     }
     const later = samples.rate('n', START / 1000 + 3)
     expect(later.length).toBeGreaterThan(200)
-    for (const rate of later) expect(Math.abs(rate! - 1 / 0.3)).toBeLessThanOrEqual(1 / 3)
+    for (const rate of later) {
+      expect(Math.abs(rate! - 1 / 0.3)).toBeLessThanOrEqual(1 / 3)
+    }
   })
 
   it('samples that follow each other within half a second have no rate before one is half a second later', () => {
     const samples = new Samples()
-    for (const [ms, n] of [[0, 0] as const, [100, 1] as const, [499, 1] as const, [500, 2] as const])
+    for (const [ms, n] of [
+      [0, 0] as const,
+      [100, 1] as const,
+      [499, 1] as const,
+      [500, 2] as const,
+    ]) {
       samples.add(START + ms, { n }, {})
+    }
     expect(samples.rate('n', 0)).toEqual([null, null, null, 4])
   })
 
@@ -82,7 +90,9 @@ describe('samples of a device', () => {
     samples.add(START + 1000, { n: 2 }, { held: 6 })
     samples.add(START + 61_000, { n: 62 }, { held: 7 })
     samples.add(START + 62_000, { n: 64 }, { held: 8 })
-    expect(samples.times(0).map(time => time * 1000 - START)).toEqual([0, 1000, 1001, 61_000, 62_000])
+    expect(samples.times(0).map(time => time * 1000 - START)).toEqual([
+      0, 1000, 1001, 61_000, 62_000,
+    ])
     expect(samples.rate('n', 0)).toEqual([null, 1, null, null, 2])
     expect(samples.level('held', 0)).toEqual([5, 6, null, 7, 8])
   })
@@ -121,7 +131,9 @@ describe('samples of a device', () => {
 
   it('a full ring keeps the newest samples, and forgets counters without a value among them', () => {
     const samples = new Samples()
-    for (let i = 0; i < 3 * SLOTS; i++) samples.add(START + 1000 * i, { n: 2 * i, early: Math.min(i, 5) }, {})
+    for (let i = 0; i < 3 * SLOTS; i++) {
+      samples.add(START + 1000 * i, { n: 2 * i, early: Math.min(i, 5) }, {})
+    }
     expect(samples.times(0)).toHaveLength(SLOTS)
     expect(samples.times(0).at(-1)).toBe(START / 1000 + 3 * SLOTS - 1)
     expect(new Set(samples.rate('n', 0))).toEqual(new Set([2]))
@@ -129,7 +141,8 @@ describe('samples of a device', () => {
   })
 
   it('counters beyond the limit are added up, and no more levels are kept', () => {
-    const many = (n: number) => Object.fromEntries(Array.from({ length: KEYS_MAX + 3 }, (_, i) => [`k${i}`, n]))
+    const many = (n: number) =>
+      Object.fromEntries(Array.from({ length: KEYS_MAX + 3 }, (_, i) => [`k${i}`, n]))
     const samples = new Samples()
     samples.add(START, many(0), many(1))
     samples.add(START + 1000, many(5), many(1))

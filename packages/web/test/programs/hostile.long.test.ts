@@ -18,17 +18,23 @@ test('interfaces with markup in their names are listed, and shown, under these n
   }
 })
 
-test.each([SNULL, CABLE, LAN])('markup in any text about %s is shown as text by every view', async device => {
-  const { feed, address } = await startFeed(new FakeWorld({ devices: 2, hosts: 30, lab: 2 }), poisoned)
-  const page = await browser.open(`${address}#driver/${device}`)
-  feed.world.command(device, { do: 'step', mode: 'on' })
-  for (const view of await viewsOf(page)) {
-    await showView(page, view)
-    await feed.second()
-    await feed.second()
-    await feed.send({ type: 'problem', text: 'red: EACCES' })
-    await page.getByText('red: EACCES').waitFor()
-    expect([view, await page.evaluate(findForeign)]).toEqual([view, []])
-    expect(await page.locator('#view').evaluate(allTexts)).toContain(POISON)
-  }
-})
+test.each([SNULL, CABLE, LAN])(
+  'markup in any text about %s is shown as text by every view',
+  async device => {
+    const { feed, address } = await startFeed(
+      new FakeWorld({ devices: 2, hosts: 30, lab: 2 }),
+      poisoned,
+    )
+    const page = await browser.open(`${address}#driver/${device}`)
+    feed.world.command(device, { do: 'step', mode: 'on' })
+    for (const view of await viewsOf(page)) {
+      await showView(page, view)
+      await feed.second()
+      await feed.second()
+      await feed.send({ type: 'problem', text: 'red: EACCES' })
+      await page.getByText('red: EACCES').waitFor()
+      expect([view, await page.evaluate(findForeign)]).toEqual([view, []])
+      expect(await page.locator('#view').evaluate(allTexts)).toContain(POISON)
+    }
+  },
+)

@@ -9,7 +9,10 @@ import { Announcement } from '#src/control/server/presence.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 
 vi.mock('node:fs', async original => ({ ...(await original<typeof fs>()), renameSync: vi.fn() }))
-vi.mock('node:fs/promises', async original => ({ ...(await original<typeof promises>()), rename: vi.fn() }))
+vi.mock('node:fs/promises', async original => ({
+  ...(await original<typeof promises>()),
+  rename: vi.fn(),
+}))
 
 const renameSync = vi.mocked(fs.renameSync)
 const rename = vi.mocked(promises.rename)
@@ -44,7 +47,9 @@ afterEach(async () => {
 
 /** Waits until threads have written the file so often. */
 async function written(times: number): Promise<void> {
-  while (rename.mock.settledResults.filter(({ type }) => type === 'fulfilled').length < times) await setImmediate()
+  while (rename.mock.settledResults.filter(({ type }) => type === 'fulfilled').length < times) {
+    await setImmediate()
+  }
   await setImmediate()
 }
 
@@ -58,7 +63,9 @@ test('1,000 changes in a second are written every 100 ms, by threads, and the la
   for (let i = 1; i <= 1000; i++) {
     update(`name${i}`)
     vi.advanceTimersByTime(1)
-    if (i % 100 === 0) await written(i / 100)
+    if (i % 100 === 0) {
+      await written(i / 100)
+    }
   }
   expect(writes()).toEqual([1, 10])
   update('last')
@@ -102,6 +109,8 @@ test('an error of a thread is reported', async () => {
   update('one')
   rename.mockRejectedValue(new Error('no space'))
   vi.advanceTimersByTime(100)
-  while (failed.mock.calls.length === 0) await setImmediate()
+  while (failed.mock.calls.length === 0) {
+    await setImmediate()
+  }
   expect(failed.mock.calls).toEqual([[new Error('no space')]])
 })

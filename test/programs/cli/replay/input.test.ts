@@ -13,8 +13,9 @@ const directory = fileDirectory()
 /** All bytes, copied chunk by chunk like by a reader. */
 async function all(chunks: AsyncIterator<Uint8Array>): Promise<Buffer> {
   const copies: Buffer[] = []
-  for (let next = await chunks.next(); next.done !== true; next = await chunks.next())
+  for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
     copies.push(Buffer.from(next.value))
+  }
   return Buffer.concat(copies)
 }
 
@@ -25,7 +26,9 @@ test('the chunks of a file are the file, again from the beginning each time', as
   writeFileSync(path, bytes)
   using input = new ReplayInput(path)
   expect([input.name, input.size, input.repeats]).toEqual([path, bytes.length, true])
-  for (let pass = 0; pass < 2; pass++) expect(bytes.equals(await all(input.chunks()))).toBe(true)
+  for (let pass = 0; pass < 2; pass++) {
+    expect(bytes.equals(await all(input.chunks()))).toBe(true)
+  }
 })
 
 test.each([

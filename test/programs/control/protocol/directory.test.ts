@@ -4,7 +4,12 @@ import { once } from 'node:events'
 import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { type Entry, ownNamespace, readDirectories, watchDirectories } from '#src/control/protocol/directory.ts'
+import {
+  type Entry,
+  ownNamespace,
+  readDirectories,
+  watchDirectories,
+} from '#src/control/protocol/directory.ts'
 import { Announcement } from '#src/control/server/presence.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 
@@ -16,7 +21,13 @@ const directory = freshDirectory()
 
 let files = 0
 const foreign = (entry: Partial<Record<keyof Entry, unknown>>) => {
-  const usual = { pid: process.pid, startTime: '1', pidns: ownNamespace('pid'), netns: 1, interfaces: [] }
+  const usual = {
+    pid: process.pid,
+    startTime: '1',
+    pidns: ownNamespace('pid'),
+    netns: 1,
+    interfaces: [],
+  }
   const file = join(directory, `1-${(files++).toString(16)}.json`)
   writeFileSync(file, JSON.stringify({ ...usual, ...entry }))
   return file
@@ -83,7 +94,10 @@ test('a hidden process counts as running if sending it a signal is EPERM', () =>
 })
 
 test('a change in a watched directory is reported until the watch ends', async () => {
-  using _ = watchDirectories(() => expect.unreachable(), [{ path: join(directory, 'nowhere'), uid: 0 }])
+  using _ = watchDirectories(
+    () => expect.unreachable(),
+    [{ path: join(directory, 'nowhere'), uid: 0 }],
+  )
   const announcement = announced()
   const changes: number[] = []
   let told = () => {}
@@ -115,10 +129,27 @@ test('a vnet of another pid namespace is found without a check of its pid', () =
 test('malformed files are skipped and kept, and a missing directory holds no vnet', () => {
   expect(readDirectories([{ path: join(directory, 'nowhere'), uid: self }])).toEqual([])
   const { socket } = announced()
-  const junk = { '1-a1.json': '{', '1-b1.json': '[]', '1-c1.json': 'null', 'd.txt': '{}', '1-e1.json': '{"pid":1}' }
-  for (const [name, text] of Object.entries(junk)) writeFileSync(join(directory, name), text)
-  const interfaces = [1, 'sn0', {}, { ...sn0, ifindex: 0 }, { ...sn0, name: 'x'.repeat(16) }, { ...sn0, netns: 1 }]
-  for (const each of interfaces) foreign({ interfaces: [each] })
+  const junk = {
+    '1-a1.json': '{',
+    '1-b1.json': '[]',
+    '1-c1.json': 'null',
+    'd.txt': '{}',
+    '1-e1.json': '{"pid":1}',
+  }
+  for (const [name, text] of Object.entries(junk)) {
+    writeFileSync(join(directory, name), text)
+  }
+  const interfaces = [
+    1,
+    'sn0',
+    {},
+    { ...sn0, ifindex: 0 },
+    { ...sn0, name: 'x'.repeat(16) },
+    { ...sn0, netns: 1 },
+  ]
+  for (const each of interfaces) {
+    foreign({ interfaces: [each] })
+  }
   foreign({ pid: -1 })
   foreign({ interfaces: 'sn0' })
   expect(read().map(({ vnet }) => vnet)).toEqual([socket])

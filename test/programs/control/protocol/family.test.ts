@@ -6,12 +6,20 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import * as family from '#src/control/protocol/family.ts'
 import { linkStats64Fields } from '#src/netdev/stats.ts'
-import { decodeAttributes, encodeAttributes, MessageBuilder, NLMSG_HDRLEN } from '#src/netlink/index.ts'
+import {
+  decodeAttributes,
+  encodeAttributes,
+  MessageBuilder,
+  NLMSG_HDRLEN,
+} from '#src/netlink/index.ts'
 import { complaints } from '#support/ynl-rules.ts'
 import { familySource, formatted } from '../../../../scripts/generate-family.mjs'
 
 const text = readFileSync(new URL('../../../../docs/vnet_nl.yaml', import.meta.url), 'utf8')
-const presence = readFileSync(new URL('../../../../src/control/protocol/presence.yaml', import.meta.url), 'utf8')
+const presence = readFileSync(
+  new URL('../../../../src/control/protocol/presence.yaml', import.meta.url),
+  'utf8',
+)
 const generated = new URL('../../../../src/control/protocol/family.generated.ts', import.meta.url)
 
 const device = {
@@ -30,7 +38,9 @@ test.each(Object.keys(device))('a reply about a device without %s is refused', m
   const { reply } = family.commands.getDevices
   const builder = new MessageBuilder().message(1, 0, 0)
   encodeAttributes(builder, reply, { ...device, [missing]: undefined })
-  expect(() => decodeAttributes(reply, builder.bytes, NLMSG_HDRLEN)).toThrow(`${missing}: is missing`)
+  expect(() => decodeAttributes(reply, builder.bytes, NLMSG_HDRLEN)).toThrow(
+    `${missing}: is missing`,
+  )
 })
 
 test('family.generated.ts is up to date', () => {
@@ -50,11 +60,31 @@ function broken(find: string, put: string): unknown {
 test.each([
   ['name: vnet_nl', 'nam: vnet_nl', ['unknown key nam', 'name is missing']],
   ['type: u32', 'type: u33', ['attribute-sets vnet ifindex: unknown type u33']],
-  ['name: held\n', 'name: requeues\n', expect.arrayContaining(['attribute-sets vnet: requeues twice'])],
-  ['nested-attributes: drop', 'nested-attributes: drips', ['attribute-sets vnet drops: there is no set drips']],
-  ['enum: direction', 'enum: directions', ['attribute-sets part direction: there is no enum directions']],
-  ['name: mtu\n', 'name: mtu\n        value: 3\n', expect.arrayContaining(['attribute-sets vnet: number 3 twice'])],
-  ['max-len: netns-max', 'max-len: netns-mix', ['attribute-sets vnet netns: there is no constant netns-mix']],
+  [
+    'name: held\n',
+    'name: requeues\n',
+    expect.arrayContaining(['attribute-sets vnet: requeues twice']),
+  ],
+  [
+    'nested-attributes: drop',
+    'nested-attributes: drips',
+    ['attribute-sets vnet drops: there is no set drips'],
+  ],
+  [
+    'enum: direction',
+    'enum: directions',
+    ['attribute-sets part direction: there is no enum directions'],
+  ],
+  [
+    'name: mtu\n',
+    'name: mtu\n        value: 3\n',
+    expect.arrayContaining(['attribute-sets vnet: number 3 twice']),
+  ],
+  [
+    'max-len: netns-max',
+    'max-len: netns-mix',
+    ['attribute-sets vnet netns: there is no constant netns-mix'],
+  ],
   ['max-len: netns-max', 'most: 5', ['attribute-sets vnet netns checks: unknown key most']],
   ['attributes: [ text ]', 'attributes: [ txt ]', ['operations echo: there is no attribute txt']],
   ['mcgrp: events', 'mcgrp: event', ['operations event: there is no group event']],
@@ -64,7 +94,11 @@ test.each([
     ['operations echo: unknown key note', 'operations echo: doc is missing'],
   ],
   ['flags: [ admin-perm ]', 'flags: [ root ]', ['operations reset-stats: unknown flag root']],
-  ['name: ioctl-cmd', 'name: ioctl_cmd', expect.arrayContaining(['attribute-sets vnet: ioctl_cmd is no name'])],
+  [
+    'name: ioctl-cmd',
+    'name: ioctl_cmd',
+    expect.arrayContaining(['attribute-sets vnet: ioctl_cmd is no name']),
+  ],
 ])('a rule of the YNL format notices %j replaced by %j', (find, put, told) => {
   expect(complaints(broken(find, put))).toEqual(told)
 })
@@ -74,9 +108,12 @@ test.each([
   ['type: u32\n', 'type: u32\n        checks:\n          max: 5\n', 'ifindex: max is not kept'],
   ['attributes: [ text ]', 'attributes: [ txt ]', 'echo: there is no attribute txt in echo'],
   ['max-len: netns-max', 'max-len: netns-mix', 'netns-mix: there is no such constant'],
-])('the generator refuses values that the codec cannot keep: %j replaced by %j', (find, put, message) => {
-  expect(() => familySource(text.replace(find, put), presence)).toThrow(message)
-})
+])(
+  'the generator refuses values that the codec cannot keep: %j replaced by %j',
+  (find, put, message) => {
+    expect(() => familySource(text.replace(find, put), presence)).toThrow(message)
+  },
+)
 
 test.each([
   ['  gc: {', '  gx: {', 'presence of gx: there is no such set or command'],
@@ -87,9 +124,12 @@ test.each([
   ],
   ['[ loop-delay ]', '[ loop-delays ]', 'presence of runtime: there is no attribute loop-delays'],
   ['{ gc: [] }', '{ gcs: [] }', 'presence of runtime: there is no attribute gcs'],
-])('the generator refuses a presence of unknown attributes: %j replaced by %j', (find, put, message) => {
-  expect(() => familySource(text, presence.replace(find, put))).toThrow(message)
-})
+])(
+  'the generator refuses a presence of unknown attributes: %j replaced by %j',
+  (find, put, message) => {
+    expect(() => familySource(text, presence.replace(find, put))).toThrow(message)
+  },
+)
 
 test('the statistics are the counters of netdev/stats.ts in their order', () => {
   const { fields } = family.linkStatsPolicy
@@ -102,7 +142,16 @@ describe('the numbers that programs are built with', () => {
   test('commands keep their numbers', () => {
     const numbers = Object.values(family.commands).map(({ name, cmd }) => [name, cmd])
     const [before, after] = [
-      ['ECHO', 'GET_DEVICES', 'GET_STATS', 'RESET_STATS', 'SET_CARRIER', 'GET_PARAM', 'SET_PARAM', 'TRIGGER'],
+      [
+        'ECHO',
+        'GET_DEVICES',
+        'GET_STATS',
+        'RESET_STATS',
+        'SET_CARRIER',
+        'GET_PARAM',
+        'SET_PARAM',
+        'TRIGGER',
+      ],
       ['IOCTL', 'SUBSCRIBE', 'EVENT'],
     ]
     expect(numbers).toEqual([
@@ -123,8 +172,11 @@ describe('the numbers that programs are built with', () => {
   })
 
   test('attributes keep their numbers', () => {
-    const { groMerged, paramName, carrier, ioctlCmd, event, dropped, driver, time } = family.vnetAttributes
-    expect([groMerged, paramName, carrier, ioctlCmd].map(({ type }) => type)).toEqual([14, 15, 21, 23])
+    const { groMerged, paramName, carrier, ioctlCmd, event, dropped, driver, time } =
+      family.vnetAttributes
+    expect([groMerged, paramName, carrier, ioctlCmd].map(({ type }) => type)).toEqual([
+      14, 15, 21, 23,
+    ])
     expect([event, dropped, driver, time].map(({ type }) => type)).toEqual([28, 31, 35, 46])
     expect(family.echoAttributes.text.type).toBe(1)
   })
@@ -132,7 +184,11 @@ describe('the numbers that programs are built with', () => {
   test('name, version, events and flags keep their values', () => {
     expect([family.VNET_GENL_NAME, family.VNET_GENL_VERSION]).toEqual(['vnet_nl', 1])
     expect([family.VNET_GENL_ID, family.VNET_MCGRP_EVENTS]).toEqual([0x3f0, 0x766e6574])
-    expect([family.eventNumbers.registered, family.eventNumbers.drops, family.VNET_EVENTS_ALL]).toEqual([1, 6, 0x1ffe])
+    expect([
+      family.eventNumbers.registered,
+      family.eventNumbers.drops,
+      family.VNET_EVENTS_ALL,
+    ]).toEqual([1, 6, 0x1ffe])
     expect([family.directionNumbers.tx, family.directionNumbers.rx]).toEqual([0, 1])
     expect([family.scopeNumbers.queue, family.scopeNumbers.own]).toEqual([1, 2])
   })

@@ -42,7 +42,9 @@ function evaluate(code: string): unknown {
     import * as fs from 'node:fs'
     const file = ${JSON.stringify(file)}
     console.log(JSON.stringify((${code}) ?? null))`
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+  })
   expect(stderr).toBe('')
   return JSON.parse(stdout)
 }
@@ -50,7 +52,11 @@ function evaluate(code: string): unknown {
 test('a function has its own lines, at most as many as are wanted', () => {
   const lines = ['  ndoStartXmit(skb) {', '    skb.drop()', '    return 0', '  },']
   const xmit = 'm.ops.ndoStartXmit'
-  expect(evaluate(`[p.functionLines(${xmit}, 24), p.functionLines(${xmit}, 2), p.functionPlace(${xmit})]`)).toEqual([
+  expect(
+    evaluate(
+      `[p.functionLines(${xmit}, 24), p.functionLines(${xmit}, 2), p.functionPlace(${xmit})]`,
+    ),
+  ).toEqual([
     { file, line: 2, first: 2, lines },
     { file, line: 2, first: 2, lines: lines.slice(0, 2) },
     `${file}:2`,
@@ -60,7 +66,11 @@ test('a function has its own lines, at most as many as are wanted', () => {
 test('a place has the lines of its function around it, and one outside of the program has none', () => {
   const lines = ['export function rx(skb) {', '  skb.dev = 1', '  netifRx(skb)', '}']
   const at = JSON.stringify(`${file}:10`)
-  expect(evaluate(`[p.placeLines(${at}, 24), p.placeLines(${at}, 3), p.placeLines('/etc/passwd:1', 24)]`)).toEqual([
+  expect(
+    evaluate(
+      `[p.placeLines(${at}, 24), p.placeLines(${at}, 3), p.placeLines('/etc/passwd:1', 24)]`,
+    ),
+  ).toEqual([
     { file, line: 10, first: 8, lines },
     { file, line: 10, first: 9, lines: lines.slice(1) },
     null,
@@ -106,7 +116,10 @@ test('a script with its source map and sources in it has lines of TypeScript', (
     lines: source.slice(3, 7),
   })
   writeFileSync(file, script + inline({}))
-  expect(evaluate('p.functionLines(m.xmit, 1)')).toMatchObject({ file, lines: ['export function xmit(skb) {'] })
+  expect(evaluate('p.functionLines(m.xmit, 1)')).toMatchObject({
+    file,
+    lines: ['export function xmit(skb) {'],
+  })
 })
 
 test("the lines are the running code's, even if the file has been replaced", () => {
@@ -119,5 +132,8 @@ test("the lines are the running code's, even if the file has been replaced", () 
 
 test('a script may have a URL that is not a file, and functions still have their places', () => {
   const named = 'new Function("//# sourceURL=file://elsewhere/a.js")'
-  expect(evaluate(`[p.functionPlace(${named}), p.functionPlace(m.next)]`)).toEqual([null, `${file}:13`])
+  expect(evaluate(`[p.functionPlace(${named}), p.functionPlace(m.next)]`)).toEqual([
+    null,
+    `${file}:13`,
+  ])
 })

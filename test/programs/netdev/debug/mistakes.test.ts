@@ -19,7 +19,9 @@ function expectedIn(lines: readonly string[]): Expected[] {
     name = /^ {2}'(.*)': \{$/.exec(line)?.[1] ?? name
     const rule = /\/\/ <- ([\w-]+)$/.exec(line)?.[1]
     // A marker on a line of its own is below the line.
-    return rule === undefined ? [] : [{ name, rule, place: `${file}:${/^\s*\/\//.test(line) ? i : i + 1}` }]
+    return rule === undefined
+      ? []
+      : [{ name, rule, place: `${file}:${/^\s*\/\//.test(line) ? i : i + 1}` }]
   })
 }
 
@@ -36,17 +38,24 @@ describe('a driver with a mistake', () => {
     expect(Object.keys(found)).toEqual(mistakes.map(({ name }) => name))
   })
 
-  test.each(mistakes)('the checker finds a mistake by its line: $name ($rule)', ({ name, rule, place }) => {
-    const { findings, log, says } = found[name] as { findings: Finding[]; log: string[]; says: string }
-    const message = expect.stringContaining(says)
-    expect(findings).toContainEqual(expect.objectContaining({ rule, place, message }))
-    // Frames that the driver leaks besides are found too, but nothing else is.
-    const others = findings.filter(other => other.place !== place)
-    expect(others).toEqual([])
-    if (rule === 'exception') return
-    expect(log.find(line => /^(m\d: )?debug: /.test(line))).toContain(`debug: ${rule}: `)
-    expect(log.find(line => line.includes(`debug: ${rule}: `))).toContain(`, at ${place}; `)
-  })
+  test.each(mistakes)(
+    'the checker finds a mistake by its line: $name ($rule)',
+    ({ name, rule, place }) => {
+      const { findings, log, says } = found[name] as {
+        findings: Finding[]
+        log: string[]
+        says: string
+      }
+      const message = expect.stringContaining(says)
+      expect(findings).toContainEqual(expect.objectContaining({ rule, place, message }))
+      // Frames that the driver leaks besides are found too, but nothing else is.
+      const others = findings.filter(other => other.place !== place)
+      expect(others).toEqual([])
+      if (rule === 'exception') return
+      expect(log.find(line => /^(m\d: )?debug: /.test(line))).toContain(`debug: ${rule}: `)
+      expect(log.find(line => line.includes(`debug: ${rule}: `))).toContain(`, at ${place}; `)
+    },
+  )
 
   test('the checker reports which frame uses the slot of a freed frame now', () => {
     const [finding] = found['a freed frame whose slot is used again']?.findings ?? []
@@ -54,7 +63,9 @@ describe('a driver with a mistake', () => {
   })
 
   test('the checker logs a queue that remains stopped once', () => {
-    const lines = found['a queue that is never woken']?.log.filter(line => line.includes('queue-stopped'))
+    const lines = found['a queue that is never woken']?.log.filter(line =>
+      line.includes('queue-stopped'),
+    )
     expect(lines).toEqual([expect.stringContaining('stopped for more than 5 s')])
   })
 

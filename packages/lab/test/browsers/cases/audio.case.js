@@ -5,15 +5,22 @@ const FAKE = { args: ['--use-fake-device-for-media-stream', '--use-fake-ui-for-m
 /** RTP with Opus, which Chromium does not retransmit; STUN, DTLS and RTCP are other packets. */
 const RTP = 'udp[8] & 0xc0 = 0x80 and udp[9] & 0x7f = 111'
 
-test('a receiver misses as many packets of audio as the wire has dropped', async ({ lab, browserIn }) => {
+test('a receiver misses as many packets of audio as the wire has dropped', async ({
+  lab,
+  browserIn,
+}) => {
   const [alice, bob] = lab.hosts('alice', 'bob')
   const link = await lab.cable(alice, bob)
   // Filters read the bytes of UDP in IPv4 only.
   await Promise.all([alice, bob].map(onlyIPv4))
-  const [from, to] = await Promise.all([alice, bob].map(async host => openPeer(host, await browserIn(host, FAKE))))
+  const [from, to] = await Promise.all(
+    [alice, bob].map(async host => openPeer(host, await browserIn(host, FAKE))),
+  )
   await call(from, to, {}, { audio: true })
   const audio = async () => {
-    const found = (await statsOf(to)).report.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio')
+    const found = (await statsOf(to)).report.find(
+      ({ type, kind }) => type === 'inbound-rtp' && kind === 'audio',
+    )
     return found ?? { packetsReceived: 0, packetsLost: 0 }
   }
   const received = async () => (await audio()).packetsReceived

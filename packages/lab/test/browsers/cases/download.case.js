@@ -24,9 +24,12 @@ for (const [network, bitsPerMs] of [
         await (await fetch('/file', { cache: 'no-store' })).arrayBuffer()
         return performance.now() - start
       })
-      const byCurl = Number((await client.exec('curl', [...FORMAT, 'http://server:8080/file'])).stdout) * 1000
+      const byCurl =
+        Number((await client.exec('curl', [...FORMAT, 'http://server:8080/file'])).stdout) * 1000
 
-      console.log(`1 MB, ${network}: ${byBrowser.toFixed(0)} ms by Chromium, ${byCurl.toFixed(0)} ms by curl`)
+      console.log(
+        `1 MB, ${network}: ${byBrowser.toFixed(0)} ms by Chromium, ${byCurl.toFixed(0)} ms by curl`,
+      )
       // The wire sends no bit earlier. A busy machine adds to both.
       expect(Math.min(byBrowser, byCurl)).toBeGreaterThan((BYTES * 8) / bitsPerMs)
     })

@@ -5,7 +5,12 @@ import { call, openPeer } from './peer.js'
 
 const BYTES = 200_000
 /** 1 Mbit/s in the units of Chromium: 200 kB take 1600 ms. */
-const EMULATION = { offline: false, latency: 0, downloadThroughput: 125_000, uploadThroughput: 125_000 }
+const EMULATION = {
+  offline: false,
+  latency: 0,
+  downloadThroughput: 125_000,
+  uploadThroughput: 125_000,
+}
 const NOMINAL_MS = 1600
 
 async function measure(page, peer) {
@@ -27,7 +32,9 @@ async function measure(page, peer) {
   await expect.poll(() => peer.evaluate(() => channel?.readyState)).toBe('open')
   await peer.evaluate(bytes => {
     channel.onmessage = () => {
-      for (let sent = 0; sent < bytes; sent += 10_000) channel.send(new Uint8Array(10_000))
+      for (let sent = 0; sent < bytes; sent += 10_000) {
+        channel.send(new Uint8Array(10_000))
+      }
     }
   }, BYTES)
   const dataChannel = await page.evaluate(async bytes => {
@@ -37,7 +44,9 @@ async function measure(page, peer) {
     const received = new Promise(resolve => {
       channel.onmessage = ({ data }) => {
         length += data.byteLength
-        if (length >= bytes) resolve()
+        if (length >= bytes) {
+          resolve()
+        }
       }
     })
     channel.send('begin')
@@ -61,7 +70,9 @@ for (const [name, network] of [
       const sockets = new WebSocketServer({ noServer: true })
       const feed = http.createServer()
       feed.on('upgrade', (...upgrade) =>
-        sockets.handleUpgrade(...upgrade, socket => socket.on('message', () => socket.send(Buffer.alloc(BYTES)))),
+        sockets.handleUpgrade(...upgrade, socket =>
+          socket.on('message', () => socket.send(Buffer.alloc(BYTES))),
+        ),
       )
       await server.listen(site, 8081)
       await server.listen(feed, 8082)
@@ -75,11 +86,15 @@ for (const [name, network] of [
         await cdp.send('Network.emulateNetworkConditions', EMULATION)
       }
       const measured = await measure(page, peer)
-      const text = Object.entries(measured).map(([what, milliseconds]) => `${what} ${milliseconds.toFixed(0)} ms`)
+      const text = Object.entries(measured).map(
+        ([what, milliseconds]) => `${what} ${milliseconds.toFixed(0)} ms`,
+      )
       console.log(`200 kB at 1 Mbit/s by ${name}: ${text.join(', ')}`)
       // What Chromium's own emulation does differs from version to version. The wire sends no bit
       // earlier; a busy machine adds to each time.
-      if (name === 'vnet') expect(Math.min(...Object.values(measured))).toBeGreaterThan(NOMINAL_MS)
+      if (name === 'vnet') {
+        expect(Math.min(...Object.values(measured))).toBeGreaterThan(NOMINAL_MS)
+      }
     })
   })
 }

@@ -14,7 +14,8 @@ const typeOf = kind => TYPE[kind] ?? 'srflx'
  * (RFC 4787).
  */
 const filtersPorts = kind => kind === 'port-restricted' || kind === 'symmetric'
-const isRelayed = (a, b) => (a === 'symmetric' && filtersPorts(b)) || (b === 'symmetric' && filtersPorts(a))
+const isRelayed = (a, b) =>
+  (a === 'symmetric' && filtersPorts(b)) || (b === 'symmetric' && filtersPorts(a))
 
 /** The packets from outside that the NAT of a side has refused. */
 async function refused({ nat, internet }) {
@@ -22,7 +23,10 @@ async function refused({ nat, internet }) {
   return [...ab.stages, ...ba.stages].reduce((sum, { dropped }) => sum + dropped, 0)
 }
 
-test('pairs of NATs connect by the candidates that RFC 8445 and RFC 4787 predict', async ({ lab, browserIn }) => {
+test('pairs of NATs connect by the candidates that RFC 8445 and RFC 4787 predict', async ({
+  lab,
+  browserIn,
+}) => {
   const [turn] = lab.hosts('turn')
   const internet = await lab.router('internet', { inside: [turn] })
   const sides = { a: [], b: [] }
@@ -30,7 +34,10 @@ test('pairs of NATs connect by the candidates that RFC 8445 and RFC 4787 predict
     for (const side of ['a', 'b']) {
       const [host] = lab.hosts(`${side}-${kind}`)
       const router = { inside: [host], outside: internet, nat: kind }
-      const nat = kind === 'none' ? await lab.cable(host, internet) : await lab.router(`${side}-${kind}-nat`, router)
+      const nat =
+        kind === 'none'
+          ? await lab.cable(host, internet)
+          : await lab.router(`${side}-${kind}-nat`, router)
       sides[side].push({ kind, host, nat, internet })
     }
   }
@@ -55,7 +62,9 @@ test('pairs of NATs connect by the candidates that RFC 8445 and RFC 4787 predict
         const isConnected = async () => (await statsOf(from)).state === 'connected'
         await expect.poll(isConnected, `${a.kind}, ${b.kind}`).toBe(true)
         // Both NATs refuse the checks without the relay.
-        for (const [i, each] of [a, b].entries()) await expect.poll(() => refused(each)).toBeGreaterThan(before[i] + 4)
+        for (const [i, each] of [a, b].entries()) {
+          await expect.poll(() => refused(each)).toBeGreaterThan(before[i] + 4)
+        }
         expect((await statsOf(from)).types).toContain('relay')
       } else {
         // The caller is the controlling agent, which nominates the pair.

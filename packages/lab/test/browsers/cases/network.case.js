@@ -21,7 +21,8 @@ test.describe('test.use()', () => {
 
   test.describe('of undefined', () => {
     test.use({ network: undefined })
-    test('returns to the configuration', async ({ network }) => expect(await textOf(network)).toBe('delay 1ms'))
+    test('returns to the configuration', async ({ network }) =>
+      expect(await textOf(network)).toBe('delay 1ms'))
   })
 
   test.describe('of options', () => {
@@ -64,7 +65,9 @@ test('offline() is an event of the page, and ends', async ({ page, server, netwo
     const events = []
     for (const event of ['offline', 'online']) addEventListener(event, () => events.push(event))
   </script>`
-  const site = http.createServer((_, response) => response.setHeader('Content-Type', 'text/html').end(text))
+  const site = http.createServer((_, response) =>
+    response.setHeader('Content-Type', 'text/html').end(text),
+  )
   await server.listen(site, 8080)
   await page.goto('http://server:8080/')
   await network.offline(500)

@@ -29,10 +29,14 @@ async function opened({ page, context, server }) {
   })
   await server.listen(site, 8080)
   const feed = http.createServer()
-  new WebSocketServer({ server: feed }).on('connection', socket => socket.on('message', data => socket.send(`${data}`)))
+  new WebSocketServer({ server: feed }).on('connection', socket =>
+    socket.on('message', data => socket.send(`${data}`)),
+  )
   await server.listen(feed, 8081)
   const other = await context.newPage()
-  for (const each of [page, other]) await each.goto('http://server:8080/')
+  for (const each of [page, other]) {
+    await each.goto('http://server:8080/')
+  }
   await page.evaluate(open)
   return { site, other }
 }
@@ -45,7 +49,8 @@ test('emulation by CDP leaves other pages, open WebSockets, requests and packets
   const { site, other } = await opened({ page, context, server })
   const cdp = await context.newCDPSession(page)
   await cdp.send('Network.enable')
-  const emulate = conditions => cdp.send('Network.emulateNetworkConditions', { ...NONE, ...conditions })
+  const emulate = conditions =>
+    cdp.send('Network.emulateNetworkConditions', { ...NONE, ...conditions })
 
   await emulate({ offline: true })
   await expect(page.evaluate(load)).rejects.toThrow('Failed to fetch')

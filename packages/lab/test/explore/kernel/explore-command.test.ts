@@ -79,8 +79,17 @@ test('a program that ends before it is ready shows its last lines, once and with
 })
 
 test('a command that fails without faults shows what it has printed, and what its shell did not find', async () => {
-  const { stdout } = await runMain('explore', path('net.yaml'), '--', 'sh', '-c', 'echo before; no-such-program')
-  expect(stdout).toContain('\nthe command ended with 127, as of a program that is not found\nprinted:\n')
+  const { stdout } = await runMain(
+    'explore',
+    path('net.yaml'),
+    '--',
+    'sh',
+    '-c',
+    'echo before; no-such-program',
+  )
+  expect(stdout).toContain(
+    '\nthe command ended with 127, as of a program that is not found\nprinted:\n',
+  )
   expect(stdout.split('\n')).toEqual(
     expect.arrayContaining(['before', expect.stringMatching(/no-such-program: .*not found$/)]),
   )
@@ -96,20 +105,49 @@ test('a command is repeated with faults, within a time', async () => {
       /^vnet: the command ended with 1\nat \d+\.\d ms \S+ ab IP .*\nprinted:\nserver: up\nPING /,
     ),
   })
-  expect(await repeat('delay 2ms', ...ping(1))).toEqual({ status: 0, stdout: 'passed\n', stderr: '' })
-  const late = await repeat('drop', '--timeout', '2s', '--', 'sh', '-c', 'ping -4 -qc1 -W1 server || sleep 1000')
-  expect([late.status, late.stderr]).toEqual([1, expect.stringContaining('timed out after 2000 ms')])
+  expect(await repeat('delay 2ms', ...ping(1))).toEqual({
+    status: 0,
+    stdout: 'passed\n',
+    stderr: '',
+  })
+  const late = await repeat(
+    'drop',
+    '--timeout',
+    '2s',
+    '--',
+    'sh',
+    '-c',
+    'ping -4 -qc1 -W1 server || sleep 1000',
+  )
+  expect([late.status, late.stderr]).toEqual([
+    1,
+    expect.stringContaining('timed out after 2000 ms'),
+  ])
 })
 
 test('faults of links and hosts break a command, or stop before it, and the report names each', async () => {
   const faults = ['restart 50ms on server', 'pause 50ms on server', 'silence 10s']
   const given = ['--faults', faults.slice(0, 2).join(), '--faults', 'silence 10s']
-  const options = [...given, '--filter', 'icmp[0] = 8', '--json', '--no-captures', '--timeout', '10s']
-  const { status, stdout, stderr } = await runMain('explore', path('net.yaml'), ...options, ...ping(1))
+  const options = [
+    ...given,
+    '--filter',
+    'icmp[0] = 8',
+    '--json',
+    '--no-captures',
+    '--timeout',
+    '10s',
+  ]
+  const { status, stdout, stderr } = await runMain(
+    'explore',
+    path('net.yaml'),
+    ...options,
+    ...ping(1),
+  )
   expect([status, stderr]).toEqual([1, ''])
   const { faults: columns, points, failures } = JSON.parse(stdout)
   expect(columns).toEqual(faults)
-  const verdictOf = (fault: number) => points.find((each: { fault: number }) => each.fault === fault)?.verdict
+  const verdictOf = (fault: number) =>
+    points.find((each: { fault: number }) => each.fault === fault)?.verdict
   // The links of a restarted host are dead; a stopped host still has its kernel, which replies.
   expect([0, 1, 2].map(verdictOf)).toEqual(['failed', 'passed', 'failed'])
   // They are in the order in which runs end.
@@ -118,21 +156,44 @@ test('faults of links and hosts break a command, or stop before it, and the repo
   for (const {
     faults: [fault],
     test,
-  } of failures)
+  } of failures) {
     expect(test).toContain(`--repeat '${fault}'`)
+  }
 })
 
 test('--hit asks each host at the fault, and the printed command asks again', async () => {
-  const only = ['--faults', 'silence 10s', '--filter', 'icmp[0] = 8', '--no-captures', '--timeout', '10s']
+  const only = [
+    '--faults',
+    'silence 10s',
+    '--filter',
+    'icmp[0] = 8',
+    '--no-captures',
+    '--timeout',
+    '10s',
+  ]
   const hit = ['--hit', 'test $VNET_HOST = server && echo $VNET_HOST']
-  const { status, stdout, stderr } = await runMain('explore', path('net.yaml'), ...only, ...hit, ...ping(1))
+  const { status, stdout, stderr } = await runMain(
+    'explore',
+    path('net.yaml'),
+    ...only,
+    ...hit,
+    ...ping(1),
+  )
   expect([status, stderr]).toEqual([1, ''])
   expect(stdout).toContain(`FAILED always: silence 10s ${REQUEST}`)
   expect(stdout).toContain(
     `vnet explore --hit 'test $VNET_HOST = server && echo $VNET_HOST' ${path('net.yaml')} --repeat`,
   )
   const refused = async (line: string, file = 'net.yaml', ...command: string[]) => {
-    const end = await runMain('explore', path(file), '--repeat', `silence 10s ${REQUEST}`, '--hit', line, ...command)
+    const end = await runMain(
+      'explore',
+      path(file),
+      '--repeat',
+      `silence 10s ${REQUEST}`,
+      '--hit',
+      line,
+      ...command,
+    )
     expect(end.status).toBe(2)
     return end.stderr
   }
@@ -147,21 +208,45 @@ test('--hit asks each host at the fault, and the printed command asks again', as
 
 test('a command that survives passes, and --json prints the report', async () => {
   const html = ['--html', path('report.html')]
-  const options = ['--json', ...html, '--host', 'client', '--links', 'client-server', '--no-rto-min', '--no-captures']
-  const { status, stdout } = await runMain('explore', path('net.yaml'), ...REQUESTS, ...options, ...ping(2))
+  const options = [
+    '--json',
+    ...html,
+    '--host',
+    'client',
+    '--links',
+    'client-server',
+    '--no-rto-min',
+    '--no-captures',
+  ]
+  const { status, stdout } = await runMain(
+    'explore',
+    path('net.yaml'),
+    ...REQUESTS,
+    ...options,
+    ...ping(2),
+  )
   const { packets, points, failures, rto } = JSON.parse(stdout)
   expect([status, failures, rto]).toEqual([0, [], "the kernel's"])
   expect(packets[0].name).toBe(REQUEST)
   expect(points).toHaveLength(2)
-  expect(readFileSync(path('report.html'), 'utf8')).toContain('<title>net.yaml ping -4 -qi0.2 -W3 -c 2 server: passed<')
+  expect(readFileSync(path('report.html'), 'utf8')).toContain(
+    '<title>net.yaml ping -4 -qi0.2 -W3 -c 2 server: passed<',
+  )
 })
 
 test('the terminal shows how much is done, and --pairs, --bursts and --depth are accepted', async () => {
   const lines: (string | undefined)[] = []
   let stdout = ''
-  const io = { err: () => {}, onEnd: () => () => {}, progress: (line?: string) => void lines.push(line) }
+  const io = {
+    err: () => {},
+    onEnd: () => () => {},
+    progress: (line?: string) => void lines.push(line),
+  }
   const more = ['--pairs', '--bursts', '2', '--depth', '2', '--faults', 'duplicate', '--json']
-  const status = await main(['explore', path('scenario.mjs'), ...more], { ...io, out: text => (stdout += text) })
+  const status = await main(['explore', path('scenario.mjs'), ...more], {
+    ...io,
+    out: text => (stdout += text),
+  })
   const { faults, points } = JSON.parse(stdout)
   expect([status, faults]).toEqual([0, ['duplicate', 'burst 2']])
   const all = `${points.length} of ${points.length} faults, 0 failed, 0 s left`
@@ -174,15 +259,26 @@ test('Ctrl-C ends the run of --repeat, and nothing of it is left', async () => {
   const { TMPDIR } = process.env
   process.env.TMPDIR = own
   const script = ['-c', 'touch "$0"; exec sleep 1000', path('repeating')]
-  const running = startMain('explore', path('net.yaml'), '--repeat', `drop ${REQUEST}`, '--', 'sh', ...script)
+  const running = startMain(
+    'explore',
+    path('net.yaml'),
+    '--repeat',
+    `drop ${REQUEST}`,
+    '--',
+    'sh',
+    ...script,
+  )
   try {
     await vi.waitFor(() => expect(existsSync(path('repeating'))).toBe(true), 30_000)
     expect(readdirSync(own)).not.toEqual([])
     expect(await running.end()).toEqual({ status: 130, stdout: '', stderr: '' })
     expect(readdirSync(own)).toEqual([])
   } finally {
-    if (TMPDIR === undefined) delete process.env.TMPDIR
-    else process.env.TMPDIR = TMPDIR
+    if (TMPDIR === undefined) {
+      delete process.env.TMPDIR
+    } else {
+      process.env.TMPDIR = TMPDIR
+    }
   }
 })
 
@@ -190,21 +286,41 @@ test('Ctrl-C ends all runs, and prints the verdicts up to then', async () => {
   rmSync(path('runs'), { force: true })
   // So many that runs are left, even if this process pauses.
   const delays = Array.from({ length: 30 }, (_, i) => `delay ${i + 1}ms`)
-  const args = [PROGRAM, 'explore', path('scenario.mjs'), '--concurrency', '1', '--faults', ['drop', ...delays].join()]
+  const args = [
+    PROGRAM,
+    'explore',
+    path('scenario.mjs'),
+    '--concurrency',
+    '1',
+    '--faults',
+    ['drop', ...delays].join(),
+  ]
   const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
   child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
-  await vi.waitFor(() => expect(readFileSync(path('runs'), 'utf8').length).toBeGreaterThan(4), 30_000)
+  await vi.waitFor(
+    () => expect(readFileSync(path('runs'), 'utf8').length).toBeGreaterThan(4),
+    30_000,
+  )
   // The whole process group, like a terminal.
   process.kill(-(child.pid as number), 'SIGINT')
   const [status] = await once(child, 'close')
-  expect([status, stdout]).toEqual([130, expect.stringMatching(/\n31 points: \d+ passed, \d+ skipped; /)])
+  expect([status, stdout]).toEqual([
+    130,
+    expect.stringMatching(/\n31 points: \d+ passed, \d+ skipped; /),
+  ])
   expect(stdout).not.toContain('FAILED')
 })
 
 test('an ordinary user explores without rights', () => {
   const before = `cp -r '${directory}' /run/own; chmod -R a+rX /run/own`
-  const words = [process.execPath, `${TREE}/dist/vnet.js`, 'explore', '/run/own/net.yaml', ...REQUESTS]
+  const words = [
+    process.execPath,
+    `${TREE}/dist/vnet.js`,
+    'explore',
+    '/run/own/net.yaml',
+    ...REQUESTS,
+  ]
   const { status, stdout, stderr } = ended([...asUser({ before }), ...words, ...ping(2)])
   expect([status, stderr]).toEqual([0, ''])
   expect(stdout).toContain('\n2 points: ')
@@ -218,8 +334,16 @@ test('root without capabilities explores in namespaces of its own', () => {
 
 test('a page that cannot be written is reported before the first run', async () => {
   rmSync(path('runs'), { force: true })
-  const { status, stderr } = await runMain('explore', path('scenario.mjs'), '--html', path('none/a.html'))
-  expect([status, stderr]).toEqual([1, `vnet: ${path('none/a.html')}: no such file or directory: ${path('none')}\n`])
+  const { status, stderr } = await runMain(
+    'explore',
+    path('scenario.mjs'),
+    '--html',
+    path('none/a.html'),
+  )
+  expect([status, stderr]).toEqual([
+    1,
+    `vnet: ${path('none/a.html')}: no such file or directory: ${path('none')}\n`,
+  ])
   expect(existsSync(path('runs'))).toBe(false)
 })
 
@@ -234,24 +358,51 @@ test.each([
   [['net.yaml'], 'net.yaml: the command to run in this lab is missing: -- COMMAND'],
   [['net.yaml', '--host', 'third', ...ping(1)], '--host third: the lab has client, server'],
   [['scenario.mjs', ...ping(1)], 'scenario.mjs: a scenario takes no command'],
-  [['net.yaml', '--json', 'r.json', '--', 'true'], 'nothing called r.json; --json writes to standard output\n'],
-  [['net.yaml', '--json', '--', './r.json'], 'nothing called ./r.json; --json writes to standard output\n'],
+  [
+    ['net.yaml', '--json', 'r.json', '--', 'true'],
+    'nothing called r.json; --json writes to standard output\n',
+  ],
+  [
+    ['net.yaml', '--json', '--', './r.json'],
+    'nothing called ./r.json; --json writes to standard output\n',
+  ],
   [['none.yaml', '--json', 'net.yaml'], 'none.yaml; --json writes to standard output\n'],
-  [['scenario.mjs', '--json', 'r.json'], 'a scenario takes no command; --json writes to standard output\n'],
+  [
+    ['scenario.mjs', '--json', 'r.json'],
+    'a scenario takes no command; --json writes to standard output\n',
+  ],
   [['net.yaml', '--', 'no-such-program'], 'nothing called no-such-program that can be run\n'],
-  [['net.yaml', '--', import.meta.dirname], `nothing called ${import.meta.dirname} that can be run\n`],
+  [
+    ['net.yaml', '--', import.meta.dirname],
+    `nothing called ${import.meta.dirname} that can be run\n`,
+  ],
   [['scenario.mjs', '--host', 'client'], '--host: there is no command'],
-  [['empty.mjs'], 'empty.mjs: the module has no scenario: export default async ({ lab, signal }) => { ... }\n'],
+  [
+    ['empty.mjs'],
+    'empty.mjs: the module has no scenario: export default async ({ lab, signal }) => { ... }\n',
+  ],
   [['broken.mjs'], 'broken.mjs does not load: SyntaxError: Unexpected end of input\n'],
-  [['scenario.mjs', '--json', '--repeat', REQUEST], '--json: with --repeat there is one run, and no report'],
-  [['scenario.mjs', '--html', '/', '--repeat', REQUEST], '--html: with --repeat there is one run, and no report'],
+  [
+    ['scenario.mjs', '--json', '--repeat', REQUEST],
+    '--json: with --repeat there is one run, and no report',
+  ],
+  [
+    ['scenario.mjs', '--html', '/', '--repeat', REQUEST],
+    '--html: with --repeat there is one run, and no report',
+  ],
   [
     ['recorded.yaml', ...ping(1)],
     'recorded.yaml: capture: explore records only runs that fail (--captures): remove it',
   ],
-  [['scenario.mjs', '--rto-min', '5'], '--rto-min 5: must be a time with its unit, such as 500ms or 30s'],
+  [
+    ['scenario.mjs', '--rto-min', '5'],
+    '--rto-min 5: must be a time with its unit, such as 500ms or 30s',
+  ],
   [['scenario.mjs', '--faults', 'lose'], "faults: 'lose' is not a fault: "],
-  [['scenario.mjs', '--budget', '60'], '--budget 60: must be a time with its unit, such as 500ms or 30s'],
+  [
+    ['scenario.mjs', '--budget', '60'],
+    '--budget 60: must be a time with its unit, such as 500ms or 30s',
+  ],
   [['scenario.mjs', '--bursts', '2,x'], '--bursts 2,x: must be a whole number from 1'],
   [['scenario.mjs', '--depth', '3'], '--depth 3: must be a whole number from 1 to 2'],
   [['scenario.mjs', '--stop-at', '0'], '--stop-at 0: must be a whole number from 1'],

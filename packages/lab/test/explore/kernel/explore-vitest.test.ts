@@ -40,7 +40,9 @@ test('test.explore passes or fails by its report, and has a timeout of its own',
   const reporters = ['--reporter=default', '--reporter=json', '--outputFile.json=out.json']
   // The timeout of other tests is shorter than an exploration.
   const { stdout, stderr } = consumer.vitest(['--testTimeout=100', ...reporters])
-  const [{ assertionResults }] = JSON.parse(readFileSync(`${consumer.directory}/out.json`, 'utf8')).testResults
+  const [{ assertionResults }] = JSON.parse(
+    readFileSync(`${consumer.directory}/out.json`, 'utf8'),
+  ).testResults
   const results = assertionResults as { title: string; status: string; failureMessages: string[] }[]
   expect(results.map(({ title, status }) => [title, status])).toEqual([
     ['asks again', 'passed'],
@@ -48,7 +50,9 @@ test('test.explore passes or fails by its report, and has a timeout of its own',
     ['is stopped', 'failed'],
     ['does not begin', 'failed'],
   ])
-  const [, asksOnce, stopped, missing] = results.map(({ failureMessages }) => failureMessages.join())
+  const [, asksOnce, stopped, missing] = results.map(({ failureMessages }) =>
+    failureMessages.join(),
+  )
   expect(asksOnce).toContain(
     'FAILED always, in memory, and in the kernel too: drop client-server ab udp client:* > server:5000 packet 1',
   )
@@ -67,9 +71,18 @@ test('test.explore in the kernel is skipped without rights, and fails if VNET_RE
   const text = `import { test } from '@vnet/lab/vitest'\n test.explore('explores', 'none.mjs')`
   consumer.write('b.test.js', text)
   const run = (env = {}) =>
-    consumer.vitest(['b.test.js', '--reporter=verbose'], { before, env: { VNET_WORLD: 'kernel', ...env } })
+    consumer.vitest(['b.test.js', '--reporter=verbose'], {
+      before,
+      env: { VNET_WORLD: 'kernel', ...env },
+    })
   const skipped = run()
-  expect([skipped.status, skipped.stdout]).toEqual([0, expect.stringContaining('[a lab needs CAP_SYS_ADMIN')])
+  expect([skipped.status, skipped.stdout]).toEqual([
+    0,
+    expect.stringContaining('[a lab needs CAP_SYS_ADMIN'),
+  ])
   const failed = run({ VNET_REQUIRED: '1' })
-  expect([failed.status, failed.stderr]).toEqual([1, expect.stringContaining('a lab needs CAP_SYS_ADMIN')])
+  expect([failed.status, failed.stderr]).toEqual([
+    1,
+    expect.stringContaining('a lab needs CAP_SYS_ADMIN'),
+  ])
 })

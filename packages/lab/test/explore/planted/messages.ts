@@ -17,7 +17,9 @@ export async function serve(
   socket.on('message', async (message, from) => {
     const { id, ...request } = JSON.parse(String(message)) as Message
     const replied = await reply(request)
-    if (replied !== undefined) socket.send(JSON.stringify({ id, ...replied }), from.port, from.address)
+    if (replied !== undefined) {
+      socket.send(JSON.stringify({ id, ...replied }), from.port, from.address)
+    }
   })
 }
 
@@ -41,7 +43,8 @@ export async function asker(host: LabHost): Promise<Ask> {
         waiting.delete(id)
         resolve(reply)
       }
-      const send = () => (left-- > 0 ? socket.send(JSON.stringify({ id, ...request }), PORT, to) : done(undefined))
+      const send = () =>
+        left-- > 0 ? socket.send(JSON.stringify({ id, ...request }), PORT, to) : done(undefined)
       const timer = setInterval(send, INTERVAL)
       waiting.set(id, done)
       send()

@@ -39,6 +39,8 @@ export async function star<const Names extends readonly string[]>(
   const hosts = lab.hosts(...names)
   const all: readonly LabHost[] = hosts
   const center = all.at(-1) as LabHost
-  for (const host of all.slice(0, -1)) await lab.cable(host, center, { wire: 'delay 5ms' })
+  for (const host of all.slice(0, -1)) {
+    await lab.cable(host, center, { wire: 'delay 5ms' })
+  }
   return hosts
 }

@@ -32,7 +32,9 @@ export function startServer(host: LabHost, name: string, isBroken: boolean): Pro
   return host.start(async ({ host, signal }) => {
     const env = envOf(isBroken)
     const { stdout } = host.spawn(...commandOf(name), { env, stdio: ['ignore', 'pipe', 'inherit'] })
-    const { done } = await createInterface({ input: stdout!, signal })[Symbol.asyncIterator]().next()
+    const { done } = await createInterface({ input: stdout!, signal })
+      [Symbol.asyncIterator]()
+      .next()
     if (done === true) throw new Error(`${name} has ended`)
     stdout!.resume()
   })

@@ -6,7 +6,9 @@ import { hosts, same } from './net.mjs'
 async function get(session, path) {
   const request = session.request({ ':path': path })
   let text = ''
-  for await (const chunk of request.setEncoding('utf8')) text += chunk
+  for await (const chunk of request.setEncoding('utf8')) {
+    text += chunk
+  }
   return text
 }
 

@@ -18,10 +18,14 @@ export async function start(host, ready, program, args) {
     for (const input of [child.stdout, child.stderr]) {
       createInterface({ input }).on('line', line => {
         printed.push(line)
-        if (line.includes(ready)) resolve()
+        if (line.includes(ready)) {
+          resolve()
+        }
       })
     }
-    child.once('close', status => reject(new Error(`${program} has ended with ${status}: ${printed.join(' | ')}`)))
+    child.once('close', status =>
+      reject(new Error(`${program} has ended with ${status}: ${printed.join(' | ')}`)),
+    )
   })
   await started
   return child

@@ -7,7 +7,12 @@ import { hosts, start } from './net.mjs'
 import { useDatabase } from './postgresql-client.mjs'
 
 const template = fileURLToPath(new URL('postgresql-data', import.meta.url))
-const quick = ['fsync=off', 'listen_addresses=*', 'unix_socket_directories=', 'dynamic_shared_memory_type=mmap']
+const quick = [
+  'fsync=off',
+  'listen_addresses=*',
+  'unix_socket_directories=',
+  'dynamic_shared_memory_type=mmap',
+]
 
 /** Returns a database that no other run uses, and its lock, which a run that is killed leaves. */
 function database() {
@@ -18,7 +23,9 @@ function database() {
     } catch {
       continue
     }
-    if (!existsSync(data)) execFileSync('cp', ['-a', template, data])
+    if (!existsSync(data)) {
+      execFileSync('cp', ['-a', template, data])
+    }
     return { data, lock }
   }
 }
@@ -26,7 +33,14 @@ function database() {
 export default async function scenario({ lab }) {
   const { client, server } = await hosts(lab)
   const { data, lock } = database()
-  const own = ['--reuid=postgres', '--regid=postgres', '--clear-groups', process.env.POSTGRES, '-D', data]
+  const own = [
+    '--reuid=postgres',
+    '--regid=postgres',
+    '--clear-groups',
+    process.env.POSTGRES,
+    '-D',
+    data,
+  ]
   const options = [...own, ...quick.flatMap(each => ['-c', each])]
   const child = await start(server, 'ready to accept connections', 'setpriv', options)
   await useDatabase(client)

@@ -10,7 +10,10 @@ import { useDatabase } from './postgresql-client.mjs'
 const data = readFileSync(new URL('pglite-data.tar', import.meta.url))
 const database = await PGlite.create({ loadDataDir: new Blob([data]) })
 // The reply to the first query has parameters that later ones do not have.
-for (const message of [serialize.startup({ user: 'postgres', database: 'postgres' }), serialize.query('SELECT 1')]) {
+for (const message of [
+  serialize.startup({ user: 'postgres', database: 'postgres' }),
+  serialize.query('SELECT 1'),
+]) {
   await database.execProtocolRaw(message)
 }
 
@@ -39,7 +42,9 @@ function databaseServer() {
         replies.push(await database.execProtocolRaw(message))
       }
       const reply = Buffer.concat(replies)
-      if (reply.length > 0) socket.write(reply)
+      if (reply.length > 0) {
+        socket.write(reply)
+      }
     }
   })
 }

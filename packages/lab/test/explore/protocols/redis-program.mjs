@@ -2,7 +2,18 @@
 import { hosts, start } from './net.mjs'
 import { useRedis } from './redis-client.mjs'
 
-const options = ['--port', '6379', '--bind', '0.0.0.0', '--protected-mode', 'no', '--save', '', '--dir', '/tmp']
+const options = [
+  '--port',
+  '6379',
+  '--bind',
+  '0.0.0.0',
+  '--protected-mode',
+  'no',
+  '--save',
+  '',
+  '--dir',
+  '/tmp',
+]
 
 export default async function scenario({ lab }) {
   const { client, server } = await hosts(lab)

@@ -39,7 +39,9 @@ function redisServer() {
     },
     publish(_, channel, message) {
       const sockets = subscribers.get(channel) ?? []
-      for (const each of sockets) each.write(push('message', channel, bulk(message)))
+      for (const each of sockets) {
+        each.write(push('message', channel, bulk(message)))
+      }
       return `:${sockets.length}\r\n`
     },
     quit(socket) {
@@ -56,10 +58,13 @@ function redisServer() {
       for (let command = take(text); command !== undefined; command = take(text)) {
         const { words, rest } = command
         const [name, ...args] = words
-        replies += commands[name.toLowerCase()]?.(socket, ...args) ?? `-ERR unknown command '${name}'\r\n`
+        replies +=
+          commands[name.toLowerCase()]?.(socket, ...args) ?? `-ERR unknown command '${name}'\r\n`
         text = rest
       }
-      if (replies !== '') socket.write(replies)
+      if (replies !== '') {
+        socket.write(replies)
+      }
     })
   })
 }

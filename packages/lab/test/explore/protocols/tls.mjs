@@ -8,11 +8,17 @@ export default async function scenario({ lab }) {
   const { key, cert } = certificate()
   const echo = tls.createServer({ key, cert, minVersion: 'TLSv1.3' }, socket => socket.pipe(socket))
   await server.listen(echo, 443)
-  const socket = tls.connect({ socket: await client.connect(443, 'server'), ca: cert, servername: 'server' })
+  const socket = tls.connect({
+    socket: await client.connect(443, 'server'),
+    ca: cert,
+    servername: 'server',
+  })
   await once(socket, 'secureConnect')
   same(socket.getProtocol(), 'TLSv1.3')
   socket.end('hello')
   let text = ''
-  for await (const chunk of socket) text += chunk
+  for await (const chunk of socket) {
+    text += chunk
+  }
   same(text, 'hello')
 }

@@ -7,7 +7,10 @@ export const bug = 'the pause between two samples grows after a lost one, and ne
 
 export const options = DATAGRAMS
 
-export const faults: SubjectFaults = [[udp.toServer('drop', { nth: 1 })], [udp.fromServer('drop', { nth: 2 })]]
+export const faults: SubjectFaults = [
+  [udp.toServer('drop', { nth: 1 })],
+  [udp.fromServer('drop', { nth: 2 })],
+]
 
 const SAMPLES = 4
 const SHORTEST_PAUSE = 10
@@ -31,9 +34,14 @@ const scenario =
         })
         await within(taken, `sample ${id} is not taken`)
       }
-      if (transmissions > 1) pause *= 4
-      else if (resetsPause) pause = SHORTEST_PAUSE
-      if (transmissions === 1) assert.equal(pause, SHORTEST_PAUSE, 'the pause after a sample without loss')
+      if (transmissions > 1) {
+        pause *= 4
+      } else if (resetsPause) {
+        pause = SHORTEST_PAUSE
+      }
+      if (transmissions === 1) {
+        assert.equal(pause, SHORTEST_PAUSE, 'the pause after a sample without loss')
+      }
       await setTimeout(pause)
     }
   }

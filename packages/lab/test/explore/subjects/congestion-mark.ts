@@ -24,8 +24,11 @@ const scenario =
     const echo = net.createServer(socket => {
       socket.on('error', () => {})
       onLines(socket, line => {
-        if (marked() > 0 && closesWhenMarked) socket.destroy()
-        else socket.write(`${line}\n`)
+        if (marked() > 0 && closesWhenMarked) {
+          socket.destroy()
+        } else {
+          socket.write(`${line}\n`)
+        }
       })
     })
     await server.listen(echo, PORT)

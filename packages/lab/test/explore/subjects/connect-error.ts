@@ -1,13 +1,24 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
-import { CONNECTIONS, hosts, PORT, retried, type Scenario, type SubjectFaults, tcp } from '../subject.ts'
+import {
+  CONNECTIONS,
+  hosts,
+  PORT,
+  retried,
+  type Scenario,
+  type SubjectFaults,
+  tcp,
+} from '../subject.ts'
 
 export const bug = 'the client ignores the error of a connect, and uses its default settings'
 
 export const options = CONNECTIONS
 
-export const faults: SubjectFaults = [[tcp.toServer('reset', { nth: 1 })], [tcp.fromServer('reset', { nth: 1 })]]
+export const faults: SubjectFaults = [
+  [tcp.toServer('reset', { nth: 1 })],
+  [tcp.fromServer('reset', { nth: 1 })],
+]
 
 const scenario =
   (ignoresError: boolean): Scenario =>

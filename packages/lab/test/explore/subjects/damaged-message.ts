@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { repeat, seal, sockets, unseal } from '../datagrams.ts'
 import { DATAGRAMS, PORT, type Scenario, type SubjectFaults, within } from '../subject.ts'
 
-export const bug = 'the server relies on the checksum of UDP, which is right for a message changed on its path'
+export const bug =
+  'the server relies on the checksum of UDP, which is right for a message changed on its path'
 
 export const options = DATAGRAMS
 
@@ -36,7 +37,9 @@ const scenario =
     })
     const sent = checksMessages ? seal(FIRMWARE) : FIRMWARE
     let transmission = 0
-    using _ = repeat(client, () => client.send([Buffer.from([++transmission]), sent], PORT, 'server'))
+    using _ = repeat(client, () =>
+      client.send([Buffer.from([++transmission]), sent], PORT, 'server'),
+    )
     await within(acknowledged, 'the server has not stored the firmware')
 
     assert.deepEqual(stored, FIRMWARE)

@@ -2,11 +2,15 @@ import assert from 'node:assert/strict'
 import { ask, type Message, serve, sockets } from '../datagrams.ts'
 import { DATAGRAMS, type Scenario, type SubjectFaults, udp } from '../subject.ts'
 
-export const bug = 'the bank transfers the amount again for a duplicate or a retransmission of the request'
+export const bug =
+  'the bank transfers the amount again for a duplicate or a retransmission of the request'
 
 export const options = DATAGRAMS
 
-export const faults: SubjectFaults = [[udp.toServer('duplicate', { nth: 1 })], [udp.fromServer('drop', { nth: 1 })]]
+export const faults: SubjectFaults = [
+  [udp.toServer('duplicate', { nth: 1 })],
+  [udp.fromServer('drop', { nth: 1 })],
+]
 
 const scenario =
   (remembersTransfers: boolean): Scenario =>

@@ -5,7 +5,10 @@ export const bug = 'the server refuses a client whose key arrives before its hel
 
 export const options = DATAGRAMS
 
-export const faults: SubjectFaults = [[udp.toServer({ delay: '20ms' }, { nth: 1 })], [udp.toServer('drop', { nth: 1 })]]
+export const faults: SubjectFaults = [
+  [udp.toServer({ delay: '20ms' }, { nth: 1 })],
+  [udp.toServer('drop', { nth: 1 })],
+]
 
 const scenario =
   (acceptsAnyOrder: boolean): Scenario =>
@@ -13,16 +16,23 @@ const scenario =
     const { client, server } = await sockets(lab)
     let hasHello = false
     serve(server, ({ type }) => {
-      if (type === 'hello') hasHello = true
-      else if (hasHello) return { type: 'welcome' }
-      else if (!acceptsAnyOrder) return { type: 'refused' }
+      if (type === 'hello') {
+        hasHello = true
+      } else if (hasHello) {
+        return { type: 'welcome' }
+      } else if (!acceptsAnyOrder) {
+        return { type: 'refused' }
+      }
       return undefined
     })
 
     const answered = new Promise<void>((resolve, reject) => {
       onMessages(client, ({ type }) => {
-        if (type === 'welcome') resolve()
-        else reject(new Error(`the server answers ${type}`))
+        if (type === 'welcome') {
+          resolve()
+        } else {
+          reject(new Error(`the server answers ${type}`))
+        }
       })
     })
     using _ = repeat(client, () => {

@@ -5,7 +5,10 @@ export const bug = 'the server keeps a half-open connection for ever, and has ro
 
 export const options = DATAGRAMS
 
-export const faults: SubjectFaults = [[udp.fromServer('drop', { nth: 1 })], [udp.fromServer('corrupt', { nth: 1 })]]
+export const faults: SubjectFaults = [
+  [udp.fromServer('drop', { nth: 1 })],
+  [udp.fromServer('corrupt', { nth: 1 })],
+]
 
 /** Longer than a repeated confirmation takes. */
 const EXPIRY = 300
@@ -18,10 +21,14 @@ const scenario =
     let halfOpen: { readonly id: number; readonly since: number } | undefined
     serve(server, ({ type, id = 0 }) => {
       const now = performance.now()
-      if (halfOpen !== undefined && now - halfOpen.since > expiryTime) halfOpen = undefined
+      if (halfOpen !== undefined && now - halfOpen.since > expiryTime) {
+        halfOpen = undefined
+      }
       if (type === 'open') {
         if (halfOpen !== undefined && halfOpen.id !== id) return { type: 'busy' }
-        if (!connections.has(id)) halfOpen = { id, since: now }
+        if (!connections.has(id)) {
+          halfOpen = { id, since: now }
+        }
         return { type: 'accept' }
       }
       if (halfOpen?.id === id) {
@@ -41,7 +48,11 @@ const scenario =
       return (await accepted) && (await ask(client, { type: 'confirm', id })).type === 'established'
     }
     const establish = async () => {
-      for (let id = 1; id < 8; id++) if (await open(id)) return
+      for (let id = 1; id < 8; id++) {
+        if (await open(id)) {
+          return
+        }
+      }
       throw new Error('the client has not established a connection')
     }
     await within(establish(), 'the client waits for a connection')

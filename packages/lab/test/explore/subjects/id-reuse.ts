@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { type Message, onMessages, repeat, send, serve, sockets } from '../datagrams.ts'
 import { DATAGRAMS, type Scenario, type SubjectFaults, udp, within } from '../subject.ts'
 
-export const bug = 'the client gives a new request the lowest free id, which the one before it has just freed'
+export const bug =
+  'the client gives a new request the lowest free id, which the one before it has just freed'
 
 export const options = DATAGRAMS
 
@@ -25,7 +26,9 @@ const scenario =
     const nextId = () => {
       if (!reusesIds) return ++last
       let lowest = 0
-      while (pending.has(lowest)) lowest++
+      while (pending.has(lowest)) {
+        lowest++
+      }
       return lowest
     }
     const get = async (key: string) => {
@@ -39,7 +42,9 @@ const scenario =
       }
     }
 
-    for (const [key, value] of Object.entries(VALUES)) assert.equal(await get(key), value, `the value of ${key}`)
+    for (const [key, value] of Object.entries(VALUES)) {
+      assert.equal(await get(key), value, `the value of ${key}`)
+    }
   }
 
 export const broken = scenario(true)

@@ -13,7 +13,10 @@ const scenario =
   (separator: (place: string) => number, type: 'udp4' | 'udp6' = 'udp4'): Scenario =>
   async ({ lab }) => {
     const { client, server } = await hosts(lab)
-    const [directory, store] = [await server.createSocket(type, PORT), await server.createSocket(type, STORE_PORT)]
+    const [directory, store] = [
+      await server.createSocket(type, PORT),
+      await server.createSocket(type, STORE_PORT),
+    ]
     const address = server.addresses.find(each => isIPv6(each) === (type === 'udp6'))
     serve(directory, () => ({ type: 'place', place: `${address}:${STORE_PORT}` }))
     serve(store, () => ({ type: 'value', value: 1 }))

@@ -5,7 +5,10 @@ export const bug = 'the client takes its own keepalives for signs of life of the
 
 export const options = DATAGRAMS
 
-export const faults: SubjectFaults = [[udp.fromServer('drop', { nth: 2 })], [udp.fromServer('corrupt', { nth: 2 })]]
+export const faults: SubjectFaults = [
+  [udp.fromServer('drop', { nth: 2 })],
+  [udp.fromServer('corrupt', { nth: 2 })],
+]
 
 const scenario =
   (countsOwn: boolean): Scenario =>
@@ -24,12 +27,18 @@ const scenario =
     const left = new Promise<void>(resolve => {
       onMessages(client, ({ type }) => {
         silent = 0
-        if (type === 'bye') resolve()
+        if (type === 'bye') {
+          resolve()
+        }
       })
       repeating = repeat(client, () => {
-        if (++silent > 3) resolve()
+        if (++silent > 3) {
+          resolve()
+        }
         send(client, { type: 'keepalive', id: 2 })
-        if (countsOwn) silent = 0
+        if (countsOwn) {
+          silent = 0
+        }
       })
     })
     try {

@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
-import { CONNECTION, hosts, onLines, PORT, retried, type Scenario, type SubjectFaults, within } from '../subject.ts'
+import {
+  CONNECTION,
+  hosts,
+  onLines,
+  PORT,
+  retried,
+  type Scenario,
+  type SubjectFaults,
+  within,
+} from '../subject.ts'
 
-export const bug = 'the client uses a connection again after a timeout, and takes the late reply for the next one'
+export const bug =
+  'the client uses a connection again after a timeout, and takes the late reply for the next one'
 
 export const options = CONNECTION
 
@@ -48,12 +58,19 @@ const scenario =
       idle = undefined
       socket.write(`${key}\n`)
       try {
-        const [reply] = await within(once(socket, 'data'), `the client has no value of ${key}`, TIMEOUT)
+        const [reply] = await within(
+          once(socket, 'data'),
+          `the client has no value of ${key}`,
+          TIMEOUT,
+        )
         idle = socket
         return String(reply).trim()
       } catch (error) {
-        if (closesAfterTimeout) socket.destroy()
-        else idle = socket
+        if (closesAfterTimeout) {
+          socket.destroy()
+        } else {
+          idle = socket
+        }
         throw error
       }
     }

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { CONNECTION, hosts, PORT, type Scenario, type SubjectFaults, tcp } from '../subject.ts'
 
-export const bug = 'the client reads the length of a message before all four bytes of it have arrived'
+export const bug =
+  'the client reads the length of a message before all four bytes of it have arrived'
 
 export const options = CONNECTION
 
@@ -22,7 +23,9 @@ const scenario =
   async ({ lab }) => {
     const { client, server } = await hosts(lab)
     await server.listen(
-      net.createServer(socket => socket.on('error', () => {}).end(Buffer.alloc(COUNT * MESSAGE.length, MESSAGE))),
+      net.createServer(socket =>
+        socket.on('error', () => {}).end(Buffer.alloc(COUNT * MESSAGE.length, MESSAGE)),
+      ),
       PORT,
     )
 

@@ -5,7 +5,10 @@ export const bug = 'the credit of a sender is lost with a lost message, and both
 
 export const options = DATAGRAMS
 
-export const faults: SubjectFaults = [[udp.toServer('drop', { nth: 2 })], [udp.fromServer('drop', { nth: 1 })]]
+export const faults: SubjectFaults = [
+  [udp.toServer('drop', { nth: 2 })],
+  [udp.fromServer('drop', { nth: 1 })],
+]
 
 const FRAMES = 4
 
@@ -22,13 +25,18 @@ const scenario =
     const sent = new Promise<void>(resolve => {
       onMessages(client, credit => {
         if (credit.next !== next) return
-        if (next === FRAMES) resolve()
-        else send(client, { type: 'frame', frame: next++ })
+        if (next === FRAMES) {
+          resolve()
+        } else {
+          send(client, { type: 'frame', frame: next++ })
+        }
       })
     })
     send(client, { type: 'frame', frame: next++ })
     using _ = repeat(client, () => {
-      if (asksForCredit) send(client, { type: 'probe', frame: next - 1 })
+      if (asksForCredit) {
+        send(client, { type: 'probe', frame: next - 1 })
+      }
     })
     await within(sent, 'the sender has no credit')
   }

@@ -1,7 +1,15 @@
 import { INTERVAL, onMessages, repeat, send, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario, type SubjectFaults, type SubjectOptions, udp, within } from '../subject.ts'
+import {
+  DATAGRAMS,
+  type Scenario,
+  type SubjectFaults,
+  type SubjectOptions,
+  udp,
+  within,
+} from '../subject.ts'
 
-export const bug = 'the client gives up after a single retry, so that it fails if two packets are lost'
+export const bug =
+  'the client gives up after a single retry, so that it fails if two packets are lost'
 
 export const options: SubjectOptions = { ...DATAGRAMS, faults: ['drop'], pairs: true }
 
@@ -22,7 +30,9 @@ const scenario =
       })
       let left = 1 + retries
       using _ = repeat(client, () => {
-        if (left-- > 0) send(client, { type: 'request', id })
+        if (left-- > 0) {
+          send(client, { type: 'request', id })
+        }
       })
       await within(replied, `the client has no reply to request ${id}`, (1 + retries) * INTERVAL)
     }

@@ -7,7 +7,10 @@ export const bug = 'the server keeps its only slot for a request whose buffer it
 export const options = DATAGRAMS
 
 const scenario =
-  (freesSlot: boolean, allocate: (size: number) => Uint8Array = size => new Uint8Array(size)): Scenario =>
+  (
+    freesSlot: boolean,
+    allocate: (size: number) => Uint8Array = size => new Uint8Array(size),
+  ): Scenario =>
   async ({ lab }) => {
     const { client, server } = await sockets(lab)
     let isBusy = false
@@ -19,7 +22,9 @@ const scenario =
         isBusy = false
         return { type: 'read', length }
       } catch {
-        if (freesSlot) isBusy = false
+        if (freesSlot) {
+          isBusy = false
+        }
         return { type: 'too large' }
       }
     })

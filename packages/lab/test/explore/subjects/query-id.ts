@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { onMessages, repeat, send, serve, sockets } from '../datagrams.ts'
 import { DATAGRAMS, type Scenario, type SubjectFaults, udp, within } from '../subject.ts'
 
-export const bug = 'a resolver with two queries under way takes the replies in order and compares no ids'
+export const bug =
+  'a resolver with two queries under way takes the replies in order and compares no ids'
 
 export const options = DATAGRAMS
 
@@ -25,12 +26,18 @@ const scenario =
       onMessages(client, ({ id, record }) => {
         const at = comparesIds ? waiting.findIndex(query => query.id === id) : 0
         const [query] = at < 0 ? [] : waiting.splice(at, 1)
-        if (query !== undefined) records[query.type] = record
-        if (waiting.length === 0) resolve()
+        if (query !== undefined) {
+          records[query.type] = record
+        }
+        if (waiting.length === 0) {
+          resolve()
+        }
       })
     })
     using _ = repeat(client, () => {
-      for (const query of waiting) send(client, query)
+      for (const query of waiting) {
+        send(client, query)
+      }
     })
     await within(resolved, 'the resolver has no reply')
 

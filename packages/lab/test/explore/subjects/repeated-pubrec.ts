@@ -19,7 +19,9 @@ const scenario =
     let delivered = 0
     serve(server, ({ type, id }) => {
       if (type === 'pubrel') return { type: 'pubcomp' }
-      if (!received.has(Number(id))) delivered++
+      if (!received.has(Number(id))) {
+        delivered++
+      }
       received.add(Number(id))
       return { type: 'pubrec' }
     })
@@ -29,7 +31,9 @@ const scenario =
     const completed = new Promise<void>((resolve, reject) => {
       onMessages(client, ({ type }) => {
         if (type === 'pubcomp') return resolve()
-        if (state === 'pubrel' && !acceptsRepeated) reject(new Error('the publisher does not expect a PUBREC'))
+        if (state === 'pubrel' && !acceptsRepeated) {
+          reject(new Error('the publisher does not expect a PUBREC'))
+        }
         state = 'pubrel'
         transmit()
       })

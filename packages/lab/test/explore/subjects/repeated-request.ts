@@ -1,14 +1,30 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
-import { CONNECTIONS, hosts, onLines, PORT, retried, type Scenario, type SubjectFaults } from '../subject.ts'
+import {
+  CONNECTIONS,
+  hosts,
+  onLines,
+  PORT,
+  retried,
+  type Scenario,
+  type SubjectFaults,
+} from '../subject.ts'
 
-export const bug = 'the client repeats an order on a new connection, and the shop takes it for another order'
+export const bug =
+  'the client repeats an order on a new connection, and the shop takes it for another order'
 
 export const options = CONNECTIONS
 
 export const faults: SubjectFaults = [
-  [{ direction: 'ba', action: 'reset', filter: 'tcp src port 7 and tcp[tcpflags] & tcp-push != 0', when: { nth: 1 } }],
+  [
+    {
+      direction: 'ba',
+      action: 'reset',
+      filter: 'tcp src port 7 and tcp[tcpflags] & tcp-push != 0',
+      when: { nth: 1 },
+    },
+  ],
 ]
 
 const scenario =
@@ -19,7 +35,9 @@ const scenario =
     const shop = net.createServer(socket => {
       socket.on('error', () => {})
       onLines(socket, order => {
-        if (!knowsOrders || !orders.includes(order)) orders.push(order)
+        if (!knowsOrders || !orders.includes(order)) {
+          orders.push(order)
+        }
         socket.end('thanks\n')
       })
     })

@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
-import { CONNECTION, hosts, onLines, PORT, type Scenario, type SubjectFaults, tcp } from '../subject.ts'
+import {
+  CONNECTION,
+  hosts,
+  onLines,
+  PORT,
+  type Scenario,
+  type SubjectFaults,
+  tcp,
+} from '../subject.ts'
 
-export const bug = 'the client takes what one read returns for a whole message, which fills two segments'
+export const bug =
+  'the client takes what one read returns for a whole message, which fills two segments'
 
 export const options = CONNECTION
 
@@ -20,7 +29,9 @@ const scenario =
   async ({ lab }) => {
     const { client, server } = await hosts(lab)
     await server.listen(
-      net.createServer(socket => socket.on('error', () => {}).write(`${JSON.stringify(MESSAGE)}\n`)),
+      net.createServer(socket =>
+        socket.on('error', () => {}).write(`${JSON.stringify(MESSAGE)}\n`),
+      ),
       PORT,
     )
 

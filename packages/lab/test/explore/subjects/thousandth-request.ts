@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { ask, type Message, serve, sockets } from '../datagrams.ts'
 import { type Cause, DATAGRAMS, type Scenario } from '../subject.ts'
 
-export const bug = 'request numbers have three digits, and the thousandth gets the reply to the first'
+export const bug =
+  'request numbers have three digits, and the thousandth gets the reply to the first'
 
 export const options = DATAGRAMS
 

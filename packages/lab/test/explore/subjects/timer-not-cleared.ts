@@ -5,7 +5,10 @@ export const bug = 'a retransmission starts a second timer, and the reply clears
 
 export const options = DATAGRAMS
 
-export const faults: SubjectFaults = [[udp.toServer('drop', { nth: 1 })], [udp.fromServer('drop', { nth: 1 })]]
+export const faults: SubjectFaults = [
+  [udp.toServer('drop', { nth: 1 })],
+  [udp.fromServer('drop', { nth: 1 })],
+]
 
 /** The wire makes the round trip 60 ms, so that the requests after a fault outlast its timer. */
 const WIRE = 'delay 30ms'
@@ -31,22 +34,31 @@ const scenario =
       const transmit = () => {
         send(client, { type: 'request', id })
         repeat = after(REPEAT_AFTER, transmit)
-        if (clearsBoth) clearTimeout(dead)
-        dead = after(DEAD_AFTER, () => reject(new Error('the client believes that the server is dead')))
+        if (clearsBoth) {
+          clearTimeout(dead)
+        }
+        dead = after(DEAD_AFTER, () =>
+          reject(new Error('the client believes that the server is dead')),
+        )
       }
       onMessages(client, reply => {
         if (reply.id !== id) return
         clearTimeout(repeat)
         clearTimeout(dead)
-        if (id++ === 4) resolve()
-        else transmit()
+        if (id++ === 4) {
+          resolve()
+        } else {
+          transmit()
+        }
       })
       transmit()
     })
     try {
       await session
     } finally {
-      for (const timer of timers) clearTimeout(timer)
+      for (const timer of timers) {
+        clearTimeout(timer)
+      }
     }
   }
 

@@ -26,12 +26,18 @@ const scenario =
     const replied = new Promise<void>((resolve, reject) => {
       onMessages(client, ({ id }) => {
         if (id !== 2) return
-        if (time(clock) - started > LIMIT) reject(new Error('the reply has come too late'))
-        else resolve()
+        if (time(clock) - started > LIMIT) {
+          reject(new Error('the reply has come too late'))
+        } else {
+          resolve()
+        }
       })
       repeating = repeat(client, () => {
-        if (time(clock) - started > LIMIT) reject(new Error('the client has no reply'))
-        else send(client, { type: 'request', id: 2 })
+        if (time(clock) - started > LIMIT) {
+          reject(new Error('the client has no reply'))
+        } else {
+          send(client, { type: 'request', id: 2 })
+        }
       })
     })
     try {

@@ -26,7 +26,11 @@ test('eventually waits longer than a program is paused', async () => {
     socket.send('question', 5000, 'server')
     await eventually(() => expect(replies).toEqual(['question']), { within: '1500ms' })
   }
-  await explore.repeat(scenario, ['pause 2s on server client-server ab udp client:* > server:5000 packet 1'], OPTIONS)
+  await explore.repeat(
+    scenario,
+    ['pause 2s on server client-server ab udp client:* > server:5000 packet 1'],
+    OPTIONS,
+  )
   expect(replies).toEqual(['question'])
 })
 
@@ -65,7 +69,9 @@ test.each<[string, LabScenario]>([
     return checking(run)
   }
   const running = explore.repeat(scenario, [], OPTIONS)
-  await expect(running.finally(() => vi.useRealTimers())).rejects.toThrow(new RegExp(`^${name}, at \\d+ ms: `))
+  await expect(running.finally(() => vi.useRealTimers())).rejects.toThrow(
+    new RegExp(`^${name}, at \\d+ ms: `),
+  )
 })
 
 test('the packet of a failure has the time of the lab, as its error has', async () => {
@@ -76,7 +82,9 @@ test('the packet of a failure has the time of the lab, as its error has', async 
     const sender = await client.createSocket('udp4')
     const from = lab.now
     sender.send('x', 5000, 'server')
-    await once(receiver, 'message', { signal: AbortSignal.any([signal, AbortSignal.timeout(300)]) }).catch(() => {
+    await once(receiver, 'message', {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(300)]),
+    }).catch(() => {
       throw new Error(`sent from ${from} to ${lab.now}`)
     })
   }
@@ -85,7 +93,10 @@ test('the packet of a failure has the time of the lab, as its error has', async 
   expect(failures).toHaveLength(2)
   for (const { packets, error, run } of failures) {
     const [, from, to] = /sent from ([\d.]+) to ([\d.]+)/.exec(error) ?? []
-    for (const at of [/^at ([\d.]+) ms/.exec(packets[0] ?? '')?.[1], ...(run?.spans.map(span => span.from) ?? [])]) {
+    for (const at of [
+      /^at ([\d.]+) ms/.exec(packets[0] ?? '')?.[1],
+      ...(run?.spans.map(span => span.from) ?? []),
+    ]) {
       expect(Number(at)).toBeGreaterThanOrEqual(Number(from) - 1)
       expect(Number(at)).toBeLessThanOrEqual(Number(to))
     }

@@ -58,18 +58,29 @@ test('a function runs in this process, and its packets and faults can be chosen'
   const lines = String(report).split('\n')
   expect(lines[0]).toMatch(/^3 clean runs passed in [\d.]+ to [\d.]+ ms; TCP's least timeout is /)
   expect(lines[2]).toMatch(/^ +ms +link +packet +drop +delay 30ms$/)
-  expect(lines[3]).toMatch(/^1 +[\d.]+ +client-server ba +udp server:5000 > client:\* packet 1, 50 bytes +FAILED +\.$/)
-  expect(lines.at(-1)).toMatch(/^2 points: 1 passed, 1 failed; \d+ runs in [\d.]+ s, [\d.]+ points\/s/)
+  expect(lines[3]).toMatch(
+    /^1 +[\d.]+ +client-server ba +udp server:5000 > client:\* packet 1, 50 bytes +FAILED +\.$/,
+  )
+  expect(lines.at(-1)).toMatch(
+    /^2 points: 1 passed, 1 failed; \d+ runs in [\d.]+ s, [\d.]+ points\/s/,
+  )
   const { packets, faults: columns, points }: ExploreResult = JSON.parse(JSON.stringify(report))
   expect(columns).toEqual(options.faults)
   expect(packets).toMatchObject([
     { name: ANSWER, text: expect.stringMatching(/^IP 198\.18\.1\.2\.5000 > .* length 8$/) },
   ])
-  expect(points[0]).toMatchObject({ packet: 0, fault: 0, faults: [`drop ${ANSWER}`], verdict: 'failed', failed: 4 })
+  expect(points[0]).toMatchObject({
+    packet: 0,
+    fault: 0,
+    faults: [`drop ${ANSWER}`],
+    verdict: 'failed',
+    failed: 4,
+  })
 
   // The table is the same again.
   const again = await explore(ask, options)
-  const table = ({ points }: ExploreReport) => points.map(({ faults, verdict }) => [faults, verdict])
+  const table = ({ points }: ExploreReport) =>
+    points.map(({ faults, verdict }) => [faults, verdict])
   expect(table(again)).toEqual(table(report))
   expect([report.unsteady, again.unsteady]).toEqual([[], []])
 })
@@ -78,7 +89,12 @@ test('an exploration that is aborted reports the verdicts up to then', async () 
   const stop = new AbortController()
   const options = { concurrency: 1, faults: ['duplicate', 'drop'], signal: stop.signal }
   const report = await exploreEcho('twice', { ...options, onProgress: () => stop.abort() })
-  expect(report.points.map(({ verdict }) => verdict)).toEqual(['failed', 'skipped', 'skipped', 'skipped'])
+  expect(report.points.map(({ verdict }) => verdict)).toEqual([
+    'failed',
+    'skipped',
+    'skipped',
+    'skipped',
+  ])
   expect([faults(report), report.passed]).toEqual([[`duplicate ${REQUEST}`], false])
   await expect(exploreEcho('', { signal: stop.signal })).rejects.toThrow('aborted')
 })
@@ -88,11 +104,15 @@ test('an exploration that is stopped while a failure is repeated reports it, wit
   let runs = 0
   const stopping: LabScenario = async run => {
     // Three clean runs, one that fails, and its first repetition.
-    if (++runs === 5) stop.abort()
+    if (++runs === 5) {
+      stop.abort()
+    }
     await ask(run)
   }
   const report = await explore(stopping, { faults: ['drop'], signal: stop.signal, captures: false })
-  expect(report.failures).toMatchObject([{ faults: [`drop ${REQUEST}`], failed: 1, runs: 1, stopped: true }])
+  expect(report.failures).toMatchObject([
+    { faults: [`drop ${REQUEST}`], failed: 1, runs: 1, stopped: true },
+  ])
   expect(String(report)).toContain(`\nFAILED in 1 of 1 runs, and then stopped: drop ${REQUEST}\n`)
   expect(String(report)).toContain(' ab: drop "udp dst port 5000" nth 1 (not tried)\n')
   expect([runs, report.count('failed'), report.count('skipped')]).toEqual([5, 1, 1])
@@ -112,7 +132,9 @@ test('an error of an earlier run does not fail the run in which it arrives', asy
     }
     if (runs === 2) {
       stage = 'due'
-      while (stage === 'due') await sleep(1)
+      while (stage === 'due') {
+        await sleep(1)
+      }
     }
     await ask(run)
   }
@@ -120,7 +142,9 @@ test('an error of an earlier run does not fail the run in which it arrives', asy
   const listeners = process.listeners('uncaughtException')
   process.removeAllListeners('uncaughtException')
   const report = await explore(late, { faults: ['duplicate'], captures: false })
-  for (const listener of listeners) process.on('uncaughtException', listener)
+  for (const listener of listeners) {
+    process.on('uncaughtException', listener)
+  }
   expect([report.cleanErrors, report.passed]).toEqual([[], true])
 })
 
@@ -142,9 +166,18 @@ test('no packet of other links is faulted', async () => {
 })
 
 test.each<[ExploreOptions, string]>([
-  [{ links: ['server-client'] }, "links: 'server-client' is not a link of the scenario, which has client-server"],
-  [{ filter: 'tcp' }, "explore: 'tcp' matches no packet that is in each clean run, so nothing can be tried"],
-  [{ faults: ['ce', 'reset'] }, 'explore: no packet can have these faults, so nothing can be tried: ce, reset'],
+  [
+    { links: ['server-client'] },
+    "links: 'server-client' is not a link of the scenario, which has client-server",
+  ],
+  [
+    { filter: 'tcp' },
+    "explore: 'tcp' matches no packet that is in each clean run, so nothing can be tried",
+  ],
+  [
+    { faults: ['ce', 'reset'] },
+    'explore: no packet can have these faults, so nothing can be tried: ce, reset',
+  ],
 ])('the options %j, which select nothing, are refused', async (options, message) => {
   await expect(explore(ask, options)).rejects.toThrow(message)
 })
@@ -152,8 +185,13 @@ test.each<[ExploreOptions, string]>([
 test('an exploration whose budget ends before the first fault has not passed, and says so', async () => {
   const report = await explore(ask, { faults: ['duplicate'], budget: 2 ** -20 })
   expect([report.count('skipped'), report.points.length, report.failures]).toEqual([2, 2, []])
-  const untried = expect.stringMatching(/^2 of 2 points were not tried: the budget of .* s has ended$/)
-  expect([report.passed, report.unsteady]).toEqual([false, ['not passed: no fault was tried', untried]])
+  const untried = expect.stringMatching(
+    /^2 of 2 points were not tried: the budget of .* s has ended$/,
+  )
+  expect([report.passed, report.unsteady]).toEqual([
+    false,
+    ['not passed: no fault was tried', untried],
+  ])
 })
 
 test('the directory of captures is made before the first run', async () => {
@@ -163,7 +201,11 @@ test('the directory of captures is made before the first run', async () => {
     wasThere ??= existsSync(directory)
     return ask(run)
   }
-  const report = await explore(observe, { faults: ['drop'], filter: 'udp src port 5000', captures: directory })
+  const report = await explore(observe, {
+    faults: ['drop'],
+    filter: 'udp src port 5000',
+    captures: directory,
+  })
   expect([wasThere, faults(report)]).toEqual([true, [`drop ${ANSWER}`]])
   expect(report.failures[0]!.captures).toEqual([expect.stringContaining(directory)])
 })

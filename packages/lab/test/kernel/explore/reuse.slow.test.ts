@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest'
 import { explore } from '../../../src/index.ts'
 
-const module = (mode: string) => new URL(`../../support/explore/reused.mjs?${mode}`, import.meta.url)
+const module = (mode: string) =>
+  new URL(`../../support/explore/reused.mjs?${mode}`, import.meta.url)
 
 test('a process runs again with reuse, and otherwise runs once', async () => {
   const report = await explore(module('again'), { faults: ['duplicate'] })
@@ -14,7 +15,9 @@ test('a process runs again with reuse, and otherwise runs once', async () => {
 test('the process of a run that has failed does not run again', async () => {
   const report = await explore(module('fail'), { reuse: true })
   expect(report.points.map(({ verdict }) => verdict)).toEqual(['failed', 'passed'])
-  expect(report.failures).toMatchObject([{ failed: 4, runs: 4, error: expect.stringContaining('Error: lost') }])
+  expect(report.failures).toMatchObject([
+    { failed: 4, runs: 4, error: expect.stringContaining('Error: lost') },
+  ])
 })
 
 test('a failure is repeated in processes that have not run before', async () => {
@@ -23,6 +26,9 @@ test('a failure is repeated in processes that have not run before', async () => 
 })
 
 test('a process that a run has left timers in does not run again', async () => {
-  const { cleanErrors, passed } = await explore(module('leave'), { faults: ['duplicate'], reuse: true })
+  const { cleanErrors, passed } = await explore(module('leave'), {
+    faults: ['duplicate'],
+    reuse: true,
+  })
   expect([cleanErrors, passed]).toEqual([[], true])
 })

@@ -8,14 +8,17 @@ import scenario from '../../support/explore/vote.mjs'
 const captures = fileDirectory()
 
 const vote = (n: number) => `drop client-server ab udp client:* > server:5000 packet ${n}`
-const exploreVotes = (options: ExploreOptions) => explore(scenario, { faults: ['drop'], captures, ...options })
+const exploreVotes = (options: ExploreOptions) =>
+  explore(scenario, { faults: ['drop'], captures, ...options })
 
 const faultsOf = ({ failures }: ExploreReport) => failures.map(({ faults }) => faults)
 const filter = 'udp dst port 5000'
 
 test('a packet that appears only after a fault is faulted at depth 2', async () => {
   const report = await exploreVotes({ depth: 2, filter })
-  expect(report.points.filter(({ faults, verdict }) => faults.length === 1 && verdict === 'failed')).toEqual([])
+  expect(
+    report.points.filter(({ faults, verdict }) => faults.length === 1 && verdict === 'failed'),
+  ).toEqual([])
   expect(faultsOf(report)).toEqual([[vote(3), vote(4)]])
   expect(report.failures[0]!.error).toContain('Error: counted one and two\n')
   const added = { name: vote(4).slice('drop '.length), after: vote(3) }
@@ -31,7 +34,9 @@ test('all pairs are tried, and a burst that fails by the same two faults is one 
   ])
   const { faults, points } = report.toJSON()
   expect(faults).toEqual(['drop', 'burst 2'])
-  expect(points.flatMap(({ second, packet }) => (second === undefined ? [] : [[packet, second.packet]]))).toEqual([
+  expect(
+    points.flatMap(({ second, packet }) => (second === undefined ? [] : [[packet, second.packet]])),
+  ).toEqual([
     [0, 1],
     [0, 2],
     [1, 2],
@@ -45,7 +50,14 @@ test('all pairs are tried, and a burst that fails by the same two faults is one 
 test('a burst is reduced to the two faults that are needed, and a wire repeats them', async () => {
   const { failures } = await exploreVotes({ bursts: [3], faults: ['duplicate'], filter })
   expect(failures).toMatchObject([
-    { faults: [vote(2), vote(3)], from: 3, failed: 4, runs: 4, wireFailed: true, recordedFailed: true },
+    {
+      faults: [vote(2), vote(3)],
+      from: 3,
+      failed: 4,
+      runs: 4,
+      wireFailed: true,
+      recordedFailed: true,
+    },
   ])
   expect(failures[0]!.wire).toMatchObject([
     {

@@ -2,4 +2,8 @@
 import { subjects } from '../../explore/subjects.ts'
 import { testSubject } from '../../support/explore/subject-tests.ts'
 
-for (const subject of subjects) if (subject.name === 'first-flight') testSubject(subject)
+for (const subject of subjects) {
+  if (subject.name === 'first-flight') {
+    testSubject(subject)
+  }
+}

@@ -40,8 +40,19 @@ afterAll(() => {
 /** Runs a command with the descriptors, and a file at 63. */
 function withLeft([program = '', ...args]: readonly string[]) {
   const unused = (length: number) => Array<'ignore'>(length).fill('ignore')
-  const stdio = ['ignore', 'pipe', 'pipe', ...unused(60), opened[0] as number, ...unused(136), ...left] as const
-  const { status, stdout, stderr } = spawnSync(program, args, { stdio: [...stdio], encoding: 'utf8' })
+  const stdio = [
+    'ignore',
+    'pipe',
+    'pipe',
+    ...unused(60),
+    opened[0] as number,
+    ...unused(136),
+    ...left,
+  ] as const
+  const { status, stdout, stderr } = spawnSync(program, args, {
+    stdio: [...stdio],
+    encoding: 'utf8',
+  })
   return { status, stdout, stderr }
 }
 
@@ -76,7 +87,12 @@ describe('a descriptor that a shell left open does not reach', () => {
     expect(readFileSync(found, 'utf8')).toMatch(/^(0\n1\n2\n3\n)+$/)
   })
 
-  for (const [mode, ...words] of [['check'], ['check,none'], ['--network'], ['--with-parent', `${process.pid}`]]) {
+  for (const [mode, ...words] of [
+    ['check'],
+    ['check,none'],
+    ['--network'],
+    ['--with-parent', `${process.pid}`],
+  ]) {
     test(`a program of vnet-rootless ${mode}`, () => {
       const rootless = [builtFile('vnet-rootless', 'the launcher'), mode as string, ...words]
       expect(withLeft([...rootless, ...LIST])).toMatchObject(listed)

@@ -4,7 +4,15 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
@@ -20,7 +28,9 @@ vi.mock('node:fs', async original => {
   const fs = await original<typeof import('node:fs')>()
   const readdirSync = (path: string, ...rest: []) => {
     const names = fs.readdirSync(path, ...rest)
-    if (path === '/proc') afterListing.run()
+    if (path === '/proc') {
+      afterListing.run()
+    }
     return names
   }
   return { ...fs, readdirSync, default: fs }
@@ -57,12 +67,17 @@ async function bystander(script: string): Promise<ChildProcess> {
 function answer(child: ChildProcess): Promise<string> {
   child.stdin!.on('error', () => {})
   child.stdin!.write('there')
-  return Promise.race([once(child.stdout!, 'data').then(String), once(child, 'exit').then(() => 'ended')])
+  return Promise.race([
+    once(child.stdout!, 'data').then(String),
+    once(child, 'exit').then(() => 'ended'),
+  ])
 }
 
 async function end(child: ChildProcess): Promise<void> {
   child.kill('SIGKILL')
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  if (child.exitCode === null && child.signalCode === null) {
+    await once(child, 'exit')
+  }
 }
 
 /**
@@ -70,7 +85,8 @@ async function end(child: ChildProcess): Promise<void> {
  * name.
  */
 const FORGERIES = {
-  'a mount point with the name of a lab': 'mkdir -p $D/home/NAME/x; mount -t tmpfs none $D/home/NAME/x',
+  'a mount point with the name of a lab':
+    'mkdir -p $D/home/NAME/x; mount -t tmpfs none $D/home/NAME/x',
   'a file of /etc whose path ends as that of a lab':
     'mkdir -p $D/home/NAME/client; touch $D/home/NAME/client/hosts; mount --bind $D/home/NAME/client/hosts /etc/hosts',
   'the path of a lab on another file system': `
@@ -80,17 +96,20 @@ const FORGERIES = {
     touch $D/NAME/client/hosts $D/file; mount --bind $D/NAME/client/hosts $D/file`,
 }
 
-test.each(Object.entries(FORGERIES))('%s does not make a process a program of the lab', async (_, script) => {
-  const name = leftover()
-  const child = await bystander(`D=${directory}\n${script.replaceAll('NAME', name)}`)
-  try {
-    removeLeftovers()
-    expect(existsSync(join(directory, name))).toBe(false)
-    expect(await answer(child)).toBe('there')
-  } finally {
-    await end(child)
-  }
-})
+test.each(Object.entries(FORGERIES))(
+  '%s does not make a process a program of the lab',
+  async (_, script) => {
+    const name = leftover()
+    const child = await bystander(`D=${directory}\n${script.replaceAll('NAME', name)}`)
+    try {
+      removeLeftovers()
+      expect(existsSync(join(directory, name))).toBe(false)
+      expect(await answer(child)).toBe('there')
+    } finally {
+      await end(child)
+    }
+  },
+)
 
 test('a process that sees a lab’s hosts file as /etc/hosts is killed with the lab’s leftovers', async () => {
   const name = leftover()
@@ -127,8 +146,14 @@ test.each([
 ])('a program that enters %s ends with the lab', async (_, script) => {
   await using lab = await createLab()
   const [host] = lab.hosts('host')
-  const env = { ...process.env, NET: `/proc/${process.pid}/ns/net`, MNT: `/proc/${process.pid}/ns/mnt` }
-  const child = host.spawn('sh', ['-c', script.replaceAll('1000 &', '1000 >/dev/null 2>&1 &')], { env })
+  const env = {
+    ...process.env,
+    NET: `/proc/${process.pid}/ns/net`,
+    MNT: `/proc/${process.pid}/ns/mnt`,
+  }
+  const child = host.spawn('sh', ['-c', script.replaceAll('1000 &', '1000 >/dev/null 2>&1 &')], {
+    env,
+  })
   const [line] = await once(child.stdout!.setEncoding('utf8'), 'data')
   const pid = Number(line)
   expect(isAlive(pid)).toBe(true)
@@ -143,7 +168,10 @@ function processesOf(argument: string): number[] {
     .map(Number)
     .filter(pid => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').includes(argument) && isAlive(pid)
+        return (
+          readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').includes(argument) &&
+          isAlive(pid)
+        )
       } catch {
         return false
       }
@@ -165,7 +193,9 @@ test('a daemon of a program that runs again while programs are killed ends with 
     if (pid === Number(line) && signal === 'SIGKILL') {
       kill(pid, 'SIGHUP')
       kill(pid, 'SIGCONT')
-      while (processesOf(mark).length === 0) spawnSync('true')
+      while (processesOf(mark).length === 0) {
+        spawnSync('true')
+      }
     }
     return kill(pid, signal)
   })
@@ -218,7 +248,9 @@ function goOnAfterListing(path: string, isDone: () => boolean): void {
   afterListing.run = () => {
     afterListing.run = () => {}
     spawnSync('sh', ['-c', `echo >${path}`])
-    while (!isDone()) spawnSync('true')
+    while (!isDone()) {
+      spawnSync('true')
+    }
   }
 }
 

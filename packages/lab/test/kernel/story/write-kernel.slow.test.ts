@@ -8,7 +8,9 @@ const consumer = new Consumer()
 afterAll(() => consumer[Symbol.dispose]())
 
 test('written tests pass in the kernel', () => {
-  for (const [i, story] of Object.values(STORIES).entries()) consumer.write(`s${i}.test.js`, storyTest(story))
+  for (const [i, story] of Object.values(STORIES).entries()) {
+    consumer.write(`s${i}.test.js`, storyTest(story))
+  }
   const { status, stdout } = consumer.vitest(['--maxWorkers=4'], { env: { VNET_WORLD: 'kernel' } })
   expect(stdout).toContain(`${Object.keys(STORIES).length} passed`)
   expect(status).toBe(0)

@@ -43,7 +43,9 @@ export const httpPrograms: Record<string, Program> = {
       note('server', `${request.url}`)
       response.sendDate = false
       request.on('close', () => note('server', `closed ${request.url}`))
-      if (request.url === '/idle') response.end()
+      if (request.url === '/idle') {
+        response.end()
+      }
     })
     const port = await world.listen(server)
     const ask = (path: string) => {
@@ -66,7 +68,9 @@ export const httpPrograms: Record<string, Program> = {
     for (const event of ['upgrade', 'connect'] as const) {
       server.on(event, (request, socket, head) => {
         note('server', `${event} ${request.url} ${head}`)
-        socket.write(`HTTP/1.1 ${event === 'connect' ? 200 : 101} Fine\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n`)
+        socket.write(
+          `HTTP/1.1 ${event === 'connect' ? 200 : 101} Fine\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n`,
+        )
         watch(note, 'server', socket)
         socket.pipe(socket)
       })
@@ -76,7 +80,12 @@ export const httpPrograms: Record<string, Program> = {
       ['GET', '/', { connection: 'upgrade', upgrade: 'echo' }],
       ['CONNECT', 'far:80', {}],
     ] as const) {
-      const request = http.request({ method, path, headers, createConnection: () => world.connect(port) })
+      const request = http.request({
+        method,
+        path,
+        headers,
+        createConnection: () => world.connect(port),
+      })
       request.end()
       const [response, socket] = await once(request, method === 'GET' ? 'upgrade' : 'connect')
       note('client', `${response.statusCode}`)
@@ -115,7 +124,14 @@ export const httpPrograms: Record<string, Program> = {
     })
     const socket = world.connect(await world.listen(server)).resume()
     const chunks = ['one', 'two', 'three', ''].map(text => `${text.length}\r\n${text}\r\n`)
-    const headers = ['POST / HTTP/1.1', 'Host: server', 'Connection: close', 'Transfer-Encoding: chunked', '', '']
+    const headers = [
+      'POST / HTTP/1.1',
+      'Host: server',
+      'Connection: close',
+      'Transfer-Encoding: chunked',
+      '',
+      '',
+    ]
     socket.write(headers.join('\r\n') + chunks.join(''))
     await closed(socket)
     await ended(server)
@@ -125,7 +141,9 @@ export const httpPrograms: Record<string, Program> = {
     const server = http2.createServer()
     server.on('stream', stream => {
       stream.respond()
-      for (const text of ['one', 'two', 'three']) stream.write(text)
+      for (const text of ['one', 'two', 'three']) {
+        stream.write(text)
+      }
       stream.end()
     })
     const socket = world.connect(await world.listen(server))
@@ -145,15 +163,18 @@ export const httpPrograms: Record<string, Program> = {
     server.on('stream', (stream, headers) => {
       note('server', `${headers[':path']}`)
       stream.on('error', error => note('server', errorText(error)))
-      if (headers[':path'] === '/reset') stream.close(http2.constants.NGHTTP2_CANCEL)
-      else {
+      if (headers[':path'] === '/reset') {
+        stream.close(http2.constants.NGHTTP2_CANCEL)
+      } else {
         stream.respond({ ':status': 200 })
         stream.end('answer'.repeat(20_000))
       }
     })
     const port = await world.listen(server)
     const session = http2.connect(`http://${HOST}`, { createConnection: () => world.connect(port) })
-    for (const event of ['connect', 'error', 'close']) session.on(event, () => note('client', event))
+    for (const event of ['connect', 'error', 'close']) {
+      session.on(event, () => note('client', event))
+    }
     const request = session.request({ ':path': '/' })
     note('client', `${(await text(request)).length}`)
     const reset = session.request({ ':path': '/reset' })

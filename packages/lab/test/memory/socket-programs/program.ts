@@ -8,7 +8,18 @@ export type Note = (end: string, line: string) => void
 
 export type Program = (world: World, note: Note, pem: string) => Promise<unknown>
 
-const EVENTS = ['connect', 'ready', 'secureConnect', 'data', 'end', 'finish', 'drain', 'timeout', 'error', 'close']
+const EVENTS = [
+  'connect',
+  'ready',
+  'secureConnect',
+  'data',
+  'end',
+  'finish',
+  'drain',
+  'timeout',
+  'error',
+  'close',
+]
 
 export const errorText = ({ message, code, errno, syscall }: NodeJS.ErrnoException) =>
   `${message} ${code} ${errno} ${syscall}`
@@ -17,14 +28,21 @@ export const errorText = ({ message, code, errno, syscall }: NodeJS.ErrnoExcepti
 export function watch(note: Note, end: string, socket: NodeJS.EventEmitter): void {
   for (const event of EVENTS) {
     socket.on(event, (value: unknown) => {
-      if (value instanceof Error) note(end, `${event}: ${errorText(value)}`)
-      else note(end, value === undefined ? event : `${event}: ${value}`)
+      if (value instanceof Error) {
+        note(end, `${event}: ${errorText(value)}`)
+      } else {
+        note(end, value === undefined ? event : `${event}: ${value}`)
+      }
     })
   }
 }
 
 /** Returns a server that notes the events of its sockets and calls `serve` with each socket. */
-export function watched(note: Note, serve: (socket: net.Socket) => void, options: net.ServerOpts = {}): net.Server {
+export function watched(
+  note: Note,
+  serve: (socket: net.Socket) => void,
+  options: net.ServerOpts = {},
+): net.Server {
   const server = net.createServer(options, socket => {
     watch(note, 'server', socket)
     serve(socket)
@@ -33,14 +51,20 @@ export function watched(note: Note, serve: (socket: net.Socket) => void, options
   return server
 }
 
-export function client(world: World, note: Note, port: number, options?: net.SocketConstructorOpts): net.Socket {
+export function client(
+  world: World,
+  note: Note,
+  port: number,
+  options?: net.SocketConstructorOpts,
+): net.Socket {
   const socket = world.connect(port, options)
   watch(note, 'client', socket)
   return socket
 }
 
 /** Unlike events.once(), it ignores errors. */
-export const closed = (socket: NodeJS.EventEmitter) => new Promise(resolve => socket.once('close', resolve))
+export const closed = (socket: NodeJS.EventEmitter) =>
+  new Promise(resolve => socket.once('close', resolve))
 
 /** Closes a server and waits for its end. */
 export async function ended(server: net.Server): Promise<void> {
@@ -95,4 +119,13 @@ export const state = ({
   bytesRead,
   bytesWritten,
   bufferSize,
-}: net.Socket) => JSON.stringify({ readyState, pending, connecting, destroyed, bytesRead, bytesWritten, bufferSize })
+}: net.Socket) =>
+  JSON.stringify({
+    readyState,
+    pending,
+    connecting,
+    destroyed,
+    bytesRead,
+    bytesWritten,
+    bufferSize,
+  })

@@ -3,7 +3,18 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import net from 'node:net'
 import { HOST } from '../socket-worlds.ts'
-import { client, closed, ended, errorText, type Program, pair, serverSocket, state, watch, watched } from './program.ts'
+import {
+  client,
+  closed,
+  ended,
+  errorText,
+  type Program,
+  pair,
+  serverSocket,
+  state,
+  watch,
+  watched,
+} from './program.ts'
 
 export const tcpPrograms: Record<string, Program> = {
   'an echo that the client ends': pair(
@@ -86,14 +97,17 @@ export const tcpPrograms: Record<string, Program> = {
   'writes after the end of the peer': pair(
     socket => socket.end(),
     (socket, note) =>
-      socket.on('end', () => socket.write('late', error => note('client', `written: ${error && errorText(error)}`))),
+      socket.on('end', () =>
+        socket.write('late', error => note('client', `written: ${error && errorText(error)}`)),
+      ),
   ),
 
   'writes to a peer that has closed': pair(
     socket => socket.destroy(),
     (socket, note) =>
       socket.once('end', () => {
-        const written = (error?: Error | null) => note('client', `written: ${error && errorText(error)}`)
+        const written = (error?: Error | null) =>
+          note('client', `written: ${error && errorText(error)}`)
         socket.write('first', written)
         setTimeout(() => socket.write('second', written), 5)
       }),
@@ -103,7 +117,8 @@ export const tcpPrograms: Record<string, Program> = {
   'writes after a reset that was not read': pair(
     () => {},
     async (socket, note, accepted) => {
-      const written = (error?: Error | null) => note('server', `written: ${error && errorText(error)}`)
+      const written = (error?: Error | null) =>
+        note('server', `written: ${error && errorText(error)}`)
       const [other] = await Promise.all([accepted, once(socket, 'connect')])
       socket.resetAndDestroy()
       await closed(socket)
@@ -135,7 +150,10 @@ export const tcpPrograms: Record<string, Program> = {
         note('client', `${socket.write('one', () => note('client', 'one'))}`)
         process.nextTick(() => note('client', 'tick'))
         setImmediate(() => note('client', 'immediate'))
-        note('client', `${socket.write('two', () => note('client', 'two'))} ${socket.writableLength}`)
+        note(
+          'client',
+          `${socket.write('two', () => note('client', 'two'))} ${socket.writableLength}`,
+        )
         socket.end('three', () => note('client', 'three'))
         note('client', state(socket))
       }),
@@ -168,7 +186,10 @@ export const tcpPrograms: Record<string, Program> = {
     const socket = client(world, note, port)
     note('client', `${state(socket)} ${socket.localAddress} ${socket.remoteAddress}`)
     await once(socket, 'ready')
-    note('client', `${state(socket)} ${socket.localAddress} ${socket.remoteAddress} ${socket.remotePort === port}`)
+    note(
+      'client',
+      `${state(socket)} ${socket.localAddress} ${socket.remoteAddress} ${socket.remotePort === port}`,
+    )
     note('client', JSON.stringify({ ...socket.address(), port: 0 }))
     await closed(socket)
     note('client', `${state(socket)} ${socket.localAddress} ${socket.remoteAddress}`)
@@ -251,7 +272,9 @@ export const tcpPrograms: Record<string, Program> = {
   'read() in paused mode': pair(
     (socket, note) =>
       socket.on('readable', () => {
-        for (let chunk = socket.read(2); chunk !== null; chunk = socket.read(2)) note('server', `read ${chunk}`)
+        for (let chunk = socket.read(2); chunk !== null; chunk = socket.read(2)) {
+          note('server', `read ${chunk}`)
+        }
       }),
     socket => socket.end('abcdef'),
   ),
@@ -293,7 +316,9 @@ export const tcpPrograms: Record<string, Program> = {
     second.on('error', error => note('server', errorText(error)))
     await world.listen(second, port).catch(error => note('server', `rejected: ${errorText(error)}`))
     note('server', `${second.listening} ${second.address()}`)
-    await world.listen(second, 0, '203.0.113.1').catch(error => note('server', `rejected: ${errorText(error)}`))
+    await world
+      .listen(second, 0, '203.0.113.1')
+      .catch(error => note('server', `rejected: ${errorText(error)}`))
     second.close(error => note('server', `${error && errorText(error)}`))
     first.close()
     await closed(first)
@@ -315,7 +340,9 @@ export const tcpPrograms: Record<string, Program> = {
     const port = await context.run('server', () => world.listen(server))
     const socket = context.run('client', () => world.connect(port))
     see('client', socket)
-    context.run('writer', () => socket.write('x', () => note('client', `written ${context.getStore()}`)))
+    context.run('writer', () =>
+      socket.write('x', () => note('client', `written ${context.getStore()}`)),
+    )
     await context.run('other', () => closed(socket))
     await ended(server)
   },

@@ -17,7 +17,11 @@ export const tlsPrograms: Record<string, Program> = {
     const port = await world.listen(server)
     for (const options of [{ ca: pem }, {}]) {
       const createConnection = () =>
-        tls.connect({ ...options, servername: 'server', socket: world.connect(port) } as tls.ConnectionOptions)
+        tls.connect({
+          ...options,
+          servername: 'server',
+          socket: world.connect(port),
+        } as tls.ConnectionOptions)
       const request = https.get({ host: HOST, port, path: '/secret', createConnection } as never)
       request.on('error', error => note('client', errorText(error)))
       request.on('response', async response => note('client', await text(response)))
@@ -35,7 +39,9 @@ export const tlsPrograms: Record<string, Program> = {
     const raw = world.connect(port)
     const socket = tls.connect({ socket: raw, ca: pem, servername: 'server' })
     watch(note, 'client', socket)
-    socket.once('secureConnect', () => note('client', `${socket.authorized} ${socket.remoteAddress}`))
+    socket.once('secureConnect', () =>
+      note('client', `${socket.authorized} ${socket.remoteAddress}`),
+    )
     socket.write('hello')
     socket.once('data', () => socket.end())
     await closed(socket)
@@ -55,10 +61,16 @@ export const tlsPrograms: Record<string, Program> = {
 
   'records of TLS that arrive together': async (world, note, pem) => {
     const server = tls.createServer({ key: pem, cert: pem }, socket => {
-      for (const text of ['one', 'two', 'three']) socket.write(text)
+      for (const text of ['one', 'two', 'three']) {
+        socket.write(text)
+      }
       socket.end()
     })
-    const socket = tls.connect({ socket: world.connect(await world.listen(server)), ca: pem, servername: 'server' })
+    const socket = tls.connect({
+      socket: world.connect(await world.listen(server)),
+      ca: pem,
+      servername: 'server',
+    })
     await once(socket, 'secureConnect')
     note('client', await eachAwaited(socket))
     await closed(socket)
@@ -100,7 +112,9 @@ export const tlsPrograms: Record<string, Program> = {
       watch(note, 'server', socket)
       socket.pipe(socket)
     })
-    const server = tls.createServer({ key: pem, cert: pem }, socket => inner.emit('connection', socket))
+    const server = tls.createServer({ key: pem, cert: pem }, socket =>
+      inner.emit('connection', socket),
+    )
     const port = await world.listen(server)
     const outer = tls.connect({ socket: world.connect(port), ca: pem, servername: 'server' })
     const socket = tls.connect({ socket: outer, ca: pem, servername: 'server' })
@@ -110,7 +124,9 @@ export const tlsPrograms: Record<string, Program> = {
     const received: Buffer[] = []
     socket.on('data', chunk => {
       received.push(chunk)
-      if (Buffer.concat(received).length === 50_000) socket.end()
+      if (Buffer.concat(received).length === 50_000) {
+        socket.end()
+      }
     })
     await closed(socket)
     await ended(server)
@@ -145,7 +161,9 @@ export const tlsPrograms: Record<string, Program> = {
     })
     const port = await world.listen(server)
     const socket = tls.connect({ socket: world.connect(port), servername: 'server' })
-    socket.on('error', ({ code, syscall }: NodeJS.ErrnoException) => note('client', `error ${code} ${syscall}`))
+    socket.on('error', ({ code, syscall }: NodeJS.ErrnoException) =>
+      note('client', `error ${code} ${syscall}`),
+    )
     socket.on('close', hadError => note('client', `close ${hadError}`))
     await closed(socket)
     await ended(server)

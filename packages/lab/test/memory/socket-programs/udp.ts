@@ -9,7 +9,9 @@ export const udpPrograms: Record<string, Program> = {
     const server = dgram.createSocket('udp4')
     server.on('message', (message, { address, family, size }) => {
       note('server', `${message} ${address} ${family} ${size}`)
-      if (`${message}` === 'last') server.close()
+      if (`${message}` === 'last') {
+        server.close()
+      }
     })
     server.on('listening', () => note('server', 'listening'))
     server.on('close', () => note('server', 'close'))
@@ -17,7 +19,8 @@ export const udpPrograms: Record<string, Program> = {
     note('server', JSON.stringify({ ...server.address(), port: 0 }))
     const socket = dgram.createSocket('udp4')
     await world.bind(socket)
-    const sent = (error: Error | null, size: number) => note('client', `sent ${error && errorText(error)} ${size}`)
+    const sent = (error: Error | null, size: number) =>
+      note('client', `sent ${error && errorText(error)} ${size}`)
     socket.send('hello', port, HOST, sent)
     socket.send([Buffer.from('in '), 'parts'], port, HOST, sent)
     socket.send(Buffer.alloc(65_508), port, HOST, sent)
@@ -68,12 +71,16 @@ export const udpPrograms: Record<string, Program> = {
     const received = once(four, 'message')
     await send('four', four, new DataView(bytes.buffer, bytes.byteOffset + 2, 4), HOST)
     await received
-    for (const host of ['::ffff:127.0.0.2', '::ffff:127.0.0.1']) await send('four', four, 'x', host)
+    for (const host of ['::ffff:127.0.0.2', '::ffff:127.0.0.1']) {
+      await send('four', four, 'x', host)
+    }
     await send('six', six, 'x', HOST)
     const mapped = once(four, 'message')
     await send('six', six, 'mapped', `::ffff:${HOST}`)
     await mapped
-    for (const socket of [four, six]) socket.close()
+    for (const socket of [four, six]) {
+      socket.close()
+    }
     await Promise.all([closed(four), closed(six)])
   },
 
@@ -83,8 +90,15 @@ export const udpPrograms: Record<string, Program> = {
     socket.setBroadcast(true)
     socket.setTTL(3)
     socket.setMulticastTTL(3)
-    note('client', `${socket.getRecvBufferSize()} ${socket.getSendQueueSize()} ${socket.getSendQueueCount()}`)
-    for (const call of [() => socket.setTTL(300), () => socket.bind(1), () => socket.disconnect()]) {
+    note(
+      'client',
+      `${socket.getRecvBufferSize()} ${socket.getSendQueueSize()} ${socket.getSendQueueCount()}`,
+    )
+    for (const call of [
+      () => socket.setTTL(300),
+      () => socket.bind(1),
+      () => socket.disconnect(),
+    ]) {
       try {
         call()
       } catch (error) {
@@ -109,7 +123,9 @@ export const udpPrograms: Record<string, Program> = {
     ] as const) {
       const second = dgram.createSocket('udp4')
       second.on('error', error => note('server', errorText(error)))
-      await world.bind(second, wanted, host).catch(error => note('server', `rejected: ${errorText(error)}`))
+      await world
+        .bind(second, wanted, host)
+        .catch(error => note('server', `rejected: ${errorText(error)}`))
       second.close()
     }
     first.close()

@@ -19,9 +19,13 @@ test('node:http works in virtual time, and its Date header shows this time', asy
   const time = start()
   await time.sleep('1h')
   const socket = connect(time, (_, response) => setTimeout(() => response.end('hello'), 500))
-  const [response] = (await once(http.get({ createConnection: () => socket }), 'response')) as [http.IncomingMessage]
+  const [response] = (await once(http.get({ createConnection: () => socket }), 'response')) as [
+    http.IncomingMessage,
+  ]
   let text = ''
-  for await (const chunk of response.setEncoding('utf8')) text += chunk
+  for await (const chunk of response.setEncoding('utf8')) {
+    text += chunk
+  }
   expect([text, response.headers.date]).toEqual(['hello', 'Sat, 01 Jan 2000 01:00:00 GMT'])
   expect(time.now).toBe(3_600_520)
 })
@@ -39,7 +43,9 @@ test('a Date header of the program remains, and sendDate = false leaves it out',
   ]
   for (const listener of listeners) {
     const socket = connect(time, listener)
-    const [response] = (await once(http.get({ createConnection: () => socket }), 'response')) as [http.IncomingMessage]
+    const [response] = (await once(http.get({ createConnection: () => socket }), 'response')) as [
+      http.IncomingMessage,
+    ]
     dates.push(response.headers.date)
     socket.destroy()
   }
@@ -112,7 +118,10 @@ test('a tick of undici that is pending in real time does not ring in a world tha
 test('the tick of undici that was set in real time continues in the world', async () => {
   const rung: number[] = []
   const onTick = () => rung.push(Date.now())
-  const [tick, other] = [setTimeout(onTick, 499).unref(), setTimeout(() => rung.push(0), 499).unref()]
+  const [tick, other] = [
+    setTimeout(onTick, 499).unref(),
+    setTimeout(() => rung.push(0), 499).unref(),
+  ]
   clearTimeout(other)
   const time = start()
   tick.refresh()
@@ -130,7 +139,9 @@ function startClock(): { rung: number[]; next(): Promise<void>; [Symbol.dispose]
   const ticks = new EventEmitter()
   const onTick = () => {
     rung.push(Date.now())
-    if (!isOver) tick.refresh()
+    if (!isOver) {
+      tick.refresh()
+    }
     ticks.emit('tick')
   }
   const tick = setTimeout(onTick, 499)

@@ -18,7 +18,8 @@ const THIS_FILE = import.meta.filename
 
 /** Reads a stream to its end. */
 async function drain(stream: AsyncIterable<unknown>): Promise<void> {
-  for await (const _ of stream);
+  for await (const _ of stream) {
+  }
 }
 
 const realTimeout = setTimeout
@@ -43,7 +44,8 @@ const WORK: Readonly<Record<string, () => unknown>> = {
     crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']),
   'zlib.gzip': () => gzip(DATA),
   'zlib.brotliCompress': () => promisify(zlib.brotliCompress)(DATA.subarray(0, 100_000)),
-  CompressionStream: () => drain(new Blob([DATA]).stream().pipeThrough(new CompressionStream('gzip'))),
+  CompressionStream: () =>
+    drain(new Blob([DATA]).stream().pipeThrough(new CompressionStream('gzip'))),
   'fs.readFile': () => promisify(fs.readFile)(process.execPath),
   'fs.promises.readFile': () => fs.promises.readFile(process.execPath),
   'fs.createReadStream': () => drain(fs.createReadStream(THIS_FILE)),
@@ -71,7 +73,10 @@ const WORK: Readonly<Record<string, () => unknown>> = {
   'WebAssembly.compile': () => (Reflect.get(globalThis, 'WebAssembly') as Wasm).compile(MODULE),
   'a worker thread': () =>
     new Promise(resolve =>
-      new Worker("require('node:worker_threads').parentPort.postMessage(1)", { eval: true }).on('exit', resolve),
+      new Worker("require('node:worker_threads').parentPort.postMessage(1)", { eval: true }).on(
+        'exit',
+        resolve,
+      ),
     ),
   'a real socket': async () => {
     const server = net.createServer(socket => socket.end('hello')).listen(0, '127.0.0.1')
@@ -101,7 +106,9 @@ test.each(Object.keys(WORK))('time stands still during %s, and continues after i
 test('what time stands still for has a name until it ends', async () => {
   const time = start()
   const hash = scrypt('password', 'salt', 16)
-  expect(time.awaited).toEqual([expect.stringMatching(/^a request of the thread pool \(SCRYPT\w+\)$/)])
+  expect(time.awaited).toEqual([
+    expect.stringMatching(/^a request of the thread pool \(SCRYPT\w+\)$/),
+  ])
   await hash
   expect(time.awaited).toEqual([])
 })
@@ -136,6 +143,9 @@ test('real TCP and UDP servers that wait for clients do not stop time', async ()
   socket.close()
 })
 
-test.each(['constructor', 'toString', '__proto__'])('a resource of the type %s is not a real thing', type => {
-  expect(kindOf(type)).toBeUndefined()
-})
+test.each(['constructor', 'toString', '__proto__'])(
+  'a resource of the type %s is not a real thing',
+  type => {
+    expect(kindOf(type)).toBeUndefined()
+  },
+)

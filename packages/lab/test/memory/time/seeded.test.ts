@@ -39,12 +39,23 @@ test("one seed draws the same values, another seed others, and without one they 
   expect(await draw(8)).not.toEqual(first)
   expect(await drawn()).not.toEqual(await drawn())
   expect(first[3]).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/)
-  const [, , , , , below, between, callback, , filled] = first as [0, 0, 0, 0, 0, number, number, number, 0, number[]]
-  expect([below >= 0 && below < 1000, [1000, 1001].includes(between), callback >= 0 && callback < 7]).toEqual([
-    true,
-    true,
-    true,
-  ])
+  const [, , , , , below, between, callback, , filled] = first as [
+    0,
+    0,
+    0,
+    0,
+    0,
+    number,
+    number,
+    number,
+    0,
+    number[],
+  ]
+  expect([
+    below >= 0 && below < 1000,
+    [1000, 1001].includes(between),
+    callback >= 0 && callback < 7,
+  ]).toEqual([true, true, true])
   // Only the elements that were asked for.
   expect([filled[0], filled[3], filled[1] !== 0]).toEqual([0, 0, true])
 })

@@ -26,7 +26,13 @@ export function pair({ clock }: VirtualTime): [Duplex, Duplex] {
     })
     // Part of the sockets that http and undici use.
     const none = () => duplex
-    return Object.assign(duplex, { setTimeout: none, setNoDelay: none, setKeepAlive: none, ref: none, unref: none })
+    return Object.assign(duplex, {
+      setTimeout: none,
+      setNoDelay: none,
+      setKeepAlive: none,
+      ref: none,
+      unref: none,
+    })
   }
   const near: Duplex = end(() => far)
   const far: Duplex = end(() => near)

@@ -94,7 +94,9 @@ test('everything that a timer queues runs before the next one', async () => {
   setTimeout(async () => {
     await null
     process.nextTick(() => log.push(`tick ${time.now}`))
-    for (let i = 0; i < 5; i++) await new Promise(resolve => setImmediate(resolve))
+    for (let i = 0; i < 5; i++) {
+      await new Promise(resolve => setImmediate(resolve))
+    }
     log.push(`immediates ${time.now}`)
     // Without ref, as in libraries.
     await new Promise<void>(resolve => setImmediate(resolve).unref())
@@ -111,7 +113,9 @@ test('a program that queues one immediate after the other does not stop time', a
   setTimeout(() => {
     isOver = true
   }, 1)
-  while (!isOver) await new Promise(resolve => setImmediate(resolve))
+  while (!isOver) {
+    await new Promise(resolve => setImmediate(resolve))
+  }
   expect(time.now).toBe(1)
 })
 
@@ -137,7 +141,9 @@ test('a message that a program sends before it waits arrives before time passes'
   const time = start()
   const [sender, receiver] = [new BroadcastChannel('time'), new BroadcastChannel('time')]
   onTestFinished(() => {
-    for (const channel of [sender, receiver]) channel.close()
+    for (const channel of [sender, receiver]) {
+      channel.close()
+    }
   })
   const received = new Promise(resolve => {
     receiver.onmessage = resolve
@@ -171,7 +177,12 @@ test.skipIf(!('Temporal' in globalThis))('Temporal.Now shows the time of the wor
   await wait(1500)
   const { Now } = Reflect.get(globalThis, 'Temporal')
   expect(
-    [Now.instant(), Now.plainDateTimeISO('UTC'), Now.plainDateISO('UTC'), Now.plainTimeISO('UTC')].map(String),
+    [
+      Now.instant(),
+      Now.plainDateTimeISO('UTC'),
+      Now.plainDateISO('UTC'),
+      Now.plainTimeISO('UTC'),
+    ].map(String),
   ).toEqual(['2000-01-01T00:00:01.5Z', '2000-01-01T00:00:01.5', '2000-01-01', '00:00:01.5'])
   expect(String(Now.zonedDateTimeISO('UTC'))).toBe('2000-01-01T00:00:01.5+00:00[UTC]')
 })
@@ -214,15 +225,16 @@ test('a date is an instance of Date in and after the world, with the methods of 
   const time = start()
   const date = new Date()
   class Day extends Date {}
-  expect([date, new Day(0), new RealDate()].map(each => each instanceof Date)).toEqual([true, true, true])
+  expect([date, new Day(0), new RealDate()].map(each => each instanceof Date)).toEqual([
+    true,
+    true,
+    true,
+  ])
   expect(new Day(0)).toBeInstanceOf(Day)
   expect(date.constructor).toBe(Date)
-  expect([date.getTime(), new Date(5).getTime(), Date.UTC(1970), Date.parse('1970-01-01')]).toEqual([
-    Date.UTC(2000),
-    5,
-    0,
-    0,
-  ])
+  expect([date.getTime(), new Date(5).getTime(), Date.UTC(1970), Date.parse('1970-01-01')]).toEqual(
+    [Date.UTC(2000), 5, 0, 0],
+  )
   time.close()
   expect(date).toBeInstanceOf(RealDate)
   expect(date.constructor).toBe(RealDate)
@@ -245,8 +257,13 @@ test('AbortSignal.timeout aborts with a TimeoutError at its time', async () => {
   await once(signal, 'abort')
   clearTimeout(timer)
   expect(time.now).toBe(250)
-  expect(signal.reason).toMatchObject({ name: 'TimeoutError', message: 'The operation was aborted due to timeout' })
-  expect(() => AbortSignal.timeout(-1)).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }))
+  expect(signal.reason).toMatchObject({
+    name: 'TimeoutError',
+    message: 'The operation was aborted due to timeout',
+  })
+  expect(() => AbortSignal.timeout(-1)).toThrow(
+    expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }),
+  )
 })
 
 test('a timer runs in the AsyncLocalStorage context of its program, and an alarm in none', async () => {
@@ -276,7 +293,9 @@ test('a held clock stands still until it is released', async () => {
   const slept = time.sleep(1).then(() => {
     isOver = true
   })
-  for (let i = 0; i < 100; i++) await new Promise(resolve => setImmediate(resolve))
+  for (let i = 0; i < 100; i++) {
+    await new Promise(resolve => setImmediate(resolve))
+  }
   expect([isOver, time.now]).toEqual([false, 0])
   release()
   await slept
@@ -314,7 +333,15 @@ test('the next world after the last one starts at its epoch again', async () => 
 
 test('close restores the globals of Node, and the functions of the world then call them', async () => {
   const all = () => [
-    ...[setTimeout, clearTimeout, setInterval, clearInterval, Date, Date.prototype.constructor, performance.now],
+    ...[
+      setTimeout,
+      clearTimeout,
+      setInterval,
+      clearInterval,
+      Date,
+      Date.prototype.constructor,
+      performance.now,
+    ],
     ...[performance.timeOrigin, AbortSignal.timeout, scheduler.wait],
     ...[wasm.compile, http.ServerResponse.prototype.writeHead],
   ]
@@ -339,7 +366,9 @@ test('functions that modules import call the functions of Node after the last wo
   expect(await waiting).toBe('waited')
   expect(process.uptime()).toBe(3600)
   time.close()
-  for (const [i, seconds] of at().entries()) expect(seconds - (before[i] as number)).toBeLessThan(3000)
+  for (const [i, seconds] of at().entries()) {
+    expect(seconds - (before[i] as number)).toBeLessThan(3000)
+  }
   expect(await wait(1, 'waited')).toBe('waited')
   await new Promise<void>(resolve => importedTimeout(resolve, 1))
 })
@@ -375,7 +404,9 @@ test.each(['nothing is armed', 'its clock is held'])(
     const time = start()
     let turns = 0
     const init = (_id: number, type: string) => {
-      if (type === 'Immediate') turns++
+      if (type === 'Immediate') {
+        turns++
+      }
     }
     const hook = createHook({ init }).enable()
     onTestFinished(() => void hook.disable())
@@ -417,7 +448,9 @@ test('the same program has the same order of events in each run', async () => {
   }
   const first = await run()
   expect(first.split('\n').length).toBeGreaterThan(50)
-  for (let i = 0; i < 5; i++) expect(await run()).toBe(first)
+  for (let i = 0; i < 5; i++) {
+    expect(await run()).toBe(first)
+  }
 })
 
 test('a program that polls for ever is asked about once', async () => {

@@ -1,5 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { setInterval as every, setImmediate as immediate, setTimeout as wait } from 'node:timers/promises'
+import {
+  setInterval as every,
+  setImmediate as immediate,
+  setTimeout as wait,
+} from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { start } from './started.ts'
@@ -16,14 +20,19 @@ test('a delay is cut to whole ms, at least 1, and one that is too long becomes 1
   onTestFinished(() => warn.mockRestore())
   const rung: [unknown, number][] = []
   const delays: unknown[] = [undefined, 0, -5, Number.NaN, 1.9, '7', 2 ** 31, 2 ** 31 - 1]
-  for (const delay of delays) setTimeout(() => rung.push([delay, time.now]), delay as number)
+  for (const delay of delays) {
+    setTimeout(() => rung.push([delay, time.now]), delay as number)
+  }
   await time.sleep('600h')
   expect(rung).toEqual([
     ...[undefined, 0, -5, Number.NaN, 1.9, 2 ** 31].map(delay => [delay, 1]),
     ['7', 7],
     [2 ** 31 - 1, 2 ** 31 - 1],
   ])
-  expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('2147483648'), 'TimeoutOverflowWarning')
+  expect(warn).toHaveBeenCalledExactlyOnceWith(
+    expect.stringContaining('2147483648'),
+    'TimeoutOverflowWarning',
+  )
 })
 
 test('a callback gets its arguments, and the timer as this', async () => {
@@ -48,7 +57,9 @@ test('setInterval rings until it is cleared, also from its callback', async () =
   const time = start()
   const { times, record } = recorder(time)
   const timer = setInterval(() => {
-    if (record() === 3) clearInterval(timer)
+    if (record() === 3) {
+      clearInterval(timer)
+    }
   }, 10)
   await time.sleep(100)
   expect(times).toEqual([10, 20, 30])
@@ -63,7 +74,9 @@ test('clearTimeout takes timers, their numbers, numbers as texts, and nothing', 
   clearInterval(setTimeout(record, 4))
   setTimeout(record, 5).close()
   setTimeout(record, 6)[Symbol.dispose]()
-  for (const nothing of [undefined, null, 0, {}, Symbol('x')]) clearTimeout(nothing as undefined)
+  for (const nothing of [undefined, null, 0, {}, Symbol('x')]) {
+    clearTimeout(nothing as undefined)
+  }
   await time.sleep(10)
   expect(times).toEqual([])
 })
@@ -133,16 +146,24 @@ test('the promise of a timer is rejected with an AbortError when its signal abor
   const controller = new AbortController()
   setTimeout(() => controller.abort('because'), 5)
   const timer = wait(10, undefined, { signal: controller.signal })
-  await expect(timer).rejects.toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: 'because' })
+  await expect(timer).rejects.toMatchObject({
+    name: 'AbortError',
+    code: 'ABORT_ERR',
+    cause: 'because',
+  })
   expect(time.now).toBe(5)
-  await expect(wait(10, undefined, { signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' })
+  await expect(wait(10, undefined, { signal: controller.signal })).rejects.toMatchObject({
+    name: 'AbortError',
+  })
   expect(time.now).toBe(5)
 })
 
 test('the promise of a timer is rejected if an option has the wrong type', async () => {
   start()
   for (const options of [null, 1, { signal: {} }, { ref: 1 }]) {
-    await expect(wait(1, undefined, options as object)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' })
+    await expect(wait(1, undefined, options as object)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_TYPE',
+    })
   }
 })
 
@@ -151,7 +172,9 @@ test('the iterator of setInterval yields a value for each ring, also for those d
   const times: [string, number][] = []
   for await (const value of every(10, 'value')) {
     times.push([value, time.now])
-    if (times.length === 1) await time.sleep(25)
+    if (times.length === 1) {
+      await time.sleep(25)
+    }
     if (times.length === 4) break
   }
   expect(times).toEqual([10, 35, 35, 40].map(at => ['value', at]))
@@ -165,7 +188,9 @@ test('the iterator of setInterval is rejected when its signal aborts', async () 
   setTimeout(() => controller.abort(), 25)
   let rings = 0
   const loop = async () => {
-    for await (const _ of every(10, undefined, { signal: controller.signal })) rings++
+    for await (const _ of every(10, undefined, { signal: controller.signal })) {
+      rings++
+    }
   }
   await expect(loop()).rejects.toMatchObject({ name: 'AbortError' })
   expect([rings, time.now]).toEqual([2, 25])

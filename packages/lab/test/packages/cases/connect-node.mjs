@@ -1,11 +1,21 @@
 import http2 from 'node:http2'
 import { create, createFileRegistry } from '@bufbuild/protobuf'
-import { FileDescriptorProtoSchema, file_google_protobuf_wrappers as wrappers } from '@bufbuild/protobuf/wkt'
+import {
+  FileDescriptorProtoSchema,
+  file_google_protobuf_wrappers as wrappers,
+} from '@bufbuild/protobuf/wkt'
 import { createClient } from '@connectrpc/connect'
-import { connectNodeAdapter, createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node'
+import {
+  connectNodeAdapter,
+  createGrpcTransport,
+  Http2SessionManager,
+} from '@connectrpc/connect-node'
 import { listening } from '../servers/listening.mjs'
 
-const types = { inputType: '.google.protobuf.StringValue', outputType: '.google.protobuf.Int32Value' }
+const types = {
+  inputType: '.google.protobuf.StringValue',
+  outputType: '.google.protobuf.Int32Value',
+}
 const file = create(FileDescriptorProtoSchema, {
   name: 'math.proto',
   syntax: 'proto3',
@@ -20,7 +30,10 @@ export const serve = () => listening(http2.createServer(connectNodeAdapter({ rou
 export const answer = 42
 export const ask = async () => {
   const sessionManager = new Http2SessionManager('http://server')
-  const client = createClient(service, createGrpcTransport({ baseUrl: 'http://server', sessionManager }))
+  const client = createClient(
+    service,
+    createGrpcTransport({ baseUrl: 'http://server', sessionManager }),
+  )
   const { value } = await client.multiply({ value: '6 7' })
   sessionManager.abort()
   return value

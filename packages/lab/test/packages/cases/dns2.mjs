@@ -8,7 +8,13 @@ export const serve = async () => {
       const response = Packet.createResponseFromRequest(request)
       const [{ name }] = request.questions
       const [a, b] = name.split('.')
-      response.answers.push({ name, type: Packet.TYPE.A, class: Packet.CLASS.IN, ttl: 1, address: `198.18.0.${a * b}` })
+      response.answers.push({
+        name,
+        type: Packet.TYPE.A,
+        class: Packet.CLASS.IN,
+        ttl: 1,
+        address: `198.18.0.${a * b}`,
+      })
       send(response)
     },
   })

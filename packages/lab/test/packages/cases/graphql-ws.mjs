@@ -9,7 +9,9 @@ const product = {
   args: { a: { type: GraphQLInt }, b: { type: GraphQLInt } },
   resolve: (_, { a, b }) => a * b,
 }
-const schema = new GraphQLSchema({ query: new GraphQLObjectType({ name: 'Query', fields: { product } }) })
+const schema = new GraphQLSchema({
+  query: new GraphQLObjectType({ name: 'Query', fields: { product } }),
+})
 export const serve = async () => {
   const server = new WebSocketServer({ port: 80 })
   const ended = useServer({ schema }, server)

@@ -1,13 +1,18 @@
 import { credentials, makeGenericClientConstructor, Server, ServerCredentials } from '@grpc/grpc-js'
 
-const [requestSerialize, requestDeserialize] = [value => Buffer.from(JSON.stringify(value)), bytes => JSON.parse(bytes)]
+const [requestSerialize, requestDeserialize] = [
+  value => Buffer.from(JSON.stringify(value)),
+  bytes => JSON.parse(bytes),
+]
 const form = {
   requestSerialize,
   requestDeserialize,
   responseSerialize: requestSerialize,
   responseDeserialize: requestDeserialize,
 }
-const service = { multiply: { path: '/math/multiply', requestStream: false, responseStream: false, ...form } }
+const service = {
+  multiply: { path: '/math/multiply', requestStream: false, responseStream: false, ...form },
+}
 const Client = makeGenericClientConstructor(service, 'math')
 
 export const serve = () =>

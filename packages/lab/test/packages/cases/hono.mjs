@@ -1,7 +1,9 @@
 import { serve as serveHono } from '@hono/node-server'
 import { Hono } from 'hono'
 
-const app = new Hono().get('/:a/:b', context => context.text(`${context.req.param('a') * context.req.param('b')}`))
+const app = new Hono().get('/:a/:b', context =>
+  context.text(`${context.req.param('a') * context.req.param('b')}`),
+)
 export const serve = () =>
   new Promise(resolve => {
     const server = serveHono({ fetch: app.fetch, port: 80 }, () => resolve(() => closed(server)))

@@ -11,8 +11,9 @@ export const serve = async () => {
     for (const [from, other] of [
       [socket, to],
       [to, socket],
-    ])
+    ]) {
       from.on('error', () => other.destroy()).pipe(other)
+    }
   })
   const ends = [await multiplyingHttp(), await listening(proxy, 8080)]
   return () => Promise.all(ends.map(end => end()))

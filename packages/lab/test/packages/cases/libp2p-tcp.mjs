@@ -20,7 +20,10 @@ export const ask = async () => {
   const upgrader = { upgradeOutbound: async connection => connection }
   const { signal } = new AbortController()
   const { address } = await lookup('server', 4)
-  const connection = await transport.dial(multiaddr(`/ip4/${address}/tcp/4001`), { upgrader, signal })
+  const connection = await transport.dial(multiaddr(`/ip4/${address}/tcp/4001`), {
+    upgrader,
+    signal,
+  })
   connection.send(Uint8Array.of(6, 7))
   const [product] = await message(connection)
   await connection.close()

@@ -14,7 +14,9 @@ export const answer = '42'
 export const ask = async () => {
   const client = await mqtt.connectAsync('mqtt://server')
   await client.subscribeAsync('reply', { qos: 1 })
-  const reply = new Promise(resolve => client.once('message', (_topic, payload) => resolve(String(payload))))
+  const reply = new Promise(resolve =>
+    client.once('message', (_topic, payload) => resolve(String(payload))),
+  )
   await client.publishAsync('ask', '7', { qos: 1 })
   const product = await reply
   await client.endAsync()

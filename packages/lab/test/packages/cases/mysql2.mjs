@@ -41,7 +41,9 @@ export const serve = () =>
         connection.writeTextResult([{ product: a * b }], columns)
       })
     })
-    server.listen(3306, undefined, undefined, () => resolve(() => new Promise(done => server.close(done))))
+    server.listen(3306, undefined, undefined, () =>
+      resolve(() => new Promise(done => server.close(done))),
+    )
   })
 export const answer = 42
 export const ask = async () => {

@@ -6,7 +6,9 @@ import { listening } from '../servers/listening.mjs'
 export const serve = () => {
   const server = http.createServer()
   const echo = sockjs.createServer({ log: () => {} })
-  echo.on('connection', connection => connection.on('data', data => connection.write(`${6 * data}`)))
+  echo.on('connection', connection =>
+    connection.on('data', data => connection.write(`${6 * data}`)),
+  )
   echo.installHandlers(server, { prefix: '/echo' })
   return listening(server, 80)
 }

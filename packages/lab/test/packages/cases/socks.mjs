@@ -10,7 +10,10 @@ export const ask = async () => {
   const proxy = { host: 'server', port: 1080, type: 5 }
   const destination = { host: 'server', port: 80 }
   const { socket } = await SocksClient.createConnection({ proxy, command: 'connect', destination })
-  const [response] = await once(http.get({ path: '/6/7', createConnection: () => socket }), 'response')
+  const [response] = await once(
+    http.get({ path: '/6/7', createConnection: () => socket }),
+    'response',
+  )
   const product = await text(response)
   socket.destroy()
   return product

@@ -15,7 +15,9 @@ const write = (output, type, id, fields) => {
 }
 const read = input => {
   const values = []
-  while (input.readFieldBegin().ftype !== Type.STOP) values.push(input.readI32())
+  while (input.readFieldBegin().ftype !== Type.STOP) {
+    values.push(input.readI32())
+  }
   return values
 }
 class Processor {

@@ -14,14 +14,20 @@ function answerTo(chunk, socket) {
   // The end of a message is an empty chunk.
   if (chunk.length === 2) return undefined
   const type = chunk[3]
-  if (type === HELLO)
-    return success([string('server'), string('Neo4j/4.4.0')], [string('connection_id'), string('bolt-1')])
+  if (type === HELLO) {
+    return success(
+      [string('server'), string('Neo4j/4.4.0')],
+      [string('connection_id'), string('bolt-1')],
+    )
+  }
   if (type === RUN) {
     const [, a, b] = /(\d+) \* (\d+)/.exec(chunk.toString('latin1'))
     socket.product = a * b
     return success([string('fields'), Buffer.of(0x91), string('product')])
   }
-  if (type === PULL) return Buffer.concat([message(RECORD, Buffer.of(0x91, socket.product)), success()])
+  if (type === PULL) {
+    return Buffer.concat([message(RECORD, Buffer.of(0x91, socket.product)), success()])
+  }
   return success()
 }
 

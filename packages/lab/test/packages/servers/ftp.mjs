@@ -27,7 +27,9 @@ export const ftpServer = () => {
     if (command === 'EPSV') return void open(socket, port => `229 (|||${port}|)\r\n`)
     if (command === 'RETR') return void send(socket, words.join(' '))
     return (
-      { USER: '331 go on\r\n', PASS: '230 in\r\n', QUIT: '221 bye\r\n', FEAT: '211 none\r\n' }[command] ?? '200 ok\r\n'
+      { USER: '331 go on\r\n', PASS: '230 in\r\n', QUIT: '221 bye\r\n', FEAT: '211 none\r\n' }[
+        command
+      ] ?? '200 ok\r\n'
     )
   }
   return lineServer(21, answerTo, '220 ready\r\n')

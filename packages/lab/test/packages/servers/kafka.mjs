@@ -11,13 +11,21 @@ const [PRODUCE, METADATA, API_VERSIONS] = [0, 3, 18]
 const BROKER = 1
 const answers = {
   [API_VERSIONS]: () => {
-    const versions = [PRODUCE, METADATA, API_VERSIONS].map(key => Buffer.concat([key, 0, 0].map(int16)))
+    const versions = [PRODUCE, METADATA, API_VERSIONS].map(key =>
+      Buffer.concat([key, 0, 0].map(int16)),
+    )
     return [int16(0), array(...versions)]
   },
   [METADATA]: body => {
     const broker = Buffer.concat([int32(BROKER), string('server'), int32(9092)])
     if (body.readInt32BE(0) === 0) return [array(broker), array()]
-    const partition = Buffer.concat([int16(0), int32(0), int32(BROKER), array(int32(BROKER)), array(int32(BROKER))])
+    const partition = Buffer.concat([
+      int16(0),
+      int32(0),
+      int32(BROKER),
+      array(int32(BROKER)),
+      array(int32(BROKER)),
+    ])
     const topic = Buffer.concat([int16(0), string(stringAt(body, 4)), array(partition)])
     return [array(broker), array(topic)]
   },

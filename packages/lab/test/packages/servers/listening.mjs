@@ -11,7 +11,9 @@ export async function listening(server, port) {
   return async () => {
     const closed = once(server, 'close')
     server.close()
-    for (const socket of sockets) socket.destroy()
+    for (const socket of sockets) {
+      socket.destroy()
+    }
     await closed
   }
 }
@@ -31,14 +33,18 @@ export const lineServer = (port, answer, greeting = '') =>
   listening(
     net.createServer(socket => {
       socket.on('error', () => {})
-      if (greeting) socket.write(greeting)
+      if (greeting) {
+        socket.write(greeting)
+      }
       let rest = ''
       socket.on('data', data => {
         const lines = (rest + data).split('\r\n')
         rest = lines.pop()
         for (const line of lines) {
           const reply = answer(line, socket)
-          if (reply !== undefined) socket.write(reply)
+          if (reply !== undefined) {
+            socket.write(reply)
+          }
         }
       })
     }),
@@ -56,7 +62,9 @@ export const messageServer = (port, lengthOf, answer) =>
         for (let length = lengthOf(rest); length <= rest.length; length = lengthOf(rest)) {
           const reply = answer(rest.subarray(0, length), socket)
           rest = rest.subarray(length)
-          if (reply !== undefined) socket.write(reply)
+          if (reply !== undefined) {
+            socket.write(reply)
+          }
         }
       })
     }),

@@ -3,8 +3,17 @@ import { deserialize, serialize } from 'bson'
 import { messageServer } from './listening.mjs'
 
 const [OP_REPLY, OP_QUERY, OP_MSG] = [1, 2004, 2013]
-const hello = () => ({ isWritablePrimary: true, helloOk: true, minWireVersion: 0, maxWireVersion: 21 })
-const commands = { hello, ismaster: hello, multiply: ({ multiply: [a, b] }) => ({ product: a * b }) }
+const hello = () => ({
+  isWritablePrimary: true,
+  helloOk: true,
+  minWireVersion: 0,
+  maxWireVersion: 21,
+})
+const commands = {
+  hello,
+  ismaster: hello,
+  multiply: ({ multiply: [a, b] }) => ({ product: a * b }),
+}
 
 function answerTo(message) {
   const isQuery = message.readInt32LE(12) === OP_QUERY
@@ -17,7 +26,9 @@ function answerTo(message) {
   reply.writeInt32LE(reply.length, 0)
   message.copy(reply, 8, 4, 8)
   reply.writeInt32LE(isQuery ? OP_REPLY : OP_MSG, 12)
-  if (isQuery) reply.writeInt32LE(1, 32)
+  if (isQuery) {
+    reply.writeInt32LE(1, 32)
+  }
   reply.set(document, reply.length - document.length)
   return reply
 }

@@ -8,7 +8,9 @@ export const multiplyingWs = async () => {
   await once(server, 'listening')
   return () =>
     new Promise(resolve => {
-      for (const client of server.clients) client.terminate()
+      for (const client of server.clients) {
+        client.terminate()
+      }
       server.close(resolve)
     })
 }

@@ -8,7 +8,8 @@ function serveClient(client) {
     client.write(Uint8Array.of(5, 0))
     client.once('data', request => {
       const end = request[3] === 3 ? 5 + request[4] : 8
-      const host = request[3] === 3 ? request.toString('latin1', 5, end) : request.subarray(4, 8).join('.')
+      const host =
+        request[3] === 3 ? request.toString('latin1', 5, end) : request.subarray(4, 8).join('.')
       const to = net.connect(request.readUInt16BE(end), host, () => {
         client.write(Uint8Array.of(5, 0, 0, 1, 0, 0, 0, 0, 0, 0))
         client.pipe(to).pipe(client)

@@ -15,12 +15,22 @@ function serveSftp(sftp) {
     sftp.handle(id, handle)
   })
   sftp.on('FSTAT', (id, [file]) =>
-    sftp.attrs(id, { mode: 0o100644, uid: 0, gid: 0, size: open.get(file).length, atime: 0, mtime: 0 }),
+    sftp.attrs(id, {
+      mode: 0o100644,
+      uid: 0,
+      gid: 0,
+      size: open.get(file).length,
+      atime: 0,
+      mtime: 0,
+    }),
   )
   sftp.on('READ', (id, [file], offset, length) => {
     const data = open.get(file).subarray(offset, offset + length)
-    if (data.length === 0) sftp.status(id, STATUS_CODE.EOF)
-    else sftp.data(id, data)
+    if (data.length === 0) {
+      sftp.status(id, STATUS_CODE.EOF)
+    } else {
+      sftp.data(id, data)
+    }
   })
   sftp.on('CLOSE', id => sftp.status(id, STATUS_CODE.OK))
 }
@@ -45,7 +55,9 @@ export const sshServer = () =>
     const close = () =>
       new Promise(closed => {
         server.close(closed)
-        for (const client of clients) client.end()
+        for (const client of clients) {
+          client.end()
+        }
       })
     server.listen(22, () => resolve(close))
   })

@@ -1,6 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { expect, test } from 'vitest'
@@ -66,7 +74,9 @@ test('directories of running processes, of other PID namespaces, of other users 
   ]
   symlinkSync(outside, join(directory, `vnet-lab-${namespace}-${dead}-link`))
   removeLeftovers(() => false)
-  for (const path of [own, outside, ...left]) expect(existsSync(path), path).toBe(true)
+  for (const path of [own, outside, ...left]) {
+    expect(existsSync(path), path).toBe(true)
+  }
   expect(existsSync(join(outside, 'hosts'))).toBe(true)
   expect(statSync(own).mode & 0o777).toBe(0o700)
 })
@@ -79,7 +89,12 @@ test('the directory of a lab of an ended PID namespace is removed', () => {
 })
 
 test('labs in an ended PID namespace are not listed, their files are removed, and other files remain', () => {
-  const entry = { pid: 1, startTime: '1', netns: 1, interfaces: [{ name: 'b', ifindex: 2, inode: 5, netns: 'lab:a' }] }
+  const entry = {
+    pid: 1,
+    startTime: '1',
+    netns: 1,
+    interfaces: [{ name: 'b', ifindex: 2, inode: 5, netns: 'lab:a' }],
+  }
   for (const pidns of [7, 8]) {
     writeFileSync(join(directory, `1-${pidns}.json`), JSON.stringify({ ...entry, pidns }))
     writeFileSync(join(directory, `1-${pidns}.sock`), '')
@@ -89,13 +104,17 @@ test('labs in an ended PID namespace are not listed, their files are removed, an
   expect(labs.map(({ vnet }) => vnet)).toEqual([join(directory, '1-8.sock')])
   removeAnnouncements([{ path: directory, uid: uid + 1 }], () => true)
   removeAnnouncements([{ path: directory, uid }], namespace => namespace === 7)
-  const left = ['1-7.json', '1-7.sock', '1-8.json', '1-8.sock'].filter(name => existsSync(join(directory, name)))
+  const left = ['1-7.json', '1-7.sock', '1-8.json', '1-8.sock'].filter(name =>
+    existsSync(join(directory, name)),
+  )
   expect(left).toEqual(['1-8.json', '1-8.sock'])
 })
 
 test('a PID namespace has ended if no process is in it, as far as the initial namespace shows that', () => {
   const proc = join(directory, 'proc')
-  for (const pid of ['1', '20', 'net']) mkdirSync(join(proc, pid, 'ns'), { recursive: true })
+  for (const pid of ['1', '20', 'net']) {
+    mkdirSync(join(proc, pid, 'ns'), { recursive: true })
+  }
   symlinkSync('pid:[4026531836]', join(proc, '1/ns/pid'))
   symlinkSync('pid:[7]', join(proc, '20/ns/pid'))
   const hasEnded = (inode: number, own = 0xeffffffc) => pidNamespaceHasEnded(inode, own, proc)
@@ -115,7 +134,11 @@ test('kept captures are moved to their place, with distinct names for captures o
   writeFileSync(files[0]!, 'one')
   writeFileSync(files[1]!, 'two')
   const kept = captures.keep()
-  expect(kept.map(path => path.split('/').at(-1))).toEqual(['a-b.pcapng', 'a-b.2.pcapng', 'a-c.pcapng'])
+  expect(kept.map(path => path.split('/').at(-1))).toEqual([
+    'a-b.pcapng',
+    'a-b.2.pcapng',
+    'a-c.pcapng',
+  ])
   expect(captures.keep()).toEqual(kept)
   captures.move()
   expect(kept.map(path => existsSync(path))).toEqual([true, true, false])

@@ -15,20 +15,32 @@ test.each([
   ['1.5h', { ms: 5_400_000 }],
   ['client-server ab', { link: 'client-server', direction: 'ab', nth: 1 }],
   ['router/client ba nth 17', { link: 'router/client', direction: 'ba', nth: 17 }],
-  ['client-server ab tcp port 80', { link: 'client-server', direction: 'ab', filter: 'tcp port 80', nth: 1 }],
-  ['client-server ba "udp" nth 2', { link: 'client-server', direction: 'ba', filter: 'udp', nth: 2 }],
+  [
+    'client-server ab tcp port 80',
+    { link: 'client-server', direction: 'ab', filter: 'tcp port 80', nth: 1 },
+  ],
+  [
+    'client-server ba "udp" nth 2',
+    { link: 'client-server', direction: 'ba', filter: 'udp', nth: 2 },
+  ],
 ])('the stop %s is read', (text, stop) => {
   expect(readStop(text, links)).toEqual({ text, ...stop })
 })
 
 test.each([
-  ['soon', /^--stop-at soon: expected a time, such as 90s, or a packet, such as 'client-server ab nth 17'$/],
+  [
+    'soon',
+    /^--stop-at soon: expected a time, such as 90s, or a packet, such as 'client-server ab nth 17'$/,
+  ],
   ['client-server', /expected a time/],
   ['client-server ac nth 1', /expected a time/],
   ['90', /^--stop-at 90: .*unit/],
   ['25h0', /^--stop-at 25h0: .*not a duration/],
   ['600h', /^--stop-at 600h: at most 24 days$/],
-  ['other ab nth 1', /^--stop-at other ab nth 1: the lab has no link other; it has client-server, router\/client$/],
+  [
+    'other ab nth 1',
+    /^--stop-at other ab nth 1: the lab has no link other; it has client-server, router\/client$/,
+  ],
   ['client-server ab tcp prt 80', /^--stop-at client-server ab tcp prt 80: .*tcp prt 80/],
   ['client-server ab nth 0', /^--stop-at client-server ab nth 0: /],
 ])('the stop %s is refused in a line', (text, line) => {
@@ -128,14 +140,17 @@ test('a look that lacks a program is repeated when the run starts again', async 
   expect(printed.out).toBe('out\n')
 })
 
-test.each(['x', 'null', '{"status":0}'])('a program that stops the copy for %s is reported', async why => {
-  const { commands, printed } = commandsOf('ls\ncontinue\n')
-  expect(await commands.start()(stop, async () => why)).toBe('{}')
-  expect([printed.out, printed.err]).toEqual([
-    '',
-    expect.stringContaining('vnet: a program in the guest has stopped it\n'),
-  ])
-})
+test.each(['x', 'null', '{"status":0}'])(
+  'a program that stops the copy for %s is reported',
+  async why => {
+    const { commands, printed } = commandsOf('ls\ncontinue\n')
+    expect(await commands.start()(stop, async () => why)).toBe('{}')
+    expect([printed.out, printed.err]).toEqual([
+      '',
+      expect.stringContaining('vnet: a program in the guest has stopped it\n'),
+    ])
+  },
+)
 
 test('quit ends the run', async () => {
   await expect(commandsOf('quit\n').commands.start()(stop, unseen)).rejects.toThrow('quit')

@@ -27,17 +27,23 @@ async function inThread(seeds: readonly number[]): Promise<string[]> {
 }
 
 async function inProcess(seeds: readonly number[]): Promise<string[]> {
-  const child = spawn(process.execPath, [TRAFFIC, ...seeds.map(String)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [TRAFFIC, ...seeds.map(String)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   return (await text(child.stdout)).split('\n').slice(0, -1)
 }
 
 test('a hundred runs of one seed have one sum, in threads and processes too, and another seed has another', async () => {
   loadMachine()
   const sums: string[] = []
-  for (let i = 0; i < 60; i++) sums.push(await sumOf(SEED))
+  for (let i = 0; i < 60; i++) {
+    sums.push(await sumOf(SEED))
+  }
   for (let i = 0; i < 4; i++) {
     const both = [inThread(Array(5).fill(SEED)), inProcess(Array(5).fill(SEED))]
-    for (const some of await Promise.all(both)) sums.push(...some)
+    for (const some of await Promise.all(both)) {
+      sums.push(...some)
+    }
   }
   expect(sums).toHaveLength(100)
   expect(new Set(sums).size).toBe(1)

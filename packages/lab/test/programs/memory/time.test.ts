@@ -16,7 +16,11 @@ function run(program: string): { status: number | null; lines: string[]; stderr:
     const time = new VirtualTime()
     ${program}`
   const options = { encoding: 'utf8', timeout: 50_000 } as const
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], options)
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '-e', script],
+    options,
+  )
   return { status, lines: stdout.split('\n').slice(0, -1), stderr }
 }
 
@@ -195,7 +199,9 @@ test('time continues with one line about a real connection without events, which
   accepted.unref()
   await time.sleep('1h')
   expect(lines).toEqual([
-    expect.stringMatching(`^vnet: the lab waits for a real TCP connection \\(to 127.0.0.1:${port}\\): `),
+    expect.stringMatching(
+      `^vnet: the lab waits for a real TCP connection \\(to 127.0.0.1:${port}\\): `,
+    ),
   ])
   client.destroy()
   accepted.destroy()
@@ -204,7 +210,9 @@ test('time continues with one line about a real connection without events, which
 
 test('time does not wait for a child process without ref', async () => {
   const time = start({ patience: 60_000 })
-  const child = ended(spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e9)'], { stdio: 'ignore' }))
+  const child = ended(
+    spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e9)'], { stdio: 'ignore' }),
+  )
   child.unref()
   await time.sleep('1h')
   expect(time.now).toBe(3_600_000)

@@ -27,7 +27,11 @@ export async function sumOf(seed) {
     const options = { inside: [client, phone], outside: server, nat: 'port-restricted', wire: WIRE }
     const gate = await lab.router('gate', options)
     const links = [client, phone, server].map(host => gate.linkTo(host))
-    links.push(await lab.cable(server, backend, { wire: { ab: REORDERING, ba: 'rate 20mbit burst 5kb limit 40' } }))
+    links.push(
+      await lab.cable(server, backend, {
+        wire: { ab: REORDERING, ba: 'rate 20mbit burst 5kb limit 40' },
+      }),
+    )
     const files = links.map((_, i) => join(directory, `${i}.pcapng`))
     const ends = await Promise.all(links.map((link, i) => link.capture(files[i])))
     const seen = []
@@ -39,9 +43,13 @@ export async function sumOf(seed) {
     ])
     await lab.sleep('30s')
     seen.push(`${lab.now} ms`)
-    for (const end of ends) await end()
+    for (const end of ends) {
+      await end()
+    }
     const hash = createHash('sha256')
-    for (const file of files) hash.update(readFileSync(file))
+    for (const file of files) {
+      hash.update(readFileSync(file))
+    }
     return hash.update(seen.join('\n')).digest('hex')
   } finally {
     await lab.close()
@@ -70,12 +78,21 @@ async function byHttp(client, server, backend, seen) {
     seen.push(`node ${host} ${length} ${response.headers.date}`)
   }
   const withFetch = async (host, size) => {
-    const response = await client.fetch(`http://${host}/`, { method: 'POST', body: Buffer.alloc(size, 'f') })
-    seen.push(`fetch ${host} ${(await response.arrayBuffer()).byteLength} ${response.headers.get('date')}`)
+    const response = await client.fetch(`http://${host}/`, {
+      method: 'POST',
+      body: Buffer.alloc(size, 'f'),
+    })
+    seen.push(
+      `fetch ${host} ${(await response.arrayBuffer()).byteLength} ${response.headers.get('date')}`,
+    )
   }
   const v6 = server.addresses.find(address => address.includes(':'))
   for (const size of [10, 30_000]) {
-    await Promise.all([withNode('server', size), withFetch('server', size), withFetch(`[${v6}]`, size)])
+    await Promise.all([
+      withNode('server', size),
+      withFetch('server', size),
+      withFetch(`[${v6}]`, size),
+    ])
   }
 }
 
@@ -84,7 +101,9 @@ async function byTcp(phone, server, seen) {
   const accept = async socket => {
     socket.on('error', () => {})
     socket.end(Buffer.alloc(60_000, 's'))
-    for await (const chunk of socket) seen.push(`server ${chunk.length}`)
+    for await (const chunk of socket) {
+      seen.push(`server ${chunk.length}`)
+    }
   }
   await server.listen(net.createServer({ allowHalfOpen: true }, accept), 7)
   const exchange = async host => {
@@ -112,7 +131,9 @@ async function byUdp(lab, client, phone, server, seen) {
     setTimeout(() => clearInterval(timer), 500)
   }
   await lab.sleep('2s')
-  for (const socket of sockets) socket.close()
+  for (const socket of sockets) {
+    socket.close()
+  }
 }
 
 async function byHttp2(client, server, seen) {
@@ -136,9 +157,13 @@ async function byHttp2(client, server, seen) {
 
 /** The seeds of this program or thread; none if another module imports it. */
 const isProgram = process.argv[1] === import.meta.filename
-const seeds = workerData?.seeds ?? (isMainThread && isProgram ? process.argv.slice(2).map(Number) : [])
+const seeds =
+  workerData?.seeds ?? (isMainThread && isProgram ? process.argv.slice(2).map(Number) : [])
 for (const seed of seeds) {
   const sum = await sumOf(seed)
-  if (isMainThread) console.log(sum)
-  else parentPort?.postMessage(sum)
+  if (isMainThread) {
+    console.log(sum)
+  } else {
+    parentPort?.postMessage(sum)
+  }
 }

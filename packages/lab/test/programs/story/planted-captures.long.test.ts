@@ -32,11 +32,24 @@ async function captureOf({ name, scenario, faults }: Planted): Promise<string> {
 function writeTest(name: string, capture: string, isBroken: boolean): void {
   const kind = isBroken ? name : `${name}-repaired`
   const parts = JSON.stringify(join(folder, `${name}.ts`))
-  consumer.write(`${kind}.mjs`, `import { parts } from ${parts}\nexport const programs = parts(${isBroken})\n`)
+  consumer.write(
+    `${kind}.mjs`,
+    `import { parts } from ${parts}\nexport const programs = parts(${isBroken})\n`,
+  )
   for (const role of ['client', 'server']) {
-    consumer.write(`${kind}-${role}.mjs`, `import { programs } from './${kind}.mjs'\nexport default programs.${role}\n`)
+    consumer.write(
+      `${kind}-${role}.mjs`,
+      `import { programs } from './${kind}.mjs'\nexport default programs.${role}\n`,
+    )
   }
-  const options = ['--write', `${kind}.test.js`, '--client', `${kind}-client.mjs`, '--server', `${kind}-server.mjs`]
+  const options = [
+    '--write',
+    `${kind}.test.js`,
+    '--client',
+    `${kind}-client.mjs`,
+    '--server',
+    `${kind}-server.mjs`,
+  ]
   const command = [resolve('dist/vnet.js'), 'test-from', capture, ...options]
   execFileSync(process.execPath, command, { cwd: consumer.directory })
 }
@@ -46,7 +59,9 @@ test('captures of planted bugs become tests that fail again, all but one without
   expect(planted).toHaveLength(6)
   for (const each of planted) {
     const capture = await captureOf(each)
-    for (const isBroken of [true, false]) writeTest(each.name, capture, isBroken)
+    for (const isBroken of [true, false]) {
+      writeTest(each.name, capture, isBroken)
+    }
   }
   const results = vitestResults(consumer, [])
   const again = planted
@@ -54,7 +69,9 @@ test('captures of planted bugs become tests that fail again, all but one without
     .map(({ name }) => name)
   // A mute of 1 s is too short for a story about heartbeats by UDP.
   expect(again).toEqual(planted.map(({ name }) => name).filter(name => name !== 'two-leaders'))
-  const mended = planted.filter(({ name }) => results[`${name}-repaired.test.js`] === 'passed').map(({ name }) => name)
+  const mended = planted
+    .filter(({ name }) => results[`${name}-repaired.test.js`] === 'passed')
+    .map(({ name }) => name)
   // The repaired client makes fewer connections, and each of them has a fault.
   expect(mended).toEqual(planted.map(({ name }) => name).filter(name => name !== 'reconnect-leak'))
   expect(results['reconnect-leak-repaired.test.js']).toContain('packets of the faults')

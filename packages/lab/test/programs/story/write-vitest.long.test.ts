@@ -19,16 +19,22 @@ const names = Object.keys(STORIES)
 async function storiesOf(file: string): Promise<Story[]> {
   const captures = join(consumer.directory, `${file}.captures`)
   consumer.vitest([file], { env: { VNET_WORLD: '', VNET_CAPTURE: captures } })
-  const files = readdirSync(captures, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.pcapng'))
+  const files = readdirSync(captures, { recursive: true, encoding: 'utf8' }).filter(file =>
+    file.endsWith('.pcapng'),
+  )
   return Promise.all(
-    files.map(async file => (await readStory(file, new ReplayInput(join(captures, file)).chunks())).story),
+    files.map(
+      async file => (await readStory(file, new ReplayInput(join(captures, file)).chunks())).story,
+    ),
   )
 }
 
 const resultsOf = (files: readonly string[]) => vitestResults(consumer, files)
 
 test('a written test of each kind of story passes as written', () => {
-  for (const [i, story] of Object.values(STORIES).entries()) consumer.write(`s${i}.test.js`, storyTest(story))
+  for (const [i, story] of Object.values(STORIES).entries()) {
+    consumer.write(`s${i}.test.js`, storyTest(story))
+  }
   const files = names.map((_, i) => `s${i}.test.js`)
   expect(resultsOf(files)).toEqual(Object.fromEntries(files.map(file => [file, 'passed'])))
 })
@@ -39,7 +45,9 @@ test('a written test repeats the delays of a link that changes', async () => {
   const wire = `trace ${join(consumer.directory, 'link.csv')} once`
   const [atClient] = await runForStory({ application: 'http', wire, seed: 1, size: 4_000_000 })
   const story = storyOf(atClient!.packets)
-  for (const [name, text] of storyTraces(story, {})) consumer.write(`link.${name}`, text)
+  for (const [name, text] of storyTraces(story, {})) {
+    consumer.write(`link.${name}`, text)
+  }
   consumer.write('link.test.js', storyTest(story, { traces: 'link.' }))
   const [again] = await storiesOf('link.test.js')
   const tripOf = (flow: FlowStory | undefined, key: 'min' | 'p95' | 'max') =>
@@ -56,9 +64,15 @@ test('the capture of a written test has the same story', async () => {
   const stories = await storiesOf('same.test.js')
   const placesOf = (flows: readonly FlowStory[]) =>
     flows.flatMap(({ server, statements }) =>
-      statements.filter(({ packet }) => packet).map(({ kind, way, packet }) => [server.port, kind, way, packet]),
+      statements
+        .filter(({ packet }) => packet)
+        .map(({ kind, way, packet }) => [server.port, kind, way, packet]),
     )
-  const expected = placesOf(STORIES[name]!.flows).map(([port, _, ...rest]) => [port, 'lost', ...rest])
+  const expected = placesOf(STORIES[name]!.flows).map(([port, _, ...rest]) => [
+    port,
+    'lost',
+    ...rest,
+  ])
   const seen = placesOf(stories.flatMap(({ flows }) => flows))
   expect(seen).toHaveLength(expected.length)
   expect(seen).toEqual(expect.arrayContaining(expected))
@@ -66,9 +80,18 @@ test('the capture of a written test has the same story', async () => {
 
 test('a written test fails without the fault that ends its connection, and with a fault at no packet', () => {
   const text = (name: string) => storyTest(STORIES[name]!)
-  consumer.write('reset.test.js', text('a reset').replace("'reset client-server", "'duplicate client-server"))
-  consumer.write('silent.test.js', text('a silence without an end').replace("'silence forever", "'silence 1s"))
-  consumer.write('missed.test.js', text('a lost segment of HTTP').replaceAll('seq 1449', 'seq 9999'))
+  consumer.write(
+    'reset.test.js',
+    text('a reset').replace("'reset client-server", "'duplicate client-server"),
+  )
+  consumer.write(
+    'silent.test.js',
+    text('a silence without an end').replace("'silence forever", "'silence 1s"),
+  )
+  consumer.write(
+    'missed.test.js',
+    text('a lost segment of HTTP').replaceAll('seq 1449', 'seq 9999'),
+  )
   expect(resultsOf(['reset.test.js', 'silent.test.js', 'missed.test.js'])).toEqual({
     'reset.test.js': expect.stringContaining('Error: timed out after'),
     'silent.test.js': expect.stringContaining('Expected values to be strictly equal'),
@@ -98,10 +121,18 @@ test('programs of a client and a server replace the messages', () => {
   // The reset of the first request, which every program has.
   const first = {
     ...story,
-    flows: [{ ...flow!, statements: [{ ...statement!, way: 'ab', packet: { part: 'seq', n: 1, copy: 1 } } as const] }],
+    flows: [
+      {
+        ...flow!,
+        statements: [{ ...statement!, way: 'ab', packet: { part: 'seq', n: 1, copy: 1 } } as const],
+      },
+    ],
   }
   for (const name of ['once', 'twice']) {
-    consumer.write(`${name}.test.js`, storyTest(first, { client: `./${name}.mjs`, server: './server.mjs' }))
+    consumer.write(
+      `${name}.test.js`,
+      storyTest(first, { client: `./${name}.mjs`, server: './server.mjs' }),
+    )
   }
   // The messages of the capture in place of the server.
   consumer.write('alone.test.js', storyTest(first, { client: './once.mjs' }))

@@ -40,7 +40,9 @@ export function testPlanted(planted: NamedPlanted): void {
     async () => {
       const { cleanErrors, failures } = await exploring(planted, true)
       expect(cleanErrors).toEqual([])
-      expect(failures.map(({ error }) => error.split('\n', 1)[0])).toEqual([expect.stringMatching(shows)])
+      expect(failures.map(({ error }) => error.split('\n', 1)[0])).toEqual([
+        expect.stringMatching(shows),
+      ])
       for (const { faults: events, failed, runs } of failures) {
         expect(failed).toBe(runs)
         expect(events.length).toBeLessThanOrEqual(3)

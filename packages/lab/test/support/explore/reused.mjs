@@ -12,7 +12,9 @@ export default async function scenario({ lab }) {
   const isAgain = ++runs > 1
   if (hasFailed) throw new Error('the process of a run that failed runs again')
   if (isAgain && (mode === 'again' || mode === 'leave')) throw new Error(`run ${runs} of a process`)
-  if (mode === 'leave') setInterval(() => {}, 1000)
+  if (mode === 'leave') {
+    setInterval(() => {}, 1000)
+  }
   const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server)
   const receiver = await server.createSocket('udp4', 5000)
@@ -29,4 +31,9 @@ export default async function scenario({ lab }) {
   }
 }
 
-export const options = { concurrency: 1, faults: ['drop', 'duplicate'], captures: false, timeout: 20_000 }
+export const options = {
+  concurrency: 1,
+  faults: ['drop', 'duplicate'],
+  captures: false,
+  timeout: 20_000,
+}

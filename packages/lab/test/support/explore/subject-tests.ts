@@ -14,7 +14,10 @@ const captures = join(tmpdir(), `vnet-test-subjects-${process.pid}`)
 afterEachTest(() => rmSync(captures, { recursive: true, force: true }))
 
 /** Explores a subject until the first failure. */
-function exploring({ options }: NamedSubject, scenario: NamedSubject['broken']): Promise<ExploreReport> {
+function exploring(
+  { options }: NamedSubject,
+  scenario: NamedSubject['broken'],
+): Promise<ExploreReport> {
   mkdirSync(captures, { recursive: true })
   return explore(scenario, { ...options, captures, stopAt: 1 })
 }

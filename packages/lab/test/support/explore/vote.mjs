@@ -20,7 +20,9 @@ export default async function scenario({ lab }) {
     for (let copy = 0; copy < 2 && !answered.has(vote); copy++) {
       const before = await dropsOf(link)
       sender.send(vote, 5000, 'server')
-      while (!answered.has(vote) && (await dropsOf(link)) === before) await sleep(2)
+      while (!answered.has(vote) && (await dropsOf(link)) === before) {
+        await sleep(2)
+      }
     }
   }
   if (counted.size !== 3) throw new Error(`counted ${[...counted].join(' and ')}`)

@@ -3,7 +3,17 @@ import { memoryNets, turn } from '#support/memory-net.ts'
 import { address } from '../../../../../test/packet/frames.ts'
 import { buildArp, buildNeighbour } from '../../../../../test/packet/neighbour.ts'
 import { addLan } from '../../lan-net.ts'
-import { BROADCAST, CLIENT, CLIENT_MAC, CLIENT6, GATEWAY, GATEWAY6, ping, tcp, udp } from '../../packets.ts'
+import {
+  BROADCAST,
+  CLIENT,
+  CLIENT_MAC,
+  CLIENT6,
+  GATEWAY,
+  GATEWAY6,
+  ping,
+  tcp,
+  udp,
+} from '../../packets.ts'
 
 const makeNet = memoryNets()
 const gc = globalThis.gc as () => void
@@ -43,26 +53,30 @@ const QUESTIONS: readonly [string, Uint8Array][] = [
   ['segments of IPv6 to a closed port', tcp(GATEWAY6, 80, { flags: 2 })],
 ]
 
-test.each(QUESTIONS)('hosts reply to %s without allocating for each', { timeout: 60_000 }, async (_, frame) => {
-  const memory = makeNet({ poison: false })
-  const { port } = await addLan(memory)
-  let replies = 0
-  port.onFrame = () => {
-    replies++
-  }
-  const run = (times: number) => {
-    port.queues[0]?.repeat(frame, times)
-    port.drain()
-  }
-  run(WARM_UP)
-  await turn()
-  gc()
-  let allocated = 0
-  for (let left = FRAMES; left > 0; left -= SLICE) {
-    const { heapUsed } = process.memoryUsage()
-    run(SLICE)
-    allocated += Math.max(0, process.memoryUsage().heapUsed - heapUsed)
-  }
-  expect(replies).toBe(FRAMES + WARM_UP)
-  expect(allocated / FRAMES).toBeLessThan(LIMIT)
-})
+test.each(QUESTIONS)(
+  'hosts reply to %s without allocating for each',
+  { timeout: 60_000 },
+  async (_, frame) => {
+    const memory = makeNet({ poison: false })
+    const { port } = await addLan(memory)
+    let replies = 0
+    port.onFrame = () => {
+      replies++
+    }
+    const run = (times: number) => {
+      port.queues[0]?.repeat(frame, times)
+      port.drain()
+    }
+    run(WARM_UP)
+    await turn()
+    gc()
+    let allocated = 0
+    for (let left = FRAMES; left > 0; left -= SLICE) {
+      const { heapUsed } = process.memoryUsage()
+      run(SLICE)
+      allocated += Math.max(0, process.memoryUsage().heapUsed - heapUsed)
+    }
+    expect(replies).toBe(FRAMES + WARM_UP)
+    expect(allocated / FRAMES).toBeLessThan(LIMIT)
+  },
+)

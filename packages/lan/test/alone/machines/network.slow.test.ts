@@ -49,18 +49,25 @@ describe('createNetwork', () => {
   })
 
   test('the network may be another one, and of one family only', () => {
-    const { hosts, gateway, prefix, prefix6 } = network({ network: '192.0.2.77/28', network6: null, count: 2 })
-    expect([formatAddress(prefix.bytes), prefix6, gateway.ip.map(formatAddress), gateway.ip6]).toEqual([
-      '192.0.2.64',
-      undefined,
-      ['192.0.2.65'],
-      [],
-    ])
+    const { hosts, gateway, prefix, prefix6 } = network({
+      network: '192.0.2.77/28',
+      network6: null,
+      count: 2,
+    })
+    expect([
+      formatAddress(prefix.bytes),
+      prefix6,
+      gateway.ip.map(formatAddress),
+      gateway.ip6,
+    ]).toEqual(['192.0.2.64', undefined, ['192.0.2.65'], []])
     expect(hosts.host(2).ip.map(formatAddress)).toEqual(['192.0.2.67'])
   })
 
   test.each([
-    [{ network: 'x' }, 'network x: EINVAL, invalid argument; write it as 198.18.0.0/24, at most /30'],
+    [
+      { network: 'x' },
+      'network x: EINVAL, invalid argument; write it as 198.18.0.0/24, at most /30',
+    ],
     [{ network: '198.18.0.0/31' }, 'at most /30'],
     [{ network6: '198.18.0.0/24' }, 'write it as 2001:db8:0:1::/64'],
     [
@@ -69,17 +76,35 @@ describe('createNetwork', () => {
     ],
     [{ hosts: [{ ip: '198.18.0.1' }] }, 'another host has that hardware address'],
     [{ hosts: [{ ip: '198.18.0.1', mac: '02:00:00:00:00:01' }] }, 'host 198.18.0.1: EEXIST'],
-    [{ hosts: [{ ip6: '2001:db8:0:1::1', mac: '02:00:00:00:00:01' }] }, 'host 2001:db8:0:1::1: EEXIST'],
+    [
+      { hosts: [{ ip6: '2001:db8:0:1::1', mac: '02:00:00:00:00:01' }] },
+      'host 2001:db8:0:1::1: EEXIST',
+    ],
     [{ hosts: [{ name: 'gateway', ip: '198.18.0.7' }] }, 'host gateway: EEXIST'],
     [{ hosts: [{ ip: '224.0.0.1' }] }, 'no host can have that address'],
     [{ hosts: [{ ip6: 'ff02::1' }] }, 'no host can have that address'],
-    [{ hosts: [{ ip: '198.18.0.7', mac: '03:00:00:00:00:01' }] }, 'a station has a unicast address'],
+    [
+      { hosts: [{ ip: '198.18.0.7', mac: '03:00:00:00:00:01' }] },
+      'a station has a unicast address',
+    ],
     [{ hosts: [{ ip: '198.18.0.7', mac: 'x' }] }, 'hardware address x: EINVAL'],
-    [{ hosts: [{ ip: '198.18.0' }] }, 'address 198.18.0: EINVAL, invalid argument; write it as 198.18.0.7'],
+    [
+      { hosts: [{ ip: '198.18.0' }] },
+      'address 198.18.0: EINVAL, invalid argument; write it as 198.18.0.7',
+    ],
     [{ hosts: [{ name: 'a' }] }, 'host a: EINVAL, invalid argument; give it an address'],
-    [{ hosts: [{ ip: '198.18.0.7', on: { udp: { 65536: () => {} } } }] }, 'a whole number from 0 to 65535'],
-    [{ hosts: [{ ip: '198.18.0.7', on: { tcp: { '-1': 'echo' } } }] }, 'a whole number from 0 to 65535'],
-    [{ hosts: [{ ip: '198.18.0.7', on: { icmpv6: { 256: () => {} } } }] }, 'a whole number from 0 to 255'],
+    [
+      { hosts: [{ ip: '198.18.0.7', on: { udp: { 65536: () => {} } } }] },
+      'a whole number from 0 to 65535',
+    ],
+    [
+      { hosts: [{ ip: '198.18.0.7', on: { tcp: { '-1': 'echo' } } }] },
+      'a whole number from 0 to 65535',
+    ],
+    [
+      { hosts: [{ ip: '198.18.0.7', on: { icmpv6: { 256: () => {} } } }] },
+      'a whole number from 0 to 255',
+    ],
   ])('invalid options are refused: %j', (options, message) => {
     expect(() => network(options)).toThrow(message)
   })
@@ -87,12 +112,22 @@ describe('createNetwork', () => {
   test('a host may have several addresses of each family and sends from the first', () => {
     const { hosts } = network({
       hosts: [
-        { ip: ['198.18.0.7', '198.18.0.8'], ip6: ['2001:db8:0:1::7', '2001:db8:0:1::8'], mac: '02:00:00:00:00:07' },
+        {
+          ip: ['198.18.0.7', '198.18.0.8'],
+          ip6: ['2001:db8:0:1::7', '2001:db8:0:1::8'],
+          mac: '02:00:00:00:00:07',
+        },
       ],
     })
     expect(hosts.host(1).ip.map(formatAddress)).toEqual(['198.18.0.7', '198.18.0.8'])
-    expect(hosts.host(1).ip6.map(formatAddress)).toEqual(['2001:db8:0:1::7', '2001:db8:0:1::8', 'fe80::ff:fe00:7'])
-    for (const octet of [7, 8]) expect(hosts.byAddress(Uint8Array.of(198, 18, 0, octet))?.index).toBe(1)
+    expect(hosts.host(1).ip6.map(formatAddress)).toEqual([
+      '2001:db8:0:1::7',
+      '2001:db8:0:1::8',
+      'fe80::ff:fe00:7',
+    ])
+    for (const octet of [7, 8]) {
+      expect(hosts.byAddress(Uint8Array.of(198, 18, 0, octet))?.index).toBe(1)
+    }
   })
 })
 

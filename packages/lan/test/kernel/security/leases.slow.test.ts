@@ -29,7 +29,9 @@ test('a client that renews 5,000 times in a row is served 20 times, and an ackno
   expect(refused).toBeGreaterThan(0)
   const { status, stderr } = await vnet.stop('SIGTERM')
   expect(status).toBe(0)
-  expect(stderr.split('\n').filter(line => line.startsWith('DHCPACK')).length).toBeLessThan(5000 - refused)
+  expect(stderr.split('\n').filter(line => line.startsWith('DHCPACK')).length).toBeLessThan(
+    5000 - refused,
+  )
   expect(Date.parse(kept()[0].expires)).toBeGreaterThan(Date.parse(lease.expires))
 })
 

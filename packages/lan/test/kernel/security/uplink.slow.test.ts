@@ -8,14 +8,21 @@ import { type Running, spawnVnet } from '#support/vnet-process.ts'
 const { near, far, directory } = freshNamespaces('near', 'far')
 beforeEach(() => {
   near.ip(`link add veth0 type veth peer name eth0 netns ${far.name}`, 'link set veth0 up')
-  far.ip('link set eth0 up', 'addr add 198.18.0.60/24 dev eth0', 'addr add fe80::60/64 dev eth0 nodad')
+  far.ip(
+    'link set eth0 up',
+    'addr add 198.18.0.60/24 dev eth0',
+    'addr add fe80::60/64 dev eth0 nodad',
+  )
 })
 
-const OFF = /the uplink has an address, 192\.0\.2\.7\/24: .* are off unless --config or --serve enables them$/
+const OFF =
+  /the uplink has an address, 192\.0\.2\.7\/24: .* are off unless --config or --serve enables them$/
 
 async function start(...args: string[]): Promise<Running> {
   const options = ['--hosts', '2', '--uplink', 'veth0', '--negotiation', '0', ...args]
-  const vnet = await spawnVnet(['lan', 'eth9', ...options], { within: ['ip', 'netns', 'exec', near.name] })
+  const vnet = await spawnVnet(['lan', 'eth9', ...options], {
+    within: ['ip', 'netns', 'exec', near.name],
+  })
   // The hosts are reached, whatever they serve.
   expect((await far.run('ping -c 1 -W 30 198.18.0.2')).stdout).toContain(' 1 received')
   return vnet
@@ -28,7 +35,9 @@ async function start(...args: string[]): Promise<Running> {
 async function served(vnet: Running) {
   const scan = async (how: string, port: number, address: string) =>
     /^\d+\/\w+\s+open\s/m.test((await far.run(`nmap -n -Pn ${how} -p ${port} ${address}`)).stdout)
-  const closed = /^67\/udp\s+closed\s/m.test((await far.run('nmap -n -Pn -sU -p 67 198.18.0.1')).stdout)
+  const closed = /^67\/udp\s+closed\s/m.test(
+    (await far.run('nmap -n -Pn -sU -p 67 198.18.0.1')).stdout,
+  )
   // A sender of advertisements logs the solicitation before it handles the ping that follows.
   const before = vnet.stderr.length
   await far.run('rdisc6 -1 -q -r 1 -w 1 eth0')

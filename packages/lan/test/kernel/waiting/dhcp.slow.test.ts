@@ -28,7 +28,9 @@ beforeEach(async ({ onTestFailed }) => {
   const quick = 'initial-interval 1; backoff-cutoff 2; initial-delay 0; retry 1;'
   writeFileSync(`${dir}/dhclient.conf`, `${quick}\nrequest subnet-mask;\n`)
   writeFileSync(`${dir}/dhcpcd.conf`, 'noipv6\nnoipv6rs\nnoipv4ll\nipv4only\n')
-  for (const name of ['dhcp-script.sh', 'dhcpcd-script.sh']) copyFileSync(`${SUPPORT}/dhcp-script.sh`, `${dir}/${name}`)
+  for (const name of ['dhcp-script.sh', 'dhcpcd-script.sh']) {
+    copyFileSync(`${SUPPORT}/dhcp-script.sh`, `${dir}/${name}`)
+  }
   gateway = new DhcpGateway(own, home, `${dir}/leases.json`)
   await gateway.open()
   said.length = 0
@@ -37,7 +39,9 @@ beforeEach(async ({ onTestFailed }) => {
   home.ip(`link set eth9 address ${MAC} up`)
 })
 afterEach(async () => {
-  for (const child of running.splice(0)) await crash(child)
+  for (const child of running.splice(0)) {
+    await crash(child)
+  }
   await gateway.close()
   expect(readFileSync('/etc/resolv.conf', 'utf8')).toBe(resolver)
 })
@@ -45,7 +49,9 @@ afterEach(async () => {
 function run(...command: string[]): Child {
   const child = home.spawn([`${SUPPORT}/dhcp-client.sh`, dir, ...command])
   running.push(child)
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => void said.push(String(chunk)))
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', chunk => void said.push(String(chunk)))
+  }
   return child
 }
 
@@ -60,7 +66,9 @@ async function crash(child: Child): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, 'exit')
   const first = firstChild(child)
-  if (first !== undefined) process.kill(first, 'SIGKILL')
+  if (first !== undefined) {
+    process.kill(first, 'SIGKILL')
+  }
   child.kill('SIGKILL')
   await ended
 }
@@ -75,7 +83,8 @@ const dhclientFiles = () => [
 ]
 
 const clients = {
-  dhclient: () => run('dhclient', '-4', '-d', ...dhclientFiles(), '-sf', `${dir}/dhcp-script.sh`, 'eth9'),
+  dhclient: () =>
+    run('dhclient', '-4', '-d', ...dhclientFiles(), '-sf', `${dir}/dhcp-script.sh`, 'eth9'),
   udhcpc: () =>
     run(
       'udhcpc',
@@ -147,9 +156,15 @@ describe.each(all)('%s', client => {
     await gateway.line(/^DHCPACK/)
     await addressSet()
     // Its shortest T1 is a minute; the signal makes it renew now.
-    if (client === 'udhcpc') process.kill(Number(readFileSync(`${dir}/udhcpc.pid`)), 'SIGUSR1')
+    if (client === 'udhcpc') {
+      process.kill(Number(readFileSync(`${dir}/udhcpc.pid`)), 'SIGUSR1')
+    }
     await gateway.line(/^DHCPACK\(eth9\) 198\.18\.0\.100/)
-    expect([...new Set(gateway.came), gateway.came.at(-1)]).toEqual(['broadcast', 'unicast', 'unicast'])
+    expect([...new Set(gateway.came), gateway.came.at(-1)]).toEqual([
+      'broadcast',
+      'unicast',
+      'unicast',
+    ])
   })
 
   test(`${client} declines an address that a host has and gets the next one`, async () => {
@@ -170,10 +185,15 @@ describe.each(all)('%s', client => {
     // dhcpcd removes its address immediately, which would drop a release that still waits for ARP.
     await home.run('ping -c 1 198.18.0.1')
     const ended = once(child, 'exit')
-    if (client === 'dhclient')
-      void outcome(run('dhclient', '-4', '-r', ...dhclientFiles(), '-sf', `${dir}/dhcp-script.sh`, 'eth9'))
-    else if (client === 'udhcpc') child.kill('SIGTERM')
-    else process.kill(firstChild(child) as number, 'SIGALRM')
+    if (client === 'dhclient') {
+      void outcome(
+        run('dhclient', '-4', '-r', ...dhclientFiles(), '-sf', `${dir}/dhcp-script.sh`, 'eth9'),
+      )
+    } else if (client === 'udhcpc') {
+      child.kill('SIGTERM')
+    } else {
+      process.kill(firstChild(child) as number, 'SIGALRM')
+    }
     await gateway.line(/^DHCPRELEASE\(eth9\) 198\.18\.0\.100 02:00:00:00:00:09$/)
     expect(gateway.server.leases()).toEqual([])
     await ended

@@ -34,7 +34,9 @@ beforeEach(() => {
 })
 afterEach(() => {
   own.remove()
-  for (const client of clients.splice(0).reverse()) client.remove()
+  for (const client of clients.splice(0).reverse()) {
+    client.remove()
+  }
   expect(readFileSync('/etc/resolv.conf', 'utf8')).toBe(resolver)
   expect(existsSync(`/etc/netns/${near.name}`)).toBe(false)
 })
@@ -70,9 +72,18 @@ async function slaac(): Promise<void> {
 test('dhclient gets a lease for the MAC address of --mac, and the port is the primary interface', async () => {
   const vnet = await leased()
   expect(await vnet.line(/DHCPACK\(eth9\)/)).toContain(`DHCPACK(eth9) 198.18.0.100 ${MAC}`)
-  expect(near.ip('route get 203.0.113.9')).toMatch(/^203\.0\.113\.9 via 198\.18\.0\.1 dev eth9 src 198\.18\.0\.100 /)
-  const { eth9 } = JSON.parse(await says(process.execPath, '-p', 'JSON.stringify(os.networkInterfaces())'))
-  expect(eth9[0]).toMatchObject({ address: '198.18.0.100', netmask: '255.255.255.0', mac: MAC, internal: false })
+  expect(near.ip('route get 203.0.113.9')).toMatch(
+    /^203\.0\.113\.9 via 198\.18\.0\.1 dev eth9 src 198\.18\.0\.100 /,
+  )
+  const { eth9 } = JSON.parse(
+    await says(process.execPath, '-p', 'JSON.stringify(os.networkInterfaces())'),
+  )
+  expect(eth9[0]).toMatchObject({
+    address: '198.18.0.100',
+    netmask: '255.255.255.0',
+    mac: MAC,
+    internal: false,
+  })
   const node = await says('python3', '-c', 'import uuid; print(f"{uuid.getnode():012x}")')
   expect(node.trim()).toBe(MAC.replaceAll(':', ''))
   await stopLan(vnet)
@@ -127,11 +138,15 @@ print(socket.gethostbyaddr('198.18.0.2')[0])
 
 test('curl gets the page of a host over IPv4, and over IPv6 from the address of the router advertisements', async () => {
   const vnet = await leased()
-  expect(await says('curl', '-sS', '-4', '--max-time', '20', 'http://web.lan/')).toBe('hello from web\n')
+  expect(await says('curl', '-sS', '-4', '--max-time', '20', 'http://web.lan/')).toBe(
+    'hello from web\n',
+  )
   await slaac()
   const routes = near.ip('-6 route show default')
   expect(routes).toMatch(/^default via fe80::[0-9a-f:]+ dev eth9 proto ra /)
-  expect(await says('curl', '-sS', '-6', '--max-time', '20', 'http://web.lan/')).toBe('hello from web\n')
+  expect(await says('curl', '-sS', '-6', '--max-time', '20', 'http://web.lan/')).toBe(
+    'hello from web\n',
+  )
   await stopLan(vnet)
 })
 
@@ -140,19 +155,35 @@ test('nmap finds exactly the hosts of the segment', async () => {
   const text = await says('nmap', '-sn', '-n', '-oG', '-', '198.18.0.0/24')
   const found = [...text.matchAll(/^Host: (\S+) .*Status: Up$/gm)].map(([, address]) => address)
   const nodes = Array.from({ length: 20 }, (_, i) => `198.18.0.${10 + i}`)
-  expect(found.toSorted()).toEqual(['198.18.0.1', '198.18.0.2', ...nodes, '198.18.0.100'].toSorted())
+  expect(found.toSorted()).toEqual(
+    ['198.18.0.1', '198.18.0.2', ...nodes, '198.18.0.100'].toSorted(),
+  )
   await stopLan(vnet)
 })
 
 describe('two ports on one segment', () => {
   test('two ports of one segment get a lease each, and reach each other and the hosts', async () => {
     const far = own.add()
-    const vnet = await spawnLan(near, 'eth9', `${far.name}/eth9`, '--config', config, '--negotiation', '0')
-    for (const netns of [near, far]) await untilShown(own, netns, 'eth9', hasCarrier)
+    const vnet = await spawnLan(
+      near,
+      'eth9',
+      `${far.name}/eth9`,
+      '--config',
+      config,
+      '--negotiation',
+      '0',
+    )
+    for (const netns of [near, far]) {
+      await untilShown(own, netns, 'eth9', hasCarrier)
+    }
     const client = { netns: near, address: await dhclient(near).lease('eth9'), reachedAt: '' }
     const address = await dhclient(far).lease('eth9')
     expect(new Set([client.address, address]).size).toBe(2)
-    const { sent, received } = await tcpExchange(client, { netns: far, address, reachedAt: address }, 1_000_000)
+    const { sent, received } = await tcpExchange(
+      client,
+      { netns: far, address, reachedAt: address },
+      1_000_000,
+    )
     expect(received).toEqual(sent)
     const page = await far.run('curl -sS --max-time 20 http://web.lan/')
     expect(page).toMatchObject({ status: 0, stdout: 'hello from web\n' })

@@ -18,7 +18,11 @@ describe('an option', () => {
     ['address', '198.18.0.1', [198, 18, 0, 1]],
     ['addresses', ['198.18.0.1', '198.18.0.2'], [198, 18, 0, 1, 198, 18, 0, 2]],
     ['routes', '198.19.128.0/17 via 198.18.0.1', [17, 198, 19, 128, 198, 18, 0, 1]],
-    ['routes', ['0.0.0.0/0 via 198.18.0.1', '10.0.0.0/8 via 198.18.0.2'], [0, 198, 18, 0, 1, 8, 10, 198, 18, 0, 2]],
+    [
+      'routes',
+      ['0.0.0.0/0 via 198.18.0.1', '10.0.0.0/8 via 198.18.0.2'],
+      [0, 198, 18, 0, 1, 8, 10, 198, 18, 0, 2],
+    ],
     ['pairs', '198.19.0.0 198.18.0.1', [198, 19, 0, 0, 198, 18, 0, 1]],
     ['text', 'lan', [108, 97, 110]],
     ['names', ['a.lan', 'b.'], [1, 97, 3, 108, 97, 110, 0, 1, 98, 0]],
@@ -63,12 +67,18 @@ describe('an option', () => {
     expect(new Set(codes).size).toBe(codes.length)
     expect(optionOf('6')).toEqual({ code: 6, type: 'addresses' })
     expect(optionOf('224')).toEqual({ code: 224, type: 'bytes' })
-    for (const name of ['0', '255', '256', '53', '82', '07', 'toString', 'x']) expect(optionOf(name)).toBeUndefined()
+    for (const name of ['0', '255', '256', '53', '82', '07', 'toString', 'x']) {
+      expect(optionOf(name)).toBeUndefined()
+    }
   })
 })
 
 test.each<[string, Partial<DhcpSpec>, RegExp]>([
-  ['an unknown option', { options: { rooter: '198.18.0.1' } }, /^dhcp\.options\.rooter: .*no option "rooter"/],
+  [
+    'an unknown option',
+    { options: { rooter: '198.18.0.1' } },
+    /^dhcp\.options\.rooter: .*no option "rooter"/,
+  ],
   ['an option that only the server sets', { options: { 51: '00' } }, /^dhcp\.options\.51/],
   [
     'a value of another type',

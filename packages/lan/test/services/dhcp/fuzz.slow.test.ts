@@ -7,7 +7,16 @@ import { expect, test } from 'vitest'
 import { random } from '#src/base/random.ts'
 import { DHO_SERVER_IDENTIFIER } from '#src/packet/dhcp.ts'
 import { get32 } from '#src/packet/octets.ts'
-import { DHCPACK, DHCPNAK, DHCPOFFER, DhcpBed, DhcpClient, type Fields, ip, octetsOfMessage } from '#support/dhcp.ts'
+import {
+  DHCPACK,
+  DHCPNAK,
+  DHCPOFFER,
+  DhcpBed,
+  DhcpClient,
+  type Fields,
+  ip,
+  octetsOfMessage,
+} from '#support/dhcp.ts'
 import { forAll } from '#support/for-all.ts'
 import { either, SEED, scaled } from '#support/scale.ts'
 
@@ -40,8 +49,9 @@ function expectConsistent(bed: DhcpBed): void {
   const addresses = leases.map(({ address }) => address)
   expect(new Set(addresses).size).toBe(leases.length)
   expect(new Set(leases.map(({ clientId, mac }) => clientId ?? mac)).size).toBe(leases.length)
-  for (const address of addresses)
+  for (const address of addresses) {
     expect((address >= FIRST && address < FIRST + POOL) || address === ip('198.18.0.50')).toBe(true)
+  }
 }
 
 /** Once everything has expired, as many clients as there are addresses get one. */
@@ -95,7 +105,9 @@ function anyFields(chance: ReturnType<typeof random>): Fields {
   }
 }
 
-test('random and damaged messages neither stop the server nor cost it an address', { timeout: 300_000 }, () => {
+test('random and damaged messages neither stop the server nor cost it an address', {
+  timeout: 300_000,
+}, () => {
   const chance = random(20_010 + SEED)
   const bed = new DhcpBed(spec)
   const seen = new Map<number, number>()
@@ -105,9 +117,12 @@ test('random and damaged messages neither stop the server nor cost it an address
       chance.below(20) === 0
         ? Uint8Array.from({ length: chance.below(600) }, () => chance.below(256))
         : octetsOfMessage(chance.below(10), mac, anyFields(chance))
-    if (chance.below(3) === 0)
-      for (let bad = chance.below(5); bad > 0 && octets.length > 0; bad--)
-        octets[chance.below(2) ? 236 + chance.below(40) : chance.below(octets.length)] = chance.below(256)
+    if (chance.below(3) === 0) {
+      for (let bad = chance.below(5); bad > 0 && octets.length > 0; bad--) {
+        octets[chance.below(2) ? 236 + chance.below(40) : chance.below(octets.length)] =
+          chance.below(256)
+      }
+    }
     const whole = chance.below(10) ? octets : octets.subarray(0, chance.below(octets.length + 1))
     const answer = bed.receive(whole, mac, chance.below(2) === 0)
     if (answer !== undefined) {
@@ -116,7 +131,9 @@ test('random and damaged messages neither stop the server nor cost it an address
       const { length } = answer.reply.data
       // Far faster than an `expect` for each.
       const isGood = server === ip('198.18.0.1') && length >= 300 && length <= 1472
-      if (!isGood || ![DHCPOFFER, DHCPACK, DHCPNAK].includes(answer.type)) expect(answer).toBe('well-formed')
+      if (!isGood || ![DHCPOFFER, DHCPACK, DHCPNAK].includes(answer.type)) {
+        expect(answer).toBe('well-formed')
+      }
     }
     bed.advance(chance.below(3))
     if (n % 50 === 0) {
@@ -124,15 +141,23 @@ test('random and damaged messages neither stop the server nor cost it an address
       expectConsistent(bed)
     }
   }
-  for (const type of [DHCPOFFER, DHCPACK, DHCPNAK]) expect(seen.get(type)).toBeGreaterThan(COUNT / 120)
+  for (const type of [DHCPOFFER, DHCPACK, DHCPNAK]) {
+    expect(seen.get(type)).toBeGreaterThan(COUNT / 120)
+  }
   expectWholePool(bed)
 })
 
 /** A step of the client with number `n`; for `wait` and `restart`, `n` is a number of seconds. */
 const step = fc.oneof(
   fc.record({ do: fc.constant('lease' as const), n: fc.nat(11) }),
-  fc.record({ do: fc.constantFrom('renew' as const, 'rebind' as const, 'reboot' as const), n: fc.nat(11) }),
-  fc.record({ do: fc.constantFrom('release' as const, 'decline' as const, 'discover' as const), n: fc.nat(11) }),
+  fc.record({
+    do: fc.constantFrom('renew' as const, 'rebind' as const, 'reboot' as const),
+    n: fc.nat(11),
+  }),
+  fc.record({
+    do: fc.constantFrom('release' as const, 'decline' as const, 'discover' as const),
+    n: fc.nat(11),
+  }),
   fc.record({ do: fc.constantFrom('wait' as const, 'restart' as const), n: fc.nat(700) }),
 )
 
@@ -146,25 +171,37 @@ test('an acknowledged address remains with its client until it is released or ex
       const client = clients[n % 12] as DhcpClient
       const has = given.get(n)
       if (what === 'wait' || what === 'restart') {
-        if (what === 'wait') bed.advance(n)
-        else bed.restart(spec, n)
+        if (what === 'wait') {
+          bed.advance(n)
+        } else {
+          bed.restart(spec, n)
+        }
         now += n
-      } else if (what === 'discover') client.discover()
-      else if (what === 'lease') {
+      } else if (what === 'discover') {
+        client.discover()
+      } else if (what === 'lease') {
         const offer = client.discover()
         const ack = offer && client.select(offer.address)
-        if (ack?.type === DHCPACK) given.set(n, { address: ack.address, until: now + (ack.seconds as number) })
+        if (ack?.type === DHCPACK) {
+          given.set(n, { address: ack.address, until: now + (ack.seconds as number) })
+        }
       } else if (has !== undefined) {
         if (what === 'release' || what === 'decline') {
           client[what](has.address)
           given.delete(n)
         } else {
           const answer = client[what](has.address)
-          if (has.until > now) expect(answer).toMatchObject({ type: DHCPACK, address: has.address })
-          if (answer?.type === DHCPACK) given.set(n, { address: has.address, until: now + (answer.seconds as number) })
+          if (has.until > now) {
+            expect(answer).toMatchObject({ type: DHCPACK, address: has.address })
+          }
+          if (answer?.type === DHCPACK) {
+            given.set(n, { address: has.address, until: now + (answer.seconds as number) })
+          }
         }
       }
-      const live = [...given.values()].filter(({ until }) => until > now).map(({ address }) => address)
+      const live = [...given.values()]
+        .filter(({ until }) => until > now)
+        .map(({ address }) => address)
       expect(new Set(live).size).toBe(live.length)
       expect(
         bed.server

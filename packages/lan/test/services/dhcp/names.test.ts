@@ -3,16 +3,22 @@ import { DhcpBed, DhcpClient } from '#support/dhcp.ts'
 
 const called = (name: string) => [[12, [...Buffer.from(name)]]] as const
 
-test.each(['wpad', 'WPAD', 'isatap', 'localhost', 'wpad.example', 'autodiscover', 'mta-sts', 'autoconfig'])(
-  'a client does not get the well-known name %s',
-  name => {
-    const bed = new DhcpBed()
-    new DhcpClient(bed, 1).lease(called(name))
-    expect(bed.server.leases()).toMatchObject([{ hostname: undefined }])
-    expect(bed.server.named(name.toLowerCase())).toBeUndefined()
-    expect(bed.lines).toContainEqual(expect.stringContaining('programs look it up on their own'))
-  },
-)
+test.each([
+  'wpad',
+  'WPAD',
+  'isatap',
+  'localhost',
+  'wpad.example',
+  'autodiscover',
+  'mta-sts',
+  'autoconfig',
+])('a client does not get the well-known name %s', name => {
+  const bed = new DhcpBed()
+  new DhcpClient(bed, 1).lease(called(name))
+  expect(bed.server.leases()).toMatchObject([{ hostname: undefined }])
+  expect(bed.server.named(name.toLowerCase())).toBeUndefined()
+  expect(bed.lines).toContainEqual(expect.stringContaining('programs look it up on their own'))
+})
 
 test('a name leads to the lease of the client that took it last, until that lease ends', () => {
   const bed = new DhcpBed()

@@ -33,7 +33,9 @@ function start(spec: Partial<DhcpSpec> = {}): void {
       requests.push(address)
       known.delete(address)
       const mac = present.get(address)
-      if (mac !== undefined) known.set(address, mac)
+      if (mac !== undefined) {
+        known.set(address, mac)
+      }
     },
   })
   one = new DhcpClient(bed, 1)
@@ -70,7 +72,9 @@ test('an address for which a neighbour replies is not offered, but the next one 
   expect([requests, late()]).toEqual([['198.18.0.100', '198.18.0.101'], []])
   bed.advance(PROBE)
   expect(late()).toEqual(['198.18.0.101'])
-  expect(bed.lines).toContain(`DHCP(eth9) 198.18.0.100 is in use by ${NEIGHBOUR}: not offered for 600 s`)
+  expect(bed.lines).toContain(
+    `DHCP(eth9) 198.18.0.100 is in use by ${NEIGHBOUR}: not offered for 600 s`,
+  )
 })
 
 test('a known neighbour’s address is skipped immediately', () => {
@@ -140,7 +144,9 @@ test('a repeated DHCPDISCOVER starts no second probe, and gets the reply', () =>
 
 test('one DHCPDISCOVER probes at most four addresses', () => {
   start({ network: '198.18.0.0/24', ranges: ['198.18.0.100-198.18.0.120'] })
-  for (let n = 100; n <= 120; n++) known.set(`198.18.0.${n}`, NEIGHBOUR)
+  for (let n = 100; n <= 120; n++) {
+    known.set(`198.18.0.${n}`, NEIGHBOUR)
+  }
   one.discover()
   bed.advance(10)
   expect([requests.length, late()]).toEqual([4, []])
@@ -148,8 +154,12 @@ test('one DHCPDISCOVER probes at most four addresses', () => {
 
 test('at most 1024 probes run at a time, and a client beyond that is logged', () => {
   start({ network: '198.18.0.0/16', ranges: ['198.18.1.0-198.18.9.255'] })
-  for (let n = 1; n <= 1025; n++) new DhcpClient(bed, n).discover()
-  expect(bed.lines).toContain('DHCP(eth9) 02:00:00:00:04:01 gets no offer: too many addresses are being probed')
+  for (let n = 1; n <= 1025; n++) {
+    new DhcpClient(bed, n).discover()
+  }
+  expect(bed.lines).toContain(
+    'DHCP(eth9) 02:00:00:00:04:01 gets no offer: too many addresses are being probed',
+  )
   bed.advance(PROBE)
   expect(late()).toHaveLength(1024)
 })

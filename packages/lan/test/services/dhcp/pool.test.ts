@@ -12,15 +12,29 @@ describe('FreeAddresses', () => {
       { first: 10, last: 12 },
       { first: 20, last: 20 },
     ])
-    expect(Array.from({ length: 5 }, () => free.take(yes, yes))).toEqual([10, 11, 12, 20, undefined])
+    expect(Array.from({ length: 5 }, () => free.take(yes, yes))).toEqual([
+      10,
+      11,
+      12,
+      20,
+      undefined,
+    ])
   })
 
   test('FreeAddresses gives returned addresses first, then unused ones, then ended leases in their order', () => {
     const free = new FreeAddresses([{ first: 10, last: 11 }])
     expect(free.take(yes, yes)).toBe(10)
-    for (const address of [31, 30, 31]) free.ended.push(address)
+    for (const address of [31, 30, 31]) {
+      free.ended.push(address)
+    }
     free.unused.push(10)
-    expect(Array.from({ length: 5 }, () => free.take(yes, yes))).toEqual([10, 11, 31, 30, undefined])
+    expect(Array.from({ length: 5 }, () => free.take(yes, yes))).toEqual([
+      10,
+      11,
+      31,
+      30,
+      undefined,
+    ])
   })
 
   test('FreeAddresses looks at each address of a full pool once', () => {
@@ -30,10 +44,14 @@ describe('FreeAddresses', () => {
       looks++
       return false
     }
-    for (let n = 0; n < 100; n++) expect(free.take(isFree, isFree)).toBeUndefined()
+    for (let n = 0; n < 100; n++) {
+      expect(free.take(isFree, isFree)).toBeUndefined()
+    }
     expect(looks).toBe(33_000)
     free.ended.push(7)
-    for (let n = 0; n < 100; n++) free.take(isFree, no)
+    for (let n = 0; n < 100; n++) {
+      free.take(isFree, no)
+    }
     expect(looks).toBe(33_001)
     free.ended.push(7)
     expect(free.take(yes, no)).toBe(7)
@@ -41,7 +59,9 @@ describe('FreeAddresses', () => {
 
   test('FreeAddresses holds an address once, however often it is put back', () => {
     const free = new FreeAddresses([])
-    for (let n = 0; n < 1000; n++) free.unused.push(n % 3)
+    for (let n = 0; n < 1000; n++) {
+      free.unused.push(n % 3)
+    }
     expect(Array.from({ length: 4 }, () => free.take(yes, yes))).toEqual([0, 1, 2, undefined])
   })
 })
@@ -64,7 +84,9 @@ describe('a pool of 33,000 addresses', () => {
     const store = new MemoryStore()
     store.kept = Array.from({ length: count }, (_, i) => lease(i))
     const bed = new DhcpBed(spec, store)
-    for (let n = 1; n <= 200; n++) expect(new DhcpClient(bed, n).discover()).toBeUndefined()
+    for (let n = 1; n <= 200; n++) {
+      expect(new DhcpClient(bed, n).discover()).toBeUndefined()
+    }
     bed.advance(3600.001)
     expect(new DhcpClient(bed, 1).lease()).toBe('198.18.0.10')
     expect(new DhcpClient(bed, 2).lease()).toBe('198.18.0.11')
@@ -75,9 +97,13 @@ describe('a pool of 33,000 addresses', () => {
 
   test('addresses are offered again after their offers have lapsed', () => {
     const bed = new DhcpBed({ network: '198.18.0.0/24', ranges: ['198.18.0.10-198.18.0.109'] })
-    for (let n = 1; n <= 100; n++) expect(new DhcpClient(bed, n).discover()).toBeDefined()
+    for (let n = 1; n <= 100; n++) {
+      expect(new DhcpClient(bed, n).discover()).toBeDefined()
+    }
     expect(new DhcpClient(bed, 101).discover()).toBeUndefined()
     bed.advance(30)
-    for (let n = 201; n <= 300; n++) expect(new DhcpClient(bed, n).discover(), `client ${n}`).toBeDefined()
+    for (let n = 201; n <= 300; n++) {
+      expect(new DhcpClient(bed, n).discover(), `client ${n}`).toBeDefined()
+    }
   })
 })

@@ -14,9 +14,9 @@ const BROADCAST = 0xffff_ffff
 describe('options', () => {
   test('a reply has the requested options, in that order, after the fixed options of every reply', () => {
     const client = clientOf({ options: { 'domain-name': 'lan', 'ntp-server': '198.18.0.9' } })
-    expect([...(client.discover(requesting(42, 15, 6, 99))?.message.options.keys() ?? [])]).toEqual([
-      53, 54, 51, 58, 59, 42, 15, 6,
-    ])
+    expect([...(client.discover(requesting(42, 15, 6, 99))?.message.options.keys() ?? [])]).toEqual(
+      [53, 54, 51, 58, 59, 42, 15, 6],
+    )
   })
 
   test('the subnet mask precedes the router in a reply, whatever the requested order', () => {
@@ -39,10 +39,20 @@ describe('options', () => {
   test('a reservation’s options override the general ones, and null removes one', () => {
     const client = clientOf({
       options: { mtu: 1400, 'tcp-ttl': 1, router: null },
-      reservations: [{ mac: '02:00:00:00:00:01', address: '198.18.0.9', hostname: 'nine', options: { mtu: 1200 } }],
+      reservations: [
+        {
+          mac: '02:00:00:00:00:01',
+          address: '198.18.0.9',
+          hostname: 'nine',
+          options: { mtu: 1200 },
+        },
+      ],
     })
     const options = client.discover()?.message.options
-    expect([26, 37].map(code => options?.get(code))).toEqual([Uint8Array.of(4, 176), Uint8Array.of(1)])
+    expect([26, 37].map(code => options?.get(code))).toEqual([
+      Uint8Array.of(4, 176),
+      Uint8Array.of(1),
+    ])
     expect(options?.has(3)).toBe(false)
     expect(Buffer.from(options?.get(12) ?? []).toString()).toBe('nine')
   })
@@ -53,19 +63,29 @@ describe('options', () => {
   })
 
   test('a reply has T1 and T2 of the lease, unless others within it are configured', () => {
-    const times = (client: DhcpClient) => [58, 59].map(code => client.discover()?.message.options.get(code)?.[3])
+    const times = (client: DhcpClient) =>
+      [58, 59].map(code => client.discover()?.message.options.get(code)?.[3])
     expect(times(clientOf({ leaseTime: 80 }))).toEqual([40, 70])
     expect(times(clientOf({ leaseTime: 80, renewalTime: 20, rebindingTime: 30 }))).toEqual([20, 30])
-    expect(times(clientOf({ leaseTime: 80, renewalTime: 90, rebindingTime: 100 }))).toEqual([40, 70])
+    expect(times(clientOf({ leaseTime: 80, renewalTime: 90, rebindingTime: 100 }))).toEqual([
+      40, 70,
+    ])
     expect(times(clientOf({ leaseTime: 'infinite' }))).toEqual([undefined, undefined])
   })
 
   test('options that do not fit are omitted, the last ones first, and logged', () => {
-    const bed = new DhcpBed({ options: { 43: '00'.repeat(250), 60: 'a'.repeat(250), 77: '00'.repeat(250) } })
+    const bed = new DhcpBed({
+      options: { 43: '00'.repeat(250), 60: 'a'.repeat(250), 77: '00'.repeat(250) },
+    })
     const offer = new DhcpClient(bed, 1).discover(requesting(43, 60, 77))
     expect(offer?.message.options.has(77)).toBe(false)
-    expect(bed.lines.at(-1)).toBe('DHCP(eth9) 02:00:00:00:00:01 accepts too short a message for its options 60, 77')
-    const large = new DhcpClient(bed, 1).discover([...(requesting(43, 60, 77) ?? []), [57, [1200 >> 8, 1200 & 255]]])
+    expect(bed.lines.at(-1)).toBe(
+      'DHCP(eth9) 02:00:00:00:00:01 accepts too short a message for its options 60, 77',
+    )
+    const large = new DhcpClient(bed, 1).discover([
+      ...(requesting(43, 60, 77) ?? []),
+      [57, [1200 >> 8, 1200 & 255]],
+    ])
     expect([43, 60, 77].every(code => large?.message.options.has(code))).toBe(true)
     expect(large?.reply.data.length).toBeLessThanOrEqual(1200 - 28)
   })
@@ -78,7 +98,10 @@ describe('options', () => {
     const client = clientOf({}, { options, giaddr: ip('198.18.0.7') })
     for (const answer of [client.discover(), client.select('198.18.0.9')]) {
       expect(answer?.message.options.get(61)).toEqual(Uint8Array.of(255, 1, 2))
-      expect([...(answer?.message.options.entries() ?? [])].at(-1)).toEqual([82, Uint8Array.of(1, 2, 3, 4)])
+      expect([...(answer?.message.options.entries() ?? [])].at(-1)).toEqual([
+        82,
+        Uint8Array.of(1, 2, 3, 4),
+      ])
     }
   })
 })
@@ -86,12 +109,25 @@ describe('options', () => {
 describe('the destination of a reply', () => {
   test("a reply goes to the offered address at the client's MAC address", () => {
     const client = clientOf()
-    expect(client.discover()?.reply).toMatchObject({ address: ip('198.18.0.100'), port: 68, mac: client.mac })
+    expect(client.discover()?.reply).toMatchObject({
+      address: ip('198.18.0.100'),
+      port: 68,
+      mac: client.mac,
+    })
   })
 
   test('a reply goes to 255.255.255.255 if the client requests that or has no Ethernet address', () => {
-    for (const fields of [{ flags: 0x8000 }, { htype: 32 }, { chaddr: new Uint8Array(8).fill(2) }])
-      expect(clientOf({}, fields).discover()?.reply).toMatchObject({ address: BROADCAST, port: 68, mac: undefined })
+    for (const fields of [
+      { flags: 0x8000 },
+      { htype: 32 },
+      { chaddr: new Uint8Array(8).fill(2) },
+    ]) {
+      expect(clientOf({}, fields).discover()?.reply).toMatchObject({
+        address: BROADCAST,
+        port: 68,
+        mac: undefined,
+      })
+    }
   })
 
   test('a reply goes to the address that the client has, on the path of the request', () => {
@@ -124,7 +160,10 @@ test('an acknowledgement repeats ciaddr, an offer does not', () => {
   const client = clientOf()
   client.lease()
   expect(client.renew('198.18.0.100')?.message.ciaddr).toBe(ip('198.18.0.100'))
-  expect(client.send(1, { ciaddr: ip('198.18.0.100') })).toMatchObject({ type: DHCPOFFER, message: { ciaddr: 0 } })
+  expect(client.send(1, { ciaddr: ip('198.18.0.100') })).toMatchObject({
+    type: DHCPOFFER,
+    message: { ciaddr: 0 },
+  })
 })
 
 test('a network boot has its server and file in their fields, and as options if requested', () => {
@@ -136,7 +175,11 @@ test('a network boot has its server and file in their fields, and as options if 
     '198.18.0.8',
     'pxelinux.0',
   ])
-  const own = { mac: '02:00:00:00:00:01', address: '198.18.0.9', boot: { file: 'own', serverName: 'me' } }
+  const own = {
+    mac: '02:00:00:00:00:01',
+    address: '198.18.0.9',
+    boot: { file: 'own', serverName: 'me' },
+  }
   expect(clientOf({ boot, reservations: [own] }).discover()?.message).toMatchObject({
     siaddr: ip('198.18.0.1'),
     file: Uint8Array.from(Buffer.from('own')),
@@ -164,9 +207,12 @@ describe('the name of a client', () => {
   test('the name of a client becomes one label in lower case, if it is valid', () => {
     expect(named([[12, ascii('Box-1')]])).toBe('box-1')
     expect(named([[12, ascii('box.example.org')]])).toBe('box')
-    for (const good of ['a', '9', '3com-9']) expect(named([[12, ascii(good)]])).toBe(good)
-    for (const bad of ['', '-a', 'a b', 'a\n', 'ä', 'a'.repeat(64), '*'])
+    for (const good of ['a', '9', '3com-9']) {
+      expect(named([[12, ascii(good)]])).toBe(good)
+    }
+    for (const bad of ['', '-a', 'a b', 'a\n', 'ä', 'a'.repeat(64), '*']) {
       expect(named([[12, ascii(bad)]])).toBeUndefined()
+    }
   })
 
   test('the name of a client is taken from the full name first, in ASCII or in DNS wire format', () => {
@@ -181,10 +227,16 @@ describe('the name of a client', () => {
   })
 
   test('the name of a client moves to the client that took it last, but a reserved name to no other client', () => {
-    const bed = new DhcpBed({ reservations: [{ mac: '02:00:00:00:00:09', address: '198.18.0.9', hostname: 'nine' }] })
+    const bed = new DhcpBed({
+      reservations: [{ mac: '02:00:00:00:00:09', address: '198.18.0.9', hostname: 'nine' }],
+    })
     new DhcpClient(bed, 1).lease([[12, ascii('box')]])
     new DhcpClient(bed, 2).lease([[12, ascii('box')]])
     new DhcpClient(bed, 3).lease([[12, ascii('nine')]])
-    expect(bed.server.leases().map(({ hostname }) => hostname)).toEqual([undefined, 'box', undefined])
+    expect(bed.server.leases().map(({ hostname }) => hostname)).toEqual([
+      undefined,
+      'box',
+      undefined,
+    ])
   })
 })

@@ -2,7 +2,12 @@
  * Which address the DHCP server gives to which client in which state (RFC 2131 sec. 4.3, table 4).
  */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { DHO_CLIENT_IDENTIFIER, DHO_LEASE_TIME, DHO_MESSAGE, DHO_REQUESTED_ADDRESS } from '#src/packet/dhcp.ts'
+import {
+  DHO_CLIENT_IDENTIFIER,
+  DHO_LEASE_TIME,
+  DHO_MESSAGE,
+  DHO_REQUESTED_ADDRESS,
+} from '#src/packet/dhcp.ts'
 import { DHCPACK, DHCPNAK, DHCPOFFER, DhcpBed, DhcpClient, ip, SPEC } from '#support/dhcp.ts'
 import { dhcpConfig } from '../../../src/services/dhcp/config.ts'
 
@@ -30,7 +35,9 @@ describe('an address', () => {
       `DHCPREQUEST(eth9) 198.18.0.100 ${MAC1}`,
       `DHCPACK(eth9) 198.18.0.100 ${MAC1}`,
     ])
-    expect(bed.server.leases()).toMatchObject([{ address: ip('198.18.0.100'), mac: MAC1, state: 'bound' }])
+    expect(bed.server.leases()).toMatchObject([
+      { address: ip('198.18.0.100'), mac: MAC1, state: 'bound' },
+    ])
   })
 
   test('a client gets the address that it requests, if it is free', () => {
@@ -116,23 +123,32 @@ describe('an address', () => {
 describe('a full pool', () => {
   const fullLines = () => bed.lines.filter(line => line.includes('is full'))
   beforeEach(() => {
-    for (let n = 1; n <= 3; n++) new DhcpClient(bed, n).lease()
+    for (let n = 1; n <= 3; n++) {
+      new DhcpClient(bed, n).lease()
+    }
   })
 
   test('a full pool is logged for each client that gets no offer', () => {
-    for (const n of [4, 5, 6]) expect(new DhcpClient(bed, n).discover()).toBeUndefined()
+    for (const n of [4, 5, 6]) {
+      expect(new DhcpClient(bed, n).discover()).toBeUndefined()
+    }
     expect(fullLines()).toEqual(
       [4, 5, 6].map(
-        n => `DHCPDISCOVER(eth9) 02:00:00:00:00:0${n} no address available: the pool 198.18.0.100-198.18.0.102 is full`,
+        n =>
+          `DHCPDISCOVER(eth9) 02:00:00:00:00:0${n} no address available: the pool 198.18.0.100-198.18.0.102 is full`,
       ),
     )
   })
 
   test('a full pool is logged at most 100 times in 10 s, and the rest is counted', () => {
-    for (let n = 4; n < 154; n++) new DhcpClient(bed, n).discover()
+    for (let n = 4; n < 154; n++) {
+      new DhcpClient(bed, n).discover()
+    }
     expect(fullLines()).toHaveLength(100)
     bed.advance(10)
-    expect(bed.lines).toContain('DHCPDISCOVER(eth9) 198.18.0.0 no address available: 50 similar lines suppressed')
+    expect(bed.lines).toContain(
+      'DHCPDISCOVER(eth9) 198.18.0.0 no address available: 50 similar lines suppressed',
+    )
   })
 })
 
@@ -147,7 +163,9 @@ describe('a DHCPREQUEST', () => {
     one.discover()
     const nak = one.select('198.18.0.101')
     expect(nak).toMatchObject({ type: DHCPNAK, address: '0.0.0.0', seconds: undefined })
-    expect(Buffer.from(nak?.message.options.get(DHO_MESSAGE) ?? []).toString()).toBe('wrong address')
+    expect(Buffer.from(nak?.message.options.get(DHO_MESSAGE) ?? []).toString()).toBe(
+      'wrong address',
+    )
     expect(bed.lines.at(-1)).toBe(`DHCPNAK(eth9) 198.18.0.101 ${MAC1} wrong address`)
   })
 
@@ -158,15 +176,22 @@ describe('a DHCPREQUEST', () => {
     expect(two.select('198.18.0.100')?.type).toBe(DHCPNAK)
   })
 
-  test.each(['renew', 'rebind', 'reboot'] as const)('a DHCPREQUEST to %s prolongs the lease', how => {
-    one.lease()
-    bed.advance(3000)
-    expect(one[how]('198.18.0.100')).toMatchObject({ type: DHCPACK, address: '198.18.0.100', seconds: 3600 })
-    bed.advance(3000)
-    expect(bed.server.leases()).toHaveLength(1)
-    bed.advance(600)
-    expect(bed.server.leases()).toHaveLength(0)
-  })
+  test.each(['renew', 'rebind', 'reboot'] as const)(
+    'a DHCPREQUEST to %s prolongs the lease',
+    how => {
+      one.lease()
+      bed.advance(3000)
+      expect(one[how]('198.18.0.100')).toMatchObject({
+        type: DHCPACK,
+        address: '198.18.0.100',
+        seconds: 3600,
+      })
+      bed.advance(3000)
+      expect(bed.server.leases()).toHaveLength(1)
+      bed.advance(600)
+      expect(bed.server.leases()).toHaveLength(0)
+    },
+  )
 
   test.each(['renew', 'rebind', 'reboot'] as const)(
     "a DHCPREQUEST to %s with another client's address is refused",
@@ -219,7 +244,8 @@ describe('a DHCPREQUEST', () => {
 describe('the time of a lease', () => {
   test('the time of a lease is the requested one, within the configured bounds', () => {
     start({ leaseTime: 600, minLeaseTime: 100, maxLeaseTime: 1000 })
-    const requesting = (seconds: number) => one.discover([[DHO_LEASE_TIME, [0, 0, seconds >> 8, seconds]]])?.seconds
+    const requesting = (seconds: number) =>
+      one.discover([[DHO_LEASE_TIME, [0, 0, seconds >> 8, seconds]]])?.seconds
     expect(one.discover()?.seconds).toBe(600)
     expect([50, 100, 700, 5000].map(requesting)).toEqual([100, 100, 700, 1000])
   })
@@ -296,7 +322,9 @@ describe('a reservation', () => {
 
   test('a reservation for a client identifier is given to it, whatever its MAC address', () => {
     start({ reservations: [{ clientId: 'ff:01:02', address: '198.18.0.51' }] })
-    expect(new DhcpClient(bed, 7, { options: [[DHO_CLIENT_IDENTIFIER, [255, 1, 2]]] }).lease()).toBe('198.18.0.51')
+    expect(
+      new DhcpClient(bed, 7, { options: [[DHO_CLIENT_IDENTIFIER, [255, 1, 2]]] }).lease(),
+    ).toBe('198.18.0.51')
     expect(one.lease()).toBe('198.18.0.100')
   })
 
@@ -321,7 +349,10 @@ describe('a reservation', () => {
     one.lease()
     two.lease()
     bed.server.reload(
-      dhcpConfig({ ...SPEC, reservations: [reservation, { mac: MAC1.replace('1', 'f'), address: '198.18.0.101' }] }),
+      dhcpConfig({
+        ...SPEC,
+        reservations: [reservation, { mac: MAC1.replace('1', 'f'), address: '198.18.0.101' }],
+      }),
     )
     expect(bed.server.leases()).toHaveLength(2)
     expect(one.renew('198.18.0.100')?.type).toBe(DHCPNAK)
@@ -342,7 +373,9 @@ describe('a relay', () => {
 
   test('a relay outside the network gets no reply', () => {
     expect(new DhcpClient(bed, 3, { giaddr: ip('192.0.2.1') }).discover()).toBeUndefined()
-    expect(bed.lines).toEqual(['DHCP(eth9) 02:00:00:00:00:03 its relay is not in the network: 192.0.2.1'])
+    expect(bed.lines).toEqual([
+      'DHCP(eth9) 02:00:00:00:00:03 its relay is not in the network: 192.0.2.1',
+    ])
   })
 
   test('a client that moved is refused its old address through the relay', () => {
@@ -381,7 +414,9 @@ describe('leases', () => {
     one.discover()
     bed.store.fails = true
     expect(one.select('198.18.0.100')).toBeUndefined()
-    expect(bed.lines.at(-1)).toBe('DHCP(eth9) leases cannot be saved, no new one is given: the disk is full')
+    expect(bed.lines.at(-1)).toBe(
+      'DHCP(eth9) leases cannot be saved, no new one is given: the disk is full',
+    )
     bed.store.fails = false
     expect(one.select('198.18.0.100')?.type).toBe(DHCPACK)
   })

@@ -49,7 +49,9 @@ test('a new lease is acknowledged once it is written, not before', async () => {
 
 test('the leases of a hundred clients take two writes', async () => {
   const { store, bed, lease } = start()
-  for (let n = 1; n <= 100; n++) expect(lease(n)).toBeUndefined()
+  for (let n = 1; n <= 100; n++) {
+    expect(lease(n)).toBeUndefined()
+  }
   await store.end()
   expect([store.writes.length, bed.late.length]).toEqual([1, 1])
   bed.advance(0.2)
@@ -62,7 +64,9 @@ test('a renewal is acknowledged immediately, even during a write, and written wi
   const { store, bed, client, lease } = start()
   lease(1)
   await store.end()
-  for (let n = 0; n < 500; n++) expect(client(1).renew('198.18.0.10')?.type).toBe(DHCPACK)
+  for (let n = 0; n < 500; n++) {
+    expect(client(1).renew('198.18.0.10')?.type).toBe(DHCPACK)
+  }
   expect(store.writes).toHaveLength(1)
   bed.advance(4.9)
   expect(store.writes).toHaveLength(1)
@@ -96,7 +100,9 @@ test('while writes fail, new leases are not acknowledged, renewals are, and one 
   }
   expect(bed.late).toHaveLength(1)
   const logged = () => bed.lines.filter(line => line.includes(' leases '))
-  expect(logged()).toEqual(['DHCP(eth9) leases cannot be saved, no new one is given: write leases /x: ENOSPC'])
+  expect(logged()).toEqual([
+    'DHCP(eth9) leases cannot be saved, no new one is given: write leases /x: ENOSPC',
+  ])
   bed.advance(5)
   await store.end()
   expect(logged().at(-1)).toBe('DHCP(eth9) leases are saved again')

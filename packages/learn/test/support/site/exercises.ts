@@ -24,7 +24,11 @@ export function exerciseTests(visit: Visit): void {
   }, 300_000)
 
   test('a link with a driver leads to the editor', async () => {
-    const page = await visit.exercise('01-drop', { viewport: PHONE }, await fragmentOf(`// shared\n${solution}`))
+    const page = await visit.exercise(
+      '01-drop',
+      { viewport: PHONE },
+      await fragmentOf(`// shared\n${solution}`),
+    )
     const line = editor(page).getByText('// shared')
     await expect.poll(async () => (await line.boundingBox())?.y).toBeLessThan(PHONE.height)
     expect((await line.boundingBox())?.y).toBeGreaterThan(0)
@@ -35,7 +39,9 @@ export function exerciseTests(visit: Visit): void {
     const other = await page.context().newPage()
     await other.goto(`${visit.site.address}learn/course.html`)
     const passed = (of: Page, list: string) =>
-      of.locator(`${list} a[data-passed]`).evaluateAll(links => links.map(link => (link as HTMLAnchorElement).pathname))
+      of
+        .locator(`${list} a[data-passed]`)
+        .evaluateAll(links => links.map(link => (link as HTMLAnchorElement).pathname))
     await typeSolution(page)
     await editor(page).press('Control+Enter')
     await status(page).getByText('5 passed').waitFor()
@@ -70,9 +76,12 @@ export function exerciseTests(visit: Visit): void {
   })
 
   test('a page that is opened as a file says that it needs a server', async () => {
-    const page = await visit.browser.open(pathToFileURL(join(visit.directory, 'learn/01-drop.html')).href, {
-      expected: /ERR_|CORS/,
-    })
+    const page = await visit.browser.open(
+      pathToFileURL(join(visit.directory, 'learn/01-drop.html')).href,
+      {
+        expected: /ERR_|CORS/,
+      },
+    )
     await page.getByText('These pages need a web server').waitFor()
   })
 }

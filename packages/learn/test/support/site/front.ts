@@ -22,15 +22,21 @@ const moving = (page: Page) =>
   page.evaluate(() => document.getAnimations().filter(each => each instanceof CSSAnimation).length)
 
 export function frontTests(visit: Visit): void {
-  test.each(SCREENS)('the sentence and the doors are on the first screen without scripts, for %o', async viewport => {
-    const page = await visit.page('', { viewport, javaScriptEnabled: false })
-    const shown = [page.locator('h1 + p'), ...DOORS.map(([name]) => page.getByRole('link', { name }))]
-    for (const each of [...shown, ...(await page.locator('.door svg').all())]) {
-      const { y = -1, height = 0 } = (await each.boundingBox()) ?? {}
-      expect(y).toBeGreaterThan(0)
-      expect(y + height).toBeLessThan(viewport.height)
-    }
-  })
+  test.each(SCREENS)(
+    'the sentence and the doors are on the first screen without scripts, for %o',
+    async viewport => {
+      const page = await visit.page('', { viewport, javaScriptEnabled: false })
+      const shown = [
+        page.locator('h1 + p'),
+        ...DOORS.map(([name]) => page.getByRole('link', { name })),
+      ]
+      for (const each of [...shown, ...(await page.locator('.door svg').all())]) {
+        const { y = -1, height = 0 } = (await each.boundingBox()) ?? {}
+        expect(y).toBeGreaterThan(0)
+        expect(y + height).toBeLessThan(viewport.height)
+      }
+    },
+  )
 
   test.each(DOORS)('the door "%s" leads to its page', async (name, path) => {
     const page = await visit.page('')
@@ -72,8 +78,13 @@ export function contrastTests(visit: Visit): void {
       for (const path of paths.sort()) {
         await page.goto(visit.site.address + path)
         for (const isDark of [false, true]) {
-          await page.evaluate(dark => document.documentElement.classList.toggle('dark', dark), isDark)
-          for (const each of await violationsOf(page, 'body', 'color-contrast')) found.push(`${path}: ${each}`)
+          await page.evaluate(
+            dark => document.documentElement.classList.toggle('dark', dark),
+            isDark,
+          )
+          for (const each of await violationsOf(page, 'body', 'color-contrast')) {
+            found.push(`${path}: ${each}`)
+          }
         }
       }
       expect(found).toEqual([])

@@ -1,7 +1,15 @@
 /** Tests of the surroundings of an exercise's editor: hints, the module in C, and the layout. */
 import { expect, test } from 'vitest'
 import { PHONE } from '../../../../web/test/support/web/browser.ts'
-import { editor, isFocused, picture, status, typeSolution, type Visit, violationsOf } from './visit.ts'
+import {
+  editor,
+  isFocused,
+  picture,
+  status,
+  typeSolution,
+  type Visit,
+  violationsOf,
+} from './visit.ts'
 
 const WIDE = { viewport: { width: 1600, height: 900 } }
 
@@ -12,8 +20,12 @@ export function helpTests(visit: Visit): void {
     const steps = page.locator('.help summary')
     const shown = ['Hint 1', 'Hint 2', 'Hint 3', 'Solution', 'Mistakes that people make']
     for (const [i, name] of shown.entries()) {
-      await expect.poll(() => steps.filter({ visible: true }).allTextContents()).toEqual(shown.slice(0, i + 1))
-      if (i < 4) expect(asked()).toEqual([])
+      await expect
+        .poll(() => steps.filter({ visible: true }).allTextContents())
+        .toEqual(shown.slice(0, i + 1))
+      if (i < 4) {
+        expect(asked()).toEqual([])
+      }
       await steps.getByText(name, { exact: true }).click()
     }
     await page.locator('.help').getByText('call dev.txq(skb).stop() after ring.push(skb)').waitFor()
@@ -54,12 +66,16 @@ export function helpTests(visit: Visit): void {
     const divider = page.getByRole('separator', { name: 'Width of the text' })
     const widths = async () =>
       Promise.all(
-        ['main', '.exercise'].map(async place => Math.round((await page.locator(place).boundingBox())?.width ?? 0)),
+        ['main', '.exercise'].map(async place =>
+          Math.round((await page.locator(place).boundingBox())?.width ?? 0),
+        ),
       )
     const [text, code] = (await widths()) as [number, number]
     expect(text + code).toBeGreaterThan(900)
     await divider.focus()
-    for (let i = 0; i < 4; i++) await page.keyboard.press('ArrowLeft')
+    for (let i = 0; i < 4; i++) {
+      await page.keyboard.press('ArrowLeft')
+    }
     const [narrower = 0, wider] = await widths()
     expect([narrower + 82 < text + 10, wider]).toEqual([true, text + code - narrower])
     const { x, y, height } = (await divider.boundingBox())!

@@ -15,11 +15,18 @@ export function lookTests(visit: Visit): void {
     const page = await visit.exercise('01-drop')
     await page.waitForLoadState('networkidle')
     const loaded = (await page.evaluate(() =>
-      performance.getEntries().flatMap(each => ('encodedBodySize' in each ? [new URL(each.name).pathname] : [])),
+      performance
+        .getEntries()
+        .flatMap(each => ('encodedBodySize' in each ? [new URL(each.name).pathname] : [])),
     )) as string[]
-    const files = loaded.map(path => path.slice(BASE.length)).filter(path => existsSync(join(visit.directory, path)))
+    const files = loaded
+      .map(path => path.slice(BASE.length))
+      .filter(path => existsSync(join(visit.directory, path)))
     const kilobytes = (which: readonly string[]) =>
-      which.reduce((sum, path) => sum + gzipSync(readFileSync(join(visit.directory, path))).length, 0) / 1000
+      which.reduce(
+        (sum, path) => sum + gzipSync(readFileSync(join(visit.directory, path))).length,
+        0,
+      ) / 1000
     const editors = files.filter(path => /code-mirror|types\.json/.test(path))
     expect(editors).toHaveLength(2)
     expect(kilobytes(files.filter(path => !editors.includes(path)))).toBeLessThan(150)
@@ -29,13 +36,17 @@ export function lookTests(visit: Visit): void {
   test.each(looks)('an exercise breaks no rule of axe, and fits, for %o', async look => {
     const page = await visit.exercise('01-drop', look)
     for (const isSolved of [false, true]) {
-      if (isSolved) await typeSolution(page)
+      if (isSolved) {
+        await typeSolution(page)
+      }
       await editor(page).press('Control+Enter')
       await status(page)
         .getByText(isSolved ? '5 passed' : '1 failed')
         .waitFor()
       expect(await violationsOf(page, '.exercise')).toEqual([])
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(look.viewport.width)
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(
+        look.viewport.width,
+      )
     }
   })
 
@@ -45,7 +56,9 @@ export function lookTests(visit: Visit): void {
     for (const tab of ['Hands on', 'Frames', 'Step']) {
       await page.locator('.picture').getByRole('link', { name: tab, exact: true }).click()
       expect([tab, ...(await violationsOf(page, '.playground'))]).toEqual([tab])
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(look.viewport.width)
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(
+        look.viewport.width,
+      )
     }
   })
 }

@@ -11,13 +11,18 @@ export function offlineTests(visit: Visit): void {
     const page = await visit.exercise('01-drop', { expected: /ERR_CONNECTION_REFUSED/ })
     await page.evaluate(async () => {
       const { active } = await navigator.serviceWorker.ready
-      if (active?.state === 'activating') await new Promise(resolve => active.addEventListener('statechange', resolve))
+      if (active?.state === 'activating') {
+        await new Promise(resolve => active.addEventListener('statechange', resolve))
+      }
     })
     /** Returns the number of versions with a cache, and the state of each service worker. */
     const versions = () =>
       page.evaluate(async () => {
         const { installing, waiting, active } = await navigator.serviceWorker.ready
-        return [(await caches.keys()).length, ...[installing, waiting, active].flatMap(each => each?.state ?? [])]
+        return [
+          (await caches.keys()).length,
+          ...[installing, waiting, active].flatMap(each => each?.state ?? []),
+        ]
       })
     expect(await versions()).toEqual([1, 'activated'])
     visit.site.stop()
@@ -33,7 +38,10 @@ export function offlineTests(visit: Visit): void {
     const next = fileDirectory()
     cpSync(visit.directory, next, { recursive: true })
     const changed = join(next, 'learn/05-napi.html')
-    writeFileSync(changed, readFileSync(changed, 'utf8').replace('</body>', '<p>the next version</p></body>'))
+    writeFileSync(
+      changed,
+      readFileSync(changed, 'utf8').replace('</body>', '<p>the next version</p></body>'),
+    )
     writeServiceWorker(next)
     await visit.site.listen(next)
     await page.reload()

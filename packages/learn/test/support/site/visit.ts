@@ -5,7 +5,11 @@ import { join } from 'node:path'
 import type { AxeResults } from 'axe-core'
 import type { Page } from 'playwright-core'
 import { beforeAll, expect } from 'vitest'
-import { type BrowserName, type OpenOptions, TestBrowser } from '../../../../web/test/support/web/browser.ts'
+import {
+  type BrowserName,
+  type OpenOptions,
+  TestBrowser,
+} from '../../../../web/test/support/web/browser.ts'
 import { COURSE } from '../../../src/folder.ts'
 import { StaticSite } from '../static-site.ts'
 
@@ -40,7 +44,8 @@ export class Visit {
   }
 }
 
-export const editor = (page: Page, driver = 'drop.js') => page.getByRole('textbox', { name: driver })
+export const editor = (page: Page, driver = 'drop.js') =>
+  page.getByRole('textbox', { name: driver })
 export const status = (page: Page) => page.getByRole('status')
 export const picture = (page: Page) => page.getByLabel(/^The path of frames through/)
 export const isFocused = (page: Page, text: string) =>

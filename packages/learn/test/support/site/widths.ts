@@ -16,8 +16,12 @@ export function widthTests(visit: Visit): void {
     async path => {
       // The menu of the site slides.
       const page = await visit.page(path, { reducedMotion: 'reduce' })
-      if (path === 'playground.html') await picture(page).waitFor()
-      if (path.startsWith('learn/')) await page.locator('.cm-editor[data-types]').waitFor()
+      if (path === 'playground.html') {
+        await picture(page).waitFor()
+      }
+      if (path.startsWith('learn/')) {
+        await page.locator('.cm-editor[data-types]').waitFor()
+      }
       const found: string[] = []
       for (const width of WIDTHS) {
         const height = Math.min(1440, Math.max(800, Math.round((width * 9) / 16)))
@@ -35,24 +39,36 @@ export function widthTests(visit: Visit): void {
 async function defectsOfLayout(): Promise<string[]> {
   const found = new Set<string>()
   const roots: (Document | ShadowRoot)[] = [document]
-  for (const { shadowRoot } of document.querySelectorAll('.picture-place *')) if (shadowRoot) roots.push(shadowRoot)
+  for (const { shadowRoot } of document.querySelectorAll('.picture-place *')) {
+    if (shadowRoot) {
+      roots.push(shadowRoot)
+    }
+  }
   const all = (selector: string) => roots.flatMap(root => [...root.querySelectorAll(selector)])
-  const isShown = (element: Element) => element.checkVisibility({ checkVisibilityCSS: true, checkOpacity: true })
+  const isShown = (element: Element) =>
+    element.checkVisibility({ checkVisibilityCSS: true, checkOpacity: true })
   const nameOf = (element: Element) => {
     const text = element.textContent?.trim().replace(/\s+/g, ' ').slice(0, 40)
     return `${element.localName}.${element.getAttribute('class') ?? ''} "${text}"`
   }
   // Drawings are fitted by observers of sizes, which run before the frame is painted.
-  for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame)
+  for (let i = 0; i < 2; i++) {
+    await new Promise(requestAnimationFrame)
+  }
   scrollTo({ top: 0, behavior: 'instant' })
 
-  if (document.documentElement.scrollWidth > innerWidth) found.add('the page scrolls sideways')
+  if (document.documentElement.scrollWidth > innerWidth) {
+    found.add('the page scrolls sideways')
+  }
   for (const each of all('main :is(table, pre, figure, svg), .picture svg').filter(isShown)) {
     const { left, right } = each.getBoundingClientRect()
-    if (left < -1 || right > innerWidth + 1) found.add(`cut by the window: ${nameOf(each)}`)
+    if (left < -1 || right > innerWidth + 1) {
+      found.add(`cut by the window: ${nameOf(each)}`)
+    }
     const hasBar = getComputedStyle(each, '::-webkit-scrollbar').height !== 'auto'
-    if (each.scrollWidth > each.clientWidth + 1 && each.localName !== 'svg' && !hasBar)
+    if (each.scrollWidth > each.clientWidth + 1 && each.localName !== 'svg' && !hasBar) {
       found.add(`cut by ${each.scrollWidth - each.clientWidth} px: ${nameOf(each)}`)
+    }
   }
 
   const hit = (x: number, y: number) => {
@@ -66,7 +82,11 @@ async function defectsOfLayout(): Promise<string[]> {
   }
   const scrolls = (element: Element) => getComputedStyle(element).overflowY !== 'visible'
   const isInView = (element: Element, x: number, y: number) => {
-    for (let at = element.parentElement; at !== null && at !== document.body; at = at.parentElement) {
+    for (
+      let at = element.parentElement;
+      at !== null && at !== document.body;
+      at = at.parentElement
+    ) {
       const { left, right, top, bottom } = at.getBoundingClientRect()
       if (scrolls(at) && (x < left || x > right || y < top || y > bottom)) return false
     }
@@ -76,8 +96,13 @@ async function defectsOfLayout(): Promise<string[]> {
   const local = document.querySelector('.VPLocalNav')?.getBoundingClientRect().height ?? 0
   // The bar with Check remains at the bottom of the window: what it covers scrolls above it.
   const bar = document.querySelector('.bar')
-  const barHeight = bar === null || getComputedStyle(bar).position !== 'fixed' ? 0 : bar.getBoundingClientRect().height
-  const watched = all('main button, .picture button, main svg text, .picture svg text').filter(isShown)
+  const barHeight =
+    bar === null || getComputedStyle(bar).position !== 'fixed'
+      ? 0
+      : bar.getBoundingClientRect().height
+  const watched = all('main button, .picture button, main svg text, .picture svg text').filter(
+    isShown,
+  )
   const height = document.documentElement.scrollHeight
   for (let y = 0; y < height; y += innerHeight - nav - local - barHeight - 40) {
     scrollTo({ top: y, behavior: 'instant' })
@@ -85,9 +110,18 @@ async function defectsOfLayout(): Promise<string[]> {
       const box = each.getBoundingClientRect()
       const [x, middle] = [box.left + box.width / 2, box.top + box.height / 2]
       const bottom = innerHeight - 8 - (bar?.contains(each) ? 0 : barHeight)
-      if (middle < nav + local + 8 || middle > bottom || box.width === 0 || !isInView(each, x, middle)) continue
+      if (
+        middle < nav + local + 8 ||
+        middle > bottom ||
+        box.width === 0 ||
+        !isInView(each, x, middle)
+      ) {
+        continue
+      }
       const top = hit(x, middle)
-      if (top !== null && !each.contains(top) && !top.contains(each)) found.add(`${nameOf(top)} covers ${nameOf(each)}`)
+      if (top !== null && !each.contains(top) && !top.contains(each)) {
+        found.add(`${nameOf(top)} covers ${nameOf(each)}`)
+      }
     }
   }
   scrollTo({ top: 0, behavior: 'instant' })
@@ -101,13 +135,15 @@ async function defectsOfLayout(): Promise<string[]> {
       let row = Math.max(0, at(top, innerHeight, rows));
       row <= at(bottom - 1, innerHeight, rows) && row < rows;
       row++
-    )
+    ) {
       for (
         let i = Math.max(0, at(left, innerWidth, columns));
         i <= at(right - 1, innerWidth, columns) && i < columns;
         i++
-      )
+      ) {
         filled[row]![i] = true
+      }
+    }
   }
   for (const root of roots) {
     const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT)
@@ -115,15 +151,24 @@ async function defectsOfLayout(): Promise<string[]> {
     for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
       if (node.parentElement?.closest('style, script') || !node.textContent?.trim()) continue
       range.selectNodeContents(node)
-      for (const box of range.getClientRects()) if (box.width > 1) fill(box)
+      for (const box of range.getClientRects()) {
+        if (box.width > 1) {
+          fill(box)
+        }
+      }
     }
   }
-  for (const each of all('svg, pre, table, button, textarea, .cm-editor, .door, .log').filter(isShown))
+  for (const each of all('svg, pre, table, button, textarea, .cm-editor, .door, .log').filter(
+    isShown,
+  )) {
     fill(each.getBoundingClientRect())
+  }
   let most = 0
   const heights = new Array<number>(columns).fill(0)
   for (const row of filled) {
-    for (let i = 0; i < columns; i++) heights[i] = row[i] ? 0 : heights[i]! + 1
+    for (let i = 0; i < columns; i++) {
+      heights[i] = row[i] ? 0 : heights[i]! + 1
+    }
     for (let from = 0; from < columns; from++) {
       let least = heights[from]!
       for (let to = from; to < columns; to++) {
@@ -133,6 +178,8 @@ async function defectsOfLayout(): Promise<string[]> {
     }
   }
   const part = most / (columns * rows)
-  if (part > 1 / 3) found.add(`${Math.round(part * 100)} % of the first screen are blank`)
+  if (part > 1 / 3) {
+    found.add(`${Math.round(part * 100)} % of the first screen are blank`)
+  }
   return [...found]
 }

@@ -32,7 +32,8 @@ test('the token is accepted in the query and in Authorization', () => {
   expect(token.proofOf(new URLSearchParams(), {})).toBe('missing')
 })
 
-const hmacSha256 = (key: string, text: string) => createHmac('sha256', key).update(text).digest('hex')
+const hmacSha256 = (key: string, text: string) =>
+  createHmac('sha256', key).update(text).digest('hex')
 const keyOf = (server: ServerToken) => hmacSha256(TOKEN, `vnet page ${server.prove('').nonce}`)
 
 test('the key that a page shows is worth nothing at another server, or after a restart', () => {
@@ -46,13 +47,20 @@ test('a proof is made for one nonce, and is not a key', () => {
   expect(proof).toBe(hmacSha256(TOKEN, 'vnet server n'))
   expect(token.prove('m').proof).not.toBe(proof)
   for (const asked of [nonce, `vnet page ${nonce}`, keyOf(token)]) {
-    expect(token.proofOf(new URLSearchParams({ token: token.prove(asked).proof }), {})).toBe('wrong')
+    expect(token.proofOf(new URLSearchParams({ token: token.prove(asked).proof }), {})).toBe(
+      'wrong',
+    )
   }
 })
 
 test('servers with another purpose, port or address have another token', () => {
   const urls = ['http://127.0.0.1:1', 'http://127.0.0.1:2', 'http://127.0.0.2:1']
-  const tokens = urls.flatMap(url => [tokenOf('secret', 'web', url), tokenOf('secret', 'metrics', url)])
+  const tokens = urls.flatMap(url => [
+    tokenOf('secret', 'web', url),
+    tokenOf('secret', 'metrics', url),
+  ])
   expect(new Set([...tokens, tokenOf('other', 'web', urls[0] ?? '')]).size).toBe(7)
-  for (const each of tokens) expect(each).toMatch(/^[\w-]{32}$/)
+  for (const each of tokens) {
+    expect(each).toMatch(/^[\w-]{32}$/)
+  }
 })

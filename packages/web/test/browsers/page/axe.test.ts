@@ -4,7 +4,14 @@ import { createRequire } from 'node:module'
 import type { AxeResults } from 'axe-core'
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { connection, PHONE, showView, startFeed, TestBrowser, viewsOf } from '../../support/web/browser.ts'
+import {
+  connection,
+  PHONE,
+  showView,
+  startFeed,
+  TestBrowser,
+  viewsOf,
+} from '../../support/web/browser.ts'
 import { CABLE, FakeWorld, LAN, SNULL } from '../../support/web/fake-world.mjs'
 
 const browser = new TestBrowser()
@@ -16,11 +23,19 @@ type Feed = Awaited<ReturnType<typeof startFeed>>['feed']
 async function violations(page: Page): Promise<string[]> {
   // The policy of the page refuses a script element.
   await page.evaluate(axe)
-  const { violations } = (await page.evaluate('axe.run({ resultTypes: ["violations"] })')) as AxeResults
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`))
+  const { violations } = (await page.evaluate(
+    'axe.run({ resultTypes: ["violations"] })',
+  )) as AxeResults
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`),
+  )
 }
 
-async function open(view: string, device: string, options: Parameters<TestBrowser['open']>[1] = {}) {
+async function open(
+  view: string,
+  device: string,
+  options: Parameters<TestBrowser['open']>[1] = {},
+) {
   const { feed, address } = await startFeed(new FakeWorld({ devices: 5, hosts: 20, lab: 3 }))
   const page = await browser.open(`${address}#${view}/${device}`, options)
   await connection(page, 'live')
@@ -28,7 +43,9 @@ async function open(view: string, device: string, options: Parameters<TestBrowse
   return { feed, page }
 }
 
-const all = [SNULL, CABLE, LAN].flatMap(device => (['light', 'dark'] as const).map(scheme => [device, scheme] as const))
+const all = [SNULL, CABLE, LAN].flatMap(device =>
+  (['light', 'dark'] as const).map(scheme => [device, scheme] as const),
+)
 
 test.each(all)('no view of %s in %s colours breaks a rule of axe', async (device, colorScheme) => {
   const { feed, page } = await open('driver', device, { colorScheme })
@@ -47,7 +64,12 @@ const states: readonly (readonly [
   reach: (page: Page, feed: Feed) => Promise<unknown>,
 ])[] = [
   ['the keys of the page', 'driver', SNULL, page => page.keyboard.press('?')],
-  ['a search that finds nothing', 'driver', SNULL, page => page.getByLabel('Search interfaces').fill('nothing')],
+  [
+    'a search that finds nothing',
+    'driver',
+    SNULL,
+    page => page.getByLabel('Search interfaces').fill('nothing'),
+  ],
   [
     'a problem',
     'driver',
@@ -64,7 +86,9 @@ const states: readonly (readonly [
     async (page, feed) => {
       const parts = [{ kind: 'ring', name: 'rx ring 9', length: 256, capacity: 256 }] as const
       await feed.send({ type: 'parts', time: 1, id: SNULL, parts })
-      for (const message of feed.world.command(SNULL, { do: 'cut' }).messages) await feed.send(message)
+      for (const message of feed.world.command(SNULL, { do: 'cut' }).messages) {
+        await feed.send(message)
+      }
       await page.locator('.drawing .arrow.is-cut').first().waitFor()
     },
   ],
@@ -92,7 +116,9 @@ const states: readonly (readonly [
     'traffic',
     CABLE,
     async (page, feed) => {
-      for (const message of feed.world.command(CABLE, { do: 'cut' }).messages) await feed.send(message)
+      for (const message of feed.world.command(CABLE, { do: 'cut' }).messages) {
+        await feed.send(message)
+      }
       await page.keyboard.press('+')
       await page.keyboard.press('p')
       await page.keyboard.press('ArrowLeft')
@@ -104,7 +130,9 @@ const states: readonly (readonly [
     'traffic',
     SNULL,
     async (page, feed) => {
-      for (let i = 0; i < 5; i++) await feed.second()
+      for (let i = 0; i < 5; i++) {
+        await feed.second()
+      }
       await page.locator('.plot .value').filter({ hasText: /^\d/ }).first().waitFor()
       await page.keyboard.press('ArrowLeft')
       await page
@@ -171,15 +199,20 @@ test.each([
   expect(await violations(page)).toEqual([])
 })
 
-test.each(['read-only', 'No interface'])('no view of a page that says "%s" breaks a rule of axe', async state => {
-  const world = new FakeWorld({ devices: 0, hosts: 0, hostile: false })
-  if (state === 'No interface') world.devices = []
-  const { feed, address } = await startFeed(world)
-  const page = await browser.open(state === 'read-only' ? address.replace(/#.*$/, '') : address)
-  await page.locator('header, .about').getByText(state).waitFor()
-  await feed.second()
-  for (const view of await viewsOf(page)) {
-    await showView(page, view)
-    expect([view, await violations(page)]).toEqual([view, []])
-  }
-})
+test.each(['read-only', 'No interface'])(
+  'no view of a page that says "%s" breaks a rule of axe',
+  async state => {
+    const world = new FakeWorld({ devices: 0, hosts: 0, hostile: false })
+    if (state === 'No interface') {
+      world.devices = []
+    }
+    const { feed, address } = await startFeed(world)
+    const page = await browser.open(state === 'read-only' ? address.replace(/#.*$/, '') : address)
+    await page.locator('header, .about').getByText(state).waitFor()
+    await feed.second()
+    for (const view of await viewsOf(page)) {
+      await showView(page, view)
+      expect([view, await violations(page)]).toEqual([view, []])
+    }
+  },
+)

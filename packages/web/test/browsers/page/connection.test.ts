@@ -30,7 +30,8 @@ test('a page without its server is grey, and tries again by itself', async () =>
   const { feed, address } = await startFeed(small())
   const page = await browser.open(address, { expected: /net::ERR_/ })
   await connection(page, 'live')
-  const filter = () => page.locator('#view').evaluate(view => view.computedStyleMap().get('filter')?.toString())
+  const filter = () =>
+    page.locator('#view').evaluate(view => view.computedStyleMap().get('filter')?.toString())
   expect(await filter()).toBe('none')
   await feed.close()
   await page.getByRole('status').getByText('The page tries again every few seconds.').waitFor()
@@ -46,12 +47,16 @@ test('a page with a wrong token says what to do, and shows only public data', as
   await page.getByText('does not have the token of this page').waitFor()
   await page.getByText('Open the address that vnet printed').waitFor()
   expect(await page.locator('#view').innerText()).toBe('')
-  expect(await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').count()).toBe(0)
+  expect(await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').count()).toBe(
+    0,
+  )
 })
 
 test('a program that takes the port of an ended server gets nothing that a server accepts', async () => {
   const { feed, address } = await startFeed(small())
-  const page = await browser.open(`${address}#hands-on/${SNULL}`, { expected: /net::ERR_|status of 404/ })
+  const page = await browser.open(`${address}#hands-on/${SNULL}`, {
+    expected: /net::ERR_|status of 404/,
+  })
   await connection(page, 'live')
   expect(page.url()).not.toContain(TOKEN)
   const { port } = new URL(address)
@@ -59,7 +64,9 @@ test('a program that takes the port of an ended server gets nothing that a serve
   const heard: string[] = []
   const thief = createServer(async (request, response) => {
     let text = `${request.method} ${request.url} ${JSON.stringify(request.headers)}`
-    for await (const chunk of request) text += chunk
+    for await (const chunk of request) {
+      text += chunk
+    }
     heard.push(text)
     const isProof = request.url?.startsWith('/proof')
     response.writeHead(isProof ? 200 : 404, { 'content-type': 'application/json' })
@@ -78,7 +85,10 @@ test('a program that takes the port of an ended server gets nothing that a serve
   await again.listen(Number(port))
   await connection(page, 'live')
   const body = JSON.stringify({ id: SNULL, command: { do: 'reset' } })
-  const stolen = await fetch(`http://127.0.0.1:${port}/command?token=${key}`, { method: 'POST', body })
+  const stolen = await fetch(`http://127.0.0.1:${port}/command?token=${key}`, {
+    method: 'POST',
+    body,
+  })
   expect([stolen.status, again.commands]).toEqual([403, []])
   await reset.getByRole('button', { name: 'Reset' }).click()
   await expect.poll(() => again.commands).toHaveLength(1)
@@ -95,12 +105,17 @@ test('a page without a token shows public data, and changes nothing', async () =
   const { feed, address } = await startFeed(small())
   const page = await browser.open(address.replace(/#.*/, ''))
   await page.locator('header').getByText('read-only').waitFor()
-  await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link', { name: 'sn1' }).click()
+  await page
+    .getByRole('navigation', { name: 'Interfaces' })
+    .getByRole('link', { name: 'sn1' })
+    .click()
   await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()
   await page.goto(`${new URL(page.url()).origin}/#hands-on`)
   await page.locator('form.control').first().waitFor()
   for (const button of await page.locator('#view').getByRole('button').all()) {
-    if (!/^Copy/.test((await button.textContent()) ?? '')) expect(await button.isDisabled()).toBe(true)
+    if (!/^Copy/.test((await button.textContent()) ?? '')) {
+      expect(await button.isDisabled()).toBe(true)
+    }
   }
   expect(feed.commands).toEqual([])
 })
@@ -111,7 +126,8 @@ test('a change that the server refuses, or does not get, is an error beside its 
   const reset = page.locator('form.control').filter({ hasText: 'vnet reset sn0' })
   const press = () => reset.getByRole('button', { name: 'Reset' }).click()
   await reset.waitFor()
-  feed.change = message => ('ok' in Object(message) ? { ok: false, message: 'sn0: EPERM <b>no</b>' } : message) as never
+  feed.change = message =>
+    ('ok' in Object(message) ? { ok: false, message: 'sn0: EPERM <b>no</b>' } : message) as never
   await press()
   await reset.getByRole('alert').getByText('sn0: EPERM <b>no</b>').waitFor()
   expect(feed.commands).toEqual([{ id: SNULL, command: { do: 'reset' } }])

@@ -15,7 +15,11 @@ async function open(place: string, hosts = 0) {
 
 test('Hands on keeps what is typed while another view is shown, until another interface is selected', async () => {
   const { page } = await open(`hands-on/${SNULL}`)
-  const fields = [page.locator('#wire-text'), page.locator('#param-lockup'), page.locator('#wire-direction')]
+  const fields = [
+    page.locator('#wire-text'),
+    page.locator('#param-lockup'),
+    page.locator('#wire-direction'),
+  ]
   const queue = page.getByLabel('Queue')
   const values = () => Promise.all([...fields, queue].map(field => field.inputValue()))
   const [wire, param, direction] = fields as [typeof queue, typeof queue, typeof queue]
@@ -28,7 +32,10 @@ test('Hands on keeps what is typed while another view is shown, until another in
   await showView(page, 'Hands on')
   await wire.waitFor()
   expect(await values()).toEqual(['delay 7ms', '9', 'ba', '1'])
-  await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link', { name: 'sn1' }).click()
+  await page
+    .getByRole('navigation', { name: 'Interfaces' })
+    .getByRole('link', { name: 'sn1' })
+    .click()
   await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()
   await expect.poll(values).toEqual(['', '0', '', ''])
 })
@@ -69,7 +76,9 @@ test('Step keeps the time after which frames continue while another view is show
 
 test('a line that is switched off in a plot remains so while another view is shown', async () => {
   const { feed, page } = await open(`traffic/${CABLE}`)
-  for (let i = 0; i < 3; i++) await feed.second(0)
+  for (let i = 0; i < 3; i++) {
+    await feed.second(0)
+  }
   const line = page.locator('.plot').filter({ hasText: 'Throughput' }).getByRole('button').first()
   await line.click()
   await expect.poll(() => line.getAttribute('aria-pressed')).toBe('false')
@@ -91,7 +100,10 @@ test('setting the wire replaces the error of an earlier check that the server di
   await page.unroute('**/command?*')
   await wire.getByRole('button', { name: 'Set' }).click()
   await wire.getByRole('status').getByText('done').waitFor()
-  expect([await error.isVisible(), await text.getAttribute('aria-invalid')]).toEqual([false, 'false'])
+  expect([await error.isVisible(), await text.getAttribute('aria-invalid')]).toEqual([
+    false,
+    'false',
+  ])
   expect(feed.commands).toEqual([{ id: SNULL, command: { do: 'wire', text: 'delay 7ms' } }])
 })
 

@@ -17,7 +17,8 @@ async function openDriver(options: Parameters<TestBrowser['open']>[1] = {}) {
   return { feed, page, sendParts }
 }
 
-const drawn = (page: Page, label: string) => page.locator('.drawing').getByLabel(label, { exact: true })
+const drawn = (page: Page, label: string) =>
+  page.locator('.drawing').getByLabel(label, { exact: true })
 
 test('the drawing shows a queue that stops, a ring that fills and interrupts that are masked', async () => {
   const { page, sendParts } = await openDriver()
@@ -38,16 +39,27 @@ test('the drawing shows a queue that stops, a ring that fills and interrupts tha
 test('the number of frames that a queue holds is shown in full beside the frames', async () => {
   const { page, sendParts } = await openDriver()
   await sendParts([{ kind: 'queue', name: 'tx 9', length: 15, state: 'stopped' }])
-  await drawn(page, 'tx 9, stopped, holds 15').locator('.note').getByText('holds 15', { exact: true }).waitFor()
+  await drawn(page, 'tx 9, stopped, holds 15')
+    .locator('.note')
+    .getByText('holds 15', { exact: true })
+    .waitFor()
   await sendParts([{ kind: 'queue', name: 'tx 9', length: 1234, state: 'stopped' }])
-  await drawn(page, 'tx 9, stopped, holds 1.23k').locator('.note').getByText('holds 1.23k', { exact: true }).waitFor()
+  await drawn(page, 'tx 9, stopped, holds 1.23k')
+    .locator('.note')
+    .getByText('holds 1.23k', { exact: true })
+    .waitFor()
 })
 
 test('256 queues are one item, whose title names those that are stopped', async () => {
   const { page, sendParts } = await openDriver()
   await sendParts(
     Array.from({ length: 256 }, (_, i) => {
-      return { kind: 'queue', name: `tx ${i}`, length: i === 200 ? 9 : 0, state: i === 200 ? 'stopped' : 'running' }
+      return {
+        kind: 'queue',
+        name: `tx ${i}`,
+        length: i === 200 ? 9 : 0,
+        state: i === 200 ? 'stopped' : 'running',
+      }
     }),
   )
   await drawn(page, 'tx 0 to 255, 9 held, 1 stopped\ntx 200, stopped, holds 9').waitFor()
@@ -56,7 +68,9 @@ test('256 queues are one item, whose title names those that are stopped', async 
 test('a cut cable is shown in both directions, in the title and in the icon', async () => {
   const { feed, page } = await openDriver()
   expect(await page.title()).toBe('sn0: vnet')
-  for (const message of feed.world.command(SNULL, { do: 'cut' }).messages) await feed.send(message)
+  for (const message of feed.world.command(SNULL, { do: 'cut' }).messages) {
+    await feed.send(message)
+  }
   await expect.poll(() => page.title()).toBe('sn0 (cable cut): vnet')
   await expect.poll(() => page.locator('.drawing .arrow.is-cut').count()).toBe(2)
   expect(await page.locator('link[rel=icon]').getAttribute('href')).toBe('icon-off.svg')
@@ -64,7 +78,9 @@ test('a cut cable is shown in both directions, in the title and in the icon', as
 
 test('the drawing leads from top to bottom on a phone', async () => {
   const { page } = await openDriver({ viewport: PHONE })
-  const ends = await page.locator('.drawing .end').evaluateAll(ends => ends.map(end => end.getBoundingClientRect().y))
+  const ends = await page
+    .locator('.drawing .end')
+    .evaluateAll(ends => ends.map(end => end.getBoundingClientRect().y))
   expect(ends[1]).toBeGreaterThan(ends[0] + 300)
 })
 
@@ -100,7 +116,10 @@ test('a frame is a dot that waits in the wire and falls where it is dropped, als
       world.time += 1000
       await feed.send(world.stats())
     }
-    const [now, frame] = [Date.now(), { direction: 'tx', isFar: false, dropped: undefined } as const]
+    const [now, frame] = [
+      Date.now(),
+      { direction: 'tx', isFar: false, dropped: undefined } as const,
+    ]
     const sent = [1, 2].map(packet => ({ ...frame, packet, time: now - 5000 }))
     const dropped = { text: 'wire ab, stage 2 loss 5%', stage: { place: 2, text: 'loss 5%' } }
     const lost = { ...frame, packet: 2, time: now, dropped }

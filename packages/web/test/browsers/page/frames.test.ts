@@ -15,7 +15,9 @@ async function open(frames: number) {
   const page = await browser.open(`${address}#frames/${SNULL}`)
   await page.locator('header [role=status]').getByText('live', { exact: true }).waitFor()
   const send = async (count: number) => {
-    for (let sent = 0; sent < count; sent += 200) await feed.quarter(Math.min(200, count - sent))
+    for (let sent = 0; sent < count; sent += 200) {
+      await feed.quarter(Math.min(200, count - sent))
+    }
   }
   await send(frames)
   return { feed, page, send }
@@ -23,7 +25,8 @@ async function open(frames: number) {
 
 const rows = (page: Page) => page.locator('.frames-row')
 const filter = (page: Page) => page.getByRole('searchbox', { name: 'Filter of the table' })
-const shows = (page: Page, text: RegExp) => page.locator('.frames').getByText(text).first().waitFor()
+const shows = (page: Page, text: RegExp) =>
+  page.locator('.frames').getByText(text).first().waitFor()
 const details = (page: Page) => page.locator('.frame-details')
 
 test('the table has the last 1,000 frames, the newest in sight, and few rows in the page', async () => {
@@ -35,7 +38,9 @@ test('the table has the last 1,000 frames, the newest in sight, and few rows in 
   const text = await newest.innerText()
   await send(200)
   await expect.poll(() => newest.innerText()).not.toBe(text)
-  expect(await rows(page).first().innerText()).toMatch(/^\d\d:\d\d:\d\d\.\d{6}\s+[rt]x\s+\d\s+\d+\s+(IP|ARP)/)
+  expect(await rows(page).first().innerText()).toMatch(
+    /^\d\d:\d\d:\d\d\.\d{6}\s+[rt]x\s+\d\s+\d+\s+(IP|ARP)/,
+  )
 })
 
 test('a filter shows the frames that pass it, even later ones, and says what is wrong with it', async () => {
@@ -48,7 +53,9 @@ test('a filter shows the frames that pass it, even later ones, and says what is 
   await shows(page, /^3\d shown of 200/)
   await send(200)
   await shows(page, /^6\d shown of 400/)
-  for (const row of await rows(page).all()) expect(await row.innerText()).toContain('ICMP')
+  for (const row of await rows(page).all()) {
+    expect(await row.innerText()).toContain('ICMP')
+  }
   await filter(page).fill('dropped')
   await shows(page, /^filter 'dropped': choose 'dropped' beside the filter$/)
   await filter(page).fill('port 1')
@@ -59,7 +66,8 @@ test('a filter shows the frames that pass it, even later ones, and says what is 
 
 test('the fields beside the filter choose frames by direction, fate, queue and text', async () => {
   const { page } = await open(200)
-  const choose = (name: string, value: string) => page.getByRole('combobox', { name }).selectOption(value)
+  const choose = (name: string, value: string) =>
+    page.getByRole('combobox', { name }).selectOption(value)
   await filter(page).fill('tcp')
   await shows(page, /^10\d shown of 200/)
   // Every second frame, which uses queue 0, is sent.
@@ -105,7 +113,9 @@ test('keys choose a frame, and open its headers and bytes', async () => {
   expect(await details(page).getByRole('heading').allInnerTexts()).toEqual(
     expect.arrayContaining(['Ethernet', 'ARP', 'Bytes: 42 bytes']),
   )
-  expect(await details(page).locator('pre').innerText()).toMatch(/^0000 {2}00 53 4e .*\n0010 .*\n0020 /)
+  expect(await details(page).locator('pre').innerText()).toMatch(
+    /^0000 {2}00 53 4e .*\n0010 .*\n0020 /,
+  )
   const first = await details(page).getByRole('heading').first().innerText()
   await page.keyboard.press('ArrowDown')
   await expect.poll(() => details(page).getByRole('heading').first().innerText()).not.toBe(first)
@@ -123,7 +133,10 @@ test('a capture is saved up to its last whole block, under the name of the inter
   })
   await page.getByRole('textbox', { name: 'Capture filter' }).fill('tcp port 80')
   await shows(page, /^vnet capture --filter 'tcp port 80' sn0 vnet-sn0\.pcapng$/)
-  const [download] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('Enter')])
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.keyboard.press('Enter'),
+  ])
   expect(download.suggestedFilename()).toMatch(/^vnet-sn0-\d{8}-\d{6}\.pcapng$/)
   expect([...readFileSync(await download.path())]).toEqual(whole)
   expect(asked).toEqual(['tcp port 80'])
@@ -145,7 +158,10 @@ test('the reason of a drop is shown whole, and frames that passed have none', as
   await fate.selectOption('dropped')
   await shows(page, /^\d shown of 200/)
   for (const verdict of await page.locator('.frames-row .verdict').all()) {
-    expect([await verdict.innerText(), await verdict.evaluate(isCutOff)]).toEqual([expect.stringMatching(/\w/), false])
+    expect([await verdict.innerText(), await verdict.evaluate(isCutOff)]).toEqual([
+      expect.stringMatching(/\w/),
+      false,
+    ])
   }
   await fate.selectOption('passed')
   await shows(page, /^1\d\d shown of 200/)
@@ -156,7 +172,10 @@ test('only frames of a device with several queues are shown with the number of t
   const { page } = await open(10)
   await rows(page).first().waitFor()
   expect(await page.locator('.frames-head .queue').isVisible()).toBe(true)
-  await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link', { name: 'left/eth0' }).click()
+  await page
+    .getByRole('navigation', { name: 'Interfaces' })
+    .getByRole('link', { name: 'left/eth0' })
+    .click()
   await page.getByRole('heading', { name: 'left/eth0', level: 1 }).waitFor()
   await expect.poll(() => page.locator('.frames-head .queue').isVisible()).toBe(false)
 })
@@ -165,7 +184,10 @@ test('a driver that changes addresses is mentioned above the frames, no other is
   const { page } = await open(10)
   const line = page.getByText('snull changes the addresses of the frames that it transmits')
   await line.waitFor()
-  await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link', { name: 'left/eth0' }).click()
+  await page
+    .getByRole('navigation', { name: 'Interfaces' })
+    .getByRole('link', { name: 'left/eth0' })
+    .click()
   await page.getByRole('heading', { name: 'left/eth0', level: 1 }).waitFor()
   await expect.poll(() => line.count()).toBe(0)
 })

@@ -16,7 +16,11 @@ async function sizes(session: CDPSession) {
   await session.send('HeapProfiler.collectGarbage')
   const { metrics } = await session.send('Performance.getMetrics')
   const value = (name: string) => metrics.find(metric => metric.name === name)!.value
-  return { heap: value('JSHeapUsedSize'), nodes: value('Nodes'), listeners: value('JSEventListeners') }
+  return {
+    heap: value('JSHeapUsedSize'),
+    nodes: value('Nodes'),
+    listeners: value('JSEventListeners'),
+  }
 }
 
 test('half an hour of traffic leaves a page as large as before', async () => {
@@ -37,7 +41,9 @@ test('half an hour of traffic leaves a page as large as before', async () => {
       await showView(page, views[minute % views.length]!)
       for (let i = 0; i < 60; i++) {
         await feed.second()
-        if (i % 5 === 4) await page.clock.fastForward(5000)
+        if (i % 5 === 4) {
+          await page.clock.fastForward(5000)
+        }
       }
       await page.waitForFunction(hasStatisticsOf, world.time)
     }

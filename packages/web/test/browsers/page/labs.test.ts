@@ -27,13 +27,17 @@ test('each link of a lab is drawn with its rate and its drops, and opens the dra
   counters.drops.tx.WIRE_LOSS = 7
   await feed.second()
   await link(page, 'host1 to hub').getByText('−7/s').waitFor()
-  await expect.poll(() => link(page, 'host1 to hub').textContent()).toMatch(/host1 to hub [1-9].*dropped 7 frames\/s/)
+  await expect
+    .poll(() => link(page, 'host1 to hub').textContent())
+    .toMatch(/host1 to hub [1-9].*dropped 7 frames\/s/)
   expect(await link(page, 'host0 to wifi').count()).toBe(1)
   expect(await drawing(page).locator('title').allTextContents()).toEqual(
     expect.arrayContaining(['host host0', 'router hub', 'segment wifi']),
   )
   const outlines = await drawing(page).locator('.node path').all()
-  const commands = outlines.map(async path => (await path.getAttribute('d'))?.replace(/[^A-Za-z]/g, ''))
+  const commands = outlines.map(async path =>
+    (await path.getAttribute('d'))?.replace(/[^A-Za-z]/g, ''),
+  )
   // A box, a hexagon, and a box with round ends.
   expect(new Set(await Promise.all(commands))).toEqual(new Set(['Mhvhz', 'Mhllhlz', 'Mhahaz']))
   await link(page, 'host1 to hub').press('Enter')

@@ -1,7 +1,15 @@
 /** Rules for every view of the page, in a browser, with a server that fakes its vnets. */
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { connection, DESKTOP, PHONE, showView, startFeed, TestBrowser, viewsOf } from '../../support/web/browser.ts'
+import {
+  connection,
+  DESKTOP,
+  PHONE,
+  showView,
+  startFeed,
+  TestBrowser,
+  viewsOf,
+} from '../../support/web/browser.ts'
 import { CABLE, FakeWorld, HOSTILE_NAMES, LAN, SNULL } from '../../support/web/fake-world.mjs'
 import {
   findIllegible,
@@ -45,39 +53,47 @@ test('an address of a view that does not exist shows the first view, and says so
 test.each([
   ['a desktop', { viewport: DESKTOP }],
   ['a phone', { viewport: PHONE, hasTouch: true, isMobile: true }],
-])('on %s no view is too wide; on a phone controls are large enough for a finger', async (_, screen) => {
-  const { feed, address } = await startFeed(new FakeWorld({ devices: 10, lab: 3 }))
-  const page = await browser.open(address, screen)
-  for (const device of [SNULL, CABLE, LAN, `4715/${HOSTILE_NAMES[4]![1]}/eth0`]) {
-    await page.goto(look(address, encodeURIComponent(device)))
-    for (const view of await viewsOf(page)) {
-      await showView(page, view)
-      await feed.second()
-      const width = await page.evaluate(widthOfPage)
-      expect([device, view, width]).toEqual([device, view, screen.viewport.width])
-      if (screen.viewport === PHONE) {
-        expect([device, view, await page.evaluate(findSmallControls)]).toEqual([device, view, []])
+])(
+  'on %s no view is too wide; on a phone controls are large enough for a finger',
+  async (_, screen) => {
+    const { feed, address } = await startFeed(new FakeWorld({ devices: 10, lab: 3 }))
+    const page = await browser.open(address, screen)
+    for (const device of [SNULL, CABLE, LAN, `4715/${HOSTILE_NAMES[4]![1]}/eth0`]) {
+      await page.goto(look(address, encodeURIComponent(device)))
+      for (const view of await viewsOf(page)) {
+        await showView(page, view)
+        await feed.second()
+        const width = await page.evaluate(widthOfPage)
+        expect([device, view, width]).toEqual([device, view, screen.viewport.width])
+        if (screen.viewport === PHONE) {
+          expect([device, view, await page.evaluate(findSmallControls)]).toEqual([device, view, []])
+        }
       }
     }
-  }
-})
+  },
+)
 
-test.each(['light', 'dark'] as const)('in %s colours each text of each view is legible', async colorScheme => {
-  const { feed, address } = await startFeed(new FakeWorld({ devices: 5, hosts: 20, lab: 3 }))
-  const page = await browser.open(address, { colorScheme })
-  for (const device of [SNULL, CABLE, LAN]) {
-    await page.goto(look(address, device))
-    feed.world.command(device, { do: 'step', mode: 'on' })
-    for (const view of await viewsOf(page)) {
-      await showView(page, view)
-      await feed.second()
-      expect([device, view, await page.evaluate(findIllegible)]).toEqual([device, view, []])
+test.each(['light', 'dark'] as const)(
+  'in %s colours each text of each view is legible',
+  async colorScheme => {
+    const { feed, address } = await startFeed(new FakeWorld({ devices: 5, hosts: 20, lab: 3 }))
+    const page = await browser.open(address, { colorScheme })
+    for (const device of [SNULL, CABLE, LAN]) {
+      await page.goto(look(address, device))
+      feed.world.command(device, { do: 'step', mode: 'on' })
+      for (const view of await viewsOf(page)) {
+        await showView(page, view)
+        await feed.second()
+        expect([device, view, await page.evaluate(findIllegible)]).toEqual([device, view, []])
+      }
     }
-  }
-})
+  },
+)
 
 test('the keyboard alone leads to every view and every control, and shows where it is', async () => {
-  const { feed, address } = await startFeed(new FakeWorld({ devices: 2, hosts: 20, lab: 3, hostile: false }))
+  const { feed, address } = await startFeed(
+    new FakeWorld({ devices: 2, hosts: 20, lab: 3, hostile: false }),
+  )
   const page = await browser.open(address)
   await connection(page, 'live')
   const press = (key: string) => page.keyboard.press(key)
@@ -94,7 +110,9 @@ test('the keyboard alone leads to every view and every control, and shows where 
     await press('Enter')
     await page.getByRole('heading', { name, level: 1 }).waitFor()
     for (const view of views) {
-      while (await page.evaluate(isTyping)) await press('Tab')
+      while (await page.evaluate(isTyping)) {
+        await press('Tab')
+      }
       const link = page.getByRole('navigation', { name: 'Views' }).getByText(view, { exact: true })
       await press((await link.getAttribute('aria-keyshortcuts'))!)
       await page.locator('nav a[aria-current=page]').getByText(view, { exact: true }).waitFor()
@@ -157,7 +175,9 @@ test('the heading of a vnet covers its interfaces, which scroll below it', async
 
 test('each view starts at its top, however far another one was scrolled', async () => {
   const { feed, address } = await startFeed(new FakeWorld({ devices: 2, hosts: 0, hostile: false }))
-  const page = await browser.open(`${address}#driver/${SNULL}`, { viewport: { width: 1000, height: 300 } })
+  const page = await browser.open(`${address}#driver/${SNULL}`, {
+    viewport: { width: 1000, height: 300 },
+  })
   await connection(page, 'live')
   const scrolled = () => page.locator('#view').evaluate(view => view.scrollTop)
   await showView(page, 'Traffic')
@@ -172,7 +192,9 @@ test('each view starts at its top, however far another one was scrolled', async 
 })
 
 test('each column and each row of each table has a name', async () => {
-  const { feed, address } = await startFeed(new FakeWorld({ devices: 2, hosts: 20, lab: 2, hostile: false }))
+  const { feed, address } = await startFeed(
+    new FakeWorld({ devices: 2, hosts: 20, lab: 2, hostile: false }),
+  )
   const page = await browser.open(address)
   for (const device of [SNULL, CABLE, LAN]) {
     await page.goto(look(address, device))
@@ -241,13 +263,19 @@ test('the table of all interfaces starts with those that are broken, then those 
   }
   await expect
     .poll(first)
-    .toEqual([expect.stringMatching(/^loop2\s+cable cut/), expect.stringMatching(/^loop3\s+carrier.*\s5k\s/s)])
+    .toEqual([
+      expect.stringMatching(/^loop2\s+cable cut/),
+      expect.stringMatching(/^loop3\s+carrier.*\s5k\s/s),
+    ])
   const cable = table.getByRole('row').filter({ hasText: 'left/eth0' })
   expect(await cable.getByRole('cell').nth(4).innerText()).toBe('850 µs')
   await table.getByRole('link', { name: 'loop3' }).click()
   await page.getByRole('heading', { name: 'loop3', level: 1 }).waitFor()
   const overview = page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').first()
-  expect([await overview.innerText(), await overview.getAttribute('aria-current')]).toEqual(['All interfaces', null])
+  expect([await overview.innerText(), await overview.getAttribute('aria-current')]).toEqual([
+    'All interfaces',
+    null,
+  ])
   await overview.click()
   await table.waitFor()
   expect(await overview.getAttribute('aria-current')).toBe('page')

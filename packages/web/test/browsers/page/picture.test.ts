@@ -28,7 +28,9 @@ async function open() {
   const { address } = await startFeed(world)
   const commands: CommandRequest[] = []
   const prepare = async (page: Page) => {
-    await page.route('**/outer.html', route => route.fulfill({ contentType: 'text/html', body: OUTER }))
+    await page.route('**/outer.html', route =>
+      route.fulfill({ contentType: 'text/html', body: OUTER }),
+    )
     await page.exposeFunction('send', (request: CommandRequest) => {
       commands.push(request)
       return world.command(request.id, request.command).result
@@ -38,7 +40,11 @@ async function open() {
   await page.waitForFunction('globalThis.picture')
   const give = (...messages: (FeedMessage | undefined)[]) =>
     page.evaluate(all => {
-      for (const message of all) if (message !== undefined) picture.receive(message)
+      for (const message of all) {
+        if (message !== undefined) {
+          picture.receive(message)
+        }
+      }
     }, messages)
   const second = () => {
     world.advance(1000)
@@ -65,7 +71,9 @@ test('the driver is drawn, with its frames and controls below it, one at a time'
   expect(await page.getByLabel('Text of the wire').count()).toBe(0)
   await page.getByRole('link', { name: 'Step' }).click()
   await page.getByRole('button', { name: 'Halt frames' }).click()
-  await expect.poll(() => commands.at(-1)).toEqual({ id: SNULL, command: { do: 'step', mode: 'on' } })
+  await expect
+    .poll(() => commands.at(-1))
+    .toEqual({ id: SNULL, command: { do: 'step', mode: 'on' } })
   expect(new URL(page.url()).hash).toBe('')
 })
 

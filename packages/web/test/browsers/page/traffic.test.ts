@@ -3,7 +3,12 @@ import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { startFeed, TestBrowser } from '../../support/web/browser.ts'
 import { CABLE, FakeWorld, SNULL } from '../../support/web/fake-world.mjs'
-import { bordersOf, countMarks, hasStatisticsOf, noteStatistics } from '../../support/web/in-page.mjs'
+import {
+  bordersOf,
+  countMarks,
+  hasStatisticsOf,
+  noteStatistics,
+} from '../../support/web/in-page.mjs'
 
 const browser = new TestBrowser()
 
@@ -15,7 +20,9 @@ async function open(device: string, seconds: number) {
   const page = await browser.open(`${address}#traffic/${device}`, { prepare })
   await page.locator('header [role=status]').getByText('live', { exact: true }).waitFor()
   const pass = async (seconds: number) => {
-    for (let i = 0; i < seconds; i++) await feed.second(0)
+    for (let i = 0; i < seconds; i++) {
+      await feed.second(0)
+    }
     await page.waitForFunction(hasStatisticsOf, world.time)
   }
   await pass(seconds)
@@ -32,7 +39,10 @@ test('each plot names its lines with their newest values, and a key switches one
   const keys = (title: string) => plot(page, title).getByRole('button').allInnerTexts()
   await expect
     .poll(() => keys('Throughput'))
-    .toEqual([expect.stringMatching(/^tx\s*[\d.]+[kM]$/), expect.stringMatching(/^rx\s*[\d.]+[kM]$/)])
+    .toEqual([
+      expect.stringMatching(/^tx\s*[\d.]+[kM]$/),
+      expect.stringMatching(/^rx\s*[\d.]+[kM]$/),
+    ])
   await expect
     .poll(() => keys('Wire ab: extra delay'))
     .toContainEqual(expect.stringMatching(/^delay: p50\s*[\d.]+ µs$/))
@@ -67,7 +77,8 @@ test('dragging and keys zoom all plots, and a double click or a key shows the wh
 test('one cursor is in all plots, and keys move it from sample to sample', async () => {
   const { page } = await open(CABLE, 30)
   await drawing(page).hover({ position: { x: 300, y: 20 } })
-  const places = () => page.locator('.u-cursor-x').evaluateAll(lines => lines.map(line => line.getAttribute('style')))
+  const places = () =>
+    page.locator('.u-cursor-x').evaluateAll(lines => lines.map(line => line.getAttribute('style')))
   await expect.poll(async () => new Set(await places()).size).toBe(1)
   expect((await places()).length).toBeGreaterThan(4)
   const shown = page.locator('.traffic').getByText(/^values of/)
@@ -97,7 +108,11 @@ test('a pause freezes the drawing, while samples continue', async () => {
 
 test('another device is shown with the samples of the time before it was chosen', async () => {
   const { page } = await open(SNULL, 30)
-  await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').filter({ hasText: 'sn1' }).click()
+  await page
+    .getByRole('navigation', { name: 'Interfaces' })
+    .getByRole('link')
+    .filter({ hasText: 'sn1' })
+    .click()
   await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()
   await drawing(page).hover({ position: { x: 300, y: 20 } })
   await page
@@ -121,7 +136,9 @@ test('a deleted interface keeps its last minute, and the page says that it was d
 
 test('each line of a plot looks different in its legend', async () => {
   const { feed, page, pass } = await open(SNULL, 0)
-  const parts = ['a', 'b', 'c', 'd', 'e'].map(name => ({ kind: 'ring', name, length: 1, capacity: 4 }) as const)
+  const parts = ['a', 'b', 'c', 'd', 'e'].map(
+    name => ({ kind: 'ring', name, length: 1, capacity: 4 }) as const,
+  )
   await feed.send({ type: 'parts', time: feed.world.time, id: SNULL, parts })
   await pass(2)
   const samples = plot(page, 'Frames waiting').locator('.sample')
@@ -134,11 +151,14 @@ test('plots follow changes of the page’s colours and width', async () => {
   const { page } = await open(SNULL, 30)
   const canvas = plot(page, 'Throughput').locator('canvas')
   await canvas.waitFor()
-  const image = () => canvas.evaluate(element => (element as unknown as { toDataURL(): string }).toDataURL())
+  const image = () =>
+    canvas.evaluate(element => (element as unknown as { toDataURL(): string }).toDataURL())
   for (const colorScheme of ['dark', 'light'] as const) {
     const before = await image()
     await page.emulateMedia({ colorScheme })
-    await expect.poll(async () => (await canvas.count()) === 1 && (await image()) !== before).toBe(true)
+    await expect
+      .poll(async () => (await canvas.count()) === 1 && (await image()) !== before)
+      .toBe(true)
   }
   await page.setViewportSize({ width: 700, height: 800 })
   const width = () => canvas.evaluate(element => element.getBoundingClientRect().width)
@@ -151,7 +171,9 @@ test('a cut, a wire spec and a timeout are listed as events, and are marked in e
   const marked = () => drawn.evaluateAll(countMarks)
   expect(new Set(await marked())).toEqual(new Set([0]))
   const change = async (command: Parameters<typeof feed.world.command>[1]) => {
-    for (const message of feed.world.command(SNULL, command).messages) await feed.send(message)
+    for (const message of feed.world.command(SNULL, command).messages) {
+      await feed.send(message)
+    }
     await pass(2)
   }
   await change({ do: 'cut' })
@@ -162,12 +184,16 @@ test('a cut, a wire spec and a timeout are listed as events, and are marked in e
   await expect
     .poll(() => events.allInnerTexts())
     .toEqual(
-      [/transmit timeout of queue 0$/, /wire ab: loss 5%$/, /cable plugged in$/, /cable cut$/].map(text =>
-        expect.stringMatching(text),
+      [/transmit timeout of queue 0$/, /wire ab: loss 5%$/, /cable plugged in$/, /cable cut$/].map(
+        text => expect.stringMatching(text),
       ),
     )
   await expect.poll(async () => Math.min(...(await marked()))).toBeGreaterThan(3)
-  await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').filter({ hasText: 'sn1' }).click()
+  await page
+    .getByRole('navigation', { name: 'Interfaces' })
+    .getByRole('link')
+    .filter({ hasText: 'sn1' })
+    .click()
   await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()
   await expect.poll(() => events.count()).toBe(0)
 })

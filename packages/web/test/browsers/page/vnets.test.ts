@@ -22,11 +22,15 @@ beforeAll(() => {
 })
 beforeEach(() => children.clear())
 afterEach(() => {
-  for (const child of children) child.kill('SIGTERM')
+  for (const child of children) {
+    child.kill('SIGTERM')
+  }
 })
 
 /** Starts `vnet ARGS` and `vnet web PORT`. */
-async function startWithPage(...args: string[]): Promise<{ vnet: Running; web: Running; address: string }> {
+async function startWithPage(
+  ...args: string[]
+): Promise<{ vnet: Running; web: Running; address: string }> {
   const within = ['ip', 'netns', 'exec', netns.name]
   const vnet = await spawnVnet([...args, '--json'], { within })
   const web = await spawnVnet(['web', PORT, '--json'], { within })
@@ -37,8 +41,10 @@ const ping = (args: string) => children.add(netns.spawn(`ping -q ${args} 198.18.
 const carrierOf = (name: string) => !netns.ip(`link show ${name}`).includes('NO-CARRIER')
 /** The control with this text. */
 const control = (page: Page, text: string) => page.locator('form.control').filter({ hasText: text })
-const press = (where: Locator, name: string) => where.getByRole('button', { name, exact: true }).click()
-const says = (where: Locator, text: string) => where.getByText(text).filter({ visible: true }).first().waitFor()
+const press = (where: Locator, name: string) =>
+  where.getByRole('button', { name, exact: true }).click()
+const says = (where: Locator, text: string) =>
+  where.getByText(text).filter({ visible: true }).first().waitFor()
 
 test('a page shows the parts, the rates and the frames of traffic', async () => {
   const { vnet, address } = await startWithPage('snull', '--use-napi', '--wire', 'delay 2ms')
@@ -56,10 +62,16 @@ test('a page shows the parts, the rates and the frames of traffic', async () => 
     .first()
     .waitFor()
   await showView(page, 'Traffic')
-  await view.getByRole('row').filter({ hasText: 'ab delay' }).filter({ hasText: 'delay 2ms' }).waitFor()
+  await view
+    .getByRole('row')
+    .filter({ hasText: 'ab delay' })
+    .filter({ hasText: 'delay 2ms' })
+    .waitFor()
   expect(await view.locator('canvas').count()).toBeGreaterThan(2)
   await showView(page, 'Frames')
-  for (const text of ['ICMP echo request', 'ICMP echo reply']) await says(view.getByRole('row'), text)
+  for (const text of ['ICMP echo request', 'ICMP echo reply']) {
+    await says(view.getByRole('row'), text)
+  }
   await view.getByRole('row').filter({ hasText: 'echo request' }).first().click()
   await says(view, 'Ethernet')
   await page.close()
@@ -133,9 +145,22 @@ test('a ping halts before each step of its path, there and back', async () => {
   await press(view, 'Halt frames s')
   await says(state, 'No frame waits')
   const pinged = netns.run('ping -c 1 -W 20 198.18.0.2')
-  const there = ['1 of 5 at sn0', '2 of 5 at sn0', '3 of 5 at sn1', '4 of 5 at sn1', '5 of 5 at sn1']
+  const there = [
+    '1 of 5 at sn0',
+    '2 of 5 at sn0',
+    '3 of 5 at sn1',
+    '4 of 5 at sn1',
+    '5 of 5 at sn1',
+  ]
   // The interrupt of a transmission that is complete comes before the reply.
-  const back = ['3 of 5 at sn0', '1 of 5 at sn1', '2 of 5 at sn1', '3 of 5 at sn0', '4 of 5 at sn0', '5 of 5 at sn0']
+  const back = [
+    '3 of 5 at sn0',
+    '1 of 5 at sn1',
+    '2 of 5 at sn1',
+    '3 of 5 at sn0',
+    '4 of 5 at sn0',
+    '5 of 5 at sn0',
+  ]
   for (const step of [...there, ...back]) {
     await says(state, `Step ${step}`)
     if (step === '2 of 5 at sn0') {
@@ -143,7 +168,9 @@ test('a ping halts before each step of its path, there and back', async () => {
       await says(view.locator('.step-code'), 'function startXmit')
     }
     // The network of both addresses was flipped in transit.
-    if (step === '5 of 5 at sn0') await says(view, '198.18.0.2 > 198.18.0.1: ICMP echo reply')
+    if (step === '5 of 5 at sn0') {
+      await says(view, '198.18.0.2 > 198.18.0.1: ICMP echo reply')
+    }
     await press(view, 'Next step n')
   }
   expect(await pinged).toMatchObject({ status: 0 })
@@ -177,7 +204,9 @@ test('without its token a page of a vnet shows interfaces, and changes nothing',
   await page.locator('header').getByText('read-only').waitFor()
   await showView(page, 'Hands on')
   await control(page, 'Cable').getByRole('button', { name: 'Cut', disabled: true }).waitFor()
-  const status = await page.evaluate(async () => (await fetch('/command', { method: 'POST', body: '{}' })).status)
+  const status = await page.evaluate(
+    async () => (await fetch('/command', { method: 'POST', body: '{}' })).status,
+  )
   expect(status).toBe(401)
   await page.close()
   await stopConserved(vnet)
@@ -185,7 +214,14 @@ test('without its token a page of a vnet shows interfaces, and changes nothing',
 
 test('a segment of 10,000 hosts is listed and searched, and shows its peers', async () => {
   const network = ['--network', '198.18.0.0/16', '--address', '198.18.200.9/16']
-  const { vnet, address } = await startWithPage('lan', '--name', 'lan0', '--hosts', '10000', ...network)
+  const { vnet, address } = await startWithPage(
+    'lan',
+    '--name',
+    'lan0',
+    '--hosts',
+    '10000',
+    ...network,
+  )
   const page = await browser.open(address)
   await showView(page, 'Lan')
   const view = page.locator('#view')
@@ -227,7 +263,10 @@ test('a page draws a running lab, and opens the drawing of a link of it', async 
   await lab.cable(client, server, { wire: { ab: 'delay 3ms' } })
   await lab.lan({}, client, server)
   await seen(name, 4)
-  const web = await spawnVnet(['web', PORT], { within: ['ip', 'netns', 'exec', netns.name], until: /#token=/ })
+  const web = await spawnVnet(['web', PORT], {
+    within: ['ip', 'netns', 'exec', netns.name],
+    until: /#token=/,
+  })
   const page = await browser.open(web.stdout.trim())
   await showView(page, 'Labs')
   const drawing = page.getByRole('figure', { name: `The links of ${name}` })

@@ -57,11 +57,15 @@ export class TestBrowser {
     const page = await context.newPage()
     this.#pages.add(page)
     const complain = (text: string) => {
-      if (expected?.test(text) !== true) this.#complaints.push(text)
+      if (expected?.test(text) !== true) {
+        this.#complaints.push(text)
+      }
     }
     page.on('pageerror', error => complain(`${error.stack ?? error}`))
     page.on('console', message => {
-      if (['error', 'warning'].includes(message.type())) complain(message.text())
+      if (['error', 'warning'].includes(message.type())) {
+        complain(message.text())
+      }
     })
     page.on('dialog', dialog => {
       complain(`dialog: ${dialog.message()}`)
@@ -90,7 +94,9 @@ export class TestBrowser {
     const program = `/usr/bin/${this.#name}`
     if (this.#netns === undefined) return program
     const path = join(this.#directory, this.#name)
-    writeFileSync(path, `#!/bin/sh\nexec ip netns exec ${this.#netns()} ${program} "$@"\n`, { mode: 0o700 })
+    writeFileSync(path, `#!/bin/sh\nexec ip netns exec ${this.#netns()} ${program} "$@"\n`, {
+      mode: 0o700,
+    })
     return path
   }
 }
@@ -117,4 +123,5 @@ export async function showView(page: Page, title: string): Promise<void> {
 }
 
 /** Resolves when the page shows this state of its connection. */
-export const connection = (page: Page, state: FeedState) => page.locator(`header [data-state=${state}]`).waitFor()
+export const connection = (page: Page, state: FeedState) =>
+  page.locator(`header [data-state=${state}]`).waitFor()

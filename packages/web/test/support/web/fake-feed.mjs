@@ -58,7 +58,9 @@ export class FakeFeed {
   async close() {
     this.#server.close()
     this.#server.closeAllConnections()
-    if (this.#server.listening) await once(this.#server, 'close')
+    if (this.#server.listening) {
+      await once(this.#server, 'close')
+    }
   }
 
   async [Symbol.asyncDispose]() {
@@ -73,7 +75,9 @@ export class FakeFeed {
   async send(message) {
     if (message === undefined) return
     await Promise.all(
-      [...this.feeds].filter(feed => wants(feed, message)).map(feed => write(feed, this.change(message))),
+      [...this.feeds]
+        .filter(feed => wants(feed, message))
+        .map(feed => write(feed, this.change(message))),
     )
   }
 
@@ -82,32 +86,48 @@ export class FakeFeed {
     this.world.advance(250)
     for (const id of this.devices) {
       await this.send(this.world.parts(id))
-      if (frames > 0) await this.send(this.world.frames(id, frames))
+      if (frames > 0) {
+        await this.send(this.world.frames(id, frames))
+      }
     }
     if (++this.#quarters % 4 !== 0) return
-    for (const id of this.devices) await this.send(this.world.wire(id))
+    for (const id of this.devices) {
+      await this.send(this.world.wire(id))
+    }
     await this.send(this.world.stats())
-    if (this.#quarters % 8 === 0) for (const id of this.devices) await this.send(this.world.segment(id))
+    if (this.#quarters % 8 === 0) {
+      for (const id of this.devices) {
+        await this.send(this.world.segment(id))
+      }
+    }
   }
 
   /** Sends what a second brings. @param {number} [frames] of each quarter */
   async second(frames) {
-    for (let i = 0; i < 4; i++) await this.quarter(frames)
+    for (let i = 0; i < 4; i++) {
+      await this.quarter(frames)
+    }
   }
 
   /** The devices that are looked at, and their peers. */
   get devices() {
-    return new Set([...this.feeds].flatMap(({ device, peer }) => (peer === '' ? [device] : [device, peer])))
+    return new Set(
+      [...this.feeds].flatMap(({ device, peer }) => (peer === '' ? [device] : [device, peer])),
+    )
   }
 
   /** @param {Request} request @param {Response} response */
   async #take(request, response) {
     const url = new URL(request.url ?? '/', 'http://127.0.0.1')
     const file = this.#files.get(url.pathname)
-    if (file !== undefined) return response.writeHead(200, { ...HEADERS, 'content-type': file.type }).end(file.bytes)
+    if (file !== undefined) {
+      return response.writeHead(200, { ...HEADERS, 'content-type': file.type }).end(file.bytes)
+    }
     if (url.pathname === '/proof') {
       const proof = this.#token.prove(url.searchParams.get('nonce') ?? '')
-      return response.writeHead(200, { ...HEADERS, 'content-type': 'application/json' }).end(JSON.stringify(proof))
+      return response
+        .writeHead(200, { ...HEADERS, 'content-type': 'application/json' })
+        .end(JSON.stringify(proof))
     }
     const proof = this.#token.proofOf(url.searchParams, request.headers)
     if (proof === 'wrong') return response.writeHead(403, HEADERS).end('wrong token\n')
@@ -135,8 +155,14 @@ export class FakeFeed {
     const closed = new Promise(resolve => response.on('close', () => resolve(undefined)))
     const feed = { device, peer, want, mayChange, response, closed }
     response.writeHead(200, { ...HEADERS, 'content-type': 'text/event-stream; charset=utf-8' })
-    const messages = [this.world.hello(mayChange), this.world.stats(), ...this.world.first(device, want)]
-    for (const message of messages) write(feed, this.change(message))
+    const messages = [
+      this.world.hello(mayChange),
+      this.world.stats(),
+      ...this.world.first(device, want),
+    ]
+    for (const message of messages) {
+      write(feed, this.change(message))
+    }
     this.feeds.add(feed)
     response.on('close', () => this.feeds.delete(feed))
   }
@@ -148,12 +174,18 @@ export class FakeFeed {
   async #command(request, mayChange, response) {
     if (!mayChange) return response.writeHead(401, HEADERS).end('this needs the token\n')
     let body = ''
-    for await (const chunk of request.setEncoding('utf8')) body += chunk
+    for await (const chunk of request.setEncoding('utf8')) {
+      body += chunk
+    }
     const { id, command } = /** @type {CommandRequest} */ (JSON.parse(body))
     this.commands.push({ id, command })
     const { result, messages } = this.world.command(id, command)
-    response.writeHead(200, { ...HEADERS, 'content-type': 'application/json' }).end(JSON.stringify(this.change(result)))
-    for (const message of messages) await this.send(message)
+    response
+      .writeHead(200, { ...HEADERS, 'content-type': 'application/json' })
+      .end(JSON.stringify(this.change(result)))
+    for (const message of messages) {
+      await this.send(message)
+    }
   }
 }
 
@@ -169,7 +201,9 @@ function wants({ device, peer, want }, message) {
  * @param {Feed} feed @param {FeedMessage} message @returns {Promise<void>}
  */
 function write({ response, closed }, message) {
-  const taken = new Promise(resolve => response.write(`data: ${JSON.stringify(message)}\n\n`, resolve))
+  const taken = new Promise(resolve =>
+    response.write(`data: ${JSON.stringify(message)}\n\n`, resolve),
+  )
   return Promise.race([taken.then(() => {}), closed])
 }
 

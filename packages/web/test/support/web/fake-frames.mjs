@@ -29,7 +29,11 @@ const hexOfIp = (/** @type {string} */ address) =>
  */
 function ethernet(way, type, etherType) {
   const [from, to] = [MAC[way], MAC[1 - way]]
-  const fields = { Destination: to, Source: from, Type: `${type} (0x${etherType.toString(16).padStart(4, '0')})` }
+  const fields = {
+    Destination: to,
+    Source: from,
+    Type: `${type} (0x${etherType.toString(16).padStart(4, '0')})`,
+  }
   return {
     header: header('Ethernet', fields),
     bytes: `${hexOf(to)}${hexOf(from)}${etherType.toString(16).padStart(4, '0')}`,
@@ -51,12 +55,20 @@ function ipv4(way, protocol, length, rest, headers, text) {
   const size = (length - 14).toString(16).padStart(4, '0')
   const fixed = `4500${size}1c46400040${number.toString(16).padStart(2, '0')}9a5d`
   const bytes = `${link.bytes}${fixed}${hexOfIp(IP[way])}${hexOfIp(IP[1 - way])}${rest}`
-  const fields = { Source: IP[way], Destination: IP[1 - way], Protocol: `${protocol} (${number})`, TTL: 64, DF: 'set' }
+  const fields = {
+    Source: IP[way],
+    Destination: IP[1 - way],
+    Protocol: `${protocol} (${number})`,
+    TTL: 64,
+    DF: 'set',
+  }
   return {
     length,
     text: `IP ${text}`,
     headers: [link.header, header('IPv4', fields), ...headers],
-    bytes: bytes.padEnd(2 * Math.min(length, 128), '1011121314151617'.repeat(16)).slice(0, 2 * Math.min(length, 128)),
+    bytes: bytes
+      .padEnd(2 * Math.min(length, 128), '1011121314151617'.repeat(16))
+      .slice(0, 2 * Math.min(length, 128)),
   }
 }
 
@@ -79,10 +91,22 @@ export function ping(way, sequence) {
 export function tcp(way, sequence) {
   const ports = way === 0 ? [48_210, 8080] : [8080, 48_210]
   const size = way === 0 ? 1448 : 0
-  const fields = { 'Source port': ports[0], 'Destination port': ports[1], Flags: 'ACK, PSH', Seq: sequence * 1448 }
+  const fields = {
+    'Source port': ports[0],
+    'Destination port': ports[1],
+    Flags: 'ACK, PSH',
+    Seq: sequence * 1448,
+  }
   const flags = way === 0 ? '[P.]' : '[.]'
   const text = `${IP[way]}.${ports[0]} > ${IP[1 - way]}.${ports[1]}: Flags ${flags}, seq ${sequence * 1448}, length ${size}`
-  return ipv4(way, 'TCP', 66 + size, 'bc521f900000000000000000801801f6', [header('TCP', fields)], text)
+  return ipv4(
+    way,
+    'TCP',
+    66 + size,
+    'bc521f900000000000000000801801f6',
+    [header('TCP', fields)],
+    text,
+  )
 }
 
 /**
@@ -92,7 +116,14 @@ export function tcp(way, sequence) {
 export function dns(way, name) {
   const fields = { 'Source port': 53_124, 'Destination port': 53, Length: 41 }
   const text = `${IP[way]}.53124 > ${IP[1 - way]}.53: 42617+ A? ${name}. (33)`
-  return ipv4(way, 'UDP', 75, 'cf8400350029', [header('UDP', fields), header('DNS', { Query: `A ${name}` })], text)
+  return ipv4(
+    way,
+    'UDP',
+    75,
+    'cf8400350029',
+    [header('UDP', fields), header('DNS', { Query: `A ${name}` })],
+    text,
+  )
 }
 
 /**
@@ -101,7 +132,12 @@ export function dns(way, name) {
  */
 export function arp(way) {
   const link = ethernet(way, 'ARP', 0x0806)
-  const fields = { Operation: 'request (1)', 'Sender MAC': MAC[way], 'Sender IP': IP[way], 'Target IP': IP[1 - way] }
+  const fields = {
+    Operation: 'request (1)',
+    'Sender MAC': MAC[way],
+    'Sender IP': IP[way],
+    'Target IP': IP[1 - way],
+  }
   return {
     length: 42,
     text: `ARP, Request who-has ${IP[1 - way]} tell ${IP[way]}, length 28`,
@@ -117,8 +153,16 @@ export function arp(way) {
  */
 export function dhcp(way, type, rest) {
   const [from, to] = way === 0 ? [68, 67] : [67, 68]
-  const about = { 'Message type': type, 'Transaction id': '0x3903f326', 'Client MAC': '02:00:00:00:00:01', ...rest }
-  const headers = [header('UDP', { 'Source port': from, 'Destination port': to }), header('DHCP', about)]
+  const about = {
+    'Message type': type,
+    'Transaction id': '0x3903f326',
+    'Client MAC': '02:00:00:00:00:01',
+    ...rest,
+  }
+  const headers = [
+    header('UDP', { 'Source port': from, 'Destination port': to }),
+    header('DHCP', about),
+  ]
   const text = `${IP[way]}.${from} > ${IP[1 - way]}.${to}: UDP, length 300`
   return ipv4(way, 'UDP', 342, way === 0 ? '00440043013400' : '00430044013400', headers, text)
 }
@@ -129,6 +173,13 @@ export function dhcp(way, type, rest) {
  * @param {number} way
  */
 export function frame(number, way) {
-  const kinds = [ping, tcp, tcp, (/** @type {number} */ way) => dns(way, 'www.example.com'), tcp, arp]
+  const kinds = [
+    ping,
+    tcp,
+    tcp,
+    (/** @type {number} */ way) => dns(way, 'www.example.com'),
+    tcp,
+    arp,
+  ]
   return kinds[number % kinds.length](way, number)
 }

@@ -33,8 +33,16 @@ export const HOSTILE_NAMES = [
 ]
 
 const PRESETS = [
-  { name: 'lte', up: 'rate 12mbit limit 768kb | delay 35ms', down: 'rate 12mbit limit 768kb | delay 35ms' },
-  { name: '3g', up: 'rate 768kbit limit 48kb | delay 150ms', down: 'rate 1.6mbit limit 100kb | delay 150ms' },
+  {
+    name: 'lte',
+    up: 'rate 12mbit limit 768kb | delay 35ms',
+    down: 'rate 12mbit limit 768kb | delay 35ms',
+  },
+  {
+    name: '3g',
+    up: 'rate 768kbit limit 48kb | delay 150ms',
+    down: 'rate 1.6mbit limit 100kb | delay 150ms',
+  },
   { name: 'wifi-busy', up: 'loss 1% burst 3 | rate 10mbit', down: 'loss 1% burst 3 | rate 20mbit' },
 ]
 
@@ -68,15 +76,22 @@ export class FakeWorld {
     this.devices = [
       device(4711, 'snull', 'sn0', undefined, { rate: 900, hasBoard: true, queues: 2 }),
       device(4711, 'snull', 'sn1', undefined, { rate: 900, hasBoard: true, queues: 2 }),
-      device(4712, 'cable', 'eth0', 'left', { rate: 400, text: { ab: 'delay 20ms 5ms | loss 1%', ba: 'delay 20ms' } }),
+      device(4712, 'cable', 'eth0', 'left', {
+        rate: 400,
+        text: { ab: 'delay 20ms 5ms | loss 1%', ba: 'delay 20ms' },
+      }),
       device(4712, 'cable', 'eth0', 'right', {
         rate: 380,
         text: { ab: 'delay 20ms 5ms | loss 1%', ba: 'delay 20ms' },
       }),
       ...(hosts > 0 ? [device(4713, 'lan', 'lan0', undefined, { rate: 120 })] : []),
-      ...Array.from({ length: devices }, (_, i) => device(4714, 'loop', `loop${i}`, undefined, { rate: i % 7 })),
+      ...Array.from({ length: devices }, (_, i) =>
+        device(4714, 'loop', `loop${i}`, undefined, { rate: i % 7 }),
+      ),
       ...labDevices(lab),
-      ...(hostile ? HOSTILE_NAMES.map(([name = '', netns]) => device(4715, '<i>driver</i>', name, netns, {})) : []),
+      ...(hostile
+        ? HOSTILE_NAMES.map(([name = '', netns]) => device(4715, '<i>driver</i>', name, netns, {}))
+        : []),
     ]
   }
 
@@ -111,14 +126,21 @@ export class FakeWorld {
       counters.txBytes += frames * 612
       counters.rxBytes += Math.round(frames * 0.98) * 598
       counters.held = Math.round((rate / 50) * wave)
-      if (frames > 100) add(counters.drops.rx, 'RX_MISSED', Math.round(frames / 100))
-      if (frames > 40) add(counters.drops.tx, 'wire ab, stage 2 loss 1%', Math.round(frames / 90))
+      if (frames > 100) {
+        add(counters.drops.rx, 'RX_MISSED', Math.round(frames / 100))
+      }
+      if (frames > 40) {
+        add(counters.drops.tx, 'wire ab, stage 2 loss 1%', Math.round(frames / 90))
+      }
     }
   }
 
   /** @returns {FeedMessage} */
   stats() {
-    const devices = this.devices.map(({ row, counters }) => ({ id: row.id, ...structuredClone(counters) }))
+    const devices = this.devices.map(({ row, counters }) => ({
+      id: row.id,
+      ...structuredClone(counters),
+    }))
     return { type: 'stats', time: this.time, devices }
   }
 
@@ -147,7 +169,8 @@ export class FakeWorld {
     const { row, counters } = device
     const wave = 1 + Math.sin(this.time / 900)
     const moves = device.rate > 0 && row.carrier
-    const fill = (/** @type {number} */ most) => (moves ? Math.min(most, Math.round((wave / 2) * most)) : 0)
+    const fill = (/** @type {number} */ most) =>
+      moves ? Math.min(most, Math.round((wave / 2) * most)) : 0
     const stopped = moves && wave > 1.9
     const queues = Array.from({ length: row.txQueues }, (_, i) => ({
       kind: 'queue',
@@ -187,8 +210,9 @@ export class FakeWorld {
     const device = this.find(id)
     if (device === undefined) return undefined
     const { text, counters } = device
-    if (!['cable', 'snull', 'lan'].includes(device.driver))
+    if (!['cable', 'snull', 'lan'].includes(device.driver)) {
       return { type: 'wire', time: this.time, id, wire: undefined }
+    }
     /** @param {'ab' | 'ba'} direction */
     const stages = direction => {
       const frames = direction === 'ab' ? counters.txPackets : counters.rxPackets
@@ -252,7 +276,11 @@ export class FakeWorld {
       { at: 40_000, text: 'carrier: off' },
       { at: 42_000, text: 'carrier: on' },
     ]
-    return { type: 'scenario', id, scenario: { file: 'commute.yaml', started: this.start, repeat: 60_000, steps } }
+    return {
+      type: 'scenario',
+      id,
+      scenario: { file: 'commute.yaml', started: this.start, repeat: 60_000, steps },
+    }
   }
 
   /** @param {string} id @returns {FeedMessage} */
@@ -262,12 +290,27 @@ export class FakeWorld {
       name: i === 0 ? 'gateway' : `host${i}`,
       mac: mac(i),
       router: i === 0,
-      addresses: [`198.18.${(i + 1) >> 8}.${(i + 1) & 255}`, `2001:db8:0:1::${(i + 1).toString(16)}`],
+      addresses: [
+        `198.18.${(i + 1) >> 8}.${(i + 1) & 255}`,
+        `2001:db8:0:1::${(i + 1).toString(16)}`,
+      ],
     }))
     const expires = this.time + 3_600_000
     const leases = [
-      { address: '198.18.96.1', mac: '02:00:00:00:00:01', clientId: undefined, hostname: 'laptop', expires },
-      { address: '198.18.96.2', mac: '02:00:00:00:00:02', clientId: '01:02', hostname: '<b>phone</b>', expires },
+      {
+        address: '198.18.96.1',
+        mac: '02:00:00:00:00:01',
+        clientId: undefined,
+        hostname: 'laptop',
+        expires,
+      },
+      {
+        address: '198.18.96.2',
+        mac: '02:00:00:00:00:02',
+        clientId: '01:02',
+        hostname: '<b>phone</b>',
+        expires,
+      },
     ]
     const neighbours = [{ address: '198.18.96.1', mac: '02:00:00:00:00:01' }]
     const stations = [
@@ -291,7 +334,11 @@ export class FakeWorld {
         refused: 0,
       },
     }
-    return { type: 'segment', id, segment: /** @type {any} */ ({ hosts, leases, neighbours, stations, counters }) }
+    return {
+      type: 'segment',
+      id,
+      segment: /** @type {any} */ ({ hosts, leases, neighbours, stations, counters }),
+    }
   }
 
   /**
@@ -323,7 +370,10 @@ export class FakeWorld {
     const messages = [
       { after: 0, ...dhcp(0, 'DISCOVER (1)', { 'Host name': 'laptop' }) },
       { after: 252, ...dhcp(1, 'OFFER (2)', yours) },
-      { after: 254, ...dhcp(0, 'REQUEST (3)', { 'Requested address': '198.18.96.1', 'Host name': 'laptop' }) },
+      {
+        after: 254,
+        ...dhcp(0, 'REQUEST (3)', { 'Requested address': '198.18.96.1', 'Host name': 'laptop' }),
+      },
       { after: 261, ...dhcp(1, 'ACK (5)', yours) },
     ]
     const frames = messages.map(({ after, ...frame }, i) => ({
@@ -350,7 +400,15 @@ export class FakeWorld {
       type: 'step',
       id,
       mode: 'on',
-      step: { id, step: number, next: NEXT[step.at] ?? '', queue: 0, count: step.at, frame, source },
+      step: {
+        id,
+        step: number,
+        next: NEXT[step.at] ?? '',
+        queue: 0,
+        count: step.at,
+        frame,
+        source,
+      },
     }
   }
 
@@ -387,12 +445,16 @@ export class FakeWorld {
       case 'param': {
         const param = params.find(({ name }) => name === command.name)
         if (param === undefined) return refused(`${row.label}: no parameter ${command.name}`)
-        if (!/^[\w=, ]*$/.test(command.value)) return refused(`${command.name}: ${command.value} is not a number`)
+        if (!/^[\w=, ]*$/.test(command.value)) {
+          return refused(`${command.name}: ${command.value} is not a number`)
+        }
         param.value = command.value
         return done(this.params(id))
       }
       case 'trigger':
-        if (!row.faults?.includes(command.fault)) return refused(`${row.label}: no fault ${command.fault}`)
+        if (!row.faults?.includes(command.fault)) {
+          return refused(`${row.label}: no fault ${command.fault}`)
+        }
         return done(event('timeout', { queue: command.queue ?? 0 }))
       case 'wire':
       case 'check-wire': {
@@ -400,9 +462,14 @@ export class FakeWorld {
         if (wrong !== undefined) return refused(wrong)
         if (command.do === 'check-wire') return done()
         for (const way of /** @type {const} */ (['ab', 'ba'])) {
-          if ((command.direction ?? way) === way) device.text[way] = command.text ?? ''
+          if ((command.direction ?? way) === way) {
+            device.text[way] = command.text ?? ''
+          }
         }
-        return done(event('wire', { direction: command.direction ?? 'ab', text: command.text ?? '' }), this.wire(id))
+        return done(
+          event('wire', { direction: command.direction ?? 'ab', text: command.text ?? '' }),
+          this.wire(id),
+        )
       }
       case 'filter':
         try {
@@ -412,8 +479,11 @@ export class FakeWorld {
           return refused(/** @type {Error} */ (error).message)
         }
       case 'step':
-        if (command.mode === 'next') device.step.at = (device.step.at + 1) % 5
-        else device.step = { mode: command.mode, at: 0 }
+        if (command.mode === 'next') {
+          device.step.at = (device.step.at + 1) % 5
+        } else {
+          device.step = { mode: command.mode, at: 0 }
+        }
         return done(this.step(id))
     }
   }
@@ -433,7 +503,9 @@ function wrongWord(/** @type {string} */ words) {
  * @param {readonly FakeDevice[]} devices @param {number} i
  */
 const peerAt = (devices, i) =>
-  devices.length === 2 && ['snull', 'cable'].includes(devices[0].driver) ? devices[1 - i].row.label : undefined
+  devices.length === 2 && ['snull', 'cable'].includes(devices[0].driver)
+    ? devices[1 - i].row.label
+    : undefined
 
 /** @param {string} message @returns {{ result: CommandResult, messages: [] }} */
 const refused = message => ({ result: { ok: false, message }, messages: [] })
@@ -447,15 +519,31 @@ const mac = (/** @type {number} */ i) =>
   `02:4c:4e:${[i >> 16, i >> 8, i].map(n => (n & 255).toString(16).padStart(2, '0')).join(':')}`
 
 /** @returns {import('./fake-types.ts').Counters} */
-const counters = () => ({ txPackets: 0, txBytes: 0, rxPackets: 0, rxBytes: 0, held: 0, drops: { tx: {}, rx: {} } })
+const counters = () => ({
+  txPackets: 0,
+  txBytes: 0,
+  rxPackets: 0,
+  rxBytes: 0,
+  held: 0,
+  drops: { tx: {}, rx: {} },
+})
 
 /**
  * @param {number} pid @param {string} driver @param {string} name @param {string | undefined} netns
  * @param {import('./fake-types.ts').DeviceOptions} [options]
  * @returns {FakeDevice}
  */
-function device(pid, driver, name, netns, { rate = 0, hasBoard = false, queues = 1, text = { ab: '', ba: '' } } = {}) {
-  const [id, label] = [`${pid}/${netns ?? ''}/${name}`, netns === undefined ? name : `${netns}/${name}`]
+function device(
+  pid,
+  driver,
+  name,
+  netns,
+  { rate = 0, hasBoard = false, queues = 1, text = { ab: '', ba: '' } } = {},
+) {
+  const [id, label] = [
+    `${pid}/${netns ?? ''}/${name}`,
+    netns === undefined ? name : `${netns}/${name}`,
+  ]
   const row = {
     id,
     label,
@@ -496,7 +584,12 @@ function labDevices(hosts) {
   /** @param {string} host @param {string} name @param {string} [peer] */
   const end = (host, name, peer) => {
     const made = device(4716, 'lab', name, `${LAB}:${host}`, { rate: 40 })
-    const lab = { name: LAB, host, isRouter: host === 'hub', segment: peer === undefined ? 'wifi' : undefined }
+    const lab = {
+      name: LAB,
+      host,
+      isRouter: host === 'hub',
+      segment: peer === undefined ? 'wifi' : undefined,
+    }
     return { ...made, row: { ...made.row, peer: peer && `${LAB}:${peer}/${host}`, lab } }
   }
   const cables = Array.from({ length: hosts }, (_, i) => [
@@ -508,7 +601,9 @@ function labDevices(hosts) {
 
 /** @param {string} driver @returns {FakeDevice['params']} */
 function paramsOf(driver) {
-  if (driver !== 'snull') return [{ driver, name: 'seed', value: '7', type: 'int', description: 'seed', live: false }]
+  if (driver !== 'snull') {
+    return [{ driver, name: 'seed', value: '7', type: 'int', description: 'seed', live: false }]
+  }
   return [
     {
       driver,
@@ -532,7 +627,8 @@ function paramsOf(driver) {
       name: 'lockup',
       value: '0',
       type: 'int',
-      description: 'lose the interrupt of every Nth transmit completion: the queue stops until the timeout',
+      description:
+        'lose the interrupt of every Nth transmit completion: the queue stops until the timeout',
       live: true,
     },
     {

@@ -20,13 +20,16 @@ interface Transport {
 }
 
 interface Connected {
-  readonly _connection: { toImpl(browser: object): { readonly _connection: { readonly _transport: Transport } } }
+  readonly _connection: {
+    toImpl(browser: object): { readonly _connection: { readonly _transport: Transport } }
+  }
 }
 
 /** Starts it without a window. Its pages have the color scheme of the system. */
 export async function launchFirefox(executablePath: string): Promise<Browser> {
   const browser = await firefox.launch({ channel: 'moz-firefox', executablePath })
-  const transport = (browser as unknown as Connected)._connection.toImpl(browser)._connection._transport
+  const transport = (browser as unknown as Connected)._connection.toImpl(browser)._connection
+    ._transport
   const [send, receive] = [transport.send.bind(transport), transport.onmessage.bind(transport)]
   transport.send = message => {
     if (message.method !== MEDIA) return send(message)
@@ -34,7 +37,11 @@ export async function launchFirefox(executablePath: string): Promise<Browser> {
   }
   transport.onmessage = (message: Message) => {
     const { method, params } = message
-    receive(DOWNLOAD.test(method) ? { ...message, params: { download: params?.url, ...params } } : message)
+    receive(
+      DOWNLOAD.test(method)
+        ? { ...message, params: { download: params?.url, ...params } }
+        : message,
+    )
   }
   return browser
 }

@@ -41,7 +41,9 @@ export function findIllegible() {
     element.scrollIntoView({ block: 'center', inline: 'center' })
     const { left, top, width, height } = element.getBoundingClientRect()
     const stack = document.elementsFromPoint(left + width / 2, top + height / 2).reverse()
-    const shapes = stack.filter(each => each instanceof SVGGeometryElement && !each.contains(element))
+    const shapes = stack.filter(
+      each => each instanceof SVGGeometryElement && !each.contains(element),
+    )
     const fills = shapes.map(each => {
       const { fill, fillOpacity, opacity } = getComputedStyle(each)
       return [fill === 'none' ? 'transparent' : fill, Number(fillOpacity) * Number(opacity)]
@@ -53,10 +55,15 @@ export function findIllegible() {
     const style = getComputedStyle(element)
     const size = Number.parseFloat(style.fontSize)
     if (size < 13) return `letters of ${size} px`
-    const opacity = ancestors(element).reduce((all, each) => all * Number(getComputedStyle(each).opacity), 1)
+    const opacity = ancestors(element).reduce(
+      (all, each) => all * Number(getComputedStyle(each).opacity),
+      1,
+    )
     const layers = behind(element, box)
     const colour = element instanceof SVGElement ? style.fill : style.color
-    const [below, above] = [luminance(layers), luminance([...layers, [colour, opacity]])].sort((a, b) => a - b)
+    const [below, above] = [luminance(layers), luminance([...layers, [colour, opacity]])].sort(
+      (a, b) => a - b,
+    )
     const contrast = (above + 0.05) / (below + 0.05)
     const isLarge = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700)
     return contrast < (isLarge ? 3 : 4.5) ? `contrast ${contrast.toFixed(2)}` : undefined
@@ -67,21 +74,37 @@ export function findIllegible() {
   for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
     const element = node.parentElement
     const text = node.textContent?.trim() ?? ''
-    if (element === null || text === '' || element.closest(':disabled, [aria-disabled=true], .visually-hidden'))
+    if (
+      element === null ||
+      text === '' ||
+      element.closest(':disabled, [aria-disabled=true], .visually-hidden')
+    ) {
       continue
+    }
     const range = document.createRange()
     range.selectNodeContents(node)
     const box = range.getBoundingClientRect()
-    if (box.width === 0 || box.height === 0 || !element.checkVisibility({ visibilityProperty: true })) continue
+    if (
+      box.width === 0 ||
+      box.height === 0 ||
+      !element.checkVisibility({ visibilityProperty: true })
+    ) {
+      continue
+    }
     const problem = problemOf(element, box)
-    if (problem !== undefined) found.push({ text: text.slice(0, 40), element: nameOf(element), problem })
+    if (problem !== undefined) {
+      found.push({ text: text.slice(0, 40), element: nameOf(element), problem })
+    }
   }
   return found
 
   function nameOf(element) {
     return ancestors(element)
       .slice(-3)
-      .map(each => `${each.localName}${each.classList.length > 0 ? `.${[...each.classList].join('.')}` : ''}`)
+      .map(
+        each =>
+          `${each.localName}${each.classList.length > 0 ? `.${[...each.classList].join('.')}` : ''}`,
+      )
       .join(' > ')
   }
 }
@@ -106,7 +129,8 @@ export function findForeign() {
   const all = [...document.querySelectorAll('*')]
   const own = [...document.querySelectorAll('script[src="main.js"], img[src="mark.svg"]')]
   const elements = all.filter(
-    element => !own.includes(element) && /^(img|script|iframe|object|embed|base)$/i.test(element.localName),
+    element =>
+      !own.includes(element) && /^(img|script|iframe|object|embed|base)$/i.test(element.localName),
   )
   const attributes = all.flatMap(element =>
     [...element.attributes].filter(({ name }) => /^(on|srcdoc$|action$)/i.test(name)),
@@ -121,7 +145,12 @@ export function findForeign() {
 export function allTexts() {
   const all = [...document.querySelectorAll('body *')]
   const attributes = all.flatMap(element => [...element.attributes].map(({ value }) => value))
-  return [document.title, document.body.textContent, ...all.map(({ value }) => value ?? ''), ...attributes].join('\n')
+  return [
+    document.title,
+    document.body.textContent,
+    ...all.map(({ value }) => value ?? ''),
+    ...attributes,
+  ].join('\n')
 }
 
 /** Notes the time of the last statistics that came. Runs before the page is loaded. */
@@ -131,7 +160,9 @@ export function noteStatistics() {
     constructor(address) {
       super(address)
       this.addEventListener('message', ({ data }) => {
-        if (data.startsWith('{"type":"stats"')) globalThis.lastStatistics = Number(/"time":([\d.]+)/.exec(data)[1])
+        if (data.startsWith('{"type":"stats"')) {
+          globalThis.lastStatistics = Number(/"time":([\d.]+)/.exec(data)[1])
+        }
       })
     }
   }
@@ -145,11 +176,19 @@ export const hasStatisticsOf = time => globalThis.lastStatistics >= time
  * focus. `noteFocus` has noted the `reached` ones.
  */
 export function unreachedControls() {
-  const all = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')]
-  const shown = all.filter(each => each.checkVisibility({ visibilityProperty: true }) && !each.matches(':disabled'))
+  const all = [
+    ...document.querySelectorAll(
+      'a[href], button, input, select, textarea, summary, [tabindex="0"]',
+    ),
+  ]
+  const shown = all.filter(
+    each => each.checkVisibility({ visibilityProperty: true }) && !each.matches(':disabled'),
+  )
   // One radio button of a group is reached by Tab, the others by arrows.
   const controls = shown.filter(each => each.type !== 'radio' || each.checked)
-  return controls.filter(each => !globalThis.reached?.has(each)).map(each => each.outerHTML.slice(0, 120))
+  return controls
+    .filter(each => !globalThis.reached?.has(each))
+    .map(each => each.outerHTML.slice(0, 120))
 }
 
 /** Notes what has the focus. Returns what shows no sign of it, or undefined. */
@@ -178,7 +217,9 @@ export const isCutOff = element => element.scrollWidth > element.clientWidth
 
 /** Returns the tables with a heading that has no text. */
 export const unnamedHeadings = () =>
-  [...document.querySelectorAll('th')].filter(each => each.textContent === '').map(each => each.parentElement.innerHTML)
+  [...document.querySelectorAll('th')]
+    .filter(each => each.textContent === '')
+    .map(each => each.parentElement.innerHTML)
 
 /**
  * Returns for each canvas of a plot how many vertical lines in the colours of events are in it: of
@@ -196,12 +237,17 @@ export const countMarks = canvases =>
       let coloured = 0
       for (let y = 0; y < height / 2; y++) {
         const [red, , blue] = data.subarray(4 * (y * width + x))
-        if (red - blue > 60) coloured++
+        if (red - blue > 60) {
+          coloured++
+        }
       }
-      if (coloured > height / 7) marks++
+      if (coloured > height / 7) {
+        marks++
+      }
     }
     return marks
   })
 
 /** Resolves when what was to be drawn is drawn. */
-export const nextFrame = () => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))
+export const nextFrame = () =>
+  new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))

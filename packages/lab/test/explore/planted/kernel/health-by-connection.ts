@@ -22,9 +22,15 @@ export const scenario: Planted['scenario'] =
     )
     await startServer(balancer, 'balancer', isBroken)
     const get = async () => {
-      const response = await client.fetch('http://balancer/', { signal: AbortSignal.timeout(PATIENCE) })
+      const response = await client.fetch('http://balancer/', {
+        signal: AbortSignal.timeout(PATIENCE),
+      })
       return (await response.text()) === 'reply'
     }
-    for (let attempts = 3; attempts > 0; attempts--) if (await get().catch(() => false)) return
+    for (let attempts = 3; attempts > 0; attempts--) {
+      if (await get().catch(() => false)) {
+        return
+      }
+    }
     throw new Error('no request has a reply')
   }

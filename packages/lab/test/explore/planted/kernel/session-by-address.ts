@@ -11,7 +11,14 @@ export const scenario: Planted['scenario'] =
   isBroken =>
   async ({ lab }) => {
     const [client, server] = lab.hosts('client', 'server')
-    await lab.router('router', { nat: 'symmetric', udpTimeout: '3s', inside: [client], outside: server })
+    await lab.router('router', {
+      nat: 'symmetric',
+      udpTimeout: '3s',
+      inside: [client],
+      outside: server,
+    })
     await startServer(server, 'sessions', isBroken)
-    if ((await run(client, 'session_client.py', isBroken)) !== 0) throw new Error('the session is lost')
+    if ((await run(client, 'session_client.py', isBroken)) !== 0) {
+      throw new Error('the session is lost')
+    }
   }

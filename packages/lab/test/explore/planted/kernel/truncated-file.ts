@@ -18,5 +18,7 @@ export const scenario: Planted['scenario'] =
     const { letter, length } = (await ask('server', { verb: 'read' })) ?? {}
     const expected = isWritten ? next : { letter: 'a', length: 5000 }
     if (letter === expected.letter && length === expected.length) return
-    throw new Error(`the file has ${length} times ${letter}, not ${expected.length} times ${expected.letter}`)
+    throw new Error(
+      `the file has ${length} times ${letter}, not ${expected.length} times ${expected.letter}`,
+    )
   }

@@ -2,7 +2,8 @@ import { serve } from '../messages.ts'
 import { type Planted, star } from '../planted.ts'
 import { run } from '../programs.ts'
 
-export const bug = 'values are ordered by the wall clock, so that a newer one is lost after a step back'
+export const bug =
+  'values are ordered by the wall clock, so that a newer one is lost after a step back'
 export const program = 'Python, in the kernel'
 export const faults = ['clock -10s on writer']
 export const shows = /the store has kept/
@@ -13,7 +14,9 @@ export const scenario: Planted['scenario'] =
     const [writer, store] = await star(lab, 'writer', 'store')
     let kept = { value: 0, time: 0 }
     await serve(store, ({ value, time }) => {
-      if (Number(time) > kept.time) kept = { value: Number(value), time: Number(time) }
+      if (Number(time) > kept.time) {
+        kept = { value: Number(value), time: Number(time) }
+      }
       return {}
     })
     await run(writer, 'writer.py', isBroken)

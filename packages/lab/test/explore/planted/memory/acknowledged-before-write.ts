@@ -19,14 +19,18 @@ export const scenario: Planted['scenario'] =
     await queue.start(({ host }) =>
       serve(host, async ({ message }) => {
         const written = sleep(WRITE).then(() => disk.add(message))
-        if (!isBroken) await written
+        if (!isBroken) {
+          await written
+        }
         return {}
       }),
     )
     const ask = await asker(producer)
     const acknowledged: number[] = []
     for (let message = 1; message <= MESSAGES; message++) {
-      if ((await ask('queue', { message })) !== undefined) acknowledged.push(message)
+      if ((await ask('queue', { message })) !== undefined) {
+        acknowledged.push(message)
+      }
     }
     await lab.sleep('2s')
     const lost = acknowledged.filter(message => !disk.has(message))

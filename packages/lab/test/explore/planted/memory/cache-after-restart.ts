@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { asker, serve } from '../messages.ts'
 import { type Planted, star } from '../planted.ts'
 
-export const bug = 'a cache on a disk survives a restart, in which it misses that a value has changed'
+export const bug =
+  'a cache on a disk survives a restart, in which it misses that a value has changed'
 export const program = 'Node, in memory'
 export const faults = ['restart 2s on cache']
 export const shows = /the cache returns old/
@@ -25,11 +26,16 @@ export const scenario: Planted['scenario'] =
     })
     const disk = new Map<string, unknown>()
     await cache.start(async ({ host }) => {
-      if (!isBroken) disk.clear()
+      if (!isBroken) {
+        disk.clear()
+      }
       const ask = await asker(host)
       await serve(host, async ({ verb }) => {
-        if (verb === 'forget') disk.clear()
-        else if (!disk.has('key')) disk.set('key', (await ask('store', {}))?.value)
+        if (verb === 'forget') {
+          disk.clear()
+        } else if (!disk.has('key')) {
+          disk.set('key', (await ask('store', {}))?.value)
+        }
         return { value: disk.get('key') }
       })
     })

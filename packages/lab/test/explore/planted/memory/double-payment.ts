@@ -14,7 +14,9 @@ export const parts: Parts = isBroken => {
       host.listen(
         http.createServer(({ headers }, response) => {
           const key = String(headers['idempotency-key'])
-          if (isBroken || !executed.has(key)) paid++
+          if (isBroken || !executed.has(key)) {
+            paid++
+          }
           executed.add(key)
           response.end('paid')
         }),
@@ -23,7 +25,11 @@ export const parts: Parts = isBroken => {
     async client({ host, lab, server }) {
       const pay = async (key: string): Promise<void> => {
         for (let attempts = 5; attempts > 0; attempts--) {
-          const options = { method: 'POST', headers: { 'idempotency-key': key }, signal: AbortSignal.timeout(1000) }
+          const options = {
+            method: 'POST',
+            headers: { 'idempotency-key': key },
+            signal: AbortSignal.timeout(1000),
+          }
           const response = await host.fetch(`http://${server}/`, options).catch(() => undefined)
           if ((await response?.text().catch(() => undefined)) === 'paid') return
         }

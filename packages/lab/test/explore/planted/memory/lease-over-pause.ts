@@ -18,11 +18,14 @@ function storeOf(writes: number[], isBroken: boolean): (request: Message) => Mes
   return ({ verb, name, token: given }) => {
     if (verb === 'write') {
       const isValid = isBroken || given === token
-      if (isValid) writes.push(Number(given))
+      if (isValid) {
+        writes.push(Number(given))
+      }
       return { isValid }
     }
-    if (verb === 'release') until = given === token ? 0 : until
-    else if (Date.now() >= until || holder === name) {
+    if (verb === 'release') {
+      until = given === token ? 0 : until
+    } else if (Date.now() >= until || holder === name) {
       holder = name
       until = Date.now() + LEASE
       token++
@@ -40,10 +43,15 @@ async function work(host: LabHost): Promise<void> {
       await sleep(200)
       const reply = await ask('store', { verb: 'write', name: host.name, token })
       isValid = reply?.isValid === true
-      if (isValid) step++
+      if (isValid) {
+        step++
+      }
     }
-    if (isValid) await ask('store', { verb: 'release', token })
-    else await sleep(100)
+    if (isValid) {
+      await ask('store', { verb: 'release', token })
+    } else {
+      await sleep(100)
+    }
   }
 }
 
@@ -57,5 +65,7 @@ export const scenario: Planted['scenario'] =
     await lab.sleep(100)
     await Promise.all([first, two.start(({ host }) => work(host))])
     const late = writes.findIndex((lease, i) => lease < (writes[i - 1] ?? 0))
-    if (late >= 0) throw new Error(`a write of lease ${writes[late]} follows one of lease ${writes[late - 1]}`)
+    if (late >= 0) {
+      throw new Error(`a write of lease ${writes[late]} follows one of lease ${writes[late - 1]}`)
+    }
   }

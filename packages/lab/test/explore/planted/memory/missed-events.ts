@@ -3,7 +3,8 @@ import { createInterface } from 'node:readline'
 import type { LabHost } from '../../../../src/index.ts'
 import { type Parts, type Planted, star } from '../planted.ts'
 
-export const bug = 'a subscriber that connects again misses the events between snapshot and subscription'
+export const bug =
+  'a subscriber that connects again misses the events between snapshot and subscription'
 export const program = 'Node, in memory'
 export const faults = ['forget on subscriber']
 export const shows = /events are missing/
@@ -17,9 +18,13 @@ async function serveFeed(host: LabHost): Promise<void> {
   let last = 0
   const subscribed = new Map<Socket, number>()
   const feed = () => {
-    if (last < EVENTS && (last > 0 || subscribed.size > 0)) last++
+    if (last < EVENTS && (last > 0 || subscribed.size > 0)) {
+      last++
+    }
     for (const [socket, sent] of subscribed) {
-      for (let event = sent + 1; event <= last; event++) socket.write(`${event}\n`)
+      for (let event = sent + 1; event <= last; event++) {
+        socket.write(`${event}\n`)
+      }
       subscribed.set(socket, last)
     }
   }
@@ -28,8 +33,11 @@ async function serveFeed(host: LabHost): Promise<void> {
     createInterface({ input: socket })
       .on('error', () => {})
       .on('line', line => {
-        if (line === 'snapshot') socket.write(`snapshot ${last}\n`)
-        else subscribed.set(socket, line === 'new' ? last : Number(line))
+        if (line === 'snapshot') {
+          socket.write(`snapshot ${last}\n`)
+        } else {
+          subscribed.set(socket, line === 'new' ? last : Number(line))
+        }
       })
   })
   setInterval(feed, INTERVAL)
@@ -37,7 +45,12 @@ async function serveFeed(host: LabHost): Promise<void> {
 }
 
 /** Returns all events. A snapshot has the events up to a number. */
-function subscribe(host: LabHost, feed: string, isBroken: boolean, signal: AbortSignal): Promise<ReadonlySet<number>> {
+function subscribe(
+  host: LabHost,
+  feed: string,
+  isBroken: boolean,
+  signal: AbortSignal,
+): Promise<ReadonlySet<number>> {
   const events = new Set<number>()
   return new Promise(resolve => {
     const connect = () => {
@@ -48,12 +61,17 @@ function subscribe(host: LabHost, feed: string, isBroken: boolean, signal: Abort
         .on('error', () => {})
         .on('line', line => {
           const [, snapshot] = line.split(' ')
-          if (snapshot === undefined) events.add(Number(line))
-          else {
-            for (let event = 1; event <= Number(snapshot); event++) events.add(event)
+          if (snapshot === undefined) {
+            events.add(Number(line))
+          } else {
+            for (let event = 1; event <= Number(snapshot); event++) {
+              events.add(event)
+            }
             socket.write(isBroken ? 'new\n' : `${snapshot}\n`)
           }
-          if (events.has(EVENTS)) resolve(events)
+          if (events.has(EVENTS)) {
+            resolve(events)
+          }
         })
       socket.write('snapshot\n')
     }
@@ -74,5 +92,7 @@ export const scenario: Planted['scenario'] =
   async ({ lab, signal }) => {
     const [subscriber, feed] = await star(lab, 'subscriber', 'feed')
     await feed.start(({ host }) => serveFeed(host))
-    await subscriber.start(({ host }) => parts(isBroken).client({ host, lab, signal, server: 'feed' }))
+    await subscriber.start(({ host }) =>
+      parts(isBroken).client({ host, lab, signal, server: 'feed' }),
+    )
   }

@@ -22,7 +22,9 @@ export const parts: Parts = isBroken => ({
         open.add(socket)
         const late = () => {
           clearInterval(pinging)
-          if (!isBroken) socket.destroy()
+          if (!isBroken) {
+            socket.destroy()
+          }
           connect()
         }
         let patience = setTimeout(late, PATIENCE)
@@ -30,8 +32,9 @@ export const parts: Parts = isBroken => ({
         socket.on('error', () => {}).on('close', () => open.delete(socket))
         socket.on('data', () => {
           clearTimeout(patience)
-          if (++pongs < PONGS) patience = setTimeout(late, PATIENCE)
-          else {
+          if (++pongs < PONGS) {
+            patience = setTimeout(late, PATIENCE)
+          } else {
             clearInterval(pinging)
             resolve()
           }
@@ -49,5 +52,7 @@ export const scenario: Planted['scenario'] =
   async ({ lab, signal }) => {
     const [client, server] = await star(lab, 'client', 'server')
     await server.start(echo)
-    await client.start(({ host }) => parts(isBroken).client({ host, lab, signal, server: 'server' }))
+    await client.start(({ host }) =>
+      parts(isBroken).client({ host, lab, signal, server: 'server' }),
+    )
   }

@@ -21,7 +21,9 @@ export const parts: Parts = isBroken => ({
     const get = async (): Promise<string | undefined> => {
       const deadline = isBroken ? Number.POSITIVE_INFINITY : Date.now() + DEADLINE
       for (let wait = 100; Date.now() < deadline; wait *= 2) {
-        const response = await host.fetch(`http://${server}/`, { signal: AbortSignal.timeout(1000) }).catch(() => {})
+        const response = await host
+          .fetch(`http://${server}/`, { signal: AbortSignal.timeout(1000) })
+          .catch(() => {})
         const text = await response?.text().catch(() => {})
         if (text !== undefined) return text
         await sleep(wait)
@@ -31,7 +33,9 @@ export const parts: Parts = isBroken => ({
       await lab.sleep('1min')
       throw new Error('a request has not ended after 1 min')
     }
-    for (let requests = 2; requests > 0; requests--) await Promise.race([get(), late()])
+    for (let requests = 2; requests > 0; requests--) {
+      await Promise.race([get(), late()])
+    }
   },
 })
 

@@ -31,7 +31,12 @@ async function join(host: LabHost, third: string, isBroken: boolean): Promise<()
     const sent = Date.now()
     const reply = await ask(third, { name: host.name }, 1)
     if (reply === undefined) return
-    until = reply.isLeader !== true ? 0 : isBroken ? Number.POSITIVE_INFINITY : Math.max(until, sent + TERM)
+    until =
+      reply.isLeader !== true
+        ? 0
+        : isBroken
+          ? Number.POSITIVE_INFINITY
+          : Math.max(until, sent + TERM)
   }, INTERVAL)
   return () => Date.now() < until
 }
@@ -47,7 +52,9 @@ export const parts: Parts = isBroken => {
       leads.push(await join(host, server, isBroken))
       for (let checks = CHECKS; checks > 0; checks--) {
         await lab.sleep(EVERY)
-        if (leads.filter(isLeader => isLeader()).length > 1) throw new Error('there are two leaders')
+        if (leads.filter(isLeader => isLeader()).length > 1) {
+          throw new Error('there are two leaders')
+        }
       }
     },
   }

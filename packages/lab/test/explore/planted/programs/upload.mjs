@@ -25,7 +25,9 @@ function reply({ verb, text, boot: given }) {
   return { done: true }
 }
 
-if (!existsSync(path)) writeFileSync(path, 'old')
+if (!existsSync(path)) {
+  writeFileSync(path, 'old')
+}
 const socket = createSocket('udp4')
 socket.on('message', (message, { port, address }) => {
   const request = JSON.parse(message)
