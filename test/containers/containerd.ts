@@ -178,6 +178,25 @@ export class Containerd {
     return found
   }
 
+  /** Returns what remains of pods and of daemons that have ended: nothing is empty lists. */
+  remains(): {
+    interfaces: string[]
+    namespaces: string[]
+    addresses: string[]
+    files: string[]
+    state: unknown
+  } {
+    const links = JSON.parse(this.netns.ip('-j link')) as { ifname: string }[]
+    const listed = (name: string) => readdirSync(this.#at(name))
+    return {
+      interfaces: links.map(({ ifname }) => ifname).filter(name => !['lo', 'cni0'].includes(name)),
+      namespaces: listed('run/netns'),
+      addresses: listed('ipam/pods').filter(name => /^[\d.]+$/.test(name)),
+      files: listed('run/vnet').filter(name => !/^node\.(state|mark)$/.test(name)),
+      state: JSON.parse(readFileSync(this.#at('run/vnet/node.state'), 'utf8')),
+    }
+  }
+
   /** Calls a method of `runtime.v1.RuntimeService` by gRPC. */
   async #call(method: string, message: Buffer): Promise<Buffer> {
     const session = http2('http://localhost', { createConnection: () => connect(this.#socket) })

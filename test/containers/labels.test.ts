@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { useAgentSocket } from '#support/agent.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
-import { pingWithoutLoss } from '#support/traffic.ts'
+import { pingSome, pingWithoutLoss } from '#support/traffic.ts'
 import { PROGRAM, type Running, spawnVnet } from '#support/vnet-process.ts'
 import { freshDockerd } from './dockerd.ts'
 
@@ -79,6 +79,31 @@ describe('labels of a container', () => {
     await daemon.line(attachedTo(next))
     expect(await dockerd.container('web')).toEqual(web)
     expect(daemon.stdout.match(/: attached/g)).toHaveLength(2)
+  })
+
+  test('docker network connect gives the new interface its wire, and disconnect takes it', async () => {
+    await dockerd.docker('network', 'create', '--subnet', '198.18.1.0/24', 'second')
+    try {
+      const web = await run('web', { 'vnet.wire-in': 'loss 100%' })
+      await daemon.line(attachedTo(web))
+      await dockerd.docker('network', 'connect', 'second', 'web')
+      await daemon.line(/: attached \(container web \(\w+\), eth1\)/)
+      const address = await dockerd.docker(
+        'inspect',
+        '-f',
+        '{{.NetworkSettings.Networks.second.IPAddress}}',
+        'web',
+      )
+      for (const each of [web.address, address]) {
+        expect(await pingSome(dockerd.netns, `-c 3 -i 0.01 -W 0.1 ${each}`)).toBe(0)
+      }
+      await dockerd.docker('network', 'disconnect', 'second', 'web')
+      await daemon.line(/the interface was brought down, moved or deleted/)
+      expect(await pingSome(dockerd.netns, `-c 3 -i 0.01 -W 0.1 ${web.address}`)).toBe(0)
+    } finally {
+      await dockerd.removeContainers()
+      await dockerd.docker('network', 'rm', 'second')
+    }
   })
 
   test('a container that is removed leaves no attachment', async () => {
