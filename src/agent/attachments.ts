@@ -42,7 +42,7 @@ import {
   withChange,
 } from './changes.ts'
 import type { Mark } from './mark.ts'
-import { type Mistake, Mistakes } from './mistakes.ts'
+import { type Mistake, Mistakes, type Pod } from './mistakes.ts'
 import { ownerText } from './owner.ts'
 import { isPodNetns, isThere, type PodNetns } from './pod-netns.ts'
 import { inOneLine, lineOf, paramsOf, type Spec, StrangerResources } from './spec.ts'
@@ -120,12 +120,22 @@ const AGAIN_MS = 1000
 const AWAY =
   'vnet node ended twice while a frame of it was in work; vnet attach --node attaches it again'
 
+interface AttachmentsOptions {
+  /** The file that has the attachments. */
+  readonly state: string
+  /** The directory of the files that wires may name. */
+  readonly files?: string | undefined
+  /** Called for each new mistake, when it is in the log. */
+  readonly onMistake?: ((mistake: Mistake) => void) | undefined
+}
+
 export class Attachments implements AsyncDisposable {
   readonly native: Native
   readonly log: Log
   readonly #net: Net
   readonly #files: string | undefined
   readonly #state: string
+  readonly #onMistake: (mistake: Mistake) => void
   #mark: Mark | undefined
   readonly #all = new Set<Attached>()
   /** Attachments that are not restored before a new request. */
@@ -138,13 +148,17 @@ export class Attachments implements AsyncDisposable {
   #queue: Promise<unknown> = Promise.resolve()
   #isKept = false
 
-  /** `state` is the file that has the attachments, `files` the directory that wires may name. */
-  constructor(native: Native, net: Net, state: string, files?: string) {
+  constructor(
+    native: Native,
+    net: Net,
+    { state, files, onMistake = () => {} }: AttachmentsOptions,
+  ) {
     this.native = native
     this.#net = net
     this.log = net.log
     this.#files = files
     this.#state = state
+    this.#onMistake = onMistake
     this.#stop = net.registerNetdeviceNotifier((event, dev) => this.#notified(event, dev))
   }
 
@@ -236,12 +250,12 @@ export class Attachments implements AsyncDisposable {
     const isDone = await this.detach(name, inode)
     if (owner !== undefined && names !== undefined) {
       const lasts = netns && true
+      const ends: Partial<Mistake> = { lasts, netns, ifindex: place?.ifindex }
       this.mistake(owner, {
         who: ownerText(names),
         why: detachedText(names),
-        lasts,
-        netns,
-        ifindex: place?.ifindex,
+        pod: podOf(names),
+        ...ends,
       })
     }
     return isDone
@@ -267,6 +281,7 @@ export class Attachments implements AsyncDisposable {
   mistake(owner: string, mistake: Mistake): void {
     if (!this.#mistakes.add(owner, mistake)) return
     this.warn(`${mistake.who}: ${mistake.why}`)
+    this.#onMistake(mistake)
     if (mistake.lasts) {
       this.#keep()
     }
@@ -441,6 +456,7 @@ export class Attachments implements AsyncDisposable {
       this.mistake(uncounted(place), {
         who: interfaceText(name, names),
         why: UNCOUNTED,
+        pod: podOf(names),
         lasts: true,
       })
     }
@@ -583,6 +599,9 @@ const withPlace = (kept: Kept | undefined) => ({ place: kept, request: kept?.req
 
 const interfaceText = (name: string, owner: DeviceOwner | undefined): string =>
   `interface ${name}${owner === undefined ? '' : ` of ${ownerText(owner)}`}`
+
+const podOf = (names: DeviceOwner | undefined): Pod | undefined =>
+  names?.pod === undefined ? undefined : names
 
 export const detachedText = ({ interface: inside }: DeviceOwner): string =>
   `${inside} has no wire, because a user detached it`

@@ -11,6 +11,7 @@ import type { DeviceOwner } from '../control/server/subject.ts'
 import { readTextFile } from '../linux/regular-file.ts'
 import type { Attachments } from './attachments.ts'
 import type { AgentReply } from './client.ts'
+import type { Pod } from './mistakes.ts'
 import { checkHasWire, checkNames, type KnownNames } from './names.ts'
 import { ownerText } from './owner.ts'
 import { isNetnsPath, podNetnsAt } from './pod-netns.ts'
@@ -134,9 +135,11 @@ export function noteUnserved(attachments: Attachments, file: string): void {
     if (typeof network !== 'string' || netns === undefined) continue
     const owner = attempt(() => ownerOf({ variables, network }))
     if (owner === undefined) continue
+    const who = ownerText(namesOfPod({ variables }))
     attachments.mistake(owner, {
-      who: ownerText(namesOfPod({ variables })),
+      who,
       why: UNSERVED,
+      pod: podOf({ variables }),
       lasts: true,
       netns,
     })
@@ -219,6 +222,7 @@ async function add(attachments: Attachments, call: Call): Promise<object> {
     attachments.mistake(owner, {
       who: ownerText(names),
       why: `${lineOf(error)}: it starts without a wire`,
+      pod: podOf(call),
       lasts: true,
       netns: podNetns,
     })
@@ -332,6 +336,13 @@ function namesOfPod({ variables }: Pick<Call, 'variables'>): DeviceOwner {
     interface: variables.get('CNI_IFNAME'),
     ...(pod !== undefined && { pod, namespace }),
   }
+}
+
+/** Returns what the API of a cluster knows a pod by; undefined for a container without one. */
+function podOf({ variables }: Pick<Call, 'variables'>): Pod | undefined {
+  const args = new Map(pairsOf(variables.get('CNI_ARGS') ?? '', ';'))
+  const [pod, namespace] = [args.get('K8S_POD_NAME'), args.get('K8S_POD_NAMESPACE')]
+  return pod && namespace ? { pod, namespace, uid: args.get('K8S_POD_UID') } : undefined
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,15 +1,20 @@
 /** The containers and pods that have no wire, or not the wanted one, because of a mistake. */
-import type { MistakeList } from '../control/server/subject.ts'
+import type { DeviceOwner, MistakeList } from '../control/server/subject.ts'
 import { isThere, type PodNetns } from './pod-netns.ts'
 
 /**
  * Why a container or pod has no wire, or not the wanted one. It is shown until its owner ends or
  * the mistake is corrected.
  */
+/** A pod, as its runtime names it. */
+export type Pod = Pick<DeviceOwner, 'pod' | 'namespace'> & { readonly uid?: string | undefined }
+
 export interface Mistake {
   /** `container web`, `pod shop/web-7f` or another name for people. */
   readonly who: string
   readonly why: string
+  /** The pod; undefined for a container. */
+  readonly pod?: Pod | undefined
   /** True if a later daemon does not find it by itself. */
   readonly lasts?: true | undefined
   /** The mistake ends with it. Without one, it ends when it is forgotten. */

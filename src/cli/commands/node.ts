@@ -78,7 +78,12 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   const net = new Net({ platform, clock, log, random: random(Math.floor(Math.random() * 2 ** 32)) })
   const path = agentSocket()
   const unserved = agentFile('.unserved', path)
-  await using attachments = new Attachments(native, net, agentFile('.state', path), files)
+  const events = await podEvents(log)
+  await using attachments = new Attachments(native, net, {
+    state: agentFile('.state', path),
+    files,
+    onMistake: ({ pod, why }) => pod && void events?.send(pod, why),
+  })
   await using _control = serveControl(native, net, {
     netnsOf: dev => attachments.placeOf(dev)?.netns,
     namespaceOf: dev => attachments.placeOf(dev)?.place,
@@ -114,4 +119,12 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   await end.asked.finally(() => ended.abort())
   await following
   return EXIT_OK
+}
+
+/** Returns what sends Events of pods; undefined outside of a cluster, or without its account. */
+async function podEvents(log: Log) {
+  if (process.env.KUBERNETES_SERVICE_HOST === undefined) return undefined
+  const { clusterOf, PodEvents } = await import('../../agent/pod-events.ts')
+  const cluster = clusterOf(process.env)
+  return cluster && new PodEvents(cluster, log)
 }
