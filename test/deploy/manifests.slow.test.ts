@@ -26,7 +26,10 @@ const containersOf = (file: string) => {
 /** Returns what the compiler says about documents as literals of their types. */
 function problems(documents: readonly { apiVersion: string; kind: string }[]): string {
   const lines = documents.map((document, i) => {
-    const group = document.apiVersion === 'v1' ? 'core/v1' : document.apiVersion
+    const group =
+      document.apiVersion === 'v1'
+        ? 'core/v1'
+        : document.apiVersion.replace('.authorization.k8s.io', '')
     const module = join(process.cwd(), 'node_modules/kubernetes-types', group)
     return `export const d${i}: import(${JSON.stringify(module)}).${document.kind} = ${JSON.stringify(document)}`
   })
@@ -131,6 +134,27 @@ test('the DaemonSet runs only on Linux nodes with its label, and tolerates no ta
   const { nodeSelector, tolerations, priorityClassName } = specOf('daemonset.yaml').template.spec
   expect(nodeSelector).toEqual({ 'kubernetes.io/os': 'linux', 'vnet.dev/node': 'true' })
   expect([tolerations, priorityClassName]).toEqual([[], undefined])
+})
+
+test('only the daemon has a token, with which it may create Events and nothing else', () => {
+  const documents = documentsOf('daemonset.yaml')
+  const roles = documents.filter(({ kind }) => kind === 'ClusterRole')
+  expect(roles.map(({ rules }) => rules)).toEqual([
+    [{ apiGroups: [''], resources: ['events'], verbs: ['create'] }],
+  ])
+  const [binding, ...more] = documents.filter(({ kind }) => /Binding$/.test(kind))
+  const { serviceAccountName: name, automountServiceAccountToken } =
+    specOf('daemonset.yaml').template.spec
+  expect([binding.roleRef.name, binding.subjects, more, automountServiceAccountToken]).toEqual([
+    roles[0].metadata.name,
+    [{ kind: 'ServiceAccount', name, namespace: 'vnet' }],
+    [],
+    false,
+  ])
+  const mounting = containersOf('daemonset.yaml').filter(({ volumeMounts }) =>
+    volumeMounts.some(({ name }: Named) => name === 'account'),
+  )
+  expect(mounting.map(({ name }: Named) => name)).toEqual(['node'])
 })
 
 test('the container of the daemon has a startup, a liveness and a readiness probe', () => {
