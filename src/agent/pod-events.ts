@@ -1,6 +1,6 @@
 /**
- * Events of Kubernetes for the mistakes of pods, which `kubectl describe pod` and `kubectl get events`
- * show. They are sent if the pod of the daemon has a service account.
+ * Events of Kubernetes for the mistakes of pods, which `kubectl describe pod` and `kubectl get
+ * events` show. They are sent if the pod of the daemon has a service account.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { request } from 'node:https'
