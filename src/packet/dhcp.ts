@@ -30,6 +30,18 @@ export const DHCPNAK = 6
 export const DHCPRELEASE = 7
 export const DHCPINFORM = 8
 
+/** Message types by number, as people write them. */
+export const DHCP_MESSAGE_NAMES: Readonly<Record<number, string>> = {
+  [DHCPDISCOVER]: 'DISCOVER',
+  [DHCPOFFER]: 'OFFER',
+  [DHCPREQUEST]: 'REQUEST',
+  [DHCPDECLINE]: 'DECLINE',
+  [DHCPACK]: 'ACK',
+  [DHCPNAK]: 'NAK',
+  [DHCPRELEASE]: 'RELEASE',
+  [DHCPINFORM]: 'INFORM',
+}
+
 // Options that a server reads or writes itself.
 export const DHO_SUBNET_MASK = 1
 export const DHO_HOST_NAME = 12

@@ -11,7 +11,7 @@ import * as icmpv6 from './icmpv6.ts'
 import * as ipv4 from './ipv4.ts'
 import * as ipv6 from './ipv6.ts'
 import type { Layer } from './layers.ts'
-import { DHCP_MESSAGE_NAMES, ICMP_TYPE_NAMES, ICMPV6_TYPE_NAMES } from './names.ts'
+import { ICMP_TYPE_NAMES, ICMPV6_TYPE_NAMES } from './names.ts'
 import { get16, get32 } from './octets.ts'
 import { flagText, ipv6Text, optionText } from './print.ts'
 import * as tcp from './tcp.ts'
@@ -190,7 +190,7 @@ export function dhcpHeader(data: Uint8Array): Header {
   const lease = options.get(dhcp.DHO_LEASE_TIME)
   const name = options.get(dhcp.DHO_HOST_NAME)
   return header('DHCP', {
-    'Message type': type === undefined ? 'none (BOOTP)' : named(DHCP_MESSAGE_NAMES, type),
+    'Message type': type === undefined ? 'none (BOOTP)' : named(dhcp.DHCP_MESSAGE_NAMES, type),
     Operation: DHCP_OPERATIONS[op] ?? op,
     'Transaction id': hex(xid, 8),
     Seconds: secs,

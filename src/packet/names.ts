@@ -1,6 +1,5 @@
 /** Words for numbers in headers, as the explanations of frames and tcpdump's lines have them. */
 import { ARPOP_REPLY, ARPOP_REQUEST } from './arp.ts'
-import * as dhcp from './dhcp.ts'
 import * as ethernet from './ethernet.ts'
 import * as icmp from './icmp.ts'
 import * as icmpv6 from './icmpv6.ts'
@@ -103,14 +102,3 @@ export const TCPDUMP_DISCOVERY_NAMES = [
   'neighbor advertisement',
   'redirect',
 ] as const
-
-export const DHCP_MESSAGE_NAMES: Names = {
-  [dhcp.DHCPDISCOVER]: 'DISCOVER',
-  [dhcp.DHCPOFFER]: 'OFFER',
-  [dhcp.DHCPREQUEST]: 'REQUEST',
-  [dhcp.DHCPDECLINE]: 'DECLINE',
-  [dhcp.DHCPACK]: 'ACK',
-  [dhcp.DHCPNAK]: 'NAK',
-  [dhcp.DHCPRELEASE]: 'RELEASE',
-  [dhcp.DHCPINFORM]: 'INFORM',
-}
