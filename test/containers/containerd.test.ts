@@ -104,7 +104,7 @@ describe('RunPodSandbox', () => {
     expect(JSON.parse(await daemon.line(/pod web\/front/))).toMatchObject({
       level: 'warning',
       message: expect.stringMatching(
-        /^pod web\/front: wire, column 12: 'los' is not .*: it starts without a wire$/,
+        /^pod web\/front \(\w{12}\): wire, column 12: 'los' is not .*: it starts without a wire$/,
       ),
     })
     expect(daemon.stdout).not.toMatch(/: attached/)
