@@ -39,7 +39,7 @@ const threshold = reasonToSkipKernelTests() === undefined ? ['--coverage.thresho
 
 /** Milliseconds for the tests of each folder, because an engine may hang. */
 const LIMITS_MS = {
-  containers: 900_000,
+  containers: 1_800_000,
   labs: 1_800_000,
   browsers: 1_800_000,
   explore: 3_600_000,
