@@ -31,107 +31,21 @@ interface Reply {
  * supervisor may not act for the thread's user.
  */
 export function privateIoctls(supervision: Supervision): (notification: Notification) => void {
-  const { native, listener, processes, conversations, vnets } = supervision
-  const builder = new netlink.MessageBuilder()
-  const room = new Uint8Array(VNET_IOCTL_DATA_MAX)
+  const ioctls = new PrivateIoctls(supervision)
+  return notification => ioctls.receive(notification)
+}
 
-  function askOrProceed(
-    notification: Notification,
-    driver: RemoteDevice | undefined,
-    ifreq: Uint8Array,
-  ): void {
-    if (driver === undefined) {
-      listener.proceed(notification)
-    } else {
-      ask(notification, driver, ifreq)
-    }
+class PrivateIoctls {
+  readonly #supervision: Supervision
+  readonly #builder = new netlink.MessageBuilder()
+  readonly #room = new Uint8Array(VNET_IOCTL_DATA_MAX)
+
+  constructor(supervision: Supervision) {
+    this.#supervision = supervision
   }
 
-  function ask(
-    notification: Notification,
-    { vnet, device }: RemoteDevice,
-    ifreq: Uint8Array,
-  ): void {
-    const requester = supervision.requesterOf(notification.pid)
-    const data = dataOf(notification, ifreq)
-    // Checked last, to make sure that rights and memory belong to the thread that waits.
-    if (requester === null || !listener.isWaiting(notification)) {
-      listener.proceed(notification)
-      return
-    }
-    const seq = conversations.nextSeq()
-    const { ifindex, name: ifname, netns } = device
-    builder.reset().message(VNET_GENL_ID, netlink.NLM_F_REQUEST, seq)
-    builder.payload(netlink.genlmsghdr(commands.ioctl.cmd, VNET_GENL_VERSION))
-    const cmd = notification.int(1) >>> 0
-    netlink.encodeAttributes(builder, commands.ioctl.request, {
-      ifindex,
-      ifname,
-      netns,
-      cmd,
-      ifreq,
-      data,
-    })
-    const length = data?.length ?? 0
-    let reply: Reply | undefined
-    conversations.ask({
-      vnet,
-      requester,
-      octets: builder.bytes,
-      seqs: [seq],
-      onMessage(message) {
-        reply = replyIn(message)
-        return true
-      },
-      onEnd: result => {
-        if (result === -ECONNREFUSED) {
-          vnets.gone(vnet)
-          askOrProceed(notification, vnets.named(device.inode, device.name), ifreq)
-        } else if (reply?.gone) {
-          vnets.forget()
-          listener.proceed(notification)
-        } else if (result < 0 || reply === undefined) {
-          listener.answer(notification, result < 0 ? result : -EIO)
-        } else {
-          listener.answer(notification, finish(notification, reply, ifreq, length))
-        }
-      },
-    })
-  }
-
-  /** Returns the readable part of the data at ifr_data, or undefined. */
-  function dataOf(notification: Notification, ifreq: Uint8Array): Uint8Array | undefined {
-    // A map is in the ifreq itself.
-    if (notification.int(1) >>> 0 < SIOCDEVPRIVATE) return undefined
-    const length = native.processVmReadv(notification.pid, netlink.getU64(ifreq, IFR_IFRU), room)
-    return length > 0 ? room.subarray(0, length) : undefined
-  }
-
-  /** Writes the driver's changes to the `length` bytes back; returns the result of the call. */
-  function finish(
-    notification: Notification,
-    reply: Reply,
-    ifreq: Uint8Array,
-    length: number,
-  ): number {
-    const { result, data, ifreq: after } = reply
-    if (data !== undefined && data.length > length) return -EIO
-    // The kernel too copies the ifreq back only after success.
-    const isChanged =
-      result >= 0 && after !== undefined && after.some((byte, i) => byte !== ifreq[i])
-    if (data === undefined && !isChanged) return result
-    const write = () => {
-      const written =
-        data === undefined ? 0 : processes.write(netlink.getU64(ifreq, IFR_IFRU), data)
-      return written < 0 || !isChanged ? written : processes.write(notification.address(2), after)
-    }
-    const written =
-      processes.inMemoryOf(notification.pid, () => listener.isWaiting(notification), write) ??
-      -EFAULT
-    return written < 0 ? written : result
-  }
-
-  return notification => {
+  receive(notification: Notification): void {
+    const { processes, vnets } = this.#supervision
     const { pid } = notification
     const ifreq = new Uint8Array(IFREQ_LEN)
     const isRead = processes.read(pid, notification.address(2), ifreq) === 0
@@ -140,8 +54,106 @@ export function privateIoctls(supervision: Supervision): (notification: Notifica
       : undefined
     // Undefined if the descriptor is not a socket, or its namespace is out of reach.
     const driver = netns === undefined ? undefined : vnets.named(netns, nameOf(ifreq))
-    askOrProceed(notification, driver, ifreq)
+    this.#askOrProceed(notification, driver, ifreq)
   }
+
+  #askOrProceed(
+    notification: Notification,
+    driver: RemoteDevice | undefined,
+    ifreq: Uint8Array,
+  ): void {
+    if (driver === undefined) {
+      this.#supervision.listener.proceed(notification)
+    } else {
+      this.#ask(notification, driver, ifreq)
+    }
+  }
+
+  #ask(notification: Notification, remote: RemoteDevice, ifreq: Uint8Array): void {
+    const { listener, conversations } = this.#supervision
+    const requester = this.#supervision.requesterOf(notification.pid)
+    const data = this.#dataOf(notification, ifreq)
+    // Checked last, to make sure that rights and memory belong to the thread that waits.
+    if (requester === null || !listener.isWaiting(notification)) {
+      listener.proceed(notification)
+      return
+    }
+    const seq = conversations.nextSeq()
+    const { ifindex, name: ifname, netns } = remote.device
+    const builder = this.#builder
+    builder.reset().message(VNET_GENL_ID, netlink.NLM_F_REQUEST, seq)
+    builder.payload(netlink.genlmsghdr(commands.ioctl.cmd, VNET_GENL_VERSION))
+    const cmd = notification.int(1) >>> 0
+    const attributes = { ifindex, ifname, netns, cmd, ifreq, data }
+    netlink.encodeAttributes(builder, commands.ioctl.request, attributes)
+    const length = data?.length ?? 0
+    let reply: Reply | undefined
+    conversations.ask({
+      vnet: remote.vnet,
+      requester,
+      octets: builder.bytes,
+      seqs: [seq],
+      onMessage(message) {
+        reply = replyIn(message)
+        return true
+      },
+      onEnd: result => this.#end(notification, remote, { ifreq, length, result, reply }),
+    })
+  }
+
+  /** Ends a call with the driver's result, asks another vnet, or lets the kernel run the call. */
+  #end(notification: Notification, { vnet, device }: RemoteDevice, asked: Asked): void {
+    const { listener, vnets } = this.#supervision
+    const { ifreq, result, reply } = asked
+    if (result === -ECONNREFUSED) {
+      vnets.gone(vnet)
+      this.#askOrProceed(notification, vnets.named(device.inode, device.name), ifreq)
+    } else if (reply?.gone) {
+      vnets.forget()
+      listener.proceed(notification)
+    } else if (result < 0 || reply === undefined) {
+      listener.answer(notification, result < 0 ? result : -EIO)
+    } else {
+      listener.answer(notification, this.#finish(notification, reply, asked))
+    }
+  }
+
+  /** Returns the readable part of the data at ifr_data, or undefined. */
+  #dataOf(notification: Notification, ifreq: Uint8Array): Uint8Array | undefined {
+    // A map is in the ifreq itself.
+    if (notification.int(1) >>> 0 < SIOCDEVPRIVATE) return undefined
+    const { native } = this.#supervision
+    const place = netlink.getU64(ifreq, IFR_IFRU)
+    const length = native.processVmReadv(notification.pid, place, this.#room)
+    return length > 0 ? this.#room.subarray(0, length) : undefined
+  }
+
+  /** Writes the driver's changes back; returns the result of the call. */
+  #finish(notification: Notification, reply: Reply, { ifreq, length }: Asked): number {
+    const { listener, processes } = this.#supervision
+    const { result, data, ifreq: after } = reply
+    if (data !== undefined && data.length > length) return -EIO
+    // The kernel too copies the ifreq back only after success.
+    const isChanged =
+      result >= 0 && after !== undefined && after.some((byte, i) => byte !== ifreq[i])
+    if (data === undefined && !isChanged) return result
+    const write = () => {
+      const done = data === undefined ? 0 : processes.write(netlink.getU64(ifreq, IFR_IFRU), data)
+      return done < 0 || !isChanged ? done : processes.write(notification.address(2), after)
+    }
+    const isWaiting = () => listener.isWaiting(notification)
+    const written = processes.inMemoryOf(notification.pid, isWaiting, write) ?? -EFAULT
+    return written < 0 ? written : result
+  }
+}
+
+/** A call that a vnet was asked for, and how the conversation has ended. */
+interface Asked {
+  readonly ifreq: Uint8Array
+  /** The bytes of the data at ifr_data. */
+  readonly length: number
+  readonly result: number
+  readonly reply: Reply | undefined
 }
 
 /** Returns ifr_name up to a colon: the interface of an address label such as `vnet0:1`. */

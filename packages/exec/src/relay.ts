@@ -71,7 +71,7 @@ export function relayOf(
         // The kernel makes a dump while it is read. Ours is queued all together, so it may not fit.
         done(undefined)
       } else {
-        put(sent, datagrams, done)
+        put(replies, sent, datagrams, done)
       }
     })
   }
@@ -116,15 +116,6 @@ export function relayOf(
     }
   }
 
-  function put(
-    { notification, socket, octets }: Sent,
-    datagrams: readonly Uint8Array[],
-    done: RelayDone,
-  ): void {
-    const result = replies.put(socket, notification.pid, datagrams)
-    done(result < 0 ? result : octets.length)
-  }
-
   return (vnet, sent, done) => {
     const requester = supervision.requesterOf(sent.notification.pid)
     // Checked last, to make sure that the rights belong to the thread that waits.
@@ -137,11 +128,21 @@ export function relayOf(
         if (result < 0) {
           done(result)
         } else {
-          put(sent, packed(found), done)
+          put(replies, sent, packed(found), done)
         }
       })
     }
   }
+}
+
+function put(
+  replies: Replies,
+  { notification, socket, octets }: Sent,
+  datagrams: readonly Uint8Array[],
+  done: RelayDone,
+): void {
+  const result = replies.put(socket, notification.pid, datagrams)
+  done(result < 0 ? result : octets.length)
 }
 
 /**

@@ -178,20 +178,10 @@ function addOwnFiles(tree: HostTree): string[] {
     if (seen.has(directory)) return
     seen.add(directory)
     const manifest = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as Manifest
-    const isOurs = /^(vnet|@vnet\/.*)$/.test(manifest.name)
-    const parts = isOurs ? ['package.json', 'dist', 'course', 'build/Release', 'prebuilds'] : ['']
-    for (const path of parts.flatMap(part => below(join(directory, part)))) {
-      const name = relative(directory, path)
-      if (NOT_RUN.test(path) || !(isOurs ? OURS : OF_OTHERS).test(name)) continue
-      tree.addHost(path)
-      if (/\.(node|so)$|\/vnet-[\w-]+$/.test(path) && lstatSync(path).isFile()) {
-        binaries.push(path)
-      }
-    }
+    binaries.push(...addPackage(tree, directory, manifest.name))
     const names = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })
     for (const name of directory === root ? [...names, ...PRODUCTS] : names) {
-      if (name === NOT_USED) continue
-      const found = packageFrom(directory, name)
+      const found = name === NOT_USED ? undefined : packageFrom(directory, name)
       if (found === undefined) continue
       tree.addHost(found)
       add(realpathSync(found))
@@ -201,6 +191,22 @@ function addOwnFiles(tree: HostTree): string[] {
   add(guest)
   const program = [process.execPath, join(root, 'dist/vnet.js')].map(shellWord).join(' ')
   tree.addText('/usr/local/bin/vnet', `#!/bin/sh\nexec ${program} "$@"\n`, 0o755)
+  return binaries
+}
+
+/** Adds the files of a package that a guest runs. Returns its programs and libraries. */
+function addPackage(tree: HostTree, directory: string, packageName: string): string[] {
+  const isOurs = /^(vnet|@vnet\/.*)$/.test(packageName)
+  const parts = isOurs ? ['package.json', 'dist', 'course', 'build/Release', 'prebuilds'] : ['']
+  const binaries: string[] = []
+  for (const path of parts.flatMap(part => below(join(directory, part)))) {
+    const name = relative(directory, path)
+    if (NOT_RUN.test(path) || !(isOurs ? OURS : OF_OTHERS).test(name)) continue
+    tree.addHost(path)
+    if (/\.(node|so)$|\/vnet-[\w-]+$/.test(path) && lstatSync(path).isFile()) {
+      binaries.push(path)
+    }
+  }
   return binaries
 }
 

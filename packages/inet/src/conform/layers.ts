@@ -56,11 +56,17 @@ export function parseLayers(text: string): readonly Layer[] {
   return text.split('/').map(part => parseLayer(part.trim()))
 }
 
+/** A layer while its fields are read. */
+type ReadLayer = { -readonly [Key in keyof Layer]: Layer[Key] } & {
+  readonly fields: Record<string, number | string>
+}
+
+const hexOf = (digits = ''): Uint8Array =>
+  Uint8Array.from(digits.match(/../g) ?? [], pair => Number.parseInt(pair, 16))
+
 function parseLayer(text: string): Layer {
   const [, name = '', rest = ''] = /^(\S+?),?(?:\s+(.*))?$/.exec(text) ?? []
-  const hexOf = (digits = '') =>
-    Uint8Array.from(digits.match(/../g) ?? [], pair => Number.parseInt(pair, 16))
-  const none = {
+  const layer: ReadLayer = {
     name,
     fields: {},
     hex: undefined,
@@ -71,36 +77,38 @@ function parseLayer(text: string): Layer {
   }
   const words = rest.split(/\s+/)
   if (name === 'data' || name === 'pad') {
-    return { ...none, data: [Number(words[2] ?? 1), Number(words[0])] }
+    return { ...layer, data: [Number(words[2] ?? 1), Number(words[0])] }
   }
-  if (name === 'hex' || ['hop', 'dest', 'route'].includes(name)) {
-    return { ...none, hex: hexOf(words[0]) }
-  }
+  if (['hex', 'hop', 'dest', 'route'].includes(name)) return { ...layer, hex: hexOf(words[0]) }
   const kind = LAYER_KINDS.get(name)
   if (kind === undefined) throw new Error(`${text}: no layer is called '${name}'`)
-  const fields: Record<string, number | string> = {}
-  let { hex, piece, hasMore, quotes } = none as Layer
   for (const item of rest.split(',').filter(part => part.trim() !== '')) {
     const [key = '', value = ''] = item.trim().split(/\s+/)
-    const [from, to] = value.split('..')
-    const named = Object.hasOwn(kind.names ?? {}, key) ? kind.names?.[key] : undefined
-    if (named !== undefined) {
-      Object.assign(fields, named)
-    } else if (key === 'piece') {
-      piece = [Number(from), Number(to)]
-    } else if (key === 'more') {
-      hasMore = true
-    } else if (key === 'quote') {
-      quotes = true
-    } else if (key === 'options') {
-      hex = hexOf(value)
-    } else if (!Object.hasOwn(kind.fields, key)) {
-      throw new Error(`${text}: no field is called '${key}'`)
-    } else {
-      fields[key] = /^(\d+|0x[\da-f]+)$/i.test(value) ? Number(value) : value
-    }
+    if (!takeField(layer, kind, key, value)) throw new Error(`${text}: no field is called '${key}'`)
   }
-  return { ...none, fields, hex, piece, hasMore, quotes }
+  return layer
+}
+
+/** Sets what `key value` says of a layer. Returns false if the layer has no such field. */
+function takeField(layer: ReadLayer, kind: LayerKind, key: string, value: string): boolean {
+  const named = Object.hasOwn(kind.names ?? {}, key) ? kind.names?.[key] : undefined
+  if (named !== undefined) {
+    Object.assign(layer.fields, named)
+  } else if (key === 'piece') {
+    const [from, to] = value.split('..')
+    layer.piece = [Number(from), Number(to)]
+  } else if (key === 'more') {
+    layer.hasMore = true
+  } else if (key === 'quote') {
+    layer.quotes = true
+  } else if (key === 'options') {
+    layer.hex = hexOf(value)
+  } else if (Object.hasOwn(kind.fields, key)) {
+    layer.fields[key] = /^(\d+|0x[\da-f]+)$/i.test(value) ? Number(value) : value
+  } else {
+    return false
+  }
+  return true
 }
 
 /** Returns the EtherType or protocol number of a layer; undefined for an option or for data. */
@@ -229,32 +237,26 @@ export function differences(
   const all = layers[0]?.name === 'ether' ? layers : [parseLayer('ether'), ...layers]
   let at = 0
   let end = frame.length
-  for (const [i, { name, fields, hex, data, quotes }] of all.entries()) {
-    const expected = data === undefined ? hex : pattern([data[0], data[0] + data[1]])
+  for (const [i, layer] of all.entries()) {
+    const { name, hex, data, quotes } = layer
     if (name === 'data' || name === 'hex') {
+      const expected = data === undefined ? hex : pattern([data[0], data[0] + data[1]])
       const rest = frame.subarray(at, end)
       if (!sameBytes(rest, expected as Uint8Array)) {
         wrong.push(`the ${rest.length} bytes of data differ`)
       }
       continue
     }
-    const kind = LAYER_KINDS.get(name) as LayerKind
-    for (const [key, value] of Object.entries(fields)) {
-      const [offset, size] = kind.fields[key] as readonly [number, number]
-      const actual = frame.subarray(at + offset, at + offset + size)
-      if (!sameBytes(actual, fieldBytes(context.stations, value, size))) {
-        wrong.push(`${key} of ${name} is 0x${formatHex(actual).replaceAll(':', '')}, not ${value}`)
-      }
-    }
-    const next = name === 'ip' ? frame[at + 9] : frame[at + ({ ip6: 6 }[name] ?? 0)]
+    wrong.push(...wrongFields(context, frame, at, layer))
     if (name === 'ip') {
       end = at + get16(frame, at + 2)
     }
     if (name === 'ip6') {
       end = at + 40 + get16(frame, at + 4)
     }
-    const number = name === 'ether' ? get16(frame, at + 12) : next
-    at += name === 'ip' ? ((frame[at] as number) & 15) * 4 : kind.length
+    const number = numberIn(frame, at, name)
+    at +=
+      name === 'ip' ? ((frame[at] as number) & 15) * 4 : (LAYER_KINDS.get(name) as LayerKind).length
     const above = numberOf(all[i + 1])
     if (above !== undefined && above !== number) return undefined
     if (quotes && !startsWith(context.sent, frame.subarray(at, end))) {
@@ -262,6 +264,29 @@ export function differences(
     }
   }
   return wrong
+}
+
+/** Returns how the fields of the header at `at` differ from a layer's. */
+function wrongFields(
+  { stations }: Context,
+  frame: Uint8Array,
+  at: number,
+  { name, fields }: Layer,
+): string[] {
+  const kind = LAYER_KINDS.get(name) as LayerKind
+  return Object.entries(fields).flatMap(([key, value]) => {
+    const [offset, size] = kind.fields[key] as readonly [number, number]
+    const actual = frame.subarray(at + offset, at + offset + size)
+    if (sameBytes(actual, fieldBytes(stations, value, size))) return []
+    return [`${key} of ${name} is 0x${formatHex(actual).replaceAll(':', '')}, not ${value}`]
+  })
+}
+
+/** Returns the EtherType or protocol number that the header at `at` has for the next one. */
+function numberIn(frame: Uint8Array, at: number, name: string): number | undefined {
+  if (name === 'ether') return get16(frame, at + 12)
+  if (name === 'ip') return frame[at + 9]
+  return frame[name === 'ip6' ? at + 6 : at]
 }
 
 /** Whether a quote is the start of a packet, with at least 8 bytes after the header of IPv4. */

@@ -205,6 +205,55 @@ const FLAGS: Readonly<Record<string, number>> = {
   push: TCP_PSH,
 }
 
+/** What an item is read from: its first word as a number, NaN without one, and all its words. */
+type ReadItem = (items: Items, number: number, words: readonly string[]) => void
+
+const ITEMS: Readonly<Record<string, ReadItem>> = {
+  seq: (items, number) => {
+    items.sequence = number
+  },
+  data: (items, _, [word = '', size]) => {
+    items.data = range(word)
+    items.sequence = items.data[0]
+    if (size !== undefined) {
+      items.size = Number(size)
+    }
+  },
+  ack: (items, number) => {
+    items.ack = number
+    items.flags |= TCP_ACK
+  },
+  urgent: (items, number) => {
+    items.urgent = number
+    items.flags |= TCP_URG
+  },
+  win: (items, _, [word = '']) => {
+    const [, relation, value] = /^([<>]?)(\d+)$/.exec(word) ?? []
+    items.window = [relation || '=', Number(value)]
+  },
+  mss: (items, number) => {
+    items.mss = number
+  },
+  scale: (items, number) => {
+    items.scale = number
+  },
+  peer: (items, number) => {
+    items.peer = number
+  },
+  no: (items, _, words) => {
+    items.without = [...(items.without ?? []), ...words]
+  },
+  'sack-ok': items => {
+    items.sackPermitted = true
+  },
+  ts: (items, number) => {
+    items.timestamp = number
+  },
+  sack: (items, _, words) => {
+    items.sack = words.map(range)
+  },
+}
+
 function parseItems(text: string, rest: string): Items {
   const items: Items = { flags: 0, peer: 1 }
   for (const item of rest.split(',')) {
@@ -216,33 +265,8 @@ function parseItems(text: string, rest: string): Items {
       if (word !== undefined) {
         items.sequence = number
       }
-    } else if (name === 'seq') {
-      items.sequence = number
-    } else if (name === 'data') {
-      items.data = range(word ?? '')
-      items.sequence = items.data[0]
-      if (words[1] !== undefined) {
-        items.size = Number(words[1])
-      }
-    } else if (name === 'ack') {
-      items.ack = number
-      items.flags |= TCP_ACK
-    } else if (name === 'urgent') {
-      items.urgent = number
-      items.flags |= TCP_URG
-    } else if (name === 'win') {
-      const [, relation, value] = /^([<>]?)(\d+)$/.exec(word ?? '') ?? []
-      items.window = [relation || '=', Number(value)]
-    } else if (name === 'mss' || name === 'scale' || name === 'peer') {
-      items[name] = number
-    } else if (name === 'no') {
-      items.without = [...(items.without ?? []), ...words]
-    } else if (name === 'sack-ok') {
-      items.sackPermitted = true
-    } else if (name === 'ts') {
-      items.timestamp = number
-    } else if (name === 'sack') {
-      items.sack = words.map(range)
+    } else if (Object.hasOwn(ITEMS, name)) {
+      ITEMS[name]?.(items, number, words)
     } else {
       throw new Error(`${text}: no item is called '${name}'`)
     }

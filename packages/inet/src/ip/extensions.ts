@@ -128,15 +128,24 @@ export function headerProblem(
       hasFragment = true
     } else if (protocol !== NEXTHDR_HOP) {
       if (h + 8 > end || h + sizeOf(bytes, h, protocol) > end) return SILENT
-      const problem =
-        protocol === NEXTHDR_ROUTING
-          ? routingProblem(bytes, nh, h, isForUs)
-          : optionProblem(bytes, nh, h, h + sizeOf(bytes, h, protocol), false)
+      const problem = problemWithin(bytes, nh, h, protocol, isForUs)
       if (problem !== undefined) return problem
     }
     nextAt = h
     h += sizeOf(bytes, h, protocol)
   }
+}
+
+/** Returns the problem of a whole header for routing or with options for the destination. */
+function problemWithin(
+  bytes: Uint8Array,
+  nh: number,
+  h: number,
+  protocol: number,
+  isForUs: boolean,
+): HeaderProblem | undefined {
+  if (protocol === NEXTHDR_ROUTING) return routingProblem(bytes, nh, h, isForUs)
+  return optionProblem(bytes, nh, h, h + sizeOf(bytes, h, protocol), false)
 }
 
 /** Returns the problem of the hop-by-hop header with which a packet at `nh` starts. */

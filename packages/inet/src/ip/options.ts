@@ -53,6 +53,11 @@ interface Records {
   [CIPSO]?: number
 }
 
+/** The positions of all options that are read. */
+interface Found extends Records {
+  [LOOSE_ROUTE]?: number
+}
+
 /** Reads and fills the options of the packet at `nh`, which the caller owns. */
 export function readOptions(
   bytes: Uint8Array,
@@ -60,13 +65,9 @@ export function readOptions(
   end: number,
   host: OptionsHost,
 ): Options {
-  const found: Records & { [LOOSE_ROUTE]?: number } = {}
-  const wrong = (at: number): Options => ({
-    problem: at - nh,
-    hasSourceRoute: false,
-    replied: repliedOf(bytes, found, host),
-  })
-  for (let at = nh + IPV4_HLEN; at < end; ) {
+  const found: Found = {}
+  let problem = 0
+  for (let at = nh + IPV4_HLEN; at < end && problem === 0; ) {
     const type = bytes[at] as number
     if (type === END) {
       bytes.fill(END, at, end)
@@ -77,28 +78,40 @@ export function readOptions(
       continue
     }
     const length = at + 1 < end ? (bytes[at + 1] as number) : 0
-    if (length < 2 || at + length > end) return wrong(at)
-    const kind = type === STRICT_ROUTE ? LOOSE_ROUTE : type
-    if (kind === LOOSE_ROUTE || kind === RECORD_ROUTE || kind === TIMESTAMP) {
-      if (kind !== LOOSE_ROUTE && found[kind] !== undefined) return wrong(at)
-      const mistake = takeRecord(bytes, at, length, kind, host)
-      if (mistake >= 0) return wrong(at + mistake)
-      if (found[kind] !== undefined) return wrong(at)
-      found[kind] = at
-    } else if (type === ROUTER_ALERT && length < 4) {
-      return wrong(at + 1)
-    } else if (type === CIPSO) {
-      // No domain of labels is known, as on Linux without a configuration of them.
-      found[CIPSO] = at
-      return wrong(at + (length < LABEL_LENGTH ? 1 : 2))
+    const isWhole = length >= 2 && at + length <= end
+    const mistake = isWhole ? takeOption(bytes, at, length, found, host) : 0
+    if (mistake >= 0) {
+      problem = at + mistake - nh
     }
     at += length
   }
-  return {
-    problem: 0,
-    hasSourceRoute: found[LOOSE_ROUTE] !== undefined,
-    replied: repliedOf(bytes, found, host),
+  const hasSourceRoute = problem === 0 && found[LOOSE_ROUTE] !== undefined
+  return { problem, hasSourceRoute, replied: repliedOf(bytes, found, host) }
+}
+
+/** Takes an option of several bytes. Returns the offset of a mistake in it, or -1. */
+function takeOption(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  found: Found,
+  host: OptionsHost,
+): number {
+  const type = bytes[at] as number
+  if (type === ROUTER_ALERT) return length < 4 ? 1 : -1
+  if (type === CIPSO) {
+    // No domain of labels is known, as on Linux without a configuration of them.
+    found[CIPSO] = at
+    return length < LABEL_LENGTH ? 1 : 2
   }
+  const kind = type === STRICT_ROUTE ? LOOSE_ROUTE : type
+  if (kind !== LOOSE_ROUTE && kind !== RECORD_ROUTE && kind !== TIMESTAMP) return -1
+  if (kind !== LOOSE_ROUTE && found[kind] !== undefined) return 0
+  const mistake = takeRecord(bytes, at, length, kind, host)
+  if (mistake >= 0) return mistake
+  if (found[kind] !== undefined) return 0
+  found[kind] = at
+  return -1
 }
 
 /** Checks an option with a pointer, and fills it. Returns the offset of a mistake in it, or -1. */

@@ -67,14 +67,7 @@ function isValid(c: Connection, s: Segment, sequence: number): boolean {
   const { next } = receive
   const end = sequence + s.space
   if (isOldTimestamp(c, s) && !s.isRst && !isReordered(c, s, sequence)) {
-    c.count('TcpExtPAWSEstab')
-    const isOldAck = s.isAck && s.space === 0 && sequence < c.receive.next
-    if (isOldAck && c.state !== 'SYN-RECV') return false
-    if (c.state === 'SYN-RECV') {
-      c.acks.reject(s.space > 0 && !s.isSyn, false)
-    } else {
-      rejectSequence(c, s, sequence, end)
-    }
+    rejectOld(c, s, sequence)
     return false
   }
   // Linux does not take it from a peer that has not completed its handshake.
@@ -100,6 +93,18 @@ function isValid(c: Connection, s: Segment, sequence: number): boolean {
   }
   if (s.isSyn) return isValidSyn(c, s, sequence)
   return true
+}
+
+/** Replies to a segment with an old timestamp, unless it is only an old acknowledgment (PAWS). */
+function rejectOld(c: Connection, s: Segment, sequence: number): void {
+  c.count('TcpExtPAWSEstab')
+  const isOldAck = s.isAck && s.space === 0 && sequence < c.receive.next
+  if (isOldAck && c.state !== 'SYN-RECV') return
+  if (c.state === 'SYN-RECV') {
+    c.acks.reject(s.space > 0 && !s.isSyn, false)
+  } else {
+    rejectSequence(c, s, sequence, sequence + s.space)
+  }
 }
 
 /** Whether a reset has the number of the FIN before it, as resets of macOS do (tcp_reset_check). */

@@ -68,21 +68,8 @@ export async function exploreCommand(
   }
   const world = exploredWorld(options.world ?? (await ownWorldOf(subject))) ?? 'kernel'
   const inKernel = world === 'kernel'
-  if (io.own && inKernel) {
-    await enterForLab(loadNative())
-  }
-  try {
-    // Without rights each run would fail.
-    if (inKernel) {
-      await (await createLab({ world })).close()
-    }
-    if (world === 'guest') {
-      await checkGuestFor(path)
-    }
-  } catch (error) {
-    if (isUnavailable(error)) return fail(io, error.message)
-    throw error
-  }
+  const missing = await whyUnavailable(world, path, io)
+  if (missing !== undefined) return fail(io, missing)
   const { url, seed } = subject
   // A path that cannot be written is reported before the first run.
   const page =
@@ -118,6 +105,26 @@ export async function exploreCommand(
   }
   const signal = await end.asked
   return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
+}
+
+/** Enters and tries a world. Returns why no run can be in it, undefined if runs can. */
+async function whyUnavailable(world: WorldName, path: string, io: Io): Promise<string | undefined> {
+  if (io.own && world === 'kernel') {
+    await enterForLab(loadNative())
+  }
+  try {
+    // Without rights each run would fail.
+    if (world === 'kernel') {
+      await (await createLab({ world })).close()
+    }
+    if (world === 'guest') {
+      await checkGuestFor(path)
+    }
+    return undefined
+  } catch (error) {
+    if (isUnavailable(error)) return error.message
+    throw error
+  }
 }
 
 /** Returns the world that a module exports in its options. */

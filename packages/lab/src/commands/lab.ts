@@ -31,30 +31,17 @@ export interface LabCommandOptions extends GuestCommandOptions {
 export async function lab(
   path: string,
   command: readonly string[],
-  { host, scenario, json = false, time = 'real', stopAt = [], ...guest }: LabCommandOptions,
+  options: LabCommandOptions,
   io: Io,
 ): Promise<number> {
-  if (json && command.length > 0) {
-    throw new UsageError(
-      '--json: a command and requests would share the streams; --json takes no file',
-    )
-  }
-  if (json && time === 'virtual') throw new UsageError('--json: only with --time real')
-  if (host !== undefined && command.length === 0) {
-    throw new UsageError('--host: there is no command: -- COMMAND')
-  }
+  const { host, scenario, json = false, time = 'real', stopAt = [], ...guest } = options
+  checkUse(options, command)
   const plan = readLabFile(path, scenario)
   const inside = command.length === 0 ? '' : hostOf(plan, host)
   if (time === 'virtual') {
-    if (command.length === 0) {
-      throw new UsageError('--time virtual: the command to run in the lab is missing: -- COMMAND')
-    }
     const { virtualLab } = await import('./lab-virtual.ts')
     return await virtualLab(path, command, plan, { scenario, host: inside, stopAt, ...guest }, io)
   }
-  if (stopAt.length > 0) throw new UsageError('--stop-at: only with --time virtual')
-  const [option] = Object.keys(guest)
-  if (option !== undefined) throw new UsageError(`--${option}: only with --time virtual`)
   if (io.own) {
     await enterForLab(loadNative())
   }
@@ -79,27 +66,9 @@ export async function lab(
   let status = EXIT_OK
   try {
     const log = (line: string) => io.err(`${line}\n`)
-    running = await FileLab.start(plan, nameOf(path), {
-      signal: stop.signal,
-      log,
-      command: { host: inside, command },
-    })
-    if (json) {
-      await serveRequests(running, asked, io)
-    } else if (command.length > 0) {
-      status = await runIn(running, inside, command, io)
-    } else if (isStage) {
-      const { runReplied } = await import('./lab-virtual.ts')
-      status = await runReplied(running, (hostName, words) =>
-        runIn(running as FileLab, hostName, words, io),
-      )
-    } else {
-      for (const { name, addresses } of running.hosts) {
-        io.out(`${[name, ...addresses].join(' ')}\n`)
-      }
-      io.out('ready\n')
-      await asked
-    }
+    const use = { host: inside, command }
+    running = await FileLab.start(plan, nameOf(path), { signal: stop.signal, log, command: use })
+    status = await useLab(running, { ...use, json, isStage }, asked, io)
     await readLost()
   } catch (error) {
     if (stop.signal.aborted) {
@@ -119,6 +88,62 @@ export async function lab(
   }
   report(running, io)
   return status
+}
+
+/** Throws a UsageError for options that do not fit together. */
+function checkUse(
+  { host, scenario: _, json = false, time = 'real', stopAt = [], ...guest }: LabCommandOptions,
+  command: readonly string[],
+): void {
+  const hasCommand = command.length > 0
+  if (json && hasCommand) {
+    throw new UsageError(
+      '--json: a command and requests would share the streams; --json takes no file',
+    )
+  }
+  if (json && time === 'virtual') throw new UsageError('--json: only with --time real')
+  if (host !== undefined && !hasCommand) {
+    throw new UsageError('--host: there is no command: -- COMMAND')
+  }
+  if (time === 'virtual') {
+    if (hasCommand) return
+    throw new UsageError('--time virtual: the command to run in the lab is missing: -- COMMAND')
+  }
+  if (stopAt.length > 0) throw new UsageError('--stop-at: only with --time virtual')
+  const [option] = Object.keys(guest)
+  if (option !== undefined) throw new UsageError(`--${option}: only with --time virtual`)
+}
+
+interface LabUse {
+  readonly host: string
+  readonly command: readonly string[]
+  readonly json: boolean
+  /** Whether `vnet lab --time virtual` has started this process in its guest. */
+  readonly isStage: boolean
+}
+
+/** Runs the command, serves requests, or waits until the user ends the lab. Returns the status. */
+async function useLab(
+  running: FileLab,
+  { host, command, json, isStage }: LabUse,
+  asked: Promise<unknown>,
+  io: Io,
+): Promise<number> {
+  if (json) {
+    await serveRequests(running, asked, io)
+    return EXIT_OK
+  }
+  if (command.length > 0) return runIn(running, host, command, io)
+  if (isStage) {
+    const { runReplied } = await import('./lab-virtual.ts')
+    return runReplied(running, (name, words) => runIn(running, name, words, io))
+  }
+  for (const { name, addresses } of running.hosts) {
+    io.out(`${[name, ...addresses].join(' ')}\n`)
+  }
+  io.out('ready\n')
+  await asked
+  return EXIT_OK
 }
 
 const runIn = (

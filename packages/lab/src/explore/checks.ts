@@ -34,93 +34,110 @@ interface Repeated {
   call: Promise<void>
 }
 
-/** Returns the checks of a run. `signal` aborts when the run has ended. */
-export function checksOf(lab: Lab, nemesis: Nemesis, signal: AbortSignal) {
-  const repeated: Repeated[] = []
-  let fail: (reason: unknown) => void = () => {}
-  let hasEnded = false
+/** The checks of a run. `signal` aborts when the run has ended. */
+export class Checks {
   /** Rejects when a check of `always` fails during the scenario. */
-  const failed = new Promise<never>((_, reject) => {
-    fail = reject
-  })
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
-  for (const each of [failed, aborted]) {
-    each.catch(() => {})
+  readonly failed: Promise<never>
+  readonly #lab: Lab
+  readonly #nemesis: Nemesis
+  readonly #signal: AbortSignal
+  readonly #aborted: Promise<never>
+  readonly #repeated: Repeated[] = []
+  #fail: (reason: unknown) => void = () => {}
+  #hasEnded = false
+
+  constructor(lab: Lab, nemesis: Nemesis, signal: AbortSignal) {
+    this.#lab = lab
+    this.#nemesis = nemesis
+    this.#signal = signal
+    this.failed = new Promise<never>((_, reject) => {
+      this.#fail = reject
+    })
+    this.#aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+    for (const each of [this.failed, this.#aborted]) {
+      each.catch(() => {})
+    }
   }
 
-  /** Returns an error with the time, and with the stack of `reason`, which may have any type. */
-  const errorOf = (name: string, reason: unknown): Error => {
-    const { message, stack = '' } = reason instanceof Error ? reason : { message: String(reason) }
-    const error = new Error(`${name}, at ${Math.round(lab.now)} ms: ${message}`)
-    const [frames = ''] = /\n {4}at .*/s.exec(stack) ?? []
-    error.stack = `${error.message}${frames}`
-    return error
+  /** Same as ScenarioRun.always. Bound like the next two, because scenarios take them apart. */
+  readonly always = (check: Check, options: AlwaysOptions = {}): void => {
+    checkForm('always', check, FUNCTION)
+    checkForms('always', options, ALWAYS)
+    const each = { check, call: Promise.resolve() }
+    this.#repeated.push(each)
+    void this.#repeat(each, msOf(options.every ?? EVERY_MS))
   }
-  const pause = (ms: number): Promise<void> => lab.links.lab.world.time.sleep(ms, signal)
-  const call = async (check: Check): Promise<void> => {
+
+  /** Same as ScenarioRun.eventually. */
+  readonly eventually = async (check: Check, options: EventuallyOptions): Promise<void> => {
+    checkForm('eventually', check, FUNCTION)
+    checkForms('eventually', options, EVENTUALLY)
+    checkForm('eventually: within', options.within, DURATION)
+    await Promise.race([this.#attempt(check, options), this.#aborted])
+  }
+
+  /** Same as ScenarioRun.settles. */
+  readonly settles = <T>(promise: Promise<T>, options: EventuallyOptions): Promise<T> => {
+    checkForms('settles', options, EVENTUALLY)
+    checkForm('settles: within', options.within, DURATION)
+    const late = new Error(`not settled within ${options.within}`)
+    const due = this.#pause(msOf(options.within)).then(() => Promise.reject(late))
+    return Promise.race([promise, due])
+  }
+
+  /** Calls the checks of `always` once more, after the scenario. Rejects if one fails. */
+  async end(): Promise<void> {
+    this.#hasEnded = true
+    for (const { check, call: latest } of this.#repeated) {
+      await latest
+      await this.#call(check)
+    }
+  }
+
+  async #repeat(each: Repeated, every: number): Promise<void> {
+    while (!this.#hasEnded && !this.#signal.aborted) {
+      each.call = this.#call(each.check).catch(this.#fail)
+      await each.call
+      await this.#pause(every)
+    }
+  }
+
+  async #call(check: Check): Promise<void> {
     try {
       await check()
     } catch (reason) {
-      throw errorOf('always', reason)
+      throw this.#errorOf('always', reason)
     }
   }
-  const repeat = async (each: Repeated, every: number): Promise<void> => {
-    while (!hasEnded && !signal.aborted) {
-      each.call = call(each.check).catch(fail)
-      await each.call
-      await pause(every)
-    }
-  }
-  const attempt = async (check: Check, { within }: EventuallyOptions): Promise<void> => {
-    const called = lab.now
+
+  async #attempt(check: Check, { within }: EventuallyOptions): Promise<void> {
+    const called = this.#lab.now
     const most = msOf(within)
-    while (!signal.aborted) {
+    while (!this.#signal.aborted) {
       try {
         await check()
         return
       } catch (reason) {
-        if (lab.now >= Math.max(called, nemesis.spans.over) + most) {
-          throw errorOf('eventually', reason)
-        }
+        const end = Math.max(called, this.#nemesis.spans.over) + most
+        if (this.#lab.now >= end) throw this.#errorOf('eventually', reason)
       }
-      await pause(EVERY_MS)
+      await this.#pause(EVERY_MS)
     }
   }
-  return {
-    failed,
-    /** Same as ScenarioRun.always. */
-    always(check: Check, options: AlwaysOptions = {}): void {
-      checkForm('always', check, FUNCTION)
-      checkForms('always', options, ALWAYS)
-      const each = { check, call: Promise.resolve() }
-      repeated.push(each)
-      void repeat(each, msOf(options.every ?? EVERY_MS))
-    },
-    /** Same as ScenarioRun.eventually. */
-    async eventually(check: Check, options: EventuallyOptions): Promise<void> {
-      checkForm('eventually', check, FUNCTION)
-      checkForms('eventually', options, EVENTUALLY)
-      checkForm('eventually: within', options.within, DURATION)
-      await Promise.race([attempt(check, options), aborted])
-    },
-    /** Same as ScenarioRun.settles. */
-    settles<T>(promise: Promise<T>, options: EventuallyOptions): Promise<T> {
-      checkForms('settles', options, EVENTUALLY)
-      checkForm('settles: within', options.within, DURATION)
-      const late = new Error(`not settled within ${options.within}`)
-      const due = pause(msOf(options.within)).then(() => Promise.reject(late))
-      return Promise.race([promise, due])
-    },
-    /** Calls the checks of `always` once more, after the scenario. Rejects if one fails. */
-    async end(): Promise<void> {
-      hasEnded = true
-      for (const { check, call: latest } of repeated) {
-        await latest
-        await call(check)
-      }
-    },
+
+  #pause(ms: number): Promise<void> {
+    return this.#lab.links.lab.world.time.sleep(ms, this.#signal)
+  }
+
+  /** Returns an error with the time, and with the stack of `reason`, which may have any type. */
+  #errorOf(name: string, reason: unknown): Error {
+    const { message, stack = '' } = reason instanceof Error ? reason : { message: String(reason) }
+    const error = new Error(`${name}, at ${Math.round(this.#lab.now)} ms: ${message}`)
+    const [frames = ''] = /\n {4}at .*/s.exec(stack) ?? []
+    error.stack = `${error.message}${frames}`
+    return error
   }
 }
 

@@ -21,7 +21,7 @@ import { createLabWith } from '../network/create-lab.ts'
 import { closeWithin } from '../network/fixture.ts'
 import type { LabSetup } from '../network/links.ts'
 import type { WorldName } from '../world/world.ts'
-import { checksOf } from './checks.ts'
+import { Checks } from './checks.ts'
 import { TIMED_OUT } from './result.ts'
 import type { Invariant, LabScenario } from './scenario.ts'
 
@@ -106,7 +106,7 @@ export async function runOnce(
   const nemesis = new Nemesis(lab, names ?? hit)
   const history = new History(lab)
   const origin = lab.world === 'memory' ? 0 : Number(hrtime.bigint()) - lab.now * NSEC_PER_MSEC
-  const checks = checksOf(lab, nemesis, abort.signal)
+  const checks = new Checks(lab, nemesis, abort.signal)
   const started = performance.now()
   let error: string | undefined
   let refused: UsageError | undefined

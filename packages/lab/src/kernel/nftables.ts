@@ -321,25 +321,24 @@ function addDrops(
   let key = 0
   const within = (type: number, from: { readonly offset: number; readonly length: number }) =>
     [...attributes(bytes, from.offset, from.length)].filter(each => each.type === type)
+  const viewOf = ({ offset }: { readonly offset: number }) =>
+    new DataView(bytes.buffer, bytes.byteOffset + offset)
   const parts = within(NFTA_RULE_EXPRESSIONS, { offset: rule.offset + 4, length: rule.length - 4 })
   for (const element of parts.flatMap(list => within(NFTA_LIST_ELEM, list))) {
-    for (const data of within(NFTA_EXPR_DATA, element)) {
-      const view = (at: number) => new DataView(bytes.buffer, bytes.byteOffset + at)
-      for (const name of within(NFTA_EXPR_NAME, element)) {
-        const text = String.fromCharCode(
-          ...bytes.subarray(name.offset, name.offset + name.length - 1),
-        )
-        if (text === 'meta') {
-          for (const { offset } of within(EXPRESSIONS.meta.KEY, data)) {
-            key ||= view(offset).getUint32(0)
-          }
-        }
-        if (text !== 'counter') continue
-        for (const { offset } of within(EXPRESSIONS.counter.PACKETS, data)) {
-          drops[key === NFT_META_IIFNAME ? 'arriving' : 'leaving'] += Number(
-            view(offset).getBigUint64(0),
-          )
-        }
+    const [name] = within(NFTA_EXPR_NAME, element)
+    const [data] = within(NFTA_EXPR_DATA, element)
+    if (name === undefined || data === undefined) continue
+    const text = String.fromCharCode(...bytes.subarray(name.offset, name.offset + name.length - 1))
+    if (text === 'meta') {
+      const [matched] = within(EXPRESSIONS.meta.KEY, data)
+      if (matched !== undefined) {
+        key ||= viewOf(matched).getUint32(0)
+      }
+    } else if (text === 'counter') {
+      const [packets] = within(EXPRESSIONS.counter.PACKETS, data)
+      const way = key === NFT_META_IIFNAME ? 'arriving' : 'leaving'
+      if (packets !== undefined) {
+        drops[way] += Number(viewOf(packets).getBigUint64(0))
       }
     }
   }

@@ -50,10 +50,6 @@ export function killProcesses({ namespaces = [], directory, children = [] }: Pro
   const isMounted = directory === undefined ? () => false : mountsFrom(directory)
   /** Processes that were killed, and processes that signals do not reach. */
   const done = new Set<number>()
-  const kill = (pid: number) => {
-    signal(pid, 'SIGKILL')
-    done.add(pid)
-  }
   let left: readonly number[] = children
   let known: ReadonlySet<number> = new Set()
   for (let round = 0, stops = 0; round < ROUNDS; round++) {
@@ -71,23 +67,31 @@ export function killProcesses({ namespaces = [], directory, children = [] }: Pro
     const isWhole = ended.every(pid => found.has(pid) || known.has(pid))
     known = new Set(ended)
     if (!(areStopped && isWhole && found.size === before) && ++stops < STOPS) {
-      for (const pid of left) {
-        if (!signal(pid, 'SIGSTOP')) {
-          done.add(pid)
-        }
-      }
+      stopAll(left, done)
       continue
     }
     if (left.length === 0) return
-    for (const pid of [...left].reverse()) {
-      kill(pid)
-    }
+    killAll([...left].reverse(), done)
     stops = 0
   }
-  for (const pid of found) {
-    if (!done.has(pid)) {
-      kill(pid)
+  killAll(found, done)
+}
+
+/** Stops processes. Adds to `done` those that have ended or may not be signalled. */
+function stopAll(pids: Iterable<number>, done: Set<number>): void {
+  for (const pid of pids) {
+    if (!signal(pid, 'SIGSTOP')) {
+      done.add(pid)
     }
+  }
+}
+
+/** Kills processes that are not done, and adds them to `done`. */
+function killAll(pids: Iterable<number>, done: Set<number>): void {
+  for (const pid of pids) {
+    if (done.has(pid)) continue
+    signal(pid, 'SIGKILL')
+    done.add(pid)
   }
 }
 

@@ -72,7 +72,7 @@ export async function runInLab(
   options: RunOptions,
   io: Io,
 ): Promise<RunEnd> {
-  const { json, quiet = false, repeat = 1, capture, seed = 1 } = options
+  const { json, repeat = 1, capture, seed = 1 } = options
   const log = (line: string) => io.err(`vnet: ${line}\n`)
   const faults = await checkFaults(options, log)
   const steps = await stepsOf(options)
@@ -83,10 +83,8 @@ export async function runInLab(
   asked.catch(() => {})
   // The links of a lab keep no process alive.
   const alive = setInterval(() => {}, 2 ** 31 - 1)
-  const reports: RunReport[] = []
-  /** The signals by which the user has stopped the run, and the signal that has ended it. */
-  const signals: NodeJS.Signals[] = []
-  let endedBy: NodeJS.Signals | undefined
+  const runs = new Runs()
+  const { reports } = runs
   let lab: Lab | undefined
   const traces = new RunTraces()
   try {
@@ -96,51 +94,12 @@ export async function runInLab(
       { onDirectory },
     )
     const path = await joined(lab, options)
-    const { host, router, link } = path
     if (capture !== undefined) {
-      await link.capture(capture)
+      await path.link.capture(capture)
     }
-    using queries = countRepeatedQueries(host.place, RUN_ROUTER)
-    const stopped = new AbortController()
-    const onSignal = (signal: NodeJS.Signals) => {
-      if (!STOPPING.includes(signal)) return
-      signals.push(signal)
-      stopped.abort()
-    }
-    for (let i = 0; i < repeat && signals.length === 0 && !stop.signal.aborted; i++) {
-      if (i > 0) {
-        await link.reset(firstWires(options), seed + i)
-      }
-      const set: LabFault[] = []
-      for (const fault of faults) {
-        set.push(await fault(link))
-      }
-      const before = countsOf(path)
-      using _ = await play(link, steps, log)
-      if (stop.signal.aborted) break
-      const start = performance.now()
-      const stopListening = io.onSignal?.(onSignal)
-      let ended: Pick<RunReport, 'status' | 'seconds'>
-      try {
-        const status = await runCommand(host, alone(command, traces), outerEnvironment(), io)
-        ended = { status, seconds: Math.round(performance.now() - start) / 1000 }
-        endedBy = signals.find(signal => statusOf(null, signal) === status)
-        if (signals.length === 0) {
-          await drain(host, router, link, AbortSignal.any([stopped.signal, stop.signal]))
-          endedBy = signals[0]
-        }
-      } finally {
-        stopListening?.()
-      }
-      const run = { seed: seed + i, ...ended, repeatedQueries: queries.take() }
-      const report = await reportOf(path, before, set, run)
-      reports.push(report)
-      if (!quiet) {
-        for (const line of reportLines(report)) {
-          log(line)
-        }
-      }
-    }
+    using queries = countRepeatedQueries(path.host.place, RUN_ROUTER)
+    const program = () => alone(command, traces)
+    await runs.all({ program, options, path, faults, steps, queries, io, log, stop: stop.signal })
   } catch (error) {
     if (!stop.signal.aborted) throw error
     reports.length = 0
@@ -158,20 +117,114 @@ export async function runInLab(
     asUsageError(json as string, () => writeSync(out, text))
     closeSync(out)
   }
-  if (repeat === 1) return { status: (reports[0] as RunReport).status, signal: endedBy }
-  const stoppedBy = signals.at(-1) ?? (stop.signal.aborted ? await asked : undefined)
+  if (repeat === 1) return { status: (reports[0] as RunReport).status, signal: runs.endedBy }
+  const stoppedBy = runs.signals.at(-1) ?? (stop.signal.aborted ? await asked : undefined)
+  return endOfRuns(reports, repeat, stoppedBy, log)
+}
+
+/** What the runs of a command share. */
+interface Session {
+  /** Returns the command line of the launcher. */
+  readonly program: () => readonly string[]
+  readonly options: RunOptions
+  readonly path: RunPath
+  readonly faults: Awaited<ReturnType<typeof checkFaults>>
+  readonly steps: ScenarioList<string> | undefined
+  readonly queries: ReturnType<typeof countRepeatedQueries>
+  readonly io: Io
+  readonly log: (line: string) => void
+  /** Aborts when this process is to end. */
+  readonly stop: AbortSignal
+}
+
+/** The runs of a command in one lab, one after the other. */
+class Runs {
+  readonly reports: RunReport[] = []
+  /** The signals by which the user has stopped a run. No other run follows. */
+  readonly signals: NodeJS.Signals[] = []
+  /** The signal that has ended the latest run. */
+  endedBy: NodeJS.Signals | undefined
+  readonly #stopped = new AbortController()
+
+  async all(session: Session): Promise<void> {
+    const { options, path, log, stop } = session
+    const { repeat = 1, seed = 1, quiet = false } = options
+    for (let i = 0; i < repeat && this.signals.length === 0 && !stop.aborted; i++) {
+      if (i > 0) {
+        await path.link.reset(firstWires(options), seed + i)
+      }
+      const report = await this.#run(session, seed + i)
+      if (report === undefined) return
+      this.reports.push(report)
+      if (quiet) continue
+      for (const line of reportLines(report)) {
+        log(line)
+      }
+    }
+  }
+
+  /** Returns the report of a run; undefined if this process is to end before the run starts. */
+  async #run(session: Session, seed: number): Promise<RunReport | undefined> {
+    const { path, faults, steps, queries, log, stop } = session
+    const set: LabFault[] = []
+    for (const fault of faults) {
+      set.push(await fault(path.link))
+    }
+    const before = countsOf(path)
+    using _ = await play(path.link, steps, log)
+    if (stop.aborted) return undefined
+    const ended = await this.#command(session)
+    return await reportOf(path, before, set, { seed, ...ended, repeatedQueries: queries.take() })
+  }
+
+  /** Runs the command, and waits until its packets are delivered. */
+  async #command({
+    program,
+    path: { host, router, link },
+    io,
+    stop,
+  }: Session): Promise<Pick<RunReport, 'status' | 'seconds'>> {
+    const start = performance.now()
+    const stopListening = io.onSignal?.(signal => this.#onSignal(signal))
+    try {
+      const status = await runCommand(host, program(), outerEnvironment(), io)
+      const seconds = Math.round(performance.now() - start) / 1000
+      this.endedBy = this.signals.find(signal => statusOf(null, signal) === status)
+      if (this.signals.length === 0) {
+        await drain(host, router, link, AbortSignal.any([this.#stopped.signal, stop]))
+        this.endedBy = this.signals[0]
+      }
+      return { status, seconds }
+    } finally {
+      stopListening?.()
+    }
+  }
+
+  #onSignal(signal: NodeJS.Signals): void {
+    if (!STOPPING.includes(signal)) return
+    this.signals.push(signal)
+    this.#stopped.abort()
+  }
+}
+
+/** Logs which of several runs have failed, and returns how they have ended. */
+function endOfRuns(
+  reports: readonly RunReport[],
+  repeat: number,
+  stoppedBy: NodeJS.Signals | undefined,
+  log: (line: string) => void,
+): RunEnd {
   // A signal ends the last run: that it failed says nothing.
   const whole = stoppedBy === undefined ? reports : reports.slice(0, -1)
   const failed = whole.filter(({ status }) => status !== EXIT_OK).map(each => each.seed)
+  const seeds = failed.length === 0 ? '' : `seeds ${failed.join(', ')}`
   if (stoppedBy !== undefined) {
-    const seeds = failed.length === 0 ? '' : `; failed: seeds ${failed.join(', ')}`
-    log(`interrupted after ${reports.length} of ${repeat} runs${seeds}`)
+    log(`interrupted after ${reports.length} of ${repeat} runs${seeds && `; failed: ${seeds}`}`)
     return { status: statusOf(null, stoppedBy), signal: stoppedBy }
   }
-  log(
-    `${failed.length} of ${reports.length} runs failed${failed.length === 0 ? '' : `: seeds ${failed.join(', ')}`}`,
-  )
-  return { status: failed.length === 0 && reports.length === repeat ? EXIT_OK : EXIT_FAILURE }
+  log(`${failed.length} of ${reports.length} runs failed${seeds && `: ${seeds}`}`)
+  const isPassed = failed.length === 0 && reports.length === repeat
+  return { status: isPassed ? EXIT_OK : EXIT_FAILURE }
 }
 
 /** Makes the host, named after this process, and the link to the machine's network. */

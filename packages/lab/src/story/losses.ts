@@ -52,6 +52,9 @@ interface Receiver {
   isSacked(loss: Loss): boolean
 }
 
+/** A packet with the timestamp that it echoes. */
+type Echoing = Packet & { readonly echo: number }
+
 const LOSSES_MAX = 512
 /** An ACK that comes within this share of the shortest round trip is not of the repetition. */
 const EARLY = 0.9
@@ -83,35 +86,37 @@ export class Losses {
    * Decides about repetitions that packet `p` acknowledges: the echoed timestamp shows which
    * transmission has arrived (RFC 3522), or the time of the ACK.
    */
-  judge(
-    p: Packet & { readonly echo: number },
-    { acked, before, trip, hasSack, canSack, isSacked }: Receiver,
-  ): void {
+  judge(p: Echoing, receiver: Receiver): void {
     for (let i = this.list.length - 1, left = this.#open; i >= 0 && left > 0; i--) {
       const loss = this.list[i]
       if (loss.verdict !== 'open') continue
       left--
-      const { first, again, isBefore, start, end } = loss
-      const isAcked = end <= acked
-      if (!isAcked && !isSacked(loss)) continue
-      const hasEcho = isAcked && p.stamp >= 0 && first.stamp >= 0 && again.stamp !== first.stamp
-      const ticks = (p.echo - again.stamp) | 0
-      const isEchoed = hasEcho && ticks >= 0
-      const isTripKnown = Number.isFinite(trip)
-      const isEarly = p.time - again.time < EARLY * trip && isTripKnown
-      // A delayed ACK echoes a segment before it. An older echo is of an earlier copy.
-      const isOfFirst = hasEcho ? !isEchoed && (isEarly || before >= start) : isEarly
-      // Without SACK, bytes after the first gap had arrived if the ACK covers them with it.
-      const isCovered = !hasSack && isAcked && start > before && !isEchoed
-      // Only the time shows which copy arrived, or whether the SYN or its reply was lost.
-      const isNewer = hasEcho && ticks > 0
-      const isOpen = !hasEcho && (start === 0 || !isTripKnown || !(canSack || loss.isReported))
-      // The sender cannot know of the loss so soon, and both ACKs come at nearly the same time.
-      const isSoon = !isEchoed && again.time - first.time < EARLY * trip && isTripKnown
-      loss.isUnsure ||= !isBefore && (isNewer || isOpen || (!hasSack && start > before))
-      loss.isByTime = !hasEcho && isEarly && !isCovered
-      this.#settle(loss, !isBefore && (isOfFirst || isCovered || isSoon) ? 'needless' : 'lost', p)
+      if (loss.end <= receiver.acked || receiver.isSacked(loss)) {
+        this.#decide(loss, p, receiver)
+      }
     }
+  }
+
+  #decide(loss: Loss, p: Echoing, { acked, before, trip, hasSack, canSack }: Receiver): void {
+    const { first, again, isBefore, start, end } = loss
+    const isAcked = end <= acked
+    const hasEcho = isAcked && p.stamp >= 0 && first.stamp >= 0 && again.stamp !== first.stamp
+    const ticks = (p.echo - again.stamp) | 0
+    const isEchoed = hasEcho && ticks >= 0
+    const isTripKnown = Number.isFinite(trip)
+    const isEarly = p.time - again.time < EARLY * trip && isTripKnown
+    // A delayed ACK echoes a segment before it. An older echo is of an earlier copy.
+    const isOfFirst = hasEcho ? !isEchoed && (isEarly || before >= start) : isEarly
+    // Without SACK, bytes after the first gap had arrived if the ACK covers them with it.
+    const isCovered = !hasSack && isAcked && start > before && !isEchoed
+    // Only the time shows which copy arrived, or whether the SYN or its reply was lost.
+    const isNewer = hasEcho && ticks > 0
+    const isOpen = !hasEcho && (start === 0 || !isTripKnown || !(canSack || loss.isReported))
+    // The sender cannot know of the loss so soon, and both ACKs come at nearly the same time.
+    const isSoon = !isEchoed && again.time - first.time < EARLY * trip && isTripKnown
+    loss.isUnsure ||= !isBefore && (isNewer || isOpen || (!hasSack && start > before))
+    loss.isByTime = !hasEcho && isEarly && !isCovered
+    this.#settle(loss, !isBefore && (isOfFirst || isCovered || isSoon) ? 'needless' : 'lost', p)
   }
 
   /** Takes the report that bytes arrived twice (RFC 2883). */

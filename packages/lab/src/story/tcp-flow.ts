@@ -65,13 +65,7 @@ export class TcpFlow {
   take(p: PacketView, isForward: boolean): void {
     const [half, other] = isForward ? [this.ab, this.ba] : [this.ba, this.ab]
     const { flags, time } = p
-    if (time - this.last >= IDLE) {
-      this.#pause = { at: time, lasted: time - this.last }
-      if (this.pauses.length < PAUSES_MAX) {
-        this.pauses.push(this.#pause)
-      }
-    }
-    this.last = time
+    this.#noteTime(time)
     const isSyn = (flags & TCP_SYN) !== 0
     const isReset = (flags & TCP_RST) !== 0
     if (Number.isNaN(half.base) && !isReset) {
@@ -97,23 +91,7 @@ export class TcpFlow {
     if (isSyn) {
       this.#open(p, half, isForward)
     }
-    if ((flags & TCP_FIN) !== 0 && half.finFrame === 0) {
-      half.finAt = end
-      half.finTime = time
-      half.finFrame = p.frame
-    }
-    if (end === n) {
-      half.acks++
-      half.hint(p, n)
-    } else {
-      const { bytes, sent } = half
-      this.#endPause(p, half, other, n)
-      half.send(p, n, end, other)
-      if (p.length > 0 && half.bytes > bytes) {
-        this.messages.add(p, half.way, n, half.bytes - bytes, sent || n)
-      }
-    }
-    half.latest = end === n ? -half.acks : n
+    this.#takeContent(p, half, other, n, end)
     this.#sender = half
     const isClosed = Number.isFinite(this.ab.finAt) && Number.isFinite(this.ba.finAt)
     if (isClosed && this.end === 'open') {
@@ -124,6 +102,39 @@ export class TcpFlow {
     }
     half.life = p.life
     half.lastTime = time
+  }
+
+  /** Notes a pause in which neither end sent anything. */
+  #noteTime(time: number): void {
+    if (time - this.last >= IDLE) {
+      this.#pause = { at: time, lasted: time - this.last }
+      if (this.pauses.length < PAUSES_MAX) {
+        this.pauses.push(this.#pause)
+      }
+    }
+    this.last = time
+  }
+
+  /** Takes the sequence numbers from `n` to `end`: data, a SYN or a FIN, or only an ACK. */
+  #takeContent(p: PacketView, half: Half, other: Half, n: number, end: number): void {
+    if ((p.flags & TCP_FIN) !== 0 && half.finFrame === 0) {
+      half.finAt = end
+      half.finTime = p.time
+      half.finFrame = p.frame
+    }
+    if (end === n) {
+      half.acks++
+      half.hint(p, n)
+      half.latest = -half.acks
+      return
+    }
+    const { bytes, sent } = half
+    this.#endPause(p, half, other, n)
+    half.send(p, n, end, other)
+    if (p.length > 0 && half.bytes > bytes) {
+      this.messages.add(p, half.way, n, half.bytes - bytes, sent || n)
+    }
+    half.latest = n
   }
 
   /** Ends the time in which nothing came to this end from the other one, which had more to send. */

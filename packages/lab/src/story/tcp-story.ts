@@ -152,80 +152,76 @@ function aboutSilence(
 }
 
 function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
-  const {
-    start,
-    first,
-    again,
-    verdict,
-    settled,
-    settledFrame,
-    isBefore,
-    isReported,
-    ack,
-    isUnsure,
-  } = loss
-  const { copy, time, frame } = first
+  const { start, first, again, verdict, settled, settledFrame, isBefore, isReported, isUnsure } =
+    loss
+  if (verdict === 'needless') return [aboutNeedless(loss, half)]
+  if (verdict === 'passed') return [aboutPassed(loss, half, other)]
+  const { time, frame } = first
   const { way } = half
-  const packet = packetOf('seq', start, copy)
+  const packet = packetOf('seq', start, first.copy)
   const name = nameOf(loss, half)
   const frames = [frame, again.frame, settledFrame]
-  const back = opposite(way)
   if (verdict === 'late') {
     const lasted = settled - time
-    const text = `${name} came ${timeText(lasted)} late, after its repetition`
-    return [state(['delayed', way, 'seen'], time, frames, text, { packet, verb: 'delay', lasted })]
-  }
-  const isOnTime = half.rtt.count > 0 && settled - time < LATE * half.rtt.min
-  if (verdict === 'needless' && start === 0 && way === 'ab' && !isOnTime) {
-    const text = 'the SYN-ACK was lost before this capture: the server had received the first SYN'
-    return [
-      state(['lost', back, 'inferred'], time, frames, text, {
-        packet: packetOf('seq', 0),
-        verb: 'drop',
-      }),
-    ]
-  }
-  if (verdict === 'needless') {
-    const text =
-      isOnTime || again.time - time < half.rtt.min
-        ? `${name} was sent again ${timeText(again.time - time)} later, before its ACK could arrive`
-        : `${name} was repeated although it had arrived: its ACK was late or lost`
-    const unseen = isUnsure ? 'guess' : 'inferred'
-    return [state(['repeated', way, loss.isDuplicate ? 'seen' : unseen], time, frames, text)]
-  }
-  if (verdict === 'passed') {
-    const repeated: Certainty = loss.isDuplicate ? 'seen' : 'guess'
-    // A lost ACK with data is a lost segment.
-    if (ack === 0) {
-      return [
-        state(
-          ['repeated', way, repeated],
-          again.time,
-          frames,
-          `${name} was repeated after its ACK`,
-        ),
-      ]
-    }
-    // Near its sender no ACK was lost after the capture.
-    const isNear = other.rtt.min * NEAR < half.rtt.min
-    const isSure =
-      !isNear && loss.isLast && loss.heard <= settled && again.time - settled > LATE * other.rtt.max
-    const text = isSure
-      ? `ACK ${ack} was lost after this capture: ${name} was repeated`
-      : `${name} was repeated after its ACK ${ack}`
-    if (!isSure) return [state(['repeated', way, repeated], again.time, frames, text)]
-    return [
-      state(['lost', back, 'inferred'], settled, [again.frame], text, {
-        packet: packetOf('ack', ack),
-        verb: 'drop',
-      }),
-    ]
+    const late = `${name} came ${timeText(lasted)} late, after its repetition`
+    return [state(['delayed', way, 'seen'], time, frames, late, { packet, verb: 'delay', lasted })]
   }
   const known = isReported ? 'seen' : 'inferred'
   const certainty: Certainty = verdict === 'open' || isUnsure ? 'guess' : known
+  const what = isUnsure && !isBefore ? `${name} or its ACK` : name
   const after = isReported ? '' : `, and sent again ${timeText(again.time - time)} later`
-  const text = `${isUnsure && !isBefore ? `${name} or its ACK` : name} was lost ${isBefore ? 'before' : 'after'} this capture${after}`
+  const text = `${what} was lost ${isBefore ? 'before' : 'after'} this capture${after}`
   return [state(['lost', way, certainty], time, frames, text, { packet, verb: 'drop' })]
+}
+
+/** Returns the statement about a repetition of bytes that had arrived. */
+function aboutNeedless(loss: Loss, half: Half): Statement {
+  const { start, first, again, settled, settledFrame, isUnsure, isDuplicate } = loss
+  const { time } = first
+  const { way } = half
+  const frames = [first.frame, again.frame, settledFrame]
+  const isOnTime = half.rtt.count > 0 && settled - time < LATE * half.rtt.min
+  if (start === 0 && way === 'ab' && !isOnTime) {
+    const text = 'the SYN-ACK was lost before this capture: the server had received the first SYN'
+    const more = { packet: packetOf('seq', 0), verb: 'drop' } as const
+    return state(['lost', opposite(way), 'inferred'], time, frames, text, more)
+  }
+  const name = nameOf(loss, half)
+  const pause = again.time - time
+  const text =
+    isOnTime || pause < half.rtt.min
+      ? `${name} was sent again ${timeText(pause)} later, before its ACK could arrive`
+      : `${name} was repeated although it had arrived: its ACK was late or lost`
+  const unseen = isUnsure ? 'guess' : 'inferred'
+  return state(['repeated', way, isDuplicate ? 'seen' : unseen], time, frames, text)
+}
+
+/** Returns the statement about a repetition after its ACK had passed the capture. */
+function aboutPassed(loss: Loss, half: Half, other: Half): Statement {
+  const { first, again, settled, settledFrame, ack, isDuplicate } = loss
+  const { way } = half
+  const frames = [first.frame, again.frame, settledFrame]
+  const name = nameOf(loss, half)
+  const repeated: Certainty = isDuplicate ? 'seen' : 'guess'
+  // A lost ACK with data is a lost segment.
+  if (ack === 0) {
+    return state(
+      ['repeated', way, repeated],
+      again.time,
+      frames,
+      `${name} was repeated after its ACK`,
+    )
+  }
+  // Near its sender no ACK was lost after the capture.
+  const isNear = other.rtt.min * NEAR < half.rtt.min
+  const isLate = again.time - settled > LATE * other.rtt.max
+  if (isNear || !loss.isLast || loss.heard > settled || !isLate) {
+    const text = `${name} was repeated after its ACK ${ack}`
+    return state(['repeated', way, repeated], again.time, frames, text)
+  }
+  const text = `ACK ${ack} was lost after this capture: ${name} was repeated`
+  const more = { packet: packetOf('ack', ack), verb: 'drop' } as const
+  return state(['lost', opposite(way), 'inferred'], settled, [again.frame], text, more)
 }
 
 function nameOf({ start, end, first: { copy } }: Loss, { way, finAt }: Half): string {

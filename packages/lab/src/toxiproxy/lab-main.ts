@@ -10,6 +10,7 @@ import { enterCommand, enterForLab } from 'vnet/internal/cli/rootless'
 import { loadNative } from 'vnet/internal/linux/native'
 import { createLabWith } from '../network/create-lab.ts'
 import type { LabHost } from '../network/host.ts'
+import type { LabLink } from '../network/link.ts'
 import type { LabCall, LabReply, LinkAddress } from './lab-process.ts'
 import { TcpPort } from './tcp-port.ts'
 
@@ -39,75 +40,39 @@ async function main(): Promise<void> {
   }
   const lab = await making
   const [client, server] = lab.hosts('client', 'server')
-  const link = await lab.cable(client, server)
-  const tcpPorts = new Map<number, TcpPort>()
-  const taken = new Set<number>()
-  let last = PORT_FIRST
+  const sockets = new LinkSockets(client, server, await lab.cable(client, server))
+  process.on('message', (call: LabCall) => void sockets.reply(call).catch(() => {}))
+  await send({ id: 0, enter: enterCommand() })
+}
 
-  const addressOf = (host: LabHost, isV6: boolean) =>
-    host.addresses.find(each => net.isIPv6(each) === isV6) as string
+/** Makes the sockets of the proxies at both ends of the link. */
+class LinkSockets {
+  readonly #client: LabHost
+  readonly #server: LabHost
+  readonly #link: LabLink
+  readonly #tcpPorts = new Map<number, TcpPort>()
+  readonly #taken = new Set<number>()
+  #last = PORT_FIRST
 
-  function freePort(): number {
-    if (taken.size > PORT_LAST - PORT_FIRST) throw new UsageError('no port is left on the link')
-    do {
-      last = last === PORT_LAST ? PORT_FIRST : last + 1
-    } while (taken.has(last))
-    taken.add(last)
-    return last
+  constructor(client: LabHost, server: LabHost, link: LabLink) {
+    this.#client = client
+    this.#server = server
+    this.#link = link
   }
 
-  async function listen(isUdp: boolean, isV6: boolean): Promise<LinkAddress> {
-    const at = { port: freePort(), address: addressOf(server, isV6), isUdp }
-    if (isUdp) return at
-    const listener = new TcpPort()
-    tcpPorts.set(at.port, listener)
-    try {
-      await server.listen(listener, at.port, at.address)
-      return at
-    } catch (error) {
-      unlisten(at.port)
-      throw error
-    }
-  }
-
-  function unlisten(port: number): void {
-    taken.delete(port)
-    tcpPorts.get(port)?.end()
-    tcpPorts.delete(port)
-  }
-
-  async function connectTcp({ port, address }: LinkAddress): Promise<Ends> {
-    const listener = tcpPorts.get(port)
-    if (listener === undefined) throw new Error('the proxy has been closed')
-    const ends = await listener.join(() => client.connect(port, address))
-    return ends.map(endOfTcp)
-  }
-
-  /** The server's socket has the port of the proxy; a client's has any. */
-  async function bindUdp(isServer: boolean, { port, address }: LinkAddress): Promise<Ends> {
-    const isV6 = net.isIPv6(address)
-    const host = isServer ? server : client
-    const socket = await host.createSocket(
-      isV6 ? 'udp6' : 'udp4',
-      isServer ? port : 0,
-      addressOf(host, isV6),
-    )
-    return [{ handle: socket, close: () => socket.close() }]
-  }
-
-  async function reply({ id, call, args }: LabCall): Promise<void> {
+  async reply({ id, call, args }: LabCall): Promise<void> {
     try {
       if (call === 'connect') {
-        await handOver(id, await connectTcp(...args))
+        await handOver(id, await this.#connectTcp(...args))
       } else if (call === 'bind') {
-        await handOver(id, await bindUdp(...args))
+        await handOver(id, await this.#bindUdp(...args))
       } else if (call === 'listen') {
-        await send({ id, value: await listen(...args) })
+        await send({ id, value: await this.#listen(...args) })
       } else {
         if (call === 'unlisten') {
-          unlisten(...args)
+          this.#unlisten(...args)
         } else {
-          await link.wire(args[0])
+          await this.#link.wire(args[0])
         }
         await send({ id })
       }
@@ -116,9 +81,56 @@ async function main(): Promise<void> {
     }
   }
 
-  process.on('message', (call: LabCall) => void reply(call).catch(() => {}))
-  await send({ id: 0, enter: enterCommand() })
+  #freePort(): number {
+    if (this.#taken.size > PORT_LAST - PORT_FIRST) {
+      throw new UsageError('no port is left on the link')
+    }
+    do {
+      this.#last = this.#last === PORT_LAST ? PORT_FIRST : this.#last + 1
+    } while (this.#taken.has(this.#last))
+    this.#taken.add(this.#last)
+    return this.#last
+  }
+
+  async #listen(isUdp: boolean, isV6: boolean): Promise<LinkAddress> {
+    const at = { port: this.#freePort(), address: addressOf(this.#server, isV6), isUdp }
+    if (isUdp) return at
+    const listener = new TcpPort()
+    this.#tcpPorts.set(at.port, listener)
+    try {
+      await this.#server.listen(listener, at.port, at.address)
+      return at
+    } catch (error) {
+      this.#unlisten(at.port)
+      throw error
+    }
+  }
+
+  #unlisten(port: number): void {
+    this.#taken.delete(port)
+    this.#tcpPorts.get(port)?.end()
+    this.#tcpPorts.delete(port)
+  }
+
+  async #connectTcp({ port, address }: LinkAddress): Promise<Ends> {
+    const listener = this.#tcpPorts.get(port)
+    if (listener === undefined) throw new Error('the proxy has been closed')
+    const ends = await listener.join(() => this.#client.connect(port, address))
+    return ends.map(endOfTcp)
+  }
+
+  /** The server's socket has the port of the proxy; a client's has any. */
+  async #bindUdp(isServer: boolean, { port, address }: LinkAddress): Promise<Ends> {
+    const isV6 = net.isIPv6(address)
+    const host = isServer ? this.#server : this.#client
+    const own = addressOf(host, isV6)
+    const socket = await host.createSocket(isV6 ? 'udp6' : 'udp4', isServer ? port : 0, own)
+    return [{ handle: socket, close: () => socket.close() }]
+  }
 }
+
+const addressOf = (host: LabHost, isV6: boolean): string =>
+  host.addresses.find(each => net.isIPv6(each) === isV6) as string
 
 const reasonOf = (error: Error) => (error instanceof VnetError ? explain(error) : error.message)
 

@@ -29,9 +29,6 @@ export interface LeaseNames {
 /** An address, or the first digits of one: bytes under in-addr.arpa, nibbles under ip6.arpa. */
 export type Digits = Readonly<{ family: 4 | 6; digits: readonly number[] }>
 
-/** The lookups of namesOf(). */
-export type Names = ReturnType<typeof namesOf>
-
 const REVERSE4 = ['in-addr', 'arpa']
 const REVERSE6 = ['ip6', 'arpa']
 const ROOT = Uint8Array.of(0)
@@ -53,91 +50,119 @@ export function reverse(labels: readonly string[]): Digits | undefined {
   return { family, digits: own.map(label => Number.parseInt(label, family === 4 ? 10 : 16)) }
 }
 
-/** Invalid names are ignored. */
-export function namesOf({ domain, gateway, hosts, leases }: ResolverConfig) {
-  const domainName = nameOf(domain) ?? ROOT
-  const suffix = labelsOf(domainName)
-  const zones = [domainName, nameOf('in-addr.arpa')!, nameOf('ip6.arpa')!, ROOT].map(wire => ({
-    wire,
-    labels: labelsOf(wire),
-  }))
-  const held = new Map<string, readonly Uint8Array[]>()
-  const pointers = new Map<string, readonly Uint8Array[]>()
+/** The lookups of a gateway's DNS. Invalid names are ignored. */
+export class Names {
+  /** In wire form: the gateway with its domain, and the mailbox of SOA records. */
+  readonly server: Uint8Array
+  readonly mailbox: Uint8Array
+  readonly #domain: string
+  readonly #suffix: readonly string[]
+  readonly #leases: LeaseNames | undefined
+  readonly #zones: readonly Zone[]
+  readonly #held = new Map<string, readonly Uint8Array[]>()
+  readonly #pointers = new Map<string, readonly Uint8Array[]>()
   /** Names that have subdomains. */
-  const above = new Set<string>()
+  readonly #above = new Set<string>()
 
-  /** Returns the name with its domain in wire form, undefined if it is invalid. */
-  function complete(name: string): Uint8Array | undefined {
-    const wire = nameOf(name)
-    if (wire === undefined || wire.length === 1) return undefined
-    return name.endsWith('.') || endsWith(labelsOf(wire), suffix)
-      ? wire
-      : nameOf(`${name}.${domain}`)
-  }
-  const noteAbove = (labels: readonly string[]): void =>
-    labels.forEach((_, i) => void above.add(keyOf(labels.slice(i + 1))))
-
-  for (const zone of zones) {
-    noteAbove(zone.labels)
-  }
-  for (const named of [gateway, ...hosts]) {
-    const wire = complete(named.name)
-    if (wire === undefined) continue
-    const labels = labelsOf(wire)
-    noteAbove(labels)
-    append(held, keyOf(labels), named.addresses)
-    for (const address of named.addresses) {
-      append(pointers, address.join('.'), [wire])
+  constructor({ domain, gateway, hosts, leases }: ResolverConfig) {
+    const domainName = nameOf(domain) ?? ROOT
+    this.#domain = domain
+    this.#leases = leases
+    this.#suffix = labelsOf(domainName)
+    const wires = [domainName, nameOf('in-addr.arpa')!, nameOf('ip6.arpa')!, ROOT]
+    this.#zones = wires.map(wire => ({ wire, labels: labelsOf(wire) }))
+    for (const zone of this.#zones) {
+      this.#noteAbove(zone.labels)
     }
+    for (const named of [gateway, ...hosts]) {
+      this.#add(named)
+    }
+    this.server = this.#complete(gateway.name) ?? ROOT
+    this.mailbox = this.#complete('hostmaster') ?? ROOT
   }
 
-  /** Returns the first label of a name in the domain that no host has: a lease may have it. */
-  function leaseLabel(labels: readonly string[]): string | undefined {
-    const isOne = labels.length === suffix.length + 1 && endsWith(labels, suffix)
-    return isOne && !held.has(keyOf(labels)) ? labels[0] : undefined
+  /** The zone of a negative response for `labels`, in wire form; the root if no zone has it. */
+  zoneOf(labels: readonly string[]): Uint8Array {
+    return this.#zones.find(zone => endsWith(labels, zone.labels))!.wire
+  }
+
+  isZone(labels: readonly string[]): boolean {
+    return this.#zones.some(
+      zone => zone.labels.length === labels.length && endsWith(labels, zone.labels),
+    )
   }
 
   /** Returns the addresses of a name: none if it only has subdomains, undefined if unknown. */
-  function addresses(labels: readonly string[]): readonly Uint8Array[] | undefined {
+  addresses(labels: readonly string[]): readonly Uint8Array[] | undefined {
     if (endsWith(labels, LOCALHOST)) return LOOPBACK
+    const suffix = this.#suffix
     // The name in the query, alone or with the domain.
     const candidates = endsWith(labels, suffix) ? [labels] : [labels, [...labels, ...suffix]]
     const keys = candidates.map(keyOf)
-    const known = keys.find(key => held.has(key))
-    if (known !== undefined) return held.get(known)
-    for (const label of candidates.map(leaseLabel)) {
-      const leased = label === undefined ? undefined : leases?.address(label)
+    const known = keys.find(key => this.#held.has(key))
+    if (known !== undefined) return this.#held.get(known)
+    for (const candidate of candidates) {
+      const label = this.#leaseLabel(candidate)
+      const leased = label === undefined ? undefined : this.#leases?.address(label)
       if (leased !== undefined) return [leased]
     }
-    return keys.some(key => above.has(key)) ? [] : undefined
+    return keys.some(key => this.#above.has(key)) ? [] : undefined
+  }
+
+  /** Returns names in wire form, undefined for none; empty for the first digits of an address. */
+  pointers({ family, digits }: Digits): readonly Uint8Array[] | undefined {
+    if (digits.length < digitsIn(family)) return []
+    const address = addressOf(digits)
+    if (LOOPBACK.some(own => own.join('.') === address)) return [nameOf('localhost')!]
+    const known = this.#pointers.get(address)
+    if (known !== undefined) return known
+    const leased = family === 4 ? this.#leasePointer(Uint8Array.from(digits)) : undefined
+    return leased && [leased]
+  }
+
+  #add({ name, addresses }: HostName): void {
+    const wire = this.#complete(name)
+    if (wire === undefined) return
+    const labels = labelsOf(wire)
+    this.#noteAbove(labels)
+    append(this.#held, keyOf(labels), addresses)
+    for (const address of addresses) {
+      append(this.#pointers, address.join('.'), [wire])
+    }
+  }
+
+  #noteAbove(labels: readonly string[]): void {
+    for (const i of labels.keys()) {
+      this.#above.add(keyOf(labels.slice(i + 1)))
+    }
+  }
+
+  /** Returns the name with its domain in wire form, undefined if it is invalid. */
+  #complete(name: string): Uint8Array | undefined {
+    const wire = nameOf(name)
+    if (wire === undefined || wire.length === 1) return undefined
+    const isComplete = name.endsWith('.') || endsWith(labelsOf(wire), this.#suffix)
+    return isComplete ? wire : nameOf(`${name}.${this.#domain}`)
+  }
+
+  /** Returns the first label of a name in the domain that no host has: a lease may have it. */
+  #leaseLabel(labels: readonly string[]): string | undefined {
+    const suffix = this.#suffix
+    const isOne = labels.length === suffix.length + 1 && endsWith(labels, suffix)
+    return isOne && !this.#held.has(keyOf(labels)) ? labels[0] : undefined
   }
 
   /** The name of the client that leases the address, unless a host has that name. */
-  function leasePointer(address: Uint8Array): Uint8Array | undefined {
-    const wire = complete(leases?.name(address) ?? '')
-    return wire !== undefined && leaseLabel(labelsOf(wire)) !== undefined ? wire : undefined
+  #leasePointer(address: Uint8Array): Uint8Array | undefined {
+    const wire = this.#complete(this.#leases?.name(address) ?? '')
+    return wire !== undefined && this.#leaseLabel(labelsOf(wire)) !== undefined ? wire : undefined
   }
+}
 
-  return {
-    /** In wire form: the gateway with its domain, and the mailbox of SOA records. */
-    server: complete(gateway.name) ?? ROOT,
-    mailbox: complete('hostmaster') ?? ROOT,
-    /** The zone of a negative response for `labels`, in wire form; the root if no zone has it. */
-    zoneOf: (labels: readonly string[]) => zones.find(zone => endsWith(labels, zone.labels))!.wire,
-    isZone: (labels: readonly string[]) =>
-      zones.some(zone => zone.labels.length === labels.length && endsWith(labels, zone.labels)),
-    addresses,
-    /** Returns names in wire form, undefined for none; empty for the first digits of an address. */
-    pointers({ family, digits }: Digits): readonly Uint8Array[] | undefined {
-      if (digits.length < digitsIn(family)) return []
-      const address = addressOf(digits)
-      if (LOOPBACK.some(own => own.join('.') === address)) return [nameOf('localhost')!]
-      const known = pointers.get(address)
-      if (known !== undefined) return known
-      const leased = family === 4 ? leasePointer(Uint8Array.from(digits)) : undefined
-      return leased && [leased]
-    },
-  }
+interface Zone {
+  /** Its name in wire form. */
+  readonly wire: Uint8Array
+  readonly labels: readonly string[]
 }
 
 /** A string per name; with lengths, since a label may contain a dot. */

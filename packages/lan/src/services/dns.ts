@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net'
 import * as dns from 'vnet/internal/packet/dns'
 import { formatAddress, long } from 'vnet/internal/packet/index'
-import { type Names, namesOf, type ResolverConfig, reverse } from './dns-names.ts'
+import { Names, type ResolverConfig, reverse } from './dns-names.ts'
 import { LATER, replyPaced, type TimeForWork } from './tcp-handlers.ts'
 
 /** Seconds for which clients may cache a reply, and a negative reply: a lease may add the name. */
@@ -34,7 +34,7 @@ export type OnReply = (question: dns.DnsQuestion, reply: dns.DnsReply) => void
 
 /** Names that are not valid host names are ignored. */
 export function createResolver(config: ResolverConfig): Resolver {
-  const names = namesOf(config)
+  const names = new Names(config)
   return (bytes, maxSize, onReply) => {
     const query = dns.parseQuery(bytes)
     if (query === undefined) return undefined

@@ -3,7 +3,7 @@
  * table of scripts/editor-types.mjs. No type checker runs: the types of variables are read from
  * JSDoc, from simple initializers, and from the usual names.
  */
-import { type Entries, type Entry, own, type TypeTable, textTypes } from './text-types.ts'
+import { type Entries, type Entry, own, TextTypes, type TypeTable } from './text-types.ts'
 
 type Change = Readonly<{ from: number; insert: string }>
 
@@ -44,7 +44,7 @@ function namesAt(table: TypeTable, text: string, from: number): Option[] {
   const [, module] = /import\(['"](vnet(?:\/drivers)?)['"]\)\.$/.exec(before) ?? []
   if (module === 'vnet' || module === 'vnet/drivers') return optionsOf(table.names[module])
   const dot = /\??\.$/.exec(before)
-  if (dot !== null) return optionsOf(textTypes(table, text).membersBefore(dot.index))
+  if (dot !== null) return optionsOf(new TextTypes(table, text).membersBefore(dot.index))
   if (/\bimport\s*\{[^}]*$/.test(before)) {
     const source = /^[^}]*\}\s*from\s*['"](.*?)['"]/.exec(text.slice(before.length))?.[1] ?? 'vnet'
     return optionsOf(own(table.names, source) ?? {})
@@ -73,7 +73,7 @@ export function infoAt(table: TypeTable, text: string, at: number): Info | undef
   const [end = ''] = /^[\w$]*/.exec(text.slice(at)) ?? []
   const [from, to, name] = [at - start.length, at + end.length, start + end]
   if (name === '') return undefined
-  const types = textTypes(table, text)
+  const types = new TextTypes(table, text)
   const before = text.slice(0, from)
   const dot = /\??\.$/.exec(before)
   const isTypeName = /import\(['"]vnet['"]\)\.$/.test(before)

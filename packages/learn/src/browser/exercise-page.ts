@@ -43,237 +43,259 @@ const KEYS_ID = 'driver-keys'
  * that run, and the playground.
  */
 export function mountExercise(parent: HTMLElement, page: ExercisePage): () => void {
-  const { name, driver, skeleton } = page
-  const kept = new KeptDriver(name)
-  const ended = new AbortController()
-  const { signal } = ended
-  let running: AbortController | undefined
+  const mounted = new MountedExercise(parent, page)
+  return () => mounted.close()
+}
+
+class MountedExercise {
+  readonly #parent: HTMLElement
+  readonly #page: ExercisePage
+  readonly #kept: KeptDriver
+  readonly #ended = new AbortController()
+  readonly #options: EditorOptions
+  readonly #status = element('p', { className: 'status', role: 'status' })
+  readonly #verdicts = element('div')
+  readonly #offer = element('p', { className: 'offer', hidden: true })
+  readonly #real = element('div', { className: 'real', hidden: true })
+  readonly #motion: ReturnType<typeof driverInMotion> | undefined
+  #running: AbortController | undefined
   /** A link's driver, which is kept once the visitor takes it or changes it as the first one. */
-  let linked: string | undefined
-  let editor: Editor
+  #linked: string | undefined
+  #editor: Editor
 
-  const options: EditorOptions = {
-    text: kept.text ?? skeleton,
-    label: driver,
-    describedBy: KEYS_ID,
-    onChange() {
-      if (linked !== undefined && linked !== editor.text && kept.text === undefined) {
-        leaveLink()
-      }
-      if (linked === undefined) {
-        kept.text = editor.text === skeleton ? undefined : editor.text
-      }
-      showReal()
-    },
-    onCheck: () => void check(),
+  constructor(parent: HTMLElement, page: ExercisePage) {
+    this.#parent = parent
+    this.#page = page
+    this.#kept = new KeptDriver(page.name)
+    this.#options = {
+      text: this.#kept.text ?? page.skeleton,
+      label: page.driver,
+      describedBy: KEYS_ID,
+      onChange: () => this.#onChange(),
+      onCheck: () => void this.#check(),
+    }
+    this.#editor = plainEditor(this.#options)
+    const { signal } = this.#ended
+    const text = () => this.#editor.text
+    this.#motion = page.mountMotion && driverInMotion(page.driver, text, page.mountMotion, signal)
+    this.#show()
+    this.#showReal()
+    addEventListener('hashchange', () => void this.#openLink(), { signal })
+    void this.#openLink()
+    void page.loadEditor?.().then(make => {
+      replaceEditor(this.#editor, signal, before => {
+        this.#editor = make({ ...this.#options, text: before.text })
+        return this.#editor
+      })
+    })
   }
-  editor = plainEditor(options)
 
-  const status = element('p', { className: 'status', role: 'status' })
-  const verdicts = element('div')
-  const offer = element('p', { className: 'offer', hidden: true })
-  const real = element('div', { className: 'real', hidden: true })
-  const motion =
-    page.mountMotion && driverInMotion(driver, () => editor.text, page.mountMotion, signal)
+  close(): void {
+    this.#ended.abort(new Error('the page is left'))
+    this.#editor.close()
+  }
+
+  /** Fills the element of the page. */
+  #show(): void {
+    const page = this.#page
+    const motion = this.#motion
+    this.#real.append(...realInterface(page, this.#hrefOf('See it live')))
+    this.#parent.replaceChildren(
+      this.#offer,
+      element('div', { className: 'editor' }, this.#editor.element),
+      element(
+        'p',
+        { id: KEYS_ID, className: 'keys' },
+        'Ctrl-Enter checks, Ctrl-Space completes. Tab indents; Escape and then Tab leaves the editor.',
+      ),
+      element('div', { className: 'buttons' }, ...this.#buttons()),
+      this.#verdicts,
+      ...(motion ? [motion.element] : []),
+      this.#real,
+      ...(page.help ? [page.help.element] : []),
+    )
+  }
+
+  #buttons(): readonly HTMLElement[] {
+    const { driver, skeleton } = this.#page
+    const file = this.#fileInput()
+    const checking = Object.assign(button('Check', this.#options.onCheck), { className: 'check' })
+    return [
+      element('div', { className: 'bar' }, checking, this.#status),
+      ...(this.#motion ? [this.#motion.button] : []),
+      button('Reset', () => this.#exchange(skeleton, `${driver} is the skeleton again.`)),
+      button('Download', () => void this.#download()),
+      button('Open a file', () => file.click()),
+      button('Copy a link', () => void this.#copyLink()),
+      file,
+    ]
+  }
+
+  #fileInput(): HTMLInputElement {
+    const { driver } = this.#page
+    const accept = '.js,.mjs,.zip,text/javascript'
+    const file = element('input', { type: 'file', accept, hidden: true })
+    file.addEventListener('change', async () => {
+      const [chosen] = file.files ?? []
+      if (chosen === undefined) return
+      try {
+        const text = await driverIn(chosen, driver)
+        this.#exchange(text, `${driver} has the text of ${chosen.name}.`)
+      } catch (error) {
+        this.#status.textContent = `${chosen.name} does not open: ${messageOf(error)}`
+      }
+      file.value = ''
+    })
+    return file
+  }
+
+  #onChange(): void {
+    const { text } = this.#editor
+    const kept = this.#kept
+    if (this.#linked !== undefined && this.#linked !== text && kept.text === undefined) {
+      this.#leaveLink()
+    }
+    if (this.#linked === undefined) {
+      kept.text = text === this.#page.skeleton ? undefined : text
+    }
+    this.#showReal()
+  }
 
   /** Shows the next step, if this text has passed. */
-  function showReal(): void {
-    real.hidden = kept.passed !== editor.text
-    page.help?.update(real.hidden ? undefined : editor.text)
+  #showReal(): void {
+    const { text } = this.#editor
+    this.#real.hidden = this.#kept.passed !== text
+    this.#page.help?.update(this.#real.hidden ? undefined : text)
   }
 
   /** A check that runs is of the text before: it ends. */
-  function replace(text: string): void {
-    running?.abort()
-    status.textContent = ''
-    editor.mark([])
-    verdicts.replaceChildren()
-    editor.replace(text)
+  #replace(text: string): void {
+    this.#running?.abort()
+    this.#status.textContent = ''
+    this.#editor.mark([])
+    this.#verdicts.replaceChildren()
+    this.#editor.replace(text)
   }
 
   /** Replaces what the visitor wrote, which is not lost. */
-  function exchange(text: string, what: string): void {
-    const before = (linked !== undefined && kept.text) || editor.text
-    if (linked !== undefined) {
-      leaveLink()
+  #exchange(text: string, what: string): void {
+    const before = (this.#linked !== undefined && this.#kept.text) || this.#editor.text
+    if (this.#linked !== undefined) {
+      this.#leaveLink()
     }
-    replace(text)
-    status.textContent = what
-    offer.hidden = before === text
+    this.#replace(text)
+    this.#status.textContent = what
+    this.#offer.hidden = before === text
     // The text that the visitor has written since is not lost, either.
-    offer.replaceChildren(button('Undo', () => exchange(before, '')))
+    this.#offer.replaceChildren(button('Undo', () => this.#exchange(before, '')))
   }
 
-  async function check(): Promise<void> {
-    running?.abort()
-    running = new AbortController()
-    const both = AbortSignal.any([running.signal, signal])
-    const { text } = editor
+  async #check(): Promise<void> {
+    const { name, worker, onPassed } = this.#page
+    this.#running?.abort()
+    this.#running = new AbortController()
+    const both = AbortSignal.any([this.#running.signal, this.#ended.signal])
+    const { text } = this.#editor
     const results: Result[] = []
-    status.textContent = 'Checking ...'
-    editor.mark([])
+    const add = (found: Result) => results.push(found)
+    this.#status.textContent = 'Checking ...'
+    this.#editor.mark([])
     try {
-      const live = await checkInBrowser(
-        page.worker,
-        { exercise: name, text },
-        found => results.push(found),
-        both,
-      )
+      const live = await checkInBrowser(worker, { exercise: name, text }, add, both)
       const isPassed = counter(results)('failed') === 0
-      results.push(
-        ...live.map(title => notRun(title, 'live', isPassed ? NO_KERNEL : EARLIER_FAILED)),
-      )
-      if (isPassed && linked === undefined) {
-        kept.passed = text
-        page.onPassed?.()
+      const why = isPassed ? NO_KERNEL : EARLIER_FAILED
+      results.push(...live.map(title => notRun(title, 'live', why)))
+      if (isPassed && this.#linked === undefined) {
+        this.#kept.passed = text
+        onPassed?.()
       }
-      show(results)
+      this.#showResults(results)
     } catch (error) {
       if (both.aborted) return
-      verdicts.replaceChildren()
-      status.textContent = `Not checked: ${messageOf(error)}`
+      this.#verdicts.replaceChildren()
+      this.#status.textContent = `Not checked: ${messageOf(error)}`
     }
   }
 
-  function show(results: readonly Result[]): void {
+  #showResults(results: readonly Result[]): void {
+    const { name, driver } = this.#page
     const failed = results.find(({ result }) => result === 'failed')
-    status.textContent = `${name}: ${countsOf(results)}`
+    this.#status.textContent = `${name}: ${countsOf(results)}`
     if (failed !== undefined) {
       const { seen, expected } = failed
       const told = ` FAILED ${titleOf(failed)}. Seen: ${seen}. Expected: ${expected}.`
-      status.append(element('span', { className: 'visually-hidden' }, told))
+      this.#status.append(element('span', { className: 'visually-hidden' }, told))
     }
-    verdicts.replaceChildren(
-      verdictList(results, { driver, hrefOf, goTo: line => editor.goTo(line) }),
-    )
-    editor.mark(results.flatMap(result => marksOf(result, driver)))
-    motion?.update()
-    showReal()
+    const hrefOf = (heading: string) => this.#hrefOf(heading)
+    const goTo = (line: number) => this.#editor.goTo(line)
+    this.#verdicts.replaceChildren(verdictList(results, { driver, hrefOf, goTo }))
+    this.#editor.mark(results.flatMap(result => marksOf(result, driver)))
+    this.#motion?.update()
+    this.#showReal()
   }
 
-  function hrefOf(heading: string): string | undefined {
+  #hrefOf(heading: string): string | undefined {
     const plain = (text: string) => text.replaceAll(/[`\u200b]/g, '').trim()
-    const found = [...page.text.querySelectorAll('h2, h3')].find(
+    const found = [...this.#page.text.querySelectorAll('h2, h3')].find(
       ({ textContent }) => plain(textContent) === plain(heading),
     )
     return found && `#${found.id}`
   }
 
-  async function download(): Promise<void> {
+  async #download(): Promise<void> {
+    const { name } = this.#page
     try {
-      save(await folderWith(editor.text, page), `${name}.zip`)
-      status.textContent = `${name}.zip has the folder that vnet check takes.`
+      save(await folderWith(this.#editor.text, this.#page), `${name}.zip`)
+      this.#status.textContent = `${name}.zip has the folder that vnet check takes.`
     } catch (error) {
-      status.textContent = `Not downloaded: ${messageOf(error)}`
+      this.#status.textContent = `Not downloaded: ${messageOf(error)}`
     }
   }
 
-  const file = element('input', {
-    type: 'file',
-    accept: '.js,.mjs,.zip,text/javascript',
-    hidden: true,
-  })
-  file.addEventListener('change', async () => {
-    const [chosen] = file.files ?? []
-    if (chosen === undefined) return
-    try {
-      exchange(await driverIn(chosen, driver), `${driver} has the text of ${chosen.name}.`)
-    } catch (error) {
-      status.textContent = `${chosen.name} does not open: ${messageOf(error)}`
-    }
-    file.value = ''
-  })
-
-  async function link(): Promise<void> {
-    const address = new URL(await fragmentOf(editor.text), location.href.replace(/#.*/, '')).href
+  async #copyLink(): Promise<void> {
+    const fragment = await fragmentOf(this.#editor.text)
+    const address = new URL(fragment, location.href.replace(/#.*/, '')).href
+    const holds = 'it holds the driver, which no server has.'
     try {
       await navigator.clipboard.writeText(address)
-      status.textContent = 'The link is copied: it holds the driver, which no server has.'
+      this.#status.textContent = `The link is copied: ${holds}`
     } catch {
       history.replaceState(history.state, '', address)
-      status.textContent =
-        'The address of this page is the link now: it holds the driver, which no server has.'
+      this.#status.textContent = `The address of this page is the link now: ${holds}`
     }
   }
 
-  function leaveLink(): void {
-    linked = undefined
-    offer.hidden = true
+  #leaveLink(): void {
+    this.#linked = undefined
+    this.#offer.hidden = true
     history.replaceState(history.state, '', location.pathname + location.search)
   }
 
   /** Shows the driver of a link; a driver of the visitor's own is not lost. */
-  async function openLink(): Promise<void> {
+  async #openLink(): Promise<void> {
     let text: string | undefined
     try {
       text = await textOfFragment(location.hash)
     } catch {
-      status.textContent = 'The driver of this link is damaged.'
+      this.#status.textContent = 'The driver of this link is damaged.'
     }
-    if (text === undefined || text === editor.text || signal.aborted) return
-    parent.scrollIntoView()
-    const own = kept.text
+    const isLeft = this.#ended.signal.aborted
+    if (text === undefined || text === this.#editor.text || isLeft) return
+    this.#parent.scrollIntoView()
+    const own = this.#kept.text
     const choose = (chosen: string) => {
-      leaveLink()
-      replace(chosen)
+      this.#leaveLink()
+      this.#replace(chosen)
     }
     // Also without one of the visitor's: what a link passes is not what the visitor has passed.
-    linked = text
-    replace(text)
-    offer.hidden = false
-    offer.replaceChildren(
+    this.#linked = text
+    this.#replace(text)
+    this.#offer.hidden = false
+    const back = () => choose(this.#kept.text ?? own ?? this.#page.skeleton)
+    this.#offer.replaceChildren(
       `This is the driver of a link${own === undefined ? '' : '; yours is kept'}. `,
-      button(own === undefined ? 'Make it mine' : 'Replace mine', () => choose(editor.text)),
-      button(own === undefined ? 'Back to the skeleton' : 'Back to mine', () =>
-        choose(kept.text ?? own ?? skeleton),
-      ),
+      button(own === undefined ? 'Make it mine' : 'Replace mine', () => choose(this.#editor.text)),
+      button(own === undefined ? 'Back to the skeleton' : 'Back to mine', back),
     )
-  }
-
-  const place = element('div', { className: 'editor' }, editor.element)
-  real.append(...realInterface(page, hrefOf('See it live')))
-  parent.replaceChildren(
-    offer,
-    place,
-    element(
-      'p',
-      { id: KEYS_ID, className: 'keys' },
-      'Ctrl-Enter checks, Ctrl-Space completes. Tab indents; Escape and then Tab leaves the editor.',
-    ),
-    element(
-      'div',
-      { className: 'buttons' },
-      element(
-        'div',
-        { className: 'bar' },
-        Object.assign(button('Check', options.onCheck), { className: 'check' }),
-        status,
-      ),
-      ...(motion ? [motion.button] : []),
-      button('Reset', () => exchange(skeleton, `${driver} is the skeleton again.`)),
-      button('Download', () => void download()),
-      button('Open a file', () => file.click()),
-      button('Copy a link', () => void link()),
-      file,
-    ),
-    verdicts,
-    ...(motion ? [motion.element] : []),
-    real,
-    ...(page.help ? [page.help.element] : []),
-  )
-  showReal()
-  addEventListener('hashchange', () => void openLink(), { signal })
-  void openLink()
-
-  void page.loadEditor?.().then(make => {
-    replaceEditor(editor, signal, before => {
-      editor = make({ ...options, text: before.text })
-      return editor
-    })
-  })
-
-  return () => {
-    ended.abort(new Error('the page is left'))
-    editor.close()
   }
 }

@@ -35,27 +35,49 @@ const DEPTH_MAX = 4
 /** The last declarations of a name that are read. */
 const DECLARATIONS_MAX = 3
 
-/** Returns functions that find the types of names in a text. Nothing is kept between texts. */
-export function textTypes({ names, types }: TypeTable, text: string) {
-  const entries = [...Object.values(types), names['vnet/drivers'], names.vnet].flatMap(
-    Object.entries<Entry>,
-  )
-  const known = new Map(
-    entries.flatMap(([name, [, , type]]) => (type === undefined ? [] : [[name, type]])),
-  )
+/** Finds the types of names in a text. Nothing is kept between texts. */
+export class TextTypes {
+  readonly #types: TypeTable['types']
+  readonly #text: string
+  /** The types of the values that vnet exports. */
+  readonly #known: ReadonlyMap<string, string>
+
+  constructor({ names, types }: TypeTable, text: string) {
+    this.#types = types
+    this.#text = text
+    const tables = [...Object.values(types), names['vnet/drivers'], names.vnet]
+    const entries = tables.flatMap(Object.entries<Entry>)
+    this.#known = new Map(
+      entries.flatMap(([name, [, , type]]) => (type === undefined ? [] : [[name, type]])),
+    )
+  }
+
+  /** Returns the members of the expression that ends at a position; none if it is not known. */
+  membersBefore(end: number): Entries {
+    const type = this.#typeBefore(end) ?? ''
+    const fields = type.startsWith('{')
+      ? [...type.matchAll(/(\w+)\??: (\{[^{}]*\}|[^,;{}]+)/g)]
+      : []
+    return (
+      own(this.#types, type) ??
+      Object.fromEntries(fields.map(([code, name]): [string, Entry] => [name!, [code, '']]))
+    )
+  }
 
   /** Returns the type of a name at a position: `SkBuff`, `TxQueue[]`. */
-  function typeOf(name: string, at: number, depth = 0): string | undefined {
-    const declared = [...text.slice(0, at).matchAll(declarationOf(name))].slice(-DECLARATIONS_MAX)
+  typeOf(name: string, at: number, depth = 0): string | undefined {
+    const before = this.#text.slice(0, at)
+    const declared = [...before.matchAll(declarationOf(name))].slice(-DECLARATIONS_MAX)
     for (const found of declared.reverse()) {
-      const type = resolved(declaredBy(found, depth), depth)
+      const type = this.#resolved(this.#declaredBy(found, depth), depth)
       if (type !== undefined) return type
     }
-    return resolved(own(USUAL, name) ?? known.get(name), depth)
+    return this.#resolved(own(USUAL, name) ?? this.#known.get(name), depth)
   }
 
   /** Returns the type of the expression that ends at a position. */
-  function typeBefore(end: number, depth = 0): string | undefined {
+  #typeBefore(end: number, depth = 0): string | undefined {
+    const text = this.#text
     let at = end
     let isIndexed = false
     for (let last = text[at - 1]; last === ')' || last === ']'; last = text[at - 1]) {
@@ -63,23 +85,25 @@ export function textTypes({ names, types }: TypeTable, text: string) {
       at = openingOf(text, at - 1)
     }
     const [name = ''] = /[\w$]*$/.exec(text.slice(Math.max(at - 200, 0), at)) ?? []
-    const type = name === '' || depth > DEPTH_MAX ? undefined : typeOf(name, end, depth + 1)
+    const isKnowable = name !== '' && depth <= DEPTH_MAX
+    const type = isKnowable ? this.typeOf(name, end, depth + 1) : undefined
     return isIndexed && type ? elementOf(type) : type
   }
 
   /** Returns the type in a declaration. */
-  function declaredBy(found: RegExpExecArray, depth: number): string | undefined {
+  #declaredBy(found: RegExpExecArray, depth: number): string | undefined {
     const { param, field, type, value = '' } = found.groups ?? {}
     const [, cast] = /^\/\*\* @type \{(.*?)\} \*\//.exec(value) ?? []
     const [, made] = /^new (\w+)/.exec(value) ?? []
     const annotation = param ?? field ?? type ?? cast ?? made
     if (annotation !== undefined) return annotation
     const [expression = ''] = /^[^;]*?(?=;?\s*$)/.exec(value) ?? []
-    return typeBefore(found.index + found[0].length - value.length + expression.length, depth)
+    const start = found.index + found[0].length - value.length
+    return this.#typeBefore(start + expression.length, depth)
   }
 
   /** Returns the type that an annotation names: of the table, of the text, or an object's. */
-  function resolved(annotation: string | undefined, depth: number): string | undefined {
+  #resolved(annotation: string | undefined, depth: number): string | undefined {
     const type = (annotation ?? '')
       .replace(/import\(['"]vnet['"]\)\./g, '')
       .replace(/^readonly | \| undefined$/g, '')
@@ -87,31 +111,17 @@ export function textTypes({ names, types }: TypeTable, text: string) {
     if (type.startsWith('{') || depth > DEPTH_MAX) return type
     const name = type.replace(/<.*>/, '')
     const element = elementOf(name)
-    if (Object.hasOwn(types, element)) return name
+    if (Object.hasOwn(this.#types, element)) return name
     // `(a | b)`, or an annotation that is not complete yet.
     if (!/^\w+$/.test(element)) return undefined
-    const [, alias, lines = ''] =
-      new RegExp(`@typedef \\{(.*)\\} ${element}\\b([^]*?)\\*/`).exec(text) ?? []
+    const definition = new RegExp(`@typedef \\{(.*)\\} ${element}\\b([^]*?)\\*/`)
+    const [, alias, lines = ''] = definition.exec(this.#text) ?? []
     const properties = [...lines.matchAll(/@property \{(.*)\} (\w+)/g)].map(
       ([, of, field]) => `${field}: ${of}`,
     )
-    const found = resolved(alias === 'object' ? `{${properties}}` : alias, depth + 1)
+    const found = this.#resolved(alias === 'object' ? `{${properties}}` : alias, depth + 1)
     return found && (name === element ? found : `${found}[]`)
   }
-
-  /** Returns the members of the expression that ends at a position; none if it is not known. */
-  function membersBefore(end: number): Entries {
-    const type = typeBefore(end) ?? ''
-    const fields = type.startsWith('{')
-      ? [...type.matchAll(/(\w+)\??: (\{[^{}]*\}|[^,;{}]+)/g)]
-      : []
-    return (
-      own(types, type) ??
-      Object.fromEntries(fields.map(([code, name]): [string, Entry] => [name!, [code, '']]))
-    )
-  }
-
-  return { typeOf, membersBefore }
 }
 
 /** Matches the declarations of a name. */

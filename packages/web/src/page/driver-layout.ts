@@ -118,16 +118,60 @@ function endWidthOf({ device, peer }: Model): number {
  * comes first, then the lane toward. Without `endWidth` the path leads from top to bottom.
  */
 function place(columns: readonly Column[], columnWidth: number, endWidth?: number): Drawing {
+  const sizes = sizesOf(columns, columnWidth, endWidth)
+  const { isVertical, rect, first, whole, endSize, next } = sizes
+  const ends: DriverBox[] = [
+    { kind: 'near', id: 'near', ...rect(EDGE, first, endSize, whole) },
+    { kind: 'far', id: 'far', ...rect(next, first, endSize, whole) },
+  ]
+  const lanes = [placeLane(columns, 'away', sizes), placeLane(columns, 'toward', sizes)]
+  const total = next + endSize + EDGE
+  return {
+    isVertical,
+    width: isVertical ? whole + 2 * (PAD + EDGE) : total,
+    height: isVertical ? total : first + whole + PAD + EDGE,
+    boxes: [
+      ...framesOf(columns, sizes),
+      ...ends,
+      ...lanes.flatMap(({ groups }) => groups),
+      ...lanes.flatMap(({ items }) => items),
+    ],
+    arrows: lanes.flatMap(({ arrows }) => arrows),
+  }
+}
+
+/** The sizes and places that both lanes share. */
+interface Sizes {
+  readonly isVertical: boolean
+  readonly columnWidth: number
+  /** Where the first lane starts, across the path. */
+  readonly first: number
+  /** The middle of each lane, across the path. */
+  readonly middles: Readonly<Record<Lane, number>>
+  /** Both lanes and the gap between them. */
+  readonly whole: number
+  readonly endSize: number
+  /** Where each column starts along the path, and how long it is. */
+  readonly at: readonly number[]
+  readonly along: readonly number[]
+  /** Where the far end starts. */
+  readonly next: number
+  /** Returns a rectangle from its place and size along the path and across it. */
+  rect(start: number, side: number, length: number, breadth: number): Rect
+}
+
+const heightOf = (group: DrawnGroup | undefined): number =>
+  group === undefined ? 0 : groupHeight(group)
+
+function sizesOf(columns: readonly Column[], columnWidth: number, endWidth?: number): Sizes {
   const isVertical = endWidth === undefined
-  const heightOf = (group: DrawnGroup | undefined) => (group === undefined ? 0 : groupHeight(group))
   const acrossOf = (lane: Lane) =>
     isVertical
       ? columnWidth
       : Math.max(END_HEIGHT, ...columns.map(column => heightOf(column[lane])))
   const across = { away: acrossOf('away'), toward: acrossOf('toward') }
   const first = EDGE + (isVertical ? PAD : TITLE + PAD)
-  const starts = { away: first, toward: first + across.away + LANE_GAP }
-  const whole = across.away + LANE_GAP + across.toward
+  const second = first + across.away + LANE_GAP
   const endSize = endWidth ?? END_HEIGHT
   const endGap = isVertical ? END_GAP - PAD : END_GAP
   const along = columns.map(({ away, toward }) =>
@@ -139,82 +183,82 @@ function place(columns: readonly Column[], columnWidth: number, endWidth?: numbe
     at.push(next)
     next += size + (at.length === along.length ? endGap : GAP)
   }
-  const total = next + endSize + EDGE
+  return {
+    isVertical,
+    columnWidth,
+    first,
+    middles: { away: first + across.away / 2, toward: second + across.toward / 2 },
+    whole: across.away + LANE_GAP + across.toward,
+    endSize,
+    at,
+    along,
+    next,
+    rect: (start, side, length, breadth) =>
+      isVertical
+        ? { x: side, y: start, width: breadth, height: length }
+        : { x: start, y: side, width: length, height: breadth },
+  }
+}
 
-  const rect = (start: number, side: number, length: number, breadth: number): Rect =>
-    isVertical
-      ? { x: side, y: start, width: breadth, height: length }
-      : { x: start, y: side, width: length, height: breadth }
-  const frames: DriverBox[] = []
-  const groups: DriverBox[] = []
-  const items: DriverBox[] = []
-  const arrows: Arrow[] = []
-  const ends: DriverBox[] = [
-    { kind: 'near', id: 'near', ...rect(EDGE, first, endSize, whole) },
-    { kind: 'far', id: 'far', ...rect(next, first, endSize, whole) },
-  ]
-  for (const owner of ['near', 'far'] as const) {
+/** Returns the frames around the groups of the near and of the far side. */
+function framesOf(columns: readonly Column[], sizes: Sizes): DriverBox[] {
+  const { isVertical, at, along, whole, rect } = sizes
+  return (['near', 'far'] as const).flatMap((owner): DriverBox[] => {
     const own = columns.flatMap((column, i) => (column.owner === owner ? [i] : []))
-    if (own.length === 0) continue
+    if (own.length === 0) return []
     const [start, end] = [at[own[0]], at[own.at(-1)!] + along[own.at(-1)!]]
     const before = isVertical ? TITLE : PAD
     const breadth = (isVertical ? 2 * PAD : TITLE + 2 * PAD) + whole
-    frames.push({
-      kind: `${owner} frame`,
-      id: `${owner} frame`,
-      ...rect(start - before, EDGE, end - start + before + PAD, breadth),
-    })
+    const box = rect(start - before, EDGE, end - start + before + PAD, breadth)
+    return [{ kind: `${owner} frame`, id: `${owner} frame`, ...box }]
+  })
+}
+
+/** Returns the groups of a lane with their items, and the arrows that join them. */
+function placeLane(columns: readonly Column[], lane: Lane, sizes: Sizes) {
+  const { isVertical, columnWidth, middles, endSize, at, along, next, rect } = sizes
+  const middle = middles[lane]
+  const groups: DriverBox[] = []
+  const items: DriverBox[] = []
+  const arrows: Arrow[] = []
+  let from = EDGE + endSize
+  let last: Column['owner'] | 'end' = 'end'
+  let isFar = false
+  const join = (to: number, owner: Column['owner'] | 'end') => {
+    isFar ||= last === 'wire'
+    const [a, b] = lane === 'away' ? [from, to] : [to, from]
+    const points = isVertical
+      ? { x1: middle, y1: a, x2: middle, y2: b }
+      : { x1: a, y1: middle, x2: b, y2: middle }
+    const isCable = owner === 'wire' || last === 'wire' || (owner === 'end' && last !== 'far')
+    const touchesFar = owner === 'end' ? 'far' : undefined
+    const touches = last === 'end' ? 'near' : touchesFar
+    const side = isFar ? 'far' : 'near'
+    arrows.push({ id: `${lane} ${to}`, lane, side, isCable, touches, ...points })
+    last = owner
   }
-  for (const lane of ['away', 'toward'] as const) {
-    const middle = starts[lane] + across[lane] / 2
-    let from = EDGE + endSize
-    let last = 'end' as Column['owner'] | 'end'
-    const join = (to: number, owner: Column['owner'] | 'end', isFarSide: boolean) => {
-      const [a, b] = lane === 'away' ? [from, to] : [to, from]
-      const points = isVertical
-        ? { x1: middle, y1: a, x2: middle, y2: b }
-        : { x1: a, y1: middle, x2: b, y2: middle }
-      const isCable = owner === 'wire' || last === 'wire' || (owner === 'end' && last !== 'far')
-      const touchesFar = owner === 'end' ? 'far' : undefined
-      const touches = last === 'end' ? 'near' : touchesFar
-      arrows.push({
-        id: `${lane} ${to}`,
-        lane,
-        side: isFarSide ? 'far' : 'near',
-        isCable,
-        touches,
-        ...points,
-      })
-      last = owner
-    }
-    let isFar = false
-    for (const [i, column] of columns.entries()) {
-      const group = column[lane]
-      if (group === undefined) continue
-      const [length, breadth] = isVertical
-        ? [heightOf(group), columnWidth]
-        : [columnWidth, heightOf(group)]
-      const start = at[i] + (along[i] - length) / 2
-      const box = rect(start, middle - breadth / 2, length, breadth)
-      isFar ||= last === 'wire'
-      join(start, column.owner, isFar)
-      from = start + length
-      groups.push({ kind: 'group', id: group.id, group, lane, ...box })
-      let y = box.y + TITLE + PAD
-      for (const item of group.items) {
-        const height = itemHeight(item, group)
-        const inner = { x: box.x + PAD, y, width: columnWidth - 2 * PAD, height }
-        items.push({ kind: 'item', id: item.id, item, group, lane, ...inner })
-        y += height + gapOf(group)
-      }
-    }
-    join(next, 'end', isFar || last === 'wire')
+  for (const [i, column] of columns.entries()) {
+    const group = column[lane]
+    if (group === undefined) continue
+    const height = heightOf(group)
+    const [length, breadth] = isVertical ? [height, columnWidth] : [columnWidth, height]
+    const start = at[i] + (along[i] - length) / 2
+    const box = rect(start, middle - breadth / 2, length, breadth)
+    join(start, column.owner)
+    from = start + length
+    groups.push({ kind: 'group', id: group.id, group, lane, ...box })
+    items.push(...itemsOf(group, lane, box, columnWidth))
   }
-  return {
-    isVertical,
-    width: isVertical ? whole + 2 * (PAD + EDGE) : total,
-    height: isVertical ? total : first + whole + PAD + EDGE,
-    boxes: [...frames, ...ends, ...groups, ...items],
-    arrows,
-  }
+  join(next, 'end')
+  return { groups, items, arrows }
+}
+
+function itemsOf(group: DrawnGroup, lane: Lane, box: Rect, columnWidth: number): DriverBox[] {
+  let y = box.y + TITLE + PAD
+  return group.items.map((item): DriverBox => {
+    const height = itemHeight(item, group)
+    const inner = { x: box.x + PAD, y, width: columnWidth - 2 * PAD, height }
+    y += height + gapOf(group)
+    return { kind: 'item', id: item.id, item, group, lane, ...inner }
+  })
 }

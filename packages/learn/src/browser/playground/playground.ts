@@ -72,173 +72,187 @@ const WIRES = [WIRE, 'delay 2s', 'loss 50%', 'off']
  * when the page is left.
  */
 export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions): Playground {
-  const { loadPicture } = options
-  const hasChoice = options.driver === undefined
-  let mount: MountPicture | undefined
-  let picture: Picture | undefined
-  let driver: PlaygroundDriver = options.driver ?? 'cable'
-  let device: DeviceId | undefined
-  let isClosed = false
-  let runs = 0
-  const log = element('div', { className: 'log', role: 'log', tabIndex: 0 })
-  log.setAttribute('aria-label', 'Log')
-  const place = element('div', { className: 'picture-place' })
+  const mounted = new MountedPlayground(parent, options)
+  return { run: driver => mounted.run(driver), close: () => mounted.close() }
+}
 
-  const link = new CarriedLink(options.worker, {
-    receive,
-    log: line => addLine(log, line),
-    ended: () => parent.classList.add('ended'),
-  })
+class MountedPlayground {
+  readonly #parent: HTMLElement
+  readonly #hasChoice: boolean
+  readonly #link: CarriedLink
+  readonly #log = element('div', { className: 'log', role: 'log', tabIndex: 0 })
+  readonly #place = element('div', { className: 'picture-place' })
+  readonly #flow = toggleButton('Flow', true, () => this.#sendFlow())
+  readonly #pause = toggleButton('Pause', false, () => this.#sendPause())
+  readonly #stepping = toggleButton('Step by step', false, () => this.#step())
+  readonly #wires = buttons('Wire', ...WIRES.map(text => this.#wireButton(text)))
+  readonly #own: OwnDriver
+  /** Ends what listens to the page. */
+  readonly #ended = new AbortController()
+  #mount: MountPicture | undefined
+  #picture: Picture | undefined
+  #driver: PlaygroundDriver
+  #device: DeviceId | undefined
+  #runs = 0
 
-  function receive(message: FeedMessage): void {
-    if (message.type === 'hello') {
-      const isStart = device === undefined
-      device = message.vnets[0]?.devices[0]?.id
-      if (isStart) {
-        started()
-      }
-    }
-    if (message.type === 'wire' && message.id === device) {
-      showWires(message.wire !== undefined)
-    }
-    if (message.type === 'step') {
-      stepping.setAttribute('aria-pressed', `${message.mode === 'on'}`)
-    }
-    picture?.receive(message)
+  constructor(parent: HTMLElement, options: PlaygroundOptions) {
+    this.#parent = parent
+    this.#hasChoice = options.driver === undefined
+    this.#driver = options.driver ?? 'cable'
+    this.#log.setAttribute('aria-label', 'Log')
+    this.#link = new CarriedLink(options.worker, {
+      receive: message => this.#receive(message),
+      log: line => addLine(this.#log, line),
+      ended: () => parent.classList.add('ended'),
+    })
+    this.#own = ownDriver(text => this.run({ name: 'driver.js', text }), options)
+    this.#own.element.hidden = true
+    parent.replaceChildren(...this.#controls(), this.#log, this.#place)
+    const { signal } = this.#ended
+    document.addEventListener('visibilitychange', () => this.#sendPause(), { signal })
+    void options.loadPicture().then(
+      loaded => {
+        this.#mount = loaded
+        if (!signal.aborted) {
+          this.run(this.#driver)
+        }
+      },
+      error => {
+        const why = messageOf(error)
+        addLine(this.#log, `The picture does not load: ${why}. Load the page again.`)
+      },
+    )
   }
 
-  /** Some drivers have no wire. */
-  function showWires(hasWire: boolean): void {
-    wires.title = hasWire ? '' : 'This driver has no wire.'
-    for (const each of wires.querySelectorAll('button')) {
-      each.disabled = !hasWire
-    }
-  }
-
-  /** Each driver has a picture of its own, without the frames of the one before. */
-  function started(): void {
-    picture?.close()
-    const below: PictureView[] = hasChoice
-      ? ['hands-on', 'frames', 'step']
-      : ['frames', 'step', 'hands-on']
-    const views = ['driver', ...below] as const
-    picture = mount?.(place, { views, command: request => link.command(request) })
-    sendFlow()
-    sendPause()
-  }
-
-  function run(next: PlaygroundDriver): void {
-    driver = next
-    device = undefined
-    parent.classList.remove('ended')
-    for (const toggle of [pause, stepping]) {
+  run(next: PlaygroundDriver): void {
+    this.#driver = next
+    this.#device = undefined
+    this.#parent.classList.remove('ended')
+    for (const toggle of [this.#pause, this.#stepping]) {
       toggle.setAttribute('aria-pressed', 'false')
     }
-    addLine(log, `run ${++runs}: ${typeof driver === 'string' ? driver : driver.name}`)
-    void link.start(driver, WIRE)
+    addLine(this.#log, `run ${++this.#runs}: ${typeof next === 'string' ? next : next.name}`)
+    void this.#link.start(next, WIRE)
   }
 
-  async function command(wanted: PageCommand): Promise<void> {
-    if (device === undefined) return
-    const result = await link.command({ id: device, command: wanted })
-    if (!result.ok) {
-      addLine(log, result.message)
-    }
+  close(): void {
+    this.#ended.abort()
+    this.#link.close()
+    this.#picture?.close()
+    this.#own.close()
   }
 
-  async function download(): Promise<void> {
-    const bytes = await link.capture()
-    if (bytes !== undefined) {
-      save(new Blob([bytes], { type: 'application/octet-stream' }), 'playground.pcapng')
-    }
+  #controls(): readonly HTMLElement[] {
+    const send = (text: string, what: 'ping' | 'udp' | 'tcp') =>
+      button(text, () => {
+        addLine(this.#log, `${what}: started`)
+        this.#link.send({ do: 'send', what })
+      })
+    const sending = [send('Ping', 'ping'), send('UDP burst', 'udp'), send('TCP transfer', 'tcp')]
+    const again = button('Start again', () => this.run(this.#driver))
+    const download = button('Download pcapng', () => void this.#download())
+    return [
+      ...(this.#hasChoice ? [this.#choice(), this.#own.element] : []),
+      buttons('Send', ...sending, this.#flow, this.#pause, again),
+      this.#wires,
+      buttons('More', this.#stepping, download),
+    ]
   }
 
-  /** Nobody sees the time of a hidden page. */
-  function sendPause(): void {
-    const on = isPressed(pause) || document.hidden
-    link.send({ do: 'pause', on })
-    picture?.pause(on)
-  }
-
-  const sendFlow = () => link.send({ do: 'flow', perSecond: isPressed(flow) ? FLOW : 0 })
-  const flow = toggleButton('Flow', true, sendFlow)
-  const pause = toggleButton('Pause', false, sendPause)
-  const stepping = toggleButton('Step by step', false, () => {
-    picture?.show('step')
-    // The view is below the picture.
-    if (isPressed(stepping)) {
-      place.firstElementChild?.shadowRoot?.querySelector('nav')?.scrollIntoView({ block: 'center' })
-    }
-    void command({ do: 'step', mode: isPressed(stepping) ? 'on' : 'off' })
-  })
-  const send = (text: string, what: 'ping' | 'udp' | 'tcp') =>
-    button(text, () => {
-      addLine(log, `${what}: started`)
-      link.send({ do: 'send', what })
-    })
-  const wire = (text: string) =>
-    button(text, () => void command({ do: 'wire', text: text === 'off' ? undefined : text }))
-  const own = ownDriver(text => run({ name: 'driver.js', text }), options)
-  own.element.hidden = true
-  const again = button('Start again', () => run(driver))
-  const wires = buttons('Wire', ...WIRES.map(wire))
-  const all = [
-    ...(hasChoice ? [choice(), own.element] : []),
-    buttons(
-      'Send',
-      send('Ping', 'ping'),
-      send('UDP burst', 'udp'),
-      send('TCP transfer', 'tcp'),
-      flow,
-      pause,
-      again,
-    ),
-    wires,
-  ]
-  const more = buttons(
-    'More',
-    stepping,
-    button('Download pcapng', () => void download()),
-  )
-  parent.replaceChildren(...all, more, log, place)
-  document.addEventListener('visibilitychange', sendPause)
-  void loadPicture().then(
-    loaded => {
-      mount = loaded
-      if (!isClosed) {
-        run(driver)
-      }
-    },
-    error => addLine(log, `The picture does not load: ${messageOf(error)}. Load the page again.`),
-  )
-
-  function choice(): HTMLElement {
-    const select = element(
-      'select',
-      {},
-      ...DRIVERS.map(([value, text]) => element('option', { value }, text)),
-    )
+  #choice(): HTMLElement {
+    const options = DRIVERS.map(([value, text]) => element('option', { value }, text))
+    const select = element('select', {}, ...options)
     select.addEventListener('change', () => {
       const chosen = select.value as (typeof DRIVERS)[number][0]
-      own.element.hidden = chosen !== 'own'
+      this.#own.element.hidden = chosen !== 'own'
       if (chosen === 'own') {
-        own.start()
+        this.#own.start()
       } else {
-        run(chosen)
+        this.run(chosen)
       }
     })
     return element('p', { className: 'buttons' }, element('label', {}, 'Driver ', select))
   }
 
-  return {
-    run,
-    close() {
-      isClosed = true
-      document.removeEventListener('visibilitychange', sendPause)
-      link.close()
-      picture?.close()
-      own.close()
-    },
+  #wireButton(text: string): HTMLButtonElement {
+    const wanted = text === 'off' ? undefined : text
+    return button(text, () => void this.#command({ do: 'wire', text: wanted }))
+  }
+
+  #receive(message: FeedMessage): void {
+    if (message.type === 'hello') {
+      const isStart = this.#device === undefined
+      this.#device = message.vnets[0]?.devices[0]?.id
+      if (isStart) {
+        this.#started()
+      }
+    }
+    if (message.type === 'wire' && message.id === this.#device) {
+      this.#showWires(message.wire !== undefined)
+    }
+    if (message.type === 'step') {
+      this.#stepping.setAttribute('aria-pressed', `${message.mode === 'on'}`)
+    }
+    this.#picture?.receive(message)
+  }
+
+  /** Some drivers have no wire. */
+  #showWires(hasWire: boolean): void {
+    this.#wires.title = hasWire ? '' : 'This driver has no wire.'
+    for (const each of this.#wires.querySelectorAll('button')) {
+      each.disabled = !hasWire
+    }
+  }
+
+  /** Each driver has a picture of its own, without the frames of the one before. */
+  #started(): void {
+    this.#picture?.close()
+    const below: PictureView[] = this.#hasChoice
+      ? ['hands-on', 'frames', 'step']
+      : ['frames', 'step', 'hands-on']
+    const views = ['driver', ...below] as const
+    this.#picture = this.#mount?.(this.#place, {
+      views,
+      command: request => this.#link.command(request),
+    })
+    this.#sendFlow()
+    this.#sendPause()
+  }
+
+  async #command(wanted: PageCommand): Promise<void> {
+    if (this.#device === undefined) return
+    const result = await this.#link.command({ id: this.#device, command: wanted })
+    if (!result.ok) {
+      addLine(this.#log, result.message)
+    }
+  }
+
+  async #download(): Promise<void> {
+    const bytes = await this.#link.capture()
+    if (bytes === undefined) return
+    save(new Blob([bytes], { type: 'application/octet-stream' }), 'playground.pcapng')
+  }
+
+  /** Nobody sees the time of a hidden page. */
+  #sendPause(): void {
+    const on = isPressed(this.#pause) || document.hidden
+    this.#link.send({ do: 'pause', on })
+    this.#picture?.pause(on)
+  }
+
+  #sendFlow(): void {
+    this.#link.send({ do: 'flow', perSecond: isPressed(this.#flow) ? FLOW : 0 })
+  }
+
+  #step(): void {
+    this.#picture?.show('step')
+    const isOn = isPressed(this.#stepping)
+    // The view is below the picture.
+    const nav = this.#place.firstElementChild?.shadowRoot?.querySelector('nav')
+    if (isOn) {
+      nav?.scrollIntoView({ block: 'center' })
+    }
+    void this.#command({ do: 'step', mode: isOn ? 'on' : 'off' })
   }
 }
 
