@@ -49,41 +49,71 @@ export function relayOf(
   replies: Replies,
   subscriptions: Subscriptions,
 ): Relay {
-  function dump(vnet: Entry, requester: Requester | undefined, sent: Sent, done: RelayDone): void {
-    const { native, processes } = supervision
+  const requests = new RelayedRequests(supervision, replies, subscriptions)
+  return (vnet, sent, done) => requests.relay(vnet, sent, done)
+}
+
+class RelayedRequests {
+  readonly #supervision: Supervision
+  readonly #replies: Replies
+  readonly #subscriptions: Subscriptions
+
+  constructor(supervision: Supervision, replies: Replies, subscriptions: Subscriptions) {
+    this.#supervision = supervision
+    this.#replies = replies
+    this.#subscriptions = subscriptions
+  }
+
+  relay(vnet: Entry, sent: Sent, done: RelayDone): void {
+    const requester = this.#supervision.requesterOf(sent.notification.pid)
+    // Checked last, to make sure that the rights belong to the thread that waits.
+    if (requester === null || !this.#supervision.listener.isWaiting(sent.notification)) {
+      done(undefined)
+    } else if (sent.to === 'both') {
+      this.#dump(vnet, requester, sent, done)
+    } else {
+      this.#ask(vnet, requester, sent, sent.octets, (result, found) => {
+        if (result < 0) {
+          done(result)
+        } else {
+          this.#put(sent, packed(found), done)
+        }
+      })
+    }
+  }
+
+  /** Replies with the kernel's part of a dump and the vnet's. */
+  #dump(vnet: Entry, requester: Requester | undefined, sent: Sent, done: RelayDone): void {
+    const { native, processes } = this.#supervision
     const { notification, socket, octets } = sent
-    const kernels = kernelsPart(
-      native,
-      processes,
-      { pid: notification.pid, netns: socket.netns },
-      octets,
-    )
+    const asker = { pid: notification.pid, netns: socket.netns }
+    const kernels = kernelsPart(native, processes, asker, octets)
     const [asked] = netlink.messages(octets)
     if (kernels === undefined || asked === undefined) {
       done(undefined)
       return
     }
-    ask(vnet, requester, sent, ourPart(asked.seq), (result, found) => {
+    this.#ask(vnet, requester, sent, ourPart(asked.seq), (result, found) => {
       const datagrams = result < 0 ? undefined : merged(kernels, found, socket.port)
       if (result === -ECONNREFUSED) {
         done(result)
-      } else if (datagrams === undefined || !replies.hasRoom(socket.fd, datagrams.length)) {
+      } else if (datagrams === undefined || !this.#replies.hasRoom(socket.fd, datagrams.length)) {
         // The kernel makes a dump while it is read. Ours is queued all together, so it may not fit.
         done(undefined)
       } else {
-        put(replies, sent, datagrams, done)
+        this.#put(sent, datagrams, done)
       }
     })
   }
 
-  function ask(
+  #ask(
     vnet: Entry,
     requester: Requester | undefined,
     { notification, socket }: Sent,
     octets: Uint8Array,
     onEnd: (result: number, found: readonly Uint8Array[]) => void,
   ): void {
-    const { conversations, vnets } = supervision
+    const { conversations, vnets } = this.#supervision
     const relayed = new Relayed(octets, socket.port, () => conversations.nextSeq())
     const found: Uint8Array[] = []
     let size = 0
@@ -108,41 +138,22 @@ export function relayOf(
       },
     }
     const wanted = subscribes(octets)
-    const where = wanted && subscriptions.where(notification, socket.fd, socket.netns)
+    const where = wanted && this.#subscriptions.where(notification, socket.fd, socket.netns)
     if (wanted === undefined || where === undefined) {
       conversations.ask(request)
     } else {
-      subscriptions.subscribe(request, where, wanted)
+      this.#subscriptions.subscribe(request, where, wanted)
     }
   }
 
-  return (vnet, sent, done) => {
-    const requester = supervision.requesterOf(sent.notification.pid)
-    // Checked last, to make sure that the rights belong to the thread that waits.
-    if (requester === null || !supervision.listener.isWaiting(sent.notification)) {
-      done(undefined)
-    } else if (sent.to === 'both') {
-      dump(vnet, requester, sent, done)
-    } else {
-      ask(vnet, requester, sent, sent.octets, (result, found) => {
-        if (result < 0) {
-          done(result)
-        } else {
-          put(replies, sent, packed(found), done)
-        }
-      })
-    }
+  #put(
+    { notification, socket, octets }: Sent,
+    datagrams: readonly Uint8Array[],
+    done: RelayDone,
+  ): void {
+    const result = this.#replies.put(socket, notification.pid, datagrams)
+    done(result < 0 ? result : octets.length)
   }
-}
-
-function put(
-  replies: Replies,
-  { notification, socket, octets }: Sent,
-  datagrams: readonly Uint8Array[],
-  done: RelayDone,
-): void {
-  const result = replies.put(socket, notification.pid, datagrams)
-  done(result < 0 ? result : octets.length)
 }
 
 /**

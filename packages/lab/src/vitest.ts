@@ -88,7 +88,7 @@ interface LabContext {
     readonly meta?: object
     readonly timeout?: number
   }
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   readonly world: WorldName | undefined
   skip(reason: string): never
 }
@@ -120,90 +120,128 @@ const inBoth = process.env.VNET_WORLD === 'both'
 const GIVEN_LATE =
   "a function cannot put a test into a guest: test.extend({ world: 'guest' }) or VNET_WORLD=guest does"
 
-const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
-  // biome-ignore lint/correctness/noEmptyPattern: vitest reads the names of fixtures from it.
-  world: async ({}, use: (world: WorldName | undefined) => Promise<void>) => use(undefined),
-  lab: async (
-    { task, signal, skip, world: given }: LabContext,
-    use: (lab: Lab) => Promise<void>,
-  ) => {
-    const world = given ?? (inBoth ? BOTH[task.result?.repeatCount ?? 0] : wantedWorld(undefined))
-    if (world === 'guest' && !isInGuest()) throw new UsageError(GIVEN_LATE)
-    // Errors of the run in the other world, or of earlier tries.
-    const earlier = task.result?.errors?.length ?? 0
-    const errorOf = () => task.result?.errors?.[earlier]
-    const seed = seedFor(task.fullTestName ?? task.name)
-    let captures: readonly string[] = []
-    let drops: Promise<readonly string[]> | undefined
-    let missed: readonly string[] = []
-    let lab: Lab | undefined
-    let inWorld = ''
-    const keep = () => {
-      if (lab !== undefined) {
-        inWorld = worldLine(lab, signal?.aborted === true)
-      }
-      captures = lab?.keepCaptures() ?? []
-      missed = lab?.missedFaults ?? []
-      // A link may be closed meanwhile.
-      drops = lab?.drops().catch(() => [])
-    }
+/** The lab of one test, and what is read from the lab before it ends. */
+class TestLab {
+  readonly #context: LabContext
+  readonly #seed: number
+  /** The number of errors of the run in the other world, or of earlier tries. */
+  readonly #earlier: number
+  #lab: Lab | undefined
+  #inWorld = ''
+  #captures: readonly string[] = []
+  #missed: readonly string[] = []
+  #drops: Promise<readonly string[]> | undefined
+  /** In memory for lack of rights: a program needs them. */
+  #refused: Error | undefined
+
+  constructor(context: LabContext) {
+    const { task, signal } = context
+    this.#context = context
+    this.#seed = seedFor(task.fullTestName ?? task.name)
+    this.#earlier = task.result?.errors?.length ?? 0
     // Before the lab hears of it, and ends. After a timeout the test's hooks run first.
-    signal?.addEventListener('abort', keep, { once: true })
-    const options = {
-      name: labName(task.name),
-      seed,
-      ...(world && { world }),
-      ...(signal && { signal }),
-    }
-    const skipped = (error: unknown) => {
-      // A test that has failed in memory does not become one that was skipped.
-      if (earlier > 0) throw error
-      return skip(reasonToSkip(error))
-    }
-    // In memory for lack of rights: a program needs them.
-    let refused: Error | undefined
-    const onRefused = (why: Error) => {
-      if (why instanceof LabUnavailableError) {
-        skipped(why)
-      }
-      refused = why
-    }
-    /** Whether a failure in memory is for lack of a kernel, where the test runs next. */
-    const isLeftOut = () =>
-      inBoth && given === undefined && refused !== undefined && !signal?.aborted
-    const started = await createLabWith(options, { onRefused }).catch(skipped)
-    lab = started
+    signal?.addEventListener('abort', () => this.#keep(), { once: true })
+  }
+
+  async run(use: (lab: Lab) => Promise<void>): Promise<void> {
+    const { task } = this.#context
+    const started = await this.#start()
+    this.#lab = started
     Object.assign(task.meta ?? {}, { world: started.world })
     try {
       await use(started)
-      if (errorOf() !== undefined && drops === undefined && !isLeftOut()) {
-        keep()
+      if (this.#error !== undefined && this.#drops === undefined && !this.#isLeftOut) {
+        this.#keep()
       }
     } finally {
       // As long as its test may take, as vitest sets no limit.
       const limit = Math.max(task.timeout ?? 0, LEAST_LIMIT_MS)
       await closeWithin(started, Math.min(limit, MOST_LIMIT_MS))
     }
-    if (errorOf() !== undefined && isLeftOut()) {
-      Object.assign(task.result ?? {}, {
-        state: 'pass',
-        errors: task.result?.errors?.slice(0, earlier),
-      })
-      console.error(`vnet: ${task.name}: not tried in memory: ${refused?.message}`)
+    if (this.#error !== undefined && this.#isLeftOut) {
+      this.#pass()
     }
-    addMissed(errorOf(), missed)
-    addDrops(errorOf(), (await drops) ?? [], seed)
-    if (inBoth || started.world === 'memory') {
-      addLines(errorOf(), [inWorld])
+    await this.#report(started.world)
+  }
+
+  #start(): Promise<Lab> {
+    const { task, signal, world: given } = this.#context
+    const world = given ?? (inBoth ? BOTH[task.result?.repeatCount ?? 0] : wantedWorld(undefined))
+    if (world === 'guest' && !isInGuest()) throw new UsageError(GIVEN_LATE)
+    const options = {
+      name: labName(task.name),
+      seed: this.#seed,
+      ...(world && { world }),
+      ...(signal && { signal }),
+    }
+    const onRefused = (why: Error) => {
+      if (why instanceof LabUnavailableError) {
+        this.#skip(why)
+      }
+      this.#refused = why
+    }
+    return createLabWith(options, { onRefused }).catch(error => this.#skip(error))
+  }
+
+  #skip(error: unknown): never {
+    // A test that has failed in memory does not become one that was skipped.
+    if (this.#earlier > 0) throw error
+    return this.#context.skip(reasonToSkip(error))
+  }
+
+  /** Keeps what only a lab that has not ended knows. */
+  #keep(): void {
+    const lab = this.#lab
+    if (lab !== undefined) {
+      this.#inWorld = worldLine(lab, this.#context.signal?.aborted === true)
+    }
+    this.#captures = lab?.keepCaptures() ?? []
+    this.#missed = lab?.missedFaults ?? []
+    // A link may be closed meanwhile.
+    this.#drops = lab?.drops().catch(() => [])
+  }
+
+  get #error(): TestError | undefined {
+    return this.#context.task.result?.errors?.[this.#earlier]
+  }
+
+  /** Whether a failure in memory is for lack of a kernel, where the test runs next. */
+  get #isLeftOut(): boolean {
+    const { signal, world } = this.#context
+    return inBoth && world === undefined && this.#refused !== undefined && !signal?.aborted
+  }
+
+  #pass(): void {
+    const { task } = this.#context
+    const errors = task.result?.errors?.slice(0, this.#earlier)
+    Object.assign(task.result ?? {}, { state: 'pass', errors })
+    console.error(`vnet: ${task.name}: not tried in memory: ${this.#refused?.message}`)
+  }
+
+  /** Adds to the error of the test what the lab knows about it. */
+  async #report(world: WorldName): Promise<void> {
+    addMissed(this.#error, this.#missed)
+    addDrops(this.#error, (await this.#drops) ?? [], this.#seed)
+    if (inBoth || world === 'memory') {
+      addLines(this.#error, [this.#inWorld])
     }
     if (process.env[GUEST_TESTS] !== undefined) {
-      Object.assign(task.meta ?? {}, { captures })
-    } else {
-      for (const path of captures) {
-        console.error(`vnet: captured in ${path}`)
-      }
+      Object.assign(this.#context.task.meta ?? {}, { captures: this.#captures })
+      return
     }
-  },
+    for (const path of this.#captures) {
+      console.error(`vnet: captured in ${path}`)
+    }
+  }
+}
+
+const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
+  // biome-ignore lint/correctness/noEmptyPattern: vitest reads the names of fixtures from it.
+  world: async ({}, use: (world: WorldName | undefined) => Promise<void>) => use(undefined),
+  lab: async (
+    { task, signal, skip, world }: LabContext,
+    use: (lab: Lab) => Promise<void>,
+  ): Promise<void> => new TestLab({ task, signal, skip, world }).run(use),
 } as never)
 
 /**

@@ -7,6 +7,7 @@ import {
   explain,
   FileError,
   isErrno,
+  type Log,
   UsageError,
   VnetError,
 } from 'vnet/internal/base/index'
@@ -119,19 +120,13 @@ export function lan(options: LanOptions = {}, hasKernel = true): Driver<LanParam
       const planned = planPorts(native, values.uplink, context)
       uplink = planned.uplink
       try {
-        const ports = lanPorts(
-          values,
-          { ...context, args: planned.ports },
-          segment,
-          portAddresses(values.oui),
-        )
+        const own = { ...context, args: planned.ports }
+        const ports = lanPorts(values, own, segment, portAddresses(values.oui))
         const setup = setupOf(values)
         const [{ dev, netns = context.netns }] = ports
         const name = net.platform.allocName(dev.name, netns)
-        const store = leases === undefined ? usualLeases(name, netns, net.log) : leasesFile(leases)
-        if (setup.config.dhcp !== undefined) {
-          checkLeases(store)
-        }
+        const isUsed = setup.config.dhcp !== undefined
+        const store = leaseStore(leases, { name, netns, log: net.log }, isUsed)
         const created = asConfigError(
           config,
           () => new Backbone({ net, native, segment, store, name, start }, setup),
@@ -171,6 +166,23 @@ export function lan(options: LanOptions = {}, hasKernel = true): Driver<LanParam
       await backbone?.[Symbol.asyncDispose]()
     },
   })
+}
+
+/** Returns the store of leases in a file, or in the usual one of a gateway. Checks it if used. */
+function leaseStore(
+  file: string | undefined,
+  {
+    name,
+    netns,
+    log,
+  }: { readonly name: string; readonly netns: string | undefined; readonly log: Log },
+  isUsed: boolean,
+): LeaseStore {
+  const store = file === undefined ? usualLeases(name, netns, log) : leasesFile(file)
+  if (isUsed) {
+    checkLeases(store)
+  }
+  return store
 }
 
 export const driver = lan()

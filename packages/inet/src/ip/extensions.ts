@@ -127,8 +127,7 @@ export function headerProblem(
       if ((get16(bytes, h + 2) & OFFSET_AND_MORE) !== 0) return undefined
       hasFragment = true
     } else if (protocol !== NEXTHDR_HOP) {
-      if (h + 8 > end || h + sizeOf(bytes, h, protocol) > end) return SILENT
-      const problem = problemWithin(bytes, nh, h, protocol, isForUs)
+      const problem = problemWithin(bytes, nh, h, end, protocol, isForUs)
       if (problem !== undefined) return problem
     }
     nextAt = h
@@ -136,14 +135,16 @@ export function headerProblem(
   }
 }
 
-/** Returns the problem of a whole header for routing or with options for the destination. */
+/** Returns the problem of a header for routing or with options for the destination. */
 function problemWithin(
   bytes: Uint8Array,
   nh: number,
   h: number,
+  end: number,
   protocol: number,
   isForUs: boolean,
 ): HeaderProblem | undefined {
+  if (h + 8 > end || h + sizeOf(bytes, h, protocol) > end) return SILENT
   if (protocol === NEXTHDR_ROUTING) return routingProblem(bytes, nh, h, isForUs)
   return optionProblem(bytes, nh, h, h + sizeOf(bytes, h, protocol), false)
 }

@@ -60,8 +60,9 @@ export async function exploreCommand(
 ): Promise<number> {
   const note = json ? '; --json writes to standard output' : ''
   if (json && !existsSync(path)) throw new UsageError(`nothing called ${path}${note}`)
+  const hasReport = json || html !== undefined
   const subject = (SCRIPT.test(path) ? scriptOf : commandOf)(path, command, { host, hit, note })
-  if (repeat !== undefined && (json || html !== undefined)) {
+  if (repeat !== undefined && hasReport) {
     throw new UsageError(
       `${json ? '--json' : '--html'}: with --repeat there is one run, and no report`,
     )
@@ -96,8 +97,7 @@ export async function exploreCommand(
     if (!stop.signal.aborted) return status
   } catch (error) {
     io.progress?.(undefined)
-    if (!stop.signal.aborted && isUnavailable(error)) return fail(io, error.message)
-    if (!stop.signal.aborted) throw error
+    if (!stop.signal.aborted) return failOf(error, io)
   } finally {
     if (page !== undefined) {
       closeSync(page.fd)
@@ -105,6 +105,12 @@ export async function exploreCommand(
   }
   const signal = await end.asked
   return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
+}
+
+/** Reports an error of a world that is missing. Throws any other. */
+function failOf(error: unknown, io: Io): number {
+  if (isUnavailable(error)) return fail(io, error.message)
+  throw error
 }
 
 /** Enters and tries a world. Returns why no run can be in it, undefined if runs can. */

@@ -46,33 +46,7 @@ export function planOf(story: Story, hasPrograms: boolean, hasTraces: boolean, e
   const endsOf = (flow: FlowStory) =>
     [flow.client, flow.server].map(({ address }) => hosts.get(address) as string)
   const nats = new Set(flows.filter(hasRebind).map(flow => endsOf(flow).join(' ')))
-  const links = new Map<string, FlowStory[]>()
-  const alike = new Map<string, number>()
-  const planned = flows.map(flow => {
-    const [client = '', server = ''] = endsOf(flow)
-    const isTurned = links.has(`${server} ${client}`)
-    const ends = isTurned ? `${server} ${client}` : `${client} ${server}`
-    // A flow that the other end opened has its directions turned.
-    links.set(ends, [...(links.get(ends) ?? []), ...(isTurned ? [] : [flow])])
-    const source = `${client}:${ownPortOf(flow) ?? '*'}`
-    const destination = `${server}:${isEphemeral(flow.server.port) ? '*' : flow.server.port}`
-    const key = [ends, flow.protocol, source, destination].join(' ')
-    const number = (alike.get(key) ?? 0) + 1
-    alike.set(key, number)
-    const names = [number === 1 ? source : `${source}#${number}`, destination]
-    const faults = flow.statements.filter(isRepeated).map((statement): TimedFault => {
-      const { packet, verb, time: at, way, packetWay = way } = statement
-      const text = (packetWay === 'ab' ? names : names.toReversed()).join(' > ')
-      const link = nats.has(ends) ? `${client}-router` : ends.replace(' ', '-')
-      const direction = isTurned ? opposite(packetWay) : packetWay
-      const time = lastingFor(
-        statement,
-        flow.end === 'open' ? story.lasted - END : Number.POSITIVE_INFINITY,
-      )
-      return { ...packet, link, direction, flow: `${flow.protocol} ${text}`, verb, time, at }
-    })
-    return { story: flow, client, server, end: end ?? endOf(flow, faults), faults }
-  })
+  const { planned, links } = planFlows(flows, { story, endsOf, nats, isRepeated, end })
   /** Files of delays over time, by their names after the name of the test. */
   const traces = new Map<string, string>()
   const faults = withoutCovered(planned.flatMap(each => each.faults))
@@ -97,6 +71,50 @@ export function planOf(story: Story, hasPrograms: boolean, hasTraces: boolean, e
       Math.max(0, Math.max(...times) - Math.min(...times)) +
       lasts.reduce((sum, time) => sum + time, 0),
   }
+}
+
+interface FlowParts {
+  readonly story: Story
+  /** Returns the names of the client and of the server. */
+  readonly endsOf: (flow: FlowStory) => string[]
+  /** The pairs of names that a NAT is between. */
+  readonly nats: ReadonlySet<string>
+  readonly isRepeated: (each: Statement) => each is Repeatable
+  /** Replaces the ends of flows. */
+  readonly end: FlowEnd | undefined
+}
+
+/** Returns the flows with their faults as a lab has them, and the flows of each of its links. */
+function planFlows(
+  flows: readonly FlowStory[],
+  { story, endsOf, nats, isRepeated, end }: FlowParts,
+) {
+  const links = new Map<string, FlowStory[]>()
+  const alike = new Map<string, number>()
+  const planned = flows.map(flow => {
+    const [client = '', server = ''] = endsOf(flow)
+    const isTurned = links.has(`${server} ${client}`)
+    const ends = isTurned ? `${server} ${client}` : `${client} ${server}`
+    // A flow that the other end opened has its directions turned.
+    links.set(ends, [...(links.get(ends) ?? []), ...(isTurned ? [] : [flow])])
+    const source = `${client}:${ownPortOf(flow) ?? '*'}`
+    const destination = `${server}:${isEphemeral(flow.server.port) ? '*' : flow.server.port}`
+    const key = [ends, flow.protocol, source, destination].join(' ')
+    const number = (alike.get(key) ?? 0) + 1
+    alike.set(key, number)
+    const names = [number === 1 ? source : `${source}#${number}`, destination]
+    const link = nats.has(ends) ? `${client}-router` : ends.replace(' ', '-')
+    const until = flow.end === 'open' ? story.lasted - END : Number.POSITIVE_INFINITY
+    const faults = flow.statements.filter(isRepeated).map((statement): TimedFault => {
+      const { packet, verb, time: at, way, packetWay = way } = statement
+      const text = (packetWay === 'ab' ? names : names.toReversed()).join(' > ')
+      const direction = isTurned ? opposite(packetWay) : packetWay
+      const time = lastingFor(statement, until)
+      return { ...packet, link, direction, flow: `${flow.protocol} ${text}`, verb, time, at }
+    })
+    return { story: flow, client, server, end: end ?? endOf(flow, faults), faults }
+  })
+  return { planned, links }
 }
 
 const hasRebind = ({ statements }: FlowStory) => statements.some(({ verb }) => verb === 'rebind')

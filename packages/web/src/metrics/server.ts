@@ -161,36 +161,31 @@ function addDevice({ device, stats, parts }: DeviceSnapshot, counter: Add, gauge
   const { driver = '', flags, carrier, cut, mtu } = device
   const { container = '', pod = '', namespace = '' } = device.owner ?? {}
   const info = { ...labels, driver, pid: device.pid ?? '', container, pod, namespace }
-  gauge(
-    'vnet_network_info',
-    'The driver of the interface, and the container or pod that it is for',
-    info,
-    1,
-  )
+  const about = 'The driver of the interface, and the container or pod that it is for'
+  gauge('vnet_network_info', about, info, 1)
   gauge('vnet_network_up', 'Whether the interface is up', labels, +((flags & IFF_UP) !== 0))
   gauge('vnet_network_carrier', 'Whether the interface has a carrier', labels, +carrier)
   gauge('vnet_network_cut', 'Whether the cable of the interface is cut', labels, +cut)
   gauge('vnet_network_mtu_bytes', 'MTU of the interface', labels, mtu)
-  gauge(
-    'vnet_network_held_frames',
-    'Frames of the interface that a driver, a ring or a wire holds',
-    labels,
-    stats.held,
-  )
+  const held = 'Frames of the interface that a driver, a ring or a wire holds'
+  gauge('vnet_network_held_frames', held, labels, stats.held)
   const lost = 'Frames that the kernel dropped because the queue to vnet was full'
   counter('vnet_network_before_vnet_frames_total', lost, labels, stats.beforeVnet)
   if (device.attached) {
     const beside = 'Frames that passed the attached interface without its wire'
     counter('vnet_network_bypassed_frames_total', beside, labels, stats.bypassed ?? 0)
   }
+  addCounters(stats, labels, counter)
+  addDrops(stats, labels, counter)
+  addParts(parts, labels, counter, gauge)
+}
+
+/** The counters of the interface, and of each of its queues. */
+function addCounters(stats: DeviceSnapshot['stats'], labels: Labels, counter: Add): void {
   for (const field of linkStats64Fields) {
     const name = metricName(field)
-    counter(
-      `vnet_network_${name}_total`,
-      `Counter ${name} of the interface`,
-      labels,
-      stats.total[field],
-    )
+    const help = `Counter ${name} of the interface`
+    counter(`vnet_network_${name}_total`, help, labels, stats.total[field])
     for (const [queue, row] of stats.queues.entries()) {
       const ofQueue = { ...labels, queue }
       counter(`vnet_queue_${name}_total`, `Counter ${name} of the queue`, ofQueue, row[field])
@@ -202,34 +197,28 @@ function addDevice({ device, stats, parts }: DeviceSnapshot, counter: Add, gauge
       counter(`vnet_queue_${metricName(field)}_total`, help, { ...labels, queue }, row[field])
     }
   }
+}
+
+function addDrops({ drops }: DeviceSnapshot['stats'], labels: Labels, counter: Add): void {
   for (const [key, direction] of [['tx', 'transmit'] as const, ['rx', 'receive'] as const]) {
-    for (const [reason, frames] of Object.entries(stats.drops[key])) {
-      counter(
-        'vnet_drops_total',
-        'Frames dropped, by reason',
-        { ...labels, direction, reason },
-        frames,
-      )
+    for (const [reason, frames] of Object.entries(drops[key])) {
+      const ofReason = { ...labels, direction, reason }
+      counter('vnet_drops_total', 'Frames dropped, by reason', ofReason, frames)
     }
   }
+}
+
+function addParts(parts: DeviceSnapshot['parts'], labels: Labels, counter: Add, gauge: Add): void {
   for (const { kind, name: part, length, capacity, count, state } of parts) {
     const ofPart = { ...labels, kind, part }
     gauge('vnet_part_length_frames', 'Frames in a part of the interface', ofPart, length)
     gauge('vnet_part_capacity_frames', 'Frames that the part has room for', ofPart, capacity)
-    counter(
-      'vnet_part_uses_total',
-      'How often the part was used, such as interrupts taken',
-      ofPart,
-      count,
-    )
+    const uses = 'How often the part was used, such as interrupts taken'
+    counter('vnet_part_uses_total', uses, ofPart, count)
     if (kind !== 'queue') continue
-    const queue = part.replace(/^tx /, '')
-    gauge(
-      'vnet_queue_stopped',
-      'Whether the transmit queue is stopped',
-      { ...labels, queue },
-      +(state === 'stopped'),
-    )
+    const ofQueue = { ...labels, queue: part.replace(/^tx /, '') }
+    const stopped = 'Whether the transmit queue is stopped'
+    gauge('vnet_queue_stopped', stopped, ofQueue, +(state === 'stopped'))
   }
 }
 
