@@ -15,20 +15,34 @@ import {
 } from 'vnet/internal/packet/index'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import type { Ip, Packet } from '../contract.ts'
-import type { StackInterface } from './interface.ts'
-import type { Output } from './output.ts'
 import { isAddressAt, isGroup, isLoopback, isUnspecified } from './version.ts'
 
-/** The parts of a stack that ARP and neighbour discovery use. */
-export interface DiscoveryOwner extends Pick<Ip, 'count' | 'isOwn'> {
+/** The parts of an interface that ARP and neighbour discovery use. */
+interface DiscoveryInterface {
+  readonly mac: Uint8Array
+  readonly neighbours: {
+    has(address: Uint8Array): boolean
+    /** Whether it was asked for, or packets are sent to it. */
+    isUsed(address: Uint8Array): boolean
+    learn(address: Uint8Array, mac: Uint8Array): void
+    update(address: Uint8Array, mac: Uint8Array, isOverride: boolean): void
+  }
+  hasAddress(bytes: Uint8Array, at: number): boolean
+  transmit(frame: Uint8Array): void
+}
+
+/** The parts of a stack that neighbour discovery uses; `Dev` are its interfaces. */
+export interface DiscoveryOwner<Dev> extends Pick<Ip, 'count' | 'isOwn'> {
   readonly forwarding: boolean
-  readonly output: Pick<Output, 'sendDiscovery'>
+  readonly output: {
+    sendDiscovery(dev: Dev, from: Uint8Array, to: Uint8Array, message: Uint8Array): void
+  }
 }
 
 /** Handles the ARP packet at `at`, like arp_process of Linux with its default settings. */
 export function receiveArp(
-  stack: DiscoveryOwner,
-  dev: StackInterface,
+  stack: Pick<Ip, 'isOwn'>,
+  dev: DiscoveryInterface,
   bytes: Uint8Array,
   at: number,
   length: number,
@@ -102,9 +116,9 @@ export function solicitation(target: Uint8Array, mac: Uint8Array): Uint8Array {
 }
 
 /** Handles a message of neighbour discovery with a correct checksum and the IPv6 header at `nh`. */
-export function receiveDiscovery(
-  stack: DiscoveryOwner,
-  dev: StackInterface,
+export function receiveDiscovery<Dev extends DiscoveryInterface>(
+  stack: DiscoveryOwner<Dev>,
+  dev: Dev,
   packet: Packet,
   nh: number,
 ): void {
@@ -123,9 +137,9 @@ export function receiveDiscovery(
   }
 }
 
-function receiveAdvertisement(
-  stack: DiscoveryOwner,
-  dev: StackInterface,
+function receiveAdvertisement<Dev extends DiscoveryInterface>(
+  stack: DiscoveryOwner<Dev>,
+  dev: Dev,
   packet: Packet,
   target: Uint8Array,
 ): void {
@@ -140,9 +154,9 @@ function receiveAdvertisement(
   dev.neighbours.update(target, bytes.slice(link, link + ETH_ALEN), true)
 }
 
-function receiveSolicitation(
-  stack: DiscoveryOwner,
-  dev: StackInterface,
+function receiveSolicitation<Dev extends DiscoveryInterface>(
+  stack: DiscoveryOwner<Dev>,
+  dev: Dev,
   packet: Packet,
   target: Uint8Array,
 ): void {

@@ -5,13 +5,14 @@ import * as icmpv6 from 'vnet/internal/packet/icmpv6'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import { put32 } from 'vnet/internal/packet/octets'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
-import type { Packet } from '../contract.ts'
-import { receiveDiscovery } from './discovery.ts'
+import type { Ip, Packet, Protocol } from '../contract.ts'
+import { type DiscoveryOwner, receiveDiscovery } from './discovery.ts'
 import { type HeaderProblem, isErrorMessage, isForAllSenders, nextHeaderAt } from './extensions.ts'
 import { counterOf, errorOf } from './icmp-errors.ts'
 import type { StackInterface } from './interface.ts'
 import { timeOfDay } from './options.ts'
-import type { IpStack } from './stack.ts'
+import type { StackSendOptions } from './output.ts'
+import type { PathMtu } from './routes.ts'
 import { IP4, IP6, type IpVersion, isGroup, isLoopback, versionAt, versionOf } from './version.ts'
 
 // ICMP_HOST_UNREACH, ICMPV6_ADDR_UNREACH, and the code of a late fragment in both versions.
@@ -45,16 +46,34 @@ const NO_OPTIONS = new Uint8Array(0)
 export const USUAL: Replying = { isMuted: false, options: NO_OPTIONS }
 export const MUTED: Replying = { isMuted: true, options: NO_OPTIONS }
 
+/** The parts of a stack that ICMP uses. */
+interface IcmpOwner
+  extends DiscoveryOwner<StackInterface>,
+    Pick<Ip, 'clock' | 'isToAll' | 'mtuTo' | 'sourceFor'> {
+  readonly interfaces: readonly StackInterface[]
+  readonly input: { readonly protocols: ReadonlyMap<number, Protocol> }
+  readonly pathMtu: Pick<PathMtu, 'report'>
+  /** Undefined if no user of the stack sends echo requests. */
+  readonly onEchoReply: ((packet: Packet) => void) | undefined
+  send(
+    protocol: number,
+    from: Uint8Array,
+    to: Uint8Array,
+    message: Uint8Array,
+    options?: StackSendOptions,
+  ): number
+}
+
 /**
  * ICMP and ICMPv6 of one stack: handles received messages, and reports packets that others could
  * not deliver. Packets are lent to it.
  */
 export class Icmp {
-  readonly #stack: IpStack
+  readonly #stack: IcmpOwner
   readonly #upper = new UpperHeader()
   replying = USUAL
 
-  constructor(stack: IpStack) {
+  constructor(stack: IcmpOwner) {
     this.#stack = stack
   }
 

@@ -54,7 +54,7 @@ export class Neighbour {
 }
 
 /** The parts of a stack that Neighbours use. */
-export interface NeighboursOwner extends DiscoveryOwner, Pick<Ip, 'clock'> {
+export interface NeighboursOwner extends DiscoveryOwner<StackInterface>, Pick<Ip, 'clock'> {
   readonly routes: { changed(): void }
   readonly icmp: { unreachable(frame: Uint8Array, nh: number): void }
 }

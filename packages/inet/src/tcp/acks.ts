@@ -3,8 +3,9 @@
  * after a pause, after every second full segment, and otherwise after a delay of 40 ms or more,
  * unless a segment with data carries the acknowledgment first.
  */
-import { type Alarm, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import type { Connection } from './connection.ts'
+import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import type { ReceiveBuffer, ReceiveWindow } from './receive.ts'
+import type { Rtt } from './rtt.ts'
 
 const DELAY_MIN = 40 * NSEC_PER_MSEC
 const DELAY_MAX = 200 * NSEC_PER_MSEC
@@ -15,6 +16,18 @@ const ASSUMED_SEGMENT = 536
 const FULL_SEGMENT_MIN = 516
 /** At most one acknowledgment of invalid segments in this time (tcp_invalid_ratelimit). */
 const INVALID_INTERVAL = 500 * NSEC_PER_MSEC
+
+/** The connection whose received data is acknowledged. */
+interface AcksOwner {
+  readonly clock: Clock
+  /** The size of full segments that the peer may send. */
+  readonly mss: number
+  readonly receive: ReceiveBuffer
+  readonly window: ReceiveWindow
+  readonly sender: { readonly rtt: Rtt }
+  count(counter: string): void
+  sendAck(): void
+}
 
 export class Acks {
   /** RCV.NXT in the last acknowledgment that was sent, and its window in bytes. */
@@ -30,7 +43,7 @@ export class Acks {
   #isPushedAgain = false
   /** Whether the user writes after each read, so that data can carry acknowledgments. */
   #isInteractive = false
-  readonly #connection: Connection
+  readonly #connection: AcksOwner
   #alarm: Alarm | undefined
   #isArmed = false
   /** How many acknowledgments are still sent without a delay. */
@@ -40,7 +53,7 @@ export class Acks {
   #receivedAt = 0
   #invalidAt = Number.NEGATIVE_INFINITY
 
-  constructor(connection: Connection) {
+  constructor(connection: AcksOwner) {
     this.#connection = connection
     this.segment = Math.min(ASSUMED_SEGMENT, connection.mss)
   }

@@ -3,9 +3,9 @@
  * (RFC 9293 sec. 3.8.4), FIN-WAIT-2 of a closed connection, and TIME-WAIT. Only one of them runs at
  * a time. The defaults are Linux's.
  */
-import { type Alarm, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
-import type { Connection } from './connection.ts'
+import type { TcpOptions } from './host.ts'
 
 const TIME_WAIT = 60 * NSEC_PER_SEC
 /** When a SYN is repeated early: after two ticks. */
@@ -14,6 +14,28 @@ const SYN_SOON = 8 * NSEC_PER_MSEC
 const KEEPALIVE_IDLE = 7200 * NSEC_PER_SEC
 const KEEPALIVE_INTERVAL = 75 * NSEC_PER_SEC
 const KEEPALIVE_PROBES = 9
+
+/** The connection whose life it is. */
+interface LifeOwner {
+  readonly clock: Clock
+  readonly host: { readonly options: TcpOptions }
+  readonly state: string
+  readonly isSynchronized: boolean
+  /** Whether its user has closed it. */
+  readonly isOrphan: boolean
+  readonly sender: {
+    readonly board: { readonly packets: number }
+    readonly hasUnsent: boolean
+    probe(counter: string): boolean
+  }
+  count(counter: string): void
+  emit(flags: number, sequence: number, length: number, isRepeat?: boolean): number
+  sendReset(): void
+  /** Frees it without an event. */
+  end(): void
+  /** Fails it with ETIMEDOUT, or with an ICMP error that did not end it. */
+  giveUp(): void
+}
 
 export class Life {
   /** How often the SYN or SYN-ACK was sent again because of its timeout. */
@@ -26,10 +48,10 @@ export class Life {
   /** Probes without a reply. */
   #probes = 0
   #heardAt = 0
-  readonly #connection: Connection
+  readonly #connection: LifeOwner
   readonly #alarm: Alarm
 
-  constructor(connection: Connection) {
+  constructor(connection: LifeOwner) {
     this.#connection = connection
     this.#alarm = connection.clock.alarm(() => this.#ring())
   }

@@ -1,8 +1,8 @@
 /** The segments of a connection: header, options, data of the send buffer, and how much of it. */
 import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
-import type { Ip } from '../contract.ts'
-import type { Connection } from './connection.ts'
-import { MAX_UNSCALED, WINDOW_SCALE } from './receive.ts'
+import type { Endpoint, Ip } from '../contract.ts'
+import type { ConnectionHost } from './host.ts'
+import { MAX_UNSCALED, type ReceiveBuffer, type ReceiveWindow, WINDOW_SCALE } from './receive.ts'
 import { type Header, maxSacks, sacksLength } from './segment.ts'
 
 /** Lengths of the headers of IP and TCP without options. */
@@ -14,12 +14,41 @@ const MAX_PACKET = 65_535
 export const DEFAULT_MSS = 536
 const MIN_MSS = 48
 
+/** The parts of a connection that its segments are made of. */
+export interface SegmentSource {
+  readonly host: Pick<ConnectionHost<never>, 'header' | 'ip' | 'send'>
+  readonly local: Endpoint
+  readonly remote: Endpoint
+  /** Initial sequence numbers of the wire, its own and the peer's. */
+  readonly iss: number
+  readonly irs: number
+  readonly mss: number
+  readonly isScaling: boolean
+  readonly hasTimestamps: boolean
+  readonly timestamp: number
+  /** The peer's timestamp to echo. */
+  readonly recentTimestamp: number
+  readonly receive: ReceiveBuffer
+  readonly window: ReceiveWindow
+  readonly acks: {
+    readonly segment: number
+    offered: number
+    onSent(next: number, hasData: boolean): void
+  }
+  readonly sender: {
+    readonly hasSack: boolean
+    readonly buffer: {
+      copy(sequence: number, length: number, into: Uint8Array, at: number): void
+    }
+  }
+}
+
 /** Returns the sequence number of the wire. */
 const wire = (initial: number, sequence: number): number => (initial + sequence) % 2 ** 32
 
 /** Sends a segment with `length` bytes of the send buffer. Returns 0 or a negative errno. */
 export function emit(
-  c: Connection,
+  c: SegmentSource,
   flags: number,
   sequence: number,
   length: number,
@@ -53,7 +82,7 @@ export function emit(
   return c.host.send(c.local.address, c.remote.address, segment)
 }
 
-function setSynOptions(c: Connection, header: Header): void {
+function setSynOptions(c: SegmentSource, header: Header): void {
   header.mss = c.mss
   header.sackPermitted = (header.flags & TCP_ACK) === 0 || c.sender.hasSack
   if (c.isScaling) {
@@ -64,7 +93,7 @@ function setSynOptions(c: Connection, header: Header): void {
   c.window.edge = c.receive.next + header.window
 }
 
-function setAck(c: Connection, header: Header, hasData: boolean): void {
+function setAck(c: SegmentSource, header: Header, hasData: boolean): void {
   const { receive } = c
   header.acknowledgment = wire(c.irs, receive.next)
   if (c.sender.hasSack && (receive.hasGap || receive.duplicateStart >= 0)) {
@@ -74,7 +103,7 @@ function setAck(c: Connection, header: Header, hasData: boolean): void {
 }
 
 /** Reports a duplicate once, then the ranges after a gap (RFC 2883). */
-function setSacks({ receive, irs, hasTimestamps }: Connection, header: Header): void {
+function setSacks({ receive, irs, hasTimestamps }: SegmentSource, header: Header): void {
   const { sacks } = header
   const most = 2 * maxSacks(hasTimestamps)
   let n = 0
@@ -90,7 +119,7 @@ function setSacks({ receive, irs, hasTimestamps }: Connection, header: Header): 
 }
 
 /** Length of the SACK blocks of the next segment. */
-export function sackLength({ receive, sender, hasTimestamps }: Connection): number {
+export function sackLength({ receive, sender, hasTimestamps }: SegmentSource): number {
   if (!sender.hasSack) return 0
   const blocks = receive.ranges.length / 2 + (receive.duplicateStart >= 0 ? 1 : 0)
   return sacksLength(Math.min(blocks, maxSacks(hasTimestamps)))

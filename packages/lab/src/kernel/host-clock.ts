@@ -1,12 +1,15 @@
 /** HostClock: the wall clock of a host's programs, by a library that is preloaded into them. */
+import type { SpawnOptions } from 'node:child_process'
 import { copyFileSync, statSync, writeSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { attempt, UsageError } from 'vnet/internal/base/index'
 import { builtFile, writeFile } from 'vnet/internal/linux/index'
 import { openFile } from '../model/open-file.ts'
-import type { ProgramOptions } from './host-init.ts'
-import { type Executable, fileKind } from './programs.ts'
+import { type Executable, fileKind } from './executable.ts'
+
+/** The options of a program that decide which file is executed. */
+export type ProgramOptions = Pick<SpawnOptions, 'env' | 'cwd'>
 
 // struct Shared of native/clock/clock.cc: two offsets in ns, and which of them is active.
 const OFFSET_BYTES = 8

@@ -3,7 +3,7 @@
  * PID namespace, so that they stop, continue and end together. It ends with this process, even if
  * that is killed, and then nothing of the host is left.
  */
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { attempt, EPIPE, UsageError, VnetError } from 'vnet/internal/base/index'
 import type { Native } from 'vnet/internal/linux/index'
@@ -17,7 +17,7 @@ import {
   SOL_SOCKET,
 } from 'vnet/internal/linux/index'
 import { outside } from '../world/code.ts'
-import { HostClock } from './host-clock.ts'
+import { HostClock, type ProgramOptions } from './host-clock.ts'
 import { hasOwnNumbers } from './processes.ts'
 
 /** Seconds after which a reply is missing. The init itself gives up earlier. */
@@ -31,9 +31,6 @@ const ENDED = 'their first process was killed'
 const ANY_KILLS = -1
 
 const COMMANDS = { stop: 's', continue: 'c', kill: 'k', fill: 'f', free: 'd' } as const
-
-/** The options of a program that decide which file is executed. */
-export type ProgramOptions = Pick<SpawnOptions, 'env' | 'cwd'>
 
 /** The host that an init is for. The descriptor remains its owner's. */
 export interface InitPlace {

@@ -13,7 +13,8 @@ import threads, { type Worker, type WorkerOptions } from 'node:worker_threads'
 import { attempt } from 'vnet/internal/base/errno'
 import { anyText } from 'vnet/internal/base/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { type LabInterface, withoutPrefix } from '../model/hosts.ts'
+import { type HostsFile, type LabInterface, withoutPrefix } from '../model/hosts.ts'
+import type { HostVerb } from '../model/index.ts'
 import {
   anyOf,
   checkForm,
@@ -41,8 +42,8 @@ import { startIn } from '../world/lazy.ts'
 import { OpenSockets } from '../world/open-sockets.ts'
 import { type LabRequestInit, Requests } from '../world/pools.ts'
 import { resolve } from '../world/resolver.ts'
+import type { LabWorld } from '../world/world.ts'
 import type { HostProgram, HostStart } from './host-start.ts'
-import type { Links } from './links.ts'
 import { membersOf, promised } from './promised.ts'
 
 /** Returns the name of a host for an error, or what was given in place of one. */
@@ -62,6 +63,22 @@ const WORKER_OPTIONS: Forms<Omit<WorkerOptions, 'eval'>> = {
 
 const RESPONSE_MEMBERS = membersOf(Response)
 
+/** The links of the lab, and what a host needs of the lab itself. */
+interface HostLinks {
+  readonly lab: {
+    readonly world: LabWorld
+    readonly hostsFile: HostsFile
+    readonly setup: {
+      readonly sysctls?: readonly Sysctl[] | undefined
+      /** The faults that its hosts must be able to have. */
+      readonly hostFaults?: readonly HostVerb[] | undefined
+      readonly onRefused?: (why: Error) => void
+    }
+  }
+  /** Same as LabHost.switchTo, for the host. */
+  switchTo(host: LabHost, uplink: LabHost): void
+}
+
 /** Returns what calls of code that a crash has ended return. */
 const never = () => new Promise<never>(() => {})
 
@@ -79,7 +96,7 @@ export class LabHost {
   hasDns64 = false
   /** @internal Whether it has a route to the machine's network. */
   isOnline = false
-  readonly #links: Links
+  readonly #links: HostLinks
   /** The interfaces that are shut, with the addresses that they have otherwise, by their links. */
   readonly #shut = new Map<number, LabInterface>()
   /** @internal */
@@ -92,7 +109,7 @@ export class LabHost {
   #closed: Promise<void> | undefined
 
   /** @internal */
-  constructor(name: string, links: Links, ownSysctls: readonly Sysctl[] = []) {
+  constructor(name: string, links: HostLinks, ownSysctls: readonly Sysctl[] = []) {
     const { world, hostsFile, setup } = links.lab
     this.name = name
     this.#links = links
