@@ -15,90 +15,101 @@ import { logLine } from './process/io.ts'
 /** Milliseconds that the main thread may take to be paused, which it never is in a system call. */
 const PATIENCE_MS = 1000
 
-function watch({ beats, tickMs, limitMs, name, json }: LockupWorkerData, native: Native): void {
-  let lastBeat = -1
-  let lastCpuMs = 0
+/** Times the main thread by its beats, and reports when it does not return for too long. */
+class LockupWatch {
+  readonly #data: LockupWorkerData
+  readonly #native: Native
+  #lastBeat = -1
+  #lastCpuMs = 0
   /** How long the main thread has not returned. */
-  let stuckMs = 0
-  let isLocked = false
-  let session: Session | undefined
+  #stuckMs = 0
+  #isLocked = false
+  #session: Session | undefined
   /** When the main thread returned last, in ms of performance.now(). */
-  let returnedAt = performance.now()
-  let served: LockupMessage | undefined
-  let standing: Promise<Disposable | undefined> | undefined
+  #returnedAt = performance.now()
+  #served: LockupMessage | undefined
+  #standing: Promise<Disposable | undefined> | undefined
   /** The function that has not returned, with its place, or the name; set once it is logged. */
-  let what: string | undefined
+  #what: string | undefined
 
-  parentPort?.on('message', (message: LockupMessage) => {
-    served = message
-  })
+  constructor(data: LockupWorkerData, native: Native) {
+    this.#data = data
+    this.#native = native
+  }
 
-  setInterval(() => {
+  /** Watches until the process ends. */
+  start(): void {
+    parentPort?.on('message', (message: LockupMessage) => {
+      this.#served = message
+    })
+    setInterval(() => this.#look(), this.#data.tickMs)
+  }
+
+  #look(): void {
+    const { beats, tickMs, limitMs, name } = this.#data
     const fields = statOf(`self/task/${process.pid}`) ?? ['S']
     const cpuMs = cpuTimeOf(fields)
-    const usedMs = cpuMs - lastCpuMs
-    lastCpuMs = cpuMs
+    const usedMs = cpuMs - this.#lastCpuMs
+    this.#lastCpuMs = cpuMs
     const beat = Atomics.load(beats, 0)
-    if (beat !== lastBeat) {
-      lastBeat = beat
-      returnedAt = performance.now()
-      if (isLocked) {
-        returned()
-      }
-      void standing?.then(found => found?.[Symbol.dispose]())
-      standing = undefined
-      // The timer may run for the next time when a tick has passed.
-      stuckMs = -tickMs
+    if (beat !== this.#lastBeat) {
+      this.#lastBeat = beat
+      this.#beaten()
       return
     }
     // The time for which it waits for a CPU does not count.
-    stuckMs += fields[0] === 'S' ? tickMs : usedMs
-    if (stuckMs >= limitMs / 4) {
-      standing ??= stand()
-    }
-    if (stuckMs >= limitMs && !isLocked) {
-      locked()
-    }
-    if (stuckMs >= limitMs + PATIENCE_MS) {
-      report(name)
-    }
-  }, tickMs)
+    this.#stuckMs += fields[0] === 'S' ? tickMs : usedMs
+    if (this.#stuckMs >= limitMs / 4) this.#standing ??= this.#stand()
+    if (this.#stuckMs >= limitMs && !this.#isLocked) this.#locked()
+    if (this.#stuckMs >= limitMs + PATIENCE_MS) this.#report(name)
+  }
+
+  /** The main thread has returned to its event loop since the last look. */
+  #beaten(): void {
+    this.#returnedAt = performance.now()
+    if (this.#isLocked) this.#returned()
+    void this.#standing?.then(found => found?.[Symbol.dispose]())
+    this.#standing = undefined
+    // The timer may run for the next time when a tick has passed.
+    this.#stuckMs = -this.#data.tickMs
+  }
 
   /** Replies to the vnet's clients in place of the main thread. */
-  async function stand(): Promise<Disposable | undefined> {
-    if (served === undefined) return undefined
-    const { bytes, listening: theirs } = served
+  async #stand(): Promise<Disposable | undefined> {
+    if (this.#served === undefined) return undefined
+    const { bytes, listening: theirs } = this.#served
     try {
       const { standIn } = await import('../control/server/stand-in.ts')
-      const listening = ownDescriptor(theirs)
+      const listening = this.#ownDescriptor(theirs)
       const snapshot = () => bytes.slice(0, lengthOf(bytes))
-      return standIn({ native, listening, snapshot, busyMs: () => performance.now() - returnedAt })
+      const busyMs = () => performance.now() - this.#returnedAt
+      return standIn({ native: this.#native, listening, snapshot, busyMs })
     } catch (error) {
-      log(`no replies to clients meanwhile: ${messageOrDescription(error)}`)
+      this.#log(`no replies to clients meanwhile: ${messageOrDescription(error)}`)
       return undefined
     }
   }
 
   /** The main thread may have a descriptor table of its own. */
-  function ownDescriptor(fd: number): number {
+  #ownDescriptor(fd: number): number {
+    const native = this.#native
     const pidfd = check(native.pidfdOpen(process.pid, 0), 'pidfd_open')
     return closing(native, pidfd, () => check(native.pidfdGetfd(pidfd, fd), 'pidfd_getfd'))
   }
 
-  function locked(): void {
-    isLocked = true
+  #locked(): void {
+    this.#isLocked = true
     // First, because a write may wait for a terminal.
-    native.endBySignals(1)
+    this.#native.endBySignals(1)
     // Some builds of Node have none.
     const inspector = process.getBuiltinModule('node:inspector')
     if (inspector === undefined) return
     const paused = new inspector.Session()
-    session = paused
+    this.#session = paused
     paused.on('Debugger.paused', () => {
       paused.post('Runtime.evaluate', { expression: 'new Error().stack' }, (_, reply) => {
-        if (reply !== undefined) {
-          report(driverFrame(String(reply.result.value).split('\n')) ?? name)
-        }
+        if (reply === undefined) return
+        this.#report(driverFrame(String(reply.result.value).split('\n')) ?? this.#data.name)
       })
       paused.post('Debugger.resume')
     })
@@ -107,23 +118,24 @@ function watch({ beats, tickMs, limitMs, name, json }: LockupWorkerData, native:
     paused.post('Debugger.pause')
   }
 
-  function returned(): void {
-    native.endBySignals(0)
-    isLocked = false
-    session?.disconnect()
-    report(name)
-    log(`${what} returned after ${(stuckMs / 1000).toFixed(1)} s`)
-    what = undefined
+  #returned(): void {
+    this.#native.endBySignals(0)
+    this.#isLocked = false
+    this.#session?.disconnect()
+    this.#report(this.#data.name)
+    this.#log(`${this.#what} returned after ${(this.#stuckMs / 1000).toFixed(1)} s`)
+    this.#what = undefined
   }
 
   /** Logs the lockup unless that is done. LOCKUP in worker.ts of @vnet/learn reads the line. */
-  function report(place: string): void {
-    if (what !== undefined) return
-    what = place
-    log(`${what} has not returned for ${limitMs / 1000} s`)
+  #report(place: string): void {
+    if (this.#what !== undefined) return
+    this.#what = place
+    this.#log(`${place} has not returned for ${this.#data.limitMs / 1000} s`)
   }
 
-  function log(text: string): void {
+  #log(text: string): void {
+    const { json } = this.#data
     try {
       writeSync(json ? 1 : 2, logLine(json, LOGLEVEL_ERR, printable(`vnet: ${text}`)))
     } catch {
@@ -141,4 +153,4 @@ function lengthOf(bytes: Uint8Array): number {
   return length
 }
 
-watch(workerData, loadNative())
+new LockupWatch(workerData, loadNative()).start()

@@ -69,9 +69,13 @@ export function prepareWayOut(native: Native, { isAside = false } = {}): readonl
 /** Returns the descriptor that this process has prepared, and not used; undefined without one. */
 export const preparedWayOut = (): number | undefined => prepared()?.fd
 
-function prepared():
-  | { readonly fd: number; readonly isOutside: boolean; readonly isRoot: boolean }
-  | undefined {
+interface Prepared {
+  readonly fd: number
+  readonly isOutside: boolean
+  readonly isRoot: boolean
+}
+
+function prepared(): Prepared | undefined {
   const [pid, fd, user, uid] = (process.env[WAITING] ?? '').split(' ')
   return pid === String(process.pid)
     ? { fd: Number(fd), isOutside: user !== userNamespace(), isRoot: uid === '0' }
@@ -79,6 +83,29 @@ function prepared():
 }
 
 const userNamespace = () => readlinkSync('/proc/self/ns/user')
+
+/** Returns the options by which pasta finds the namespaces. `mounted` is a file for the second. */
+function namespaceOptions(
+  waiting: Prepared | undefined,
+  netns: string,
+  mounted: string,
+): readonly string[] {
+  // Root's pasta would become another user.
+  const asRoot = (waiting?.isRoot ?? true) ? ['--runas', '0'] : []
+  // The rights of its own user namespace are all that pasta needs there. Otherwise it gives up
+  // the right to open a file of another process, so the file is mounted before.
+  if (!waiting?.isOutside) return [...asRoot, '--netns-only', '--netns', mounted]
+  return [...asRoot, '--userns', `/proc/${process.pid}/ns/user`, '--netns', netns]
+}
+
+/** Throws a VnetError with the reason in the log if pasta has ended. */
+function refuseEnded(native: Native, fd: number, log: string): void {
+  const isGone = (native.poll(fd) & uapi.POLLHUP) !== 0
+  const text = readFileSync(log, 'latin1')
+  if (isGone || /^ended$/m.test(text)) {
+    throw noWayOut(`no way to the Internet: ${reasonIn(text)}`)
+  }
+}
 
 export class WayOut {
   /** The families of addresses that the machine has a default route for. */
@@ -132,26 +159,13 @@ export class WayOut {
       // A full disk would take an empty file, and not the reason why pasta ends.
       writeFile(log, '\n', { mode: 0o600 })
       const netns = `/proc/${process.pid}/${place.nsfd < 0 ? 'ns/net' : `fd/${place.nsfd}`}`
-      // Root's pasta would become another user.
-      const asRoot = (waiting?.isRoot ?? true) ? ['--runas', '0'] : []
-      // The rights of its own user namespace are all that pasta needs there. Otherwise it gives up
-      // the right to open a file of another process, so the file is mounted before.
-      const target = waiting?.isOutside
-        ? ([
-            '-',
-            '-',
-            [...asRoot, '--userns', `/proc/${process.pid}/ns/user`, '--netns', netns],
-          ] as const)
-        : ([netns, mounted, [...asRoot, '--netns-only', '--netns', mounted]] as const)
-      const [from, to, where] = target
       const words = [
-        from,
-        to,
+        ...(waiting?.isOutside ? ['-', '-'] : [netns, mounted]),
         log,
         tcp?.localhost.join(',') ?? '',
         nameservers()[0] ?? '',
         pasta,
-        ...where,
+        ...namespaceOptions(waiting, netns, mounted),
         ...OPTIONS,
         ...forwardedServers().flatMap(({ inside }) => ['--dns-forward', inside]),
         '--tcp-ports',
@@ -171,11 +185,7 @@ export class WayOut {
           check(sent, 'send a request')
         }
         while (readFileSync(ready, 'latin1') === '') {
-          const isGone = (native.poll(fd) & uapi.POLLHUP) !== 0
-          const text = readFileSync(log, 'latin1')
-          if (isGone || /^ended$/m.test(text)) {
-            throw noWayOut(`no way to the Internet: ${reasonIn(text)}`)
-          }
+          refuseEnded(native, fd, log)
           await once(changes, 'change', { signal: AbortSignal.timeout(ALIVE_MS) }).catch(() => {})
         }
       } finally {

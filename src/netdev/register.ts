@@ -31,7 +31,7 @@ import { callNdo } from './ndo.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
 import { unknownOps } from './ops.ts'
-import type { LinkRequest, PortQueue, PortSpec } from './port.ts'
+import type { LinkRequest, Port, PortQueue, PortSpec } from './port.ts'
 import { RxQueue } from './rx-queue.ts'
 import { Watchdog } from './watchdog.ts'
 
@@ -61,103 +61,15 @@ export async function registerNetdev<Priv>(
       'dev.netdevOps has no function ndoStartXmit',
     )
   }
-  const undo: (() => void | Promise<void>)[] = []
-  const step = (name: string): void => dev.log.debug(name)
+  const undo: Undo = []
   const slots = dev.enlist(net)
   undo.push(() => dev.discharge(), asBefore(dev))
   try {
-    let pattern = dev.name
-    const allocName = (): void => {
-      pattern = dev.name
-      dev.rename(net.platform.allocName(pattern, options.netns))
-      step(`dev_alloc_name: ${pattern} is ${dev.name}`)
-    }
-    allocName()
-
-    const chosen = dev.name
-    const error = callNdo(dev, 'ndoInit', () => dev.netdevOps.ndoInit?.(dev))
-    succeed(error, `ndo_init of ${chosen}`)
-    undo.push(() => uninit(dev))
-    step('ndo_init')
-
-    if (!devValidName(dev.name)) {
-      throw new VnetError(EINVAL, `dev_get_valid_name '${dev.name}'`, 'ndoInit chose that name')
-    }
-    if (dev.name !== chosen) {
-      allocName()
-    }
-    step(`dev_get_valid_name: ${dev.name}`)
-    for (const line of unknownOps(dev.netdevOps)) {
-      dev.log.warn(line)
-    }
-
-    // The kernel chooses a name for the pattern once more when it makes the interface, so that
-    // nothing can take the name in between.
-    const port = await net.platform.open({
-      ...options,
-      name: pattern,
-      queues: dev.numTxQueues,
-      features: dev.features,
-      carrier: dev.carrier,
-      slots,
-      multicastList: dev.netdevOps.ndoSetRxMode !== undefined,
-    })
-    undo.push(async () => {
-      // A deleted interface does not persist anyway.
-      if (options.persist && port.created) {
-        await port.apply({ persist: false }).catch(() => {})
-      }
-      await port.close()
-    })
-    dev.rename(port.link.name)
-    dev.ifindex = port.link.ifindex
-    await port.apply(port.created ? wanted(dev) : needed(dev))
-    step(`dev_new_index: ifindex ${dev.ifindex}`)
-
-    dev.features = port.setFeatures(netdevFixFeatures(dev.features, text => dev.log.info(text)))
-    step(`netdev_fix_features: 0x${dev.features.toString(16)}`)
-
-    adoptLink(dev, port.link)
-    succeed(net.callNetdeviceNotifiers(NETDEV_POST_INIT, dev), `netdevice notifier for ${dev.name}`)
-    step('call_netdevice_notifiers: NETDEV_POST_INIT')
-    // A notifier that learned of it also learns of its end, even if another one vetoes.
-    undo.push(() => void dev.net.callNetdeviceNotifiers(NETDEV_UNREGISTER, dev))
-    succeed(net.callNetdeviceNotifiers(NETDEV_REGISTER, dev), `netdevice notifier for ${dev.name}`)
-    step('call_netdevice_notifiers: NETDEV_REGISTER')
-
-    const { queues } = port.refresh()
-    if (queues !== dev.numTxQueues) {
-      throw new VnetError(
-        EIO,
-        ['netdev_register_kobject', dev.name],
-        `the kernel shows ${queues} queues`,
-      )
-    }
-    const receiver = (queue: PortQueue) => new RxQueue(dev, queue)
-    dev.attach(port, { watchdog: new Watchdog(dev), receiver, lost: () => gone(dev) })
-    step(`netdev_register_kobject: /sys/class/net/${dev.name}, ${queues} queues`)
-
-    dev.regState = NETREG_REGISTERED
-    undo.push(() => {
-      dev.regState = NETREG_UNINITIALIZED
-    })
-    step('reg_state: NETREG_REGISTERED')
-    step('set_bit: __LINK_STATE_PRESENT')
-
-    const { qdisc } = port.refresh()
-    step(`dev_init_scheduler: qdisc ${qdisc}, ${dev.txQueueLen} frames a queue`)
-
-    net.devices.push(dev)
-    undo.push(() => unlist(dev))
-    step('list_netdevice')
-    if (!port.announced) {
-      throw new VnetError(EIO, ['RTM_NEWLINK', dev.name], 'the kernel reports no changes')
-    }
-    step('rtmsg_ifinfo: RTM_NEWLINK')
-
-    // From here on no change may be missed.
-    adoptLink(dev, port.link)
-    port.onChange(change => (change.kind === 'gone' ? gone(dev) : linkChanged(dev, change)))
+    const pattern = initialize(dev, options, undo)
+    const port = await openPort(dev, { ...options, name: pattern, slots }, undo)
+    announce(dev, port, undo)
+    addQueues(dev, port, undo)
+    list(dev, port, undo)
   } catch (error) {
     for (const back of undo.reverse()) {
       try {
@@ -169,16 +81,128 @@ export async function registerNetdev<Priv>(
     }
     throw error
   }
-  if (((dev.port?.link.flags ?? 0) & IFF_UP) !== 0) {
-    openDevice(dev)
-  }
+  if (((dev.port?.link.flags ?? 0) & IFF_UP) !== 0) openDevice(dev)
   return {
     async [Symbol.asyncDispose]() {
-      if (dev.regState === NETREG_REGISTERED) {
-        await unregister(dev)
-      }
+      if (dev.regState === NETREG_REGISTERED) await unregister(dev)
     },
   }
+}
+
+/** What is to be undone of the steps so far, the last first, if a later one fails. */
+type Undo = (() => void | Promise<void>)[]
+
+/** Names the device, and calls ndoInit. Returns the pattern for the interface's name. */
+function initialize(dev: NetDevice, { netns }: RegisterOptions, undo: Undo): string {
+  let pattern = allocName(dev, netns)
+  const chosen = dev.name
+  const error = callNdo(dev, 'ndoInit', () => dev.netdevOps.ndoInit?.(dev))
+  succeed(error, `ndo_init of ${chosen}`)
+  undo.push(() => uninit(dev))
+  step(dev, 'ndo_init')
+
+  if (!devValidName(dev.name)) {
+    throw new VnetError(EINVAL, `dev_get_valid_name '${dev.name}'`, 'ndoInit chose that name')
+  }
+  if (dev.name !== chosen) pattern = allocName(dev, netns)
+  step(dev, `dev_get_valid_name: ${dev.name}`)
+  for (const line of unknownOps(dev.netdevOps)) dev.log.warn(line)
+  return pattern
+}
+
+/** Names a device by its name, which may be a pattern such as `eth%d`. Returns the pattern. */
+function allocName(dev: NetDevice, netns: string | undefined): string {
+  const pattern = dev.name
+  dev.rename(dev.net.platform.allocName(pattern, netns))
+  step(dev, `dev_alloc_name: ${pattern} is ${dev.name}`)
+  return pattern
+}
+
+/**
+ * Makes the interface. The kernel chooses a name for the pattern once more when it makes it, so
+ * that nothing can take the name in between.
+ */
+async function openPort(
+  dev: NetDevice,
+  spec: RegisterOptions & Pick<PortSpec, 'name' | 'slots'>,
+  undo: Undo,
+): Promise<Port> {
+  const port = await dev.net.platform.open({
+    ...spec,
+    queues: dev.numTxQueues,
+    features: dev.features,
+    carrier: dev.carrier,
+    multicastList: dev.netdevOps.ndoSetRxMode !== undefined,
+  })
+  undo.push(async () => {
+    // A deleted interface does not persist anyway.
+    if (spec.persist && port.created) await port.apply({ persist: false }).catch(() => {})
+    await port.close()
+  })
+  dev.rename(port.link.name)
+  dev.ifindex = port.link.ifindex
+  await port.apply(port.created ? wanted(dev) : needed(dev))
+  step(dev, `dev_new_index: ifindex ${dev.ifindex}`)
+
+  dev.features = port.setFeatures(netdevFixFeatures(dev.features, text => dev.log.info(text)))
+  step(dev, `netdev_fix_features: 0x${dev.features.toString(16)}`)
+  return port
+}
+
+/** Calls the notifiers, each of which may veto. */
+function announce(dev: NetDevice, port: Port, undo: Undo): void {
+  const { net } = dev
+  adoptLink(dev, port.link)
+  succeed(net.callNetdeviceNotifiers(NETDEV_POST_INIT, dev), `netdevice notifier for ${dev.name}`)
+  step(dev, 'call_netdevice_notifiers: NETDEV_POST_INIT')
+  // A notifier that learned of it also learns of its end, even if another one vetoes.
+  undo.push(() => void net.callNetdeviceNotifiers(NETDEV_UNREGISTER, dev))
+  succeed(net.callNetdeviceNotifiers(NETDEV_REGISTER, dev), `netdevice notifier for ${dev.name}`)
+  step(dev, 'call_netdevice_notifiers: NETDEV_REGISTER')
+}
+
+/** Joins the device to its port, and makes it registered. */
+function addQueues(dev: NetDevice, port: Port, undo: Undo): void {
+  const { queues } = port.refresh()
+  if (queues !== dev.numTxQueues) {
+    throw new VnetError(
+      EIO,
+      ['netdev_register_kobject', dev.name],
+      `the kernel shows ${queues} queues`,
+    )
+  }
+  const receiver = (queue: PortQueue) => new RxQueue(dev, queue)
+  dev.attach(port, { watchdog: new Watchdog(dev), receiver, lost: () => gone(dev) })
+  step(dev, `netdev_register_kobject: /sys/class/net/${dev.name}, ${queues} queues`)
+
+  dev.regState = NETREG_REGISTERED
+  undo.push(() => {
+    dev.regState = NETREG_UNINITIALIZED
+  })
+  step(dev, 'reg_state: NETREG_REGISTERED')
+  step(dev, 'set_bit: __LINK_STATE_PRESENT')
+}
+
+/** Adds the device to the list of its Net, and follows the changes of its interface from now on. */
+function list(dev: NetDevice, port: Port, undo: Undo): void {
+  const { qdisc } = port.refresh()
+  step(dev, `dev_init_scheduler: qdisc ${qdisc}, ${dev.txQueueLen} frames a queue`)
+
+  dev.net.devices.push(dev)
+  undo.push(() => unlist(dev))
+  step(dev, 'list_netdevice')
+  if (!port.announced) {
+    throw new VnetError(EIO, ['RTM_NEWLINK', dev.name], 'the kernel reports no changes')
+  }
+  step(dev, 'rtmsg_ifinfo: RTM_NEWLINK')
+
+  // From here on no change may be missed.
+  adoptLink(dev, port.link)
+  port.onChange(change => (change.kind === 'gone' ? gone(dev) : linkChanged(dev, change)))
+}
+
+function step(dev: NetDevice, name: string): void {
+  dev.log.debug(name)
 }
 
 /** unregister_netdev: stops the device, then deletes the interface. EINVAL if not registered. */

@@ -95,7 +95,7 @@ export async function attachByAgent(
         .map(interfaceArg)
         .map(each => ({ name: each.name, inode: namespaceInode(each.netns ?? netns) }))
   for (const place of places) {
-    const status = await askAgent({ do: 'attach', ...wire, ...place }, io)
+    const status = await sendRequest({ do: 'attach', ...wire, ...place }, io)
     if (status !== EXIT_OK) return status
   }
   return EXIT_OK
@@ -123,11 +123,11 @@ function detachAt(
   io: Io,
 ): Promise<number> {
   const done = json && { event: 'detach', name: own, netns: netns ?? null }
-  return askAgent({ do: 'detach', name: own, inode: namespaceInode(netns) }, io, done)
+  return sendRequest({ do: 'detach', name: own, inode: namespaceInode(netns) }, io, done)
 }
 
 /** Sends a request to the daemon, and prints its reply, or `done` as JSON instead. */
-async function askAgent(request: AgentRequest, io: Io, done?: object | false): Promise<number> {
+async function sendRequest(request: AgentRequest, io: Io, done?: object | false): Promise<number> {
   const { askAgent } = await import('../../agent/client.ts')
   const { status, text } = await askAgent(request)
   if (status === EXIT_OK) {

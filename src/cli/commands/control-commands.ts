@@ -65,7 +65,7 @@ export const controlCommands: readonly LazyCommand[] = [
       'vnet stats sn0': 'what vnet and the kernel counted',
       'vnet stats --watch 1s': 'again each second, with rates',
     },
-    run: async (io, names, options) => (await import('./stats.ts')).stats(names, options, io),
+    run: async (io, names, options) => (await import('./stats.ts')).printStats(names, options, io),
   }),
   defineCommand({
     name: 'reset',
@@ -151,7 +151,7 @@ export const controlCommands: readonly LazyCommand[] = [
       'vnet wire sn0 off': 'remove them',
     },
     run: async (io, name, spec, options) =>
-      (await import('./wire.ts')).wire(name, spec, options, io),
+      (await import('./wire.ts')).showOrSetWire(name, spec, options, io),
   }),
   defineCommand({
     name: 'param',
@@ -166,7 +166,8 @@ export const controlCommands: readonly LazyCommand[] = [
       shared.user,
     ],
     examples: { 'vnet param sn0': 'all parameters', 'vnet param sn0 lockup=100': 'set one' },
-    run: async (io, name, which, options) => (await queries()).param(name, which, options, io),
+    run: async (io, name, which, options) =>
+      (await queries()).showOrSetParam(name, which, options, io),
   }),
   defineCommand({
     name: 'trigger',
@@ -176,7 +177,7 @@ export const controlCommands: readonly LazyCommand[] = [
     options: [option('--queue <n>', 'queue that the fault is for', { parse: count }), shared.json],
     examples: { 'vnet trigger sn0': 'list the faults', 'vnet trigger sn0 lockup': 'cause one' },
     run: async (io, name, fault, options) => {
-      if (fault === undefined) return (await queries()).faults(name, options, io)
+      if (fault === undefined) return (await queries()).listFaults(name, options, io)
       const trigger: DeviceRequest = (client, device) =>
         client.trigger(device.vnet, device, fault, options.queue)
       return request(io, name, trigger, 'trigger', options)
@@ -228,7 +229,8 @@ export const controlCommands: readonly LazyCommand[] = [
       'vnet events': 'up, down, cut, timeouts of all interfaces',
       'vnet events sn0 --drops 100': 'and every 100th dropped frame',
     },
-    run: async (io, names, options) => (await import('./events.ts')).events(names, options, io),
+    run: async (io, names, options) =>
+      (await import('./events.ts')).printEvents(names, options, io),
   }),
   defineCommand({
     name: 'capture',

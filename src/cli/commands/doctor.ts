@@ -70,7 +70,8 @@ export function doctor(
         `${JSON.stringify({ event: 'requirement', requirement: name, works, usual: isUsual, text, commands })}\n`,
       )
     } else {
-      const state = works ? 'ok' : isUsual ? 'missing' : 'optional'
+      const missing = isUsual ? 'missing' : 'optional'
+      const state = works ? 'ok' : missing
       io.out(
         `${state.padEnd(8)}  ${name}: ${text}\n${works ? '' : `${' '.repeat(10)}for ${commands}\n`}`,
       )

@@ -97,9 +97,9 @@ function unknownParam(
   options: readonly Option[],
 ): string {
   const flag = `--${written.replaceAll('_', '-')}`
-  const option = options.find(({ long }) => long === flag)
-  if (option !== undefined) {
-    return `this is an option: write ${flag}${option.value === undefined ? '' : ' VALUE'}`
+  const same = options.find(({ long }) => long === flag)
+  if (same !== undefined) {
+    return `this is an option: write ${flag}${same.value === undefined ? '' : ' VALUE'}`
   }
   const known = Object.keys(params).map(optionName)
   const advice =
@@ -136,10 +136,7 @@ async function refuseArgs(
 function paramOption(name: string, param: Param<unknown>): Option {
   const isOn = param.type === 'bool' && param.default === true
   const flag = `--${isOn ? 'no-' : ''}${optionName(name)}`
-  const isSet = param.type !== 'bool' && param.default !== undefined && param.default !== 0
-  const { format = String } = param
-  const usual = isOn ? 'default on' : isSet ? `default ${format(param.default)}` : undefined
-  const notes = [param.range, usual].filter(note => note !== undefined).join(', ')
+  const notes = [param.range, defaultText(param)].filter(note => note !== undefined).join(', ')
   const parse = (text: string) => {
     try {
       return param.parse(text)
@@ -153,6 +150,14 @@ function paramOption(name: string, param: Param<unknown>): Option {
   return option(`${flag} <${param.value ?? (param.type === 'int' ? 'n' : 'text')}>`, description, {
     parse,
   })
+}
+
+/** Returns the default as help texts show it; undefined for one that goes without saying. */
+function defaultText(param: Param<unknown>): string | undefined {
+  if (param.type === 'bool') return param.default === true ? 'default on' : undefined
+  if (param.default === undefined || param.default === 0) return undefined
+  const { format = String } = param
+  return `default ${format(param.default)}`
 }
 
 function givenParams(

@@ -28,7 +28,11 @@ interface EventsOptions extends QueryOptions {
 }
 
 /** Prints the events of the interfaces `names`, or of all if `names` is empty. */
-export function events(names: readonly string[], options: EventsOptions, io: Io): Promise<number> {
+export function printEvents(
+  names: readonly string[],
+  options: EventsOptions,
+  io: Io,
+): Promise<number> {
   const { user } = options
   const follow = async (client: ControlClient, { devices }: Found) => {
     using end = endOf(io)
@@ -74,7 +78,9 @@ class FollowedVnets {
     this.#options = options
     this.#io = io
     this.#client = client
-    this.allEnded = new Promise(resolve => (this.#noneIsLeft = () => resolve(false)))
+    this.allEnded = new Promise(resolve => {
+      this.#noneIsLeft = () => resolve(false)
+    })
   }
 
   listenToAll(areNew: boolean): void {

@@ -7,15 +7,7 @@ import { followDocker } from '../../agent/docker.ts'
 import { openMark } from '../../agent/mark.ts'
 import { serveRequests } from '../../agent/requests.ts'
 import { engineSockets } from '../../attach/engine.ts'
-import {
-  LOGLEVEL_DEBUG,
-  LOGLEVEL_ERR,
-  LOGLEVEL_INFO,
-  Log,
-  random,
-  Turns,
-  UsageError,
-} from '../../base/index.ts'
+import { Log, random, Turns, UsageError } from '../../base/index.ts'
 import { serveControl } from '../../control/server/server.ts'
 import { TimerfdClock } from '../../linux/clock.ts'
 import { loadNative } from '../../linux/native.ts'
@@ -29,7 +21,7 @@ import {
   CLONE_FILES,
 } from '../../linux/uapi.ts'
 import { Net } from '../../netdev/net.ts'
-import { EXIT_OK, endOf, type Io, logLine } from '../process/io.ts'
+import { EXIT_OK, endOf, type Io, logLevel, logLine } from '../process/io.ts'
 
 /**
  * Kept after `ready`, because new attachments take BPF programs, and TAPs in namespaces that are
@@ -49,11 +41,8 @@ interface NodeOptions {
 
 /** Serves until the user ends it. The attachments are back when it runs again. */
 export async function node(options: NodeOptions, io: Io): Promise<number> {
+  checkOptions(options)
   const { files, group, json = false, quiet, verbose = 0 } = options
-  if (options.imageLabels && !options.docker) throw new UsageError('--image-labels is for --docker')
-  if (files !== undefined && !statSync(files, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new UsageError(`--files ${files}: it is not a directory`)
-  }
   const sockets = options.docker ? engineSockets() : []
   const { onClosed: _, ...lasting } = io
   // A full disk, or a reader of the output that leaves, ends no attachment.
@@ -67,8 +56,9 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
     native.unshare(CLONE_FILES)
     native.shortenSlice()
   }
-  const level = quiet ? LOGLEVEL_ERR : verbose > 0 ? LOGLEVEL_DEBUG : LOGLEVEL_INFO
-  const log = new Log(level, (level, text) => io[json ? 'out' : 'err'](logLine(json, level, text)))
+  const log = new Log(logLevel({ quiet, verbose }), (level, text) =>
+    io[json ? 'out' : 'err'](logLine(json, level, text)),
+  )
   await using clock = new TimerfdClock(native)
   await using platform = new LinuxPlatform(
     native,
@@ -109,16 +99,20 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
     json ? `${JSON.stringify({ event: 'ready', socket: path })}\n` : `requests: ${path}\nready\n`,
   )
   const ended = new AbortController()
+  const { signal } = ended
+  const imageLabels = options.imageLabels === true
   const following =
-    sockets.length > 0 &&
-    followDocker(attachments, {
-      sockets,
-      imageLabels: options.imageLabels === true,
-      signal: ended.signal,
-    })
+    sockets.length > 0 && followDocker(attachments, { sockets, imageLabels, signal })
   await end.asked.finally(() => ended.abort())
   await following
   return EXIT_OK
+}
+
+function checkOptions({ docker, imageLabels, files }: NodeOptions): void {
+  if (imageLabels && !docker) throw new UsageError('--image-labels is for --docker')
+  if (files !== undefined && !statSync(files, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UsageError(`--files ${files}: it is not a directory`)
+  }
 }
 
 /** Returns what sends Events of pods; undefined outside of a cluster, or without its account. */

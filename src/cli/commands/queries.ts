@@ -57,8 +57,8 @@ export async function list(
     }
   }
   if (!json && !names) {
-    for (const user of users) {
-      fail(io, otherUserLine(user, 'list --all'))
+    for (const other of users) {
+      fail(io, otherUserLine(other, 'list --all'))
     }
   }
   return failAll(io, failed)
@@ -159,66 +159,24 @@ function wireText({ ab, ba }: control.WireInfo['text']): string {
 /** `vnet show IF`: one interface in full. */
 export function show(name: string, { json, user }: QueryOptions, io: Io): Promise<number> {
   const print = async (client: control.ControlClient, device: control.FoundDevice) => {
-    const found = (await params(client, device)) ?? []
+    const params = (await driverParams(client, device)) ?? []
     const parts = await client.parts(device.vnet, device)
     const scenario = await supported(() => client.scenario(device.vnet, device))
     const fields = await listed(client, device)
     if (json) {
-      const params = Object.fromEntries(found.map(({ name, value }) => [name, value]))
-      io.out(
-        `${JSON.stringify({ event: 'show', ...fields, params, parts, scenario: scenario ?? null })}\n`,
-      )
+      const values = Object.fromEntries(params.map(each => [each.name, each.value]))
+      const shown = { event: 'show', ...fields, params: values, parts, scenario: scenario ?? null }
+      io.out(`${JSON.stringify(shown)}\n`)
       return
     }
-    const {
-      driver,
-      state,
-      addresses,
-      peer,
-      drops,
-      wire,
-      only,
-      seed,
-      bypassed,
-      mac,
-      mtu,
-      txqs,
-      rxqs,
-      netns,
-      vnet,
-      pid,
-    } = fields
-    const groups: readonly (readonly [
-      heading: string,
-      rows: readonly (readonly (string | number | null | undefined)[])[],
-    ])[] = [
-      [
-        label(device),
-        [
-          ['driver', driver],
-          ['state', state],
-          ['address', addresses?.join(' ') ?? null],
-          ['peer', peer],
-          ['owner', ownerLabel(device)],
-          ['wire', wire && wireText(wire)],
-          ['only', only],
-          ['seed', wire?.ab || wire?.ba ? seed : null],
-          ['drops', drops],
-          [BYPASSED, bypassed || null],
-          ['mac', mac],
-          ['mtu', mtu],
-          ['queues', `${txqs} tx, ${rxqs} rx`],
-          ['netns', netns],
-          ['pid', pid],
-          ['socket', vnet],
-        ],
-      ],
-      ['parameters', found.map(paramRow)],
+    const groups: readonly Group[] = [
+      [label(device), deviceRows(device, fields)],
+      ['parameters', params.map(paramRow)],
       ['scenario', scenario === undefined ? [] : scenarioRows(scenario)],
       ['parts', parts.map(part => [part.name, partText(part)])],
     ]
-    for (const [heading, rows] of groups) {
-      const shown = rows.filter(([, word]) => (word ?? '') !== '')
+    for (const [heading, pairs] of groups) {
+      const shown = pairs.filter(([, word]) => (word ?? '') !== '')
       if (shown.length === 0) continue
       for (const line of [
         heading,
@@ -231,11 +189,39 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
   return askInterface(name, io, print, { user })
 }
 
+/** Lines of `vnet show` below a heading. Those without a value are left out. */
+type Group = readonly [
+  heading: string,
+  pairs: readonly (readonly (string | number | null | undefined)[])[],
+]
+
+function deviceRows(device: control.FoundDevice, fields: Listed): Group[1] {
+  const { addresses, wire, seed } = fields
+  return [
+    ['driver', fields.driver],
+    ['state', fields.state],
+    ['address', addresses?.join(' ') ?? null],
+    ['peer', fields.peer],
+    ['owner', ownerLabel(device)],
+    ['wire', wire && wireText(wire)],
+    ['only', fields.only],
+    ['seed', wire?.ab || wire?.ba ? seed : null],
+    ['drops', fields.drops],
+    [BYPASSED, fields.bypassed || null],
+    ['mac', fields.mac],
+    ['mtu', fields.mtu],
+    ['queues', `${fields.txqs} tx, ${fields.rxqs} rx`],
+    ['netns', fields.netns],
+    ['pid', fields.pid],
+    ['socket', fields.vnet],
+  ]
+}
+
 /**
  * Returns the driver's parameters; undefined if the vnet has no driver. If each direction of its
  * wire has a parameter, the one for both is left out.
  */
-function params(
+function driverParams(
   client: control.ControlClient,
   device: control.FoundDevice,
 ): Promise<control.DriverParam[] | undefined> {
@@ -264,7 +250,7 @@ function partText({ kind, length, capacity, state, count }: control.PartInfo): s
 }
 
 /** `vnet param IF [NAME[=VALUE]]`: shows all parameters of the driver or one, or sets one. */
-export function param(
+export function showOrSetParam(
   name: string,
   which: string | undefined,
   options: NamesOptions,
@@ -278,7 +264,7 @@ export function param(
     const { vnet } = device
     if (which === undefined) {
       const params = await client.params(vnet, device)
-      const lines = options.names ? params.map(({ name }) => optionName(name)) : paramTable(params)
+      const lines = options.names ? params.map(each => optionName(each.name)) : paramTable(params)
       if (options.json) {
         json({ params: params.map(paramFields) })
       } else {
@@ -339,7 +325,7 @@ interface FaultsOptions extends Pick<QueryOptions, 'json'> {
 }
 
 /** `vnet trigger IF`: the faults of its driver, one a line. */
-export function faults(name: string, { json, queue }: FaultsOptions, io: Io): Promise<number> {
+export function listFaults(name: string, { json, queue }: FaultsOptions, io: Io): Promise<number> {
   if (queue !== undefined) throw new UsageError('trigger: --queue needs a FAULT')
   return askInterface(name, io, async (_, device) => {
     const { faults, netns = null } = device

@@ -221,8 +221,12 @@ function run(
       env: { ...process.env, LC_ALL: 'C' },
     })
     const read = { stdout: '', stderr: '' }
-    child.stdout.on('data', chunk => (read.stdout += chunk))
-    child.stderr.on('data', chunk => (read.stderr += chunk))
+    child.stdout.on('data', chunk => {
+      read.stdout += chunk
+    })
+    child.stderr.on('data', chunk => {
+      read.stderr += chunk
+    })
     child.on('error', (cause: NodeJS.ErrnoException) => {
       const why = cause.code === 'ENOENT' ? installing(program) : reasonOf(cause)
       reject(new UsageError(`record needs the program ${program}: ${why}`, { cause }))

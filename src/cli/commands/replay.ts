@@ -138,7 +138,7 @@ const GB = 1e9
  */
 export function progressLine({ read, size, frames, limit, seconds }: ReplayProgress): string {
   const unit = (size ?? read) < GB ? 'MB' : 'GB'
-  const units = (bytes: number) => (bytes / (unit === 'MB' ? MB : GB)).toFixed(1)
+  const units = (n: number) => (n / (unit === 'MB' ? MB : GB)).toFixed(1)
   const bytes = `${units(read)}${size === undefined ? '' : `/${units(size)}`} ${unit}`
   const rate = `${bytes}, ${frames} frames, ${seconds > 0 ? Math.round(frames / seconds) : 0}/s`
   if (size === undefined && limit === Number.POSITIVE_INFINITY) return rate

@@ -28,7 +28,7 @@ interface StatsOptions extends QueryOptions, Required<TableOptions> {
 }
 
 /** Prints the statistics of the interfaces `names`, or of all if `names` is empty. */
-export async function stats(
+export async function printStats(
   names: readonly string[],
   options: StatsOptions,
   io: Io,
@@ -57,19 +57,8 @@ async function round(
   const show = async (client: ControlClient, { devices, failed }: Found) => {
     for (const device of devices) {
       if (!isAmong(device, names)) continue
-      const stats = await client.stats(device.vnet, device).catch(error => {
-        if (names.length > 0 || !hasEnded(error)) throw error
-      })
-      const seed = options.watch === undefined ? await wireSeed(client, device) : undefined
-      const { place, owner } = device
-      if (stats) {
-        interfaces.push({
-          ...stats,
-          place,
-          ...(owner && { owner }),
-          ...(seed !== undefined && { seed }),
-        })
-      }
+      const found = await placedStats(client, device, options, names.length > 0)
+      if (found !== undefined) interfaces.push(found)
     }
     if (names.length === 0 && interfaces.length === 0) return failEnded(io, failed)
     if (options.json) {
@@ -85,6 +74,25 @@ async function round(
     return names.length > 0 ? EXIT_OK : failAll(io, failed)
   }
   return { status: await askVnets(names, io, show, options), interfaces }
+}
+
+/**
+ * Returns the statistics of a device; undefined if its vnet has ended meanwhile, which is an error
+ * only for a device that was named.
+ */
+async function placedStats(
+  client: ControlClient,
+  device: FoundDevice,
+  { watch }: StatsOptions,
+  isNamed: boolean,
+): Promise<PlacedStats | undefined> {
+  const stats = await client.stats(device.vnet, device).catch(error => {
+    if (isNamed || !hasEnded(error)) throw error
+  })
+  const seed = watch === undefined ? await wireSeed(client, device) : undefined
+  if (!stats) return undefined
+  const { place, owner } = device
+  return { ...stats, place, ...(owner && { owner }), ...(seed !== undefined && { seed }) }
 }
 
 /** Returns the seed of the device's wire; undefined if it has no stages. */

@@ -154,7 +154,7 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 function codeLines({ file, line, first, lines }: NonNullable<StepHalt['source']>): string[] {
   const width = `${first + lines.length - 1}`.length
   const rows = lines.map(
-    (text, i) => `${first + i === line ? '>' : ' '} ${`${first + i}`.padStart(width)}  ${text}`,
+    (code, i) => `${first + i === line ? '>' : ' '} ${`${first + i}`.padStart(width)}  ${code}`,
   )
   return ['', `${file}:`, ...rows]
 }

@@ -30,7 +30,7 @@ interface WireOptions extends QueryOptions {
 }
 
 /** Shows the wires of the interface `name`, or replaces their stages if a text is given. */
-export async function wire(
+export async function showOrSetWire(
   name: string,
   text: string | undefined,
   options: WireOptions,
@@ -65,8 +65,8 @@ export async function wire(
   const show = async (client: ControlClient, device: FoundDevice) => {
     const wire = await client.wire(device.vnet, device)
     if (options.json) {
-      for (const text of jsonLines(device, wire)) {
-        io.out(`${JSON.stringify(text)}\n`)
+      for (const line of jsonLines(device, wire)) {
+        io.out(`${JSON.stringify(line)}\n`)
       }
     } else {
       io.out(
@@ -200,11 +200,11 @@ export function wireTable(
   })
   const seconds = (time - (before?.time ?? time)) / 1000
   const isTimed = stages.some(({ late }) => late !== undefined)
-  const rare = RARE.filter(name => stages.some(stage => stage[name] > 0))
+  const rare = RARE.filter(key => stages.some(stage => stage[key] > 0))
   const columns = ['in', 'out', 'held', 'dropped', ...rare] as const
   const rows = [
     ['', ...columns],
-    ...stages.map(stage => [`  ${stageName(stage)}`, ...columns.map(name => `${stage[name]}`)]),
+    ...stages.map(stage => [`  ${stageName(stage)}`, ...columns.map(key => `${stage[key]}`)]),
   ]
   if (seconds > 0) {
     for (const [i, row] of rows.entries()) {
@@ -222,19 +222,20 @@ export function wireTable(
     .filter(({ dropped }) => dropped > 0)
     .map(stage => `  ${stageName(stage)} ${stageDrops(stage)}`)
   const former = (wire.former ?? []).map(sided).map(stage => {
-    const name = stageName({
+    const replaced = stageName({
       ...stage,
       path: `former ${stage.path}`,
       stage: printable(stage.text || stage.stage),
     })
-    return `  ${name} ${stageDrops(stage)}`
+    return `  ${replaced} ${stageDrops(stage)}`
   })
   const lost = (['ab', 'ba'] as const).flatMap((direction: WireDirection) => {
-    const name = sideOf(direction, hasSides) ?? direction
-    const [before = 0, beside = 0] = [beforeVnet?.[direction], bypassed?.[direction]]
+    const side = sideOf(direction, hasSides) ?? direction
+    const early = beforeVnet?.[direction] ?? 0
+    const beside = bypassed?.[direction] ?? 0
     return [
-      ...(before === 0 ? [] : [`  ${beforeVnetLine(name, before)}`]),
-      ...(beside === 0 ? [] : [`  ${bypassedLine(name, beside)}`]),
+      ...(early === 0 ? [] : [`  ${beforeVnetLine(side, early)}`]),
+      ...(beside === 0 ? [] : [`  ${bypassedLine(side, beside)}`]),
     ]
   })
   const seeds = seed !== undefined && (text.ab || text.ba) ? [`  seed ${seed}`] : []

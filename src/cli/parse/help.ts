@@ -105,8 +105,8 @@ function sections<T>(
   place: (each: T) => readonly [heading: string | undefined, item: Section[1][number]],
 ): Section[] {
   const groups = new Map<string, Section[1]>()
-  for (const [heading = 'Options:', item] of all.map(place)) {
-    groups.set(heading, [...(groups.get(heading) ?? []), item])
+  for (const [heading = 'Options:', each] of all.map(place)) {
+    groups.set(heading, [...(groups.get(heading) ?? []), each])
   }
   return [...groups]
 }

@@ -48,29 +48,35 @@ function* tokens(words: readonly string[], options: readonly Option[]): Generato
       yield { at, word, isOption: false }
     } else if (!word.startsWith('--')) {
       for (const letter of word.slice(1)) {
-        const option = options.find(({ short }) => short === `-${letter}`)
+        const known = options.find(({ short }) => short === `-${letter}`)
         yield {
           at,
-          word: option === undefined ? word : `-${letter}`,
-          option,
+          word: known === undefined ? word : `-${letter}`,
+          option: known,
           isOption: true,
         } as Token
       }
     } else {
       const [, flag = '', value] = /^(--[^=]*)(?:=(.*))?$/s.exec(word) ?? []
-      const option = options.find(({ long }) => long === flag)
-      const takesNext = option?.value !== undefined && !option.isOptional && value === undefined
+      const known = options.find(({ long }) => long === flag)
+      const takesNext = known?.value !== undefined && !known.isOptional && value === undefined
       const hasNext = takesNext && words[at + 1] !== '--'
-      yield { at, word, option, value: hasNext ? words[++at] : value, isOption: true } as Token
+      yield {
+        at,
+        word,
+        option: known,
+        value: hasNext ? words[++at] : value,
+        isOption: true,
+      } as Token
     }
   }
 }
 
 /** Returns the index of the first argument if only `options` precede it; otherwise -1. */
 export function commandIndex(words: readonly string[], options: readonly Option[]): number {
-  for (const { at, isOption, option } of tokens(words, [...options, HELP])) {
-    if (!isOption) return at
-    if (option === undefined) return -1
+  for (const token of tokens(words, [...options, HELP])) {
+    if (!token.isOption) return token.at
+    if (token.option === undefined) return -1
   }
   return -1
 }
@@ -80,74 +86,80 @@ export function knownWords(
   words: readonly string[],
   options: readonly Option[],
 ): readonly string[] {
-  for (const { at, isOption, option } of tokens(words, [...options, HELP])) {
-    if (isOption && option === undefined) return words.slice(0, at)
+  for (const token of tokens(words, [...options, HELP])) {
+    if (token.isOption && token.option === undefined) return words.slice(0, token.at)
   }
   return words
 }
 
 /** Returns the options and arguments of a command; undefined if they request its help. */
 export function parse(command: LazyCommand, words: readonly string[]): Parsed | undefined {
-  const { options: known = [], lenient, passThrough = false, refusesRepeats = false } = command
+  const { options = [], lenient, passThrough = false, refusesRepeats = false } = command
   const isLenient = lenient !== undefined && words.some(word => word.startsWith(lenient))
   const found: Record<string, unknown> = {}
-  for (const { key, usual } of known) {
+  for (const { key, usual } of options) {
     if (usual !== undefined) {
       found[key] = usual.value
     }
   }
   const given: Option[] = []
   let args: string[] = []
-  for (const { at, word, option, value, isOption } of tokens(words, [...known, HELP])) {
+  for (const { at, word, option: known, value, isOption } of tokens(words, [...options, HELP])) {
     if (!isOption && passThrough) {
       args = words.slice(at)
       break
     }
     if (!isOption) {
       args.push(word)
-    } else if (option === HELP) {
+    } else if (known === HELP) {
       return undefined
-    } else if (option !== undefined) {
-      const isSingle = refusesRepeats && option.value !== undefined && !option.repeats
-      if (isSingle && given.includes(option)) throw new UsageError(`${option.long} is given twice`)
-      const before = Object.hasOwn(found, option.key) ? found[option.key] : undefined
-      found[option.key] = parsed(option, value, word, before)
-      given.push(option)
+    } else if (known !== undefined) {
+      const isSingle = refusesRepeats && known.value !== undefined && !known.repeats
+      if (isSingle && given.includes(known)) throw new UsageError(`${known.long} is given twice`)
+      const before = Object.hasOwn(found, known.key) ? found[known.key] : undefined
+      found[known.key] = parsed(known, value, word, before)
+      given.push(known)
     } else if (!isLenient) {
-      throw new UnknownOption(word, adviceAbout(word, known))
+      throw new UnknownOption(word, adviceAbout(word, options))
     }
   }
+  refuseRivals(given)
+  return { args: argumentsOf(command, args, isLenient), options: found }
+}
+
+/** Throws a UsageError if two options exclude each other. */
+function refuseRivals(given: readonly Option[]): void {
   for (const { long, rivals } of given) {
     const rival = given.find(({ key }) => rivals.includes(key))
     if (rival !== undefined) throw new UsageError(`${long} cannot be used with ${rival.long}`)
   }
-  return { args: argumentsOf(command, args, isLenient), options: found }
 }
 
-function parsed(option: Option, text: string | undefined, word: string, before: unknown): unknown {
-  const { long, value, isOptional, parse } = option
+function parsed(known: Option, text: string | undefined, word: string, before: unknown): unknown {
+  const { long, value, isOptional } = known
   if (value === undefined) {
     if (text !== undefined) throw new UsageError(`option ${long} takes no value`)
-    return parse(undefined, before)
+    return known.parse(undefined, before)
   }
   if (text === undefined && !isOptional) {
     throw new UsageError(`${word} needs a value: ${long} ${value.toUpperCase()}`)
   }
-  return checked(option, `${long} ${text === '' ? "''" : text}`, text, before)
+  return checked(known, `${long} ${text === '' ? "''" : text}`, text, before)
 }
 
 /** Returns the value of a text. `what` is the start of the message if it is wrong. */
 function checked(
-  { words, parse }: Pick<Option, 'words' | 'parse'>,
+  expected: Pick<Option, 'words' | 'parse'>,
   what: string,
   text: string | undefined,
   before?: unknown,
 ): unknown {
+  const { words } = expected
   if (words !== undefined && !words.includes(text ?? '')) {
     throw new UsageError(`${what}: must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}`)
   }
   try {
-    return parse(text, before)
+    return expected.parse(text, before)
   } catch (error) {
     if (!(error instanceof InvalidArgumentError)) throw error
     throw new UsageError(`${what}: ${error.message}`, { cause: error.cause })

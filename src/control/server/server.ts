@@ -4,14 +4,14 @@
  * no process alive. Whatever happens to it, frames continue to pass.
  */
 
-import { describeException, messageOrDescription } from '../../base/index.ts'
+import { describeException, type Log, messageOrDescription } from '../../base/index.ts'
 import { eventLoopClock } from '../../linux/clock.ts'
 import type { Addon, Native } from '../../linux/native.ts'
 import type { Net } from '../../netdev/net.ts'
 import { Batches } from './batches.ts'
 import { Captures } from './capture.ts'
 import { Events } from './events.ts'
-import type { Front } from './front.ts'
+import type { Front, FrontOptions } from './front.ts'
 import { nlctrl } from './nlctrl.ts'
 import type { Caller, Family } from './operation.ts'
 import { Presence, type PresenceOptions } from './presence.ts'
@@ -109,15 +109,12 @@ export function serveAt(
   const { turns } = net
   // Real time, even if a test moves the clock of the net: clients are real.
   const batches = new Batches(eventLoopClock, turns)
-  /** The process that serves clients without rights: the first of them starts it. */
-  let front: Front | undefined
-  let isFrontPossible = true
   let isOpen = true
   let stopPublishing = () => {}
   if (deputy !== undefined) {
     void import('./snapshot.ts').then(({ publish }) => {
       if (!isOpen) return
-      stopPublishing = publish(deputy, listening.fd, net, vnet, () => front?.beat())
+      stopPublishing = publish(deputy, listening.fd, net, vnet, () => front.beat())
     })
   }
   const sessions: Sessions = new Sessions(listening, rights, {
@@ -126,59 +123,23 @@ export function serveAt(
     batches,
     onDefect,
     onEnd,
-    elsewhere(fd, missing) {
-      if (missing === undefined || !isFrontPossible) return false
-      if (front === undefined) {
-        sessions.leave()
-        void startFront(fd)
-      } else {
-        front.serve(fd)
-      }
-      return true
-    },
+    elsewhere: (fd, missing) => missing !== undefined && front.take(fd),
   })
-  async function startFront(fd: number): Promise<void> {
-    /** Without that process this one serves all clients. */
-    const onFailure = (clients: readonly number[]) => {
-      isFrontPossible = false
-      for (const client of clients) {
-        sessions.take(client)
-      }
-      sessions.resume()
-    }
-    try {
-      const loaded = await import('./front.ts')
-      const { fd: socket, isRefusing } = listening
-      const take = (client: number, input: Uint8Array) => sessions.take(client, input)
-      const shared = {
-        families,
-        vnet,
-        turns,
-        batches,
-        native,
-        owners,
-        captureGroup,
-        isRefusing,
-        onDefect,
-      }
-      const beats = deputy !== undefined
-      if (!isFrontPossible) return onFailure([fd])
-      const onWaiting = () => sessions.acceptWaiting()
-      front = new loaded.Front({ ...shared, beats, listening: socket, take, onWaiting, onFailure })
-      front.serve(fd)
-    } catch (error) {
-      net.log.debug(
-        `control: clients without rights share the thread of the frames: ${describeException(error)}`,
-      )
-      onFailure([fd])
-    }
-  }
+  const front = new LazyFront(
+    sessions,
+    {
+      ...{ families, vnet, turns, batches, native, owners, captureGroup, onDefect },
+      listening: listening.fd,
+      isRefusing: listening.isRefusing,
+      beats: deputy !== undefined,
+    },
+    net.log,
+  )
   /** Requests that arrived before the end are served. */
   function stop(): Promise<void> {
     isOpen = false
-    isFrontPossible = false
     stopPublishing()
-    front?.close()
+    front.close()
     sessions.close(LAST_REQUESTS)
     return presence.remove()
   }
@@ -199,5 +160,77 @@ export function serveAt(
       await removed
       dispose()
     },
+  }
+}
+
+/**
+ * The process that serves clients without rights, which the first of them starts. Without that
+ * process, the sessions serve all clients.
+ */
+class LazyFront {
+  readonly #sessions: Sessions
+  readonly #options: Omit<FrontOptions, 'take' | 'onWaiting' | 'onFailure'>
+  readonly #log: Log
+  #front: Front | undefined
+  #isPossible = true
+
+  constructor(
+    sessions: Sessions,
+    options: Omit<FrontOptions, 'take' | 'onWaiting' | 'onFailure'>,
+    log: Log,
+  ) {
+    this.#sessions = sessions
+    this.#options = options
+    this.#log = log
+  }
+
+  /** Passes a client to the process. Returns false if the client must be served here. */
+  take(fd: number): boolean {
+    if (!this.#isPossible) return false
+    if (this.#front === undefined) {
+      this.#sessions.leave()
+      void this.#start(fd)
+    } else {
+      this.#front.serve(fd)
+    }
+    return true
+  }
+
+  beat(): void {
+    this.#front?.beat()
+  }
+
+  close(): void {
+    this.#isPossible = false
+    this.#front?.close()
+  }
+
+  async #start(fd: number): Promise<void> {
+    const sessions = this.#sessions
+    try {
+      const loaded = await import('./front.ts')
+      if (!this.#isPossible) {
+        this.#failed([fd])
+        return
+      }
+      this.#front = new loaded.Front({
+        ...this.#options,
+        take: (client, input) => sessions.take(client, input),
+        onWaiting: () => sessions.acceptWaiting(),
+        onFailure: clients => this.#failed(clients),
+      })
+      this.#front.serve(fd)
+    } catch (error) {
+      this.#log.debug(
+        `control: clients without rights share the thread of the frames: ${describeException(error)}`,
+      )
+      this.#failed([fd])
+    }
+  }
+
+  #failed(clients: readonly number[]): void {
+    this.#isPossible = false
+    for (const client of clients) this.#sessions.take(client)
+    this.#sessions.resume()
   }
 }
