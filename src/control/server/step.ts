@@ -15,7 +15,7 @@ import { wireText } from './wire.ts'
 /** Bytes of the frame that are sent. */
 const FRAME_BYTES = 256
 /** Lines of the driver that are sent, and the longest of them. */
-const LINES = 24
+const LINES = 32
 const LINE_LENGTH = 200
 
 export function step(subject: Subject): Operation {
