@@ -59,15 +59,23 @@ class LockupWatch {
     }
     // The time for which it waits for a CPU does not count.
     this.#stuckMs += fields[0] === 'S' ? tickMs : usedMs
-    if (this.#stuckMs >= limitMs / 4) this.#standing ??= this.#stand()
-    if (this.#stuckMs >= limitMs && !this.#isLocked) this.#locked()
-    if (this.#stuckMs >= limitMs + PATIENCE_MS) this.#report(name)
+    if (this.#stuckMs >= limitMs / 4) {
+      this.#standing ??= this.#stand()
+    }
+    if (this.#stuckMs >= limitMs && !this.#isLocked) {
+      this.#locked()
+    }
+    if (this.#stuckMs >= limitMs + PATIENCE_MS) {
+      this.#report(name)
+    }
   }
 
   /** The main thread has returned to its event loop since the last look. */
   #beaten(): void {
     this.#returnedAt = performance.now()
-    if (this.#isLocked) this.#returned()
+    if (this.#isLocked) {
+      this.#returned()
+    }
     void this.#standing?.then(found => found?.[Symbol.dispose]())
     this.#standing = undefined
     // The timer may run for the next time when a tick has passed.

@@ -81,10 +81,14 @@ export async function registerNetdev<Priv>(
     }
     throw error
   }
-  if (((dev.port?.link.flags ?? 0) & IFF_UP) !== 0) openDevice(dev)
+  if (((dev.port?.link.flags ?? 0) & IFF_UP) !== 0) {
+    openDevice(dev)
+  }
   return {
     async [Symbol.asyncDispose]() {
-      if (dev.regState === NETREG_REGISTERED) await unregister(dev)
+      if (dev.regState === NETREG_REGISTERED) {
+        await unregister(dev)
+      }
     },
   }
 }
@@ -104,9 +108,13 @@ function initialize(dev: NetDevice, { netns }: RegisterOptions, undo: Undo): str
   if (!devValidName(dev.name)) {
     throw new VnetError(EINVAL, `dev_get_valid_name '${dev.name}'`, 'ndoInit chose that name')
   }
-  if (dev.name !== chosen) pattern = allocName(dev, netns)
+  if (dev.name !== chosen) {
+    pattern = allocName(dev, netns)
+  }
   step(dev, `dev_get_valid_name: ${dev.name}`)
-  for (const line of unknownOps(dev.netdevOps)) dev.log.warn(line)
+  for (const line of unknownOps(dev.netdevOps)) {
+    dev.log.warn(line)
+  }
   return pattern
 }
 
@@ -136,7 +144,9 @@ async function openPort(
   })
   undo.push(async () => {
     // A deleted interface does not persist anyway.
-    if (spec.persist && port.created) await port.apply({ persist: false }).catch(() => {})
+    if (spec.persist && port.created) {
+      await port.apply({ persist: false }).catch(() => {})
+    }
     await port.close()
   })
   dev.rename(port.link.name)

@@ -58,7 +58,9 @@ async function round(
     for (const device of devices) {
       if (!isAmong(device, names)) continue
       const found = await placedStats(client, device, options, names.length > 0)
-      if (found !== undefined) interfaces.push(found)
+      if (found !== undefined) {
+        interfaces.push(found)
+      }
     }
     if (names.length === 0 && interfaces.length === 0) return failEnded(io, failed)
     if (options.json) {

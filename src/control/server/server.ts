@@ -230,7 +230,9 @@ class LazyFront {
 
   #failed(clients: readonly number[]): void {
     this.#isPossible = false
-    for (const client of clients) this.#sessions.take(client)
+    for (const client of clients) {
+      this.#sessions.take(client)
+    }
     this.#sessions.resume()
   }
 }
