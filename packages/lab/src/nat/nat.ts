@@ -19,7 +19,23 @@ import {
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as tcp from 'vnet/internal/packet/tcp'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
-import * as tables from './nat-table.ts'
+import {
+  addressOf,
+  connectionTo,
+  endpoint,
+  FIRST_PORT,
+  fragmentKey,
+  type NatForward,
+  NatFragments,
+  type NatKind,
+  type NatMapping,
+  type NatSpec,
+  NatTable,
+  type NatVerdict,
+  PORTS,
+  portOf,
+  setExpires,
+} from './nat-table.ts'
 import type { Siit } from './siit.ts'
 
 /**
@@ -40,7 +56,7 @@ const FIRST_MULTICAST = 0xe000_0000
  * Options of a NAT. Times are ns without a packet from inside; by default the shortest that the
  * RFCs allow.
  */
-export interface NatOptions extends Pick<tables.NatSpec, 'udp' | 'tcp' | 'blocks'> {
+export interface NatOptions extends Pick<NatSpec, 'udp' | 'tcp' | 'blocks'> {
   /** Translates the packets of IPv6 hosts inside to IPv4, before this NAT, and back after it. */
   readonly siit?: Siit | undefined
 }
@@ -56,8 +72,8 @@ export class Nat {
   readonly address: number
   readonly siit: Siit | undefined
   readonly #blocks: boolean
-  readonly #tables: ReadonlyMap<number, tables.NatTable>
-  readonly #fragments = new tables.NatFragments()
+  readonly #tables: ReadonlyMap<number, NatTable>
+  readonly #fragments = new NatFragments()
   readonly #upper = new UpperHeader()
   readonly #quoted = new UpperHeader()
 
@@ -65,7 +81,7 @@ export class Nat {
 
   /** `address` is the router's address outside. `random` picks the first ports. */
   constructor(
-    kind: tables.NatKind,
+    kind: NatKind,
     address: number,
     random: Random,
     { udp: forUdp, tcp: forTcp, blocks = false, siit }: NatOptions = {},
@@ -74,10 +90,7 @@ export class Nat {
     this.siit = siit
     this.#blocks = blocks
     this.#tables = new Map(
-      [...SECONDS.keys()].map(protocol => [
-        protocol,
-        new tables.NatTable(kind, random.below(tables.PORTS)),
-      ]),
+      [...SECONDS.keys()].map(protocol => [protocol, new NatTable(kind, random.below(PORTS))]),
     )
     const given = new Map([
       [ipv4.IPPROTO_TCP, forTcp],
@@ -94,20 +107,20 @@ export class Nat {
    * `port` itself if another endpoint has it.
    */
   forward(protocol: number, port: number, address: number, to: number): number | undefined {
-    return this.#tables.get(protocol)?.forward(port, tables.endpoint(address, to))?.port
+    return this.#tables.get(protocol)?.forward(port, endpoint(address, to))?.port
   }
 
   /** Leases a port to an endpoint inside until `until`: `port` if it is free. Returns the port. */
   hold(
-    { protocol, port, address, to }: tables.NatForward,
+    { protocol, port, address, to }: NatForward,
     until: number,
     now: number,
   ): number | undefined {
-    return this.#tables.get(protocol)?.hold(tables.endpoint(address, to), port, until, now)?.port
+    return this.#tables.get(protocol)?.hold(endpoint(address, to), port, until, now)?.port
   }
 
   release(protocol: number, address: number, port: number, now: number): void {
-    this.#tables.get(protocol)?.release(tables.endpoint(address, port), now)
+    this.#tables.get(protocol)?.release(endpoint(address, port), now)
   }
 
   /**
@@ -122,7 +135,7 @@ export class Nat {
   }
 
   /** Translates the frame of `length` bytes at `at` that the router sends. `now` is in ns. */
-  outbound(bytes: Uint8Array, at: number, length: number, now: number): tables.NatVerdict {
+  outbound(bytes: Uint8Array, at: number, length: number, now: number): NatVerdict {
     const nh = this.#find(bytes, at, length)
     if (nh < 0) return 'pass'
     const { h, protocol, end } = this.#upper
@@ -139,12 +152,12 @@ export class Nat {
     const isReply = protocol === ipv4.IPPROTO_ICMP && icmp.type(bytes, h) === icmp.ICMP_ECHOREPLY
     if (table === undefined || field < 0 || isReply) return isOwn ? 'pass' : 'untranslatable'
     const port = get16(bytes, field)
-    if (isOwn && port < tables.FIRST_PORT) return 'pass'
-    const peer = tables.endpoint(
+    if (isOwn && port < FIRST_PORT) return 'pass'
+    const peer = endpoint(
       ipv4.destination(bytes, nh),
       protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, h + 2),
     )
-    const mapping = table.take(tables.endpoint(source, port), peer, now)
+    const mapping = table.take(endpoint(source, port), peer, now)
     if (mapping === undefined) return 'full'
     if (protocol === ipv4.IPPROTO_TCP) {
       this.#continue(mapping, peer, flagsOf(bytes, h, end), now)
@@ -158,7 +171,7 @@ export class Nat {
   }
 
   /** Translates a frame that arrives for the router from outside. */
-  inbound(bytes: Uint8Array, at: number, length: number, now: number): tables.NatVerdict {
+  inbound(bytes: Uint8Array, at: number, length: number, now: number): NatVerdict {
     this.fragment = 0
     const nh = this.#find(bytes, at, length)
     if (nh < 0) return 'pass'
@@ -170,7 +183,7 @@ export class Nat {
     }
     const { h, isFragment } = this.#upper
     if (!isFragment) return this.#inbound(bytes, nh, now)
-    this.fragment = tables.fragmentKey(
+    this.fragment = fragmentKey(
       ipv4.source(bytes, nh),
       ipv4.identification(bytes, nh),
       ipv4.protocol(bytes, nh),
@@ -191,7 +204,7 @@ export class Nat {
   }
 
   /** Translates a packet for the router, or its first fragment. */
-  #inbound(bytes: Uint8Array, nh: number, now: number): tables.NatVerdict {
+  #inbound(bytes: Uint8Array, nh: number, now: number): NatVerdict {
     const { h, protocol, end } = this.#upper
     const source = ipv4.source(bytes, nh)
     if (isError(bytes, h, protocol, end)) return this.#inboundError(bytes, nh, now)
@@ -203,22 +216,15 @@ export class Nat {
     if (field < 0 || isRequest || table === undefined) return 'pass'
     const port = get16(bytes, field)
     const mapping = table.at(port, now)
-    if (mapping === undefined) return port < tables.FIRST_PORT ? 'pass' : 'unmapped'
-    const peer = tables.endpoint(source, protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, h))
+    if (mapping === undefined) return port < FIRST_PORT ? 'pass' : 'unmapped'
+    const peer = endpoint(source, protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, h))
     if (!table.admits(mapping, peer, now)) return 'filtered'
     const connection = mapping.connections.get(peer)
     if (connection !== undefined && isEnd(flagsOf(bytes, h, end))) {
       connection.isClosing = true
     }
-    const address = tables.addressOf(mapping.inside)
-    this.#translate(
-      bytes,
-      nh,
-      ipv4.destinationAt(nh),
-      address,
-      field,
-      tables.portOf(mapping.inside),
-    )
+    const address = addressOf(mapping.inside)
+    this.#translate(bytes, nh, ipv4.destinationAt(nh), address, field, portOf(mapping.inside))
     return 'pass'
   }
 
@@ -230,7 +236,7 @@ export class Nat {
   }
 
   /** Translates an error about an incoming packet: its receiver is a host inside. */
-  #outboundError(bytes: Uint8Array, nh: number, now: number): tables.NatVerdict {
+  #outboundError(bytes: Uint8Array, nh: number, now: number): NatVerdict {
     const { h } = this.#upper
     const quote = h + icmp.ICMP_HLEN
     const table = this.#findQuoted(bytes, quote)
@@ -239,14 +245,14 @@ export class Nat {
     if (table === undefined || field < 0) {
       return ipv4.source(bytes, nh) === this.address ? 'pass' : 'untranslatable'
     }
-    const inside = tables.endpoint(ipv4.destination(bytes, quote), get16(bytes, field))
-    const peer = tables.endpoint(
+    const inside = endpoint(ipv4.destination(bytes, quote), get16(bytes, field))
+    const peer = endpoint(
       ipv4.source(bytes, quote),
       protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, quoted),
     )
     const mapping = table.find(inside, peer, now)
     if (mapping === undefined) {
-      return tables.addressOf(inside) === this.address ? 'pass' : 'unmapped'
+      return addressOf(inside) === this.address ? 'pass' : 'unmapped'
     }
     this.#translateQuoted(
       bytes,
@@ -261,7 +267,7 @@ export class Nat {
   }
 
   /** Translates an error about an outgoing packet. Any router on its path may send the error. */
-  #inboundError(bytes: Uint8Array, nh: number, now: number): tables.NatVerdict {
+  #inboundError(bytes: Uint8Array, nh: number, now: number): NatVerdict {
     const quote = this.#upper.h + icmp.ICMP_HLEN
     const table = this.#findQuoted(bytes, quote)
     const { h: quoted, protocol, end } = this.#quoted
@@ -269,21 +275,21 @@ export class Nat {
     if (table === undefined || field < 0) return 'untranslatable'
     const port = get16(bytes, field)
     const mapping = ipv4.source(bytes, quote) === this.address ? table.at(port, now) : undefined
-    if (mapping === undefined) return port < tables.FIRST_PORT ? 'pass' : 'unmapped'
-    const peer = tables.endpoint(
+    if (mapping === undefined) return port < FIRST_PORT ? 'pass' : 'unmapped'
+    const peer = endpoint(
       ipv4.destination(bytes, quote),
       protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, quoted + 2),
     )
     if (!table.admits(mapping, peer, now)) return 'filtered'
-    const [address, own] = [tables.addressOf(mapping.inside), tables.portOf(mapping.inside)]
+    const [address, own] = [addressOf(mapping.inside), portOf(mapping.inside)]
     this.#translateQuoted(bytes, quote, ipv4.sourceAt(quote), address, field, own)
     this.#translate(bytes, nh, ipv4.destinationAt(nh), address)
     return 'pass'
   }
 
   /** Postpones the end of a TCP connection. One that opens or closes ends earlier. */
-  #continue(mapping: tables.NatMapping, peer: number, flags: number, now: number): void {
-    const connection = tables.connectionTo(mapping, peer)
+  #continue(mapping: NatMapping, peer: number, flags: number, now: number): void {
+    const connection = connectionTo(mapping, peer)
     const isOpening = (flags & tcp.TCP_SYN) !== 0
     if (isOpening) {
       connection.isClosing = false
@@ -294,11 +300,11 @@ export class Nat {
     const timeout = this.#timeouts.get(ipv4.IPPROTO_TCP) as number
     const isTransitory = isOpening || connection.isClosing
     const lasts = isTransitory ? Math.min(timeout, TRANSITORY_SECONDS * NSEC_PER_SEC) : timeout
-    tables.setExpires(mapping, connection, now + lasts)
+    setExpires(mapping, connection, now + lasts)
   }
 
   /** Finds the headers of the packet that an error quotes. Returns the table of its protocol. */
-  #findQuoted(bytes: Uint8Array, quote: number): tables.NatTable | undefined {
+  #findQuoted(bytes: Uint8Array, quote: number): NatTable | undefined {
     if (this.#quoted.find(bytes, quote, this.#upper.end) !== 4 || this.#quoted.h < 0) {
       return undefined
     }

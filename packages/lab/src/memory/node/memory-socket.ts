@@ -145,7 +145,8 @@ const hidden = (each: Partial<typeof methods>) =>
     ]),
   )
 const { _destroy, _onTimeout } = methods
-const [ofNet, ofTls] = [hidden(methods), hidden({ _destroy, _onTimeout })]
+const ofNet = hidden(methods)
+const ofTls = hidden({ _destroy, _onTimeout })
 
 /** A time-out is due. Like Node, it waits as long as written bytes leave. */
 function onTimeout(socket: Adopted): void {
