@@ -19,6 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
+import { withoutMarkers } from '../../packages/learn/src/exercise.ts'
 import { bundleCourse } from '../../scripts/course-bundle.mjs'
 import { editorTypes } from '../../scripts/editor-types.mjs'
 import { writeServiceWorker } from '../../scripts/offline-site.mjs'
@@ -97,7 +98,8 @@ for (const path of exercises) {
   const { mistakes } = await import(join(root, folder, 'mistakes.js'))
   const c = join(folder, 'kernel/solution.c')
   const module = existsSync(join(root, c)) ? read(c) : undefined
-  const solution = JSON.stringify({ solution: read(join(folder, 'solution.js')), mistakes, module })
+  const text = withoutMarkers(read(join(folder, 'solution.js')))
+  const solution = JSON.stringify({ solution: text, mistakes, module })
   writeFileSync(join(checks, 'solutions', `${name}.json`), solution)
   contents.push(read(path), solution)
 }

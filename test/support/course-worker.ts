@@ -1,13 +1,10 @@
 /** The worker of `vnet check` on drivers that break it: variants of the solution of 01-drop. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Result } from '../../packages/learn/src/exercise.ts'
-import { COURSE } from '../../packages/learn/src/folder.ts'
 import { runWorker } from '../../packages/learn/src/worker.ts'
-import { exerciseOf, withDriverFile } from './course.ts'
+import { exerciseOf, solutionOf, withDriverFile } from './course.ts'
 
-export const solution = readFileSync(join(COURSE, '01-drop/solution.js'), 'utf8')
+export const solution = solutionOf('01-drop')
 
 /** Returns the failure that ends the checks in memory of a driver with this text. */
 export async function failureOf(text: string): Promise<Result | undefined> {

@@ -10,6 +10,7 @@ import {
   type Mistake,
   type Result,
   withMistake,
+  withoutMarkers,
 } from '../../packages/learn/src/exercise.ts'
 import { COURSE } from '../../packages/learn/src/folder.ts'
 import { runInMemory } from '../../packages/learn/src/run-memory.ts'
@@ -37,9 +38,13 @@ export async function mistakesOf({ name }: Exercise, isLive: boolean): Promise<M
   return mistakes.filter(mistake => (mistake.isLive ?? false) === isLive)
 }
 
+/** Returns the text of the solution as learners see it. */
+export const solutionOf = (name: string): string =>
+  withoutMarkers(readFileSync(join(COURSE, name, 'solution.js'), 'utf8'))
+
 /** Returns the text of a driver with the mistake. */
 export function wrongDriver({ name }: Exercise, mistake: Mistake): string {
-  return withMistake(readFileSync(join(COURSE, name, 'solution.js'), 'utf8'), mistake)
+  return withMistake(solutionOf(name), mistake)
 }
 
 /** Calls `check` with a file that contains the text. A process loads a file of a path only once. */

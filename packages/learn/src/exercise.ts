@@ -58,11 +58,22 @@ export interface Mistake {
   readonly replace: Replacement | readonly Replacement[]
 }
 
-/** Returns the solution with the mistake. Throws if a text does not occur in it exactly once. */
-export function withMistake(solution: string, { name, replace }: Mistake): string {
+/**
+ * Returns a solution of the course as learners see it: without the comments from which
+ * scripts/generate-skeletons.mjs makes the skeleton. Exercises of others may have none.
+ */
+export const withoutMarkers = (solution: string): string =>
+  solution.replace(/^ *(?:\/\/|\*) #(?:(?:todo|skeleton) .+|solution|end)\n/gm, '')
+
+/**
+ * Returns the solution with the mistake, and without markers. Throws if a text does not occur in it
+ * exactly once.
+ */
+export function withMistake(marked: string, { name, replace }: Mistake): string {
   const replacements = (
     typeof replace[0] === 'string' ? [replace] : replace
   ) as readonly Replacement[]
+  const solution = withoutMarkers(marked)
   // Found in the solution itself: what replaces one text may contain another.
   const found = replacements.map(([from, to]) => {
     const at = solution.indexOf(from)

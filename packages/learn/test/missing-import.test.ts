@@ -1,14 +1,10 @@
 /** Names of vnet that a driver uses without an import. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { checkInMemory, exerciseOf, withDriverFile } from '#support/course.ts'
-import { COURSE } from '../src/folder.ts'
+import { checkInMemory, exerciseOf, solutionOf, withDriverFile } from '#support/course.ts'
 
 async function failureWithout(name: string, line: string) {
   const exercise = await exerciseOf(name)
-  const solution = readFileSync(join(COURSE, name, 'solution.js'), 'utf8')
-  const results = await withDriverFile(solution.replace(line, ''), file =>
+  const results = await withDriverFile(solutionOf(name).replace(line, ''), file =>
     checkInMemory(exercise, file),
   )
   return results.at(-1)

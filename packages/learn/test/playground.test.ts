@@ -1,11 +1,11 @@
 /** Drivers in the world of the playground, whose time these tests move. */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Message } from '@vnet/web/internal/feed-types'
 import { describe, expect, test } from 'vitest'
 import { cable, loop, snull } from 'vnet/internal/drivers/index'
 import type { Driver } from 'vnet/internal/netdev/driver'
 import { exportedDriver } from 'vnet/internal/netdev/module'
+import { solutionOf } from '#support/course.ts'
 import { fileDirectory, written } from '#support/fresh-directory.ts'
 import { COURSE, courseNames } from '../src/folder.ts'
 import { start } from './support/playground-world.ts'
@@ -86,7 +86,7 @@ describe.each(courseNames())('the solution of %s', name => {
 
 describe('a driver of a visitor', () => {
   const mistaken = (text: string) => written(directory, `${++files}.mjs`, text)
-  const solution = readFileSync(join(COURSE, '01-drop/solution.js'), 'utf8')
+  const solution = solutionOf('01-drop')
 
   test('starts as a mirror that loses every fifth frame', async () => {
     const { world, told, run } = await start(await driverOf(SAMPLE), { isOwn: true })

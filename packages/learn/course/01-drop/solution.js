@@ -16,10 +16,14 @@ import {
  * @param {import('vnet').NetDevice<Priv>} dev
  */
 function startXmit(skb, dev) {
+  // #todo 1: drop the frame.
+  // #todo 2: give the reason, if it is not IPv4.
+  // #todo 3: count it in dev.priv, if it is.
   if (ethTypeTrans(skb, dev) !== ETH_P_IP) return skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)
   dev.priv.frames++
   dev.priv.bytes += skb.len
   skb.drop()
+  // #end
 }
 
 /**
@@ -28,7 +32,9 @@ function startXmit(skb, dev) {
  */
 function setup(dev) {
   dev.netdevOps = { ndoStartXmit: startXmit }
+  // #todo 4: no ARP.
   dev.flags |= IFF_NOARP
+  // #end
 }
 
 function init() {

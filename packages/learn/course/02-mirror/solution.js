@@ -22,6 +22,9 @@ import {
  * @param {import('vnet').NetDevice} dev
  */
 function reflect(skb, dev) {
+  // #todo 2: swap the IPv4 addresses.
+  // #todo 3: swap the hardware addresses.
+  // #todo 4: before that, return the reason if the frame cannot be mirrored.
   if (ethTypeTrans(skb, dev) !== ETH_P_IP) return SKB_DROP_REASON_UNHANDLED_PROTO
   if (skb.pktType === PACKET_BROADCAST || skb.pktType === PACKET_MULTICAST) {
     return SKB_DROP_REASON_IP_NOT_TRANSLATABLE
@@ -32,6 +35,7 @@ function reflect(skb, dev) {
   ipv4.setSource(bytes, nh, ipv4.destination(bytes, nh))
   ipv4.setDestination(bytes, nh, source)
   ethernet.swapAddresses(bytes, skb.data)
+  // #end
   return 0
 }
 
@@ -43,7 +47,10 @@ function reflect(skb, dev) {
 function startXmit(skb, dev) {
   const reason = reflect(skb, dev)
   if (reason !== 0) return skb.drop(reason)
+  // #todo 1: give the frame to the kernel instead.
+  // #skeleton skb.drop()
   netifRx(skb)
+  // #end
 }
 
 /** @param {import('vnet').NetDevice} dev */

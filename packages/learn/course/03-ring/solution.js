@@ -76,11 +76,15 @@ function open(dev) {
  * @param {Device} dev
  */
 function stop(dev) {
+  // #solution
   const { alarm, ring } = dev.priv
+  // #end
   netifTxStopAllQueues(dev)
+  // #todo 4: release everything.
   alarm.cancel()
   dev.priv.busy = false
   ring.purge(SKB_DROP_REASON_DEV_STOPPED)
+  // #end
 }
 
 /**
@@ -88,10 +92,15 @@ function stop(dev) {
  * @param {Device} dev
  */
 function startXmit(skb, dev) {
+  // #solution
   const { priv } = dev
   const { alarm, params, ring } = priv
+  // #end
   const reason = reflect(skb, dev)
   if (reason !== 0) return skb.drop(reason)
+  // #todo 1: put the frame into the ring, and arm the alarm if it is not armed.
+  // #todo 3: stop the queue when the ring is full.
+  // #skeleton skb.drop()
   ring.push(skb)
   skb.hold()
   if (ring.length === ring.capacity) {
@@ -100,6 +109,7 @@ function startXmit(skb, dev) {
   if (priv.busy) return
   priv.busy = true
   alarm.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)
+  // #end
 }
 
 /**
@@ -107,12 +117,15 @@ function startXmit(skb, dev) {
  * @param {Device} dev
  */
 function arrived(dev) {
+  // #todo 2: hand all frames over, oldest first.
+  // #todo 3: wake the queue.
   const { ring } = dev.priv
   dev.priv.busy = false
   for (let skb = ring.shift(); skb !== undefined; skb = ring.shift()) {
     netifRx(skb)
   }
   netifTxWakeAllQueues(dev)
+  // #end
 }
 
 /** @type {import('vnet').NetDeviceOps<Priv>} */

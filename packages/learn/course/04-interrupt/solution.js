@@ -109,7 +109,9 @@ function devInit(dev) {
  * @param {Device} dev
  */
 function open(dev) {
+  // #todo 1: request the interrupt.
   dev.priv.irq.request(interrupt)
+  // #end
   netifTxStartAllQueues(dev)
 }
 
@@ -119,7 +121,9 @@ function open(dev) {
  */
 function stop(dev) {
   netifTxStopAllQueues(dev)
+  // #todo 1: free the interrupt.
   dev.priv.irq.free()
+  // #end
   dev.priv.board.reset()
 }
 
@@ -128,16 +132,21 @@ function stop(dev) {
  * @param {Device} dev
  */
 function startXmit(skb, dev) {
+  // #solution
   const { board } = dev.priv
+  // #end
   if (ethTypeTrans(skb, dev) !== ETH_P_IP) return skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)
   if (ipv4.parse(skb.bytes, skb.nh, skb.len - ETH_HLEN) < 0) {
     return skb.drop(SKB_DROP_REASON_IP_INHDR)
   }
+  // #todo 2: put the frame into the tx ring, stop the queue when that is full, kick the board.
+  // #skeleton skb.drop()
   board.tx.push(skb)
   if (board.tx.length === board.tx.capacity) {
     dev.txq(skb).stop()
   }
   board.kick()
+  // #end
 }
 
 /**
@@ -145,6 +154,9 @@ function startXmit(skb, dev) {
  * @param {Device} dev
  */
 function interrupt(dev) {
+  // #todo 3: acknowledge; IRQ_NONE if it is not ours.
+  // #todo 4: take all frames on RX_READY, wake the queue on TX_DONE.
+  // #skeleton return IRQ_NONE
   const { irq, board } = dev.priv
   const status = irq.acknowledge()
   if (status === 0) return IRQ_NONE
@@ -157,6 +169,7 @@ function interrupt(dev) {
     netifTxWakeAllQueues(dev)
   }
   return IRQ_HANDLED
+  // #end
 }
 
 /** @type {import('vnet').NetDeviceOps<Priv>} */

@@ -105,7 +105,9 @@ function devInit(dev) {
  * @param {Device} dev
  */
 function open(dev) {
+  // #todo 1: enable the poll.
   dev.priv.napi.enable()
+  // #end
   dev.priv.irq.request(interrupt)
   netifTxStartAllQueues(dev)
 }
@@ -117,7 +119,9 @@ function open(dev) {
 function stop(dev) {
   netifTxStopAllQueues(dev)
   dev.priv.irq.free()
+  // #todo 1: disable the poll.
   dev.priv.napi.disable()
+  // #end
   dev.priv.board.reset()
 }
 
@@ -143,10 +147,18 @@ function startXmit(skb, dev) {
  * @param {Device} dev
  */
 function interrupt(dev) {
+  // #skeleton const { irq, board } = dev.priv
   const { irq, napi } = dev.priv
+  // #end
   if (irq.acknowledge() === 0) return IRQ_NONE
+  // #todo 2: mask the interrupt and schedule the poll, in place of the rest.
+  // #skeleton for (let skb = board.rx.shift(); skb !== undefined; skb = board.rx.shift()) {
+  // #skeleton   netifRx(skb)
+  // #skeleton }
+  // #skeleton netifTxWakeAllQueues(dev)
   irq.mask(MOVED)
   napi.schedule()
+  // #end
   return IRQ_HANDLED
 }
 
@@ -156,6 +168,9 @@ function interrupt(dev) {
  * @param {number} budget
  */
 function poll(dev, budget) {
+  // #todo 3: wake the queue, hand over at most `budget` frames, and return their number.
+  // #todo 4: when nothing is left, complete and unmask.
+  // #skeleton return 0
   const { irq, napi, board } = dev.priv
   netifTxWakeAllQueues(dev)
   let work = 0
@@ -167,6 +182,7 @@ function poll(dev, budget) {
     irq.unmask(MOVED)
   }
   return work
+  // #end
 }
 
 /** @type {import('vnet').NetDeviceOps<Priv>} */

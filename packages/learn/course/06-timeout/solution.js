@@ -145,11 +145,17 @@ function sent(dev) {
  * @param {number} queue
  */
 function txTimeout(dev, queue) {
+  // #solution
   const { board } = dev.priv
+  // #end
   dev.priv.timeouts++
+  // #todo 2: make the board work again.
+  // #todo 3: drop what was in the tx ring, and say why.
+  // #todo 4: wake the queue.
   board.reset()
   board.tx.purge(SKB_DROP_REASON_TX_ABORTED)
   dev.tx[queue]?.wake()
+  // #end
 }
 
 /** @type {import('vnet').NetDeviceOps<Priv>} */
@@ -165,7 +171,9 @@ const ops = {
 function setup(dev) {
   dev.netdevOps = ops
   dev.flags |= IFF_NOARP
+  // #todo 1: how long may a queue be stopped?
   dev.watchdogTimeo = dev.priv.params.timeout
+  // #end
 }
 
 /** @param {Priv['params']} params */

@@ -33,6 +33,7 @@ const FLAG_RESET = 1
  */
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
 
+// #solution
 const PROTOCOLS = new Map(
   Object.entries({ all: 0, icmp: ipv4.IPPROTO_ICMP, tcp: ipv4.IPPROTO_TCP, udp: ipv4.IPPROTO_UDP }),
 )
@@ -52,15 +53,22 @@ function protocolOf(name) {
 /** @param {number} number */
 const nameOf = number =>
   [...PROTOCOLS.keys()].find(name => PROTOCOLS.get(name) === number) ?? String(number)
+// #end
 
 const params = {
+  // #todo 1: let it change while the driver runs.
+  // #end
   limit: int({
     default: 1514,
     min: 14,
     max: 65536,
+    // #solution
     live: true,
+    // #end
     description: 'count no longer frames than this',
   }),
+  // #todo 2: add `count`, on or off.
+  // #todo 3: add `only`, the name of a protocol.
   count: bool({ default: true, live: true, description: 'count frames' }),
   only: text({
     default: 0,
@@ -69,6 +77,7 @@ const params = {
     parse: protocolOf,
     format: nameOf,
   }),
+  // #end
 }
 
 /**
@@ -78,16 +87,22 @@ const params = {
  */
 function startXmit(skb, dev) {
   const { priv } = dev
+  // #solution
   const { limit, count, only } = priv.params
+  // #end
   if (ethTypeTrans(skb, dev) !== ETH_P_IP) return skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)
   if (ipv4.parse(skb.bytes, skb.nh, skb.len - ETH_HLEN) < 0) {
     return skb.drop(SKB_DROP_REASON_IP_INHDR)
   }
+  // #todo 1, 2, 3: use the parameters.
+  // #skeleton priv.frames++
+  // #skeleton priv.bytes += skb.len
   if (skb.len > limit) return skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)
   if (count && (only === 0 || ipv4.protocol(skb.bytes, skb.nh) === only)) {
     priv.frames++
     priv.bytes += skb.len
   }
+  // #end
   skb.drop()
 }
 
@@ -99,6 +114,9 @@ function startXmit(skb, dev) {
  * @param {number} cmd
  */
 function ioctl(dev, _ifr, data, cmd) {
+  // #todo 4: COUNTERS reads the counters.
+  // #todo 5: with FLAG_RESET it sets them to 0, for callers that may.
+  // #skeleton return -EOPNOTSUPP
   const { priv } = dev
   if (cmd !== COUNTERS) return -EOPNOTSUPP
   const bytes = data.read(SIZE)
@@ -113,6 +131,7 @@ function ioctl(dev, _ifr, data, cmd) {
     priv.frames = priv.bytes = 0
   }
   return 0
+  // #end
 }
 
 /** @param {Device} dev */

@@ -1,4 +1,6 @@
 // @ts-check
+// #skeleton import { netifTxWakeAllQueues } from 'vnet'
+// #end
 import {
   allocEtherdevMqs,
   defineDriver,
@@ -101,13 +103,21 @@ function startXmit(skb, dev) {
   const { params, lanes } = dev.priv
   const reason = reflect(skb, dev)
   if (reason !== 0) return skb.drop(reason)
+  // #todo 2: the lane of the queue by which the frame came.
+  // #skeleton const lane = lanes[0]
+  // #todo 3: count it.
   const lane = lanes[skb.queueMapping]
   lane.frames++
   lane.bytes += skb.len
+  // #end
   lane.ring.push(skb)
   skb.hold()
+  // #todo 4: stop only the queue of a full ring.
+  // #end
   if (lane.ring.length === lane.ring.capacity) {
+    // #skeleton netifTxStopAllQueues(dev)
     dev.tx[skb.queueMapping].stop()
+    // #end
   }
   if (lane.busy) return
   lane.busy = true
@@ -125,7 +135,10 @@ function arrived(dev, queue) {
   for (let skb = lane.ring.shift(); skb !== undefined; skb = lane.ring.shift()) {
     netifRx(skb)
   }
+  // #todo 4: wake only the queue of a ring with room.
+  // #skeleton netifTxWakeAllQueues(dev)
   dev.tx[queue].wake()
+  // #end
 }
 
 /** @type {import('vnet').NetDeviceOps<Priv>} */
@@ -141,9 +154,14 @@ function setup(dev) {
  * @param {Priv['params']} params
  * @param {import('vnet').DriverContext} context
  */
+// #skeleton function init(params, context) {
+// #skeleton   // TODO 1: context.txqs and context.rxqs queues, or four, and a lane for each.
+// #skeleton   const lanes = [newLane(params.slots)]
+// #skeleton   const dev = allocEtherdevMqs({ name: 'mq%d', setup, priv: { params, lanes } })
 function init(params, { txqs = 4, rxqs = txqs }) {
   const lanes = Array.from({ length: txqs }, () => newLane(params.slots))
   const dev = allocEtherdevMqs({ name: 'mq%d', setup, txqs, rxqs, priv: { params, lanes } })
+  // #end
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 

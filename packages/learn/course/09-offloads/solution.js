@@ -64,12 +64,15 @@ function transportAt({ bytes, nh, tail }) {
  * @param {import('vnet').SkBuff} skb
  */
 function flipPorts(skb) {
+  // #skeleton const { bytes } = skb
   const { bytes, nh } = skb
+  // #end
   const at = transportAt(skb)
   if (at < 0) return
   const [source, destination] = [udp.sourcePort(bytes, at), udp.destinationPort(bytes, at)]
   udp.setSourcePort(bytes, at, source ^ 1)
   udp.setDestinationPort(bytes, at, destination ^ 1)
+  // #todo 2: keep the checksum right.
   if (skb.ipSummed === CHECKSUM_PARTIAL) return
   const isTcp = ipv4.protocol(bytes, nh) === ipv4.IPPROTO_TCP
   const old = isTcp ? tcp.checksum(bytes, at) : udp.checksum(bytes, at)
@@ -81,6 +84,7 @@ function flipPorts(skb) {
   } else {
     udp.setChecksum(bytes, at, check === 0 ? 0xffff : check)
   }
+  // #end
 }
 
 /**
@@ -90,6 +94,9 @@ function flipPorts(skb) {
  * @param {Device} dev
  */
 function receivePlain(skb, dev) {
+  // #todo 3: cut a frame with a gsoSize into dev.priv.segments.
+  // #todo 4: complete the checksum of any other.
+  // #skeleton netifRx(skb)
   const { segments } = dev.priv
   if (skb.gsoSize === 0) {
     if (skbChecksumHelp(skb)) {
@@ -104,6 +111,7 @@ function receivePlain(skb, dev) {
   for (let segment = segments.shift(); segment !== undefined; segment = segments.shift()) {
     netifRx(segment)
   }
+  // #end
 }
 
 /**
@@ -125,7 +133,9 @@ function startXmit(skb, dev) {
 function setup(dev) {
   dev.netdevOps = { ndoStartXmit: startXmit }
   dev.flags |= IFF_NOARP
+  // #todo 1: offer scatter-gather, checksums, and long frames of TCP and UDP.
   dev.features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_GSO_UDP_L4
+  // #end
 }
 
 /** @param {{ plain: boolean }} params */

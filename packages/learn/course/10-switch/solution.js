@@ -62,6 +62,10 @@ function deliver(skb, port) {
  * @param {Device} from
  */
 function flood(skb, from) {
+  // #skeleton const others = from.priv.ports.filter(port => port !== from)
+  // #todo 1: the frame to one of them, a clone to the other.
+  // #todo 4: there may be no clone.
+  // #skeleton deliver(skb, others[0])
   const [last, ...others] = from.priv.ports.filter(port => port !== from)
   for (const port of others) {
     const copy = skb.clone()
@@ -72,6 +76,7 @@ function flood(skb, from) {
     }
   }
   deliver(skb, last)
+  // #end
 }
 
 /**
@@ -80,6 +85,9 @@ function flood(skb, from) {
  * @param {Device} dev
  */
 function startXmit(skb, dev) {
+  // #todo 2: learn where the source is; send a frame to a known station to its port alone.
+  // #todo 3: forget a station that was silent for params.age seconds.
+  // #skeleton flood(skb, dev)
   const { bytes, data } = skb
   const { params, stations } = dev.priv
   const now = dev.net.clock.now()
@@ -91,6 +99,7 @@ function startXmit(skb, dev) {
   }
   if (station.port === dev) return skb.drop(SKB_DROP_REASON_OTHERHOST)
   deliver(skb, station.port)
+  // #end
 }
 
 /** @param {Device} dev */

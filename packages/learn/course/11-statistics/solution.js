@@ -101,10 +101,13 @@ function open(dev) {
 /** @param {Device} dev */
 function stop(dev) {
   netifTxStopAllQueues(dev)
+  // #todo 4: read the register before it is lost.
   collect(dev)
+  // #end
   dev.priv.card.powerDown()
 }
 
+// #solution
 /**
  * Reads the card's register before it is lost.
  * @param {Device} dev
@@ -112,6 +115,7 @@ function stop(dev) {
 function collect(dev) {
   dev.priv.missed += dev.priv.card.readMissed()
 }
+// #end
 
 /**
  * Adds what only the driver knows. Called also while the interface is down.
@@ -119,10 +123,12 @@ function collect(dev) {
  * @param {Float64Array} stats
  */
 function getStats64(dev, stats) {
+  // #todo 3: add what the card missed.
   if (netifRunning(dev)) {
     collect(dev)
   }
   stats[RX_MISSED_ERRORS] += dev.priv.missed
+  // #end
 }
 
 /**
@@ -134,11 +140,15 @@ function startXmit(skb, dev) {
   const reason = reflect(skb, dev)
   if (reason !== 0) return skb.drop(reason)
   const bits = card.exchange(params.noise)
+  // #todo 1: a frame that was aborted or damaged is an error, of one direction or the other.
+  // #todo 2: count a collision.
+  // #skeleton if ((bits & (ABORTED | DAMAGED)) !== 0) return skb.drop()
   if ((bits & COLLISION) !== 0) {
     dev.counters.count(skb.queueMapping, COLLISIONS)
   }
   if ((bits & ABORTED) !== 0) return skb.drop(SKB_DROP_REASON_TX_ABORTED)
   if ((bits & DAMAGED) !== 0) return netifRxDrop(skb, dev, SKB_DROP_REASON_RX_CRC)
+  // #end
   netifRx(skb)
 }
 

@@ -50,6 +50,7 @@ function translate(skb, peer) {
   return reason
 }
 
+// #solution
 /** @param {Device} dev */
 function open(dev) {
   dev.priv.hw.start(interrupt)
@@ -61,12 +62,16 @@ function stop(dev) {
   netifTxStopAllQueues(dev)
   dev.priv.hw.stop()
 }
+// #end
 
 /**
  * @param {import('vnet').SkBuff} skb
  * @param {Device} dev
  */
 function startXmit(skb, dev) {
+  // #todo 1: the driver, with ndoOpen, ndoStop and an interrupt handler. This drops everything.
+  // #todo 2: stop the queue.
+  // #skeleton skb.drop()
   const { hw, peer } = dev.priv
   if (peer === undefined) return skb.drop(SKB_DROP_REASON_DEV_READY)
   const reason = translate(skb, peer)
@@ -75,8 +80,10 @@ function startXmit(skb, dev) {
   if (!hw.transmit(skb, peer, peer.priv.hw)) {
     txq.stop()
   }
+  // #end
 }
 
+// #solution
 /** @param {Device} dev */
 function interrupt(dev) {
   const { hw } = dev.priv
@@ -114,6 +121,7 @@ function txTimeout(dev, queue) {
   dev.counters.count(queue, TX_ERRORS)
   hw.reset(queue, peer)
 }
+// #end
 
 /**
  * The device was deleted: its peer has no other end.
@@ -127,6 +135,7 @@ function uninit(dev) {
 }
 
 /** @type {import('vnet').NetDeviceOps<Priv>} */
+// #skeleton const ops = { ndoStartXmit: startXmit, ndoUninit: uninit }
 const ops = {
   ndoOpen: open,
   ndoStop: stop,
@@ -134,13 +143,16 @@ const ops = {
   ndoTxTimeout: txTimeout,
   ndoUninit: uninit,
 }
+// #end
 
 /** @param {Device} dev */
 function setup(dev) {
   const { params } = dev.priv
   dev.netdevOps = ops
   dev.flags |= IFF_NOARP
+  // #todo 3: when is a queue stopped for too long?
   dev.watchdogTimeo = params.timeout
+  // #end
   dev.priv.hw = new SnullHw(dev, params.poolSize, params.ringSize, params)
 }
 

@@ -301,8 +301,14 @@ function reflect(skb, dev) {
  * @param {Cpu} cpu
  * @param {SkBuff} skb
  * @param {Device} dev
+ * #skeleton @returns {Generator<undefined, void>}
+ * #end
  */
 function* transmit(cpu, skb, dev) {
+  // #todo 1: put the frame into the ring, which the other CPU uses too, and arm the timer.
+  // #todo 3: stop the queue when the ring is full, and look again.
+  // #skeleton yield
+  // #skeleton skb.drop()
   const { slots } = dev.priv.params
   yield* cpu.lock()
   const ring = yield* cpu.read('ring')
@@ -317,13 +323,18 @@ function* transmit(cpu, skb, dev) {
   if ((yield* cpu.read('ring')).length < slots) {
     yield* cpu.wakeQueue()
   }
+  // #end
 }
 
 /**
  * CPU 1: the timer has expired.
  * @param {Cpu} cpu
+ * #skeleton @returns {Generator<undefined, void>}
+ * #end
  */
 function* expired(cpu) {
+  // #todo 2: take all frames out of the ring, and hand them over.
+  // #todo 3: wake the queue if it is stopped.
   yield* cpu.lock()
   const ring = yield* cpu.read('ring')
   yield* cpu.write('ring', [])
@@ -335,13 +346,17 @@ function* expired(cpu) {
   if (yield* cpu.read('isStopped')) {
     yield* cpu.wakeQueue()
   }
+  // #end
 }
 
 /**
  * CPU 0: the interface goes down.
  * @param {Cpu} cpu
+ * #skeleton @returns {Generator<undefined, void>}
+ * #end
  */
 function* shutDown(cpu) {
+  // #todo 4: delete the timer, and drop the frames in the ring.
   yield* cpu.deleteTimerSync()
   yield* cpu.lock()
   const ring = yield* cpu.read('ring')
@@ -350,6 +365,7 @@ function* shutDown(cpu) {
   for (const skb of ring) {
     skb.drop(SKB_DROP_REASON_DEV_STOPPED)
   }
+  // #end
 }
 
 /**

@@ -233,6 +233,8 @@ function interrupt(dev) {
  */
 function open(dev) {
   const { priv } = dev
+  // #todo 1: a cache of descriptors, the slots, the interrupt; undo what was done if one fails.
+  // #skeleton Object.assign(priv, { slots: [], head: 0, tail: 0 })
   const { kernel, params } = priv
   if (!kernel.kmemCacheCreate()) return -ENOMEM
   const slots = kernel.kcalloc(params.slots, GFP_KERNEL)
@@ -247,6 +249,7 @@ function open(dev) {
     kernel.kmemCacheDestroy()
     return error
   }
+  // #end
   netifTxStartAllQueues(dev)
   return 0
 }
@@ -256,8 +259,11 @@ function open(dev) {
  * @param {Device} dev
  */
 function stop(dev) {
+  // #solution
   const { priv } = dev
+  // #end
   netifTxStopAllQueues(dev)
+  // #todo 2: give everything back, the last first.
   priv.kernel.reset()
   priv.kernel.freeIrq()
   for (let skb = take(priv); skb !== undefined; skb = take(priv)) {
@@ -265,6 +271,7 @@ function stop(dev) {
   }
   priv.kernel.kfree(priv.slots)
   priv.kernel.kmemCacheDestroy()
+  // #end
 }
 
 /**
@@ -272,9 +279,14 @@ function stop(dev) {
  * @param {Device} dev
  */
 function startXmit(skb, dev) {
+  // #solution
   const { priv } = dev
+  // #end
   const reason = reflect(skb, dev)
   if (reason !== 0) return skb.drop(reason)
+  // #todo 3: a descriptor for the frame, which may not be available.
+  // #todo 4: put it into its slot; kick the card for the first, stop the queue with the last.
+  // #skeleton skb.drop()
   const descriptor = priv.kernel.kmemCacheAlloc(GFP_ATOMIC)
   if (descriptor === undefined) return skb.drop(SKB_DROP_REASON_NOMEM)
   descriptor.skb = skb
@@ -286,6 +298,7 @@ function startXmit(skb, dev) {
   if (priv.head - priv.tail === priv.params.slots) {
     dev.txq(skb).stop()
   }
+  // #end
 }
 
 /** @type {import('vnet').NetDeviceOps<Priv>} */

@@ -1,4 +1,7 @@
 // @ts-check
+// #todo 1: this driver has six faults. The page says what it should do, and how to look.
+// #skeleton import { RX_PACKETS } from 'vnet'
+// #end
 import {
   allocEtherdevMqs,
   defineDriver,
@@ -52,6 +55,8 @@ function reflect(skb, dev) {
   if (ethTypeTrans(skb, dev) !== ETH_P_IP) return SKB_DROP_REASON_UNHANDLED_PROTO
   if (ipv4.parse(skb.bytes, skb.nh, skb.len - ETH_HLEN) < 0) return SKB_DROP_REASON_IP_INHDR
   ipv4.swapAddresses(skb.bytes, skb.nh)
+  // #skeleton skb.bytes[skb.nh + TTL]--
+  // #end
   return 0
 }
 
@@ -79,7 +84,9 @@ function stop(dev) {
   const { priv } = dev
   netifTxStopAllQueues(dev)
   priv.alarm.cancel()
+  // #solution
   priv.busy = false
+  // #end
   priv.ring.purge(SKB_DROP_REASON_DEV_STOPPED)
 }
 
@@ -91,8 +98,11 @@ function startXmit(skb, dev) {
   const { priv } = dev
   const reason = reflect(skb, dev)
   if (reason !== 0) return skb.drop(reason)
+  // #skeleton if (skb.bytes[skb.nh + TTL] < 2) return skb.free()
+  // #skeleton skb.bytes.fill(0, skb.tail, skb.data + SHORTEST)
   if (skb.bytes[skb.nh + TTL] < 2) return skb.drop(SKB_DROP_REASON_IP_INHDR)
   skb.padto(SHORTEST)
+  // #end
   priv.ring.push(skb)
   skb.hold()
   if (priv.ring.length === priv.ring.capacity) {
@@ -110,10 +120,18 @@ function startXmit(skb, dev) {
 function arrived(dev) {
   const { priv } = dev
   priv.busy = false
+  // #skeleton const hadRoom = priv.ring.length < priv.ring.capacity
+  // #end
   for (let skb = priv.ring.shift(); skb !== undefined; skb = priv.ring.shift()) {
+    // #skeleton dev.counters.count(0, RX_PACKETS)
+    // #end
     netifRx(skb)
   }
+  // #skeleton if (hadRoom) {
+  // #skeleton   netifTxWakeAllQueues(dev)
+  // #skeleton }
   netifTxWakeAllQueues(dev)
+  // #end
 }
 
 /** @type {import('vnet').NetDeviceOps<Priv>} */

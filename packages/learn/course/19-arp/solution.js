@@ -27,9 +27,11 @@ const ADDRESS = 0xc6120002
 function receive(skb, dev) {
   const { bytes, data } = skb
   const protocol = ethTypeTrans(skb, dev)
+  // #todo 1: drop frames that are neither for HARDWARE nor for all, as SKB_DROP_REASON_OTHERHOST.
   const isForHost =
     ethernet.isSameAddress(bytes, data, HARDWARE) || ethernet.isBroadcastAddress(bytes, data)
   if (!isForHost) return SKB_DROP_REASON_OTHERHOST
+  // #end
   if (protocol === ETH_P_ARP) return receiveArp(bytes, data, skb.len)
   return SKB_DROP_REASON_UNHANDLED_PROTO
 }
@@ -42,6 +44,11 @@ function receive(skb, dev) {
  */
 function receiveArp(bytes, mac, length) {
   const at = mac + ETH_HLEN
+  // #todo 2: drop what is too short as SKB_DROP_REASON_PKT_TOO_SMALL, and what does not join an
+  // #skeleton // Ethernet address to one of IPv4 as SKB_DROP_REASON_NOT_SPECIFIED.
+  // #todo 3: drop what is not a request for ADDRESS.
+  // #todo 4: make the frame a reply, and return 0.
+  // #skeleton return SKB_DROP_REASON_NOT_SPECIFIED
   if (length < ETH_HLEN + arp.ARP_LEN) return SKB_DROP_REASON_PKT_TOO_SMALL
   if (arp.hrd(bytes, at) !== arp.ARPHRD_ETHER || arp.pro(bytes, at) !== ETH_P_IP) {
     return SKB_DROP_REASON_NOT_SPECIFIED
@@ -58,6 +65,7 @@ function receiveArp(bytes, mac, length) {
   ethernet.copyAddress(bytes, ethernet.destinationAt(mac), bytes, arp.thaAt(at))
   ethernet.copyAddress(bytes, ethernet.sourceAt(mac), HARDWARE)
   return 0
+  // #end
 }
 
 /**

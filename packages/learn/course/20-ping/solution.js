@@ -39,9 +39,12 @@ function receive(skb, dev) {
   const isForHost = ethernet.isSameAddress(bytes, data, HARDWARE)
   if (!isForHost && !ethernet.isBroadcastAddress(bytes, data)) return SKB_DROP_REASON_OTHERHOST
   if (protocol === ETH_P_ARP) return receiveArp(bytes, data, skb.len)
+  // #todo 3: drop IP in frames for all stations.
+  // #skeleton if (protocol === ETH_P_IP) return receiveIp(bytes, data, skb.len)
   if (protocol === ETH_P_IP) {
     return isForHost ? receiveIp(bytes, data, skb.len) : SKB_DROP_REASON_NOT_SPECIFIED
   }
+  // #end
   return SKB_DROP_REASON_UNHANDLED_PROTO
 }
 
@@ -78,6 +81,8 @@ function receiveArp(bytes, mac, length) {
  * @param {number} length
  */
 function checksum(bytes, at, length) {
+  // #todo 1: the sum of all 16-bit words, with its carries, inverted.
+  // #skeleton return 0
   let sum = 0
   for (let i = 0; i < length; i++) {
     sum += i % 2 === 0 ? bytes[at + i] << 8 : bytes[at + i]
@@ -86,6 +91,7 @@ function checksum(bytes, at, length) {
     sum = (sum & 0xffff) + (sum >>> 16)
   }
   return ~sum & 0xffff
+  // #end
 }
 
 /**
@@ -96,6 +102,10 @@ function checksum(bytes, at, length) {
  */
 function receiveIp(bytes, mac, length) {
   const at = mac + ETH_HLEN
+  // #todo 2: check version, lengths and checksum of the header, and drop what is wrong.
+  // #todo 3: drop packets for others, from no host's address, fragments, and all but ICMP.
+  // #skeleton const header = ipv4.headerLength(bytes, at)
+  // #skeleton const reason = receiveIcmp(bytes, at + header, ipv4.totalLength(bytes, at) - header)
   const space = length - ETH_HLEN
   if (space < ipv4.IPV4_HLEN) return SKB_DROP_REASON_PKT_TOO_SMALL
   const header = ipv4.headerLength(bytes, at)
@@ -113,6 +123,7 @@ function receiveIp(bytes, mac, length) {
   if (ipv4.isFragment(bytes, at)) return SKB_DROP_REASON_FRAG_REASM
   if (ipv4.protocol(bytes, at) !== ipv4.IPPROTO_ICMP) return SKB_DROP_REASON_UNHANDLED_PROTO
   const reason = receiveIcmp(bytes, at + header, total - header)
+  // #end
   if (reason !== 0) return reason
   replyIp(bytes, mac)
   return 0
@@ -125,6 +136,7 @@ function receiveIp(bytes, mac, length) {
  */
 function replyIp(bytes, mac) {
   const at = mac + ETH_HLEN
+  // #todo 5: both addresses of IP, TTL, the checksum of the header, both hardware addresses.
   ipv4.setDestination(bytes, at, ipv4.source(bytes, at))
   ipv4.setSource(bytes, at, ADDRESS)
   bytes[at + 8] = TTL
@@ -132,6 +144,7 @@ function replyIp(bytes, mac) {
   ipv4.setHeaderChecksum(bytes, at, checksum(bytes, at, ipv4.headerLength(bytes, at)))
   ethernet.copyAddress(bytes, ethernet.destinationAt(mac), bytes, ethernet.sourceAt(mac))
   ethernet.copyAddress(bytes, ethernet.sourceAt(mac), HARDWARE)
+  // #end
 }
 
 /**
@@ -141,6 +154,9 @@ function replyIp(bytes, mac) {
  * @param {number} length
  */
 function receiveIcmp(bytes, at, length) {
+  // #todo 4: drop what is too short, has a wrong checksum, or is not an echo request, and make the
+  // #skeleton // rest an echo reply: its type, its checksum.
+  // #skeleton return SKB_DROP_REASON_NOT_SPECIFIED
   if (length < icmp.ICMP_HLEN) return SKB_DROP_REASON_PKT_TOO_SMALL
   if (checksum(bytes, at, length) !== 0) return SKB_DROP_REASON_ICMP_CSUM
   if (icmp.type(bytes, at) !== icmp.ICMP_ECHO) return SKB_DROP_REASON_NOT_SPECIFIED
@@ -148,6 +164,7 @@ function receiveIcmp(bytes, at, length) {
   icmp.setChecksum(bytes, at, 0)
   icmp.setChecksum(bytes, at, checksum(bytes, at, length))
   return 0
+  // #end
 }
 
 /**

@@ -161,6 +161,8 @@ function receiveIcmp(bytes, at, length) {
  * @param {number} length
  */
 function pseudoSum(bytes, ip, length) {
+  // #todo 1: add both addresses, as two words each, the protocol and the length.
+  // #skeleton return 0
   const address = (/** @type {number} */ value) => (value >>> 16) + (value & 0xffff)
   return (
     address(ipv4.source(bytes, ip)) +
@@ -168,6 +170,7 @@ function pseudoSum(bytes, ip, length) {
     ipv4.IPPROTO_UDP +
     length
   )
+  // #end
 }
 
 /**
@@ -178,6 +181,10 @@ function pseudoSum(bytes, ip, length) {
  * @param {number} length
  */
 function receiveUdp(skb, dev, at, length) {
+  // #todo 2: drop what has wrong lengths or a wrong checksum.
+  // #todo 3: drop datagrams for DISCARD, and echoes of another echo; send those for ECHO back.
+  // #todo 4: call sendUnreachable for all other ports, and drop the datagram.
+  // #skeleton return SKB_DROP_REASON_NOT_SPECIFIED
   const { bytes, data: mac } = skb
   const ip = mac + ETH_HLEN
   if (length < udp.UDP_HLEN) return SKB_DROP_REASON_PKT_TOO_SMALL
@@ -202,6 +209,7 @@ function receiveUdp(skb, dev, at, length) {
   const sum = checksum(bytes, at, size, pseudoSum(bytes, ip, size))
   udp.setChecksum(bytes, at, sum === 0 ? 0xffff : sum)
   return 0
+  // #end
 }
 
 /**
@@ -218,6 +226,8 @@ function sendUnreachable({ bytes, data }, dev) {
   error.put(ETH_HLEN + ipv4.IPV4_HLEN + length)
   const { bytes: own, data: mac } = error
   const at = mac + ETH_HLEN
+  // #todo 5: write the headers of Ethernet, IP and ICMP, and the quote; replyIp does a part of it.
+  // #skeleton error.drop()
   // A packet from the sender of the datagram, which replyIp sends back.
   ethernet.copyAddress(own, ethernet.sourceAt(mac), bytes, ethernet.sourceAt(data))
   ethernet.setEtherType(own, mac, ETH_P_IP)
@@ -235,6 +245,7 @@ function sendUnreachable({ bytes, data }, dev) {
   icmp.setChecksum(own, message, checksum(own, message, length))
   ethTypeTrans(error, dev)
   netifRx(error)
+  // #end
 }
 
 /**

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { exerciseOf, mistakesOf, wrongDriver } from '#support/course.ts'
+import { exerciseOf, mistakesOf, solutionOf, wrongDriver } from '#support/course.ts'
 import { fileDirectory, written } from '#support/fresh-directory.ts'
 import { BROWSERS, type BrowserName } from '../../../web/test/support/web/browser.ts'
 import { COURSE, courseNames } from '../../src/folder.ts'
@@ -12,8 +12,6 @@ import { type Case, type Checked, checkedIn, writeSite } from '../support/browse
 
 const LIMIT_MS = 300_000
 const [directory, drivers] = [fileDirectory(), fileDirectory()]
-
-const solutionOf = (name: string) => readFileSync(join(COURSE, name, 'solution.js'), 'utf8')
 
 /** The solutions, the skeletons and all mistakes. */
 const course: Case[] = []

@@ -1,17 +1,17 @@
 /** The worker of the playground in browsers. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
+import { solutionOf } from '#support/course.ts'
 import { fileDirectory } from '#support/fresh-directory.ts'
 import { bundleCourse } from '../../../../scripts/course-bundle.mjs'
 import { BROWSERS } from '../../../web/test/support/web/browser.ts'
-import { COURSE } from '../../src/folder.ts'
 import { checkedIn, PAGE } from '../support/browser-checks.ts'
 import type { Run, Seen } from '../support/playground-page.ts'
 
 const LIMIT_MS = 60_000
 const directory = fileDirectory()
-const drop = readFileSync(join(COURSE, '01-drop/solution.js'), 'utf8')
+const drop = solutionOf('01-drop')
 const lines = drop.split('\n').length
 const PING = /^ping 198\.18\.0\.2: 5 sent, 5 received, average round trip [\d.]+ ms$/
 

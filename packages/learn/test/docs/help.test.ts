@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { twins } from '../../../../docs/.vitepress/theme/twins.js'
-import type { Mistake } from '../../src/exercise.ts'
+import { type Mistake, withoutMarkers } from '../../src/exercise.ts'
 import { COURSE, courseNames } from '../../src/folder.ts'
 
 const read = (...path: string[]) => readFileSync(join(COURSE, ...path), 'utf8')
@@ -32,7 +32,8 @@ test.each(courseNames())('each mistake of %s says what it does in a kernel', asy
 test.each(withModule)(
   'each operation of %s is beside its function in C, and no line is lost',
   name => {
-    const [driver, module] = [read(name, 'solution.js'), read(name, 'kernel/solution.c')]
+    const driver = withoutMarkers(read(name, 'solution.js'))
+    const module = read(name, 'kernel/solution.c')
     const pairs = twins(driver, module)
     const lines = (text: string) => text.split('\n').filter(line => line.trim() !== '')
     expect(lines(pairs.map(([left]) => left).join('\n'))).toEqual(lines(driver))

@@ -1,0 +1,98 @@
+/**
+ * npm run generate: generates the skeleton of each exercise in packages/learn/course from its
+ * solution, in which comments mark the lines that differ:
+ *
+ *     // #todo 1: give the frame to the kernel instead.
+ *     // #skeleton skb.drop()
+ *     netifRx(skb)
+ *     // #end
+ *
+ * In place of a block up to `#end`, the skeleton has the texts of its `#skeleton` lines, and
+ * `// TODO` for `#todo`. A block that begins with `#solution` is left out. In a docstring the
+ * markers are lines of it: ` * #skeleton @returns {number}`. Imports that only the solution uses are
+ * removed without markers.
+ */
+
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { tool } from './setup/command.mjs'
+
+const root = resolve(import.meta.dirname, '..')
+const course = join(root, 'packages/learn/course')
+
+/** A marker, as `withoutMarkers` of packages/learn/src/exercise.ts removes it. */
+const MARKER = /^( *)(\/\/|\*) #(?:(todo|skeleton) (.+)|(solution|end))$/
+
+/**
+ * Returns the lines of the skeleton, not yet formatted, and with all imports of the solution.
+ * Throws for a comment that begins like a marker and is none, and for blocks that are not closed.
+ */
+export function cutOut(solution) {
+  const lines = []
+  /** Whose the next line is; `skeleton` while a block has no line of the solution yet. */
+  let part = 'both'
+  for (const [i, line] of solution.split('\n').entries()) {
+    const [isMarker, indent, leader, kind, text, bound] = MARKER.exec(line) ?? []
+    if (isMarker === undefined) {
+      if (/^ *(?:\/\/|\*) #/.test(line)) throw new Error(`line ${i + 1} is not a marker: ${line}`)
+      if (part === 'both') {
+        lines.push(line)
+      } else {
+        part = 'solution'
+      }
+    } else if (bound === 'end') {
+      if (part === 'both') throw new Error(`line ${i + 1}: #end has no block`)
+      part = 'both'
+    } else {
+      if (part !== 'both' && (part === 'solution' || bound !== undefined)) {
+        throw new Error(`line ${i + 1}: the block before has no #end`)
+      }
+      part = bound ?? 'skeleton'
+      if (bound === undefined) {
+        const start = leader === '*' ? '* ' : ''
+        lines.push(`${indent}${start}${kind === 'todo' ? '// TODO ' : ''}${text}`)
+      }
+    }
+  }
+  if (part !== 'both') throw new Error('the last block has no #end')
+  return lines.join('\n')
+}
+
+/**
+ * Returns the paths in the course and the texts of all skeletons: formatted, and with the imports
+ * that they use.
+ */
+export function skeletons() {
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-skeletons-'))
+  try {
+    const paths = readdirSync(course)
+      .filter(name => /^\d/.test(name))
+      .map(name => skeletonIn(name, directory))
+    const [program, script] = tool('biome')
+    const rules = ['correctness/noUnusedImports', 'source/organizeImports']
+    const options = ['--write', '--unsafe', '--vcs-enabled=false', `--config-path=${root}`]
+    const args = [...options, ...rules.map(rule => `--only=${rule}`), directory]
+    execFileSync(program, [join(root, script), 'check', ...args], { cwd: root, stdio: 'pipe' })
+    return paths.map(path => ({ path, text: readFileSync(join(directory, path), 'utf8') }))
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
+
+/** Writes the lines of an exercise's skeleton into a directory. Returns the path in it. */
+function skeletonIn(name, directory) {
+  const read = file => readFileSync(join(course, name, file), 'utf8')
+  const [, driver] = /^ {2}driver: '(.*)',$/m.exec(read('exercise.js'))
+  const path = join(name, driver)
+  mkdirSync(join(directory, dirname(path)))
+  writeFileSync(join(directory, path), cutOut(read('solution.js')))
+  return path
+}
+
+if (process.argv[1] === import.meta.filename) {
+  for (const { path, text } of skeletons()) {
+    writeFileSync(join(course, path), text)
+  }
+}
