@@ -117,6 +117,14 @@ test('every field of an interface and of its queues is a counter, named as by no
   ).toEqual(['receive_packets', 'transmit_bytes', 'receive_crc_errors', 'multicast'])
 })
 
+test('only transmit queues say whether they are stopped', async () => {
+  const text = await metricsText(whole, PROMETHEUS_TEXT)
+  const queues = [...text.matchAll(/^vnet_queue_stopped\{.*queue="(.*)"\} /gm)].map(
+    ([, queue]) => queue,
+  )
+  expect(new Set(queues)).toEqual(new Set(['0']))
+})
+
 test('drops, queues, parts, stages and vnets have their labels and values', async () => {
   const text = await metricsText(whole, PROMETHEUS_TEXT)
   const sn0 = 'device="sn0",netns=""'
