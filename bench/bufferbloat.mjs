@@ -90,7 +90,10 @@ async function measure(rate, queue, cc) {
 
 async function main() {
   const { cc, rates, queues, help } = options()
-  if (help) return void process.stdout.write(HELP)
+  if (help) {
+    process.stdout.write(HELP)
+    return
+  }
   const row = cells => console.log(`| ${cells.join(' | ')} |`)
   row(['Mbit/s', 'TCP', 'queue', 'ping p50, ms', 'p99, ms', 'lost', 'goodput, Mbit/s'])
   row(['---', '---', '---', '---', '---', '---', '---'])

@@ -135,7 +135,10 @@ async function main() {
     secs: whole(4, 1, 60),
     help: flag,
   }).values
-  if (help) return void process.stdout.write(HELP)
+  if (help) {
+    process.stdout.write(HELP)
+    return
+  }
   const results = new Map(available().map(([name]) => [name, []]))
   for (let round = 0; round < rounds; round++) {
     for (const [name, all] of results) {

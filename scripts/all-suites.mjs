@@ -137,7 +137,8 @@ function print(commit, runs) {
 async function main(args) {
   const { suites, times, results, help } = parse(args)
   if (help) {
-    return void process.stdout.write(USAGE.replace('SUITES', Object.keys(SUITES).join(', ')))
+    process.stdout.write(USAGE.replace('SUITES', Object.keys(SUITES).join(', ')))
+    return
   }
   const changed = git('status', '--porcelain', '--untracked-files=no')
   if (changed !== '') {

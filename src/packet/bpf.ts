@@ -202,6 +202,8 @@ export class BpfProgram {
    * Runs over the frame at `at`, and returns how many bytes of it to keep. It is 0 if the filter
    * does not match, at a load from outside the frame, and at a division by zero.
    */
+  // biome-ignore lint/complexity/noExcessiveCognitiveComplexity: one switch is a fast jump table.
+  // biome-ignore lint/complexity/noExcessiveLinesPerFunction: the switch has a case for each code.
   run(bytes: Uint8Array, at: number, length: number): number {
     // Registers are int32, because V8 allocates for a larger number before it optimizes. The cases
     // are literals, because V8 makes a table of jumps of nothing else: with the names of

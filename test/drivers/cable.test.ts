@@ -233,7 +233,8 @@ describe('the carrier', () => {
         if (!end.there) continue
         if (verb === 'delete') {
           end.port.change({ kind: 'gone' })
-          end.there = end.up = false
+          end.there = false
+          end.up = false
         } else if (verb === 'cut' || verb === 'plug') {
           if (verb === 'cut') {
             cutCable(end.dev)

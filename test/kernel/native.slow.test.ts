@@ -191,7 +191,10 @@ function polled(fd: number) {
   })
   if (typeof poller === 'number') throw new VnetError(poller, 'createPoller')
   closers.push(() => poller.close())
-  const next = () => new Promise<number>(resolve => (settle = resolve))
+  const next = () =>
+    new Promise<number>(resolve => {
+      settle = resolve
+    })
   return { poller, statuses, next }
 }
 

@@ -7,7 +7,9 @@ import { parseMulticastList } from '#src/linux/links/state.ts'
 import type { Netns } from '#support/netns.ts'
 import { TapPorts, Told, withoutGroupEvents } from '#support/tap-ports.ts'
 
-type Multicast = { readonly multicast: readonly Uint8Array[] }
+interface Multicast {
+  readonly multicast: readonly Uint8Array[]
+}
 
 const texts = ({ multicast }: Multicast) =>
   multicast.map(octets => Buffer.from(octets).toString('hex')).sort()

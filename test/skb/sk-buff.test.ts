@@ -54,11 +54,14 @@ describe('a fresh frame', () => {
     before.protocol = 0x800
     before.pktType = PACKET_OTHERHOST
     before.ipSummed = CHECKSUM_PARTIAL
-    before.csumStart = before.csumOffset = 1
+    before.csumStart = 1
+    before.csumOffset = 1
     before.gsoSize = 1448
     before.gsoType = SKB_GSO_TCPV4
     before.queueMapping = 3
-    before.mac = before.nh = before.h = before.data
+    before.mac = before.data
+    before.nh = before.data
+    before.h = before.data
     before.push(20)
     before.free()
     const after = alloc([1, 2, 3])

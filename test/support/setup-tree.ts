@@ -201,8 +201,12 @@ export function execute(args: string[], env: NodeJS.ProcessEnv): Promise<Outcome
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
     const outcome = { stdout: '', stderr: '' }
-    child.stdout.setEncoding('utf8').on('data', text => (outcome.stdout += text))
-    child.stderr.setEncoding('utf8').on('data', text => (outcome.stderr += text))
+    child.stdout.setEncoding('utf8').on('data', text => {
+      outcome.stdout += text
+    })
+    child.stderr.setEncoding('utf8').on('data', text => {
+      outcome.stderr += text
+    })
     child.on('error', reject)
     child.on('close', code => resolve({ code, ...outcome }))
   })

@@ -16,7 +16,8 @@ function cut(family: 4 | 6, to: string) {
   const { socket } = bound(a, family, 1234)
   socket.send(bytes(1), endpoint(to, 53))
   network.run()
-  network.frames.length = receiver.messages.length = 0
+  network.frames.length = 0
+  receiver.messages.length = 0
   network.lose = () => true
   socket.send(bytes(5000), endpoint(to, 53))
   network.lose = () => false

@@ -179,7 +179,8 @@ describe('events', () => {
       isInside = false
       return result
     }
-    client.shutsDown = server.shutsDown = false
+    client.shutsDown = false
+    server.shutsDown = false
     join(pair, guard(client), guard(server))
     pair.run(MS)
     call(() => client.connection?.write(pattern(100, 1)))
@@ -216,7 +217,8 @@ describe('events', () => {
     const pair = new Pair()
     const client = new User()
     const server = new User(pattern(5000, 1))
-    client.shutsDown = server.shutsDown = false
+    client.shutsDown = false
+    server.shutsDown = false
     client.isReading = false
     join(pair, client, server)
     pair.run(100 * MS)

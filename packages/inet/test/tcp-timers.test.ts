@@ -10,7 +10,8 @@ import { A, B, flagsOf, join, lengthOf, MS, Pair, pattern, SEC, User } from './t
 /** Connects two users that have nothing to send. */
 function connected(pair: Pair): { client: User; server: User } {
   const [client, server] = [new User(), new User()]
-  client.shutsDown = server.shutsDown = false
+  client.shutsDown = false
+  server.shutsDown = false
   join(pair, client, server)
   pair.run(100 * MS)
   return { client, server }

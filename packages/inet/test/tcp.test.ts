@@ -40,7 +40,9 @@ describe('an exchange', () => {
         duplicate: draw.below(2) * draw.next() * 0.3,
         reorder: draw.below(2) * draw.next() * 0.3,
       })
-      pair.ipA.mtu = pair.ipB.mtu = draw.below(2) ? 1500 : 576 + draw.below(9000)
+      const mtu = draw.below(2) ? 1500 : 576 + draw.below(9000)
+      pair.ipA.mtu = mtu
+      pair.ipB.mtu = mtu
       const client = new User(...up)
       const server = new User(...down)
       join(pair, client, server)

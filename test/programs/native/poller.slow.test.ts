@@ -32,7 +32,10 @@ function polled(act: (status: number) => void = () => {}) {
     poller,
     statuses,
     drain: () => native.recvmsg(socket.fd, into, 0, new Int32Array(3)),
-    next: () => new Promise<number>(resolve => (settle = resolve)),
+    next: () =>
+      new Promise<number>(resolve => {
+        settle = resolve
+      }),
   }
 }
 

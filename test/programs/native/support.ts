@@ -78,8 +78,12 @@ export function run(
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const out = { stdout: '', stderr: '' }
-  child.stdout.setEncoding('utf8').on('data', text => (out.stdout += text))
-  child.stderr.setEncoding('utf8').on('data', text => (out.stderr += text))
+  child.stdout.setEncoding('utf8').on('data', text => {
+    out.stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', text => {
+    out.stderr += text
+  })
   return new Promise((resolve, reject) => {
     child.on('error', reject).on('close', (code, signal) => resolve({ code, signal, ...out }))
   })

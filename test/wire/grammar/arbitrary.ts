@@ -6,7 +6,9 @@ import { STAGES } from '#src/wire/stages.ts'
 import { exampleText, stageIn } from './examples.ts'
 
 /** The spec of a stage with its kind. */
-type Written = { readonly kind: string }
+interface Written {
+  readonly kind: string
+}
 
 const count = fc.integer({ min: 1, max: 1000 })
 const percent = fc.integer({ min: 1, max: 100_000 }).map(n => n / 1000 / 100)

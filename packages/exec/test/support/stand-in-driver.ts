@@ -159,7 +159,8 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
     }
     const connection = Connection.of(native, fd, {
       onMessage(bytes, at, length) {
-        silent = waits = false
+        silent = false
+        waits = false
         uid = connection.peer()?.uid
         dispatch({ families, builder: new MessageBuilder(), onDefect }, client, bytes, at, length)
       },

@@ -9,7 +9,12 @@ import { startLabControl } from '../../src/kernel/lab-control.ts'
 const loading = vi.hoisted(() => {
   const signal = () => {
     let resolve = () => {}
-    return { promise: new Promise<void>(done => (resolve = done)), resolve: () => resolve() }
+    return {
+      promise: new Promise<void>(done => {
+        resolve = done
+      }),
+      resolve: () => resolve(),
+    }
   }
   return { started: signal(), end: signal() }
 })

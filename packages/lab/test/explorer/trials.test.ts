@@ -30,7 +30,11 @@ const packetOf = (n: number, hit = false): ExploredPacket => ({
   ...{ length: 60, head: new Uint8Array(60), hit, lost: hit },
 })
 
-type Outcome = { readonly ms: number; readonly error?: string; readonly isMissed?: boolean }
+interface Outcome {
+  readonly ms: number
+  readonly error?: string
+  readonly isMissed?: boolean
+}
 
 /** Explores packets, and returns the runs in order. Other runs pass in 10 ms. */
 async function explored(

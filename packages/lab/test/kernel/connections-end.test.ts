@@ -93,7 +93,9 @@ async function survivesRestart({ lab }: { lab: Lab }): Promise<void> {
   const { client, server, path, endCapture } = await makePair(lab)
   let runs = 0
   let restarted = () => {}
-  const restart = new Promise<void>(resolve => (restarted = resolve))
+  const restart = new Promise<void>(resolve => {
+    restarted = resolve
+  })
   await server.start(async ({ host }) => {
     // Nothing of the old connections is left that the kernel could send again.
     if (++runs === 2) {

@@ -102,7 +102,9 @@ test('a crash and the end of a lab need no process that waits for others', async
   const words = ['-p', '-f', '-m', '--mount-proc', '--kill-child', 'sh', '-c', UNREAPED]
   const child = spawn('unshare', words, { env, stdio: ['pipe', 'pipe', 'inherit'] })
   let out = ''
-  child.stdout.setEncoding('utf8').on('data', chunk => (out += chunk))
+  child.stdout.setEncoding('utf8').on('data', chunk => {
+    out += chunk
+  })
   await expect.poll(() => out.split('\n').length, { timeout: 10_000 }).toBeGreaterThanOrEqual(4)
   const exit = once(child, 'exit')
   child.stdin.end()

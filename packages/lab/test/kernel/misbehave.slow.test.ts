@@ -52,7 +52,9 @@ s.connect(('198.18.1.2', ${PORT}))
     const child = netns.spawn(['python3', '-c', start + code])
     let text = ''
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', part => (text += part))
+      stream.setEncoding('utf8').on('data', part => {
+        text += part
+      })
     }
     await once(child, 'close')
     return text.trim()
@@ -66,7 +68,11 @@ const send = (length: number) => (socket: net.Socket) => socket.end(bytesOf(leng
 /** Sends back how many bytes have arrived at the end. */
 function count(socket: net.Socket): void {
   let size = 0
-  socket.on('data', chunk => (size += chunk.length)).on('end', () => socket.end(String(size)))
+  socket
+    .on('data', chunk => {
+      size += chunk.length
+    })
+    .on('end', () => socket.end(String(size)))
 }
 const UPLOAD = "s.sendall(b'x' * 200000); s.shutdown(1); print(read().decode())"
 const DOWNLOAD =

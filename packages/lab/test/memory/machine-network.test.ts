@@ -15,7 +15,9 @@ interface Handle {
   send(...args: unknown[]): number
   send6(...args: unknown[]): number
 }
-type Bindings = { binding(name: string): Record<string, new (type?: number) => Handle> }
+interface Bindings {
+  binding(name: string): Record<string, new (type?: number) => Handle>
+}
 
 /** Node's internal objects, as far as process.binding() shows them. */
 const made = (module: string, type: string, kind?: number): Handle => {

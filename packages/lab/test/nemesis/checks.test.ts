@@ -48,7 +48,9 @@ test.each([
 ])('%s ends the run immediately', async (_, fail) => {
   let ended: number | undefined
   const running = run(async ({ lab, signal, always }) => {
-    signal.addEventListener('abort', () => (ended = lab.now))
+    signal.addEventListener('abort', () => {
+      ended = lab.now
+    })
     always(() => (lab.now < 120 ? undefined : fail(new Error('two leaders'))))
     await lab.sleep('1s')
   })

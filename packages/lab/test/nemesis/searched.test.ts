@@ -28,7 +28,9 @@ const counting: LabScenario = async ({ lab }) => {
   const socket = await client.createSocket('udp4')
   for (let id = 1; id <= 4; id++) {
     let isAnswered = false
-    socket.once('message', () => (isAnswered = true))
+    socket.once('message', () => {
+      isAnswered = true
+    })
     while (!isAnswered) {
       socket.send(String(id), 5000, 'server')
       await lab.sleep('100ms')
@@ -48,7 +50,9 @@ const switching: LabScenario = async ({ lab }) => {
   const ask = async (port: number) => {
     const socket = await client.createSocket('udp4')
     let isAnswered = false
-    socket.once('message', () => (isAnswered = true))
+    socket.once('message', () => {
+      isAnswered = true
+    })
     for (let attempt = 0; ; attempt++) {
       socket.send('question', port, 'server')
       await lab.sleep('100ms')

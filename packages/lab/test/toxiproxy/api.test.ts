@@ -220,7 +220,15 @@ test('serves the bytes of each proxy at /metrics', async () => {
 describe('a name that takes long to look up', () => {
   test('delays no other request', async () => {
     let found = (_: LookupAddress[]) => {}
-    const { call } = await served({}, new Names(() => new Promise(resolve => (found = resolve))))
+    const { call } = await served(
+      {},
+      new Names(
+        () =>
+          new Promise(resolve => {
+            found = resolve
+          }),
+      ),
+    )
     const slow = call('POST /proxies', {
       name: 'slow',
       listen: 'slow.example:0',

@@ -188,7 +188,9 @@ test('a connection that ends before it has crossed the link closes once, and its
   const client = net.connect(to)
   const ends = [new Socket(), new Socket()]
   let cross = (_: Socket[]) => {}
-  const crossing = new Promise<Socket[]>(resolve => (cross = resolve))
+  const crossing = new Promise<Socket[]>(resolve => {
+    cross = resolve
+  })
   const onClose = vi.fn()
   const link = vi.fn(() => crossing)
   const connection = new TcpConnection(client, to, {

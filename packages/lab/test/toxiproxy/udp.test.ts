@@ -106,7 +106,12 @@ describe('a session that cannot be made', () => {
     const room = new Room(LEFT + 2)
     const { close, bind, receive } = await relayed(room)
     let hand = (_: dgram.Socket) => {}
-    bind.mockImplementation(() => new Promise(resolve => (hand = resolve)))
+    bind.mockImplementation(
+      () =>
+        new Promise(resolve => {
+          hand = resolve
+        }),
+    )
     receive(1)
     await expect.poll(() => bind.mock.calls.length).toBe(1)
     expect(room.roomFor(2)).toBe(0)

@@ -128,7 +128,8 @@ function ioctl(dev, _ifr, data, cmd) {
   view.setBigUint64(16, BigInt(priv.bytes), true)
   data.write(bytes)
   if (flags === FLAG_RESET) {
-    priv.frames = priv.bytes = 0
+    priv.frames = 0
+    priv.bytes = 0
   }
   return 0
   // #end

@@ -21,7 +21,9 @@ test('a driver that prints 3,000 lines is checked also if nothing reads them', a
     const args = [WORKER, 'memory', join(COURSE, '01-drop'), file]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] })
     let text = ''
-    child.stdio[3]?.on('data', more => (text += more))
+    child.stdio[3]?.on('data', more => {
+      text += more
+    })
     await once(child, 'exit')
     child.stderr?.destroy()
     return text

@@ -15,10 +15,14 @@ test('the round trip of a data channel is the delay of the wire, there and back'
 
   const byMessage = await from.evaluate(async () => {
     if (channel.readyState !== 'open') {
-      await new Promise(resolve => (channel.onopen = resolve))
+      await new Promise(resolve => {
+        channel.onopen = resolve
+      })
     }
     const sent = performance.now()
-    const received = new Promise(resolve => (channel.onmessage = resolve))
+    const received = new Promise(resolve => {
+      channel.onmessage = resolve
+    })
     channel.send('ping')
     await received
     return performance.now() - sent

@@ -21,9 +21,13 @@ async function measure(page, peer) {
   })
   const webSocket = await page.evaluate(async () => {
     const socket = new WebSocket('ws://server:8082/')
-    await new Promise(resolve => (socket.onopen = resolve))
+    await new Promise(resolve => {
+      socket.onopen = resolve
+    })
     const start = performance.now()
-    const received = new Promise(resolve => (socket.onmessage = resolve))
+    const received = new Promise(resolve => {
+      socket.onmessage = resolve
+    })
     socket.send('')
     await received
     return performance.now() - start

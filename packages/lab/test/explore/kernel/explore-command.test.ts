@@ -297,7 +297,9 @@ test('Ctrl-C ends all runs, and prints the verdicts up to then', async () => {
   ]
   const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
-  child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
+  child.stdout.setEncoding('utf8').on('data', text => {
+    stdout += text
+  })
   await vi.waitFor(
     () => expect(readFileSync(path('runs'), 'utf8').length).toBeGreaterThan(4),
     30_000,

@@ -31,7 +31,9 @@ const ask: LabScenario = async ({ lab }) => {
   receiver.on('message', (message, from) => receiver.send(message, from.port, from.address))
   const sender = await client.createSocket('udp4')
   let isAnswered = false
-  sender.once('message', () => (isAnswered = true))
+  sender.once('message', () => {
+    isAnswered = true
+  })
   sender.send('question', 5000, 'server')
   while (!isAnswered) {
     if ((await dropsOf(link)) > 0) throw new Error('no answer')

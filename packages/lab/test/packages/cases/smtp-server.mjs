@@ -7,7 +7,9 @@ export const answer = /^250 product 42/m
 export const ask = async () => {
   const socket = net.connect(25, 'server')
   let seen = ''
-  socket.on('data', data => (seen += data))
+  socket.on('data', data => {
+    seen += data
+  })
   for (const line of [
     '',
     'HELO client',

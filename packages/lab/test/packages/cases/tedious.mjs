@@ -17,7 +17,9 @@ export const ask = async () => {
   let product
   await settled(done => {
     const request = new Request('select 6 * 7 as product', done)
-    request.on('row', ([{ value }]) => (product = value))
+    request.on('row', ([{ value }]) => {
+      product = value
+    })
     connection.execSqlBatch(request)
   })
   connection.close()

@@ -24,8 +24,14 @@ export const ftpServer = () => {
   }
   const answerTo = (line, socket) => {
     const [command, ...words] = line.split(' ')
-    if (command === 'EPSV') return void open(socket, port => `229 (|||${port}|)\r\n`)
-    if (command === 'RETR') return void send(socket, words.join(' '))
+    if (command === 'EPSV') {
+      open(socket, port => `229 (|||${port}|)\r\n`)
+      return
+    }
+    if (command === 'RETR') {
+      send(socket, words.join(' '))
+      return
+    }
     return (
       { USER: '331 go on\r\n', PASS: '230 in\r\n', QUIT: '221 bye\r\n', FEAT: '211 none\r\n' }[
         command

@@ -9,7 +9,9 @@ export const smtpServer = () =>
       disableReverseLookup: true,
       onData(stream, _session, done) {
         let text = ''
-        stream.on('data', data => (text += data))
+        stream.on('data', data => {
+          text += data
+        })
         stream.on('end', () => {
           const [, a, b] = /(\d+) times (\d+)/.exec(text)
           done(null, `product ${a * b}`)

@@ -19,7 +19,9 @@ export default async function scenario({ lab }) {
   const link = await lab.cable(client, server)
   const receiver = await server.createSocket('udp4', 5000)
   let hasArrived = false
-  receiver.on('message', () => (hasArrived = true))
+  receiver.on('message', () => {
+    hasArrived = true
+  })
   const sender = await client.createSocket('udp4')
   sender.send('hello', 5000, 'server')
   while (!hasArrived) {

@@ -11,7 +11,8 @@ export const widthOfPage = () => document.scrollingElement.scrollWidth
  */
 export function findIllegible() {
   const canvas = document.createElement('canvas')
-  canvas.width = canvas.height = 1
+  canvas.width = 1
+  canvas.height = 1
   const context = canvas.getContext('2d', { willReadFrequently: true })
 
   /** Paints colours over each other, on white, and returns the luminance of the result. */

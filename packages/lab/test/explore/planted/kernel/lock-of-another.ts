@@ -19,7 +19,9 @@ export const scenario: Planted['scenario'] =
     let holder: unknown
     let expiry = 0
     let taken = () => {}
-    const isTaken = new Promise<void>(resolve => (taken = resolve))
+    const isTaken = new Promise<void>(resolve => {
+      taken = resolve
+    })
     await serve(locks, ({ verb, name }) => {
       if (verb === 'release') {
         holder = name === undefined || name === holder ? undefined : holder
