@@ -1,4 +1,4 @@
-/** The rules of biome.json that the code keeps besides the recommended ones: each refuses a file. */
+/** The rules of biome.json besides the recommended ones: each refuses a file that breaks it. */
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
