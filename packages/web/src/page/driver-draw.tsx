@@ -3,7 +3,17 @@ import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useReducer, useRef } from 'preact/hooks'
 import * as layout from './driver-layout.ts'
 import type { DrawnItem } from './driver-model.ts'
-import * as texts from './driver-text.ts'
+import {
+  CHARACTER,
+  clip,
+  type Description,
+  describeFold,
+  describePart,
+  describeStage,
+  flowWidth,
+  NOTHING_HELD,
+  places,
+} from './driver-text.ts'
 import type { Flights } from './flights.ts'
 import { Arrow, Box, type BoxLine, Cells, Circle, Cut, drawn, Label } from './shapes.tsx'
 
@@ -30,10 +40,10 @@ export function Item({
   )
 }
 
-function describe(item: DrawnItem, perSecond: number | undefined): texts.Description {
-  if (item.kind === 'part') return texts.describePart(item.part, perSecond)
-  if (item.kind === 'stage') return texts.describeStage(item.stage)
-  if (item.kind === 'fold') return texts.describeFold(item.name, item.parts)
+function describe(item: DrawnItem, perSecond: number | undefined): Description {
+  if (item.kind === 'part') return describePart(item.part, perSecond)
+  if (item.kind === 'stage') return describeStage(item.stage)
+  if (item.kind === 'fold') return describeFold(item.name, item.parts)
   return {
     name: 'no stage',
     title: 'no stage',
@@ -45,7 +55,7 @@ function describe(item: DrawnItem, perSecond: number | undefined): texts.Descrip
   }
 }
 
-type ShapeProps = Readonly<{ box: ItemBox; shown: texts.Description }>
+type ShapeProps = Readonly<{ box: ItemBox; shown: Description }>
 
 function Shape({ box, shown, children }: ShapeProps & { readonly children: ComponentChildren }) {
   const { item, lane } = box
@@ -62,17 +72,13 @@ function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number 
   const { x, y, width, group } = box
   const isThin = layout.isDense(group)
   const noteLength =
-    capacity === undefined
-      ? 'holds 1.23k'.length
-      : 2 * Math.max(3, texts.places(capacity).length) + 1
-  const noteWidth = isThin ? 0 : texts.CHARACTER * noteLength + 4
+    capacity === undefined ? 'holds 1.23k'.length : 2 * Math.max(3, places(capacity).length) + 1
+  const noteWidth = isThin ? 0 : CHARACTER * noteLength + 4
   const beside = [shown.value, shown.note]
-    .filter(words => words !== '' && words !== texts.NOTHING_HELD)
+    .filter(words => words !== '' && words !== NOTHING_HELD)
     .join(', ')
-  const value = isThin
-    ? texts.clip(beside, width - 8 * texts.CHARACTER)
-    : texts.clip(shown.value, width)
-  const valueWidth = value === '' ? 0 : (value.length + 1) * texts.CHARACTER
+  const value = isThin ? clip(beside, width - 8 * CHARACTER) : clip(shown.value, width)
+  const valueWidth = value === '' ? 0 : (value.length + 1) * CHARACTER
   const cells = Math.min(shown.cells, Math.floor((width - noteWidth) / 4))
   const filled = shown.cells === 0 ? 0 : Math.ceil((shown.filled * cells) / shown.cells)
   const step = Math.min(10, (width - noteWidth) / cells)
@@ -189,7 +195,7 @@ export function ArrowShape({ arrow, isVertical, state }: ArrowProps) {
  */
 export function Flow({ arrow, rate }: { readonly arrow: layout.Arrow; readonly rate: number }) {
   const { lane, x1, y1, x2, y2 } = arrow
-  const width = texts.flowWidth(rate)
+  const width = flowWidth(rate)
   const [dx, dy] = [Math.sign(x2 - x1), Math.sign(y2 - y1)]
   const style = {
     left: `${x1 + TAIL * dx}px`,

@@ -20,7 +20,21 @@ import {
   type Wanted,
 } from './filter-fields.tsx'
 import { Bytes, Headers } from './frame-parts.tsx'
-import * as model from './step-model.ts'
+import {
+  changedBytes,
+  dropAfter,
+  isNewPath,
+  isPassedOver,
+  labelOf,
+  noCodeWords,
+  noFrameWords,
+  numbered,
+  onPath,
+  STEPS,
+  stateWords,
+  TIMES,
+  timeWords,
+} from './step-model.ts'
 import { CommandBox, SCROLLABLE, useKeys } from './table.tsx'
 
 type StepCommand = Extract<PageCommand, { do: 'step' }>
@@ -48,7 +62,7 @@ export function stepView(app: App): View {
   effect(() => {
     const { step } = halted.value ?? {}
     const passes = filter.passes.value
-    if (step === undefined || passes === undefined || !model.isPassedOver(passes, step)) return
+    if (step === undefined || passes === undefined || !isPassedOver(passes, step)) return
     // Another page with a filter may run the same step.
     untracked(() => app.mayChange && void app.command({ ...NEXT, count: step.count }))
   })
@@ -67,10 +81,7 @@ export function stepView(app: App): View {
         message.id === app.device?.id &&
         stepped.value !== undefined
       ) {
-        const drop = model.dropAfter(
-          stepped.value.message.step ?? stepped.value.before,
-          message.frames,
-        )
+        const drop = dropAfter(stepped.value.message.step ?? stepped.value.before, message.frames)
         if (drop !== undefined) {
           stepped.value = { ...stepped.value, drop }
         }
@@ -79,8 +90,8 @@ export function stepView(app: App): View {
       const last = stepped.value?.message.id === message.id ? stepped.value : undefined
       const before = message.mode === 'off' ? undefined : (last?.message.step ?? last?.before)
       const { step } = message
-      const changed = model.onPath(last?.changed, before, step)
-      const first = (model.isNewPath(before, step) ? undefined : last?.first) ?? step?.frame?.bytes
+      const changed = onPath(last?.changed, before, step)
+      const first = (isNewPath(before, step) ? undefined : last?.first) ?? step?.frame?.bytes
       stepped.value = {
         message,
         before,
@@ -173,10 +184,10 @@ function Stepper({ app, device, stepped, parts, chosen, filter }: StepperProps) 
           {error}
         </p>
         <p class="step-state" role="status">
-          {model.stateWords(mode, step, vnets, before, drop)}
+          {stateWords(mode, step, vnets, before, drop)}
         </p>
         <ol class="step-path" aria-label="The path of a frame">
-          {model.STEPS.map(({ title, text }, i) => (
+          {STEPS.map(({ title, text }, i) => (
             <li key={title} aria-current={step?.step === i + 1 ? 'step' : undefined}>
               <strong>{title}</strong>
               <span class="muted">{text}</span>
@@ -188,7 +199,7 @@ function Stepper({ app, device, stepped, parts, chosen, filter }: StepperProps) 
         <div class="columns">
           <div class="stack">
             <Code step={step} hasToken={mayChange} />
-            <Parts label={model.labelOf(step.id, vnets)} parts={parts.value.get(step.id) ?? []} />
+            <Parts label={labelOf(step.id, vnets)} parts={parts.value.get(step.id) ?? []} />
           </div>
           <Frame {...{ step, changed, first }} hasToken={mayChange} />
         </div>
@@ -209,9 +220,7 @@ interface ButtonsProps {
 
 function Buttons({ isOn, every, hasToken, toggle, choose, next }: ButtonsProps) {
   // Another program may have chosen a time that is not in the list.
-  const times: readonly number[] = model.TIMES.some(time => time === every)
-    ? model.TIMES
-    : [...model.TIMES, every]
+  const times: readonly number[] = TIMES.some(time => time === every) ? TIMES : [...TIMES, every]
   return (
     <div class="row">
       <button
@@ -241,7 +250,7 @@ function Buttons({ isOn, every, hasToken, toggle, choose, next }: ButtonsProps) 
         >
           {times.map(ms => (
             <option key={ms} value={`${ms}`}>
-              {model.timeWords(ms)}
+              {timeWords(ms)}
             </option>
           ))}
         </select>
@@ -263,12 +272,12 @@ function Frame({ step, changed, first, hasToken }: PanelProps) {
     <section class="panel stack close step-frame">
       <h2>The frame</h2>
       {frame === undefined ? (
-        <p class="muted">{model.noFrameWords(step, hasToken)}</p>
+        <p class="muted">{noFrameWords(step, hasToken)}</p>
       ) : (
         <>
           <p class="mono">{frame.text}</p>
           <Headers headers={frame.headers} {...(changed && { changed })} />
-          <Bytes {...frame} changed={model.changedBytes(first ?? frame.bytes, frame.bytes)} />
+          <Bytes {...frame} changed={changedBytes(first ?? frame.bytes, frame.bytes)} />
         </>
       )}
     </section>
@@ -281,13 +290,13 @@ function Code({ step, hasToken }: PanelProps) {
     <section class="panel stack close step-code">
       <h2>The driver</h2>
       {source === undefined ? (
-        <p class="muted">{model.noCodeWords(step, hasToken)}</p>
+        <p class="muted">{noCodeWords(step, hasToken)}</p>
       ) : (
         <>
           <p class="mono muted">{`${source.file}:${source.line}`}</p>
           <section class="scroll" aria-label={`Line ${source.line} is next`} {...SCROLLABLE}>
             <pre>
-              {model.numbered(source).map(({ text, isNext }, i) => (
+              {numbered(source).map(({ text, isNext }, i) => (
                 <span key={i} class={isNext ? 'next' : ''}>{`${text}\n`}</span>
               ))}
             </pre>
