@@ -1,15 +1,17 @@
-/** The step gate (step-gate.ts), as Net and the code that moves its frames see it. */
+/**
+ * The step gate (step-gate.ts), as Net and the code that moves its frames see it. `Dev` is
+ * NetDevice, whose module imports this one.
+ */
 import type { SkBuff } from '../skb/sk-buff.ts'
-import type { NetDevice } from './net-device.ts'
 
 /** The caller of netifRx: a driver, the end of a wire, or a client that injects a frame. */
 export type FrameOrigin = 'driver' | 'wire' | 'client'
 
 /** A step that `next()` can run. */
-export interface Halt {
+export interface Halt<Dev> {
   /** Its number, as in step-gate.ts. */
   readonly step: 1 | 2 | 3 | 4 | 5
-  readonly dev: NetDevice
+  readonly dev: Dev
   readonly queue: number
   /** The next function to run: an operation, or the driver's function. */
   readonly next: string
@@ -22,13 +24,13 @@ export interface Halt {
 }
 
 /** Code that a clock runs: the alarm of a driver, or ndoTxTimeout. */
-export interface TimedCall {
+export interface TimedCall<Dev> {
   /** The name of the function, or what it is if it has none. */
   readonly next: string
   readonly code: unknown
   readonly run: () => void
   /** The device that armed the alarm; undefined if it was armed outside of a step. */
-  dev: NetDevice | undefined
+  dev: Dev | undefined
   readonly queue?: number
 }
 
@@ -43,11 +45,11 @@ interface GatedQueue {
  * that are due wait with them. It owns the frames that it has taken over by `received`; `off` lets
  * everything continue.
  */
-export interface Gate {
+export interface Gate<Dev> {
   /** The time in ns after which a step runs by itself; 0 is never. */
   every: number
   /** The step that runs next; undefined if nothing waits. */
-  readonly halt: Halt | undefined
+  readonly halt: Halt<Dev> | undefined
   /** Runs the next step. Returns false if nothing waits. */
   next(): boolean
   /** Turns stepping off: everything that waits continues, in order. Idempotent. */
@@ -63,11 +65,11 @@ export interface Gate {
   /** When the last step ran, in ns. */
   readonly ranAt: number
   /** Takes over a call that is due. */
-  due(call: TimedCall): void
+  due(call: TimedCall<Dev>): void
   /** Forgets a call that waits, because its alarm was armed again or cancelled. */
-  rearmed(call: TimedCall): void
+  rearmed(call: TimedCall<Dev>): void
   /** Reports the waiting frame, once the running code has returned. */
   changed(): void
   /** Drops and counts the waiting frames of a device that is brought down. */
-  purge(dev: NetDevice): void
+  purge(dev: Dev): void
 }

@@ -20,7 +20,6 @@ import {
 import type { SkBuff, SkBuffDevice, SlotAccount } from '../skb/index.ts'
 import { Counters, DevStats, wrap } from './counters.ts'
 import type { DeviceWire } from './device-wire.ts'
-import type { Gate } from './gate.ts'
 import {
   ARPHRD_ETHER,
   DEFAULT_TX_QUEUE_LEN,
@@ -43,15 +42,24 @@ import type { PartSource } from './parts.ts'
 import type { LinkKsettings, Port, PortQueue } from './port.ts'
 import type { RxQueue } from './rx-queue.ts'
 import { TxQueue } from './tx-queue.ts'
-import type { Watchdog } from './watchdog.ts'
 
 /** Nanoseconds from a full queue to reading the kernel's drops, and between two log lines. */
 const LOSS_LOOK = NSEC_PER_SEC
 const LOSS_LINES = 10 * NSEC_PER_SEC
 
+/** A device's use of its Watchdog (watchdog.ts). */
+interface QueueWatch {
+  /** The queue of the last NETDEV_TX_TIMEOUT; -1 before one. */
+  readonly lastQueue: number
+  /** Starts to time: a queue was stopped. */
+  watch(): void
+  /** Stops timing: the device is down. */
+  down(): void
+}
+
 /** What registering adds to a device, so that the module of a driver loads none of it. */
 interface DeviceParts {
-  readonly watchdog: Watchdog
+  readonly watchdog: QueueWatch
   /** Makes the receive queue that writes to a queue of the port. */
   readonly receiver: (queue: PortQueue) => RxQueue
   readonly lost: () => void
@@ -108,7 +116,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   readonly tx: readonly TxQueue[]
   readonly counters: Counters
   /** Times stopped queues; for a device that has been registered. */
-  watchdog!: Watchdog
+  watchdog!: QueueWatch
   /** The interrupts and polls in use, as partsOf reports them. */
   readonly partSources = new Set<PartSource>()
 
@@ -165,7 +173,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   }
 
   /** The gate at which its frames wait while stepping is on; undefined otherwise. */
-  get gate(): Gate | undefined {
+  get gate(): Net['gate'] {
     return this.#net?.gate
   }
 

@@ -84,7 +84,7 @@ export class Net {
   /** The registered devices, in the order of their registration. */
   readonly devices: NetDevice[] = []
   /** Makes frames wait at each step of their path; undefined unless requested. */
-  gate: Gate | undefined
+  gate: Gate<NetDevice> | undefined
   /** Segments of the GSO frame being cut. */
   readonly segments = new Ring(GSO_SEGS_MAX)
 
@@ -310,7 +310,7 @@ export class Net {
  */
 function guarded(
   clock: Clock,
-  net: { readonly gate: Gate | undefined },
+  net: { readonly gate: Gate<NetDevice> | undefined },
   failed: (error: unknown) => void,
 ): Clock {
   function alarm(fn: () => void): Alarm {
@@ -324,7 +324,7 @@ function guarded(
         failed(error)
       }
     }
-    const call: TimedCall = { next: 'alarm', code: fn, run, dev: undefined }
+    const call: TimedCall<NetDevice> = { next: 'alarm', code: fn, run, dev: undefined }
     const trace = traceOf(alarm)
     let isOfDriver: boolean | undefined
     /** Returns the gate of the driver's alarms while stepping is on. */

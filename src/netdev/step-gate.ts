@@ -38,7 +38,7 @@ const WAITING = 256
 /** Frames that wait at a step, each with the driver's line that brought it there. */
 type Waiting = Readonly<{ frames: Ring; callers: (string | undefined)[] }>
 
-export class StepGate implements Gate {
+export class StepGate implements Gate<NetDevice> {
   readonly #net: Net
   readonly #alarm: Alarm
   /** Frames that wait at netifRx, and frames at the end of a wire. */
@@ -47,7 +47,7 @@ export class StepGate implements Gate {
   /** Transmit queues with waiting frames, their own or in the kernel; oldest first. */
   readonly #queues = new Set<TxQueue>()
   /** Alarms that rang, and timeouts, in the order of their times. */
-  readonly #calls: TimedCall[] = []
+  readonly #calls: TimedCall<NetDevice>[] = []
   /** True from a step that ran one of them to the next ndoStartXmit, which then precedes others. */
   #wasCall = false
   #running: NetDevice | undefined
@@ -84,7 +84,7 @@ export class StepGate implements Gate {
     }
   }
 
-  get halt(): Halt | undefined {
+  get halt(): Halt<NetDevice> | undefined {
     const written = this.#written()
     if (written !== undefined) {
       const { rxq, ...where } = written
@@ -195,7 +195,7 @@ export class StepGate implements Gate {
     return true
   }
 
-  due(call: TimedCall): void {
+  due(call: TimedCall<NetDevice>): void {
     if (!this.#calls.includes(call)) {
       this.#calls.push(call)
     }
@@ -203,7 +203,7 @@ export class StepGate implements Gate {
   }
 
   /** Forgets a call that waits, because its alarm was armed again or cancelled. */
-  rearmed(call: TimedCall): void {
+  rearmed(call: TimedCall<NetDevice>): void {
     call.dev = this.#running
     const at = this.#calls.indexOf(call)
     if (at < 0) return
@@ -308,7 +308,7 @@ export class StepGate implements Gate {
     return undefined
   }
 
-  #inFrames(step: 3 | 4, { frames, callers }: Waiting): Halt | undefined {
+  #inFrames(step: 3 | 4, { frames, callers }: Waiting): Halt<NetDevice> | undefined {
     const skb = frames.peek(0)
     if (skb === undefined) return undefined
     const next = step === 4 ? 'netifRx' : 'wire'
@@ -316,7 +316,7 @@ export class StepGate implements Gate {
     return { step, ...where, next, skb, code: undefined, caller: callers[0] }
   }
 
-  #inDriver(): Halt | undefined {
+  #inDriver(): Halt<NetDevice> | undefined {
     const { softirq, devices } = this.#net
     const sent = this.#sent?.owner === OWNER_FREE ? undefined : this.#sent
     const rest = { step: 3, skb: sent, caller: undefined } as const

@@ -45,7 +45,7 @@ export function step(subject: Subject): Operation {
   })
 
   /** Looked up once: the debugger takes its time. */
-  function sourceOf({ code, caller }: Halt): {
+  function sourceOf({ code, caller }: Halt<NetDevice>): {
     file?: string
     line?: number
     first?: number
@@ -92,12 +92,15 @@ function next({ gate }: Net, count: number | undefined): void {
   }
 }
 
-function placeOf({ step: number, dev, queue, next: line }: Halt, netnsOf: Subject['netnsOf']) {
+function placeOf(
+  { step: number, dev, queue, next: line }: Halt<NetDevice>,
+  netnsOf: Subject['netnsOf'],
+) {
   const { ifindex, ifname, netns } = identify({ netnsOf }, dev)
   return { number, ifindex, ifname, netns, queue, next: wireText(line.slice(0, LINE_LENGTH)) }
 }
 
-function frameOf({ skb }: Halt): { length?: number; frame?: Uint8Array } {
+function frameOf({ skb }: Halt<NetDevice>): { length?: number; frame?: Uint8Array } {
   if (skb === undefined) return {}
   const { bytes, data, len: length } = skb
   return { length, frame: bytes.subarray(data, data + Math.min(length, FRAME_BYTES)) }
