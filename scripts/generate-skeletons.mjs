@@ -87,7 +87,11 @@ function skeletonIn(name, directory) {
   const [, driver] = /^ {2}driver: '(.*)',$/m.exec(read('exercise.js'))
   const path = join(name, driver)
   mkdirSync(join(directory, dirname(path)))
-  writeFileSync(join(directory, path), cutOut(read('solution.js')))
+  try {
+    writeFileSync(join(directory, path), cutOut(read('solution.js')))
+  } catch (error) {
+    throw new Error(`${name}/solution.js: ${error.message}`)
+  }
   return path
 }
 

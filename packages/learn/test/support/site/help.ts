@@ -30,6 +30,7 @@ export function helpTests(visit: Visit): void {
     }
     await page.locator('.help').getByText('call dev.txq(skb).stop() after ring.push(skb)').waitFor()
     await page.locator('.help code').getByText('netifTxWakeAllQueues(dev)').last().waitFor()
+    expect(await page.locator('.help').textContent()).not.toContain('// #end')
     const mistake = page.locator('.help section').filter({ hasText: 'Drops too' })
     await mistake.getByText('In a kernel: The ring holds a pointer to a freed sk_buff').waitFor()
     expect(await mistake.locator('pre').textContent()).toContain('+ skb.drop()\n  if (ring.length')
