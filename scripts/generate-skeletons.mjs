@@ -8,9 +8,9 @@
  *     // #end
  *
  * In place of a block up to `#end`, the skeleton has the texts of its `#skeleton` lines, and
- * `// TODO` for `#todo`. A block that begins with `#solution` is left out. In a docstring the
- * markers are lines of it: ` * #skeleton @returns {number}`. Imports that only the solution uses are
- * removed without markers.
+ * `// TODO` for `#todo`. A block that starts with `#solution` is left out. In a docstring the
+ * markers are lines of it: ` * #skeleton @returns {number}`. Imports that only the solution uses
+ * are removed without markers.
  */
 
 import { execFileSync } from 'node:child_process'
@@ -27,7 +27,7 @@ const MARKER = /^( *)(\/\/|\*) #(?:(todo|skeleton) (.+)|(solution|end))$/
 
 /**
  * Returns the lines of the skeleton, not yet formatted, and with all imports of the solution.
- * Throws for a comment that begins like a marker and is none, and for blocks that are not closed.
+ * Throws for a comment that starts like a marker and is none, and for blocks that are not closed.
  */
 export function cutOut(solution) {
   const lines = []
