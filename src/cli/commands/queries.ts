@@ -12,7 +12,15 @@ import {
 import { addressesOf, netnsOf } from '../../control/client/addresses.ts'
 import { ControlClient } from '../../control/client/client.ts'
 import { otherUserLine, supported } from '../../control/client/find.ts'
-import type * as control from '../../control/index.ts'
+import type {
+  DriverParam,
+  Found,
+  FoundDevice,
+  MistakeInfo,
+  PartInfo,
+  ScenarioInfo,
+  WireInfo,
+} from '../../control/index.ts'
 import { loadNative } from '../../linux/index.ts'
 import { BYPASSED } from '../../netdev/bypass.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
@@ -65,13 +73,12 @@ export async function list(
 }
 
 /** Returns the short and the full name of the owner, for completion. */
-const ownersFirst = (device: control.FoundDevice): string[] =>
-  ownerNames(device).slice(0, 2).map(printable)
+const ownersFirst = (device: FoundDevice): string[] => ownerNames(device).slice(0, 2).map(printable)
 
-type Mistake = control.MistakeInfo['present'][number]
+type Mistake = MistakeInfo['present'][number]
 
 /** Returns the mistakes of all daemons that reply. */
-async function mistakesOf(client: ControlClient, { here }: control.Found): Promise<Mistake[]> {
+async function mistakesOf(client: ControlClient, { here }: Found): Promise<Mistake[]> {
   const found = await Promise.all(
     here.map(({ vnet }) => client.mistakes(vnet).catch(() => undefined)),
   )
@@ -89,7 +96,7 @@ const mistakeRow = ({ who, why }: Mistake): string[] => [
 ]
 
 /** Returns a device with its addresses, the other end, the wire and the drops. */
-async function listed(client: control.ControlClient, device: control.FoundDevice) {
+async function listed(client: ControlClient, device: FoundDevice) {
   const [stats, wire] = await Promise.all([
     client.stats(device.vnet, device).catch(() => undefined),
     client.wire(device.vnet, device).catch(() => undefined),
@@ -114,7 +121,7 @@ type Listed = Awaited<ReturnType<typeof listed>>
 
 /** Only a table with containers or pods has a column for them. */
 function table(
-  devices: readonly control.FoundDevice[],
+  devices: readonly FoundDevice[],
   interfaces: readonly Listed[],
   others: readonly string[][],
 ) {
@@ -128,7 +135,7 @@ function table(
   ])
 }
 
-function rows(devices: readonly control.FoundDevice[], interfaces: readonly Listed[]): string[][] {
+function rows(devices: readonly FoundDevice[], interfaces: readonly Listed[]): string[][] {
   return [
     ['interface', 'driver', 'state', 'address', 'peer', 'drops', 'wire'],
     ...interfaces.map(
@@ -138,7 +145,7 @@ function rows(devices: readonly control.FoundDevice[], interfaces: readonly List
         const text = wire === null ? '-' : wireText(wire) + filter + beside
         const now = busy === undefined ? state : `${state}, ${busyText(busy)}`
         const shown = [driver, now, addresses?.[0], peer, drops, text].map(word => `${word ?? '-'}`)
-        return [label(devices[i] as control.FoundDevice), ...shown]
+        return [label(devices[i] as FoundDevice), ...shown]
       },
     ),
   ]
@@ -151,14 +158,14 @@ function awayRow(name: string): string[] {
 }
 
 /** Returns the text of both directions, or of each if they differ. */
-function wireText({ ab, ba }: control.WireInfo['text']): string {
+function wireText({ ab, ba }: WireInfo['text']): string {
   if (ab === ba) return ab || 'off'
   return `ab ${ab || 'off'}, ba ${ba || 'off'}`
 }
 
 /** `vnet show IF`: one interface in full. */
 export function show(name: string, { json, user }: QueryOptions, io: Io): Promise<number> {
-  const print = async (client: control.ControlClient, device: control.FoundDevice) => {
+  const print = async (client: ControlClient, device: FoundDevice) => {
     const params = (await driverParams(client, device)) ?? []
     const parts = await client.parts(device.vnet, device)
     const scenario = await supported(() => client.scenario(device.vnet, device))
@@ -195,7 +202,7 @@ type Group = readonly [
   pairs: readonly (readonly (string | number | null | undefined)[])[],
 ]
 
-function deviceRows(device: control.FoundDevice, fields: Listed): Group[1] {
+function deviceRows(device: FoundDevice, fields: Listed): Group[1] {
   const { addresses, wire, seed } = fields
   return [
     ['driver', fields.driver],
@@ -222,9 +229,9 @@ function deviceRows(device: control.FoundDevice, fields: Listed): Group[1] {
  * wire has a parameter, the one for both is left out.
  */
 function driverParams(
-  client: control.ControlClient,
-  device: control.FoundDevice,
-): Promise<control.DriverParam[] | undefined> {
+  client: ControlClient,
+  device: FoundDevice,
+): Promise<DriverParam[] | undefined> {
   return supported(async () => {
     const found = await client.params(device.vnet, device)
     const hasDirections = found.some(({ name }) => name === 'wireAb' || name === 'wireIn')
@@ -233,7 +240,7 @@ function driverParams(
 }
 
 /** Returns a line for how far a scenario is, and one for each step. */
-function scenarioRows({ started, repeat, steps }: control.ScenarioInfo): string[][] {
+function scenarioRows({ started, repeat, steps }: ScenarioInfo): string[][] {
   const time = (ms: number, digits?: number) =>
     formatDuration(ms * NSEC_PER_MSEC, digits === undefined ? {} : { digits })
   const now =
@@ -243,7 +250,7 @@ function scenarioRows({ started, repeat, steps }: control.ScenarioInfo): string[
 }
 
 /** Returns `3 of 256, stopped, 17`: frames in the part, its state, how often it was used. */
-function partText({ kind, length, capacity, state, count }: control.PartInfo): string {
+function partText({ kind, length, capacity, state, count }: PartInfo): string {
   const frames = capacity === undefined ? length : `${length} of ${capacity}`
   const parts = [frames, state, count === undefined ? undefined : `${count} times`]
   return `${kind}: ${parts.filter(part => part !== undefined).join(', ')}`
@@ -259,7 +266,7 @@ export function showOrSetParam(
   if (options.names && which !== undefined) {
     throw new UsageError('param: --names lists all: leave out NAME')
   }
-  const ask = async (client: control.ControlClient, device: control.FoundDevice) => {
+  const ask = async (client: ControlClient, device: FoundDevice) => {
     const json = (object: object) => io.out(`${JSON.stringify({ event: 'param', ...object })}\n`)
     const { vnet } = device
     if (which === undefined) {
@@ -294,12 +301,12 @@ export function showOrSetParam(
   return askInterface(name, io, ask, options)
 }
 
-function paramRow({ name, value, type }: control.DriverParam): string[] {
+function paramRow({ name, value, type }: DriverParam): string[] {
   const onOff = value === '0' ? 'off' : 'on'
   return [optionName(name), type === 'bool' ? onOff : value]
 }
 
-const paramFields = ({ range, ...param }: control.DriverParam) => ({
+const paramFields = ({ range, ...param }: DriverParam) => ({
   ...param,
   range: range ?? null,
 })
@@ -310,8 +317,8 @@ const OF_WIRE = ['wire', 'wireAb', 'wireBa', 'wireIn', 'wireOut', 'only']
 const fixedText = (name: string): string =>
   OF_WIRE.includes(name) ? '`vnet wire` changes it' : 'cannot change while running'
 
-function paramTable(params: readonly control.DriverParam[]): string[] {
-  const notes = ({ name, description, range, live }: control.DriverParam) =>
+function paramTable(params: readonly DriverParam[]): string[] {
+  const notes = ({ name, description, range, live }: DriverParam) =>
     [
       description,
       range === undefined ? '' : ` (${range})`,

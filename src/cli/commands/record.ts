@@ -10,7 +10,16 @@ import { reasonOf } from '../../base/errno.ts'
 import { printable } from '../../base/printable.ts'
 import { asUsageError, UsageError } from '../../base/usage-error.ts'
 import { installing, openOutput } from '../../linux/index.ts'
-import * as fits from '../../wire/fit.ts'
+import {
+  type Fit,
+  fitWire,
+  JITTER_MIN,
+  type Measured,
+  rateOfTrains,
+  TRAIN_PACKETS,
+  TRAINS,
+  traceOf,
+} from '../../wire/fit.ts'
 import { formatRate, formatShare } from '../../wire/units.ts'
 import { fail } from '../ask.ts'
 import { EXIT_OK, type Io } from '../process/io.ts'
@@ -69,8 +78,8 @@ export async function record(target: string, options: RecordOptions, io: Io): Pr
     trip: each.trips.get(i + 1),
   }))
   const measured = { probes, bytes: SMALL + headers, rate }
-  const fit = fits.fitWire(measured)
-  write(out, fits.traceOf(measured, STEP))
+  const fit = fitWire(measured)
+  write(out, traceOf(measured, STEP))
   if (options.json) {
     io.out(`${JSON.stringify(jsonOf(target, measured, fit, out))}\n`)
   } else {
@@ -91,12 +100,7 @@ function write(path: string, text: string): void {
 const QUANTILES = { min: 0, median: 0.5, p90: 0.9, p99: 0.99 } as const
 
 /** Times are in ms, the rate in bit/s; shares are from 0 to 1. */
-function jsonOf(
-  target: string,
-  { probes, bytes, rate }: fits.Measured,
-  fit: fits.Fit,
-  out: string,
-): object {
+function jsonOf(target: string, { probes, bytes, rate }: Measured, fit: Fit, out: string): object {
   const { text, distance, lost, runs, meanRun, quantile } = fit
   const trips = Object.entries(QUANTILES).map(([name, share]) => [
     name,
@@ -120,8 +124,8 @@ function jsonOf(
 
 function textOf(
   target: string,
-  { probes, bytes }: fits.Measured,
-  fit: fits.Fit,
+  { probes, bytes }: Measured,
+  fit: Fit,
   rate: string,
   out: string,
 ): string {
@@ -143,7 +147,7 @@ function textOf(
 
 function distanceText(distance: number | undefined): string {
   if (distance === undefined) {
-    return `not measured: the jitter is less than ${formatDuration(fits.JITTER_MIN)}`
+    return `not measured: the jitter is less than ${formatDuration(JITTER_MIN)}`
   }
   return `${distance.toFixed(3)} of the round trips (Kolmogorov-Smirnov; 0 is the same distribution)`
 }
@@ -166,21 +170,12 @@ async function rateOf(
   headers: number,
 ): Promise<{ rate?: number; said: string }> {
   const trains: number[][] = []
-  for (let i = 0; i < fits.TRAINS; i++) {
-    const args = [
-      '-c',
-      `${fits.TRAIN_PACKETS}`,
-      '-l',
-      `${fits.TRAIN_PACKETS}`,
-      '-i',
-      '0.2',
-      '-s',
-      `${LARGE}`,
-    ]
+  for (let i = 0; i < TRAINS; i++) {
+    const args = ['-c', `${TRAIN_PACKETS}`, '-l', `${TRAIN_PACKETS}`, '-i', '0.2', '-s', `${LARGE}`]
     const { arrivals } = await ping([...to, ...args])
     trains.push([...arrivals].sort(([a], [b]) => a - b).map(([, time]) => time))
   }
-  const rate = fits.rateOfTrains(trains, LARGE + headers)
+  const rate = rateOfTrains(trains, LARGE + headers)
   if (rate === undefined) {
     // ping sends trains for root only.
     return {
