@@ -104,6 +104,7 @@ export class CaptureFile implements AsyncDisposable {
   #isFresh = true
   /** The last write that was requested. They are done one after another. */
   #last: Promise<void> = Promise.resolve()
+  /** The failure that ended the capture: all later writes reject with it. */
   #error: unknown
   #end: Promise<void> | undefined
 
@@ -135,6 +136,7 @@ export class CaptureFile implements AsyncDisposable {
     return this.#content.lost
   }
 
+  /** Whether the packets of all sources are in the order of their times. */
   get isOrdered(): boolean {
     return this.#content.isOrdered
   }
@@ -167,7 +169,10 @@ export class CaptureFile implements AsyncDisposable {
     await Promise.all([this.#output.catch(() => {}), this.#keys?.open()])
   }
 
-  /** Lets no reader of a FIFO delay the end: call it before the last writes. */
+  /**
+   * From now on, a write to a FIFO rejects if its reader reads nothing for 2 s. Call it before the
+   * last writes, so that no reader delays the end.
+   */
   hurry(): void {
     this.#output.then(output => output.hurry?.()).catch(() => {})
   }
@@ -182,6 +187,7 @@ export class CaptureFile implements AsyncDisposable {
     return done
   }
 
+  /** Writes the whole records up to the end of `bytes`. Starts the next file when one is full. */
   async #take(source: PcapngSource, bytes: Uint8Array): Promise<void> {
     source.push(bytes)
     let hasKeys = false
@@ -194,6 +200,7 @@ export class CaptureFile implements AsyncDisposable {
         this.#ring === undefined ? Number.POSITIVE_INFINITY : this.#ring.bytes - this.#size
       const span = source.take(room, this.#isFresh)
       if (span === undefined) return
+      // Not even one record fits the current file.
       if (span.length === 0) {
         await this.#rotate()
       } else {
@@ -203,17 +210,23 @@ export class CaptureFile implements AsyncDisposable {
     }
   }
 
+  /**
+   * Writes the TLS keys that have been added to their file; with `isEnd` also a last line that has
+   * no end. They follow the descriptions of the interfaces.
+   */
   async #putKeys(isEnd = false): Promise<void> {
     for (;;) {
       const log = await this.#keys?.read(isEnd)
       if (log === undefined) return
       const block = this.#content.keys(log)
       await this.#put(block)
+      // The keys do not count for the ring.
       this.#size -= block.length
       this.#keyBytes += block.length
     }
   }
 
+  /** Ends the current file, removes the oldest files of the ring, and starts the next one. */
   async #rotate(): Promise<void> {
     await this.#finish()
     const { files } = this.#ring as FileRing
@@ -259,7 +272,10 @@ export class CaptureFile implements AsyncDisposable {
     }
   }
 
-  /** Ends a file that accepts no more after its last whole record, with statistics if they fit. */
+  /**
+   * Cuts a file that accepts no more after its last whole record, adds the statistics if they fit,
+   * and closes it.
+   */
   async #mend(output: CaptureOutput, bytes: Uint8Array): Promise<void> {
     const before = this.#size + this.#keyBytes
     const end = before + this.#content.whole(bytes, output.position - before)
@@ -314,10 +330,10 @@ export class CaptureFile implements AsyncDisposable {
     return this.#names.at(-1) ?? 'standard output'
   }
 
-  /** Returns the error for a call of the system that failed, which is the end of the capture. */
+  /** Returns the error for a call of the system that failed, and ends the capture with it. */
   #failed(call: string, name: string, error: unknown): VnetError {
     const { code, errno: known = EIO } = error as NodeJS.ErrnoException
-    // A stream that another write found without a reader.
+    // An earlier write found no reader, and Node destroyed the stream.
     const errno = code === 'ERR_STREAM_DESTROYED' ? EPIPE : known
     const failure = new VnetError(errno, [call, name], ADVICE.get(Math.abs(errno)), {
       cause: error,

@@ -24,17 +24,22 @@ import type {
 } from './wire.ts'
 import type { WireClock } from './wire-clock.ts'
 
-/** The parts of a chain that its stages use. */
+/**
+ * The chain, as its stages use it: Chain makes stages with itself as the owner. Calls without a
+ * comment are WireEnv's, which has their contract: Stage checks the ownership of the packet and
+ * counts it, and the chain does the rest.
+ */
 export interface StageOwner {
   readonly direction: Direction
   readonly clock: WireClock
   readonly log: DecisionLog | undefined
-  /** Drops a packet, because `by` has decided so for the reason `why`. */
+  /** Drops a packet for a drop reason: stage `by` has decided so, and names its cause `why`. */
   drop(skb: SkBuff, reason: number, by: Stage, why: string): void
-  /** Cuts a GSO frame into packets for a stage that needs them. */
+  /** Cuts a GSO frame into packets and pushes them to `to`. Drops it whole if that fails. */
   cut(skb: SkBuff, to: Wire): void
   /** Counts one more frame that is made of `skb`. Returns false if it may not become more. */
   another(skb: SkBuff): boolean
+  /** As in WireEnv, but a packet for which no memory is left is not dropped: Stage does that. */
   hold(skb: SkBuff): boolean
   alloc(size: number, skb: SkBuff): SkBuff | undefined
   turn(skb: SkBuff): void
@@ -42,6 +47,7 @@ export interface StageOwner {
   inject(skb: SkBuff): void
   /** Logs an exception of a stage, rate-limited. */
   failed(stage: string, error: unknown): void
+  /** Returns the first wire of the stages of a branch, which lead to `to`. */
   inner(branch: string, stages: readonly Impairment[], to: Wire): Wire
   limit(spec: LimitSpec): SharedLimit
 }

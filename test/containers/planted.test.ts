@@ -1,6 +1,6 @@
 /**
  * Experiments of which most are void, because frames pass without the wire that the tester wanted.
- * Who reads `vnet list` and the metrics alone must see which, and why.
+ * A reader of `vnet list` and the metrics alone must see which, and why.
  */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'

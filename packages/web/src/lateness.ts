@@ -1,9 +1,9 @@
 /** The lateness of a stage's packets between two readings, for the server and for the page. */
 
-/** Packets by lateness: at most this late in ms, but later than the pair before. */
+/** Packets by lateness, ascending: at most this late in ms, but later than the pair before. */
 type Counts = readonly (readonly [ms: number, packets: number])[]
 
-/** Returns the packets that left since an earlier reading; all of them if the stage is another. */
+/** Returns the packets that left since an earlier reading; all if counts fell: a new stage. */
 export function since(counts: Counts, before: Counts): Counts {
   const was = new Map(before)
   const more = counts.map(([ms, packets]) => [ms, packets - (was.get(ms) ?? 0)] as const)

@@ -160,8 +160,11 @@ export function withoutUndefined<T extends object>(values: T): WithoutUndefined<
 
 /** An argument. `Value` is what `run` gets: undefined too if it is not required. */
 export interface Argument<Value = unknown> extends Valued<Value> {
+  /** Its name in the usage: `IF`. */
   readonly name: string
+  /** True if the command refuses to run without it. */
   readonly required: boolean
+  /** True if it takes all remaining words, as a list. Only the last argument may. */
   readonly variadic: boolean
 }
 

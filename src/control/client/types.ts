@@ -52,7 +52,7 @@ export interface StepPlace {
   readonly next: string
 }
 
-/** The same with the frame, and with the lines of the driver that run next. */
+/** A waiting step with its frame, and with the lines of the driver that run next. */
 export interface StepHalt extends StepPlace {
   /** The frame's length and first bytes; undefined without a frame or while it is in the kernel. */
   readonly frame: { readonly length: number; readonly bytes: Uint8Array } | undefined

@@ -31,10 +31,11 @@ import { stepDetails } from './step.ts'
 import { identify, isMeant, type Subject, type SubscriptionSpec, type Which } from './subject.ts'
 import { wireText } from './wire.ts'
 
+/** Milliseconds from one poll of the drops to the next. */
 const DROPS_MS = 100
-/** Subscribers that a step of a poll sends to, about 50 us. */
+/** Subscribers that one step of a poll sends to; such a step takes about 50 us. */
 const DROPS_STEP = 16
-/** Used again and again by dropsOf. */
+/** The result of each call of dropsOf, so that a poll allocates none. */
 const DROPS = new Drops()
 
 type EventName = keyof typeof eventNumbers
@@ -64,6 +65,7 @@ export class Events {
   readonly #net: Net
   readonly #netnsOf: Subject['netnsOf']
   readonly #now: () => number
+  /** True if all devices are attachments. Events of wires say so. */
   readonly #attached: true | undefined
   readonly #subscribers = new Map<Caller, Subscriber>()
   /** The carrier and cable of each device, as last reported. */
@@ -73,6 +75,7 @@ export class Events {
   >()
   /** The text of the wires of each device, as last reported. */
   readonly #wires = new WeakMap<NetDevice, readonly string[]>()
+  /** A poll for subscribers with rights and one for all others: Turns counts their time apart. */
   readonly #polls = [true, false].map(privileged => this.#dropPoll(privileged))
   readonly #alarm: Alarm
   readonly #stop: () => void
@@ -153,7 +156,7 @@ export class Events {
     }
   }
 
-  /** Compares likewise: one event for each direction with a changed text. */
+  /** Compares with the last report. Each direction with a changed text is an event. */
   #reportWires(dev: NetDevice): void {
     const before = this.#wires.get(dev)
     this.#wires.set(dev, textsOf(dev))
@@ -222,7 +225,10 @@ export class Events {
     }
   }
 
-  /** One poll of the drops of all devices, which may outlast the time until the next. */
+  /**
+   * Returns the work of a poll of all devices, for the subscribers with rights or for all others. A
+   * poll that outlasts the time until the next one continues.
+   */
   #dropPoll(privileged: boolean): Work {
     let steps: Iterator<undefined> | undefined
     const step = () => {
@@ -234,7 +240,7 @@ export class Events {
     return { share: 'drops', privileged, step, wait() {} }
   }
 
-  /** Sends the drops that are due to the subscribers with rights, or without, in steps. */
+  /** The steps of such a poll: a `yield` follows each device, and DROPS_STEP subscribers. */
   *#dropsFor(privileged: boolean): Generator<undefined, void> {
     for (const dev of [...this.#net.devices]) {
       if (!this.#net.devices.includes(dev)) continue
@@ -243,11 +249,12 @@ export class Events {
       let left = DROPS_STEP
       for (const subscriber of this.#wanting('drops', dev).filter(wantsDrops)) {
         const { caller, notified, dropThreshold } = subscriber
+        // The other poll serves it, or its subscription has ended since the last step.
         if (caller.privileged !== privileged || this.#subscribers.get(caller) !== subscriber) {
           continue
         }
-        // Fewer than before: the statistics were reset.
         const before = notified.get(dev) ?? 0
+        // Fewer than before: the statistics were reset.
         const last = dropped < before ? 0 : before
         const isDue = dropped - last >= dropThreshold
         notified.set(dev, isDue ? dropped : last)
@@ -275,7 +282,7 @@ const wiresOf = (dev: NetDevice): readonly DeviceWire[] => dev.netdevOps.ndoGetW
 const textsOf = (dev: NetDevice): string[] => wiresOf(dev).map(({ text }) => text)
 
 function send(subscriber: Subscriber, bytes: Uint8Array): void {
-  // Both or neither: a mark alone would take the room of an event.
+  // Both or neither: the overrun alone would take the room of an event.
   subscriber.lost = !subscriber.caller.notify(
     subscriber.lost ? Uint8Array.of(...overrun, ...bytes) : bytes,
   )

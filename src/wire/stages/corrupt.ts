@@ -42,7 +42,7 @@ class CorruptWire extends StageWire<CorruptSpec> implements Wire {
       this.env.note('corrupt', skb, 8 * at)
       return
     }
-    // Drawn for every packet that is to be corrupted, also for one that has nothing to corrupt.
+    // Drawn even if there is nothing to corrupt, so that short packets do not shift later draws.
     const bit = flipBit(skb, this.env.random.next())
     if (bit >= 0) {
       this.env.note('corrupt', skb, bit)

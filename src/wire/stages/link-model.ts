@@ -196,7 +196,9 @@ export const linkKinds: readonly StageKind<LinkSpec>[] = Object.values(KINDS)
 export interface LinkOptions {
   /** The time between handovers, in milliseconds or with a unit: from 1s to 1h. */
   readonly handover?: number | string
+  /** The queue at the rate of the link: `tail` by default. */
   readonly queue?: QueueKind
+  /** The most that the link holds: 1000 packets by default. */
   readonly limit?: LimitSpec
 }
 

@@ -4,6 +4,7 @@
  */
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 
+/** Before the first measurement, and after a handshake without one (RFC 6298 sec. 2.1, 5.7). */
 const RTO_INITIAL = NSEC_PER_SEC
 const RTO_FALLBACK = 3 * NSEC_PER_SEC
 export const RTO_MIN = 200 * NSEC_PER_MSEC
@@ -11,18 +12,19 @@ export const RTO_MAX = 120 * NSEC_PER_SEC
 /** How long a minimum of the RTT counts (tcp_min_rtt_wlen). */
 const MIN_RTT_WINDOW = 300 * NSEC_PER_SEC
 
+/** The times of one connection, in ns. Its sender measures, and arms its timers by `timeout`. */
 export class Rtt {
   /** Smoothed round-trip time and its variation; 0 before the first sample. */
   smoothed = 0
   #variation = 0
-  /** The shortest round-trip time of the last minutes. */
+  /** The shortest round-trip time of the last MIN_RTT_WINDOW; Infinity before the first sample. */
   minimum = Number.POSITIVE_INFINITY
   #minimumAt = 0
   /** Timeout without backoff. */
   #base = RTO_INITIAL
-  /** How often the timeout was doubled. */
+  /** How often the timeout is doubled: retransmit.ts counts, and a sample ends it. */
   backoff = 0
-  /** The least timeout beyond the smoothed round trip. */
+  /** The least time by which the timeout exceeds the smoothed round-trip time. */
   readonly least: number
 
   constructor(least = RTO_MIN) {
@@ -33,7 +35,7 @@ export class Rtt {
     return Math.min(this.#base * 2 ** this.backoff, RTO_MAX)
   }
 
-  /** The handshake gave no measurement: RFC 6298 sec. 5.7. */
+  /** Call it after a handshake that gave no measurement: RFC 6298 sec. 5.7. */
   fallBack(): void {
     this.#base = RTO_FALLBACK
   }
@@ -59,8 +61,9 @@ export class Rtt {
 }
 
 /**
- * How long Linux sends again before it gives up, counted from the first retransmission: the time
- * that so many retransmissions take with a first timeout of RTO_MIN. 15 take 924.6 s.
+ * Returns how long, in ns, Linux sends again before it gives up, counted from the first
+ * retransmission: the time that `retries` retransmissions take with a first timeout of RTO_MIN. 15
+ * take 924.6 s.
  */
 export function giveUpTime(retries: number): number {
   const doublings = Math.floor(Math.log2(RTO_MAX / RTO_MIN))

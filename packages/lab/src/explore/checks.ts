@@ -12,13 +12,16 @@ export type Check = () => unknown
 
 /** Options of `always`. */
 export interface AlwaysOptions {
-  /** The pause between two calls: 10 ms by default. */
+  /** The pause between two calls, in ms or with a unit; 10 ms by default. */
   readonly every?: number | string
 }
 
 /** Options of `eventually` and `settles`. */
 export interface EventuallyOptions {
-  /** How long after the last fault, or a later call, the check may fail; for `settles` the call. */
+  /**
+   * The time for which the check may fail, in ms or with a unit: after the call or the last fault,
+   * whichever is later. For `settles`, the time from its call.
+   */
   readonly within: number | string
 }
 

@@ -1,6 +1,7 @@
 /**
- * The process of a module in a guest. It stops the machine once when the scenario has run, from
- * where each later run continues with its spec, and once with the result of that run.
+ * The process that runs the module of a scenario in a guest. After a first run without faults it
+ * stops the machine, which the host then copies: each later run continues in a copy, with the
+ * RunSpec that the host replies. After that run it stops the copy, with the result.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,10 +22,12 @@ export interface GuestReply {
 const FIRST_MS = 30_000
 
 const [url = ''] = process.argv.slice(2)
+// If the module does not load, this process ends, and the host reports its output.
 const scenario = await loadScenario(url)
 // The first run takes longest: it loads modules and programs.
 await runOnce(scenario, { plan: [], timeout: FIRST_MS, seed: 1, world: 'guest' })
 const spec: RunSpec = JSON.parse(stopMachine('the scenario has run').toString())
+// Nothing removes the directory: the copy of the machine ends with the run.
 const captures = spec.captures === undefined ? undefined : makeTemporaryDirectory('captures-')
 const result = await runOnce(scenario, { ...spec, captures })
 const files =

@@ -1,4 +1,4 @@
-/** What passes between the tests of a file here and their run in a guest. */
+/** The messages between the tests of a file here and their run in a guest. */
 import type { TestError } from '../network/fixture.ts'
 
 /** The variable in a guest with the ids of the tests to run there. */
@@ -15,13 +15,14 @@ export interface Order {
   readonly project: string
 }
 
-/** The result of one test, which is set for the test outside. */
+/** The result of one test in the guest. The test of the same id outside takes it as its own. */
 export interface GuestResult {
   readonly id: string
   readonly state: 'passed' | 'failed' | 'skipped'
+  /** The reason for which it was skipped. */
   readonly note?: string
   readonly errors: readonly TestError[]
-  /** The captures of a lab, in base64. */
+  /** The captures that the test has kept: the path of each file, and its content in base64. */
   readonly captures: readonly { readonly name: string; readonly content: string }[]
 }
 

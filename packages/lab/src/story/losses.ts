@@ -2,32 +2,37 @@
 import type { Packet, Transmission } from './transmissions.ts'
 
 /**
- * A transmission that was repeated, and what later packets show about it. Times are ns of the
- * capture.
+ * A transmission that was repeated, and what later packets show about it. Half adds one when the
+ * repetition passes the capture, and Losses decides about it. Times are ns of the capture. Bytes
+ * count from the SYN, which is 0.
  */
 export interface Loss {
+  /** The repeated bytes are those from `start` to before `end`. */
   readonly start: number
   readonly end: number
   /** The transmission; if it never reached the capture, the packet that showed its gap. */
   readonly first: Transmission
+  /** The repetition. */
   readonly again: Packet
-  /** When the other end was heard last, before the repetition. */
+  /** When the receiver was heard last, before the repetition; NaN if never. */
   readonly heard: number
-  /** Whether it was lost before the capture. */
+  /** Whether it was lost between its sender and the capture, which has a gap in its place. */
   readonly isBefore: boolean
-  /** Whether the receiver had reported its gap. */
+  /** Whether duplicate ACKs or SACK blocks had reported its gap before the repetition. */
   readonly isReported: boolean
-  /** How long packets waited in queues then, in ns. */
+  /** How long packets waited in queues then, in ns: the last round trip without the shortest. */
   readonly waited: number
-  /** The number of the ACK that passed before the repetition, or 0. */
+  /** For `passed`: the number of that ACK among the receiver's ACKs without data, otherwise 0. */
   readonly ack: number
   /**
-   * `late`: it came after its repetition; `needless`: it had arrived; `passed`: its ACK passed the
-   * capture before the repetition.
+   * `open`: nothing has acknowledged its bytes yet; `lost`: it did not arrive; `late`: it came
+   * after its repetition; `needless`: it had arrived; `passed`: its ACK passed the capture before
+   * the repetition.
    */
   verdict: 'open' | 'lost' | 'late' | 'needless' | 'passed'
   /** When it was acknowledged, or came late; NaN until then. */
   settled: number
+  /** The frame of the packet that settled it; 0 without one. */
   settledFrame: number
   /** Whether the last ACK before the repetition was about its bytes. */
   readonly isLast: boolean
@@ -39,13 +44,15 @@ export interface Loss {
   isDuplicate: boolean
 }
 
-/** The bytes that their receiver has acknowledged. */
+/** The acknowledgements of the receiver, with those of the packet that is judged. */
 interface Receiver {
+  /** The end of the acknowledged bytes. */
   readonly acked: number
-  /** The same before the last packet. */
+  /** The same before that packet. */
   readonly before: number
   /** The shortest round trip to it, in ns. */
   readonly trip: number
+  /** Whether it has sent SACK blocks. */
   readonly hasSack: boolean
   /** Whether both ends permit SACK, so that the receiver would report a duplicate. */
   readonly canSack: boolean
@@ -63,7 +70,7 @@ export const isLost = ({ verdict }: Loss): boolean => verdict === 'lost' || verd
 
 export class Losses {
   readonly list: Loss[] = []
-  /** Losses that did not fit. */
+  /** The number of losses beyond LOSSES_MAX, which are not in the list. */
   more = 0
   #open = 0
 
@@ -97,6 +104,10 @@ export class Losses {
     }
   }
 
+  /**
+   * Sets the verdict of an open loss that packet `p` acknowledges: `needless` if the first copy had
+   * arrived, otherwise `lost`. What the capture cannot show makes it unsure.
+   */
   #decide(loss: Loss, p: Echoing, { acked, before, trip, hasSack, canSack }: Receiver): void {
     const { first, again, isBefore, start, end } = loss
     const isAcked = end <= acked
@@ -105,21 +116,27 @@ export class Losses {
     const isEchoed = hasEcho && ticks >= 0
     const isTripKnown = Number.isFinite(trip)
     const isEarly = p.time - again.time < EARLY * trip && isTripKnown
-    // A delayed ACK echoes a segment before it. An older echo is of an earlier copy.
+    // A delayed ACK echoes the first segment that it covers. So an older echo shows that the first
+    // copy arrived only if the ACK is early, or if no byte before this loss is new.
     const isOfFirst = hasEcho ? !isEchoed && (isEarly || before >= start) : isEarly
     // Without SACK, bytes after the first gap had arrived if the ACK covers them with it.
     const isCovered = !hasSack && isAcked && start > before && !isEchoed
-    // Only the time shows which copy arrived, or whether the SYN or its reply was lost.
+    // The echo is of a packet after the repetition, and so of neither copy.
     const isNewer = hasEcho && ticks > 0
-    const isOpen = !hasEcho && (start === 0 || !isTripKnown || !(canSack || loss.isReported))
+    // Only the time shows which copy arrived, or whether the SYN or its reply was lost.
+    const isUnclear = !hasEcho && (start === 0 || !isTripKnown || !(canSack || loss.isReported))
     // The sender cannot know of the loss so soon, and both ACKs come at nearly the same time.
     const isSoon = !isEchoed && again.time - first.time < EARLY * trip && isTripKnown
-    loss.isUnsure ||= !isBefore && (isNewer || isOpen || (!hasSack && start > before))
+    loss.isUnsure ||= !isBefore && (isNewer || isUnclear || (!hasSack && start > before))
     loss.isByTime = !hasEcho && isEarly && !isCovered
     this.#settle(loss, !isBefore && (isOfFirst || isCovered || isSoon) ? 'needless' : 'lost', p)
   }
 
-  /** Takes the report that bytes arrived twice (RFC 2883). */
+  /**
+   * Takes the report that the bytes from `start` to `end` arrived twice (RFC 2883): of each, the
+   * latest repetition that was not reported before was needless. Others that count as lost become
+   * unsure.
+   */
   duplicate(p: Packet, start: number, end: number): void {
     const done = new Set<number>()
     for (const loss of this.list.toReversed()) {
@@ -150,7 +167,7 @@ export class Losses {
     }
   }
 
-  /** Takes the transmission of byte `n` that comes after its repetition. */
+  /** Takes the first copy of the bytes from `n`, which passes the capture after its repetition. */
   late(p: Packet, n: number): void {
     const loss = this.list.findLast(({ start, isBefore }) => start === n && isBefore)
     if (loss !== undefined) {

@@ -11,13 +11,17 @@ import type { WireDirections } from '../world/wire-spec.ts'
 /** Where connections of a proxy cross the link: a port of the host `server`. */
 export type LinkAddress = Readonly<{ port: number; address: string; isUdp: boolean }>
 
+/** The calls that the process of the lab runs (lab-main.ts), with their arguments and results. */
 interface LabCalls {
+  /** Takes a port of the host `server` on the link; for TCP, it also listens there. */
   listen(isUdp: boolean, isV6: boolean): LinkAddress
+  /** Frees such a port. TCP connections that are being made through it fail. */
   unlisten(port: number): undefined
-  /** Connects by TCP over the link. */
+  /** Connects by TCP over the link: `near` is the end of `client`, `far` the end of `server`. */
   connect(at: LinkAddress): readonly [near: Socket, far: Socket]
-  /** Binds a UDP socket at one end of the link. */
+  /** Binds a UDP socket at `server` to the port of `at`, or one at `client` to any port. */
   bind(isServer: boolean, at: LinkAddress): readonly [dgram.Socket]
+  /** Sets the impairments of the given directions. */
   wire(texts: WireDirections): undefined
 }
 
@@ -29,20 +33,24 @@ export type LabCall = {
   }
 }[keyof LabCalls]
 
-/** `id` 0 is the first message. */
+/**
+ * A message of the process of the lab: the reply to call `id`, or a socket before it. `id` 0 is the
+ * first message, when the lab is ready, or with the error for which there is none.
+ */
 export interface LabReply {
   readonly id: number
   /** A socket comes with the message. Node drops both if the process may open no more files. */
   readonly isSocket?: boolean
-  /** After sockets it is their number. */
+  /** The result. After sockets it is their number, so no call has a number as its result. */
   readonly value?: unknown
+  /** The reason for which the call failed, and whether it is a mistake of the user. */
   readonly error?: string
   readonly isUsage?: boolean
   /** The command that enters the namespaces of the lab, if it has some of its own. */
   readonly enter?: string | undefined
 }
 
-/** A call. It owns its sockets until they are returned. */
+/** A call without its reply. It owns the sockets that have arrived until it returns them. */
 interface Pending {
   readonly sockets: (Socket | dgram.Socket)[]
   resolve(value: never): void
@@ -54,7 +62,7 @@ interface Pending {
  * process has ended, calls reject with the reason.
  */
 export class LabProcess {
-  /** Settles with an error when the process ends. */
+  /** Resolves with the reason, as an error, when the process has ended. Never rejects. */
   readonly ended: Promise<Error>
   readonly enter: string | undefined
   readonly #child: ChildProcess
@@ -80,11 +88,11 @@ export class LabProcess {
 
   /** Starts the lab. Rejects with a LabUnavailableError that says why none can be made. */
   static async start(seed: number): Promise<LabProcess> {
-    // Ctrl-C does not reach another session: the relays end first, then the lab.
     const stdio = ['ignore', 'ignore', 'pipe', 'ipc'] as const
     const child = fork(builtModule('./lab-main.ts', import.meta.url), [`${seed}`], {
       stdio: [...stdio],
       execArgv: [],
+      // Ctrl-C does not reach another session: the relays end first, then the lab.
       detached: true,
     })
     let output = ''
@@ -102,6 +110,10 @@ export class LabProcess {
     return new LabProcess(child, enter)
   }
 
+  /**
+   * Runs a call in the process of the lab. Rejects with a UsageError for a mistake of the user, and
+   * with an Error for any other failure; sockets that have arrived are then closed.
+   */
   call<K extends keyof LabCalls>(
     call: K,
     ...args: Parameters<LabCalls[K]>
@@ -115,6 +127,7 @@ export class LabProcess {
     })
   }
 
+  /** Closes the lab, and waits for the end of its process. Pending calls reject. */
   async close(): Promise<void> {
     if (this.#child.connected) {
       this.#child.disconnect()

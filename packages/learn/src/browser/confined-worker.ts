@@ -1,12 +1,10 @@
-/**
- * A worker for the driver of a link, which must connect to nothing. A static site sends no headers,
- * so the worker is a blob, which inherits the policy of a hidden frame: only the bundle's files.
- */
+/** Confined workers run drivers that may be of strangers, and can connect to nothing. */
 
 /**
- * A worker for the driver of a link, which must connect to nothing. A static site sends no headers,
- * so a worker that is loaded from it would have no policy. A worker of a blob inherits the policy
- * of the document that made the blob: a hidden frame, which permits only the files of the bundle.
+ * A worker for a driver, which may have come in the fragment of a link and must connect to nothing.
+ * A static site sends no headers, so a worker that is loaded from it would have no policy. A worker
+ * of a blob inherits the policy of the document that made the blob: a hidden frame, which permits
+ * only the files of the bundle.
  */
 export interface ConfinedWorker {
   readonly worker: Worker

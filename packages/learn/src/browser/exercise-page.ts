@@ -271,7 +271,7 @@ class MountedExercise {
     history.replaceState(history.state, '', location.pathname + location.search)
   }
 
-  /** Shows the driver of a link; a driver of the visitor's own is not lost. */
+  /** Shows the driver in the fragment of a link. A driver of the visitor's own is kept. */
   async #openLink(): Promise<void> {
     let text: string | undefined
     try {

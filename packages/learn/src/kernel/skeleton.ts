@@ -1,24 +1,29 @@
-/** The skeleton of a module in C: parameters, operations and tasks of the TypeScript skeleton. */
+/** Makes the skeleton of a module in C: the parameters, operations and tasks of a driver's. */
 import { readFileSync } from 'node:fs'
 import { type Driver, IFF_NOARP, kernelName, type NetDevice } from 'vnet/internal/netdev/index'
 
 /**
- * The text, in which `@name@` is a part that is made. Lines from `@if WHAT` to `@end` are for
- * drivers with this operation, or with ARP; `!` is not. src and dist are equally deep.
+ * The template. `@name@` stands for a part that is filled in. The lines from `@if WHAT` to `@end`
+ * remain if the driver has the operation WHAT (`ndo_open`), or ARP (`arp`); with `@if !WHAT` if it
+ * has not. The path is the same from src and dist, which are equally deep.
  */
 const SKELETON = new URL('../../course/kernel/skeleton.c', import.meta.url)
 
 /** The exercise from which a skeleton in C is made. */
 export interface SkeletonSource {
-  /** `3. A ring: frames that stay for a while`. */
+  /** The number and title of the exercise: `3. A ring: frames that stay for a while`. */
   readonly title: string
   readonly driver: Driver
   /** The devices of the driver, as its init makes them. */
   readonly devices: readonly Pick<NetDevice, 'name' | 'netdevOps' | 'flags' | 'numTxQueues'>[]
+  /** The source of the driver's skeleton. Its comments `// TODO 1: ...` become the tasks. */
   readonly text: string
 }
 
-/** Returns the text of the C file. It compiles, loads, and fails the checks. */
+/**
+ * Returns the text of the C file. It compiles, loads, and fails the checks. Throws an error if the
+ * driver has made no device.
+ */
 export function skeletonOf({ title, driver, devices, text }: SkeletonSource): string {
   const [first] = devices
   if (first === undefined) throw new Error(`${driver.name} has no device`)
@@ -47,17 +52,19 @@ export function skeletonOf({ title, driver, devices, text }: SkeletonSource): st
 
 function parameter([name, param]: [string, Driver['params'][string]]): string {
   const { type, default: usual, description, live } = param
-  const own = kernelName(name)
-  const number = type === 'int' ? 'uint' : 'bool'
-  const kind = type === 'string' ? 'charp' : number
+  const variable = kernelName(name)
+  // Types of module_param().
+  const scalar = type === 'int' ? 'uint' : 'bool'
+  const kind = type === 'string' ? 'charp' : scalar
   const declared = { bool: 'static bool', uint: 'static unsigned int', charp: 'static char *' }[
     kind
   ]
+  // C sets a static variable to 0, false or NULL by itself. A text has no other default here.
   const value =
     usual === undefined || usual === 0 || usual === false || kind === 'charp' ? '' : ` = ${usual}`
   const space = kind === 'charp' ? '' : ' '
-  return `${declared}${space}${own}${value};
-module_param(${own}, ${kind}, ${live ? '0644' : '0444'});
-MODULE_PARM_DESC(${own}, ${JSON.stringify(description)});
+  return `${declared}${space}${variable}${value};
+module_param(${variable}, ${kind}, ${live ? '0644' : '0444'});
+MODULE_PARM_DESC(${variable}, ${JSON.stringify(description)});
 `
 }

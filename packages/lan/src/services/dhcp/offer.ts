@@ -11,7 +11,7 @@ import type { Pool } from './pool.ts'
 import { type DhcpRequest, leaseReply, type SendReply } from './reply.ts'
 import type { DhcpClient } from './request.ts'
 
-/** The neighbours on the server's own link. */
+/** The neighbours on the server's own link. An `address` is an IPv4 address as a number. */
 export interface Neighbours {
   /** The MAC address last heard to use an address, `02:00:00:00:00:01`. */
   macOf(address: number): string | undefined
