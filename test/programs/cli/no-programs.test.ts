@@ -40,7 +40,7 @@ test('only exec, the start in namespaces, extcap’s installation, record, labs,
     'packages/lab/src/world/host-stack.ts',
     // Words of a comment.
     'packages/lab/src/world/node-programs.ts',
-    'packages/learn/src/commands/check-exercise.ts',
+    'packages/learn/src/commands/check-kernel.ts',
     'packages/learn/src/kernel/build.ts',
     'packages/learn/src/kernel/guest.ts',
     'packages/learn/src/kernel/live.ts',

@@ -70,7 +70,7 @@ describe('compiled files', () => {
   test.each([
     ['vnet cable', 'cable', 16, 264],
     ['vnet run outside its namespaces', 'run', 9, 113],
-    ['vnet run inside them', 'runInside', 16, 163],
+    ['vnet run inside them', 'runInside', 16, 164],
     ['the worker of a lab', 'worker', 13, 208],
   ] as const)(
     '%s loads a limited number of files, and of modules in them',
