@@ -33,13 +33,14 @@ function run(script: string, input = '') {
 
 test('the commands of the page succeed with its file', () => {
   const [commands = ''] = blocks('sh')
-  expect(commands.match(/^vnet lab /gm)).toHaveLength(4)
+  expect(commands.match(/^vnet lab /gm)).toHaveLength(5)
   const { status, stdout, stderr } = run(commands)
   expect({ status, stderr }).toEqual({
     status: 0,
     stderr: expect.stringContaining('"GET / HTTP/1.1" 200'),
   })
   expect(stdout).toMatch(/^net\.yaml: 2 hosts, 2 routers, 1 cable/m)
+  expect(stdout).toMatch(/^flowchart LR$/m)
 })
 
 test('the requests of the page have results', () => {
