@@ -13,7 +13,7 @@
 import childProcess, { type ChildProcess } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
-import { tmpdir } from 'node:os'
+import { tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
 import { testEnded } from './after-each.ts'
@@ -23,9 +23,15 @@ const LIMIT_MS = process.env.VNET_LONG === '1' ? 600_000 : 50_000
 /** The part of the time limit of a test after which its programs are killed. */
 const PART_OF_TEST = 0.9
 
-/** Programs that are running, each as it was started. Test files in one process share it. */
+/** Programs that are running, each as it was started. */
 const RUNNING = Symbol.for('vnet.test.running-programs')
-const shared = globalThis as { [RUNNING]?: Map<ChildProcess, string> }
+/** Bytes of frame memory that the last collection left. */
+const FRAME_MEMORY_LEFT = Symbol.for('vnet.test.frame-memory-left')
+/** What the test files of one process share. */
+const shared = globalThis as {
+  [RUNNING]?: Map<ChildProcess, string>
+  [FRAME_MEMORY_LEFT]?: number
+}
 
 /** Tests that replace the clock do not move this one. */
 const { clearTimeout, setImmediate, setTimeout } = globalThis
@@ -115,17 +121,20 @@ afterAll(async () => {
   }
 })
 
-/** Bytes of frame memory, most of it untouched, after which closed devices are collected. */
-const FRAME_MEMORY_MAX = 2 ** 31
+/** Bytes of frame memory, most of it untouched, that devices may add before some is collected. */
+const FRAME_MEMORY_GROWTH = totalmem() / 4
 
 /**
- * Frees the frame memory of closed devices, 612 MiB each, if it is much. fork(2) fails in a process
- * that reserves more than the machine has, and V8 does not count it as a reason to collect.
+ * Frees the frame memory of closed devices, 612 MiB each, once there is much more than a collection
+ * left the last time: what is still held would be collected after each test, in vain. fork(2) fails
+ * in a process that reserves more than the machine has, and V8 does not count it as a reason to
+ * collect.
  */
 function collectFrameMemory(): void {
-  if (process.memoryUsage().arrayBuffers > FRAME_MEMORY_MAX) {
-    globalThis.gc?.()
-  }
+  const frameMemory = () => process.memoryUsage().arrayBuffers
+  if (frameMemory() < (shared[FRAME_MEMORY_LEFT] ?? 0) + FRAME_MEMORY_GROWTH) return
+  globalThis.gc?.()
+  shared[FRAME_MEMORY_LEFT] = frameMemory()
 }
 
 /**
