@@ -157,7 +157,10 @@ const common = {
   // takes.
   expect: { poll: { timeout: 30_000 } },
   hookTimeout: 60_000,
-  setupFiles: ['./test/support/program-limit.ts'],
+  setupFiles: [
+    './test/support/program-limit.ts',
+    ...(process.env.VNET_CPU === undefined ? [] : ['./test/support/cpu-by-file.ts']),
+  ],
 }
 
 const unit = {

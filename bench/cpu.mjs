@@ -114,30 +114,37 @@ function foreignUse(before, after) {
   return Math.max(total, grown, 0)
 }
 
+/** Returns the CPU time of the children of this process that have ended, and of theirs. */
+export const cpuOfChildren = () => statOf('self').children
+
 function processTable() {
   const table = new Map()
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
-    let stat
     try {
-      stat = readFileSync(`/proc/${name}/stat`, 'utf8')
+      table.set(Number(name), statOf(name))
     } catch {
-      continue // it has ended
+      // It has ended.
     }
-    // proc(5): after the name in parentheses come state, ppid, ... flags, ... utime, stime, cutime,
-    // cstime
-    const field = stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .map(Number)
-    table.set(Number(name), {
-      parent: field[1],
-      kernel: (field[6] & PF_KTHREAD) !== 0,
-      own: (field[11] + field[12]) / TICKS,
-      children: (field[13] + field[14]) / TICKS,
-    })
   }
   return table
+}
+
+/** Throws if the process has ended. */
+function statOf(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  // proc(5): after the name in parentheses come state, ppid, ... flags, ... utime, stime, cutime,
+  // cstime
+  const field = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number)
+  return {
+    parent: field[1],
+    kernel: (field[6] & PF_KTHREAD) !== 0,
+    own: (field[11] + field[12]) / TICKS,
+    children: (field[13] + field[14]) / TICKS,
+  }
 }
 
 /** Returns a process in the table and all its descendants. */

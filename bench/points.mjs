@@ -5,21 +5,19 @@
  * The scenarios are the default export, which the processes of the runs load.
  */
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import { loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { explore } from '../packages/lab/dist/index.js'
 import { oneOf, readOptions, text } from '../scripts/options.mjs'
+import { cpuOfChildren } from './cpu.mjs'
 
 const PORT = 8080
 const REQUESTS = 3
 /** Milliseconds after which a client repeats a request. */
 const REPEAT = 200
 const ATTEMPTS = 5
-/** /proc shows times in USER_HZ, which is 100 on every architecture Node runs on. */
-const TICKS = 100
 /** Milliseconds for the last processes of an exploration to end. */
 const END = 500
 
@@ -85,17 +83,6 @@ export default async function scenario({ lab }) {
   const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server)
   await SCENARIOS[new URL(import.meta.url).search.slice(1)](client, server)
-}
-
-/** Returns the CPU seconds of the child processes that have ended, and of theirs. */
-function cpuOfChildren() {
-  const stat = readFileSync('/proc/self/stat', 'utf8')
-  // proc(5): cutime and cstime are the 16th and 17th field, and the name in parentheses is the 2nd.
-  const [user, system] = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .slice(13, 15)
-  return (Number(user) + Number(system)) / TICKS
 }
 
 async function measure(name, reuse) {
