@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { ENOENT } from '#src/base/errno.ts'
 import type { Native } from '#src/linux/native.ts'
 import { POLLHUP } from '#src/linux/uapi.ts'
-import { NotificationListener } from '../../src/seccomp.ts'
+import { NotificationListener } from '../../../src/seccomp.ts'
 
 /** A listener that wakes up without a call to receive, and its actions. */
 function wokenFor(events: number): string[] {
