@@ -1,8 +1,8 @@
 /**
- * With VNET_LONG=1, the tests that import test/support/scale.ts run at their full size, and so do
- * the files named *.long.test.ts, which run only then. With VNET_QUICK=1, which `npm test` sets,
- * the files named *.slow.test.ts do not run: together they take twice as long as all others. With
- * VNET_UNSCALED=1, which .ci/run sets for its long run, files that another run has are left out.
+ * scripts/test-selection.mjs says which files belong to a run, and which variables select it:
+ * VNET_QUICK=1, which `npm test` sets, VNET_LONG=1, with which the tests that import
+ * test/support/scale.ts run at their full size, VNET_UNSCALED=1, which .ci/run sets for its long
+ * run, and VNET_TEST_FOLDER, a suite. VNET_TEST_FILES names the files themselves, one a line.
  *
  * The projects are folders. unit: the tests that need no privileges; they share processes and
  * loaded modules, which saves a quarter of the CPU time. programs (test/programs): tests that start
@@ -10,41 +10,35 @@
  * which those of unit become. alone (test/alone): tests that replace modules, and those that
  * measure what compiled code allocates, one process per file. kernel (test/kernel): as root, in
  * network namespaces that the tests make. Where that is impossible, all kernel tests are skipped
- * and the reason is printed once. own (test/containers, tests with Docker and containerd,
+ * and the reason is printed once. The suites (test/containers, tests with Docker and containerd,
  * test/labs, tests with pytest, Go, keepalived and etcd, test/browsers, tests with Playwright and
  * of the live page, test/explore, explorations of programs of others, test/kernel-module, modules
  * in a guest's kernel, test/course-live, drivers that the checks of exercises must not pass,
  * test/install, an installation in a fresh Debian, test/run, programs in `vnet run`,
  * test/packages, packages of npm on hosts, test/guest, programs in virtual time, and test/stacks,
- * TCP/IP stacks of others): only the
- * folder VNET_TEST_FOLDER, which runs alone. tools: the tests that start a program which is missing
+ * TCP/IP stacks of others): one runs alone. tools: the tests that start a program which is missing
  * or another one of its name; they are skipped, too, and the reason is printed. In CI that is a
- * failure. Off Linux, only the tests in memory run,
- * and no program is missing. scripts/test.mjs sets the coverage threshold, because it holds for
- * full runs only.
+ * failure. Off Linux, only the tests in memory run, and no program is missing. scripts/test.mjs
+ * sets the coverage threshold, because it holds for full runs only.
  */
 
-import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer } from 'vitest/node'
-import {
-  placeOf,
-  reasonToSkipKernelTests,
-  runsHere,
-  testFiles,
-  toolUse,
-} from './scripts/kernel-tests.mjs'
+import { placeOf, reasonToSkipKernelTests, toolUse } from './scripts/kernel-tests.mjs'
 import { toolProblems } from './scripts/setup/test-tools.mjs'
+import { filesOfRun, runOf, SUITES } from './scripts/test-selection.mjs'
 
 const reason = reasonToSkipKernelTests()
 if (reason !== undefined) {
   console.error(`kernel tests are skipped: ${reason}`)
 }
 
-const isLong = process.env.VNET_LONG === '1'
 const root = import.meta.dirname
+const run = runOf()
+const isQuick = run === 'quick'
+const isLong = process.env.VNET_LONG === '1'
 
 const problems = process.platform === 'linux' ? toolProblems(isLong) : []
 if (problems.length > 0) {
@@ -55,40 +49,10 @@ if (problems.length > 0) {
     process.exit(1)
   }
 }
-const scales = name => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
-const isQuick = process.env.VNET_QUICK === '1'
-const isLongFile = name => name.endsWith('.long.test.ts')
-const isSlowFile = name => name.endsWith('.slow.test.ts')
-const isUnscaled = process.env.VNET_UNSCALED === '1'
-
-function isOfRun(name) {
-  if (isLong) return isLongFile(name) || (scales(name) && !isUnscaled)
-  return !isLongFile(name) && !(isQuick && isSlowFile(name))
-}
-
-/** The folders with a run of their own, and the folder that this run is for. */
-const OWN = [
-  'containers',
-  'labs',
-  'browsers',
-  'explore',
-  'kernel-module',
-  'course-live',
-  'install',
-  'run',
-  'packages',
-  'guest',
-  'stacks',
-]
-const own = process.env.VNET_TEST_FOLDER
-const ownOf = name => OWN.find(folder => placeOf(name).startsWith(`test/${folder}/`))
-const ofRun = testFiles(root).filter(
-  name =>
-    name.endsWith('.test.ts') &&
-    runsHere(name) &&
-    ownOf(name) === own &&
-    (own !== undefined || isOfRun(name)),
-)
+const named = process.env.VNET_TEST_FILES
+// Not for a vitest that a test starts.
+delete process.env.VNET_TEST_FILES
+const ofRun = named === undefined ? filesOfRun(root, run) : named.split('\n')
 
 /** The tests that start a program which is missing, or another one. */
 const usesTool = problems.length === 0 ? undefined : toolUse(root)
@@ -99,7 +63,7 @@ const withoutTool = ofRun.filter(isWithoutTool)
 const files = ofRun.filter(name => !withoutTool.includes(name))
 
 /** The projects with a folder of test/. The project unit has all other files. */
-const FOLDERS = ['alone', 'programs', 'kernel', ...OWN]
+const FOLDERS = ['alone', 'programs', 'kernel', ...SUITES]
 const folderOf = file =>
   FOLDERS.find(folder => placeOf(file).startsWith(`test/${folder}/`)) ?? 'unit'
 const filesOf = project => files.filter(file => folderOf(file) === project)
@@ -108,9 +72,10 @@ const cores = availableParallelism()
 
 /**
  * Runs the files of a project one after the other, because processes that files share end before a
- * file of another project. Long tests start first, and those of test/kernel/explore and
- * test/kernel/waiting, which take long because they wait for lost packets, timers of the kernel and
- * DHCP: none then runs alone at the end.
+ * file of another project. In a quick run those of the kernel are first: they wait, and the checks
+ * of scripts/test.mjs compute meanwhile. Long tests start first, and those of test/kernel/explore
+ * and test/kernel/waiting, which take long because they wait for lost packets, timers of the kernel
+ * and DHCP: none then runs alone at the end.
  */
 class ByProject extends BaseSequencer {
   async sort(files) {
@@ -121,7 +86,11 @@ class ByProject extends BaseSequencer {
   }
 }
 
-const projects = ['programs', 'unit', 'alone', 'kernel', ...OWN, 'tools']
+const projects = [
+  ...(isQuick ? ['kernel', 'programs', 'alone', 'unit'] : ['programs', 'unit', 'alone', 'kernel']),
+  ...SUITES,
+  'tools',
+]
 
 const SKIP_ALL = { runner: './test/support/skip-all-runner.ts' }
 
@@ -188,15 +157,16 @@ export default defineConfig({
           name: 'kernel',
           include: filesOf('kernel'),
           // Kernel tests mostly wait for the kernel; in a long run they compute, too. With more at
-          // a time, programs that they start are late.
-          maxWorkers: isLong ? cores + 1 : 2 * cores,
-          sequence: { groupOrder: 1 },
+          // a time, programs that they start are late. In a quick run the tests of unit follow
+          // without a pause, and vitest has one number of processes for both.
+          maxWorkers: isLong || isQuick ? cores + 1 : 2 * cores,
+          sequence: { groupOrder: isQuick ? 0 : 1 },
           testTimeout: isLong ? 900_000 : 120_000,
           ...(reason === undefined ? {} : SKIP_ALL),
         },
       },
       // Each file has programs of its own, such as an engine.
-      ...OWN.map(name => ({
+      ...SUITES.map(name => ({
         test: {
           ...common,
           name,

@@ -27,10 +27,10 @@ The exit code is 1 if a run has failed. Run it as root in a clean clone.
 /** The arguments of npm for each suite. */
 const SUITES = {
   test: ['test'],
-  all: ['test', '--', '--all'],
   ...Object.fromEntries(
     [
       ...[
+        'all',
         'long',
         'browsers',
         'labs',

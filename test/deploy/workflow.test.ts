@@ -12,7 +12,7 @@ test('the jobs for macOS and Windows run a folder of tests that run there', () =
     node: [20, 24],
     runner: [expect.stringMatching(/^macos-/), expect.stringMatching(/^windows-/)],
   })
-  const [, folder] = /^npm test -- (\S+)$/.exec(steps.at(-1).run) ?? []
+  const [, folder] = /^npm run test:all -- (\S+)$/.exec(steps.at(-1).run) ?? []
   expect(IN_MEMORY).toContain(`${folder}/`)
   expect(existsSync(folder as string)).toBe(true)
 })

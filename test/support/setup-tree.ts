@@ -197,9 +197,9 @@ syncBuiltinESMExports()
 `
 
 /** Runs Node with `args` and only `env` in its environment. */
-export function execute(args: string[], env: NodeJS.ProcessEnv): Promise<Outcome> {
+export function execute(args: string[], env: NodeJS.ProcessEnv, cwd = '.'): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
     const outcome = { stdout: '', stderr: '' }
     child.stdout.setEncoding('utf8').on('data', text => {
       outcome.stdout += text

@@ -1,46 +1,34 @@
-/**
- * Which files belong to `npm test`, to `npm test -- --all`, to `npm run test:long` and to the runs
- * of .ci/run, on Linux and elsewhere.
- */
+/** Which files vitest runs, by its environment, on Linux and elsewhere. */
 
 import { expect, test } from 'vitest'
 import { execute } from '#support/setup-tree.ts'
+import { filesOfRun } from '../../../scripts/test-selection.mjs'
 
-const FOLDERS = ['test/wire/', 'test/programs/scripts/']
-const [SLOW, LONG] = [/\.slow\.test\.ts$/, /\.long\.test\.ts$/]
+const FOLDERS = ['test/wire/', 'test/programs/scripts/', 'test/kernel/']
 
 /** Returns the files of FOLDERS that vitest would run. */
 async function filesOf(env: NodeJS.ProcessEnv): Promise<string[]> {
   const args = ['node_modules/.bin/vitest', 'list', '--filesOnly', '--no-color', ...FOLDERS]
-  const { code, stdout } = await execute(args, {
-    VNET_LONG: '',
-    VNET_QUICK: '',
-    VNET_UNSCALED: '',
-    ...env,
-  })
+  const { code, stdout } = await execute(args, env)
   expect(code).toBe(0)
-  return stdout.match(/test\/(wire|programs\/scripts)\/\S+\.test\.ts/g) ?? []
+  const names = Array.from(stdout.matchAll(/\] (\S+\.test\.ts)/g), ([, name]) => name as string)
+  return names.sort()
 }
 
-test('slow tests are left out of a quick run only, and long tests run only in a long run', async () => {
-  const [quick, all, long] = [
-    await filesOf({ VNET_QUICK: '1' }),
-    await filesOf({}),
-    await filesOf({ VNET_LONG: '1' }),
-  ]
-  expect(all.filter(name => !quick.includes(name))).toEqual(all.filter(name => SLOW.test(name)))
-  expect(all).toContainEqual(expect.stringMatching(SLOW))
-  expect(quick).not.toContainEqual(expect.stringMatching(SLOW))
-  expect(long).toContain('test/programs/scripts/files-of-run.long.test.ts')
-  expect(all).not.toContainEqual(expect.stringMatching(LONG))
+test.each([
+  [{}, 'all'],
+  [{ VNET_QUICK: '1' }, 'quick'],
+  [{ VNET_LONG: '1' }, 'long'],
+  [{ VNET_LONG: '1', VNET_UNSCALED: '1' }, 'unscaled'],
+])('with the variables %j vitest has the files of the run %s', async (env, run) => {
+  const expected = filesOfRun('.', run).filter(name => FOLDERS.some(at => name.includes(at)))
+  expect(expected.length).toBeGreaterThan(0)
+  expect(await filesOf(env)).toEqual(expected.sort())
 })
 
-test('an unscaled long run has the long files alone', async () => {
-  const [all, long] = [await filesOf({}), await filesOf({ VNET_LONG: '1' })]
-  const unscaled = await filesOf({ VNET_LONG: '1', VNET_UNSCALED: '1' })
-  expect(unscaled).toEqual(long.filter(name => LONG.test(name)))
-  expect(unscaled.filter(name => all.includes(name))).toEqual([])
-  expect(unscaled.length).toBeLessThan(long.length)
+test('vitest runs exactly the files that VNET_TEST_FILES names', async () => {
+  const names = ['test/kernel/tap-api.test.ts', 'test/wire/fit.slow.test.ts']
+  expect(await filesOf({ VNET_QUICK: '1', VNET_TEST_FILES: names.join('\n') })).toEqual(names)
 })
 
 /** Node's options for another system. vitest loads its programs for this one before. */
@@ -55,12 +43,7 @@ test.each(['darwin', 'win32'])(
   'on %s only the tests in memory run, also in CI, and a line names them',
   async name => {
     const args = [elsewhere(name), 'node_modules/.bin/vitest', 'list', '--filesOnly', '--no-color']
-    const { code, stdout, stderr } = await execute(args, {
-      CI: '1',
-      VNET_LONG: '',
-      VNET_QUICK: '',
-      VNET_UNSCALED: '',
-    })
+    const { code, stdout, stderr } = await execute(args, { CI: '1' })
     expect({ code, stderr }).toEqual({
       code: 0,
       stderr: expect.stringMatching(

@@ -1,10 +1,11 @@
 /**
- * `npm test` stops at the first step that fails, with its output and its exit code. The steps'
- * programs are stand-ins.
+ * What `npm test` and its relatives run and print. The steps' programs are stand-ins, except the
+ * parser of vitest's arguments.
  */
 
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { getPriority } from 'node:os'
+import { dirname, join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
 import { execute } from '#support/setup-tree.ts'
@@ -17,6 +18,18 @@ const report = (status: string) =>
     ],
   })
 
+const FILES = [
+  'test/netdev/port.test.ts',
+  'test/netdev/port.slow.test.ts',
+  'test/netdev/port.long.test.ts',
+  'test/kernel/tap.test.ts',
+  'packages/lab/test/memory/hosts.test.ts',
+  'packages/lab/test/labs/go.test.ts',
+]
+const SUITES = 'not run: suites (1): npm run test:labs'
+const LONG = 'not run: long files (1): npm run test:long'
+const SLOW = 'not run: slow files (1), kernel files (1): npm run test:all'
+
 const root = freshDirectory()
 
 beforeEach(() => {
@@ -28,7 +41,15 @@ beforeEach(() => {
   for (const script of ['check-imports', 'check-prose', 'sanitize']) {
     program(`scripts/${script}.mjs`, '')
   }
+  symlinkSync(
+    join(import.meta.dirname, '../../../node_modules/vitest'),
+    join(root, 'node_modules/vitest'),
+  )
   vitest('passed', 0)
+  for (const name of FILES) {
+    mkdirSync(dirname(join(root, name)), { recursive: true })
+    writeFileSync(join(root, name), '')
+  }
 })
 
 /**
@@ -47,82 +68,154 @@ function vitest(status: string, code: number): void {
     const report = ${report(status)}
     for (const file of report.testResults) file.name = process.cwd() + '/' + file.name
     fs.writeFileSync(option, JSON.stringify(report))
-    console.log('vitest was here' + (process.env.VNET_QUICK === '1' ? ', for the quick tests' : ''))
+    const { VNET_QUICK, VNET_TEST_FILES } = process.env
+    console.log('vitest was here' + (VNET_QUICK === '1' ? ', for the quick tests' : ''))
+    if (VNET_TEST_FILES) console.log(VNET_TEST_FILES)
     process.exit(${code})`
   program('node_modules/.bin/vitest', write)
 }
 
 const run = (args: string[] = [], env: NodeJS.ProcessEnv = {}) =>
-  execute([join(root, 'scripts/test.mjs'), ...args], env)
+  execute([join(root, 'scripts/test.mjs'), ...args], env, root)
 const calls = () => readFileSync(join(root, 'calls'), 'utf8').trimEnd().split('\n')
-const lastLines = (text: string, n: number) => text.trimEnd().split('\n').slice(-n)
+const linesOf = (text: string) => text.trimEnd().split('\n')
+const CHECKS = ['format and lint', 'types', 'imports', 'comments and documents'].map(name =>
+  expect.stringMatching(`^ok +${name} \\([0-9.]+ s\\)$`),
+)
+const COUNTS = '2 passed, 0 failed, 0 skipped'
 
-test('all steps run and print one line each, and the last line counts the tests', async () => {
+test('quick tests run beside the checks, and the last lines name what did not run', async () => {
   const { code, stdout } = await run()
-  expect(code).toBe(0)
-  const lines = stdout.trimEnd().split('\n')
-  const names = ['format and lint', 'types', 'imports', 'comments and documents']
-  expect(lines.slice(0, 4)).toEqual(
-    names.map(name => expect.stringMatching(`^ok +${name} \\([0-9.]+ s\\)$`)),
-  )
-  expect(lines.slice(4)).toEqual([
-    'vitest was here, for the quick tests',
-    '2 passed, 0 failed, 0 skipped',
+  expect([code, linesOf(stdout)]).toEqual([
+    0,
+    ['vitest was here, for the quick tests', ...CHECKS, SLOW, LONG, SUITES, COUNTS],
   ])
-  expect(calls().at(-1)).not.toContain('coverage')
-})
-
-test('with --all all steps run, and the slow tests too', async () => {
-  const { code, stdout } = await run(['--all'])
-  expect(code).toBe(0)
   expect(calls()).toHaveLength(5)
-  expect(calls().at(-1)).not.toContain('--all')
-  expect(lastLines(stdout, 2)).toEqual(['vitest was here', '2 passed, 0 failed, 0 skipped'])
+  expect(calls().join('\n')).not.toContain('coverage')
+  expect(calls()).toContainEqual(expect.stringMatching(/biome ci .* \.$/))
 })
 
-test('with --coverage all steps run, and all tests with coverage', async () => {
-  const { code, stdout } = await run(['--coverage'])
-  expect(code).toBe(0)
-  expect(lastLines(stdout, 2)).toEqual(['vitest was here', '2 passed, 0 failed, 0 skipped'])
-  expect(calls()).toHaveLength(5)
-  expect(calls().at(-1)).toMatch(/vitest run .* --coverage( --coverage.thresholds.lines=87)?$/)
-})
-
-test.each([
-  ['node_modules/.bin/biome', 'FAILED  format and lint', 4],
-  ['scripts/check-imports.mjs', 'FAILED  imports', 4],
-  ['scripts/check-prose.mjs', 'FAILED  comments and documents', 4],
-])(
-  'when %s fails, its output ends the run and no slower step is started',
-  async (path, line, started) => {
-    program(path, "console.log('what is wrong'); process.exitCode = 7")
-    const { code, stdout } = await run()
-    expect(code).toBe(7)
-    expect(lastLines(stdout, 2)).toEqual([expect.stringMatching(`^${line}`), 'what is wrong'])
-    expect(calls()).toHaveLength(started)
+test.each([[['--all']], [['--coverage']], [['--all', '--coverage']]])(
+  'with %j all checks run first, then all tests',
+  async args => {
+    const { code, stdout } = await run(args)
+    expect([code, linesOf(stdout)]).toEqual([
+      0,
+      [...CHECKS, 'vitest was here', LONG, SUITES, COUNTS],
+    ])
+    expect(calls()).toHaveLength(5)
+    expect(calls().at(-1)).toMatch(
+      args.includes('--coverage')
+        ? /vitest run .* --coverage( --coverage.thresholds.lines=87)?$/
+        : /vitest run --reporter=default --reporter=json --outputFile.json=\S+$/,
+    )
   },
 )
 
-test('a step that a signal ended is a failure, with the exit code of a shell', async () => {
-  program('scripts/check-prose.mjs', "process.kill(process.pid, 'SIGKILL')")
+test.each([
+  ['node_modules/.bin/biome', 0],
+  ['scripts/check-imports.mjs', 2],
+  ['scripts/check-prose.mjs', 3],
+])('when %s fails, its output is shown and the quick run fails', async (path, place) => {
+  program(path, "console.log('what is wrong'); process.exitCode = 7")
   const { code, stdout } = await run()
-  expect(code).toBe(128 + 9)
-  expect(stdout).not.toContain('vitest was here')
+  const lines = linesOf(stdout)
+  expect([code, lines[1 + place], lines[2 + place], lines.at(-1)]).toEqual([
+    7,
+    expect.stringMatching(/^FAILED/),
+    'what is wrong',
+    COUNTS,
+  ])
+  expect(lines.filter(line => line.startsWith('ok'))).toHaveLength(3)
+})
+
+test('a check that fails ends a run of all before its tests', async () => {
+  program('scripts/check-imports.mjs', "console.log('what is wrong'); process.exitCode = 7")
+  const { code, stdout } = await run(['--all'])
+  expect(code).toBe(7)
+  expect(stdout).toMatch(/FAILED {2}imports .*\nwhat is wrong\n/)
+  expect(calls()).toHaveLength(4)
+})
+
+test('a check that a signal ended is a failure, with the exit code of a shell', async () => {
+  program('scripts/check-prose.mjs', "process.kill(process.pid, 'SIGKILL')")
+  expect((await run()).code).toBe(128 + 9)
+})
+
+test('checks have less priority than tests', async () => {
+  program('scripts/check-imports.mjs', 'console.log(os.getPriority()); process.exitCode = 1')
+  const text = readFileSync(join(root, 'scripts/check-imports.mjs'), 'utf8')
+  writeFileSync(join(root, 'scripts/check-imports.mjs'), `import os from 'node:os'\n${text}`)
+  const own = getPriority()
+  expect((await run()).stdout).toContain(`\n${Math.min(own + 5, 19)}\n`)
 })
 
 test('failed tests are counted, and the exit code is vitest’s', async () => {
   vitest('failed', 1)
   const { code, stdout } = await run()
-  expect(code).toBe(1)
-  expect(lastLines(stdout, 1)).toEqual(['1 passed, 1 failed, 0 skipped'])
+  expect([code, linesOf(stdout).at(-1)]).toEqual([1, '1 passed, 1 failed, 0 skipped'])
 })
 
-test('with arguments only vitest runs, with these arguments and without coverage', async () => {
-  const { code, stdout } = await run(['test/netdev', '-t', 'a name'])
-  expect(code).toBe(0)
-  expect(lastLines(stdout, 2)).toContain('vitest was here')
-  expect(calls()).toEqual([expect.stringMatching(/vitest run .* test\/netdev -t a name$/)])
-  expect(calls()[0]).not.toContain('coverage')
+test('with a folder only its tests of the run run, and the lines say what is left out of it', async () => {
+  const quick = await run(['test/netdev'])
+  expect(linesOf(quick.stdout)).toEqual([
+    'vitest was here, for the quick tests',
+    'test/netdev/port.test.ts',
+    'not run: slow files (1), kernel files (0): npm run test:all -- test/netdev',
+    `${LONG} -- test/netdev`,
+    COUNTS,
+  ])
+  const all = await run(['--all', 'test/netdev'])
+  expect(linesOf(all.stdout)).toEqual([
+    'vitest was here',
+    'test/netdev/port.slow.test.ts',
+    'test/netdev/port.test.ts',
+    `${LONG} -- test/netdev`,
+    COUNTS,
+  ])
+  expect(calls()).toHaveLength(2)
+})
+
+test('a slow file runs if it is named, and options of vitest are handed on', async () => {
+  const { stdout } = await run(['-t', 'test/netdev', 'test/netdev/port.slow.test.ts', '--bail=1'])
+  expect(linesOf(stdout)).toEqual([
+    'vitest was here, for the quick tests',
+    'test/netdev/port.slow.test.ts',
+    COUNTS,
+  ])
+  expect(calls()).toEqual([expect.stringMatching(/vitest run .* -t test\/netdev --bail=1$/)])
+})
+
+test('with options alone the quick tests run, without checks', async () => {
+  const { stdout } = await run(['-t', 'a name'])
+  expect(linesOf(stdout)).toEqual([
+    'vitest was here, for the quick tests',
+    SLOW,
+    LONG,
+    SUITES,
+    COUNTS,
+  ])
+  expect(calls()).toHaveLength(1)
+})
+
+test('in a folder of packages its quick tests run', async () => {
+  const { stdout } = await execute([join(root, 'scripts/test.mjs')], {}, join(root, 'packages/lab'))
+  expect(linesOf(stdout)).toEqual([
+    'vitest was here, for the quick tests',
+    'packages/lab/test/memory/hosts.test.ts',
+    `${SUITES} -- packages/lab`,
+    COUNTS,
+  ])
+})
+
+test.each([
+  [['netdev'], 'netdev: no such file or folder'],
+  [
+    ['test/netdev', 'packages/lab/test/labs/go.test.ts'],
+    'packages/lab/test/labs/go.test.ts is not in this run: npm run test:labs -- packages/lab/test/labs/go.test.ts',
+  ],
+])('the arguments %j are refused in one line', async (args, line) => {
+  expect(await run(args)).toEqual({ code: 2, stdout: '', stderr: `vnet: ${line}\n` })
 })
 
 test('skipped kernel tests are named and are a failure in CI', async () => {
@@ -130,7 +223,7 @@ test('skipped kernel tests are named and are a failure in CI', async () => {
   const { code, stdout } = await run([], { CI: 'true' })
   expect(code).toBe(1)
   const complaint = /^kernel tests must not be skipped in CI: test\/kernel\/b\.test\.ts \(1\): ./
-  expect(lastLines(stdout, 2)).toEqual([
+  expect(linesOf(stdout).slice(-2)).toEqual([
     expect.stringMatching(complaint),
     '1 passed, 0 failed, 1 skipped',
   ])
@@ -138,12 +231,8 @@ test('skipped kernel tests are named and are a failure in CI', async () => {
 
 test('skipped kernel tests are only counted outside CI', async () => {
   vitest('skipped', 0)
-  const { code, stdout } = await run()
-  expect(code).toBe(0)
-  expect(lastLines(stdout, 2)).toEqual([
-    'vitest was here, for the quick tests',
-    '1 passed, 0 failed, 1 skipped',
-  ])
+  const { code, stdout } = await run([], { CI: '' })
+  expect([code, linesOf(stdout).at(-1)]).toEqual([0, '1 passed, 0 failed, 1 skipped'])
 })
 
 test('--long runs the sanitizers, then the tests at their full size', async () => {
@@ -151,12 +240,20 @@ test('--long runs the sanitizers, then the tests at their full size', async () =
   program('scripts/sanitize.mjs', 'process.exitCode = process.env.VNET_LONG === undefined ? 0 : 1')
   const { code, stdout } = await run(['--long'])
   expect(code).toBe(0)
-  expect(lastLines(stdout, 2)).toEqual([expect.stringMatching(/^ok {2}sanitizers/), 'long: 1'])
+  expect(linesOf(stdout)).toEqual([expect.stringMatching(/^ok {2}sanitizers/), 'long: 1'])
 })
 
 test('--long with arguments runs the selected tests at their full size', async () => {
-  program('node_modules/.bin/vitest', "console.log('long: ' + process.env.VNET_LONG)")
+  program(
+    'node_modules/.bin/vitest',
+    "console.log('long: ' + process.env.VNET_LONG + ' ' + process.env.VNET_TEST_FILES)",
+  )
   const { code, stdout } = await run(['--long', 'test/netdev'])
-  expect([code, stdout]).toEqual([0, 'long: 1\n'])
-  expect(calls()).toEqual([expect.stringMatching(/vitest run .* test\/netdev$/)])
+  expect([code, stdout]).toEqual([0, 'long: 1 test/netdev/port.long.test.ts\n'])
+  expect(calls()).toHaveLength(1)
+})
+
+test('--help explains the arguments', async () => {
+  const { code, stdout } = await run(['--all', '--help'])
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/^Usage: npm test \[-- /)])
 })
