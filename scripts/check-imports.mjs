@@ -159,7 +159,7 @@ const packages = {
     'preact/hooks',
     '@preact/signals',
   ],
-  lab: ['vitest', '@playwright/test'],
+  lab: ['vitest', 'vitest/suite', '@playwright/test'],
   'lab/guest': ['vitest', 'vitest/suite'],
 }
 

@@ -7,6 +7,7 @@
 import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { basename, dirname, posix, resolve } from 'node:path'
 import { npm, run, tool } from './command.mjs'
+import { writeEntries } from './entries.mjs'
 import { importJoined, JOINED } from './joined.mjs'
 import { ADDON, PROGRAMS } from './prebuilds.mjs'
 import { digest, filesUnder } from './stamp.mjs'
@@ -82,7 +83,7 @@ export const steps = [
   },
 ]
 
-const JOIN = ['join.config.mjs', 'joined.mjs'].map(name => `scripts/setup/${name}`)
+const JOIN = ['join.config.mjs', 'joined.mjs', 'entries.mjs'].map(name => `scripts/setup/${name}`)
 
 /** What compiles a project. Its tsconfig.json is for editors, and needs no compiled package. */
 const BUILD = 'tsconfig.build.json'
@@ -134,7 +135,7 @@ const sources = () =>
     .flatMap(filesUnder)
     .filter(file => !file.startsWith(BUNDLED))
 
-/** Joins compiled modules: see joined.mjs. */
+/** Joins compiled modules, and writes the entries of the package: see joined.mjs, entries.mjs. */
 async function joinModules(name, to) {
   if (JOINED[name] !== undefined) {
     const environment = `DIST:${to},PROJECT:${name}`
@@ -147,6 +148,7 @@ async function joinModules(name, to) {
     ])
   }
   importJoined(to)
+  await writeEntries(name === 'vnet' ? '.' : `packages/${name}`, to)
 }
 
 async function compile() {

@@ -118,8 +118,17 @@ test('the package holds the program, the addon for this machine and its sources,
     /(?<!\.d)\.tsx?$|\.(html|css|svg|bash|zsh|json)$/.test(file),
   )
   const joined = Object.keys(JOINED.vnet).map(name => `${name}.js`)
+  const ofEntries = Object.values(manifest.exports)
+    .flatMap(target => (typeof target === 'string' ? [] : [target.default]))
+    .filter(file => file.startsWith('./dist/entries/'))
+    .map(file => file.slice('./dist/'.length))
   expect(compiled.sort()).toEqual(
-    [...asCompiled.map(file => file.replace(/\.tsx?$/, '.js')), ...joined].sort(),
+    [
+      ...asCompiled.map(file => file.replace(/\.tsx?$/, '.js')),
+      ...joined,
+      ...ofEntries,
+      'entries/native.cjs',
+    ].sort(),
   )
 })
 

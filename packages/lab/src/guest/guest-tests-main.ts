@@ -3,8 +3,7 @@
  * what goes to the console to file descriptor 3. Arguments: the path of vitest, and an Order.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import type { TestError } from '../network/fixture.ts'
 import { GUEST_TESTS, type GuestRecord, type Order, plain } from './guest-protocol.ts'
 
@@ -14,11 +13,6 @@ import { GUEST_TESTS, type GuestRecord, type Order, plain } from './guest-protoc
  */
 const USUAL_TIMEOUT_MS = 2 ** 31 - 1
 const RESULTS = 3
-/** The compiled files of this package and of the core, except files that import vitest. */
-const OWN_FILES = [import.meta.url, import.meta.resolve('vnet')]
-  .map(url => dirname(fileURLToPath(url)).replace(/[.+]/g, '\\$&'))
-  .map(directory => new RegExp(`^${directory}/(?!vitest)`))
-
 const [, , vitest = '', text = '{}'] = process.argv
 const { file, tests, words, project } = JSON.parse(text) as Order
 
@@ -78,8 +72,6 @@ await startVitest(
     },
     testTimeout: USUAL_TIMEOUT_MS,
     hookTimeout: USUAL_TIMEOUT_MS,
-    // Otherwise vitest compiles linked packages.
-    server: { deps: { external: OWN_FILES } },
     ...(project !== '' && { project: [project] }),
   },
   // What vitest remembers about its runs is of no use here.

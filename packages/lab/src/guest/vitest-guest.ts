@@ -4,19 +4,26 @@
  * and they, their fixtures and their hooks do not run.
  */
 
+import type * as Vitest from 'vitest'
 import type { RunnerTestCase as Test, TestAPI } from 'vitest'
-import * as vitest from 'vitest'
 import { wantedWorld } from '../world/world.ts'
 import { GUEST_TESTS } from './guest-protocol.ts'
 
-type Suite = vitest.RunnerTestSuite | vitest.RunnerTestFile
+type Suite = Vitest.RunnerTestSuite | Vitest.RunnerTestFile
 
-const { getCurrentSuite, getHooks } = await suiteFunctions()
+export type SuiteModule = typeof import('vitest/suite')
 
-async function suiteFunctions() {
+/** The functions of vitest that find the suite of a test, and its hooks. */
+type Suites = Pick<SuiteModule, 'getCurrentSuite' | 'getHooks'>
+
+/** Returns these functions of a vitest. */
+export async function suitesOf(
+  vitest: Partial<typeof Vitest>,
+  suiteModule: () => Promise<SuiteModule>,
+): Promise<Suites> {
   // Vitest before 4.1 has no such class.
-  const { TestRunner } = vitest as Partial<typeof vitest>
-  if (TestRunner === undefined) return await import('vitest/suite')
+  const { TestRunner } = vitest
+  if (TestRunner === undefined) return suiteModule()
   return { getCurrentSuite: TestRunner.getCurrentSuite, getHooks: TestRunner.getSuiteHooks }
 }
 
@@ -30,43 +37,45 @@ const seen = new WeakSet<object>()
  */
 export function byWorld<Context>(
   api: TestAPI<Context>,
+  suites: Suites,
   world: unknown = wantedWorld(undefined),
 ): TestAPI<Context> {
   const extend = api.extend as unknown as (...args: unknown[]) => TestAPI<Context>
   const extended = (...args: unknown[]) => {
     const [fixtures, value] = args
     const given = fixtures === 'world' ? value : (fixtures as { readonly world?: unknown }).world
-    return byWorld(extend.apply(api, args), (Array.isArray(given) ? given[0] : given) ?? world)
+    const own = (Array.isArray(given) ? given[0] : given) ?? world
+    return byWorld(extend.apply(api, args), suites, own)
   }
   Object.assign(api, { extend: extended })
   if (world !== 'guest') return api
   // Before the hooks of the file.
-  getCurrentSuite().on('beforeAll', beforeTests)
-  return chosen === undefined ? noted(api) : api
+  suites.getCurrentSuite().on('beforeAll', file => beforeTests(file, suites))
+  return chosen === undefined ? noted(api, suites) : api
 }
 
 /** Notes the tests that an API defines: `test`, `test.only`, `test.each(...)`. */
-function noted<T extends object>(api: T): T {
-  const wrapped = (value: unknown) => (typeof value === 'function' ? noted(value) : value)
+function noted<T extends object>(api: T, suites: Suites): T {
+  const wrapped = (value: unknown) => (typeof value === 'function' ? noted(value, suites) : value)
   return new Proxy(api, {
     get: (target, key) =>
       key === 'extend' ? Reflect.get(target, key) : wrapped(Reflect.get(target, key)),
     apply: (target, self, args: unknown[]) => {
-      const suite = getCurrentSuite()
+      const suite = suites.getCurrentSuite()
       const before = suite.tasks.length
       const made = Reflect.apply(target as (...args: unknown[]) => unknown, self, args)
       for (const task of suite.tasks.slice(before)) {
         guestTests.add(task)
       }
       // An API that another file has made.
-      suite.on('beforeAll', beforeTests)
+      suite.on('beforeAll', file => beforeTests(file, suites))
       return wrapped(made)
     },
   })
 }
 
 /** Gives the tests for a guest their results; in the guest, skips the others. */
-async function beforeTests(suite: Readonly<Suite>): Promise<void> {
+async function beforeTests(suite: Readonly<Suite>, suites: Suites): Promise<void> {
   const { file } = suite
   if (seen.has(file)) return
   seen.add(file)
@@ -77,7 +86,7 @@ async function beforeTests(suite: Readonly<Suite>): Promise<void> {
   for (const test of own) {
     test.mode = 'skip'
   }
-  silence(file)
+  silence(file, suites)
   if (chosen !== undefined || own.length === 0) return
   const { takeGuestResults } = await import('./guest-tests.ts')
   await takeGuestResults(file, own)
@@ -89,10 +98,11 @@ const testsOf = (suite: Suite): Test[] =>
 const isRun = ({ mode }: Pick<Test, 'mode'>): boolean => mode === 'run' || mode === 'queued'
 
 /** Removes the hooks of suites in which no test is left. Returns whether one is. */
-function silence(suite: Suite): boolean {
+function silence(suite: Suite, suites: Suites): boolean {
   const isUsed =
-    suite.tasks.filter(task => (task.type === 'suite' ? silence(task) : isRun(task))).length > 0
-  const { beforeAll, afterAll } = getHooks(suite)
+    suite.tasks.filter(task => (task.type === 'suite' ? silence(task, suites) : isRun(task)))
+      .length > 0
+  const { beforeAll, afterAll } = suites.getHooks(suite)
   if (!isUsed) {
     for (const hooks of [beforeAll, afterAll]) {
       hooks.length = 0
