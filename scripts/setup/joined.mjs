@@ -72,12 +72,16 @@ export const JOINED = {
     'capture/joined': ['capture/capture-file.node', 'capture/reader', 'capture/recording.node'],
     'cli/joined-driver': ['cli/commands/driver-command', 'cli/run'],
   },
+  inet: {
+    joined: ['index', 'ip/counters', 'port'],
+  },
   lab: {
     'model/joined': ['model/index', 'nat/nat-table'],
     'commands/joined': ['commands/index', 'run/run'],
     'kernel/joined-index': ['index', 'kernel/lab-worker'],
     'kernel/joined': ['run/run-lab', 'kernel/kernel-world', 'network/lab'],
     'carrier/joined': ['carrier/cable', 'carrier/lab-calls'],
+    'memory/joined': ['memory/memory-world'],
   },
 }
 
@@ -125,8 +129,8 @@ function checkPlace(path, joined) {
 }
 
 /**
- * Makes all files of `dist` import joined files, instead of modules that export from them. Other
- * packages import the core's files: all are installed with one version.
+ * Makes all files of `dist` import joined files, instead of modules that export from them. Packages
+ * import each other's files: all are installed with one version.
  */
 export function importJoined(dist) {
   for (const name of readdirSync(dist, { recursive: true })) {
@@ -140,7 +144,7 @@ export function importJoined(dist) {
   }
 }
 
-const SPECIFIER = String.raw`\.[^'"]+\.js|vnet\/internal\/[^'"]+`
+const SPECIFIER = String.raw`\.[^'"]+\.js|(?:vnet|@vnet\/\w+)\/internal\/[^'"]+`
 const STATIC = new RegExp(`^(import|export) (?:\\{([^}]*)\\}|\\*) from '(${SPECIFIER})';`, 'gm')
 const DYNAMIC = new RegExp(`\\bimport\\((['"])(${SPECIFIER})\\1\\)`, 'g')
 
@@ -149,7 +153,7 @@ export function withJoined(text, path) {
   const moduleOf = specifier =>
     specifier.startsWith('.')
       ? join(dirname(path), specifier)
-      : resolve('dist', specifier.replace(/^vnet\/internal\/(.*)/, '$1.js'))
+      : join(distOf(specifier), specifier.replace(INTERNAL, '$2.js'))
   return text
     .replace(STATIC, (all, verb, names, specifier) => {
       const exported = exportsOf(moduleOf(specifier))
@@ -172,13 +176,23 @@ export function withJoined(text, path) {
     })
 }
 
+/** What a package names in another one: the prefix, and the name of a module. */
+const INTERNAL = /^(.*\/internal\/)(.*)$/
+
+/** Returns the directory of the compiled modules of the package that a specifier names. */
+function distOf(specifier) {
+  const [, name] = /^@vnet\/(\w+)\//.exec(specifier) ?? []
+  return resolve(name === undefined ? 'dist' : `packages/${name}/dist`)
+}
+
 /** Returns a path as a specifier, which has no backslash on Windows. */
 export const slashed = path => path.replaceAll(sep, '/')
 
 /** Returns the specifier of a joined file, for a module that names one of its modules. */
 function specifierFor(file, specifier, path) {
   if (!specifier.startsWith('.')) {
-    return `vnet/internal/${slashed(relative('dist', file)).slice(0, -'.js'.length)}`
+    const [, prefix] = INTERNAL.exec(specifier)
+    return `${prefix}${slashed(relative(distOf(specifier), file)).slice(0, -'.js'.length)}`
   }
   const found = slashed(relative(dirname(path), file))
   return found.startsWith('.') ? found : `./${found}`
