@@ -1,5 +1,6 @@
 /** createLab: opens the world of a lab, and starts it. */
 
+import { once } from 'node:events'
 import { LabWorker } from '../kernel/lab-worker.ts'
 import { checkForms, LabUnavailableError } from '../model/index.ts'
 import { checkInGuest, isInGuest, isRequired, type LabWorld, wantedWorld } from '../world/world.ts'
@@ -10,9 +11,10 @@ import type { LabSetup } from './links.ts'
 const WARM_MS = 60_000
 
 /**
- * @internal Makes a lab with a link, a fault and a request, and closes it: the first use of each
+ * @internal Makes a lab with a link, a fault and a connection, and closes it: the first use of each
  * part takes ten times as long as the second. Its worker then runs until the thread ends. createLab
- * reports why no lab can be made.
+ * reports why no lab can be made. It does not fetch: that would load Node's client, which takes as
+ * long as all else, for tests that never fetch.
  */
 export async function warmLabs(): Promise<void> {
   // In a guest, time is virtual.
@@ -23,17 +25,18 @@ export async function warmLabs(): Promise<void> {
     if (wanted !== 'memory') {
       LabWorker.take()
     }
-    const { createServer } = await import('node:http')
+    const { createServer } = await import('node:net')
     const signal = AbortSignal.timeout(WARM_MS)
     await using lab = await createLabWith({ signal }, { captures: '', isHidden: true })
     const [client, server] = lab.hosts('client', 'server')
     const link = await lab.cable(client, server, { wire: 'delay 1us' })
     await link.ab.drop('tcp port 9', { nth: 1 })
     await server.listen(
-      createServer((_, response) => response.end()),
+      createServer(accepted => accepted.end()),
       8080,
     )
-    await (await client.fetch('http://server:8080/', { signal })).text()
+    const socket = await client.connect(8080, 'server')
+    await once(socket.resume(), 'close', { signal })
   } catch {
     // The first test reports it.
   }
