@@ -95,15 +95,8 @@ export class LabProcess {
       // Ctrl-C does not reach another session: the relays end first, then the lab.
       detached: true,
     })
-    let output = ''
-    child.stderr?.setEncoding('utf8').on('data', text => {
-      output += text
-    })
     const first = once(child, 'message').then(([reply]: LabReply[]) => reply)
-    const ended = once(child, 'exit').then(() => ({
-      id: 0,
-      error: output.trim().replace(/^vnet: /, ''),
-    }))
+    const ended = reasonOfEnd(child).then(reason => ({ id: 0, error: reason }))
     const { error, enter } = (await Promise.race([first, ended])) as LabReply
     if (error !== undefined) throw new LabUnavailableError(error)
     child.stderr?.removeAllListeners('data').pipe(process.stderr)
@@ -156,6 +149,20 @@ export class LabProcess {
       fail(pending, new Error('too many open files'))
     }
   }
+}
+
+/**
+ * Collects the standard error of a child process. Resolves when it has ended, with this text
+ * without the name of the program.
+ */
+export async function reasonOfEnd(child: ChildProcess): Promise<string> {
+  let output = ''
+  child.stderr?.setEncoding('utf8').on('data', text => {
+    output += text
+  })
+  // Not 'exit': a part of the text may still be unread.
+  await once(child, 'close')
+  return output.trim().replace(/^vnet: /, '')
 }
 
 function fail({ sockets, reject }: Pending, error: Error): void {
