@@ -107,7 +107,7 @@ export class Stops implements Disposable {
     this.#options = options
   }
 
-  /** Settles when the packets of links are counted. */
+  /** Settles when the packets of links are counted. If that fails, rejects and leaves no timer. */
   static async start(
     stops: readonly Stop[],
     running: FileLab,
@@ -123,10 +123,15 @@ export class Stops implements Disposable {
       }
     }
     const started = new Stops(running, counters, options)
-    for (const stop of stops) {
-      await started.#add(stop)
+    try {
+      for (const stop of stops) {
+        await started.#add(stop)
+      }
+      return started
+    } catch (error) {
+      started[Symbol.dispose]()
+      throw error
     }
-    return started
   }
 
   [Symbol.dispose](): void {

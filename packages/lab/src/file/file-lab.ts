@@ -85,25 +85,39 @@ export class FileLab implements AsyncDisposable {
     }
   }
 
-  /** Like start, in an empty lab, which its maker closes. */
+  /**
+   * Like start, in an empty lab, which its maker closes. If it rejects, the programs that it has
+   * started are not started again.
+   */
   static async fill(lab: Lab, plan: LabPlan, options: FillOptions): Promise<FileLab> {
-    const { stages, topology, services, faults, scenario, disk } = plan
+    const { stages, topology } = plan
     if (stages.length > 0) {
       await lab.loadStages(stages)
     }
     const running = new FileLab(lab, plan, await lab.topology(topology), options)
-    for (const entry of faults) {
-      await running.addFault(entry)
+    try {
+      await running.#begin(options)
+      return running
+    } catch (error) {
+      running.#stop()
+      throw error
     }
-    const programs = options.command === undefined ? services : [...services, options.command]
-    for (const host of running.hosts) {
+  }
+
+  /** Sets the faults, starts the programs and then the scenario. */
+  async #begin({ command }: FillOptions): Promise<void> {
+    const { services, faults, scenario, disk } = this.#plan
+    for (const entry of faults) {
+      await this.addFault(entry)
+    }
+    const programs = command === undefined ? services : [...services, command]
+    for (const host of this.hosts) {
       const own = programs.filter(each => each.host === host.name).map(each => each.command)
       const isForAll = disk !== undefined || namesDisk(own.join())
       host.stack.faults.giveDisk?.(isForAll ? () => true : namesDisk, disk)
     }
-    await Promise.all(services.map(({ host, ...service }) => running.run(host, service)))
-    await running.#play(scenario)
-    return running
+    await Promise.all(services.map(({ host, ...service }) => this.run(host, service)))
+    await this.#play(scenario)
   }
 
   /** Returns a host or a router. Throws a UsageError. */

@@ -62,6 +62,11 @@ export function startService(host: LabHost, service: Service, lab: ServiceOption
   let printed: string[] = []
   return new Promise((resolve, reject) => {
     let isReady = false
+    let again: NodeJS.Timeout | undefined
+    const refuse = (reason: unknown) => {
+      clearTimeout(late)
+      reject(reason)
+    }
     const late = setTimeout(() => {
       reject(
         new ServiceError(
@@ -71,8 +76,8 @@ export function startService(host: LabHost, service: Service, lab: ServiceOption
       )
     }, READY_MS)
     lab.signal.addEventListener('abort', () => {
-      clearTimeout(late)
-      reject(lab.signal.reason)
+      clearTimeout(again)
+      refuse(lab.signal.reason)
     })
     const onReady = () => {
       isReady = true
@@ -86,9 +91,9 @@ export function startService(host: LabHost, service: Service, lab: ServiceOption
         lab.log(restart ? `${text}, and is started again` : text)
       }
       if (restart) {
-        setTimeout(start, RESTART_MS)
+        again = setTimeout(start, RESTART_MS)
       } else {
-        reject(new ServiceError(`${text} before a line with '${ready}'`, printed))
+        refuse(new ServiceError(`${text} before a line with '${ready}'`, printed))
       }
     }
     const start = () => {
@@ -111,7 +116,7 @@ export function startService(host: LabHost, service: Service, lab: ServiceOption
       if (ready === undefined) {
         child.once('spawn', onReady)
       }
-      child.once('error', reject)
+      child.once('error', refuse)
       child.once('close', (status, signal) => onEnd(statusOf(status, signal)))
     }
     start()

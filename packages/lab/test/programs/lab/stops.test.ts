@@ -1,9 +1,10 @@
 /** What --stop-at names, and the lines that a stopped lab gets. */
 import { Readable } from 'node:stream'
 import { ProgramMissing } from '@vnet/guest/internal/run'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { readLine, StopCommands } from '../../../src/commands/stop-commands.ts'
-import { readStop } from '../../../src/commands/virtual-stops.ts'
+import { readStop, Stops } from '../../../src/commands/virtual-stops.ts'
+import type { FileLab } from '../../../src/file/file-lab.ts'
 
 const links = new Map([
   ['client-server', { wire: '' }],
@@ -45,6 +46,19 @@ test.each([
   ['client-server ab nth 0', /^--stop-at client-server ab nth 0: /],
 ])('the stop %s is refused in a line', (text, line) => {
   expect(() => readStop(text, links)).toThrow(line)
+})
+
+test('stops of which one cannot be set leave no timer', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const count = async (_direction: string, filter?: string) => {
+    if (filter !== undefined) throw new Error('no room')
+  }
+  const running = { links: ['client-server'], link: () => ({ count }) } as unknown as FileLab
+  const stops = ['90s', 'client-server ab udp nth 1'].map(text => readStop(text, links))
+  const options = { run: async () => 0, log: () => {}, began: performance.now() }
+  await expect(Stops.start(stops, running, options)).rejects.toThrow('no room')
+  expect(vi.getTimerCount()).toBe(0)
 })
 
 const hosts = ['client', 'server']
