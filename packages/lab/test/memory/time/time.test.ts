@@ -172,21 +172,6 @@ test('Date, performance.now, process.hrtime and process.uptime show the time of 
   expect(process.uptime()).toBe(1.5)
 })
 
-test.skipIf(!('Temporal' in globalThis))('Temporal.Now shows the time of the world', async () => {
-  start()
-  await wait(1500)
-  const { Now } = Reflect.get(globalThis, 'Temporal')
-  expect(
-    [
-      Now.instant(),
-      Now.plainDateTimeISO('UTC'),
-      Now.plainDateISO('UTC'),
-      Now.plainTimeISO('UTC'),
-    ].map(String),
-  ).toEqual(['2000-01-01T00:00:01.5Z', '2000-01-01T00:00:01.5', '2000-01-01', '00:00:01.5'])
-  expect(String(Now.zonedDateTimeISO('UTC'))).toBe('2000-01-01T00:00:01.5+00:00[UTC]')
-})
-
 test('marks and measures of performance show the time of the world', async () => {
   start()
   onTestFinished(() => performance.clearMarks())

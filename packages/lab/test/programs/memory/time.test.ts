@@ -7,8 +7,14 @@ import { start } from '../../memory/time/started.ts'
 
 const MODULE = join(import.meta.dirname, '../../../dist/memory/time/virtual-time.js')
 
+/** V8 of Node before 26 has Temporal, but only behind a flag. */
+const TEMPORAL = 'Temporal' in globalThis ? [] : ['--harmony-temporal']
+
 /** Runs a program in a process of its own, with a world `time` and `log` for lines. */
-function run(program: string): { status: number | null; lines: string[]; stderr: string } {
+function run(
+  program: string,
+  flags: readonly string[] = [],
+): { status: number | null; lines: string[]; stderr: string } {
   const script = `
     import { writeSync } from 'node:fs'
     import { VirtualTime } from ${JSON.stringify(MODULE)}
@@ -18,7 +24,7 @@ function run(program: string): { status: number | null; lines: string[]; stderr:
   const options = { encoding: 'utf8', timeout: 50_000 } as const
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    ['--input-type=module', '-e', script],
+    [...flags, '--input-type=module', '-e', script],
     options,
   )
   return { status, lines: stdout.split('\n').slice(0, -1), stderr }
@@ -77,6 +83,25 @@ test('sockets that cannot connect leave nothing in the memory of the world', () 
     outside.close()`
   const { status, lines } = run(program)
   expect([status, lines]).toEqual([0, ['true', '0']])
+})
+
+test('Temporal.Now shows the time of the world', () => {
+  const program = `
+    await time.sleep(1500)
+    const { Now } = Temporal
+    log(String(Now.instant()))
+    for (const name of ['zonedDateTimeISO', 'plainDateTimeISO', 'plainDateISO', 'plainTimeISO']) {
+      log(String(Now[name]('UTC')))
+    }`
+  const { status, lines } = run(program, TEMPORAL)
+  expect([status, ...lines]).toEqual([
+    0,
+    '2000-01-01T00:00:01.5Z',
+    '2000-01-01T00:00:01.5+00:00[UTC]',
+    '2000-01-01T00:00:01.5',
+    '2000-01-01',
+    '00:00:01.5',
+  ])
 })
 
 test('a timer without ref that gets its ref back keeps its process alive', () => {
