@@ -62,11 +62,74 @@ interface Receiver {
 /** A packet with the timestamp that it echoes. */
 type Echoing = Packet & { readonly echo: number }
 
+/** What the packet that acknowledges a loss shows about it. */
+interface Ack {
+  /**
+   * What its timestamp echoes: the first copy, the repetition, or a packet after that. `none` if
+   * there are no timestamps, both copies have the same one, or the bytes are in a SACK block.
+   */
+  readonly echoed: 'none' | 'first' | 'again' | 'later'
+  /** Whether it came so soon after the repetition that it is not of the repetition. */
+  readonly isEarly: boolean
+  /** Whether it acknowledges earlier bytes with those of the loss, from a receiver without SACK. */
+  readonly coversMore: boolean
+}
+
 const LOSSES_MAX = 512
 /** An ACK that comes within this share of the shortest round trip is not of the repetition. */
 const EARLY = 0.9
 
 export const isLost = ({ verdict }: Loss): boolean => verdict === 'lost' || verdict === 'open'
+
+/** Whether the time between two packets is too short for the later one to reply to the other. */
+const isWithinTrip = (from: number, to: number, trip: number): boolean =>
+  Number.isFinite(trip) && to - from < EARLY * trip
+
+function readAck(loss: Loss, p: Echoing, receiver: Receiver): Ack {
+  const isAcked = loss.end <= receiver.acked
+  return {
+    echoed: isAcked ? echoedBy(p, loss) : 'none',
+    isEarly: isWithinTrip(loss.again.time, p.time, receiver.trip),
+    coversMore: isAcked && !receiver.hasSack && loss.start > receiver.before,
+  }
+}
+
+function echoedBy(p: Echoing, { first, again }: Loss): Ack['echoed'] {
+  if (p.stamp < 0 || first.stamp < 0 || again.stamp === first.stamp) return 'none'
+  const ticks = (p.echo - again.stamp) | 0
+  if (ticks < 0) return 'first'
+  return ticks === 0 ? 'again' : 'later'
+}
+
+/** Whether the first copy had arrived, so that its repetition was needless. */
+function hadArrived(
+  { isBefore, start, first, again }: Loss,
+  { echoed, isEarly, coversMore }: Ack,
+  { before, trip }: Receiver,
+): boolean {
+  if (isBefore || echoed === 'again' || echoed === 'later') return false
+  // A delayed ACK echoes the first segment that it covers. So the echo of the first copy shows that
+  // this copy arrived only if no byte before the loss is new.
+  const isEchoed = echoed === 'first' && before >= start
+  // The sender cannot know of the loss so soon, and both ACKs come at nearly the same time.
+  const isSoon = isWithinTrip(first.time, again.time, trip)
+  // Without SACK, bytes after the first gap had arrived if the ACK covers them with it.
+  return isEarly || isEchoed || coversMore || isSoon
+}
+
+/** Whether the capture does not show which copy arrived. */
+function isUncertain(
+  { isBefore, isReported, start }: Loss,
+  { echoed }: Ack,
+  { before, trip, hasSack, canSack }: Receiver,
+): boolean {
+  if (isBefore) return false
+  // Neither copy is echoed, or the echo of the first gap says nothing about this loss.
+  if (echoed === 'later' || (!hasSack && start > before)) return true
+  // Only the time shows which copy arrived, or whether the SYN or its reply was lost.
+  const isByTimeAlone = start === 0 || !Number.isFinite(trip) || !(canSack || isReported)
+  return echoed === 'none' && isByTimeAlone
+}
 
 export class Losses {
   readonly list: Loss[] = []
@@ -108,28 +171,11 @@ export class Losses {
    * Sets the verdict of an open loss that packet `p` acknowledges: `needless` if the first copy had
    * arrived, otherwise `lost`. What the capture cannot show makes it unsure.
    */
-  #decide(loss: Loss, p: Echoing, { acked, before, trip, hasSack, canSack }: Receiver): void {
-    const { first, again, isBefore, start, end } = loss
-    const isAcked = end <= acked
-    const hasEcho = isAcked && p.stamp >= 0 && first.stamp >= 0 && again.stamp !== first.stamp
-    const ticks = (p.echo - again.stamp) | 0
-    const isEchoed = hasEcho && ticks >= 0
-    const isTripKnown = Number.isFinite(trip)
-    const isEarly = p.time - again.time < EARLY * trip && isTripKnown
-    // A delayed ACK echoes the first segment that it covers. So an older echo shows that the first
-    // copy arrived only if the ACK is early, or if no byte before this loss is new.
-    const isOfFirst = hasEcho ? !isEchoed && (isEarly || before >= start) : isEarly
-    // Without SACK, bytes after the first gap had arrived if the ACK covers them with it.
-    const isCovered = !hasSack && isAcked && start > before && !isEchoed
-    // The echo is of a packet after the repetition, and so of neither copy.
-    const isNewer = hasEcho && ticks > 0
-    // Only the time shows which copy arrived, or whether the SYN or its reply was lost.
-    const isUnclear = !hasEcho && (start === 0 || !isTripKnown || !(canSack || loss.isReported))
-    // The sender cannot know of the loss so soon, and both ACKs come at nearly the same time.
-    const isSoon = !isEchoed && again.time - first.time < EARLY * trip && isTripKnown
-    loss.isUnsure ||= !isBefore && (isNewer || isUnclear || (!hasSack && start > before))
-    loss.isByTime = !hasEcho && isEarly && !isCovered
-    this.#settle(loss, !isBefore && (isOfFirst || isCovered || isSoon) ? 'needless' : 'lost', p)
+  #decide(loss: Loss, p: Echoing, receiver: Receiver): void {
+    const ack = readAck(loss, p, receiver)
+    loss.isUnsure ||= isUncertain(loss, ack, receiver)
+    loss.isByTime = ack.echoed === 'none' && ack.isEarly && !ack.coversMore
+    this.#settle(loss, hadArrived(loss, ack, receiver) ? 'needless' : 'lost', p)
   }
 
   /**
@@ -158,7 +204,7 @@ export class Losses {
   /** Decides again by time, with the shortest round trip of the whole connection. */
   judgeAgain(trip: number): void {
     for (const loss of this.list) {
-      const isEarly = loss.settled - loss.again.time < EARLY * trip && Number.isFinite(trip)
+      const isEarly = isWithinTrip(loss.again.time, loss.settled, trip)
       if (loss.verdict === 'needless' && loss.isByTime && !isEarly) {
         loss.verdict = 'lost'
       } else if (loss.verdict === 'lost' && loss.start === 0 && loss.isUnsure && isEarly) {
