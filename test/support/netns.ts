@@ -12,12 +12,16 @@ import { check } from '#src/linux/errno.ts'
 import { loadNative, type Native } from '#src/linux/native.ts'
 import { writeSysctl } from '#src/linux/sysctl.ts'
 import {
+  AF_NETLINK,
   IFF_MULTI_QUEUE,
   IFF_NO_PI,
   IFF_TAP,
   ifreq,
+  NETLINK_ROUTE,
   O_RDONLY,
   O_RDWR,
+  SOCK_RAW,
+  sockaddrNl,
   TUNSETIFF,
 } from '#src/linux/uapi.ts'
 
@@ -66,6 +70,9 @@ export function outcome(child: Child): Promise<Outcome> {
   })
 }
 
+// include/uapi/linux/rtnetlink.h
+const RTMGRP_IPV6_ROUTE = 0x400
+
 const OUTPUT = { encoding: 'utf8', stdio: 'pipe' } as const
 
 export class OwnNetns implements Disposable {
@@ -108,6 +115,23 @@ export class OwnNetns implements Disposable {
     }
     this.#made.push(netns)
     return netns
+  }
+
+  /**
+   * Returns when IPv6 addresses of a namespace have their local routes. A worker of the kernel adds
+   * them after the addresses, and the kernel drops packets for an address before.
+   */
+  waitForLocalRoutes({ fd, ip }: Netns, addresses: readonly string[]): void {
+    const { native } = this
+    const events = this.own(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, fd))
+    check(native.bind(events, sockaddrNl(0, RTMGRP_IPV6_ROUTE)), 'bind')
+    const into = new Uint8Array(4096)
+    const isLocal = (address: string) =>
+      ip('-6 route show table local').includes(`local ${address} `)
+    while (!addresses.every(isLocal)) {
+      native.recv(events, into, 0)
+    }
+    this.close(events)
   }
 
   /** Returns a Native with `netns` as its own namespace. `overrides` replace calls. */

@@ -26,6 +26,7 @@ export const STATIONS: Stations = {
   peer: { mac: mac(2), ip: address('198.18.0.2'), ip6: address('2001:db8::2') },
 }
 const HOST = ['198.18.0.1/24', '2001:db8::1/64'] as const
+const HOST_LOCAL = 'fe80::ff:fe00:1'
 const PEER_LOCAL = 'fe80::ff:fe00:2'
 const MTU = 1500
 
@@ -157,6 +158,7 @@ export class KernelHost implements TestedHost {
       input: commands.join('\n'),
       stdio: 'pipe',
     })
+    this.#own.waitForLocalRoutes(this.#netns, [HOST[1].replace('/64', ''), HOST_LOCAL])
     const any = uapi.sockaddrInet(new Uint8Array(16), OPEN_PORT)
     this.#socket = this.#open(uapi.SOCK_DGRAM, any)
     const index = uapi.int32(Number(this.#netns.exec('cat /sys/class/net/tap0/ifindex')))

@@ -81,6 +81,7 @@ export class KernelHost {
       input: commands.join('\n'),
       stdio: 'pipe',
     })
+    own.waitForLocalRoutes(this.netns, [addresses[6].host.replace('/128', '')])
     this.#socket = own.own(
       own.native.socket(uapi.AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, this.netns.fd),
     )
