@@ -1,7 +1,16 @@
 /** Draws the boxes of a driver as SVG, and the dots that move between them. */
 import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useReducer, useRef } from 'preact/hooks'
-import * as layout from './driver-layout.ts'
+import {
+  type Drawing,
+  type DriverBox,
+  isDense,
+  isRing,
+  LINE,
+  PAD,
+  type Arrow as PlacedArrow,
+  RING,
+} from './driver-layout.ts'
 import type { DrawnItem } from './driver-model.ts'
 import {
   CHARACTER,
@@ -22,7 +31,7 @@ const HEAD = 9
 const TAIL = 2
 
 /** The box of a part, or of a stage. */
-export type ItemBox = Extract<layout.DriverBox, { kind: 'item' }>
+export type ItemBox = Extract<DriverBox, { kind: 'item' }>
 
 /** `perSecond` is the rate of the part's counter. */
 export function Item({
@@ -34,7 +43,7 @@ export function Item({
 }) {
   const { item } = box
   const shown = describe(item, perSecond)
-  if (layout.isRing(item, box.group)) return <Ring box={box} shown={shown} />
+  if (isRing(item, box.group)) return <Ring box={box} shown={shown} />
   return (
     <Row box={box} shown={shown} capacity={item.kind === 'part' ? item.part.capacity : undefined} />
   )
@@ -70,7 +79,7 @@ function Shape({ box, shown, children }: ShapeProps & { readonly children: Compo
 /** A dense group has value and note beside the name, and a thin bar. A stage has both below. */
 function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number | undefined }) {
   const { x, y, width, group } = box
-  const isThin = layout.isDense(group)
+  const isThin = isDense(group)
   const noteLength =
     capacity === undefined ? 'holds 1.23k'.length : 2 * Math.max(3, places(capacity).length) + 1
   const noteWidth = isThin ? 0 : CHARACTER * noteLength + 4
@@ -82,13 +91,11 @@ function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number 
   const cells = Math.min(shown.cells, Math.floor((width - noteWidth) / 4))
   const filled = shown.cells === 0 ? 0 : Math.ceil((shown.filled * cells) / shown.cells)
   const step = Math.min(10, (width - noteWidth) / cells)
-  const bar = isThin
-    ? { y: y + layout.LINE - 1, height: 4 }
-    : { y: y + layout.LINE + 3, height: 10 }
+  const bar = isThin ? { y: y + LINE - 1, height: 4 } : { y: y + LINE + 3, height: 10 }
   const isLeft = shown.cells === 0
   const isStage = box.item.kind === 'stage'
   const isBelow = isStage && !isThin
-  const valueY = y + 13 + (isBelow ? layout.LINE : 0)
+  const valueY = y + 13 + (isBelow ? LINE : 0)
   return (
     <Shape box={box} shown={shown}>
       <Label
@@ -110,7 +117,7 @@ function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number 
         <Label
           class="note"
           x={isLeft ? x : x + width}
-          y={y + layout.LINE + 13}
+          y={y + LINE + 13}
           anchor={isLeft ? 'start' : 'end'}
           text={shown.note}
           width={isLeft ? width - (isBelow ? valueWidth : 0) : noteWidth}
@@ -122,7 +129,7 @@ function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number 
 
 function Ring({ box, shown }: ShapeProps) {
   const { x, y, width } = box
-  const [cx, cy] = [x + width / 2, y + layout.LINE + layout.RING / 2]
+  const [cx, cy] = [x + width / 2, y + LINE + RING / 2]
   const { cells, filled } = shown
   const [length, capacity] = shown.note.split('/')
   return (
@@ -134,11 +141,7 @@ function Ring({ box, shown }: ShapeProps) {
         text={[shown.name, shown.value].filter(Boolean).join(', ')}
         width={width}
       />
-      <Circle
-        {...{ cx, cy, cells, filled }}
-        outer={layout.RING / 2 - 2}
-        inner={layout.RING / 2 - 11}
-      />
+      <Circle {...{ cx, cy, cells, filled }} outer={RING / 2 - 2} inner={RING / 2 - 11} />
       <Label class="note" x={cx} y={cy} anchor="middle" text={length} />
       <Label
         class="muted"
@@ -152,7 +155,7 @@ function Ring({ box, shown }: ShapeProps) {
 }
 
 interface ArrowProps {
-  readonly arrow: layout.Arrow
+  readonly arrow: PlacedArrow
   readonly isVertical: boolean
   readonly state: {
     readonly rate: number | undefined
@@ -193,7 +196,7 @@ export function ArrowShape({ arrow, isVertical, state }: ArrowProps) {
  * the drawing, moved by `transform`: a browser moves such an element without painting anything
  * again, which it does not do inside of SVG.
  */
-export function Flow({ arrow, rate }: { readonly arrow: layout.Arrow; readonly rate: number }) {
+export function Flow({ arrow, rate }: { readonly arrow: PlacedArrow; readonly rate: number }) {
   const { lane, x1, y1, x2, y2 } = arrow
   const width = flowWidth(rate)
   const [dx, dy] = [Math.sign(x2 - x1), Math.sign(y2 - y1)]
@@ -215,7 +218,7 @@ const STILL = '(prefers-reduced-motion: reduce)'
 
 interface FramesProps {
   readonly flights: Flights
-  readonly drawing: layout.Drawing
+  readonly drawing: Drawing
   /** Whether the dots are drawn again for each frame of the screen. */
   readonly isMoving: boolean
 }
@@ -275,7 +278,7 @@ export type EndState = Readonly<{
 }>
 
 /** An end of the path: a kernel, a segment, a driver. A link if it leads somewhere. */
-export function End({ box, lines, label, href }: EndState & { readonly box: layout.DriverBox }) {
+export function End({ box, lines, label, href }: EndState & { readonly box: DriverBox }) {
   const inside = (
     <>
       <title>{label}</title>
@@ -295,7 +298,7 @@ export function End({ box, lines, label, href }: EndState & { readonly box: layo
 
 /** Where the label of an arrow stands: how far beside its middle, and at which height. */
 function labelPlace(touches: 'near' | 'far' | undefined, y1: number, y2: number) {
-  if (touches === 'near') return { shift: -layout.PAD / 2, middle: Math.min(y1, y2) + 20 }
-  if (touches === 'far') return { shift: layout.PAD / 2, middle: Math.max(y1, y2) - 24 }
+  if (touches === 'near') return { shift: -PAD / 2, middle: Math.min(y1, y2) + 20 }
+  if (touches === 'far') return { shift: PAD / 2, middle: Math.max(y1, y2) - 24 }
   return { shift: 0, middle: (y1 + y2) / 2 }
 }

@@ -26,7 +26,7 @@ export function ScenarioSteps({
     <section class="panel">
       <h2>Scenario</h2>
       <p class="muted">{`${file}: ${steps.length} ${steps.length === 1 ? 'step' : 'steps'}, ${rounds}${cut}`}</p>
-      {axisOf(scenario, how.step)}
+      <Axis scenario={scenario} now={how.step} />
       <progress
         class="round"
         aria-label="Time of the round"
@@ -40,9 +40,15 @@ export function ScenarioSteps({
 }
 
 /** The steps on a grid, each as wide as the time until the next one. */
-function axisOf(scenario: ScenarioInfo, now: number | undefined) {
+export function Axis({
+  scenario,
+  now,
+}: {
+  readonly scenario: Pick<ScenarioInfo, 'repeat' | 'steps'>
+  readonly now: number | undefined
+}) {
   return (
-    <ol class="axis" aria-hidden="true">
+    <ol class="axis" aria-hidden="true" style={{ '--columns': COLUMNS }}>
       {columnsOf(scenario).map(({ start, end }, i) => (
         <li
           key={i}
@@ -95,7 +101,7 @@ interface ScenarioProgress {
   readonly next: { readonly step: number; readonly wait: number } | undefined
 }
 
-/** Columns of the grid. */
+/** Columns of the grid; the style sheet has them from the list. */
 export const COLUMNS = 60
 
 /** Returns the length of a round, or a little more than the time of the last step. */

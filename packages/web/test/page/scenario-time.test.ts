@@ -1,6 +1,14 @@
 /** The time of a scenario. */
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { COLUMNS, columnsOf, formatTime, lengthOf, progress } from '../../src/page/scenario.tsx'
+import {
+  Axis,
+  COLUMNS,
+  columnsOf,
+  formatTime,
+  lengthOf,
+  progress,
+} from '../../src/page/scenario.tsx'
 
 const STARTED = 1_700_000_000_000
 const steps = [0, 30_000, 40_000].map(at => ({ at, text: `wire delay ${at}ms` }))
@@ -74,6 +82,15 @@ describe('the axis', () => {
       { start: 31, end: 41 },
       { start: 41, end: COLUMNS + 1 },
     ])
+  })
+
+  test('the style sheet has the columns from the list that is rendered', () => {
+    const { type, props } = Axis({ scenario: again, now: 1 })
+    expect([type, props.style]).toEqual(['ol', { '--columns': COLUMNS }])
+    const css = readFileSync(new URL('../../src/page/style.css', import.meta.url), 'utf8')
+    expect(/\.axis \{[^}]*\bgrid-template-columns: (.*);/.exec(css)?.[1]).toBe(
+      'repeat(var(--columns), minmax(0, 1fr))',
+    )
   })
 
   test('a step that is too short for a column has one', () => {
