@@ -1,9 +1,8 @@
 /**
  * The attachments of the agent: many interfaces, each with a driver of its own, on one Net. A file
- * keeps them across restarts of the daemon, by the namespace's inode, the interface's index and its
- * name. Users' changes are kept by owner, even while the owner has no interface.
+ * keeps them across restarts of the daemon (state-file.ts).
  */
-import { existsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import type { Continuity, Counted } from '../attach/attachment.ts'
 import { attachDriver } from '../attach/driver.ts'
@@ -17,10 +16,9 @@ import {
   printable,
   VnetError,
 } from '../base/index.ts'
-import { isSameNamespace, type NetNamespace, ownNamespace } from '../control/protocol/directory.ts'
-import { listed } from '../control/protocol/run-directory.ts'
-import type { DeviceChange, DeviceOwner, MistakeList } from '../control/server/subject.ts'
-import { type Native, netnsCookieOf, readTextFile, replaceFile } from '../linux/index.ts'
+import { isSameNamespace, ownNamespace } from '../control/protocol/directory.ts'
+import type { DeviceChange, DeviceOwner } from '../control/server/subject.ts'
+import { type Native, netnsCookieOf } from '../linux/index.ts'
 import { inNetns, netnsPath } from '../linux/netns-name.ts'
 import { getLink, RouteSocket } from '../linux/rtnetlink.ts'
 import type { Module, Net, NetDevice } from '../netdev/index.ts'
@@ -32,70 +30,23 @@ import {
   NETDEV_WIRE,
   NETREG_REGISTERED,
 } from '../netdev/index.ts'
+import type { AttachRequest } from './attach-request.ts'
 import {
   applyChange,
   type Change,
   filterResources,
-  isChange,
   isEmpty,
   stillInForce,
   withChange,
 } from './changes.ts'
 import type { Mark } from './mark.ts'
 import { type Mistake, Mistakes, type Pod } from './mistakes.ts'
+import { netnsPaths } from './netns-paths.ts'
 import { ownerText } from './owner.ts'
-import { isPodNetns, isThere, type PodNetns } from './pod-netns.ts'
-import { inOneLine, lineOf, paramsOf, type Spec, StrangerResources } from './spec.ts'
-
-/**
- * A request to attach to an interface with a wire: from a client of the daemon, a label, an
- * annotation or CNI. It is kept in the daemon's file, so each field must survive JSON.
- */
-export interface AttachRequest extends Spec {
-  readonly name: string
-  /** The inode of the interface's namespace; undefined is our own. */
-  readonly inode?: number | undefined
-  /** True if the other side of the interface receives `in`. */
-  readonly farSide?: boolean | undefined
-  /** Nanoseconds; the driver's default if undefined. */
-  readonly failOpen?: number | undefined
-  /** Its owner: `cni NETWORK CONTAINER IF`, `docker ID IF`; undefined for a request by hand. */
-  readonly owner?: string | undefined
-  readonly names?: DeviceOwner | undefined
-  /** The namespace of a pod, whose runtime may not report its end. */
-  readonly podNetns?: PodNetns | undefined
-  /** True if it was attached by hand to all interfaces of a container. */
-  readonly isOfAll?: true | undefined
-  /** True if its frames should have passed the wire since the interface was made. */
-  readonly fromStart?: true | undefined
-}
-
-interface Place extends NetNamespace {
-  readonly ifindex: number
-}
-
-interface Kept extends Place {
-  readonly request: AttachRequest
-  /** Its number for the mark; undefined in the file of an older daemon. */
-  readonly number?: number | undefined
-  /** True if it is not attached, because the daemon ended twice while a frame of it was in work. */
-  readonly away?: true | undefined
-  readonly change?: Change | undefined
-  /** What its interface had counted when it was detached; undefined if the daemon was killed. */
-  readonly since?: Counted | undefined
-}
-
-/** A user's change for an owner that has no attachment now. */
-interface Remembered {
-  readonly owner: string
-  readonly change: Change
-}
-
-/** A mistake of an owner that the next daemon does not see. */
-interface Noted {
-  readonly owner: string
-  readonly mistake: Mistake
-}
+import { isThere } from './pod-netns.ts'
+import { inOneLine, lineOf, paramsOf, StrangerResources } from './spec.ts'
+import { type Kept, type Place, readState, writeState } from './state-file.ts'
+import { keyOf, UserChanges } from './user-changes.ts'
 
 interface Attached {
   readonly place: Place
@@ -132,17 +83,16 @@ interface AttachmentsOptions {
 export class Attachments implements AsyncDisposable {
   readonly native: Native
   readonly log: Log
+  /** A new one is logged. */
+  readonly mistakes: Mistakes
   readonly #net: Net
   readonly #files: string | undefined
   readonly #state: string
-  readonly #onMistake: (mistake: Mistake) => void
   #mark: Mark | undefined
   readonly #all = new Set<Attached>()
   /** Attachments that are not restored before a new request. */
   #away: readonly Kept[] = []
-  /** Users' changes, by keyOf(). */
-  readonly #changes = new Map<string, Change>()
-  readonly #mistakes = new Mistakes()
+  readonly #changes = new UserChanges()
   #lastNumber = 0
   readonly #stop: () => void
   #queue: Promise<unknown> = Promise.resolve()
@@ -158,7 +108,13 @@ export class Attachments implements AsyncDisposable {
     this.log = net.log
     this.#files = files
     this.#state = state
-    this.#onMistake = onMistake
+    this.mistakes = new Mistakes(mistake => {
+      this.warn(`${mistake.who}: ${mistake.why}`)
+      onMistake(mistake)
+      if (mistake.lasts) {
+        this.#keep()
+      }
+    })
     this.#stop = net.registerNetdeviceNotifier((event, dev) => this.#notified(event, dev))
   }
 
@@ -183,7 +139,7 @@ export class Attachments implements AsyncDisposable {
     const { place } = await this.#load(request, netns)
     this.#away = this.#away.filter(each => !isSame(each, place))
     if (inode === undefined) {
-      this.#mistakes.forget((_, { ifindex }) => ifindex === place.ifindex)
+      this.mistakes.forget((_, { ifindex }) => ifindex === place.ifindex)
     }
     this.#keep()
   }
@@ -251,7 +207,7 @@ export class Attachments implements AsyncDisposable {
     if (owner !== undefined && names !== undefined) {
       const lasts = netns && true
       const ends: Partial<Mistake> = { lasts, netns, ifindex: place?.ifindex }
-      this.mistake(owner, {
+      this.mistakes.add(owner, {
         who: ownerText(names),
         why: detachedText(names),
         pod: podOf(names),
@@ -263,26 +219,13 @@ export class Attachments implements AsyncDisposable {
 
   /** Returns whether a user detached the owner's attachment. */
   isDetached(owner: string): boolean {
-    return this.#changes.get(owner)?.detached === true
+    return this.#changes.of(owner)?.detached === true
   }
 
   /** Forgets changes and mistakes of owners that satisfy `isOwner`: they no longer exist. */
   forget(isOwner: (owner: string) => boolean): void {
-    const gone = [...this.#changes.keys()].filter(key => !key.startsWith(BY_HAND) && isOwner(key))
-    for (const owner of gone) {
-      this.#changes.delete(owner)
-    }
-    if (this.#mistakes.forget(isOwner) || gone.length > 0) {
-      this.#keep()
-    }
-  }
-
-  /** Logs a mistake of an owner, once, and counts it until it is forgotten. */
-  mistake(owner: string, mistake: Mistake): void {
-    if (!this.#mistakes.add(owner, mistake)) return
-    this.warn(`${mistake.who}: ${mistake.why}`)
-    this.#onMistake(mistake)
-    if (mistake.lasts) {
+    const hadMistakes = this.mistakes.forget(isOwner)
+    if (this.#changes.forget(isOwner) || hadMistakes) {
       this.#keep()
     }
   }
@@ -292,21 +235,13 @@ export class Attachments implements AsyncDisposable {
     return [...this.#all].some(({ request: { isOfAll, names } }) => isOfAll && names?.id === id)
   }
 
-  forgetMistakes(isOwner: (owner: string) => boolean): void {
-    this.#mistakes.forget(isOwner)
-  }
-
-  mistakes(): MistakeList {
-    return this.#mistakes.list()
-  }
-
   /** Keeps what a client changed on a device. */
   changed(dev: NetDevice, change: DeviceChange): void {
     const attached = [...this.#all].find(each => each.dev === dev)
     if (attached === undefined) return
     const key = keyOf(attached.request, attached.place)
     const { podNetns: netns } = attached.request
-    this.#setChange(key, { ...withChange(this.#changes.get(key), change), netns })
+    this.#setChange(key, { ...withChange(this.#changes.of(key), change), netns })
   }
 
   /**
@@ -315,10 +250,10 @@ export class Attachments implements AsyncDisposable {
    */
   async restore(mark?: Mark): Promise<void> {
     this.#mark = mark
-    const { kept, remembered, noted } = readState(this.#state, this.#net)
+    const { kept, remembered, noted } = readState(this.#state, this.#net.log)
     for (const { owner, mistake } of noted) {
       if (isThere(mistake.netns)) {
-        this.#mistakes.add(owner, mistake)
+        this.mistakes.restore(owner, mistake)
       }
     }
     for (const { owner, change } of remembered) {
@@ -422,7 +357,7 @@ export class Attachments implements AsyncDisposable {
     const { name } = request
     const number = kept?.number ?? ++this.#lastNumber
     const place = this.#place(name, netns)
-    const change = this.#changes.get(keyOf(request, place)) ?? {}
+    const change = this.#changes.of(keyOf(request, place)) ?? {}
     const continuity = {
       since: kept?.since ?? (kept === undefined && request.fromStart ? NOTHING_COUNTED : undefined),
       ended: (since: Counted) => {
@@ -453,7 +388,7 @@ export class Attachments implements AsyncDisposable {
     const { names } = request
     const owner = names === undefined ? '' : ` (${ownerText(names)}, ${names.interface})`
     if (kept !== undefined && kept.since === undefined) {
-      this.mistake(uncounted(place), {
+      this.mistakes.add(uncounted(place), {
         who: interfaceText(name, names),
         why: UNCOUNTED,
         pod: podOf(names),
@@ -487,17 +422,13 @@ export class Attachments implements AsyncDisposable {
   }
 
   #setChange(key: string, change: Change): void {
-    if (isEmpty(change)) {
-      this.#changes.delete(key)
-    } else {
-      this.#changes.set(key, change)
-    }
+    this.#changes.set(key, change)
     this.#keep()
   }
 
   /** Forgets the changes of a place that no longer exists, unless an owner will have another. */
   #forgetPlace({ request, ...place }: Kept): void {
-    this.#mistakes.forget(owner => owner === uncounted(place))
+    this.mistakes.forget(owner => owner === uncounted(place))
     if (request.owner === undefined || !isThere(request.podNetns)) {
       this.#changes.delete(keyOf(request, place))
     }
@@ -542,7 +473,7 @@ export class Attachments implements AsyncDisposable {
   /** A scenario may have replaced what a user changed. */
   #followScenario({ request, place, dev }: Attached): void {
     const key = keyOf(request, place)
-    const change = this.#changes.get(key)
+    const change = this.#changes.of(key)
     if (request.scenario !== undefined && change !== undefined) {
       this.#setChange(key, stillInForce(change, dev))
     }
@@ -558,7 +489,7 @@ export class Attachments implements AsyncDisposable {
     }
   }
 
-  /** Writes the file. A reader sees the old or the new one. */
+  /** Writes the file, unless it is still being read. */
   #keep(): void {
     if (this.#isKept) {
       this.#write(this.#live().map(({ kept }) => kept))
@@ -574,19 +505,9 @@ export class Attachments implements AsyncDisposable {
   }
 
   #write(live: readonly Kept[]): void {
-    const rest = new Map(this.#changes)
-    const kept = [...live, ...this.#away].map(each => {
-      const key = keyOf(each.request, each)
-      const change = rest.get(key)
-      rest.delete(key)
-      return { ...each, change }
-    })
-    const remembered = [...rest]
-      .filter(([key]) => !key.startsWith(BY_HAND))
-      .map(([owner, change]): Remembered => ({ owner, change }))
-    const noted = this.#mistakes.lasting().map(([owner, mistake]): Noted => ({ owner, mistake }))
+    const attachments = this.#changes.withAttachments([...live, ...this.#away])
     try {
-      replaceFile(this.#state, JSON.stringify([...kept, ...remembered, ...noted]), 0o600)
+      writeState(this.#state, { ...attachments, noted: this.mistakes.lasting() })
     } catch (error) {
       this.#net.log.err(`attachments will not be back after a restart: ${describeException(error)}`)
     }
@@ -614,95 +535,3 @@ const UNCOUNTED =
 
 /** Returns the key of the mistake that frames of a place have passed uncounted. */
 const uncounted = (place: Place): string => `uncounted ${keyOf({ owner: undefined }, place)}`
-
-/** The start of the keys of attachments without an owner. */
-const BY_HAND = 'place '
-
-/** Returns the key of an attachment's changes: its owner, or its place without one. */
-function keyOf({ owner }: Pick<AttachRequest, 'owner'>, { inode, cookie, ifindex }: Place): string {
-  return owner ?? `${BY_HAND}${inode} ${cookie} ${ifindex}`
-}
-
-interface State {
-  readonly kept: readonly Kept[]
-  readonly remembered: readonly Remembered[]
-  readonly noted: readonly Noted[]
-}
-
-const NOTHING: State = { kept: [], remembered: [], noted: [] }
-
-function readState(file: string, net: Net): State {
-  if (!existsSync(file)) return NOTHING
-  try {
-    const state: unknown = JSON.parse(readTextFile(file))
-    const entries = Array.isArray(state) ? state : []
-    return {
-      kept: entries.filter(isKept),
-      remembered: entries.filter(isRemembered),
-      noted: entries.filter(isNoted),
-    }
-  } catch {
-    net.log.warn(`${file}: it cannot be read: starting without it`)
-    return NOTHING
-  }
-}
-
-function isKept(value: Partial<Kept> | null): value is Kept {
-  const { inode, ifindex, request, change, since } = value ?? {}
-  const isPlace =
-    Number.isInteger(inode) && Number.isInteger(ifindex) && isPodNetns(request?.podNetns)
-  return (
-    isPlace &&
-    typeof request?.name === 'string' &&
-    (change === undefined || isChange(change)) &&
-    isCounted(since)
-  )
-}
-
-function isCounted(since: Counted | undefined): boolean {
-  const numbers =
-    since === undefined ? [] : [since?.counted?.in, since?.counted?.out, since?.bypassed?.in]
-  return [...numbers, since?.bypassed?.out ?? 0].every(Number.isSafeInteger)
-}
-
-function isRemembered(value: Partial<Remembered & Kept> | null): value is Remembered {
-  return value?.request === undefined && typeof value?.owner === 'string' && isChange(value.change)
-}
-
-function isNoted(value: Partial<Noted> | null): value is Noted {
-  const { who, why, netns } = value?.mistake ?? {}
-  const areTexts = [value?.owner, who, why].every(text => typeof text === 'string')
-  return areTexts && isPodNetns(netns)
-}
-
-/** Returns a name or path of each of the namespaces that still has one; none of our own. */
-function netnsPaths(inodes: readonly number[]): Map<number, string> {
-  const own = statSync('/proc/thread-self/ns/net')
-  const wanted = new Set(inodes.filter(inode => inode !== own.ino))
-  const found = new Map<number, string>()
-  function look(netns: string): void {
-    if (wanted.size === 0) return
-    try {
-      const { dev, ino } = statSync(netnsPath(netns))
-      if (dev === own.dev && wanted.delete(ino)) {
-        found.set(ino, netns)
-      }
-    } catch {
-      // The process has ended, or belongs to another user.
-    }
-  }
-  for (const name of listed('/run/netns')) {
-    look(name)
-  }
-  for (const name of listed('/run/docker/netns')) {
-    look(`/run/docker/netns/${name}`)
-  }
-  if (wanted.size > 0) {
-    for (const pid of listed('/proc')) {
-      if (/^\d+$/.test(pid)) {
-        look(`/proc/${pid}/ns/net`)
-      }
-    }
-  }
-  return found
-}

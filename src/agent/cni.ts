@@ -136,7 +136,7 @@ export function noteUnserved(attachments: Attachments, file: string): void {
     const owner = attempt(() => ownerOf({ variables, network }))
     if (owner === undefined) continue
     const who = ownerText(namesOfPod({ variables }))
-    attachments.mistake(owner, {
+    attachments.mistakes.add(owner, {
       who,
       why: UNSERVED,
       pod: podOf({ variables }),
@@ -219,7 +219,7 @@ async function add(attachments: Attachments, call: Call): Promise<object> {
     }
   } catch (error) {
     if (config.required !== undefined && config.required !== false) throw error
-    attachments.mistake(owner, {
+    attachments.mistakes.add(owner, {
       who: ownerText(names),
       why: `${lineOf(error)}: it starts without a wire`,
       pod: podOf(call),

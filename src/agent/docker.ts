@@ -10,7 +10,8 @@ import {
 } from '../attach/engine.ts'
 import { endsOf, netnsOf } from '../attach/inside.ts'
 import type { DeviceOwner } from '../control/server/subject.ts'
-import { type Attachments, type AttachRequest, detachedText } from './attachments.ts'
+import type { AttachRequest } from './attach-request.ts'
+import { type Attachments, detachedText } from './attachments.ts'
 import type { Mistake } from './mistakes.ts'
 import { checkHasWire, checkNames, isOurs } from './names.ts'
 import { ownerText } from './owner.ts'
@@ -158,10 +159,10 @@ async function adoptContainer(
   if (isRunning && [...wrong.keys()].every(owner => attachments.isDetached(owner))) {
     waiting.delete(id)
   }
-  attachments.forgetMistakes(owner => containerOf(owner) === id && !wrong.has(owner))
+  attachments.mistakes.forget(owner => containerOf(owner) === id && !wrong.has(owner))
   const who = ownerText({ container: container?.name, id })
   for (const [owner, mistake] of wrong) {
-    attachments.mistake(owner, { who, ...mistake })
+    attachments.mistakes.add(owner, { who, ...mistake })
   }
 }
 

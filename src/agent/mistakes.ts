@@ -2,13 +2,13 @@
 import type { DeviceOwner, MistakeList } from '../control/server/subject.ts'
 import { isThere, type PodNetns } from './pod-netns.ts'
 
+/** A pod, as its runtime names it. */
+export type Pod = Pick<DeviceOwner, 'pod' | 'namespace'> & { readonly uid?: string | undefined }
+
 /**
  * Why a container or pod has no wire, or not the wanted one. It is shown until its owner ends or
  * the mistake is corrected.
  */
-/** A pod, as its runtime names it. */
-export type Pod = Pick<DeviceOwner, 'pod' | 'namespace'> & { readonly uid?: string | undefined }
-
 export interface Mistake {
   /** `container web`, `pod shop/web-7f` or another name for people. */
   readonly who: string
@@ -25,10 +25,23 @@ export interface Mistake {
 
 export class Mistakes {
   readonly #all = new Map<string, Mistake>()
+  readonly #onNew: (mistake: Mistake) => void
   #count = 0
 
-  /** Adds the mistake of an owner. Returns false if it is known already. */
-  add(owner: string, mistake: Mistake): boolean {
+  /** `onNew` is called with each mistake that is added, once. */
+  constructor(onNew: (mistake: Mistake) => void) {
+    this.#onNew = onNew
+  }
+
+  /** Adds the mistake of an owner, and counts it until it is forgotten. */
+  add(owner: string, mistake: Mistake): void {
+    if (this.restore(owner, mistake)) {
+      this.#onNew(mistake)
+    }
+  }
+
+  /** Adds a mistake that an earlier daemon has reported. Returns false if it is known already. */
+  restore(owner: string, mistake: Mistake): boolean {
     if (this.#all.get(owner)?.why === mistake.why) return false
     this.#all.set(owner, mistake)
     this.#count++
@@ -44,9 +57,11 @@ export class Mistakes {
     return gone.length > 0
   }
 
-  /** Those that a later daemon does not find by itself, by their owners. */
-  lasting(): [owner: string, mistake: Mistake][] {
-    return [...this.#all].filter(([, { lasts }]) => lasts)
+  /** Returns those that a later daemon does not find by itself. */
+  lasting(): { owner: string; mistake: Mistake }[] {
+    return [...this.#all]
+      .filter(([, { lasts }]) => lasts)
+      .map(([owner, mistake]) => ({ owner, mistake }))
   }
 
   list(): MistakeList {

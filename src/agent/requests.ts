@@ -33,7 +33,8 @@ import {
   SOCK_STREAM,
   sockaddrUn,
 } from '../linux/index.ts'
-import type { Attachments, AttachRequest } from './attachments.ts'
+import type { AttachRequest } from './attach-request.ts'
+import type { Attachments } from './attachments.ts'
 import { type AgentReply, type AgentRequest, requestSchema } from './client.ts'
 import { cni } from './cni.ts'
 import { ownerText } from './owner.ts'
@@ -208,14 +209,14 @@ async function attachInside(
       return { name: end.name, names: namesIn(found, end.inside), isOfAll }
     })
     const made = await attachAll(attachments, places, { ...spec, farSide: true })
-    attachments.forgetMistakes(each => each === owner)
+    attachments.mistakes.forget(each => each === owner)
     return made
   } catch (error) {
     const who =
       container === undefined
         ? `process ${inside.pid}`
         : ownerText({ container: container.name, id: container.id })
-    attachments.mistake(owner, {
+    attachments.mistakes.add(owner, {
       who,
       why: lineOf(error).replace(`${text}: `, ''),
       netns: podNetnsAt(path),

@@ -80,7 +80,7 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
     ownerOf: dev => attachments.ownerOf(dev),
     mistakes() {
       noteUnserved(attachments, unserved)
-      return attachments.mistakes()
+      return attachments.mistakes.list()
     },
     changed: (dev, change) => attachments.changed(dev, change),
     module: { name: 'attach', attaches: true, params: {}, values: {} },
