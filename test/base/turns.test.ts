@@ -30,6 +30,7 @@ function loop() {
     steps: number,
     { cost = STEP_NS, privileged = false } = {},
   ): Steps {
+    let left = steps
     return {
       share,
       privileged,
@@ -37,7 +38,7 @@ function loop() {
       step() {
         done.push(name)
         now += cost
-        return --steps > 0
+        return --left > 0
       },
       wait() {
         this.waited++

@@ -23,8 +23,10 @@ test('a process that does not grow has no problem', () => {
 })
 
 test('the last five minutes are compared with minutes 15 to 20, by their medians', () => {
-  const grown = (late: number) =>
-    soak({ rss: minute => (minute < 15 ? 100 : minute >= 55 ? late : 60) }).problems
+  const grown = (late: number) => {
+    const rss = (minute: number) => (minute >= 55 ? late : 60)
+    return soak({ rss: minute => (minute < 15 ? 100 : rss(minute)) }).problems
+  }
   expect(grown(68)).toEqual([])
   expect(grown(68.1)).toEqual(['vnet: RSS has grown by 8.1 MiB'])
   expect(

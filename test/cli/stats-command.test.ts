@@ -10,7 +10,11 @@ import { flowFrame } from '#support/snull-pair.ts'
 
 const { serve, runMain, startMain } = servedNets()
 let time: number
-const vnet = () => serve(snull, ['sn0', 'red/sn1'], {}, { now: () => (time += 1000) })
+const now = () => {
+  time += 1000
+  return time
+}
+const vnet = () => serve(snull, ['sn0', 'red/sn1'], {}, { now })
 beforeEach(() => {
   time = 1000
 })

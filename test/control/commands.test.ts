@@ -137,8 +137,10 @@ describe('changes', () => {
     'command %s needs a device, and one that is there',
     async cmd => {
       const { perform } = await served()
-      const rest = (b: MessageBuilder) =>
-        cmd === SET_CARRIER ? b.u8(21, 0) : cmd === TRIGGER ? b.string(22, 'stuck') : b
+      const rest = (b: MessageBuilder) => {
+        if (cmd === SET_CARRIER) return b.u8(21, 0)
+        return cmd === TRIGGER ? b.string(22, 'stuck') : b
+      }
       expect(perform(cmd, rest)).toEqual(lacking(1, 'the request names no interface'))
       expect(perform(cmd, b => rest(b.string(2, 'gone')))).toEqual(
         refused(-19, 'there is no such interface'),

@@ -49,8 +49,11 @@ test('every request to a hostile server ends with a reply or one error', {
   const outcomes = { answered: 0, refused: 0 }
   for (let i = 0; i < QUESTIONS; i++) {
     const rare = chance.below(100)
-    behaviour =
-      rare === 0 ? 'silent' : rare === 1 && chance.below(20) === 0 ? 'endless' : chance.of(CHEAP)
+    if (rare === 0) {
+      behaviour = 'silent'
+    } else {
+      behaviour = rare === 1 && chance.below(20) === 0 ? 'endless' : chance.of(CHEAP)
+    }
     using client = new ControlClient(loadNative(), { timeoutMs: TIMEOUT_MS })
     const which = chance.below(ask.length)
     await ask[which]!(client, path).then(

@@ -125,8 +125,10 @@ describe('completing a partial checksum', () => {
   })
 })
 
-const gsoType = (packet: Packet) =>
-  packet.kind === 'udp' ? SKB_GSO_UDP_L4 : isIpv6(packet) ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4
+function gsoType(packet: Packet): number {
+  if (packet.kind === 'udp') return SKB_GSO_UDP_L4
+  return isIpv6(packet) ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4
+}
 
 function gsoSkb(description: Frame, gsoSize: number, octets?: Uint8Array): SkBuff {
   const skb = skbFor(pool, description, octets)

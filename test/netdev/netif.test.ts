@@ -47,12 +47,8 @@ const payload = Array.from({ length: 3000 }, (_, i) => i & 0xff)
 /** A frame as a kernel with offloads hands it over: its checksum partial, or itself to be cut. */
 function offloaded(packet: Packet, gsoSize = 0): { bytes: Uint8Array; info: FrameInfo } {
   const partial: Packet = { ...packet, checksum: 'partial' }
-  const kind =
-    packet.kind === 'udp'
-      ? SKB_GSO_UDP_L4
-      : packet.source.length === 4
-        ? SKB_GSO_TCPV4
-        : SKB_GSO_TCPV6
+  const tcp = packet.source.length === 4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6
+  const kind = packet.kind === 'udp' ? SKB_GSO_UDP_L4 : tcp
   const info = {
     ipSummed: CHECKSUM_PARTIAL,
     csumStart: 14 + transportOffset(partial),

@@ -168,7 +168,8 @@ export function model(program: readonly BpfInstruction[], frame: Uint8Array): nu
       case JMP: {
         const kind = code >> 4
         const is = [true, a === operand, a > operand, a >= operand, (a & operand) !== 0n][kind]
-        pc += kind === 0 ? one.k : is ? jt : jf
+        const branch = is ? jt : jf
+        pc += kind === 0 ? one.k : branch
         break
       }
       case RET:
@@ -198,7 +199,8 @@ export function randomProgram({ below }: Random): BpfInstruction[] {
     const isJump = name.startsWith('j')
     const isMemory = /M$|^stx?$/.test(name)
     const isConstant = /^(ld|ldx|add|sub|mul|and|or|xor|jeq|jgt|jge|jset|ret) #$/.test(name)
-    const small = isMemory ? below(3) : name === 'ja' ? below(left) : below(40)
+    const most = name === 'ja' ? left : 40
+    const small = below(isMemory ? 3 : most)
     const k = below(8) === 0 || isConstant ? EDGES[below(EDGES.length)] : small
     return {
       code: CODE[name],

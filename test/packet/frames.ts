@@ -137,12 +137,8 @@ export function buildTransport(packet: Packet): number[] {
 export function buildPacket(packet: Packet): number[] {
   const { source, destination, fragment, identification, hops = 64 } = packet
   const whole = buildTransport(packet)
-  const piece =
-    fragment === undefined
-      ? whole
-      : fragment.first
-        ? whole.slice(0, fragment.at)
-        : whole.slice(fragment.at)
+  const [from, to] = fragment?.first ? [0, fragment.at] : [fragment?.at]
+  const piece = whole.slice(from, to)
   const offset = fragment === undefined || fragment.first ? 0 : fragment.at
   const more = fragment?.first === true
   if (isIpv6(packet)) {

@@ -96,9 +96,10 @@ export function fuzzFrames(random: Random, maxLength: number): () => FuzzFrame {
     const nh = frames.networkOffsetOf(frame)
     const h = nh + frames.transportOffset(frame.packet)
     const field = frames.FIELD[frame.packet.kind]
-    const gsoOf =
-      frame.packet.kind === 'udp' ? 'udp' : frames.isIpv6(frame.packet) ? 'tcp6' : 'tcp4'
-    const gso = below(3) === 0 ? (below(4) === 0 ? one(GSO) : gsoOf) : 'none'
+    const tcp = frames.isIpv6(frame.packet) ? 'tcp6' : 'tcp4'
+    const gsoOf = frame.packet.kind === 'udp' ? 'udp' : tcp
+    const gsoOrOther = () => (below(4) === 0 ? one(GSO) : gsoOf)
+    const gso = below(3) === 0 ? gsoOrOther() : 'none'
     return {
       bytes: buffer.subarray(0, length),
       partial: below(2) === 0 || (gso !== 'none' && below(8) !== 0),

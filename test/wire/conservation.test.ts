@@ -234,8 +234,8 @@ const SUPER: readonly { readonly bytes: Uint8Array; readonly fields: FrameFields
       const payload = new Array<number>(kind === 'tcp' ? 20_000 : 3000).fill(tags)
       const packet: Packet = { ...base, kind, payload, checksum: 'partial' }
       const h = 14 + 4 * tags + (base === plain ? 20 : 40)
-      const gsoType =
-        kind === 'udp' ? SKB_GSO_UDP_L4 : base === plain ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6
+      const tcp = base === plain ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6
+      const gsoType = kind === 'udp' ? SKB_GSO_UDP_L4 : tcp
       return {
         bytes: buildFrame({
           packet,

@@ -473,8 +473,10 @@ test('an error quotes at most what fits 576 bytes, and all of a shorter packet',
 })
 
 /** The type, the code and the pointer of a Parameter Problem; undefined for another frame. */
-const problemIn = (frame: Uint8Array | undefined) =>
-  frame?.[54] === 4 ? [frame[55], frame[61]] : frame === undefined ? undefined : 'another frame'
+function problemIn(frame: Uint8Array | undefined) {
+  if (frame === undefined) return undefined
+  return frame[54] === 4 ? [frame[55], frame[61]] : 'another frame'
+}
 
 /** A header of 8 bytes before a datagram, and the option or the type in it. */
 const option = (type: number) =>

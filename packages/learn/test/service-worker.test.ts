@@ -53,7 +53,9 @@ class Version {
     const listeners: Record<string, Listener> = {}
     const self = {
       registration: { scope: SCOPE },
-      addEventListener: (type: string, listener: Listener) => (listeners[type] = listener),
+      addEventListener(type: string, listener: Listener) {
+        listeners[type] = listener
+      },
       skipWaiting() {},
       clients: { claim() {} },
     }
@@ -65,7 +67,11 @@ class Version {
   async install(): Promise<void> {
     for (const type of ['install', 'activate']) {
       let end: Promise<unknown> | undefined
-      this.#listeners[type]?.({ waitUntil: (promise: Promise<unknown>) => (end = promise) })
+      this.#listeners[type]?.({
+        waitUntil(promise: Promise<unknown>) {
+          end = promise
+        },
+      })
       await end
     }
   }
@@ -76,7 +82,9 @@ class Version {
     const request = { method: 'GET', mode, url: SCOPE + path }
     this.#listeners.fetch?.({
       request,
-      respondWith: (promise: Promise<Response>) => (response = promise),
+      respondWith(promise: Promise<Response>) {
+        response = promise
+      },
     })
     return response
   }

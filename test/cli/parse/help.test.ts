@@ -59,7 +59,8 @@ test('every command has examples, which it accepts', async () => {
       const shown = sub ?? (await commandNamed(name))
       expect(shown, line).toBeDefined()
       if (shown === undefined) continue
-      const after = sub === undefined ? (name === first ? given : words.slice(1)) : given.slice(1)
+      const own = name === first ? given : words.slice(1)
+      const after = sub === undefined ? own : given.slice(1)
       expect(() => parse(shown, after), line).not.toThrow()
     }
   }

@@ -20,7 +20,12 @@ test('a snapshot has the replies about each device, and takes several beats if t
   }
   // A beat ends after the first message.
   let now = 0
-  const clock = { now: () => (now += 1_000_000) }
+  const clock = {
+    now() {
+      now += 1_000_000
+      return now
+    },
+  }
   const snapshot = new Snapshot(vnet(), clock as never)
   let beats = 0
   let bytes: Uint8Array | undefined

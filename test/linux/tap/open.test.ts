@@ -43,6 +43,11 @@ async function open(options: TapOptions = {}): Promise<{ tap: Tap; port: MemoryP
   return { tap, port: platform.port(tap.name) }
 }
 
+/** Sets a listener, which may be a wrong value. */
+function setOnFrames(tap: Tap, listener: unknown): void {
+  tap.onFrames = listener as Tap['onFrames']
+}
+
 /** A frame of 60 bytes, numbered in the last one. */
 function frame(number: number, length = 60): Uint8Array {
   const bytes = new Uint8Array(length)
@@ -98,7 +103,7 @@ describe('a loop that waits for frames', () => {
     await turn()
     stream.destroy()
     await once(stream, 'close')
-    expect(() => (tap.onFrames = () => {})).not.toThrow()
+    expect(() => setOnFrames(tap, () => {})).not.toThrow()
   })
 
   test('gives concurrent calls of next() a batch each, in order, and ends by throw()', async () => {
@@ -170,7 +175,7 @@ test('onFrames = null stops reading like undefined, and another value is a TypeE
   await turn()
   expect(tap.counters.framesRead).toBe(0)
   for (const wrong of [5, 'f', {}, true]) {
-    expect(() => (tap.onFrames = wrong as never)).toThrow(
+    expect(() => setOnFrames(tap, wrong)).toThrow(
       expect.objectContaining({
         message: `onFrames takes a function, not ${inspect(wrong)}`,
         ...WRONG_TYPE,
@@ -832,7 +837,7 @@ describe('the life of an interface', () => {
     ])
     expect(tap.counters.drops).toEqual({ DEV_READY: 2 })
     await expect(tap.drained()).rejects.toMatchObject({ errno: EBADFD })
-    expect(() => (tap.onFrames = () => {})).toThrow('read tap0: EBADFD')
+    expect(() => setOnFrames(tap, () => {})).toThrow('read tap0: EBADFD')
     await tap.close()
     expect(() => tap.write(frame(1))).toThrow('write tap0: EBADFD')
   })
@@ -873,7 +878,7 @@ describe('the life of an interface', () => {
     await Promise.all([tap.close(), tap.close(), tap[Symbol.asyncDispose]()])
     expect(closed).toBe(1)
     expect(() => tap.write(frame(1))).toThrow('write tap0: EBADFD')
-    expect(() => (tap.onFrames = () => {})).toThrow('read tap0: EBADFD')
+    expect(() => setOnFrames(tap, () => {})).toThrow('read tap0: EBADFD')
     tap.onFrames = undefined
     await expect(tap.drained()).rejects.toMatchObject({ errno: EBADFD })
   })

@@ -102,7 +102,11 @@ const put = (packet: Uint8Array) => check(native.send(gate, packet, 0), 'send')
 async function answer(): Promise<Uint8Array> {
   const into = new Uint8Array(2000)
   let length = -1
-  await expect.poll(() => (length = native.recv(gate, into, 0))).toBeGreaterThan(0)
+  const receive = () => {
+    length = native.recv(gate, into, 0)
+    return length
+  }
+  await expect.poll(receive).toBeGreaterThan(0)
   return into.subarray(0, length)
 }
 

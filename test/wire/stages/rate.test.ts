@@ -49,7 +49,9 @@ describe('transmission', () => {
     test(`over one second ${bits} bit/s carry the right amount, within 1 %`, () => {
       let bytes = 0
       const wire = makeWire([rate(bits, { limit: { packets: 100 } })], {
-        receive: skb => (bytes += skb.len),
+        receive(skb) {
+          bytes += skb.len
+        },
       })
       // At the higher rates, a share of a second.
       const part = bits > 1e8 ? 0.02 : 1

@@ -145,7 +145,9 @@ test('the throughput of a trace matches its lines', () => {
   times.push(10_000)
   let bytes = 0
   const wire = makeWire([trace(times.join('\n'), { limit: { packets: 50 } })], {
-    receive: skb => (bytes += skb.len - 14 + 4),
+    receive(skb) {
+      bytes += skb.len - 14 + 4
+    },
   })
   for (let i = 0; i < 12_000; i++) {
     wire.sendFrame(plainFrame(200 + draw.below(1300)))

@@ -62,7 +62,8 @@ function homesOf(results, cases) {
 function rowOf({ name, rule, failures }, home) {
   const all = [...failures.keys()]
   const own = all.filter(each => home.get(each) === name)
-  const shown = all.length <= 3 ? all : own.length > 0 ? own : all.slice(0, 2)
+  const some = own.length > 0 ? own : all.slice(0, 2)
+  const shown = all.length <= 3 ? all : some
   const others = all.length - shown.length
   return `| ${rule} | ${shown.map(each => `\`${each}\``).join(', ')}${others > 0 ? ` and ${others} more` : ''} |`
 }

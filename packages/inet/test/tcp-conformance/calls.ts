@@ -104,14 +104,8 @@ export class Calls implements Program {
     const length = Number(word)
     if (Number.isNaN(length)) {
       const result = await socket.read(1)
-      return same(
-        result === null
-          ? 'end'
-          : typeof result === 'number'
-            ? resultName(result)
-            : `${result.length} bytes`,
-        word,
-      )
+      if (result === null) return same('end', word)
+      return same(typeof result === 'number' ? resultName(result) : `${result.length} bytes`, word)
     }
     for (const end = this.#read + length; this.#read < end; ) {
       const result = await socket.read(end - this.#read)

@@ -222,9 +222,10 @@ class MemorySocket implements TestSocket {
   }
 
   async connected(): Promise<number> {
-    return this.#until(() =>
-      this.#error !== 0 ? this.#takeError() : this.#isConnected ? 0 : undefined,
-    )
+    return this.#until(() => {
+      if (this.#error !== 0) return this.#takeError()
+      return this.#isConnected ? 0 : undefined
+    })
   }
 
   async error(): Promise<number> {

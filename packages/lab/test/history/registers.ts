@@ -65,6 +65,14 @@ export function randomEvents(
 ): Event[] {
   const events: Event[] = []
   const value = () => below(values) || undefined
+  const argumentOf = (name: string) => {
+    if (name === 'read') return undefined
+    return name === 'write' ? value() : [value(), value()]
+  }
+  const wrongResultOf = (name: string) => {
+    if (name === 'read') return value()
+    return name === 'cas' ? below(2) === 1 : undefined
+  }
   let register: unknown
   let started = 0
   /** The operations that have not ended, and their results once they have happened. */
@@ -75,7 +83,7 @@ export function randomEvents(
     if (own === undefined) {
       if (started++ >= count) continue
       const name = (['read', 'read', 'write', 'cas'] as const)[below(4)] ?? 'read'
-      const asked = name === 'read' ? undefined : name === 'write' ? value() : [value(), value()]
+      const asked = argumentOf(name)
       events.push([client, name, asked])
       open.set(client, { name, asked, done: false })
     } else if (!own.done) {
@@ -94,21 +102,13 @@ export function randomEvents(
     } else {
       open.delete(client)
       const lie = next() >= honesty
-      const result = !lie
-        ? own.result
-        : own.name === 'read'
-          ? value()
-          : own.name === 'cas'
-            ? below(2) === 1
-            : undefined
+      const result = lie ? wrongResultOf(own.name) : own.result
       const kind = next()
-      events.push(
-        kind < known
-          ? [client, 'ok', result]
-          : kind < 0.9 || !lie
-            ? [client, 'info']
-            : [client, 'fail'],
-      )
+      if (kind < known) {
+        events.push([client, 'ok', result])
+      } else {
+        events.push([client, kind < 0.9 || !lie ? 'info' : 'fail'])
+      }
     }
   }
   return events

@@ -41,7 +41,9 @@ describe.each(['127.0.0.1', '::1'])('a proxy at %s', host => {
       expect(await echo(socket, 'a')).toBe('a')
       await toxic(type, attributes, { stream })
       let got: string | undefined
-      const echoed = echo(socket, 'b').then(text => (got = text))
+      const echoed = echo(socket, 'b').then(text => {
+        got = text
+      })
       // Another connection of another proxy passes meanwhile, both ways.
       const { connect: connectOther } = await proxied({ lab, host })
       expect(await echo(await connectOther(), 'c')).toBe('c')

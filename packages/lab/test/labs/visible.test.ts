@@ -66,12 +66,12 @@ async function labProcess() {
 /** Changes wires until `events` prints that: a subscription does not report when it starts. */
 async function changedUntil(printed: Promise<void>, ...devices: readonly string[]): Promise<void> {
   let isOver = false
-  const end = () => (isOver = true)
+  const end = () => {
+    isOver = true
+  }
   void printed.then(end, end)
   // A test that has timed out still runs.
-  onTestFinished(() => {
-    isOver = true
-  })
+  onTestFinished(end)
   for (let n = 1; !isOver; n++) {
     for (const device of devices) {
       await runMain('wire', device, `delay ${n}ms`)

@@ -136,7 +136,10 @@ test('a function that rejects when the run is over does not end the exploration'
       faults: ['pause 2500ms'],
       filter: 'udp dst port 5000',
       timeout: '5s',
-      hit: () => new Promise((_, reject) => (isOver = reject)),
+      hit: () =>
+        new Promise((_, reject) => {
+          isOver = reject
+        }),
     },
   )
   expect(report.points.map(({ verdict }) => verdict)).toEqual(['failed', 'failed'])

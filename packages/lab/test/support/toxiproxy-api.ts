@@ -55,6 +55,10 @@ function ask(
       },
     )
     asked.on('error', reject)
-    asked.end(body == null ? undefined : typeof body === 'string' ? body : JSON.stringify(body))
+    if (body == null) {
+      asked.end()
+    } else {
+      asked.end(typeof body === 'string' ? body : JSON.stringify(body))
+    }
   })
 }

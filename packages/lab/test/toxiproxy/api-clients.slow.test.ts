@@ -34,7 +34,10 @@ describe('clients that hold connections', () => {
     let log = () => {}
     const { call, proxies, server, port } = await served({ log: () => log() })
     // After the line of the log, it is sent.
-    const replied = () => new Promise<void>(resolve => (log = () => setImmediate(resolve)))
+    const replied = () =>
+      new Promise<void>(resolve => {
+        log = () => setImmediate(resolve)
+      })
     const long = (text: string) => text.padEnd(255, '\u0001')
     for (let i = 0; i < 2000; i++) {
       await proxies.create(

@@ -67,7 +67,14 @@ describe('a stage', () => {
 test('a pump stops reading while its stages hold enough, and continues after their removal', () => {
   const streamOf = (more: object) => Object.assign(new EventEmitter(), more) as unknown as Socket
   let isReading = false
-  const from = streamOf({ pause: () => (isReading = false), resume: () => (isReading = true) })
+  const from = streamOf({
+    pause() {
+      isReading = false
+    },
+    resume() {
+      isReading = true
+    },
+  })
   const pump = new Pump(from, streamOf({ writable: true, write: () => {} }), () => {})
   const send = (bytes: number) => {
     from.emit('data', Buffer.alloc(bytes))

@@ -174,9 +174,10 @@ test('router advertisements: a flood of solicitations causes one in three second
   const from = parseAddress('fe80::2') as Uint8Array
   spend((_, chance) => {
     const { below } = chance
-    const options = Array.from({ length: 8 * below(150) }, (_, i) =>
-      i % 8 === 0 ? 1 + below(90) : i % 8 === 1 ? 1 : 0,
-    )
+    const options = Array.from({ length: 8 * below(150) }, (_, i) => {
+      if (i % 8 === 0) return 1 + below(90)
+      return i % 8 === 1 ? 1 : 0
+    })
     const message = bend(Uint8Array.from([133, 0, 0, 0, 0, 0, 0, 0, ...options]), chance)
     if (isRouterSolicitation(message, 255, from)) {
       sender.solicited()

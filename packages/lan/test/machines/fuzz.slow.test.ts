@@ -114,10 +114,11 @@ function draw({ below }: Random): { bytes: Uint8Array; info: object } {
     bytes = longer
   }
   const gsoType = one([SKB_GSO_UDP_L4, SKB_GSO_UDP_L4, SKB_GSO_TCPV4, SKB_GSO_TCPV6, 1 << 10])
+  const offset = isUdp ? 6 : 16
   const info = {
     ipSummed: one([CHECKSUM_NONE, CHECKSUM_UNNECESSARY, CHECKSUM_PARTIAL]),
     csumStart: below(5) === 0 ? one([0, 14, h + 1, bytes.length, below(65536)]) : h,
-    csumOffset: below(5) === 0 ? one([0, 2, 6, 16, bytes.length, below(65536)]) : isUdp ? 6 : 16,
+    csumOffset: below(5) === 0 ? one([0, 2, 6, 16, bytes.length, below(65536)]) : offset,
     ...(below(4) === 0 ? { gsoSize: one([1, 4, 500, 1448, 65535]), gsoType } : {}),
   }
   return { bytes, info }

@@ -91,7 +91,10 @@ export class DhcpGateway {
     const { clock } = this.#net.net
     const config = dhcpConfig({ ...SPEC, ...more })
     const file = leasesFile(this.#leases)
-    const save = (leases: Iterable<Lease>) => (this.#saved = Promise.resolve(file.save(leases)))
+    const save = (leases: Iterable<Lease>) => {
+      this.#saved = Promise.resolve(file.save(leases))
+      return this.#saved
+    }
     const store = { load: () => file.load(), save }
     this.#server = new DhcpServer({ config, clock, wall: Date.now, store, log, name: 'eth9' })
     this.#answer = serveDhcp(this.#net.hosts, this.#server, clientBudget(clock))

@@ -210,7 +210,9 @@ describe.each(BROWSERS)('%s', browserName => {
     await page.goto(site.address + fragment)
     const asked = page.waitForRequest('**/check-worker.js')
     let load = (): void => {}
-    await page.route('**/check-worker.js', route => (load = () => void route.continue()))
+    await page.route('**/check-worker.js', route => {
+      load = () => void route.continue()
+    })
     await press(page, 'Check')
     await asked
     await press(page, 'Back to mine')

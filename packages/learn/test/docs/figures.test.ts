@@ -98,7 +98,8 @@ function collisions(svg: string): string[] {
     .filter(({ text }) => text !== '')
     .map(({ text = '', x, y, 'text-anchor': anchor }) => {
       const length = text.replace(/&\w+;/g, '_').length * CHARACTER
-      const x1 = Number(x) - (anchor === 'middle' ? length / 2 : anchor === 'end' ? length : 0)
+      const before = anchor === 'end' ? length : 0
+      const x1 = Number(x) - (anchor === 'middle' ? length / 2 : before)
       return { text, x1, x2: x1 + length, y1: Number(y) - 10, y2: Number(y) + 3 }
     })
   const lines = linesOf(svg)

@@ -32,8 +32,8 @@ export class StaticSite {
       const { pathname } = new URL(`${request.url}`, 'http://site')
       const file = join(this.#directory, relative(base, pathname) || 'index.html')
       const isFile = pathname.startsWith(base) && existsSync(file) && statSync(file).isFile()
-      const isIcon = pathname === '/favicon.ico'
-      response.writeHead(isFile ? 200 : isIcon ? 204 : 404, {
+      const missing = pathname === '/favicon.ico' ? 204 : 404
+      response.writeHead(isFile ? 200 : missing, {
         'content-type': TYPES[extname(file)] ?? 'text/plain',
       })
       response.end(isFile ? readFileSync(file) : '')

@@ -245,7 +245,9 @@ test('the terminal shows how much is done, and --pairs, --bursts and --depth are
   const more = ['--pairs', '--bursts', '2', '--depth', '2', '--faults', 'duplicate', '--json']
   const status = await main(['explore', path('scenario.mjs'), ...more], {
     ...io,
-    out: text => (stdout += text),
+    out: text => {
+      stdout += text
+    },
   })
   const { faults, points } = JSON.parse(stdout)
   expect([status, faults]).toEqual([0, ['duplicate', 'burst 2']])

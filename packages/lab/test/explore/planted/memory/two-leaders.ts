@@ -31,12 +31,11 @@ async function join(host: LabHost, third: string, isBroken: boolean): Promise<()
     const sent = Date.now()
     const reply = await ask(third, { name: host.name }, 1)
     if (reply === undefined) return
-    until =
-      reply.isLeader !== true
-        ? 0
-        : isBroken
-          ? Number.POSITIVE_INFINITY
-          : Math.max(until, sent + TERM)
+    if (reply.isLeader === true) {
+      until = isBroken ? Number.POSITIVE_INFINITY : Math.max(until, sent + TERM)
+    } else {
+      until = 0
+    }
   }, INTERVAL)
   return () => Date.now() < until
 }
