@@ -27,7 +27,7 @@ const MARKER = /^( *)(\/\/|\*) #(?:(todo|skeleton) (.+)|(solution|end))$/
 
 /**
  * Returns the lines of the skeleton, not yet formatted, and with all imports of the solution.
- * Throws for a comment that starts like a marker and is none, and for blocks that are not closed.
+ * Throws for a comment that only starts like a marker, and for blocks that are not closed.
  */
 export function cutOut(solution) {
   const lines = []

@@ -18,7 +18,7 @@ export interface AttachRequest extends Spec {
   /** Its owner: `cni NETWORK CONTAINER IF`, `docker ID IF`; undefined for a request by hand. */
   readonly owner?: string | undefined
   readonly names?: DeviceOwner | undefined
-  /** The namespace of a pod, whose runtime may not report its end. */
+  /** The namespace of a pod: its runtime may not report its end. */
   readonly podNetns?: PodNetns | undefined
   /** True if it was attached by hand to all interfaces of a container. */
   readonly isOfAll?: true | undefined

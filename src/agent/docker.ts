@@ -91,7 +91,7 @@ function followEngine(
   onConnected: () => void,
 ): Promise<void> {
   const { socket, signal } = options
-  /** What is done for each container, one after the other. */
+  /** The last task of each container. The tasks of a container run one after the other. */
   const turns = new Map<string, Promise<void>>()
   /** Containers that have started, and have had no wire since. */
   const waiting = new Map<string, Container>()

@@ -57,7 +57,7 @@ export class Mistakes {
     return gone.length > 0
   }
 
-  /** Returns those that a later daemon does not find by itself. */
+  /** Returns the mistakes that a later daemon does not find by itself. */
   lasting(): { owner: string; mistake: Mistake }[] {
     return [...this.#all]
       .filter(([, { lasts }]) => lasts)

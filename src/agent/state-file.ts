@@ -1,7 +1,7 @@
 /**
  * The file that keeps the attachments, with users' changes and lasting mistakes, across restarts of
- * the daemon: one list in JSON, whose entries are told apart by their fields. Attachments are found
- * again by the namespace's inode, the interface's index and its name.
+ * the daemon: one list in JSON, where each kind of entry has fields of its own. Attachments are
+ * found again by the namespace's inode, the interface's index and its name.
  */
 import { existsSync } from 'node:fs'
 import type { Counted } from '../attach/attachment.ts'
@@ -42,7 +42,7 @@ interface Noted {
   readonly mistake: Mistake
 }
 
-/** What a daemon finds when it starts. */
+/** The entries of the file, by kind. */
 export interface State {
   readonly kept: readonly Kept[]
   readonly remembered: readonly Remembered[]

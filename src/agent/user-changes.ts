@@ -1,4 +1,4 @@
-/** UserChanges: what users have changed on attachments, which an owner's next one continues with. */
+/** UserChanges: the changes of users, with which the next attachment of an owner continues. */
 import type { AttachRequest } from './attach-request.ts'
 import { type Change, isEmpty } from './changes.ts'
 import type { Kept, Place, Remembered } from './state-file.ts'

@@ -20,7 +20,7 @@ export interface Inside {
   readonly netns?: string | undefined
 }
 
-/** A namespace that was found: `container` is the one that it was named by. */
+/** A namespace that was found, with the container if it was named by one. */
 export type Found = Wanted & { readonly container?: Container }
 
 /** Finds the namespace, for otherEnds(). Rejects with a VnetError with a one-line message. */

@@ -1,6 +1,6 @@
 /**
  * The step gate (step-gate.ts), as Net and the code that moves its frames see it. `Dev` is
- * NetDevice, whose module imports this one.
+ * NetDevice; its module imports this one.
  */
 import type { SkBuff } from '../skb/sk-buff.ts'
 

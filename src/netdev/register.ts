@@ -93,7 +93,7 @@ export async function registerNetdev<Priv>(
   }
 }
 
-/** What is to be undone of the steps so far, the last first, if a later one fails. */
+/** Functions that undo the steps so far. If a later step fails, they run, the last first. */
 type Undo = (() => void | Promise<void>)[]
 
 /** Names the device, and calls ndoInit. Returns the pattern for the interface's name. */

@@ -55,7 +55,7 @@ export const DNS_TYPES: Readonly<Record<number, string>> = {
   [T_ANY]: 'ANY',
 }
 
-/** Response codes in words. */
+/** The meanings of response codes. */
 export const DNS_RCODE_NAMES: Readonly<Record<number, string>> = {
   [NOERROR]: 'no error',
   [FORMERR]: 'format error',

@@ -63,7 +63,7 @@ test('changes go with the attachment of their owner, and remain without one', ()
   const kept = { ...place, request }
   expect(changes.withAttachments([kept])).toEqual({
     kept: [{ ...kept, change: { cut: true } }],
-    // A place without an owner is gone with its attachment.
+    // The change of a place without an owner ends with its attachment.
     remembered: [{ owner: 'docker b eth0', change: { cut: true } }],
   })
   changes.set('docker b eth0', { cut: undefined })

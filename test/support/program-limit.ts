@@ -27,7 +27,7 @@ const PART_OF_TEST = 0.9
 const RUNNING = Symbol.for('vnet.test.running-programs')
 /** Bytes of frame memory that the last collection left. */
 const FRAME_MEMORY_LEFT = Symbol.for('vnet.test.frame-memory-left')
-/** What the test files of one process share. */
+/** The state that the test files of one process share. */
 const shared = globalThis as {
   [RUNNING]?: Map<ChildProcess, string>
   [FRAME_MEMORY_LEFT]?: number

@@ -111,7 +111,7 @@ const inBoth = process.env.VNET_WORLD === 'both'
 const GIVEN_LATE =
   "a function cannot put a test into a guest: test.extend({ world: 'guest' }) or VNET_WORLD=guest does"
 
-/** The lab of one test, and what is read from the lab before it ends. */
+/** The lab of one test, and the facts that are read from it before it ends. */
 class TestLab {
   readonly #context: LabContext
   readonly #seed: number

@@ -79,7 +79,7 @@ type Camel<Text extends string> = Text extends `${infer First}-${infer Rest}`
   ? `${First}${Capitalize<Camel<Rest>>}`
   : Text
 
-/** What a parser gets: `--mtu <n>` always has a text, `--step [time]` may have one. */
+/** The argument of a parser: `--mtu <n>` always has a text, `--step [time]` may have one. */
 type TextOf<Flags extends string> = Flags extends `${string} <${string}`
   ? string
   : Flags extends `${string} [${string}`
@@ -168,7 +168,7 @@ export interface Argument<Value = unknown> extends Valued<Value> {
   readonly variadic: boolean
 }
 
-/** `<IF>` is a text, `[IF]` perhaps one, `[IF...]` a list, and `<on|off>` one of its words. */
+/** `<IF>` is a text, `[IF]` perhaps one, `[IF...]` a list, and `<on|off>` either `on` or `off`. */
 export type ArgumentText<Text extends string> = Text extends `${'<' | '['}${string}...${'>' | ']'}`
   ? readonly string[]
   : Text extends `<${infer Name}>`

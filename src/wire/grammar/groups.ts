@@ -15,7 +15,7 @@ export interface StageKind<S = unknown> {
   readonly kind: string
   /**
    * Texts of single stages of this kind, as users write them, the simplest first. Together they
-   * have each of its words. Tests draw random wires from them.
+   * have each keyword of the kind. Tests draw random wires from them.
    */
   readonly examples: readonly string[]
   /** The keywords that only this kind starts with; by default `kind`. */

@@ -106,9 +106,7 @@ const SMALL = /-(minimal|base)$/
 /** Changes with every package. */
 const STATUS = '/var/lib/dpkg/status'
 
-/**
- * The installed packages of this machine, as they are when it is made. Without dpkg there are none.
- */
+/** The packages that are installed on this machine when it is made; none without dpkg. */
 export class DebianPackages {
   /** The dependencies of packages, in groups of alternatives. */
   readonly #needs = new Map<string, readonly (readonly string[])[]>()

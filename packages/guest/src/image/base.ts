@@ -14,7 +14,7 @@ import base from './base.json' with { type: 'json' }
 import { below, installedPythonPackages } from './scripts.ts'
 import { HostTree } from './tree.ts'
 
-/** What the base image depends on, besides this version of vnet. */
+/** The contents of the base image. It also depends on this version of vnet. */
 export interface BaseImage {
   /** Names in PATH, or paths, beside the usual programs. */
   readonly programs: readonly string[]

@@ -17,7 +17,7 @@ const FULL_SEGMENT_MIN = 516
 /** At most one acknowledgment of invalid segments in this time (tcp_invalid_ratelimit). */
 const INVALID_INTERVAL = 500 * NSEC_PER_MSEC
 
-/** The connection whose received data is acknowledged. */
+/** The connection that acknowledges its received data. */
 interface AcksOwner {
   readonly clock: Clock
   /** The size of full segments that the peer may send. */

@@ -15,7 +15,7 @@ const KEEPALIVE_IDLE = 7200 * NSEC_PER_SEC
 const KEEPALIVE_INTERVAL = 75 * NSEC_PER_SEC
 const KEEPALIVE_PROBES = 9
 
-/** The connection whose life it is. */
+/** The connection that these timers end. */
 interface LifeOwner {
   readonly clock: Clock
   readonly host: { readonly options: TcpOptions }

@@ -21,7 +21,7 @@ import { exploredWorld, type WorldName } from '../world/world.ts'
 import { isInside, realPlace } from './guest-file.ts'
 import { hostOf } from './lab.ts'
 
-/** The options of `explore` that are none of the command line. */
+/** The options of `explore` that the command line does not have. */
 type OnlyOfModules = 'hit' | 'invariant' | 'signal' | 'onProgress'
 
 export interface ExploreCliOptions extends WithUndefined<Omit<ExploreOptions, OnlyOfModules>> {

@@ -88,8 +88,8 @@ export function errorLines(error: string): readonly string[] {
 }
 
 /**
- * Returns the output of a run under a heading; no lines if there is none. Leaves out lines of
- * programs that the error quotes, such as `server: no space`.
+ * Returns the output of a run under a heading, or no lines if the run has printed nothing. Leaves
+ * out lines of programs that the error quotes, such as `server: no space`.
  */
 export function printedLines(output: string, error: string): string[] {
   const quoted = new Set(error.split(/: | \| |\n/))

@@ -77,7 +77,7 @@ export function killProcesses({ namespaces = [], directory, children = [] }: Pro
   killAll(found, done)
 }
 
-/** Stops processes. Adds to `done` those that have ended or may not be signalled. */
+/** Stops processes. Adds a process to `done` if it has ended or may not be signalled. */
 function stopAll(pids: Iterable<number>, done: Set<number>): void {
   for (const pid of pids) {
     if (!signal(pid, 'SIGSTOP')) {

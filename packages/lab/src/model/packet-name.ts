@@ -12,8 +12,8 @@ import type { NemesisVerb } from './verbs.ts'
 export type PacketPart = 'seq' | 'ack' | 'rst' | 'packet'
 
 /**
- * Means one packet of a link, in every run of the same scenario. It is made from what the packet
- * is, not from its time, so that another run with other times has the same names.
+ * Means one packet of a link, in every run of the same scenario. It is made from the headers of the
+ * packet, not from its time, so that another run with other times has the same names.
  */
 export interface PacketName {
   /** The ends of the link: `client-server`. */

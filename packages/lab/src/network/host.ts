@@ -63,7 +63,7 @@ const WORKER_OPTIONS: Forms<Omit<WorkerOptions, 'eval'>> = {
 
 const RESPONSE_MEMBERS = membersOf(Response)
 
-/** The links of the lab, and what a host needs of the lab itself. */
+/** The links of the lab, and the parts of the lab that a host uses. */
 interface HostLinks {
   readonly lab: {
     readonly world: LabWorld

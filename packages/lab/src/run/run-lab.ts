@@ -122,7 +122,7 @@ export async function runInLab(
   return endOfRuns(reports, repeat, stoppedBy, log)
 }
 
-/** What the runs of a command share. */
+/** The parts that all runs of a command share. */
 interface Session {
   /** Returns the command line of the launcher. */
   readonly program: () => readonly string[]

@@ -44,7 +44,7 @@ export interface Loss {
   isDuplicate: boolean
 }
 
-/** The acknowledgements of the receiver, with those of the packet that is judged. */
+/** The acknowledgements of the receiver, up to the packet that is judged. */
 interface Receiver {
   /** The end of the acknowledged bytes. */
   readonly acked: number
@@ -62,16 +62,16 @@ interface Receiver {
 /** A packet with the timestamp that it echoes. */
 type Echoing = Packet & { readonly echo: number }
 
-/** What the packet that acknowledges a loss shows about it. */
+/** The evidence about a loss in the packet that acknowledges it. */
 interface Ack {
   /**
-   * What its timestamp echoes: the first copy, the repetition, or a packet after that. `none` if
-   * there are no timestamps, both copies have the same one, or the bytes are in a SACK block.
+   * What its timestamp echoes: the first copy, the repetition, or a packet after that. `none`
+   * without timestamps, if both copies have the same one, or if the bytes are in a SACK block.
    */
   readonly echoed: 'none' | 'first' | 'again' | 'later'
   /** Whether it came so soon after the repetition that it is not of the repetition. */
   readonly isEarly: boolean
-  /** Whether it acknowledges earlier bytes with those of the loss, from a receiver without SACK. */
+  /** Whether it acknowledges earlier bytes, too, and the receiver sends no SACK. */
   readonly coversMore: boolean
 }
 
@@ -169,7 +169,7 @@ export class Losses {
 
   /**
    * Sets the verdict of an open loss that packet `p` acknowledges: `needless` if the first copy had
-   * arrived, otherwise `lost`. What the capture cannot show makes it unsure.
+   * arrived, otherwise `lost`. It is unsure if the capture does not show which.
    */
   #decide(loss: Loss, p: Echoing, receiver: Receiver): void {
     const ack = readAck(loss, p, receiver)

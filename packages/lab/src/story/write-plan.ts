@@ -84,7 +84,7 @@ interface FlowParts {
   readonly end: FlowEnd | undefined
 }
 
-/** Returns the flows with their faults as a lab has them, and the flows of each of its links. */
+/** Returns the flows with the faults that a lab can set, and the flows of each of its links. */
 function planFlows(
   flows: readonly FlowStory[],
   { story, endsOf, nats, isRepeated, end }: FlowParts,

@@ -35,7 +35,7 @@ export type LabCall = {
 
 /**
  * A message of the process of the lab: the reply to call `id`, or a socket before it. `id` 0 is the
- * first message, when the lab is ready, or with the error for which there is none.
+ * first message: the lab is ready, or could not be made, with the error.
  */
 export interface LabReply {
   readonly id: number

@@ -1,7 +1,7 @@
 /**
- * What a kind of toxic is. Each kind is a file of toxics/, and toxic-kinds.ts lists them. A kind
- * acts on packets, by a text for the wire of the link, or on the bytes of a TCP connection, by the
- * rules of a stage (stages.ts). A kind with both acts by its text if there is a link.
+ * The parts of a kind of toxic. Each kind is a file of toxics/, and toxic-kinds.ts lists them. A
+ * kind acts on packets, by a text for the wire of the link, or on the bytes of a TCP connection, by
+ * the rules of a stage (stages.ts). A kind with both acts by its text if there is a link.
  */
 import type { Random } from 'vnet/internal/base/random'
 
@@ -25,7 +25,7 @@ export interface ToxicKind<Own extends Attributes = Attributes> {
   readonly stage?: StageRules<Own>
 }
 
-/** What a stage does to the bytes of one direction of a connection. */
+/** The behaviour of a stage, which gets the bytes of one direction of a connection. */
 export interface StageRules<Own extends Attributes = Attributes> {
   /** Decides about the first item that waits, until it has left. Called again after each timer. */
   judge(stage: StageState<Own>, item: Item): Verdict

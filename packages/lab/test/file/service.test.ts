@@ -10,7 +10,7 @@ import type { LabHost } from '../../src/network/host.ts'
 import type { HostProgram } from '../../src/network/host-start.ts'
 import type { Lab } from '../../src/network/lab.ts'
 
-/** A host whose programs run on this machine. */
+/** A host with programs that run on this machine. */
 const host = { name: 'server', spawn } as unknown as LabHost
 
 /** The timers of node:timers that were set in a test, and not cleared. */

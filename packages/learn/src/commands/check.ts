@@ -106,9 +106,9 @@ function tasksHere(exercises: readonly Exercise[]): Task[] {
 }
 
 /**
- * Returns the exercise with the directory's name; undefined if there is none. Throws a UsageError
- * if the directory is, or was written for, another exercise: the program of an exercise runs with
- * all rights, so only --from selects it.
+ * Returns the exercise with the directory's name; undefined if it does not exist. Throws a
+ * UsageError if the directory is, or was written for, another exercise: the program of an exercise
+ * runs with all rights, so only --from selects it.
  */
 function exerciseIn(directory: string, exercises: readonly Exercise[]): Exercise | undefined {
   const named = exercises.find(({ name }) => name === basename(resolve(directory)))

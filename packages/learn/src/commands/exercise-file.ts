@@ -14,8 +14,8 @@ export const isExercise = (directory: string): boolean => existsSync(join(direct
 
 /**
  * Returns the exercises in a directory, sorted by name, or the exercise that the directory is.
- * `from` may also be an installed package. Rejects with a UsageError of one line if there is none,
- * or one is broken. Loading an exercise runs its program with all rights.
+ * `from` may also be an installed package. Rejects with a UsageError of one line if it has no
+ * exercise, or a broken one. Loading an exercise runs its program with all rights.
  */
 export async function loadExercises(from: string = COURSE): Promise<Exercise[]> {
   const directory = directoryOf(from)

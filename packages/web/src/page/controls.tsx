@@ -9,8 +9,8 @@ import { ScenarioSteps } from './scenario.tsx'
 import { WireForm } from './wire-form.tsx'
 
 /**
- * The view of the changeable properties. What is typed into its fields remains while other views
- * are shown.
+ * The view of the changeable properties. The texts in its fields remain while other views are
+ * shown.
  */
 export function controlsView(app: App): View {
   const hands: Hands = {

@@ -17,7 +17,7 @@ export interface SourceListener {
   failed(how: FeedFailure): void
 }
 
-/** How a feed is opened, and who is notified. */
+/** How a feed is opened, and the listeners that it notifies. */
 export interface FeedOptions {
   /** Opens a source of server-sent events. */
   readonly open: (address: string, listener: SourceListener) => { close(): void }

@@ -1,4 +1,4 @@
-/** drop: drops chosen packets: the `first` N, the `nth`, or `every` Nth of those that match. */
+/** drop: drops some matching packets: the `first` N, the `nth`, or `every` Nth. */
 import { quoted } from 'vnet/internal/wire/units'
 import type { ToxicKind } from '../toxic-kind.ts'
 

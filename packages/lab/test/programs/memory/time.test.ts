@@ -7,7 +7,7 @@ import { start } from '../../memory/time/started.ts'
 
 const MODULE = join(import.meta.dirname, '../../../dist/memory/time/virtual-time.js')
 
-/** V8 of Node before 26 has Temporal, but only behind a flag. */
+/** V8 of Node before 26 has Temporal only with a flag. */
 const TEMPORAL = 'Temporal' in globalThis ? [] : ['--harmony-temporal']
 
 /** Runs a program in a process of its own, with a world `time` and `log` for lines. */

@@ -63,7 +63,7 @@ const FLOW_SIZE = 32
 const DISCARD = 9
 const BURST = 5001
 
-/** What a visitor can send once. */
+/** The kinds of traffic that a visitor can send once. */
 export type Sendable = Extract<PlaygroundRequest, { readonly do: 'send' }>['what']
 
 /** The hosts of the traffic. `tell` gets a line for the log about each result. */

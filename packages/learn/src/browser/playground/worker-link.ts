@@ -24,8 +24,8 @@ type Reply = Extract<PlaygroundReply, { readonly reply: number }>
 type Sent = Exclude<PlaygroundRequest, { readonly do: 'start' | 'command' | 'capture' }>
 
 /**
- * The page's link to the worker of the current driver; there is none before start() and after its
- * end. A worker that is silent for SILENCE_MS, or logs without end, is ended.
+ * The page's link to the worker of the current driver, which runs from start() to its end. A worker
+ * that is silent for SILENCE_MS, or logs without end, is ended.
  */
 export class CarriedLink {
   readonly #url: string
