@@ -33,7 +33,7 @@ export class Mistakes {
     this.#onNew = onNew
   }
 
-  /** Adds the mistake of an owner, and counts it until it is forgotten. */
+  /** Adds the mistake of an owner, which is shown until it is forgotten. */
   add(owner: string, mistake: Mistake): void {
     if (this.restore(owner, mistake)) {
       this.#onNew(mistake)
