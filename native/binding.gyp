@@ -35,11 +35,7 @@
     {
       'target_name': 'vnet-rootless',
       'type': 'executable',
-      'sources': [
-        'rootless/confine.cc', 'rootless/ids.cc', 'rootless/mounts.cc', 'rootless/refusal.cc', 'rootless/remove-after.cc',
-        'rootless/rootless.cc', 'rootless/syn.cc', 'rootless/tcp-out.cc', 'rootless/tcpdump.cc', 'rootless/way-out.cc',
-        'sys-mount.cc',
-      ],
+      'sources': ['rootless/all.cc'],
     },
     {
       'target_name': 'vnet-cni',
@@ -52,17 +48,14 @@
     {
       'target_name': 'vnet-guest',
       'type': 'executable',
-      'sources': ['guest/files.cc', 'guest/guest.cc', 'guest/mail.cc', 'guest/modules.cc', 'guest/usage.cc'],
+      'sources': ['guest/all.cc'],
       # It starts before there are libraries, and needs glibc-static as vnet-cni does.
       'ldflags': ['<!(echo "int main(){}" | ${CXX:-c++} -x c++ - -static -o /dev/null 2>/dev/null && echo -static || echo -s)', '-Wl,--gc-sections'],
     },
     {
       'target_name': 'vnet-within',
       'type': 'executable',
-      'sources': [
-        'within/alone.cc', 'within/host-disk.cc', 'within/host-enter.cc', 'within/host-init.cc', 'within/stopped.cc',
-        'within/within.cc', 'sys-mount.cc',
-      ],
+      'sources': ['within/all.cc'],
     },
     {
       'target_name': 'vnet-clock',

@@ -106,7 +106,7 @@ int makeDev() {
   return ::symlink("/proc/self/fd", "/dev/fd") == 0 ? 0 : errno;
 }
 
-void put(const char* path, const char* text) {
+void set(const char* path, const char* text) {
   const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
   if (fd < 0) return;
   if (::write(fd, text, std::strlen(text)) < 0) {
@@ -139,11 +139,11 @@ int makeFiles(const std::vector<std::string>& paths) {
   mountSys();
   if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) return errno;
   // The kernel transmits no frames of its own accord.
-  put("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+  set("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
   // A namespace inside would give new rights.
-  put("/proc/sys/user/max_user_namespaces", "0");
+  set("/proc/sys/user/max_user_namespaces", "0");
   // Of this namespace since Linux 6.14. RLIMIT_NPROC does not hold for root.
-  put("/proc/sys/kernel/pid_max", "1000");
+  set("/proc/sys/kernel/pid_max", "1000");
   if (::mkdir("/dev/shm", 01777) != 0 || ::mkdir("/run/tmp", 01777) != 0) return errno;
   if (const int error = mountTmpfs("/dev/shm"); error != 0) return error;
   if (const int error = setReadOnly("/", true, AT_RECURSIVE); error != 0) return error;
@@ -154,7 +154,7 @@ int makeFiles(const std::vector<std::string>& paths) {
   return hasDirectory && ::chdir(directory) == 0 ? 0 : ::chdir("/") == 0 ? 0 : errno;
 }
 
-void limit() {
+void setLimits() {
   const rlimit threads = {kThreads, kThreads}, size = {kFileSize, kFileSize}, cpu = {kCpuSeconds, kCpuSeconds},
                data = {kData, kData}, none = {0, 0};
   ::setrlimit(RLIMIT_NPROC, &threads);
@@ -269,7 +269,7 @@ int confine(const std::vector<std::string>& paths) {
   // Without the terminal, into which it could type.
   ::setsid();
   if (const int error = makeFiles(paths); error != 0) return error;
-  limit();
+  setLimits();
   return ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? 0 : errno;
 }
 

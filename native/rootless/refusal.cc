@@ -49,7 +49,7 @@ bool isFiltered() {
   return found;
 }
 
-std::string limit() {
+std::string reachedLimit() {
   const char* kinds[] = {"user", "net", "mnt"};
   for (const char* kind : kinds) {
     const std::string name = std::string("max_") + kind + "_namespaces";
@@ -89,7 +89,7 @@ std::string forbidden(Had had) {
 }
 
 std::string reason(int error, Had had) {
-  if (error == ENOSPC) return limit();
+  if (error == ENOSPC) return reachedLimit();
   if (error == EUSERS) return "namespaces are nested too deeply";
   if (error == EPERM || error == EACCES) return forbidden(had);
   if (error == EINVAL || error == ENOSYS) {

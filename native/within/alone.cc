@@ -18,9 +18,6 @@ namespace vnet {
 
 namespace {
 
-/** Signals of a terminal reach the program themselves, because it is in the same process group. */
-constexpr int kOfKernel = SI_KERNEL;
-
 bool write(const char* path, const std::string& text) {
   const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
   if (fd < 0) return false;
@@ -94,7 +91,8 @@ bool start(int go) {
       if (!isStopped && !WIFCONTINUED(status)) finish(first, status);
       ::kill(parent, isStopped ? SIGCHLD : SIGCONT);
     }
-    if (signal < 0 || signal == SIGCHLD || info.si_code == kOfKernel) continue;
+    // Signals of a terminal reach the program itself, because it is in the same process group.
+    if (signal < 0 || signal == SIGCHLD || info.si_code == SI_KERNEL) continue;
     // A shell continues its job, and a program may stop it, by a signal to the process group.
     const bool isOfJob = signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU || signal == SIGCONT;
     if (isOfJob && info.si_pid != parent) continue;

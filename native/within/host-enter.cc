@@ -25,9 +25,6 @@ namespace vnet {
 
 namespace {
 
-/** Signals of a terminal reach the program themselves, because it is in the same process group. */
-constexpr int kOfKernel = SI_KERNEL;
-
 /** Returns a socket to the init, and sets its process id. Returns -1 on an error. */
 int connectToInit(pid_t& init) {
   const int fd = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -130,7 +127,8 @@ void keepOnly(int first, int second) {
     // Before the end of the program: a signal that has arrived may have been for it.
     if (polled[1].revents != 0 && ::read(fd, &info, sizeof info) == sizeof info) {
       const int number = static_cast<int>(info.ssi_signo);
-      if (number != SIGCHLD && info.ssi_code != kOfKernel) ::send(init, &number, sizeof number, MSG_NOSIGNAL);
+      // Signals of a terminal reach the program itself, because it is in the same process group.
+      if (number != SIGCHLD && info.ssi_code != SI_KERNEL) ::send(init, &number, sizeof number, MSG_NOSIGNAL);
     }
     if (polled[0].revents == 0) continue;
     int message = 0;

@@ -1,0 +1,12 @@
+// vnet-rootless as one translation unit, as addon/all.cc is.
+#include "../sys-mount.cc"
+#include "confine.cc"
+#include "ids.cc"
+#include "mounts.cc"
+#include "refusal.cc"
+#include "remove-after.cc"
+#include "rootless.cc"
+#include "syn.cc"
+#include "tcp-out.cc"
+#include "tcpdump.cc"
+#include "way-out.cc"
