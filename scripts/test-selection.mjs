@@ -68,7 +68,7 @@ export function runOf(env = process.env) {
 }
 
 /** Returns the name of a run among the scripts of package.json. */
-function scriptOf(run) {
+export function scriptOf(run) {
   if (run === 'quick') return 'test'
   return `test:${run === 'course-live' ? 'course' : run}`
 }

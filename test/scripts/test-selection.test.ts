@@ -4,7 +4,16 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
-import { filesOfRun, leftOut, runOf, select } from '../../scripts/test-selection.mjs'
+import { testFolders } from '../../scripts/kernel-tests.mjs'
+import { manifestOf } from '../../scripts/packages.mjs'
+import {
+  filesOfRun,
+  leftOut,
+  runOf,
+  SUITES,
+  scriptOf,
+  select,
+} from '../../scripts/test-selection.mjs'
 
 const QUICK = [
   'packages/lab/test/kernel/smoke/lab.test.ts',
@@ -162,4 +171,27 @@ test('the files that a run leaves out are counted, with the commands that run th
   ])
   expect(leftOut(root, 'quick', ['test/netdev'])).toEqual([])
   expect(leftOut(root, 'quick', [])).toEqual([])
+})
+
+test('package.json has the script of each run, which is set up before', () => {
+  const { scripts } = manifestOf('.')
+  for (const run of ['all', 'long', ...SUITES]) {
+    const name = scriptOf(run)
+    expect([name, scripts[name]]).toEqual([name, `node scripts/test.mjs --${run}`])
+    expect([name, scripts[`pre${name}`]]).toEqual([
+      name,
+      expect.stringMatching(/^node scripts\/setup\.mjs --test( --\S+)?$/),
+    ])
+  }
+})
+
+test('each package with tests has the scripts that run them', () => {
+  const folders = testFolders('.').map(name => dirname(name))
+  expect(folders.length).toBeGreaterThan(7)
+  for (const folder of folders.filter(name => name !== '.')) {
+    expect([folder, manifestOf(folder).scripts]).toEqual([
+      folder,
+      { pretest: 'node ../../scripts/setup.mjs --test', test: 'node ../../scripts/test.mjs' },
+    ])
+  }
 })

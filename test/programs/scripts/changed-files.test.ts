@@ -2,12 +2,12 @@
 
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { beforeEach, expect, test } from 'vitest'
-import { freshDirectory } from '#support/fresh-directory.ts'
+import { basename, join } from 'node:path'
+import { beforeAll, beforeEach, expect, test } from 'vitest'
+import { fileDirectory } from '#support/fresh-directory.ts'
 import { changedFiles } from '../../../scripts/changed-files.mjs'
 
-const directory = freshDirectory()
+const directory = fileDirectory()
 const [origin, clone] = ['origin', 'clone'].map(name => join(directory, name)) as [string, string]
 
 /** Runs git without the user's configuration. */
@@ -25,14 +25,26 @@ function commit(cwd: string): void {
 const write = (name: string, text = 'changed') => writeFileSync(join(clone, name), text)
 const changed = (env = {}) => changedFiles(clone, env)?.sort()
 
-beforeEach(() => {
+/** The two repositories, which each test gets anew. */
+const template = join(directory, 'template')
+
+beforeAll(() => {
+  const [origin, clone] = [join(template, 'origin'), join(template, 'clone')]
   mkdirSync(join(origin, 'scripts/lint'), { recursive: true })
   for (const name of ['a.ts', 'b.ts', 'biome.json', 'scripts/lint/braces.grit', '.gitignore']) {
     writeFileSync(join(origin, name), name === '.gitignore' ? 'dist\n' : name)
   }
   git(origin, 'init', '--initial-branch=main')
   commit(origin)
-  git(directory, 'clone', origin, clone)
+  git(template, 'clone', origin, clone)
+  git(clone, 'remote', 'set-url', 'origin', '../origin')
+})
+
+beforeEach(() => {
+  for (const path of [origin, clone]) {
+    rmSync(path, { recursive: true, force: true })
+    cpSync(join(template, basename(path)), path, { recursive: true })
+  }
 })
 
 test('a fresh clone has no changed file', () => {
