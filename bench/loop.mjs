@@ -2,7 +2,8 @@
  * `npm run bench:loop`: what a change of this repository costs its author. In fresh clones of HEAD
  * and of the commit before, in turns, it runs the two commands of the README, `npm start` and `npm
  * test`, and prints their wall time and CPU time and the ten test files that cost most. Exits 1 if
- * a limit is exceeded. CPU time decides; wall time only on a machine that was quiet. Run it as root.
+ * a limit is exceeded. CPU time decides; wall time only on a machine that was quiet. Run it as
+ * root.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'

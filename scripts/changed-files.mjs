@@ -1,4 +1,4 @@
-/** What the formatter and linter of a quick run look at. */
+/** The files that the formatter and linter check in a quick run. */
 
 import { execFileSync } from 'node:child_process'
 

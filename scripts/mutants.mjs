@@ -24,7 +24,7 @@ restores. Lines whose mutant is already in FILE are not run again.
 
 const root = resolve(import.meta.dirname, '..')
 
-/** What is looked for in a line, and what takes its place. The formatter puts spaces around operators. */
+/** Parts of a line, and their replacements. The formatter puts spaces around operators. */
 const SWAPS = [
   [/ === /g, ' !== '],
   [/ !== /g, ' === '],
@@ -45,7 +45,7 @@ const SWAPS = [
   [/(?<![\w.'"`#$-])\d+(?![\w.'"`])/g, number => String(Number(number) + 1)],
 ]
 
-/** Lines that no test can tell from their mutant: comments, imports, types and texts. */
+/** Lines with mutants that no test can find: comments, imports, types and texts. */
 const isPassive = line =>
   /^\s*(\*|\/\/|\/\*|import |export (type|interface|\*)|type |interface |['"`])/.test(line) ||
   /^\s*readonly /.test(line)
@@ -53,7 +53,7 @@ const isPassive = line =>
 /** Returns the mutants of a line of source: each is the line with one place changed. */
 export function mutantsOf(line) {
   if (isPassive(line)) return []
-  // A comment behind code.
+  // A comment after code.
   const code = line.replace(/ \/\/ .*$/, '')
   return SWAPS.flatMap(([pattern, other]) =>
     [...code.matchAll(pattern)]
@@ -65,7 +65,7 @@ export function mutantsOf(line) {
   )
 }
 
-/** Whether a place is behind an odd number of quotes, and so inside a text. */
+/** Whether a place follows an odd number of quotes, and so inside a text. */
 const isInText = (code, index) =>
   (code.slice(0, index).match(/(?<!\\)['"`]/g) ?? []).length % 2 === 1
 
@@ -77,7 +77,7 @@ function negated(before, changed, after) {
     depth += { '(': 1, ')': -1 }[after[i]] ?? 0
     if (depth === 0) return `${before}if (!(${after.slice(0, i)})${after.slice(i)}`
   }
-  // The condition goes on in the next line.
+  // The condition continues in the next line.
   return undefined
 }
 
@@ -130,7 +130,7 @@ function fails(...words) {
   return status !== 0
 }
 
-/** Returns which command finds a mutant, `npm test`, `test:all` or `none`, and restores the line. */
+/** Returns the command that finds a mutant (`npm test`, `test:all`, `none`). Restores the line. */
 function foundBy({ file, line, after }) {
   const path = join(root, file)
   const source = readFileSync(path, 'utf8')

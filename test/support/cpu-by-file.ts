@@ -1,14 +1,14 @@
 /**
- * With VNET_CPU=FILE, which `npm run bench:loop` sets, vitest loads this file before each test file,
- * and a line of JSON for it is appended to FILE: `{ file, own, children }`, in CPU seconds. `own` is
- * that of the process with all its threads while the file ran, loading included; `children` that of
- * the programs which it started and which ended meanwhile.
+ * With VNET_CPU=FILE, which `npm run bench:loop` sets, vitest loads this file before each test
+ * file, and a line of JSON for it is appended to FILE: `{ file, own, children }`, in CPU seconds.
+ * `own` is the time of the process with all its threads while the file ran, loading included;
+ * `children` is the time of the programs which it started and which ended meanwhile.
  */
 import { appendFileSync, readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { afterAll, expect } from 'vitest'
 
-/** Fields of /proc/PID/stat behind the name, which may hold spaces: see proc_pid_stat(5). */
+/** Fields of /proc/PID/stat after the name, which may hold spaces: see proc_pid_stat(5). */
 const CHILDREN_USER = 13
 const CHILDREN_SYSTEM = 14
 /** Clock ticks a second in /proc/PID/stat (USER_HZ). */

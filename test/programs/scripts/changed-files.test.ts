@@ -25,7 +25,7 @@ function commit(cwd: string): void {
 const write = (name: string, text = 'changed') => writeFileSync(join(clone, name), text)
 const changed = (env = {}) => changedFiles(clone, env)?.sort()
 
-/** The two repositories, which each test gets anew. */
+/** The two repositories, of which each test has a copy of its own. */
 const template = join(directory, 'template')
 
 beforeAll(() => {

@@ -27,6 +27,6 @@ test('texts, comments, imports and types have no mutants', () => {
   }
 })
 
-test('a comment behind code is left alone', () => {
+test('a comment after code is left alone', () => {
   expect(mutantsOf('  f(1) // 2 of 3')).toEqual(['  f(2) // 2 of 3'])
 })
