@@ -20,7 +20,7 @@ import { asNobodyIn } from '#support/privileges.ts'
 const FAMILY = 0x3f0
 const native = loadNative()
 const memoryNet = memoryNets()
-const plain = fileURLToPath(new URL('../support/genl-client.py', import.meta.url))
+const plain = fileURLToPath(new URL('../../support/genl-client.py', import.meta.url))
 
 const { netns, directory } = freshQuietNamespaces('netns')
 const ends = endedAfterEach<Disposable>()
