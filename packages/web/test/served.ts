@@ -158,7 +158,8 @@ export async function served(options: Partial<WebOptions> = {}): Promise<Served>
   }
 }
 
-function openFeed(response: IncomingMessage): OpenFeed {
+/** Reads the messages of a response to `/events`. */
+export function openFeed(response: IncomingMessage): OpenFeed {
   const unread: { readonly number: string | undefined; readonly message: FeedMessage }[] = []
   let heard = () => {}
   let isOpen = true
