@@ -1,5 +1,6 @@
 /** Resetting statistics: vnet's, the kernel's, and the driver's additions. */
 import { expect, test } from 'vitest'
+import { Counters } from '#src/netdev/counters.ts'
 import { RX_COMPRESSED, TX_DROPPED, TX_PACKETS } from '#src/netdev/stats.ts'
 import { addDevice, memoryNets, numbered } from '#support/memory-net.ts'
 
@@ -36,6 +37,17 @@ test('a reset sets every counter to zero, and frames are still conserved', async
   ]).toEqual([3, 3, 3])
   dev.resetStats()
   expect(conserved()).toEqual({ in: 8, made: 0, out: 0, dropped: 8, held: 0 })
+})
+
+test('a reset clears each array of counters', () => {
+  const counters = new Counters(2, 1)
+  const arrays = Object.values(counters).filter(value => value instanceof Float64Array)
+  for (const array of arrays) {
+    array.fill(1)
+  }
+  counters.reset()
+  expect(arrays.length).toBeGreaterThan(2)
+  expect(arrays.flatMap(array => [...array]).filter(n => n !== 0)).toEqual([])
 })
 
 test('the kernel’s counters are read after a reset has returned, before the next frame, once for two resets', async () => {
