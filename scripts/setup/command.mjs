@@ -6,7 +6,7 @@
 
 import { spawn } from 'node:child_process'
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 
 /** A failure with a one-line message that says what to do; shown without a stack. */
@@ -35,14 +35,14 @@ function isExecutable(file) {
 
 /**
  * Runs a program to its end. Returns its exit code (or the name of a signal) and its output. With
- * the option `nice`, a number, it has less priority.
+ * the option `nice`, a number, its priority is lower by that than the priority of this process.
  */
 export function capture(program, args, options = {}) {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, PATH: pathWithNode(), ...options.env }
     const child = spawn(program, args, { cwd: options.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
     if (options.nice && child.pid !== undefined) {
-      setPriority(child.pid, options.nice)
+      setPriority(child.pid, Math.min(getPriority() + options.nice, 19))
     }
     const output = []
     child.stdout.on('data', chunk => output.push(chunk))

@@ -195,3 +195,7 @@ test('each package with tests has the scripts that run them', () => {
     ])
   }
 })
+
+test('tests do not get the names of the files that run, which a vitest of their own would take', () => {
+  expect(process.env.VNET_TEST_FILES).toBeUndefined()
+})
