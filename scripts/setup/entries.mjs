@@ -14,7 +14,15 @@ import { basename, dirname, join } from 'node:path'
 const FOLDER = './dist/entries/'
 
 const NATIVE = `import { createRequire } from 'node:module';
-const native = createRequire(import.meta.url)('./native.cjs');
+const native = load();
+function load() {
+  try {
+    return createRequire(import.meta.url)('./native.cjs');
+  } catch (cause) {
+    const why = 'is not beside this code, which was bundled: mark vnet as external in the bundler';
+    throw new Error('vnet: dist/entries/native.cjs ' + why, { cause });
+  }
+}
 `
 
 /** The contexts of vitest's vmThreads take whole URLs only. */

@@ -70,12 +70,20 @@ export const test = a(vitest, c);
     },
   )
   const text = readFileSync(join(entries, 'vitest.js'), 'utf8')
-  expect(text.split('\n').slice(2)).toEqual([
+  expect(text.split('\n').slice(-4)).toEqual([
     "import * as vitest from 'vitest';",
     "const { a, b: c } = await native('../part/more.js');",
     'export const test = a(vitest, c);',
     '',
   ])
+})
+
+test('an entry in a bundle says that vnet must be external', async () => {
+  const entries = await packageOf({ '.': 'index' }, { 'index.js': 'export const a = 1' })
+  const bundle = written(testDirectory(), 'bundle.js', readFileSync(`${entries}/index.js`, 'utf8'))
+  await expect(import(/* @vite-ignore */ bundle)).rejects.toThrow(
+    'native.cjs is not beside this code, which was bundled: mark vnet as external in the bundler',
+  )
 })
 
 test('a package without entries gets none', async () => {
