@@ -29,7 +29,7 @@ afterAll(() => consumer[Symbol.dispose]())
 /** Root without a capability that a lab in the kernel needs. */
 const WITHOUT_RIGHTS = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all']
 
-/** Runs the tests. Returns the worlds of their labs, and the tests that failed. */
+/** Runs the tests. Returns the worlds of their labs, and the tests that failed, in their order. */
 function run(world: string, before: string[] = [], required = '0', program = PROGRAM) {
   consumer.write('a.test.js', program)
   const env = { VNET_WORLD: world, VNET_REQUIRED: required }
@@ -39,9 +39,11 @@ function run(world: string, before: string[] = [], required = '0', program = PRO
   const worlds = [...stdout.matchAll(/^world (\w+)$/gm)].map(([, name]) => name)
   const failed = [
     ...new Set(
-      [...stdout.matchAll(/× a\.test\.js > (.*?)(?: \d+ms.*)?$/gm)].map(([, title]) => title),
+      [...stdout.matchAll(/× a\.test\.js > (.*?)(?: \d+ms.*)?$/gm)].map(([, title = '']) => title),
     ),
   ]
+  // vitest may report a test that ran twice after the next one.
+  failed.sort((a, b) => program.indexOf(a) - program.indexOf(b))
   return { worlds, failed, stdout, stderr }
 }
 
