@@ -13,8 +13,8 @@ const WARM_MS = 60_000
 /**
  * @internal Makes a lab with a link, a fault and a connection, and closes it: the first use of each
  * part takes ten times as long as the second. Its worker then runs until the thread ends. createLab
- * reports why no lab can be made. It does not fetch: that would load Node's client, which takes as
- * long as all else, for tests that never fetch.
+ * reports why no lab can be made. It does not fetch: the first request takes as long as all else,
+ * and many tests make none.
  */
 export async function warmLabs(): Promise<void> {
   // In a guest, time is virtual.
