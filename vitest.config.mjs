@@ -128,6 +128,7 @@ const common = {
   hookTimeout: 60_000,
   setupFiles: [
     './test/support/program-limit.ts',
+    './test/support/equal-octets.ts',
     ...(process.env.VNET_CPU === undefined ? [] : ['./test/support/cpu-by-file.ts']),
   ],
 }
