@@ -20,7 +20,13 @@ export class Lateness {
 
   /** Pairs of a time in ns and the packets at most this late, but later than the time before. */
   counts(): (readonly [number, number])[] {
-    return [...this.#counts].flatMap((n, i) => (n === 0 ? [] : [[upper(i), n] as const]))
+    const counts: (readonly [number, number])[] = []
+    for (const [i, n] of this.#counts.entries()) {
+      if (n !== 0) {
+        counts.push([upper(i), n])
+      }
+    }
+    return counts
   }
 
   /** Returns the lateness that a share `q` of the packets did not exceed, in ns; 0 without one. */

@@ -7,6 +7,8 @@ import { PROGRAM } from 'vnet/internal/cli/own-package'
 
 /** A file with its media type. */
 export type PageFile = Readonly<{ type: string; bytes: Buffer }>
+/** The files by the paths of their URLs. */
+export type PageFiles = ReadonlyMap<string, PageFile>
 
 /** src and dist are equally deep. */
 const COMPILED = fileURLToPath(new URL('../dist/', import.meta.url))
@@ -44,8 +46,8 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 }
 
-/** Reads the files, by the paths of their URLs. */
-export function readPage(): ReadonlyMap<string, PageFile> {
+/** Reads the files. */
+export function readPage(): PageFiles {
   const page = join(COMPILED, 'page')
   const require = createRequire(import.meta.url)
   const uPlot = dirname(require.resolve('uplot'))

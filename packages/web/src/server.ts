@@ -10,7 +10,7 @@ import type { ControlClient, DeviceEvent, FoundDevice } from 'vnet/internal/cont
 import { parseCommand, runCommand } from './commands.ts'
 import { deviceSource } from './device-sources.ts'
 import { type CommandResult, type DeviceId, SECRET_WANTS, WANTS, type Want } from './feed-types.ts'
-import { type PageFile, readPage } from './files.ts'
+import { type PageFiles, readPage } from './files.ts'
 import {
   type Asked,
   type HttpOptions,
@@ -36,9 +36,9 @@ const BODY_MAX = 64 * 1024
 /** The nonce of a page that asks for a proof: random, at least 128 bits. */
 const NONCE = /^[\w-]{22,64}$/
 
-/** Listens. Returns the server with the URL of the page, with the token. */
-export async function serveWeb(options: WebOptions): Promise<HttpServer> {
-  const web = new Web(options)
+/** Listens. Returns the server with the URL of the page, with the token. `files` are the page. */
+export async function serveWeb(options: WebOptions, files = readPage()): Promise<HttpServer> {
+  const web = new Web(options, files)
   const server = await serveHttp(options, asked => web.reply(asked))
   return {
     url: pageUrl(server.url, options.access),
@@ -59,15 +59,16 @@ type Route = readonly [
 class Web {
   readonly #options: WebOptions
   readonly #vnets: Vnets
-  readonly #files: ReadonlyMap<string, PageFile> = readPage()
+  readonly #files: PageFiles
   readonly #feeds = new Set<Feed>()
   /** The sources that pages show, each while at least one page does. */
   readonly #sources = new Map<string, { readonly source: Source; readonly feeds: Set<Feed> }>()
   #captures = 0
   readonly #routes: ReadonlyMap<string, Route>
 
-  constructor(options: WebOptions) {
+  constructor(options: WebOptions, files: PageFiles) {
     this.#options = options
+    this.#files = files
     const onEvent = (event: DeviceEvent) => this.#happened(event)
     this.#vnets = new Vnets(options, onEvent, id => this.#read(id))
     const { isPublic } = options.access

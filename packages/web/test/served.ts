@@ -10,6 +10,7 @@ import { loadNative } from '#src/linux/native.ts'
 import type { MessageBuilder } from '#src/netlink/index.ts'
 import { type Answers, type FakeOptions, FakeVnet } from '#support/fake-vnet.ts'
 import type { CommandResult, FeedMessage, PageCommand } from '../src/feed-types.ts'
+import { readPage } from '../src/files.ts'
 import type { Access } from '../src/http/token.ts'
 import { serveWeb, type WebOptions } from '../src/server.ts'
 
@@ -83,18 +84,15 @@ export interface OpenFeed {
   close(): Promise<void>
 }
 
+/** Read once: a server does not change it. */
+const page = readPage()
+
 export async function served(options: Partial<WebOptions> = {}): Promise<Served> {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-web-'))
   const client = new ControlClient(loadNative())
   const address = { host: '127.0.0.1', port: 0 }
-  const server = await serveWeb({
-    address,
-    access: ROOT_ACCESS,
-    client,
-    version: '1.2.3',
-    directory,
-    ...options,
-  })
+  const usualOptions = { address, access: ROOT_ACCESS, client, version: '1.2.3', directory }
+  const server = await serveWeb({ ...usualOptions, ...options }, page)
   const { port } = new URL(server.url)
   const ends: (() => void)[] = []
   const send = (path: string, { method = 'GET', headers = {}, body }: Asked) =>
