@@ -14,9 +14,7 @@ import { IRQ_HANDLED, IRQ_NONE, Irq } from '#src/netdev/irq.ts'
 import type { NetDevice } from '#src/netdev/net-device.ts'
 import { devClose, ethTypeTrans, netifCarrierOff, netifRx } from '#src/netdev/netif.ts'
 import type { NetDeviceOps } from '#src/netdev/ops.ts'
-import { finish, onesComplementSum } from '#src/packet/checksum.ts'
 import * as ethernet from '#src/packet/ethernet.ts'
-import * as icmp from '#src/packet/icmp.ts'
 import * as ipv4 from '#src/packet/ipv4.ts'
 import {
   SKB_DROP_REASON_DEV_STOPPED,
@@ -25,6 +23,7 @@ import {
 import { Ring } from '#src/skb/ring.ts'
 import type { SkBuff } from '#src/skb/sk-buff.ts'
 import { LinuxWireResources } from '#src/wire/wire-resources.node.ts'
+import { driverOf } from './bed-drivers.ts'
 
 interface Mirror {
   readonly params: { readonly delay: number }
@@ -71,16 +70,6 @@ const mirrorOps: NetDeviceOps<Mirror> = {
     const alarm = dev.net.clock.alarm(() => dev.priv.irq?.raise(1))
     alarm.at(dev.net.clock.now() + dev.priv.params.delay * NSEC_PER_MSEC)
   },
-}
-
-/** A driver of one device, `test0`, with these operations. */
-function driverOf(ops: Partial<NetDeviceOps<unknown>>, features = 0) {
-  const setup = (dev: NetDevice) => {
-    dev.netdevOps = { ndoStartXmit: skb => skb.drop(), ...ops }
-    dev.features = features
-  }
-  const init = () => [{ dev: allocEtherdevMqs({ name: 'test%d', setup, priv: undefined }) }]
-  return defineDriver({ name: 'test', description: 'for a test', params: {}, init })
 }
 
 const frame = udpFrame({ from: '198.18.0.1', to: '198.18.0.9' })
@@ -379,43 +368,6 @@ test('frames or polls that never end are an error, not a test that hangs', async
   })
   const bed = await testBed(storm)
   expect(() => bed.advance('1s')).toThrow('test: timers run without end')
-})
-
-test('an interrupt that is raised without end is an error that names the handler by its line', async () => {
-  let irq: Irq | undefined
-  const again = driverOf({
-    ndoOpen(dev) {
-      irq = new Irq(dev)
-      irq.request(() => {
-        irq?.raise(1)
-        return IRQ_HANDLED
-      })
-    },
-  })
-  const bed = await testBed(again)
-  irq?.raise(1)
-  expect(() => bed.advance('1s')).toThrow(
-    /^test: interrupt handler at .*test-bed\.test\.ts:\d+ runs without end$/,
-  )
-})
-
-test('a driver to which the kernel replies without end is an error as well', async () => {
-  const echoing = driverOf({
-    ndoInit(dev) {
-      dev.flags |= IFF_NOARP
-    },
-    ndoStartXmit(skb) {
-      const { bytes, data } = skb
-      ipv4.swapAddresses(bytes, data + 14)
-      bytes[data + 34] = icmp.ICMP_ECHO
-      icmp.setChecksum(bytes, data + 34, 0)
-      icmp.setChecksum(bytes, data + 34, finish(onesComplementSum(bytes, data + 34, skb.len - 34)))
-      netifRx(skb)
-    },
-  })
-  const bed = await testBed(echoing)
-  expect(() => bed.ping()).toThrow('test: frames go round without end')
-  await bed.close()
 })
 
 test('without addresses the devices of a driver get 198.18.0.1 and so on, and options replace them', async () => {

@@ -1,109 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { CapturedPacket } from '#src/capture/packet.ts'
 import {
   PACKET_OVERHEAD,
   writeInterface,
   writePacket,
   writeSection,
-  writeStatistics,
-  writeTlsKeyLog,
 } from '#src/capture/pcapng-writer.ts'
 import { CaptureReader } from '#src/capture/reader.ts'
 import { plain, readAll } from '#support/capture-bytes.ts'
 import { pcapOf } from '#support/capture-records.ts'
 import { forAll } from '#support/for-all.ts'
 import { SEED, scaled } from '#support/scale.ts'
+import { packet, read } from './random-packets.ts'
 
 const parameters = { numRuns: scaled(20_000), seed: SEED }
-
-const option = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
-const u32 = fc.nat(0xffff_ffff)
-const upTo53 = fc.maxSafeNat()
-// Texts that come back as they were: no zero byte, no lone surrogate.
-const comment = fc.string({ unit: 'binary' }).map(value => value.replaceAll('\0', ''))
-
-const text = fc.string({ unit: 'binary' })
-const wireDrop = fc.record(
-  {
-    direction: fc.constantFrom('ab', 'ba'),
-    side: fc.constantFrom('in', 'out'),
-    place: fc.nat(),
-    kind: text,
-    text,
-    why: text,
-    seed: fc.maxSafeNat(),
-    packet: fc.maxSafeInteger(),
-  },
-  { requiredKeys: ['direction', 'place', 'kind', 'text', 'why', 'seed', 'packet'] },
-)
-const drop = fc.record({ reason: text, wire: wireDrop }, { requiredKeys: ['reason'] })
-
-/** A packet with its frame anywhere in its bytes. */
-const packet = fc
-  .record({
-    seconds: fc.nat(0xffff_ffff),
-    nanoseconds: fc.nat(999_999_999),
-    bytes: fc.uint8Array({ maxLength: 80 }),
-    skipped: fc.nat(80),
-    cut: fc.nat(5000),
-    interfaceIndex: fc.nat(2),
-    // Without a check sequence, which is not read.
-    flags: option(u32.map(flags => (flags & ~(0xf << 5)) >>> 0)),
-    dropCount: option(upTo53),
-    packetId: option(upTo53),
-    queue: option(u32),
-    verdict: option(fc.tuple(fc.constantFrom(1, 2), fc.maxSafeInteger())),
-    comments: fc.array(comment, { maxLength: 3 }),
-    drop: option(drop),
-  })
-  .map(({ skipped, cut, verdict, ...rest }): CapturedPacket => {
-    const at = Math.min(skipped, rest.bytes.length)
-    const capturedLength = rest.bytes.length - at
-    const [verdictType, value] = verdict ?? []
-    return {
-      ...rest,
-      at,
-      capturedLength,
-      originalLength: capturedLength + cut,
-      verdict: value,
-      verdictType,
-    }
-  })
-
-/** The packet as a reader returns it, without undefined and empty fields. */
-function read({ bytes, at, comments, ...rest }: CapturedPacket, linkType: number) {
-  const frame = [...bytes.subarray(at, at + rest.capturedLength)]
-  const defined = Object.fromEntries(
-    Object.entries(rest).filter(([, value]) => value !== undefined),
-  )
-  return { ...defined, hasTime: true, linkType, frame, ...(comments?.length ? { comments } : {}) }
-}
-
-test('packets written as pcapng are read again, in chunks of any size', () => {
-  const end = { seconds: 3, nanoseconds: 0 }
-  forAll(
-    parameters,
-    [fc.array(packet, { maxLength: 8 }), fc.integer({ min: 1, max: 300 })],
-    (packets, size) => {
-      const to = new Uint8Array(20_000)
-      let at = writeSection(to, 0, { os: 'Linux', userAppl: 'vnet' })
-      for (const linkType of [1, 101, 276]) {
-        at = writeInterface(to, at, { linkType, name: 'sn%d' })
-      }
-      at = writeTlsKeyLog(to, at, Uint8Array.of(1, 2, 3))
-      for (const one of packets) {
-        at = writePacket(to, at, one)
-      }
-      at = writeStatistics(to, at, { interfaceIndex: 0, start: end, end, received: 1 })
-      const expected = packets.map(one => ({
-        ...read(one, [1, 101, 276][one.interfaceIndex] ?? 0),
-        interfaceName: 'sn%d',
-      }))
-      expect(readAll(to.subarray(0, at), size)).toEqual({ packets: expected })
-    },
-  )
-})
 
 test('packets of a pcap file are read without options, in chunks of any size', () => {
   forAll(

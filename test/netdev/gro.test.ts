@@ -1,7 +1,4 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Gro } from '#src/netdev/gro.ts'
-import { skbGsoSegment } from '#src/netdev/gso.ts'
 import {
   NETIF_F_ALL_TAP,
   NETIF_F_GRO,
@@ -12,188 +9,23 @@ import {
 import { netifRx } from '#src/netdev/netif.ts'
 import { fillHeaderChecksum } from '#src/packet/ipv4.ts'
 import { FRAME_MAX } from '#src/skb/pool.ts'
-import { Ring } from '#src/skb/ring.ts'
 import {
-  CHECKSUM_NONE,
   CHECKSUM_PARTIAL,
   CHECKSUM_UNNECESSARY,
   SKB_GSO_TCPV4,
-  SKB_GSO_TCPV6,
-  SKB_GSO_UDP_L4,
   type SkBuff,
 } from '#src/skb/sk-buff.ts'
-import { forAll } from '#support/for-all.ts'
 import { addDevice, freshNet } from '#support/memory-net.ts'
-import { balancedPool, octetsOf } from '#support/skb.ts'
-import {
-  buildFrame,
-  FIELD,
-  isIpv6,
-  type Packet,
-  plain,
-  plain6,
-  transportOffset,
-} from '../packet/frames.ts'
+import { octetsOf } from '#support/skb.ts'
+import { FIELD, type Packet, plain, plain6 } from '../packet/frames.ts'
+import { ALL, DATA_OFFSET, FLAGS, numbered, PSH_ACK, stream, streamFrames } from './streams.ts'
 
-const pool = balancedPool({ large: 70, small: 128 })
+const { pool, whole, placed, row, cut, merge } = streamFrames()
 const memory = freshNet()
 
-const TSO = NETIF_F_TSO | NETIF_F_TSO6
-const ALL = TSO | NETIF_F_GSO_UDP_L4 | NETIF_F_GRO
-/** The position of a field in the transport header. */
-const SEQUENCE = 4
 const ACKNOWLEDGMENT = 8
-const DATA_OFFSET = 12
-const FLAGS = 13
-const ACK = 0x10
-const PSH_ACK = 0x18
-const OPTIONS = [1, 1, 8, 10, 0, 0, 0, 7, 0, 0, 0, 9]
-
-interface Stream {
-  readonly packet: Packet
-  readonly options: readonly number[]
-  readonly payload: readonly number[]
-  readonly sequence: number
-  readonly flags: number
-}
-
-const stream: Stream = { packet: plain, options: OPTIONS, payload: [], sequence: 7, flags: ACK }
-const numbered = (n: number): number[] => Array.from({ length: n }, (_, i) => (i * 7919) >> 3)
-const headers = ({ packet, options }: Stream): number =>
-  14 + transportOffset(packet) + 20 + options.length
-
-/** A stream's bytes as one GSO frame, as a kernel hands it over. */
-function whole({ packet, options, payload, sequence, flags }: Stream, gsoSize: number): SkBuff {
-  const tcp: Packet = {
-    ...packet,
-    kind: 'tcp',
-    checksum: 'partial',
-    payload: [...options, ...payload],
-  }
-  const skb = placed(buildFrame({ packet: tcp, tags: [], padding: [] }))
-  const { bytes } = skb
-  const h = skb.data + 14 + transportOffset(packet)
-  new DataView(bytes.buffer).setUint32(h + SEQUENCE, sequence)
-  bytes[h + DATA_OFFSET] = (20 + options.length) << 2
-  bytes[h + FLAGS] = flags
-  skb.ipSummed = CHECKSUM_PARTIAL
-  skb.csumStart = h
-  skb.csumOffset = FIELD.tcp
-  skb.gsoSize = gsoSize
-  skb.gsoType = isIpv6(packet) ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4
-  return skb
-}
-
-/** A frame in a large slot, as one that was read. */
-function placed(octets: ArrayLike<number>): SkBuff {
-  const skb = pool.alloc(FRAME_MAX) as SkBuff
-  skb.bytes.set(octets, skb.put(octets.length))
-  return skb
-}
-
-function cut(skb: SkBuff): number[][] {
-  const ring = new Ring(256)
-  expect(skbGsoSegment(skb, ring)).toBeGreaterThan(0)
-  return drain(ring)
-}
-
-function drain(ring: Ring): number[][] {
-  const frames: number[][] = []
-  for (let skb = ring.shift(); skb !== undefined; skb = ring.shift()) {
-    frames.push(octetsOf(skb))
-    skb.free()
-  }
-  return frames
-}
-
-/** Returns the frames that the kernel would get for one batch. The caller owns them. */
-function merge(frames: readonly SkBuff[], features = ALL): SkBuff[] {
-  const gro = new Gro(pool.bytes)
-  const received: SkBuff[] = []
-  for (const skb of frames) {
-    if (gro.receive(skb, features)) {
-      skb.free()
-    } else {
-      gro.hold(skb)
-      received.push(skb)
-    }
-  }
-  gro.flush()
-  return received
-}
-
-const anyStream = fc
-  .record({
-    packet: fc.constantFrom(plain, plain6),
-    options: fc.constantFrom([], OPTIONS, numbered(40)),
-    payload: fc
-      .uint8Array({ minLength: 1, maxLength: 3000, size: 'max' })
-      .map(octets => [...octets]),
-    sequence: fc.oneof(fc.nat(0xffffffff), fc.integer({ min: 0xfffff000, max: 0xffffffff })),
-    flags: fc.constantFrom(ACK, PSH_ACK),
-    identification: fc.oneof(fc.nat(0xffff), fc.constant(0xfffe)),
-  })
-  .map(
-    ({ identification, packet, ...rest }): Stream => ({
-      ...rest,
-      packet: { ...packet, identification },
-    }),
-  )
 
 describe('segments of a stream', () => {
-  test('segments become the GSO frame they were cut from, and are the same bytes when cut again', () => {
-    forAll(200, [anyStream, fc.integer({ min: 100, max: 1460 })], (description, gsoSize) => {
-      const original = whole(description, gsoSize)
-      const { gsoType } = original
-      const before = octetsOf(original)
-      const segments = cut(original)
-      const merged = merge(segments.map(placed))
-      expect(merged).toHaveLength(1)
-      const [skb] = merged as [SkBuff]
-      if (segments.length === 1) {
-        expect([octetsOf(skb), skb.gsoSize, skb.ipSummed]).toEqual([segments[0], 0, CHECKSUM_NONE])
-        skb.free()
-        return
-      }
-      expect(octetsOf(skb)).toEqual(before)
-      const csumStart = skb.data + headers({ ...description, options: [] }) - 20
-      expect(skb).toMatchObject({
-        gsoSize,
-        gsoType,
-        ipSummed: CHECKSUM_PARTIAL,
-        csumStart,
-        csumOffset: 16,
-      })
-      expect(cut(skb)).toEqual(segments)
-    })
-  })
-
-  test('a segment with a changed byte is not merged, but its neighbours are', () => {
-    forAll(
-      500,
-      [anyStream, fc.nat(), fc.nat(), fc.integer({ min: 1, max: 255 })],
-      (description, which, where, by) => {
-        const segments = cut(whole({ ...description, payload: numbered(1000) }, 250))
-        const wrong = segments[which % 4] as number[]
-        // Behind the link header, which no sum covers.
-        const at = 14 + (where % (wrong.length - 14))
-        // The flow label and traffic class of IPv6 are in none either.
-        if (isIpv6(description.packet) && at < 18) return
-        if (isIpv6(description.packet) && at === 14 + 7) return
-        wrong[at] = (wrong[at] as number) ^ by
-        const merged = merge(segments.map(placed))
-        const frames = merged.flatMap(skb => {
-          if (skb.gsoSize !== 0) return cut(skb)
-          const octets = octetsOf(skb)
-          skb.free()
-          return [octets]
-        })
-        expect(merged.length).toBeGreaterThan(1)
-        expect(frames).toEqual(segments)
-      },
-    )
-  })
-
   test('segments of 64 KiB are one frame, and further ones start another', () => {
     const first = cut(whole({ ...stream, payload: numbered(45 * 1448) }, 1448))
     const second = cut(
@@ -443,21 +275,6 @@ describe('two frames are not merged when', () => {
 })
 
 describe('datagrams of a flow', () => {
-  const datagram = (packet: Packet, payload: readonly number[]): Packet => ({
-    ...packet,
-    kind: 'udp',
-    checksum: 'full',
-    payload: payload.map(octet => octet & 0xff),
-  })
-  const place = (packet: Packet): SkBuff => placed(buildFrame({ packet, tags: [], padding: [] }))
-
-  /** Datagrams of these sizes, one after the other; IPv4 counts its identification up. */
-  function row(packet: Packet, ...sizes: number[]): SkBuff[] {
-    return sizes.map((size, i) =>
-      place({ ...datagram(packet, numbered(size)), identification: packet.identification + i }),
-    )
-  }
-
   function lengths(frames: readonly SkBuff[]): number[] {
     const merged = merge(frames)
     const found = merged.map(({ len }) => len)
@@ -466,32 +283,6 @@ describe('datagrams of a flow', () => {
     }
     return found
   }
-
-  test.each([
-    ['IPv4', plain],
-    ['IPv6', plain6],
-  ])('datagrams of %s become one frame, and are the same bytes when cut again', (_, packet) => {
-    forAll(
-      100,
-      [fc.integer({ min: 1, max: 900 }), fc.integer({ min: 1, max: 40 }), fc.nat()],
-      (size, count, last) => {
-        const frames = row(packet, ...new Array<number>(count).fill(size), 1 + (last % size))
-        const before = frames.map(octetsOf)
-        const [skb, ...others] = merge(frames) as [SkBuff]
-        const csumStart = skb.data + 14 + transportOffset(packet)
-
-        expect(skb).toMatchObject({
-          gsoSize: size,
-          gsoType: SKB_GSO_UDP_L4,
-          ipSummed: CHECKSUM_PARTIAL,
-          csumStart,
-          csumOffset: 6,
-        })
-        expect(others).toEqual([])
-        expect(cut(skb)).toEqual(before)
-      },
-    )
-  })
 
   test('datagrams with partial checksums are merged', () => {
     const frames = row(plain, 18, 18, 18)

@@ -6,9 +6,7 @@ import type { MemoryQueue } from '#src/bed/memory-port.ts'
 import { driver as cable } from '#src/drivers/cable.ts'
 import { driver as snull } from '#src/drivers/snull/driver.ts'
 import { IFF_DEBUG, NETDEV_STEP, NETDEV_TX_BUSY, NETDEV_TX_OK } from '#src/netdev/if.ts'
-import type { Net } from '#src/netdev/net.ts'
 import { cutCable, devClose, devOpen, netifRx, netifRxFrom } from '#src/netdev/netif.ts'
-import { unregisterNetdev } from '#src/netdev/register.ts'
 import { StepGate } from '#src/netdev/step-gate.ts'
 import { SKB_DROP_REASON_TX_CARRIER } from '#src/skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '#src/skb/sk-buff.ts'
@@ -24,27 +22,10 @@ import {
 } from '#support/memory-net.ts'
 import { flowFrame, flowNumber, snullPair } from '#support/snull-pair.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
+import { place, walk } from './stepped.ts'
 
 const makeNet = memoryNets()
 const memory = freshNet()
-
-/** The next step, as `2 sn0 ndoStartXmit`, and the number of bytes of its frame. */
-function place({ gate }: Net): string | undefined {
-  const halt = gate?.halt
-  if (halt === undefined) return undefined
-  return `${halt.step} ${halt.dev.name} ${halt.next}${halt.skb === undefined ? '' : ` ${halt.skb.len}`}`
-}
-
-/** Steps until nothing waits, at most 1000 times; returns where each step was. */
-function walk(net: Net): string[] {
-  const places: string[] = []
-  for (let at = place(net); at !== undefined && places.length < 1000; at = place(net)) {
-    places.push(at)
-    net.gate?.next()
-  }
-  expect(places.length).toBeLessThan(1000)
-  return places
-}
 
 describe('a frame that is stepped', () => {
   test('a frame of snull halts before each of its five steps, and then its completion does', async () => {
@@ -382,81 +363,6 @@ describe('what stepping does not lose', () => {
       ])
     },
   )
-
-  test('every moment of a frame’s way can be the last one of stepping', async () => {
-    for (let steps = 0; steps < 14; steps++) {
-      const { memory, port0, port1 } = await snullPair(makeNet())
-      const gate = new StepGate(memory.net)
-      for (const n of [0, 1]) {
-        port0.transmit(flowFrame(0, n))
-      }
-      port0.drain()
-      for (let i = 0; i < steps; i++) {
-        gate.next()
-      }
-      gate.off()
-      port0.drain()
-      expect(port1.received.map(flowNumber)).toEqual([
-        [0, 0],
-        [0, 1],
-      ])
-      expect(place(memory.net)).toBeUndefined()
-    }
-  })
-
-  test('every moment of the path over a cable can be the last one of stepping, too', async () => {
-    for (let steps = 0; steps < 6; steps++) {
-      const memory = makeNet()
-      const { ports } = await addDriver(memory, cable, {}, { args: ['a', 'b'] })
-      const gate = new StepGate(memory.net)
-      sendAll(ports[0]!, ...numbered(1))
-      for (let i = 0; i < steps; i++) {
-        gate.next()
-      }
-      gate.off()
-      ports[0]?.drain()
-      expect(ports[1]?.received).toHaveLength(1)
-    }
-  })
-
-  test.each([false, true])(
-    'an interface that goes down at any step drops and counts its frames, and carries others after (NAPI: %s)',
-    async useNapi => {
-      for (let steps = 0; steps < 9; steps++) {
-        const { memory, port0, port1, sn0, sn1 } = await snullPair(makeNet(), { useNapi })
-        const gate = new StepGate(memory.net)
-        sendAll(port0, flowFrame(0, 0))
-        for (let i = 0; i < steps; i++) {
-          gate.next()
-        }
-        for (const dev of [sn1, sn0]) {
-          await devClose(dev)
-        }
-        expect(memory.conserved().held).toBe(0)
-        for (const dev of [sn0, sn1]) {
-          await devOpen(dev)
-        }
-        expect(place(memory.net)).toBeUndefined()
-        sendAll(port0, flowFrame(0, 1))
-        walk(memory.net)
-        expect(port1.received.map(flowNumber).at(-1)).toEqual([0, 1])
-      }
-    },
-  )
-
-  test('a device that is unregistered at any step takes its frames along, counted', async () => {
-    for (let steps = 0; steps < 7; steps++) {
-      const { memory, port0, sn1 } = await snullPair(makeNet())
-      const gate = new StepGate(memory.net)
-      sendAll(port0, flowFrame(0, 0))
-      for (let i = 0; i < steps; i++) {
-        gate.next()
-      }
-      await unregisterNetdev(sn1)
-      walk(memory.net)
-      expect(memory.conserved().held).toBe(0)
-    }
-  })
 
   test('frames that wait for the end of a cable are dropped and counted when the interface goes down', async () => {
     const { devices, ports } = await addDriver(memory, cable, {}, { args: ['a', 'b'] })

@@ -4,14 +4,14 @@ import type { Message } from '@vnet/web/internal/feed-types'
 import { describe, expect, test } from 'vitest'
 import { cable, loop, snull } from 'vnet/internal/drivers/index'
 import type { Driver } from 'vnet/internal/netdev/driver'
-import { exportedDriver } from 'vnet/internal/netdev/module'
 import { solutionOf } from '#support/course.ts'
 import { fileDirectory, written } from '#support/fresh-directory.ts'
-import { COURSE, courseNames } from '../src/folder.ts'
-import { start } from './support/playground-world.ts'
+import { driverOf, start } from './support/playground-world.ts'
 
 const SAMPLE = join(import.meta.dirname, '../src/browser/playground/sample.js')
+
 const directory = fileDirectory()
+
 let files = 0
 
 describe.each([
@@ -51,36 +51,6 @@ describe.each([
     expect(told[1]).toMatch(
       /^tcp: 200,000 bytes in (less than 1|\d+) ms, \d+ segments? sent again$/,
     )
-  })
-})
-
-const driverOf = async (file: string) => exportedDriver(await import(file), file)
-
-describe.each(courseNames())('the solution of %s', name => {
-  test('takes what the hosts send, and every frame is accounted for', async () => {
-    const driver = await driverOf(join(COURSE, name, 'solution.js'))
-    const { world, told, run } = await start(driver, { isOwn: true })
-    for (const what of ['ping', 'udp', 'tcp'] as const) {
-      world.send(what)
-    }
-    run(5000)
-    const lines = told.filter(line => /^(ping|udp|tcp)/.test(line))
-    const { in: entered, made, out, dropped, held } = world.bed.balance()
-    // Copies of a driver, as the switch makes them, count only where they leave.
-    expect(out + dropped + held).toBeGreaterThanOrEqual(entered + made)
-    const ping = lines.find(line => line.startsWith('ping'))
-    world.flow(100)
-    for (const what of ['ping', 'udp', 'tcp'] as const) {
-      world.send(what)
-    }
-    const before = told.length
-    await world.close()
-    expect(told.slice(before).filter(line => line.startsWith(driver.name))).toEqual([])
-    if (['01-drop', '07-ioctl', '19-arp'].includes(name)) {
-      expect(ping).toBe('ping 198.18.0.2: 5 sent, 0 received')
-    } else {
-      expect(ping).toMatch(/5 received/)
-    }
   })
 })
 

@@ -1,15 +1,13 @@
 /** Replies to single requests, without sockets: the bytes that any client gets. */
 import { readFileSync } from 'node:fs'
-import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { parse } from 'yaml'
 import { commands, VNET_GENL_ID, vnetAttributes } from '#src/control/protocol/family.ts'
 import { queueCounterFields } from '#src/control/protocol/queue-counters.ts'
-import { nlctrl } from '#src/control/server/nlctrl.ts'
-import { type Caller, type Family, operation } from '#src/control/server/operation.ts'
+import { type Caller, operation } from '#src/control/server/operation.ts'
 import { vnetFamily } from '#src/control/server/vnet-family.ts'
 import type { NetDevice } from '#src/netdev/net-device.ts'
-import { cutCable, netifCarrierOn } from '#src/netdev/netif.ts'
+import { cutCable } from '#src/netdev/netif.ts'
 import { RX_BYTES, TX_PACKETS } from '#src/netdev/stats.ts'
 import {
   attributes,
@@ -34,28 +32,13 @@ import {
   u32,
 } from '#src/netlink/index.ts'
 import type { SkBuff } from '#src/skb/sk-buff.ts'
-import { forAll } from '#support/for-all.ts'
-import { ask, dispatchAll, read, request } from '#support/genl-request.ts'
+import { ask, read, request } from '#support/genl-request.ts'
 import { addDevice, freshNet, memoryNets, numbered, sendAll, turn } from '#support/memory-net.ts'
-import { mutated } from '../../netlink/arbitraries.ts'
+import { GET_DEVICES, GET_STATS, only, served } from './dispatched.ts'
 
-const GET_DEVICES = 2
-const GET_STATS = 3
 const memoryNet = memoryNets()
 const memory = freshNet()
 const defects: unknown[] = []
-
-const only = (...families: Family[]) => new Map(families.map(family => [family.id, family]))
-
-/** A net of two devices, the second of which is in another namespace. */
-async function served() {
-  const memory = memoryNet()
-  const one = await addDevice(memory, {}, { name: 'one', txqs: 2, rxqs: 1 })
-  const two = await addDevice(memory, {}, { name: 'two' })
-  const netnsOf = (dev: unknown) => (dev === two.dev ? 'red' : undefined)
-  const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf })
-  return { ...memory, one, two, families: only(nlctrl([vnet]), vnet) }
-}
 
 const all = (octets: Uint8Array) => [...messages(octets)]
 
@@ -104,7 +87,7 @@ describe('nlctrl', () => {
   }
 
   test('nlctrl returns the message type of vnet_nl by its name, followed by an acknowledgement', async () => {
-    const { families } = await served()
+    const { families } = await served(memoryNet())
     const sent = ask(
       families,
       request(0x10, 3, { flags: NLM_F_ACK, write: b => b.string(2, 'vnet_nl') }),
@@ -118,7 +101,7 @@ describe('nlctrl', () => {
   })
 
   test('nlctrl finds a family by number, and its dump has every family', async () => {
-    const { families } = await served()
+    const { families } = await served(memoryNet())
     expect(
       read(ask(families, request(0x10, 3, { write: b => b.u16(1, VNET_GENL_ID) })), family).answers,
     ).toEqual([vnet_nl])
@@ -128,7 +111,7 @@ describe('nlctrl', () => {
   })
 
   test('GETPOLICY returns the policy of each command and the attributes of each policy', async () => {
-    const { families } = await served()
+    const { families } = await served(memoryNet())
     const policyOf = (write: (b: MessageBuilder) => unknown) =>
       read(
         ask(families, request(0x10, 10, { flags: NLM_F_DUMP, write })),
@@ -183,13 +166,13 @@ describe('nlctrl', () => {
       (b: MessageBuilder) => b.string(2, 'vnet_nl').u16(1, 0x10),
     ],
   ])('GETFAMILY of %s is ENOENT', async (_, write) => {
-    const { families } = await served()
+    const { families } = await served(memoryNet())
     const refused = { answers: [], acks: [{ error: -2, message: 'there is no such family' }] }
     expect(read(ask(families, request(0x10, 3, { write })), family)).toEqual(refused)
   })
 
   test('GETFAMILY without a name or a number is EINVAL', async () => {
-    const { families } = await served()
+    const { families } = await served(memoryNet())
     const { acks } = read(ask(families, request(0x10, 3)), family)
     expect(acks).toEqual([{ error: -22, message: 'the request names no family', missingType: 2 }])
   })
@@ -231,7 +214,7 @@ describe('GET_DEVICES', () => {
   const two = { ifindex: 3, ifname: 'two', netns: 'red', txQueues: 1, rxQueues: 1, ...link(3) }
 
   test('a dump has all devices and their namespaces, in messages with NLM_F_MULTI', async () => {
-    const { families } = await served()
+    const { families } = await served(memoryNet())
     const sent = ask(
       families,
       request(VNET_GENL_ID, GET_DEVICES, { flags: NLM_F_DUMP | NLM_F_ACK, seq: 9 }),
@@ -246,7 +229,7 @@ describe('GET_DEVICES', () => {
   })
 
   test('a device is found by index, by name, and by name and namespace; without NLM_F_ACK no acknowledgement follows', async () => {
-    const { families } = await served()
+    const { families } = await served(memoryNet())
     const by = (write: (b: MessageBuilder) => unknown) =>
       read(ask(families, request(VNET_GENL_ID, GET_DEVICES, { write })))
     expect(by(b => b.u32(1, 3))).toEqual({ answers: [two], acks: [] })
@@ -261,7 +244,7 @@ describe('GET_DEVICES', () => {
   })
 
   test('a device with a cut cable has no carrier, and the reply reports the cut', async () => {
-    const { families, net } = await served()
+    const { families, net } = await served(memoryNet())
     cutCable(net.devices[0] as NetDevice)
     const sent = ask(
       families,
@@ -271,7 +254,7 @@ describe('GET_DEVICES', () => {
   })
 
   test('among twin devices, a request means the one in the vnet’s own or in the named namespace', async () => {
-    const { net } = await served()
+    const { net } = await served(memoryNet())
     const [dev] = net.devices as [NetDevice]
     const places = new Map<NetDevice, string | undefined>()
     const twins = [undefined, 'red', 'blue'].map(place => {
@@ -299,7 +282,7 @@ describe('GET_DEVICES', () => {
 
 describe('GET_STATS', () => {
   test('the reply has the counters of vnet and of the kernel and drops by reason, and the queues if requested', async () => {
-    const { families, one } = await served()
+    const { families, one } = await served(memoryNet())
     for (const [i, frame] of numbered(3).entries()) {
       one.port.transmit(frame, i === 0 ? 0 : 1)
     }
@@ -336,7 +319,7 @@ describe('GET_STATS', () => {
     ['one', NLM_F_ACK],
     ['a dump', NLM_F_DUMP],
   ])('an unknown scope is EINVAL for %s', async (_, flags) => {
-    const { families } = await served()
+    const { families } = await served(memoryNet())
     const write = (b: MessageBuilder) => b.string(2, 'one').u32(6, 9)
     expect(read(ask(families, request(VNET_GENL_ID, GET_STATS, { flags, write })))).toMatchObject({
       answers: [],
@@ -345,7 +328,7 @@ describe('GET_STATS', () => {
   })
 
   test("a dump of vnet's own statistics alone asks the kernel for nothing", async () => {
-    const { families, one } = await served()
+    const { families, one } = await served(memoryNet())
     const kernelStats = vi.spyOn(one.dev, 'kernelStats')
     const write = (b: MessageBuilder) => b.string(2, 'one').u32(6, 2)
     const { answers } = read(
@@ -358,7 +341,7 @@ describe('GET_STATS', () => {
   })
 
   test("a dump of vnet's own statistics alone omits zeros, and the client fills them in", async () => {
-    const { families, one } = await served()
+    const { families, one } = await served(memoryNet())
     one.dev.counters.rows[TX_PACKETS] = 5
     const write = (b: MessageBuilder) => b.string(2, 'one').u32(6, 2)
     const bytes = ask(families, request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write }))
@@ -385,7 +368,7 @@ describe('GET_STATS', () => {
   })
 
   test('requeues, timeouts and merged and made frames are sums for the device, and separate for each queue', async () => {
-    const { families, one } = await served()
+    const { families, one } = await served(memoryNet())
     Object.assign(one.dev.tx[0]!, { requeues: 2, transTimeout: 1 })
     Object.assign(one.dev.tx[1]!, { requeues: 3 })
     one.dev.counters.groMerged[0] = 4
@@ -404,7 +387,7 @@ describe('GET_STATS', () => {
   })
 
   test('queue counters have the moment of the sums, however late the client reads them', async () => {
-    const { one, families } = await served()
+    const { one, families } = await served(memoryNet())
     const { dumpit } = families.get(VNET_GENL_ID)!.operations.find(({ cmd }) => cmd === GET_STATS)!
     const asked = new MessageBuilder().message(VNET_GENL_ID, 0, 0).string(2, 'one').u32(6, 1).bytes
     const counted: unknown[] = []
@@ -455,7 +438,7 @@ describe('GET_STATS', () => {
   })
 
   test('a request for one device gets one message', async () => {
-    const { families } = await served()
+    const { families } = await served(memoryNet())
     const { answers, acks } = read(
       ask(families, request(VNET_GENL_ID, GET_STATS, { write: b => b.u32(1, 2) })),
     )
@@ -464,7 +447,7 @@ describe('GET_STATS', () => {
   })
 
   test('an invalid counter of a driver is sent as 0, and one beyond 2^53 as the nearest number', async () => {
-    const { families, one } = await served()
+    const { families, one } = await served(memoryNet())
     one.dev.netdevOps = {
       ...one.dev.netdevOps,
       ndoGetStats64(_, stats) {
@@ -530,12 +513,12 @@ describe('a refusal', () => {
       { error: -22, message: '0 bytes are too few for a generic header', offset: 0 },
     ],
   ])('%s', async (_, octets, ack) => {
-    const { families } = await served()
+    const { families } = await served(memoryNet())
     expect(read(ask(families, octets))).toEqual({ answers: [], acks: [ack] })
   })
 
   test('the place of a wrong attribute is counted from its request, not from the first of several', async () => {
-    const { families } = await served()
+    const { families } = await served(memoryNet())
     const right = request(VNET_GENL_ID, GET_DEVICES, { write: b => b.u32(1, 2) })
     const wrong = request(VNET_GENL_ID, GET_DEVICES, { write: b => b.u32(77, 0) })
     const { answers, acks } = read(ask(families, new Uint8Array([...right, ...wrong])))
@@ -557,7 +540,7 @@ describe('a refusal', () => {
   })
 
   test('a request of maximum length gets a reply, and replies repeat the port id', async () => {
-    const { families } = await served()
+    const { families } = await served(memoryNet())
     const text = policy({ text: binary(1) })
     const long = request(VNET_GENL_ID, 1, {
       write: b => b.binary(1, new Uint8Array(65_530).fill(65)),
@@ -571,7 +554,7 @@ describe('a refusal', () => {
   })
 
   test('a message that is not a request is acknowledged if it has NLM_F_ACK, and ignored otherwise', async () => {
-    const { families } = await served()
+    const { families } = await served(memoryNet())
     const octets = (flags: number) =>
       new MessageBuilder().message(VNET_GENL_ID, flags, 1).payload(genlmsghdr(2, 1)).bytes
     expect(ask(families, octets(0))).toEqual({ datagrams: [], dumped: [] })
@@ -607,55 +590,4 @@ test('an exception of an operation is EIO for the client, also in the middle of 
     'TypeError: a defect',
     'TypeError: a defect of a dump',
   ])
-})
-
-test('random and mutated requests throw nothing, and no byte after them is read', async () => {
-  const { net, families } = await served()
-  const right = [
-    request(0x10, 3, { flags: NLM_F_ACK, write: b => b.string(2, 'vnet_nl') }),
-    request(VNET_GENL_ID, GET_DEVICES, { write: b => b.string(2, 'one') }),
-    request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write: b => b.u32(1, 2).u32(6, 1) }),
-    request(VNET_GENL_ID, 1, { write: b => b.string(1, 'hello') }),
-    request(VNET_GENL_ID, 5, { write: b => b.u32(1, 2).u8(21, 1) }),
-    request(VNET_GENL_ID, 7, { write: b => b.string(15, 'a').string(16, '1') }),
-    request(VNET_GENL_ID, 8, { write: b => b.u32(1, 2).string(22, 'flap').u32(10, 0) }),
-    request(VNET_GENL_ID, 9, {
-      write: b =>
-        b.u32(1, 2).u32(23, 0x89f0).binary(24, new Uint8Array(40)).binary(26, new Uint8Array(8)),
-    }),
-    request(VNET_GENL_ID, 10, { write: b => b.u32(29, 6).u64(30, 5n) }),
-  ]
-  const octets = fc.oneof(
-    fc.uint8Array({ maxLength: 96 }),
-    ...right.map(mutated),
-    mutated(new Uint8Array(right.flatMap(each => [...each]))),
-  )
-  forAll(2000, [octets], octets => {
-    const [one, other] = [0x00, 0xff].map(after => {
-      // The only state that a request here may change and another may report.
-      for (const dev of net.devices) {
-        netifCarrierOn(dev)
-      }
-      const bytes = new Uint8Array(octets.length + 64).fill(after)
-      bytes.set(octets)
-      const sent: Uint8Array[] = []
-      const client = {
-        missing: undefined,
-        missingToCapture: undefined,
-        share: 0,
-        privileged: true,
-        onDrained: undefined,
-        notify: () => true,
-        handOver() {},
-        send: (octets: Uint8Array) => void sent.push(octets.slice()),
-        dump(parts: Iterator<Uint8Array, Uint8Array>) {
-          sent.push(parts.next().value.slice())
-        },
-      }
-      dispatchAll(families, bytes, octets.length, client, error => defects.push(error))
-      return sent
-    })
-    expect(one).toEqual(other)
-  })
-  expect(defects.splice(0)).toEqual([])
 })

@@ -6,89 +6,26 @@ import http2 from 'node:http2'
 import net from 'node:net'
 import { text } from 'node:stream/consumers'
 import tls from 'node:tls'
-import { Agent, fetch } from 'undici'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { TcpConnection } from '../../../inet/src/contract.ts'
 import type { StreamServer } from '../../src/model/place.ts'
 import { bindUdp, listen, open } from '../../src/world/code.ts'
 import { pem } from './certificate.ts'
-import { HOST, type MemoryWorld, memoryWorld } from './socket-worlds.ts'
+import { freshWorld } from './fresh-world.ts'
+import { HOST } from './socket-worlds.ts'
 
-const current: { world?: MemoryWorld } = {}
-const world = () => current.world as MemoryWorld
-
-beforeEach(() => {
-  current.world = memoryWorld()
-})
-afterEach(() => world()[Symbol.dispose]())
+const { connected, world } = freshWorld()
 
 const HOUR = 3_600_000
 
 const listenIn = (server: StreamServer, port: number, host: string | undefined) =>
   listen(world().boot, server, port, host)
+
 const bindIn = (socket: Socket, port: number, host: string | undefined) =>
   bindUdp(world().boot, socket, port, host)
+
 const connectIn = (host: string, port: number, family: 4 | 6) =>
   open({ code: world().boot }, () => net.connect({ host, port, family }))
-
-/** Returns a connected client and the socket that a new server has accepted. */
-async function connected(
-  options: net.ServerOpts = {},
-): Promise<{ client: net.Socket; served: net.Socket }> {
-  const server = net.createServer(options)
-  const port = await world().listen(server)
-  const accepted = once(server, 'connection')
-  const client = world().connect(port)
-  const [[served]] = await Promise.all([accepted, once(client, 'ready')])
-  return { client, served }
-}
-
-test('a writer waits for its reader, and ten megabytes arrive in both directions', async () => {
-  const { client, served } = await connected()
-  const bytes = Buffer.alloc(10 * 2 ** 20, 'ten megabytes ')
-  const received = [client, served].map(async socket => {
-    await world().time.sleep(1000)
-    const chunks: Buffer[] = []
-    for await (const chunk of socket) {
-      chunks.push(chunk)
-    }
-    return Buffer.concat(chunks)
-  })
-  const written: string[] = []
-  for (const [name, socket] of Object.entries({ client, served })) {
-    socket.write(bytes, () => written.push(name))
-    socket.end()
-  }
-  await world().time.sleep(999)
-  expect(written).toEqual([])
-  expect(client.bufferSize).toBe(bytes.length)
-  for (const whole of await Promise.all(received)) {
-    expect(whole.equals(bytes)).toBe(true)
-  }
-  expect(written.sort()).toEqual(['client', 'served'])
-})
-
-test('HTTP/2 over a socket follows the bytes that are not sent yet', async () => {
-  const { client, served } = await connected()
-  const first = Buffer.alloc(10 * 2 ** 20, 'ten megabytes ')
-  client.write(first)
-  const session = http2.connect('http://server', { createConnection: () => client })
-  session.on('error', () => {})
-  await world().time.sleep(1000)
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of served) {
-    chunks.push(chunk)
-    length += chunk.length
-    if (length >= first.length + 24) break
-  }
-  const all = Buffer.concat(chunks)
-  expect(all.subarray(0, first.length).equals(first)).toBe(true)
-  expect(all.toString('latin1', first.length, first.length + 24)).toBe(
-    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
-  )
-  session.destroy()
-})
 
 test('a paused socket closes its window and the connection keeps the bytes', async () => {
   const { client, served } = await connected()
@@ -154,22 +91,6 @@ describe('in virtual time', () => {
       await world().time.sleep(6000)
       expect(due).toEqual([5000])
     }
-  })
-
-  test('a time-out waits as long as written bytes leave, and counts from the last', async () => {
-    const { client, served } = await connected()
-    served.pause()
-    client.setTimeout(5000)
-    const reads = setInterval(() => served.read(), 100)
-    const due: number[] = []
-    client.on('timeout', () => due.push(Math.round(world().time.now)))
-    const began = world().time.now
-    await new Promise(resolve => client.write(Buffer.alloc(30 * 2 ** 20), resolve))
-    const written = world().time.now
-    clearInterval(reads)
-    expect(written - began).toBeGreaterThan(5000)
-    await world().time.sleep(9000)
-    expect(due).toEqual([Math.round(written) + 5000])
   })
 
   test('TLS sockets have it, and the handshake of a server', async () => {
@@ -383,22 +304,6 @@ test('a destroyed socket may connect again, and by name with a lookup', async ()
     expect(await text(socket)).toBe('hello')
     await closed
   }
-})
-
-test('fetch of undici sends and receives large bodies', async () => {
-  const server = http.createServer((request, response) => request.pipe(response))
-  const port = await world().listen(server)
-  const dispatcher = new Agent({
-    connect: (_options, callback) => {
-      const socket = world().connect(port)
-      socket.once('connect', () => callback(null, socket))
-      socket.once('error', error => callback(error, null))
-    },
-  })
-  const body = 'a large body '.repeat(100_000)
-  const response = await fetch('http://server/', { method: 'POST', body, dispatcher })
-  expect((await response.text()) === body).toBe(true)
-  await dispatcher.close()
 })
 
 describe('datagrams', () => {

@@ -1,28 +1,14 @@
 /** Labs in memory: the calls of a lab, in virtual time. */
-import { createHash, pbkdf2Sync, randomBytes } from 'node:crypto'
+import { pbkdf2Sync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import http2 from 'node:http2'
 import net, { type AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
-import { createLab, type Lab, type LabHost, type LabOptions } from '../../src/index.ts'
+import { expect, test } from 'vitest'
+import { createLab, type LabHost } from '../../src/index.ts'
+import { memoryLabs } from '../support/memory-lab.ts'
 
-const labs: Lab[] = []
-
-afterEach(async () => {
-  for (const lab of labs.splice(0)) {
-    await lab.close()
-  }
-})
-
-async function made(options: LabOptions = {}): Promise<Lab> {
-  const lab = await createLab({ world: 'memory', ...options })
-  labs.push(lab)
-  return lab
-}
+const { made } = memoryLabs()
 
 const hello = () => http.createServer((_, response) => response.end('hello'))
 
@@ -259,36 +245,6 @@ test('a world that is not known is refused', async () => {
   await expect(createLab({ world: 'moon' as never })).rejects.toThrow(
     "'moon' is not a world, which are kernel, memory",
   )
-})
-
-test('the same seed gives the same capture', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
-  try {
-    const run = async (seed: number) => {
-      const lab = await made({ seed })
-      const [client, server] = lab.hosts('client', 'server')
-      const link = await lab.cable(client, server, { wire: 'delay 20ms 5ms loss 10%' })
-      const file = join(directory, 'capture.pcapng')
-      const end = await link.capture(file)
-      await server.listen(
-        http.createServer((request, response) => request.pipe(response)),
-        80,
-      )
-      const response = await client.fetch('http://server/', {
-        method: 'POST',
-        body: Buffer.alloc(100_000, 'x'),
-      })
-      expect((await response.arrayBuffer()).byteLength).toBe(100_000)
-      await end()
-      await labs.pop()?.close()
-      return createHash('sha256').update(readFileSync(file)).digest('hex')
-    }
-    const hashes = [await run(7), await run(7), await run(7), await run(8)]
-    expect(new Set(hashes.slice(0, 3)).size).toBe(1)
-    expect(hashes[3]).not.toBe(hashes[0])
-  } finally {
-    rmSync(directory, { recursive: true })
-  }
 })
 
 test('an end of the lab closes what runs in it', async () => {

@@ -3,74 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { expect, test } from 'vitest'
 import { explore, type LabScenario } from '../../src/index.ts'
-import { echoDatagrams } from '../support/echo.ts'
-
-const OPTIONS = { world: 'memory', captures: false, timeout: '60s' } as const
-
-/** A client that asks a server every second. Each question has `attempts`, each of a second. */
-const asking =
-  (attempts: number): LabScenario =>
-  async ({ lab }) => {
-    const [client, server] = lab.hosts('client', 'server')
-    await lab.cable(client, server, { wire: 'delay 5ms' })
-    await server.start(echoDatagrams)
-    const socket = await client.createSocket('udp4')
-    for (let question = 1; question <= 2; question++) {
-      const answered = new Promise<true>(resolve => socket.once('message', () => resolve(true)))
-      let isAnswered = false
-      for (let left = attempts; left > 0 && !isAnswered; left--) {
-        socket.send(`question ${question}`, 5000, 'server')
-        isAnswered = await Promise.race([answered, lab.sleep('1s').then(() => false)])
-      }
-      if (!isAnswered) throw new Error(`question ${question} has no reply`)
-    }
-  }
-
-const verdictsOf = async (scenario: LabScenario, fault: string) => {
-  const report = await explore(scenario, { ...OPTIONS, faults: [fault] })
-  return report.points.map(({ verdict }) => verdict)
-}
-
-test.each([
-  ['silence 2500ms', ['failed', 'failed', 'failed', 'failed']],
-  ['mute 2500ms', ['failed', 'failed', 'failed', 'failed']],
-  // A reply does not pass after the question; a question that follows a reply does not either.
-  ['deaf 2500ms', ['failed', 'failed', 'failed', 'passed']],
-  ['pause 2500ms on server', ['failed', 'failed', 'failed', 'passed']],
-  ['crash on server', ['failed', 'failed', 'failed', 'failed']],
-  ['restart 2500ms on server', ['failed', 'failed', 'failed', 'failed']],
-])('%s breaks a client with one attempt', async (fault, verdicts) => {
-  expect(await verdictsOf(asking(1), fault)).toEqual(verdicts)
-})
-
-test.each([
-  'silence 2500ms',
-  'mute 2500ms',
-  'deaf 2500ms',
-  'pause 2500ms on server',
-  'restart 2500ms on server',
-])('a client that asks again survives %s', async fault => {
-  expect(await verdictsOf(asking(5), fault)).toEqual(['passed', 'passed', 'passed', 'passed'])
-})
-
-test('a fault of hosts without a name is a column for each end of a flow', async () => {
-  const report = await explore(asking(1), {
-    ...OPTIONS,
-    faults: ['pause 2500ms', 'crash on server'],
-  })
-  const { faults, points } = report.toJSON()
-  expect(faults).toEqual(['pause 2500ms on client', 'pause 2500ms on server', 'crash on server'])
-  const verdictsOf = (column: number) =>
-    points.filter(({ fault }) => fault === column).map(({ verdict }) => verdict)
-  // The sockets of the client stop, although the test waits for them.
-  expect([0, 1].map(verdictsOf)).toEqual([
-    ['failed', 'failed', 'failed', 'failed'],
-    ['failed', 'failed', 'failed', 'passed'],
-  ])
-  expect(points[0]?.faults).toEqual([
-    'pause 2.5s on client client-server ab udp client:* > server:5000 packet 1',
-  ])
-})
+import { asking, OPTIONS } from '../support/asking.ts'
 
 test('a repeated failure reports what happened, without frames of explore and Node', async () => {
   const fault = 'silence forever client-server ab udp client:* > server:5000 packet 1'
@@ -78,7 +11,7 @@ test('a repeated failure reports what happened, without frames of explore and No
     .repeat(asking(1), [fault], { world: 'memory' })
     .catch(reason => reason)
   expect(error.message).toMatch(/\nat \d+\.\d ms client-server loses all packets$/)
-  expect(error.message).toContain('explored.test.ts')
+  expect(error.message).toContain('asking.ts')
   expect(error.message).not.toMatch(/node:|run-once/)
 })
 
@@ -86,33 +19,6 @@ test('a fault that is repeated needs the name of its host', async () => {
   const fault = 'pause 5s client-server ab udp client:* > server:5000 packet 1'
   const why = `'${fault}': name the host that it hits: pause 5s on server`
   await expect(explore.repeat(asking(1), [fault], { world: 'memory' })).rejects.toThrow(why)
-})
-
-test('forget breaks a client that uses its connection again, and names no other packet', async () => {
-  const scenario: LabScenario = async ({ lab }) => {
-    const [client, server] = lab.hosts('client', 'server')
-    await lab.cable(client, server, { wire: 'delay 5ms' })
-    await server.start(({ host }) =>
-      host.listen(
-        createServer((_, response) => response.end('reply')),
-        80,
-      ),
-    )
-    await (await client.fetch('http://server/')).text()
-    await lab.sleep('1s')
-    await (await client.fetch('http://server/', { method: 'POST', body: 'one' })).text()
-  }
-  const report = await explore(scenario, {
-    ...OPTIONS,
-    faults: ['forget on server'],
-    filter: 'tcp',
-  })
-  expect(report.points.length).toBe(report.packets.length)
-  expect(report.failures.length).toBeGreaterThan(0)
-  const [first] = report.failures
-  await expect(
-    explore.repeat(scenario, first?.faults ?? [], { world: 'memory', timeout: '60s' }),
-  ).rejects.toThrow()
 })
 
 test.each(['', 'delay 5ms'])(
@@ -153,7 +59,9 @@ test('a fault that memory cannot do is refused with the reason', async () => {
 })
 
 const SYN_AGAIN = 'client-server ab tcp client:* > server:80 seq 0 copy 2'
+
 const REQUEST = 'client-server ab tcp client:* > server:80 seq 1'
+
 const SERVER_ACK = 'client-server ba tcp server:80 > client:* ack 1'
 
 /** Sends a request. The reply must have the right time. */

@@ -4,28 +4,8 @@ import { parseFault } from '../../src/explore/fault-text.ts'
 import { pageOf } from '../../src/explore/page.ts'
 import type { RunSpan } from '../../src/explore/result.ts'
 import { runDiagram } from '../../src/explore/run-diagram.ts'
-import { type ExploreReport, explore, type LabScenario } from '../../src/index.ts'
 import { Spans } from '../../src/nemesis/hit.ts'
-import { echoDatagrams } from '../support/echo.ts'
-
-/** A client that asks three questions, one each second. The server's reply takes 10 ms. */
-const asking: LabScenario = async ({ lab }) => {
-  const [client, server] = lab.hosts('client', 'server')
-  await lab.cable(client, server, { wire: 'delay 5ms' })
-  await server.start(echoDatagrams)
-  const socket = await client.createSocket('udp4')
-  let replies = 0
-  socket.on('message', () => replies++)
-  for (let question = 1; question <= 3; question++) {
-    socket.send(`question ${question}`, 5000, 'server')
-    await lab.sleep('1s')
-  }
-  expect(replies).toBe(3)
-}
-
-const exploreOne = async (fault: string, filter = 'udp dst port 5000'): Promise<ExploreReport> => {
-  return explore(asking, { world: 'memory', captures: false, faults: [fault], filter, stopAt: 1 })
-}
+import { exploreOne, rowsOf } from '../support/failed-runs.ts'
 
 const span = (more: Partial<RunSpan>) =>
   expect.objectContaining({ link: 'client-server', from: 0, ...more })
@@ -109,31 +89,6 @@ test('a repair ends the spans before it', () => {
     [2015, 3015],
   ])
 })
-
-test('a fault of a packet has a diagram, too', async () => {
-  const report = await exploreOne('drop')
-  const [lost, ...others] = report.failures[0]?.run?.packets ?? []
-  expect(lost).toMatchObject({ label: 'packet 1', hit: expect.stringMatching(/^at 0.0 ms/) })
-  expect(others.map(({ hit }) => hit)).toEqual(others.map(() => undefined))
-  expect(rowsOf(pageOf(report.toJSON(), 'a'))[0]).toEqual([
-    '0.0 client to server: ab packet 1 , hit',
-  ])
-})
-
-/** Returns the rows of the diagram: their text, and the bars as [class, x, y, height]. */
-function rowsOf(page: string): [string, ...string[]][] {
-  const [, diagram = ''] = /class="diagram run".*?<ol[^>]*>(.*?)<\/ol>/s.exec(page) ?? []
-  return [...diagram.matchAll(/<li.*?<\/li>/gs)].map(([row]) => {
-    const bars = [
-      ...row.matchAll(/<rect class="([^"]*)" x="(\d+)" y="(\d+)" width="\d+" height="(\d+)"/g),
-    ]
-    const text = row
-      .replace(/<[^>]*>/g, ' ')
-      .replace(/\s+/g, ' ')
-      .trim()
-    return [text, ...bars.map(bar => bar.slice(1).join(' '))]
-  })
-}
 
 test('the page shows a fault of a host as a bar on its line, from its start to its end', async () => {
   const report = await exploreOne('restart 1500ms on server')

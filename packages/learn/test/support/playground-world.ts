@@ -4,9 +4,12 @@ import { onTestFinished } from 'vitest'
 import { CaptureReader } from 'vnet/internal/capture/reader'
 import type { CaptureRecord } from 'vnet/internal/capture/record'
 import type { Driver } from 'vnet/internal/netdev/driver'
+import { exportedDriver } from 'vnet/internal/netdev/module'
 import { World, type WorldOptions } from '../../src/browser/playground/world.ts'
 
 const START = Date.UTC(2026, 0, 1)
+
+export const driverOf = async (file: string) => exportedDriver(await import(file), file)
 
 /** Starts a world until the end of the test, and collects its messages and lines. */
 export async function start(driver: Driver, options: Partial<WorldOptions> = {}) {

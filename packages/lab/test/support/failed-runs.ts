@@ -1,0 +1,41 @@
+/** Runs of explore that fail, and the diagrams of their reports. */
+import { expect } from 'vitest'
+import { type ExploreReport, explore, type LabScenario } from '../../src/index.ts'
+import { echoDatagrams } from './echo.ts'
+
+/** A client that asks three questions, one each second. The server's reply takes 10 ms. */
+export const asking: LabScenario = async ({ lab }) => {
+  const [client, server] = lab.hosts('client', 'server')
+  await lab.cable(client, server, { wire: 'delay 5ms' })
+  await server.start(echoDatagrams)
+  const socket = await client.createSocket('udp4')
+  let replies = 0
+  socket.on('message', () => replies++)
+  for (let question = 1; question <= 3; question++) {
+    socket.send(`question ${question}`, 5000, 'server')
+    await lab.sleep('1s')
+  }
+  expect(replies).toBe(3)
+}
+
+export const exploreOne = async (
+  fault: string,
+  filter = 'udp dst port 5000',
+): Promise<ExploreReport> => {
+  return explore(asking, { world: 'memory', captures: false, faults: [fault], filter, stopAt: 1 })
+}
+
+/** Returns the rows of the diagram: their text, and the bars as [class, x, y, height]. */
+export function rowsOf(page: string): [string, ...string[]][] {
+  const [, diagram = ''] = /class="diagram run".*?<ol[^>]*>(.*?)<\/ol>/s.exec(page) ?? []
+  return [...diagram.matchAll(/<li.*?<\/li>/gs)].map(([row]) => {
+    const bars = [
+      ...row.matchAll(/<rect class="([^"]*)" x="(\d+)" y="(\d+)" width="\d+" height="(\d+)"/g),
+    ]
+    const text = row
+      .replace(/<[^>]*>/g, ' ')
+      .replace(/\s+/g, ' ')
+      .trim()
+    return [text, ...bars.map(bar => bar.slice(1).join(' '))]
+  })
+}
