@@ -1,0 +1,76 @@
+/**
+ * node scripts/check-quick-tests.mjs [ROOT]: prints each module that a slow test imports, but no
+ * quick one, and exits 1 if there is one. So a file can be split into examples and a
+ * `*.slow.test.ts`, but no module loses its last test in `npm test` by it.
+ *
+ * A test also has the modules that its support imports: files of tests that it imports, through any
+ * number of them. Imports of types do not count. Tests of the kernel outside `smoke` and the suites
+ * are left out: what only they can test has no quick test.
+ */
+
+import { readFileSync } from 'node:fs'
+import { join, posix, resolve } from 'node:path'
+import { placeOf, testFiles } from './kernel-tests.mjs'
+import { suiteOf, tierOf } from './test-selection.mjs'
+
+/** The statements `import` and `export ... from`, except those of types, and `import()`. */
+const IMPORT =
+  /^(?:import|export)\s+(?!type\s)(?:[^'"]*?\sfrom\s+)?'([^']+)'|\bimport\(\s*'([^']+)'/gm
+
+/** The names by which tests import, as vitest.config.mjs resolves them: pattern, path. */
+const NAMES = [
+  [/^#src\/(.*)$/, 'src/$1'],
+  [/^#support\/(.*)$/, 'test/support/$1'],
+  [/^vnet\/internal\/(.*)$/, 'src/$1.ts'],
+  [/^@vnet\/([^/]+)\/internal\/(.*)$/, 'packages/$1/src/$2.ts'],
+  [/^@vnet\/([^/]+)$/, 'packages/$1/src/index.ts'],
+  [/^vnet$/, 'src/index.ts'],
+]
+
+const MODULE = /^(packages\/[^/]+\/)?src\/.*\.ts$/
+
+/** Returns the path of an imported file: `src/wire/parse.ts`; undefined for other packages. */
+function pathOf(file, specifier) {
+  if (specifier.startsWith('.')) return posix.join(posix.dirname(file), specifier)
+  const [pattern, path] = NAMES.find(([pattern]) => pattern.test(specifier)) ?? []
+  return pattern && specifier.replace(pattern, path)
+}
+
+/** Returns the modules that only slow tests import, each as `[module, slow test]`. */
+export function withoutQuickTest(root) {
+  const ofTests = new Set(testFiles(root).filter(name => name.endsWith('.ts')))
+  const read = new Map()
+  function importsOf(file) {
+    if (!read.has(file)) {
+      const found = readFileSync(join(root, file), 'utf8').matchAll(IMPORT)
+      read.set(
+        file,
+        [...found].map(([, from, loaded]) => pathOf(file, from ?? loaded)).filter(Boolean),
+      )
+    }
+    return read.get(file)
+  }
+  function modulesOf(test) {
+    const files = new Set([test])
+    for (const file of files) {
+      for (const path of importsOf(file).filter(path => ofTests.has(path))) {
+        files.add(path)
+      }
+    }
+    return [...files].flatMap(importsOf).filter(path => MODULE.test(path))
+  }
+  const tests = [...ofTests].filter(name => name.endsWith('.test.ts') && !suiteOf(name))
+  const isKernel = name => /^test\/kernel\/(?!smoke\/)/.test(placeOf(name))
+  const quick = new Set(tests.filter(name => tierOf(name) === 'quick').flatMap(modulesOf))
+  const slow = tests.filter(name => tierOf(name) === 'slow' && !isKernel(name))
+  const missing = slow.flatMap(name => modulesOf(name).map(module => [module, name]))
+  return [...new Map(missing.filter(([module]) => !quick.has(module)))].sort()
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const missing = withoutQuickTest(resolve(process.argv[2] ?? '.'))
+  for (const [module, slow] of missing) {
+    console.error(`${module}: ${slow} tests it, and no quick test: add one`)
+  }
+  process.exitCode = missing.length > 0 ? 1 : 0
+}
