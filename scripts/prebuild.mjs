@@ -53,7 +53,7 @@ export async function prebuild(targets) {
       await installPrograms(packages, `prebuilds for ${target} need`)
     }
   }
-  await setUp({ programs: true })
+  await setUp({ programs: true, types: true })
   await withLock(join(root, '.setup-lock'), async () => {
     for (const target of targets) {
       if (!isCurrent(target)) {

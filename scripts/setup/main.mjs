@@ -27,14 +27,22 @@ const isLinux = process.platform === 'linux'
 
 /**
  * Brings the tree up to date: dependencies, addon, compiled sources. `programs` adds vnet's
- * programs in C++, `testTools` these and the programs of the kernel tests, `long` also the programs
- * of the long tests, and `own` the programs of these folders of test/; guests get their kernel. Off
- * Linux there are neither an addon nor kernel tests.
+ * programs in C++, `types` a check of all types, `testTools` the programs and those of the kernel
+ * tests, `long` also the programs of the long tests, and `own` the programs of these folders of
+ * test/; guests get their kernel. Off Linux there are neither an addon nor kernel tests.
  */
-export async function setUp({ programs = false, testTools = false, long = false, own = [] } = {}) {
+export async function setUp({
+  programs = false,
+  types = false,
+  testTools = false,
+  long = false,
+  own = [],
+} = {}) {
   process.chdir(root)
-  const wantsLate = programs || testTools
-  const wanted = steps.filter(step => !step.isLate || wantsLate || step.outputs().some(isFile))
+  const wantsLate = { programs: programs || testTools, types: types || testTools }
+  const wanted = steps.filter(({ late, outputs }) => {
+    return late === undefined || wantsLate[late] || outputs().some(isFile)
+  })
   const due = wanted.filter(step => !step.native || (isLinux && !takesPrebuilt(step)))
   if (due.some(step => step.native && isDue(step))) {
     checkBuildTools()
@@ -100,7 +108,7 @@ async function make(step) {
 function takesPrebuilt(step) {
   if (!isDue(step) || missingBuildTools().length === 0) return false
   if (step.outputs().some(isFile) || !isCurrent(OWN)) return false
-  if (!step.isLate) {
+  if (step.late === undefined) {
     process.stderr.write(`vnet: taking prebuilds/${OWN}, because there is no compiler\n`)
   }
   return true

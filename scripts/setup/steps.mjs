@@ -4,7 +4,15 @@
  * stamp is in node_modules.
  */
 
-import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, posix, resolve } from 'node:path'
 import { npm, run, tool } from './command.mjs'
 import { writeEntries } from './entries.mjs'
@@ -20,10 +28,12 @@ const isOfAddon = file => /^native\/(addon\/|[^/]+$)/.test(file)
 const isOfProgram = file => !file.startsWith('native/addon/')
 
 /** A step that builds targets of native/binding.gyp. `names` are its files in build/Release. */
-function nativeStep(what, names, isInput) {
-  const targets = names.map(name => name.replace(/\.\w+$/, ''))
+function nativeStep(name, names, isInput) {
+  const targets = names.map(file => file.replace(/\.\w+$/, ''))
+  const what = `building the ${name}`
   return {
-    stamp: `build/.vnet-${what}`,
+    what,
+    stamp: `build/.vnet-${name}`,
     native: true,
     // Not the version of Node: the addon uses Node-API, so one build works with every major
     // version.
@@ -32,26 +42,25 @@ function nativeStep(what, names, isInput) {
         ['binding.gyp', ...filesUnder('native').filter(isInput)],
         [lockedVersion('node-addon-api'), process.arch],
       ),
-    outputs: () => names.map(name => `build/Release/${name}`),
+    outputs: () => names.map(file => `build/Release/${file}`),
     make: () => {
       const options = ['--jobs', 'max', ...nodeHeaders()]
-      return run(`building the ${what}`, [
-        ...tool('node-gyp'),
-        'configure',
-        'build',
-        ...targets,
-        ...options,
-      ])
+      return run(what, [...tool('node-gyp'), 'configure', 'build', ...targets, ...options])
     },
   }
 }
 
 /**
- * Returns the steps for the tree in the working directory, each `{ stamp, outputs(), inputs(),
- * make() }`. A late step is due only once its outputs are needed, or were.
+ * The steps for the tree in the working directory, each `{ what, stamp, outputs(), inputs(),
+ * make() }`, in order. A step that names what it is `late` for is due only if that is wanted, or
+ * once its outputs were made.
+ *
+ * Who checks types: the last step checks all sources, for `npm run setup`, for tests and before
+ * files are packed. `npm test` checks the tests (scripts/test.mjs). To start vnet, none is checked.
  */
 export const steps = [
   {
+    what: 'installing dependencies',
     // The architecture, because npm installs only its binaries. Not the version of Node, because
     // all binaries use Node-API.
     stamp: 'node_modules/.vnet-dependencies',
@@ -73,23 +82,31 @@ export const steps = [
       ]),
   },
   nativeStep('addon', [ADDON], isOfAddon),
-  { ...nativeStep('programs', PROGRAMS, isOfProgram), isLate: true },
+  { ...nativeStep('programs', PROGRAMS, isOfProgram), late: 'programs' },
   {
+    what: 'compiling',
     // In node_modules, because a new compiler makes the step due, and because dist is packed.
     stamp: 'node_modules/.vnet-dist',
-    inputs: () => digest([...JOIN, ...configurations(), ...sources()]),
+    inputs: () => digest([...JOIN, CHECK, BUILD, ...sources()]),
     outputs: () => sources().filter(isSource).map(compiled),
     make: compile,
+  },
+  {
+    what: 'checking types',
+    stamp: 'node_modules/.vnet-types',
+    late: 'types',
+    inputs: () => digest([CHECK, ...sources()]),
+    outputs: () => [],
+    make: checkTypes,
   },
 ]
 
 const JOIN = ['join.config.mjs', 'joined.mjs', 'entries.mjs'].map(name => `scripts/setup/${name}`)
 
-/** What compiles a project. Its tsconfig.json is for editors, and needs no compiled package. */
+/** The options of the check, and of editors. */
+const CHECK = 'tsconfig.json'
+/** The options of the compiler, which extend them. Those of the page are in its folder. */
 const BUILD = 'tsconfig.build.json'
-
-const configurations = () =>
-  PROJECTS.flatMap(path => ['tsconfig.json', BUILD].map(name => join(path, name)))
 
 const dependencies = () => {
   const { dependencies, devDependencies, optionalDependencies, overrides } =
@@ -123,12 +140,12 @@ const isSource = file => /(?<!\.d)\.ts$/.test(file)
 /** `src/a.ts` to `dist/a.js`, in the core and in the packages. */
 const compiled = source => source.replace(/(^|\/)src\//, '$1dist/').replace(/ts$/, 'js')
 
-/** The packages with code to compile, each after its imports. */
-const PACKAGES = ['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].map(
-  name => `packages/${name}`,
-)
-const PROJECTS = ['.', ...PACKAGES]
-/** Bundled for the site, and not compiled: what its tsconfig.json excludes. */
+/** The core, and the packages with code to compile, each after its imports. */
+const PROJECTS = [
+  '.',
+  ...['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].map(name => `packages/${name}`),
+]
+/** Bundled for the site, and not compiled: what tsconfig.json excludes. */
 const BUNDLED = 'packages/learn/src/browser/'
 const sources = () =>
   PROJECTS.map(path => join(path, 'src'))
@@ -151,47 +168,64 @@ async function joinModules(name, to) {
   await writeEntries(name === 'vnet' ? '.' : `packages/${name}`, to)
 }
 
+/**
+ * Compiles all projects in one program, because several would read the same files again, and moves
+ * the modules of each to its `dist`.
+ */
 async function compile() {
-  await compileTo('dist', async to => {
-    await run('compiling', [...tool('tsc'), '-p', BUILD, '--outDir', to, '--noEmitOnError'])
-    for (const name of SHELL_SCRIPTS) {
-      copyFileSync(join('src', name), join(to, name))
+  const emitted = 'dist.emitted'
+  rmSync(emitted, { recursive: true, force: true })
+  try {
+    await emit('compiling', BUILD, emitted)
+    for (const path of PROJECTS) {
+      await replaceDist(path, async to => {
+        moveModules(join(emitted, path, 'src'), to)
+        await addOtherFiles(path, to)
+      })
     }
-    await joinModules('vnet', to)
-  })
-  for (const path of PACKAGES) {
-    await compileTo(`${path}/dist`, async to => {
-      await run(`compiling ${path}`, [
-        ...tool('tsc'),
-        '-p',
-        join(path, BUILD),
-        '--outDir',
-        to,
-        '--noEmitOnError',
-      ])
-      await joinModules(basename(path), to)
-      if (!PAGE.startsWith(`${path}/`)) return
-      await run('compiling the page', [
-        ...tool('tsc'),
-        '-p',
-        join(PAGE, BUILD),
-        '--outDir',
-        to,
-        '--noEmitOnError',
-      ])
-      for (const name of pageFiles()) {
-        copyFileSync(join(PAGE, name), join(to, 'page', name))
-      }
-    })
+  } finally {
+    rmSync(emitted, { recursive: true, force: true })
   }
 }
 
+/** Adds to the modules of a project what is made in another way. */
+async function addOtherFiles(path, to) {
+  if (path === '.') {
+    for (const name of SHELL_SCRIPTS) {
+      copyFileSync(join('src', name), join(to, name))
+    }
+  }
+  await joinModules(path === '.' ? 'vnet' : basename(path), to)
+  if (!PAGE.startsWith(`${path}/`)) return
+  await emit('compiling the page', join(PAGE, BUILD), to)
+  for (const name of pageFiles()) {
+    copyFileSync(join(PAGE, name), join(to, 'page', name))
+  }
+}
+
+/** Errors of syntax and of declarations are reported, too. One thread takes less CPU time. */
+const emit = (what, project, to) =>
+  run(what, [...tool('tsc'), '-p', project, '--outDir', to, '--noCheck', '--singleThreaded'])
+
+/** Moves a directory, and lets the source maps in it lead to the sources from its new place. */
+function moveModules(from, to) {
+  for (const file of filesUnder(from).filter(name => name.endsWith('.map'))) {
+    const directory = dirname(join(to, file.slice(from.length)))
+    const text = readFileSync(file, 'utf8').replace(/"sources":\["([^"]*)"\]/, (_, source) => {
+      const path = posix.relative(directory, join(dirname(file), source))
+      return `"sources":["${path}"]`
+    })
+    writeFileSync(file, text)
+  }
+  renameSync(from, to)
+}
+
 /**
- * Compiles to another directory and renames it to `dist`, so that no stale file remains and a
- * running program never sees a part.
+ * Makes another directory and renames it to the `dist` of a project, so that no stale file remains
+ * and a running program never sees a part.
  */
-async function compileTo(dist, make) {
-  const to = `${dist}.new`
+async function replaceDist(path, make) {
+  const [dist, to] = ['dist', 'dist.new'].map(name => join(path, name))
   rmSync(to, { recursive: true, force: true })
   try {
     await make(to)
@@ -200,4 +234,13 @@ async function compileTo(dist, make) {
   } finally {
     rmSync(to, { recursive: true, force: true })
   }
+}
+
+/**
+ * Checks the sources of all projects together, except the page: what runs in browsers has types
+ * that other sources must not use.
+ */
+async function checkTypes() {
+  await run('checking types', [...tool('tsc'), '-p', CHECK, '--singleThreaded'])
+  await run('checking types of the page', [...tool('tsc'), '-p', PAGE, '--singleThreaded'])
 }

@@ -7,26 +7,16 @@ import { SetupTree } from '#support/setup-tree.ts'
 import { HEADERS_PACKAGE } from '../../scripts/setup/kernel-headers.mjs'
 
 const quiet = { code: 0, stdout: '', stderr: '' }
-/** Compilers of the core, of the packages and of the page; the core and the lab are joined. */
-const compile = [
-  'tsc',
-  'rolldown',
-  ...Array<string>(5).fill('tsc'),
-  'rolldown',
-  'tsc',
-  'tsc',
-  'tsc',
-]
+/** All projects are compiled together, then three of them are joined; the page is apart. */
+const compile = ['tsc', 'rolldown', 'rolldown', 'rolldown', 'tsc']
 const everything = ['npm', 'node-gyp', ...compile]
+/** Types of the sources, and of the page. */
+const check = ['tsc', 'tsc']
 /** Their lines. */
 const compiling = [
   'compiling',
-  'joining modules of vnet',
-  ...['exec', 'lan', 'guest', 'inet', 'lab'].map(name => `compiling packages/${name}`),
-  'joining modules of lab',
-  'compiling packages/web',
+  ...['vnet', 'inet', 'lab'].map(name => `joining modules of ${name}`),
   'compiling the page',
-  'compiling packages/learn',
 ]
 
 let tree: SetupTree
@@ -63,8 +53,7 @@ describe('the steps that are due', () => {
     ['a new source', 'src/netdev/net.ts', compile],
     ['a source of a package', 'packages/lan/src/driver.ts', compile],
     ['the compiler options', 'tsconfig.json', compile],
-    ["a package's compiler options", 'packages/lan/tsconfig.json', compile],
-    ["the options of a package's build", 'packages/lan/tsconfig.build.json', compile],
+    ['the options of a build', 'tsconfig.build.json', compile],
     ['a native source', 'native/addon/addon.cc', ['node-gyp']],
     ['a new native source', 'native/addon/sys.h', ['node-gyp']],
     ['a native source of a program that is not built', 'native/rootless/rootless.cc', []],
@@ -176,14 +165,14 @@ test.each([
   ['darwin', ''],
   ['win32', 'delete process.getuid'],
 ])(
-  'on %s everything but the addon is made, without a compiler, a lock, or programs for tests',
+  'on %s everything but the addon is made, without a C++ compiler, a lock, or programs for tests',
   async (name, code) => {
     for (const program of ['g++', 'make', 'python3', 'flock']) {
       tree.remove(`path/${program}`)
     }
     const preload = `${pretend('platform', name)}; ${code}`
     expect(await tree.setUp({ args: ['--test', '--long', '--labs'], preload })).toEqual(quiet)
-    expect(tree.calls()).toEqual(everything.filter(call => call !== 'node-gyp'))
+    expect(tree.calls()).toEqual([...everything.filter(call => call !== 'node-gyp'), ...check])
     expect(await tree.setUp({ preload })).toEqual(quiet)
     expect(tree.calls()).toEqual([])
   },
@@ -267,7 +256,7 @@ describe('--test', () => {
   `)
 
   beforeEach(async () => {
-    await tree.setUp({ args: ['--programs'] })
+    await tree.setUp({ args: ['--programs', '--types'] })
     tree.calls()
     for (const program of [...iproute2, ...others]) {
       tree.program(program, 'echo iputils')

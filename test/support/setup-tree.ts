@@ -22,10 +22,8 @@ const repository = resolve(import.meta.dirname, '../..')
 
 const SCRIPTS = ['bash', 'zsh'].map(shell => `src/cli/parse/completion.${shell}`)
 const PAGE = ['main.ts', 'style.css'].map(name => `packages/web/src/page/${name}`)
-const PACKAGES = ['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].flatMap(name =>
-  ['tsconfig.json', 'tsconfig.build.json', 'src/commands.ts'].map(
-    file => `packages/${name}/${file}`,
-  ),
+const PACKAGES = ['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].map(
+  name => `packages/${name}`,
 )
 
 const record = (name: string) => `
@@ -36,22 +34,32 @@ if (fs.existsSync('break-${name}')) { console.error('${name} on stderr'); proces
 `
 
 const nodeGyp = `${record('node-gyp')}
+if (fs.existsSync('meet')) fs.closeSync(fs.openSync('meet', 'r'))
 fs.mkdirSync('build/Release', { recursive: true })
 const ends = { vnet: '.node', 'vnet-clock': '.so' }
 for (const target of process.argv.filter(word => /^vnet/.test(word)))
   fs.writeFileSync('build/Release/' + target + (ends[target] ?? ''), '')
 `
 
+/** What builds native files runs beside what compiles: it is listed first. */
+const listed = (lines: string[]): string[] => {
+  const isBeside = (line: string) => /^(compiling|joining|checking|tsc|rolldown)/.test(line)
+  return [...lines.filter(line => !isBeside(line)), ...lines.filter(isBeside)]
+}
+
+/** Without --outDir it only checks types. */
 const tsc = `${record('tsc')}
+if (fs.existsSync('meet')) { fs.closeSync(fs.openSync('meet', 'w')); fs.rmSync('meet') }
 const [project, to] = ['-p', '--outDir'].map(option => process.argv[process.argv.indexOf(option) + 1])
-const from = require('path').dirname(project)
-const sources = from === '.' ? 'src' : from.endsWith('/page') ? from : from + '/src'
-const directory = from.endsWith('/page') ? '/page' : ''
-fs.mkdirSync(to + directory, { recursive: true })
-for (const file of fs.readdirSync(sources, { recursive: true })) {
-  const path = to + directory + '/' + file
-  if (fs.statSync(sources + '/' + file).isDirectory()) fs.mkdirSync(path, { recursive: true })
-  else if (file.endsWith('.ts')) fs.writeFileSync(path.replace(/ts$/, 'js'), '')
+const types = !process.argv.includes('--outDir')
+if (types && fs.existsSync('break-types')) { console.error('a type does not match'); process.exit(2) }
+const isPage = project.includes('/page/')
+const emitted = file => isPage ? file.startsWith('packages/web/src/page/') : /^(packages\\/\\w+\\/)?src\\/(?!page)/.test(file)
+for (const file of types ? [] : fs.readdirSync('.', { recursive: true })) {
+  if (!emitted(file)) continue
+  const path = to + '/' + (isPage ? file.replace('packages/web/src/', '') : file)
+  fs.mkdirSync(require('path').dirname(path), { recursive: true })
+  if (file.endsWith('.ts')) fs.writeFileSync(path.replace(/ts$/, 'js'), '')
 }
 `
 
@@ -77,6 +85,7 @@ export interface Outcome {
 export class SetupTree {
   readonly root = mkdtempSync(join(tmpdir(), 'vnet-setup-'))
   readonly #steps: string[] = []
+  #todo: string[] = []
 
   constructor() {
     cpSync(join(repository, 'scripts'), join(this.root, 'scripts'), { recursive: true })
@@ -95,9 +104,12 @@ export class SetupTree {
       'src/tap.ts',
       ...SCRIPTS,
       ...PAGE,
-      ...PACKAGES,
+      ...PACKAGES.map(path => `${path}/src/commands.ts`),
     ]) {
       this.write(file, '')
+    }
+    for (const path of PACKAGES) {
+      this.write(`${path}/package.json`, '{}')
     }
     this.write('stand-ins/npm-cli.js', npm)
     for (const program of ['g++', 'make', 'python3']) {
@@ -125,7 +137,15 @@ export class SetupTree {
     return existsSync(join(this.root, path))
   }
 
-  /** The programs run since the last call, in order. */
+  /** The environment of a script of the tree. */
+  env(): NodeJS.ProcessEnv {
+    return {
+      PATH: join(this.root, 'path'),
+      npm_execpath: join(this.root, 'stand-ins/npm-cli.js'),
+    }
+  }
+
+  /** The programs run since the last call, in order, but compilers of TypeScript last. */
   calls(): string[] {
     return this.callLines().map(line => line.split(' ')[0]!)
   }
@@ -135,17 +155,23 @@ export class SetupTree {
     if (!this.has('calls')) return []
     const lines = readFileSync(join(this.root, 'calls'), 'utf8').trimEnd().split('\n')
     this.remove('calls')
-    return lines
+    return listed(lines)
   }
 
-  /** The steps that set-up reported since the last call, in order. */
+  /** The steps that set-up reported since the last call, in order, but compiling last. */
   steps(): string[] {
-    return this.#steps.splice(0)
+    return listed(this.#steps.splice(0))
+  }
+
+  /** The steps that the last set-up has named before it made them. */
+  todo(): string[] {
+    return this.#todo
   }
 
   /**
    * Runs set-up; `preload` runs first, in the same process. `tun` is the code of the error with
-   * which /dev/net/tun opens. Returns its output without the lines of the steps.
+   * which /dev/net/tun opens. Returns its output without the lines of the steps, and without the
+   * line that names them first.
    */
   async setUp({
     args = [],
@@ -164,17 +190,19 @@ export class SetupTree {
       `data:text/javascript,${encodeURIComponent(text)}`,
     ])
     const outcome = await execute([...preloadArgs, join(this.root, 'scripts/setup.mjs'), ...args], {
-      PATH: join(this.root, 'path'),
-      npm_execpath: join(this.root, 'stand-ins/npm-cli.js'),
+      ...this.env(),
       ...env,
     })
-    const stderr = outcome.stderr.replace(
-      /^vnet: (.*) \.\.\. (\d+\.\d s|failed)\n/gm,
-      (_, step, how) => {
+    this.#todo = []
+    const stderr = outcome.stderr
+      .replace(/^vnet: set-up: (.*)\n/gm, (_, steps) => {
+        this.#todo.push(...steps.split(', '))
+        return ''
+      })
+      .replace(/^vnet: (.*) \.\.\. (\d+\.\d s|failed)\n/gm, (_, step, how) => {
         this.#steps.push(how === 'failed' ? `${step}: failed` : step)
         return ''
-      },
-    )
+      })
     return { ...outcome, stderr }
   }
 

@@ -1,0 +1,122 @@
+/** The steps of set-up: which of them check types. */
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { execute, SetupTree } from '#support/setup-tree.ts'
+
+const quiet = { code: 0, stdout: '', stderr: '' }
+const compile = ['tsc', 'rolldown', 'rolldown', 'rolldown', 'tsc']
+
+let tree: SetupTree
+
+beforeEach(() => {
+  tree = new SetupTree()
+})
+
+afterEach(() => tree[Symbol.dispose]())
+
+describe('types', () => {
+  const check = ['tsc', 'tsc']
+  const checking = ['checking types', 'checking types of the page']
+
+  test('types are checked with --types after a set-up without it, once', async () => {
+    expect(await tree.setUp()).toEqual(quiet)
+    tree.steps()
+    expect(await tree.setUp({ args: ['--types'] })).toEqual(quiet)
+    expect(tree.steps()).toEqual(checking)
+    expect(await tree.setUp({ args: ['--types'] })).toEqual(quiet)
+    expect(tree.steps()).toEqual([])
+  })
+
+  test('a wrong type fails a set-up with --types each time, and none without it', async () => {
+    tree.write('break-types', '')
+    expect(await tree.setUp()).toEqual(quiet)
+    const refusal = {
+      code: 1,
+      stdout: '',
+      stderr:
+        'tsc on stdout\na type does not match\nvnet: checking types failed, see above (exit 2)\n',
+    }
+    expect(await tree.setUp({ args: ['--types'] })).toEqual(refusal)
+    expect(await tree.setUp({ args: ['--types'] })).toEqual(refusal)
+    expect(await tree.setUp()).toEqual(quiet)
+  })
+
+  test('types are checked before tests', async () => {
+    const preload = 'process.getuid = () => 1000'
+    await tree.setUp({ args: ['--test'], preload })
+    expect(tree.steps()).toEqual(expect.arrayContaining(checking))
+  })
+
+  test.each([
+    ['src/tap.ts', [...compile, ...check]],
+    ['packages/web/src/page/main.ts', [...compile, ...check]],
+    ['tsconfig.json', [...compile, ...check]],
+    ['tsconfig.build.json', compile],
+    ['scripts/setup/joined.mjs', compile],
+    ['native/addon/addon.cc', ['node-gyp']],
+  ])(
+    'a set-up with --types after a change of %s repeats what depends on it',
+    async (file, expected) => {
+      await tree.setUp({ args: ['--types'] })
+      tree.calls()
+      tree.write(file, `${readFileSync(join(tree.root, file), 'utf8')}\n`)
+      expect(await tree.setUp({ args: ['--types'] })).toEqual(quiet)
+      expect(tree.calls()).toEqual(expected)
+    },
+  )
+
+  test('no files for a package are made from sources with a wrong type', async () => {
+    tree.write('break-types', '')
+    const prebuild = [join(tree.root, 'scripts/prebuild.mjs'), `linux-${process.arch}`]
+    const { code, stderr } = await execute(prebuild, tree.env())
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/vnet: checking types failed, see above \(exit 2\)\n$/),
+    ])
+    expect(tree.has('prebuilds')).toBe(false)
+  })
+
+  test('no other step checks types', async () => {
+    await tree.setUp({ args: ['--types'] })
+    const ofTsc = tree.callLines().filter(line => line.startsWith('tsc '))
+    expect(ofTsc.filter(line => !line.includes(' --noCheck'))).toEqual([
+      'tsc -p tsconfig.json --singleThreaded',
+      'tsc -p packages/web/src/page --singleThreaded',
+    ])
+  })
+})
+
+const root = resolve(import.meta.dirname, '../../..')
+
+/** The files that the check of a project reads, relative to the repository. */
+function filesOf(project: string): string[] {
+  const args = ['-p', project, '--listFilesOnly', '--singleThreaded']
+  const tsc = join(root, 'node_modules/.bin/tsc')
+  const listed = execFileSync(tsc, args, { cwd: root, encoding: 'utf8' })
+  return listed.split('\n').map(file => relative(root, file))
+}
+
+test('the two projects that are checked have all sources that are compiled, and only the page has the types of browsers', () => {
+  const sources = ['.', ...readdirSync(join(root, 'packages')).map(name => `packages/${name}`)]
+    .map(path => join(root, path, 'src'))
+    .filter(path => existsSync(path))
+    .flatMap(path =>
+      readdirSync(path, { recursive: true, encoding: 'utf8' }).map(file => join(path, file)),
+    )
+    .map(file => relative(root, file))
+    .filter(file => file.endsWith('.ts') && !file.startsWith('packages/learn/src/browser/'))
+  const [checked, ofPage] = [filesOf('.'), filesOf('packages/web/src/page')]
+  const found = new Set([...checked, ...ofPage])
+  expect(sources.filter(file => !found.has(file))).toEqual([])
+  expect(checked.filter(file => file.endsWith('/lib.dom.d.ts'))).toEqual([])
+})
+
+test('npm run setup checks types, and npm start does not', () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  expect([scripts.setup, scripts.prestart]).toEqual([
+    'node scripts/setup.mjs --types',
+    'node scripts/setup.mjs',
+  ])
+})
