@@ -40,7 +40,7 @@ const script = name => join(root, 'scripts', name)
 /** Checks that only read sources. They are independent and run in parallel. */
 const checks = files => [
   lint(files),
-  // Of the tests: set-up has checked the sources. One thread takes a third less CPU time.
+  // These are the tests': set-up has checked the sources. One thread takes a third less CPU time.
   ['types', ...tool('tsc'), '-p', 'test', '--singleThreaded'],
   ['imports', process.execPath, script('check-imports.mjs'), root],
   ['comments and documents', process.execPath, script('check-prose.mjs'), root],

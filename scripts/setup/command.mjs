@@ -78,21 +78,21 @@ export function npm() {
 
 /**
  * Runs a program that must succeed. `what` names the step in the error and in its line, which
- * appears before the program starts.
+ * appears once the program has ended, in one piece with the output of a failed one: another step
+ * may run beside it.
  */
 export async function run(what, [program, ...args]) {
   const start = performance.now()
-  process.stderr.write(`vnet: ${what} ...`)
   const { code, output } = await capture(program, args).catch(error => {
-    process.stderr.write(' failed\n')
+    process.stderr.write(`vnet: ${what} ... failed\n`)
     throw error.code === 'ENOENT'
       ? new SetupError(`vnet: ${what} failed: ${program} not found, please install it`)
       : error
   })
   if (code === 0) {
-    process.stderr.write(` ${((performance.now() - start) / 1000).toFixed(1)} s\n`)
+    process.stderr.write(`vnet: ${what} ... ${((performance.now() - start) / 1000).toFixed(1)} s\n`)
     return
   }
-  process.stderr.write(` failed\n${output}`)
+  process.stderr.write(`vnet: ${what} ... failed\n${output}`)
   throw new SetupError(`vnet: ${what} failed, see above (exit ${code})`)
 }

@@ -2,7 +2,7 @@
 
 import { closeSync, constants, openSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { isInstalled, SetupError } from './command.mjs'
 import { downloadArm64 } from './guest-arm64.mjs'
 import { downloadGuestKernel } from './guest-kernel.mjs'
@@ -58,13 +58,7 @@ export async function setUp({
   }
   if (due.some(isDue)) {
     becomeOwner()
-    await withLock(join(root, '.setup-lock'), async () => {
-      for (const step of due) {
-        if (isDue(step)) {
-          await make(step)
-        }
-      }
-    })
+    await withLock(join(root, '.setup-lock'), () => makeDue(due))
   }
   if (isLinux && process.arch === 'x64') {
     await prepareGuests(long, own)
@@ -82,6 +76,44 @@ async function prepareGuests(long, own) {
   } catch (error) {
     if (process.env.CI || own.includes('guest') || !(error instanceof SetupError)) throw error
     process.stderr.write(`${error.message}\n`)
+  }
+}
+
+/**
+ * Makes the steps that are due, after a line that names them. The addon and the programs are built
+ * beside the other steps: a compiler of C++ keeps one core busy. If a step fails, those beside it
+ * are made to their end, and keep their results.
+ */
+async function makeDue(wanted) {
+  const todo = toDo(wanted)
+  // Another set-up may have made them, while this one waited.
+  if (todo.length === 0) return
+  process.stderr.write(`vnet: set-up: ${todo.map(({ what }) => what).join(', ')}\n`)
+  const [dependencies, ...others] = wanted
+  await makeInOrder([dependencies])
+  const isNative = ({ native = false }) => native
+  const results = await Promise.allSettled([
+    makeInOrder(others.filter(isNative)),
+    makeInOrder(others.filter(step => !isNative(step))),
+  ])
+  const errors = results.filter(({ reason }) => reason !== undefined).map(({ reason }) => reason)
+  if (errors.length === 0) return
+  const unexpected = errors.find(error => !(error instanceof SetupError))
+  throw unexpected ?? new SetupError(errors.map(({ message }) => message).join('\n'))
+}
+
+/** Installing dependencies removes node_modules, and with it the stamps there. */
+function toDo(wanted) {
+  const [dependencies] = wanted
+  const all = isDue(dependencies)
+  return wanted.filter(step => isDue(step) || (all && dirname(step.stamp) === 'node_modules'))
+}
+
+async function makeInOrder(wanted) {
+  for (const step of wanted) {
+    if (isDue(step)) {
+      await make(step)
+    }
   }
 }
 

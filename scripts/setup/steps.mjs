@@ -52,8 +52,9 @@ function nativeStep(name, names, isInput) {
 
 /**
  * The steps for the tree in the working directory, each `{ what, stamp, outputs(), inputs(),
- * make() }`, in order. A step that names what it is `late` for is due only if that is wanted, or
- * once its outputs were made.
+ * make() }`. All need the first one. After it, the native ones are made in order, and beside them
+ * the others. A step that names what it is `late` for is due only if that is wanted, or once its
+ * outputs were made.
  *
  * Who checks types: the last step checks all sources, for `npm run setup`, for tests and before
  * files are packed. `npm test` checks the tests (scripts/test.mjs). To start vnet, none is checked.

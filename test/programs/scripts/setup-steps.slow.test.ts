@@ -1,4 +1,4 @@
-/** The steps of set-up: which of them check types. */
+/** The steps of set-up: which check types, which run beside others, and which are named first. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
@@ -119,4 +119,69 @@ test('npm run setup checks types, and npm start does not', () => {
     'node scripts/setup.mjs --types',
     'node scripts/setup.mjs',
   ])
+})
+
+describe('steps beside each other', () => {
+  test('the addon and the compiled sources are made at the same time', async () => {
+    execFileSync('mkfifo', [join(tree.root, 'meet')])
+    expect(await tree.setUp()).toEqual(quiet)
+    expect(tree.calls()).toEqual(['npm', 'node-gyp', ...compile])
+  })
+
+  test.each([
+    ['node-gyp', 'building the addon', ['node-gyp']],
+    ['tsc', 'compiling', compile],
+  ])('if %s fails, only its step is due again', async (program, step, repeated) => {
+    tree.write(`break-${program}`, '')
+    const output = `${program} on stdout\n${program} on stderr\n`
+    const line = `vnet: ${step} failed, see above (exit 3)\n`
+    expect(await tree.setUp()).toEqual({ code: 1, stdout: '', stderr: output + line })
+    tree.remove(`break-${program}`)
+    tree.calls()
+    expect(await tree.setUp()).toEqual(quiet)
+    expect(tree.calls()).toEqual(repeated)
+  })
+
+  test('if both fail, the output of each is in one piece, and each has a line', async () => {
+    tree.write('break-tsc', '')
+    tree.write('break-node-gyp', '')
+    const { code, stderr } = await tree.setUp()
+    const output = (name: string) => `${name} on stdout\n${name} on stderr\n`
+    const lines =
+      'vnet: building the addon failed, see above (exit 3)\nvnet: compiling failed, see above (exit 3)\n'
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        new RegExp(
+          `^(${output('tsc')}|${output('node-gyp')}){2}${lines.replaceAll(/[()]/g, '\\$&')}$`,
+        ),
+      ),
+    ])
+    expect(stderr).toContain(output('tsc'))
+    expect(stderr).toContain(output('node-gyp'))
+  })
+})
+
+describe('the first line', () => {
+  test('the first line names the steps that are due, also those whose stamps installing removes', async () => {
+    await tree.setUp()
+    expect(tree.todo()).toEqual(['installing dependencies', 'building the addon', 'compiling'])
+    await tree.setUp({ args: ['--types'] })
+    expect(tree.todo()).toEqual(['checking types'])
+    tree.write('package.json', '{ "dependencies": { "node-addon-api": "1.0.1" } }')
+    await tree.setUp({ args: ['--types'] })
+    expect(tree.todo()).toEqual(['installing dependencies', 'compiling', 'checking types'])
+    await tree.setUp({ args: ['--types'] })
+    expect(tree.todo()).toEqual([])
+  })
+
+  test('the first line is there before a step ends', async () => {
+    tree.write('break-npm', '')
+    const outcome = await execute([join(tree.root, 'scripts/setup.mjs')], tree.env())
+    const lines = outcome.stderr.split('\n').filter(line => !line.includes('/dev/net/tun'))
+    expect(lines.slice(0, 2)).toEqual([
+      'vnet: set-up: installing dependencies, building the addon, compiling',
+      'vnet: installing dependencies ... failed',
+    ])
+  })
 })
