@@ -9,14 +9,14 @@
  * programs; they share processes of their own, because fork(2) takes 50 ms in a process of 1 GiB,
  * which those of unit become. alone (test/alone): tests that replace modules, and those that
  * measure what compiled code allocates, one process per file. kernel (test/kernel): as root, in
- * network namespaces that the tests make. Where that is impossible, all kernel tests are skipped
- * and the reason is printed once. The suites (test/containers, tests with Docker and containerd,
- * test/labs, tests with pytest, Go, keepalived and etcd, test/browsers, tests with Playwright and
- * of the live page, test/explore, explorations of programs of others, test/kernel-module, modules
- * in a guest's kernel, test/course-live, drivers that the checks of exercises must not pass,
- * test/install, an installation in a fresh Debian, test/run, programs in `vnet run`,
- * test/packages, packages of npm on hosts, test/guest, programs in virtual time, and test/stacks,
- * TCP/IP stacks of others): one runs alone. tools: the tests that start a program which is missing
+ * network namespaces that the tests make; the files of kernel/smoke share processes. Where that is
+ * impossible, all kernel tests are skipped and the reason is printed once. The suites
+ * (test/containers, tests with Docker and containerd, test/labs, tests with pytest, Go, keepalived
+ * and etcd, test/browsers, tests with Playwright and of the live page, test/explore, explorations
+ * of programs of others, test/kernel-module, modules in a guest's kernel, test/course-live, drivers
+ * that the checks of exercises must not pass, test/install, an installation in a fresh Debian,
+ * test/run, programs in `vnet run`, test/packages, packages of npm on hosts, test/guest, programs
+ * in virtual time, and test/stacks, TCP/IP stacks of others): one runs alone. tools: the tests that start a program which is missing
  * or another one of its name; they are skipped, too, and the reason is printed. In CI that is a
  * failure. Off Linux, only the tests in memory run, and no program is missing. scripts/test.mjs
  * sets the coverage threshold, because it holds for full runs only.
@@ -63,7 +63,7 @@ const withoutTool = ofRun.filter(isWithoutTool)
 const files = ofRun.filter(name => !withoutTool.includes(name))
 
 /** The projects with a folder of test/. The project unit has all other files. */
-const FOLDERS = ['alone', 'programs', 'kernel', ...SUITES]
+const FOLDERS = ['alone', 'programs', 'kernel/smoke', 'kernel', ...SUITES]
 const folderOf = file =>
   FOLDERS.find(folder => placeOf(file).startsWith(`test/${folder}/`)) ?? 'unit'
 const filesOf = project => files.filter(file => folderOf(file) === project)
@@ -87,7 +87,10 @@ class ByProject extends BaseSequencer {
 }
 
 const projects = [
-  ...(isQuick ? ['kernel', 'programs', 'alone', 'unit'] : ['programs', 'unit', 'alone', 'kernel']),
+  ...(isQuick ? [] : ['programs', 'unit', 'alone']),
+  'kernel/smoke',
+  'kernel',
+  ...(isQuick ? ['programs', 'alone', 'unit'] : []),
   ...SUITES,
   'tools',
 ]
@@ -142,6 +145,17 @@ const unit = {
   sequence: { groupOrder: 0 },
 }
 
+const kernel = {
+  ...common,
+  // Kernel tests mostly wait for the kernel; in a long run they compute, too. With more at a time,
+  // programs that they start are late. In a quick run the tests of unit follow without a pause, and
+  // vitest has one number of processes for both.
+  maxWorkers: isLong || isQuick ? cores + 1 : 2 * cores,
+  sequence: { groupOrder: isQuick ? 0 : 1 },
+  testTimeout: isLong ? 900_000 : 120_000,
+  ...(reason === undefined ? {} : SKIP_ALL),
+}
+
 // biome-ignore lint/style/noDefaultExport: vitest loads its configuration by the default export.
 export default defineConfig({
   test: {
@@ -153,19 +167,9 @@ export default defineConfig({
       { test: { ...unit, name: 'programs', include: filesOf('programs'), isolate: false } },
       { test: { ...unit, name: 'alone', include: filesOf('alone') } },
       {
-        test: {
-          ...common,
-          name: 'kernel',
-          include: filesOf('kernel'),
-          // Kernel tests mostly wait for the kernel; in a long run they compute, too. With more at
-          // a time, programs that they start are late. In a quick run the tests of unit follow
-          // without a pause, and vitest has one number of processes for both.
-          maxWorkers: isLong || isQuick ? cores + 1 : 2 * cores,
-          sequence: { groupOrder: isQuick ? 0 : 1 },
-          testTimeout: isLong ? 900_000 : 120_000,
-          ...(reason === undefined ? {} : SKIP_ALL),
-        },
+        test: { ...kernel, name: 'kernel/smoke', include: filesOf('kernel/smoke'), isolate: false },
       },
+      { test: { ...kernel, name: 'kernel', include: filesOf('kernel') } },
       // Each file has programs of its own, such as an engine.
       ...SUITES.map(name => ({
         test: {
