@@ -5,21 +5,22 @@
  * run, and VNET_TEST_FOLDER, a suite. VNET_TEST_FILES names the files themselves, one a line.
  *
  * The projects are folders. unit: the tests that need no privileges; they share processes and
- * loaded modules, which saves a quarter of the CPU time. programs (test/programs): tests that start
- * programs; they share processes of their own, because fork(2) takes 50 ms in a process of 1 GiB,
- * which those of unit become. alone (test/alone): tests that replace modules, and those that
- * measure what compiled code allocates, one process per file. kernel (test/kernel): as root, in
- * network namespaces that the tests make; the files of kernel/smoke share processes. Where that is
- * impossible, all kernel tests are skipped and the reason is printed once. The suites
- * (test/containers, tests with Docker and containerd, test/labs, tests with pytest, Go, keepalived
- * and etcd, test/browsers, tests with Playwright and of the live page, test/explore, explorations
- * of programs of others, test/kernel-module, modules in a guest's kernel, test/course-live, drivers
- * that the checks of exercises must not pass, test/install, an installation in a fresh Debian,
- * test/run, programs in `vnet run`, test/packages, packages of npm on hosts, test/guest, programs
- * in virtual time, and test/stacks, TCP/IP stacks of others): one runs alone. tools: the tests that start a program which is missing
- * or another one of its name; they are skipped, too, and the reason is printed. In CI that is a
- * failure. Off Linux, only the tests in memory run, and no program is missing. scripts/test.mjs
- * sets the coverage threshold, because it holds for full runs only.
+ * loaded modules, which saves a quarter of the CPU time. programs (test/programs): tests that
+ * start programs; they share processes of their own, because fork(2) takes 50 ms in a process of
+ * 1 GiB, which those of unit become. alone (test/alone): tests that replace modules, and those
+ * that measure what compiled code allocates, one process per file. kernel (test/kernel): as
+ * root, in network namespaces that the tests make; the files of kernel/smoke share processes.
+ * Where that is impossible, all kernel tests are skipped and the reason is printed once. The
+ * suites (test/containers, tests with Docker and containerd, test/labs, tests with pytest, Go,
+ * keepalived and etcd, test/browsers, tests with Playwright and of the live page, test/explore,
+ * explorations of programs of others, test/kernel-module, modules in a guest's kernel,
+ * test/course-live, drivers that the checks of exercises must not pass, test/install, an
+ * installation in a fresh Debian, test/run, programs in `vnet run`, test/packages, packages of
+ * npm on hosts, test/guest, programs in virtual time, and test/stacks, TCP/IP stacks of others):
+ * one runs alone. tools: the tests that start a program which is missing or another one of its
+ * name; they are skipped, too, and the reason is printed. In CI that is a failure. Off Linux,
+ * only the tests in memory run, and no program is missing. scripts/test.mjs sets the coverage
+ * threshold, because it holds for full runs only.
  */
 
 import { availableParallelism } from 'node:os'
