@@ -28,8 +28,8 @@ import {
 export const SNAPLEN = 262_144
 const BUFFER_BYTES = 16 * 1024 * 1024
 /**
- * DEFAULT_MMAP_THRESHOLD_MAX of glibc's malloc. From this size on memory is mapped, not zeroed: that
- * takes 10 ms for a buffer, in which frames wait. What is not used of it takes no memory.
+ * DEFAULT_MMAP_THRESHOLD_MAX of glibc's malloc. From this size on memory is mapped, not zeroed:
+ * that takes 10 ms for a buffer, in which frames wait. What is not used of it takes no memory.
  */
 const MAPPED_MIN = 32 << 20
 /** The most bytes of a section header, and of the statistics of an interface. */

@@ -1,4 +1,4 @@
-/** `toEqual` is the same with test/support/equal-octets.ts, but faster. */
+/** `toEqual` has the same results with the faster equality that all tests load. */
 import { expect, test } from 'vitest'
 
 const list = Array.from({ length: 100 }, (_, i) => i)

@@ -10,7 +10,7 @@ const files = [...page.matchAll(/^`20-short\/([\w.]+)`:\n\n```\w+\n(.*?)```$/gms
 )
 export const texts = Object.fromEntries(files) as Record<string, string>
 
-/** Has a new, empty folder for the example in each test of the file. */
+/** Makes a new, empty folder for the example in each test of the file. */
 export function shortExercises() {
   const directory = freshDirectory()
   let count = 0
