@@ -104,7 +104,7 @@ describe.each(['darwin', 'win32'] as const)('on %s', platform => {
 
 /** Modules that only start, that the runner of another program loads, or that run in a browser. */
 const STARTED =
-  /(^|\/)(vnet|[\w-]+-main|[\w-]*worker|front-process|moved|restrict-live|vitest|playwright)\.js$|\/page\//
+  /(^|\/)(vnet|[\w-]+-main|[\w-]*worker|front-process|moved|restrict-live|lab-test|vitest|playwright)\.js$|\/page\//
 
 test.each(['darwin', 'win32'] as const)(
   'on %s, every module can be imported without a file of Linux',
