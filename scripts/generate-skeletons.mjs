@@ -70,15 +70,25 @@ export function skeletons() {
     const paths = readdirSync(course)
       .filter(name => /^\d/.test(name))
       .map(name => skeletonIn(name, directory))
-    const [program, script] = tool('biome')
-    const rules = ['correctness/noUnusedImports', 'source/organizeImports']
-    const options = ['--write', '--unsafe', '--vcs-enabled=false', `--config-path=${root}`]
-    const args = [...options, ...rules.map(rule => `--only=${rule}`), directory]
-    execFileSync(program, [join(root, script), 'check', ...args], { cwd: root, stdio: 'pipe' })
+    format(directory)
     return paths.map(path => ({ path, text: readFileSync(join(directory, path), 'utf8') }))
   } finally {
     rmSync(directory, { recursive: true })
   }
+}
+
+/**
+ * Formats the files of a directory, and removes the imports that they do not use. Biome reads all
+ * files beside its configuration, so the directory gets one of its own.
+ */
+function format(directory) {
+  const { formatter, javascript } = JSON.parse(readFileSync(join(root, 'biome.json'), 'utf8'))
+  writeFileSync(join(directory, 'biome.json'), JSON.stringify({ formatter, javascript }))
+  const [program, script] = tool('biome')
+  const rules = ['correctness/noUnusedImports', 'source/organizeImports']
+  const only = rules.map(rule => `--only=${rule}`)
+  const args = ['check', '--write', '--unsafe', `--config-path=${directory}`, ...only, directory]
+  execFileSync(program, [join(root, script), ...args], { cwd: root, stdio: 'pipe' })
 }
 
 /** Writes the lines of an exercise's skeleton into a directory. Returns the path in it. */
