@@ -1,18 +1,19 @@
 /** Events of pods, with an API server of the test. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { clusterOf, PodEvents } from '#src/agent/pod-events.ts'
 import { LOGLEVEL_WARNING, Log } from '#src/base/index.ts'
-import { freshDirectory } from '#support/fresh-directory.ts'
+import { fileDirectory, freshDirectory } from '#support/fresh-directory.ts'
 
+const certificates = fileDirectory()
 const account = freshDirectory()
 const POD = { namespace: 'shop', pod: 'web-7f', uid: 'u-1' }
 let server: Server
@@ -21,20 +22,34 @@ let requests: { request: IncomingMessage; body: string }[]
 let logged: string[]
 let events: PodEvents
 
-beforeEach(async () => {
-  const names = ['-subj', '/CN=api', '-addext', 'subjectAltName=IP:127.0.0.1']
-  const key = ['-newkey', 'ed25519', '-nodes', '-keyout', 'key.pem', '-out', 'ca.crt']
-  execFileSync('openssl', ['req', '-x509', '-days', '2', ...key, ...names], {
-    cwd: account,
+/** Makes a key and a certificate of the address, NAME.pem and NAME.crt, signed with the key. */
+function certify(name: string): void {
+  const subject = ['-subj', '/CN=api', '-addext', 'subjectAltName=IP:127.0.0.1']
+  const files = ['-newkey', 'ed25519', '-nodes', '-keyout', `${name}.pem`, '-out', `${name}.crt`]
+  execFileSync('openssl', ['req', '-x509', '-days', '2', ...files, ...subject], {
+    cwd: certificates,
     stdio: 'ignore',
   })
-  const file = (name: string) => readFileSync(join(account, name))
+}
+
+/** Makes the account trust the owner of a certificate. */
+function trust(name: string): void {
+  copyFileSync(join(certificates, `${name}.crt`), join(account, 'ca.crt'))
+}
+
+beforeAll(() => {
+  certify('own')
+  certify('other')
+})
+beforeEach(async () => {
+  trust('own')
+  const file = (name: string) => readFileSync(join(certificates, name))
   writeFileSync(join(account, 'token'), 'first\n')
   status = 201
   requests = []
   logged = []
   server = createServer(
-    { key: file('key.pem'), cert: file('ca.crt') },
+    { key: file('own.pem'), cert: file('own.crt') },
     async (request, response) => {
       requests.push({ request, body: await text(request) })
       if (status !== undefined) {
@@ -117,21 +132,7 @@ test('an API that does not reply delays nobody, and no more than a hundred event
 })
 
 test('a certificate of another authority is refused', async () => {
-  const other = [
-    '-newkey',
-    'ed25519',
-    '-nodes',
-    '-keyout',
-    'other.pem',
-    '-out',
-    'ca.crt',
-    '-subj',
-    '/CN=api',
-  ]
-  execFileSync('openssl', ['req', '-x509', '-days', '2', ...other], {
-    cwd: account,
-    stdio: 'ignore',
-  })
+  trust('other')
   await events.send(POD, 'one')
   expect([requests, logged.length]).toEqual([[], 1])
 })

@@ -51,10 +51,9 @@ describe('the sum of bytes', () => {
   test('onesComplementSum does not overflow on a megabyte of 0xff at an odd start and length', () => {
     const bytes = new Uint8Array(0x100003).fill(0xff)
     const view = new DataView(bytes.buffer)
-    expect(onesComplementSum(bytes, 1, 0x100001)).toBe(naiveSum(bytes.subarray(1, 0x100002)))
-    expect(onesComplementSum(bytes, 1, 0x100001, 0xffff, view)).toBe(
-      naiveSum(bytes.subarray(1, 0x100002)),
-    )
+    // Each whole word is 0 modulo 0xffff, and the last byte is the high one of a word.
+    expect(onesComplementSum(bytes, 1, 0x100001)).toBe(0xff00)
+    expect(onesComplementSum(bytes, 1, 0x100001, 0xffff, view)).toBe(0xff00)
   })
 
   test('fold returns the 16-bit residue of every 32-bit sum', () => {

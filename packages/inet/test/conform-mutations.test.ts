@@ -1,5 +1,5 @@
 /** The mutations still fit the stack. A long test runs the cases against them. */
-import { parseAst } from 'rolldown/parseAst'
+import { parseSync } from 'rolldown/utils'
 import { expect, test } from 'vitest'
 import { mutatedFiles, readLegalChanges, readMutations } from './mutations/mutations.mjs'
 
@@ -12,11 +12,11 @@ test('each mutation has a name and a rule of its own', () => {
   }
 })
 
-/** Throws if a changed file is not TypeScript. */
+/** Expects that each changed file is TypeScript. The syntax tree, which takes long, is not read. */
 function expectSyntax(files: ReadonlyMap<string, string>): void {
   expect(files.size).toBeGreaterThan(0)
-  for (const text of files.values()) {
-    parseAst(text, { lang: 'ts' })
+  for (const [file, text] of files) {
+    expect(parseSync(file, text).errors).toEqual([])
   }
 }
 

@@ -63,7 +63,7 @@ test('an incomplete query gets no reply', async () => {
 test('queries of a client that does not read replies wait', async () => {
   const { client, queries } = connect(() => Buffer.alloc(60_000))
   const one = message('a')
-  for (let i = 0; i < 1000; i++) {
+  for (let i = 0; i < 100; i++) {
     client.write(one)
   }
   for (let i = 0; i < 100; i++) {
@@ -71,7 +71,7 @@ test('queries of a client that does not read replies wait', async () => {
   }
   expect(queries()).toBeLessThan(20)
   client.end()
-  expect((await buffer(client)).length).toBe(1000 * 60_002)
+  expect((await buffer(client)).length).toBe(100 * 60_002)
 })
 
 test('a connection that is silent for ten seconds is closed', () => {

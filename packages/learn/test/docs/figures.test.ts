@@ -7,6 +7,7 @@ import { figureDrawer, figureFiles } from '../../../../scripts/figures.mjs'
 
 const root = join(import.meta.dirname, '../../../..')
 const files = figureFiles()
+const draw = await figureDrawer()
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 
 /** All pages, of the core, of the packages and of the exercises. */
@@ -16,6 +17,13 @@ const pages = ['README.md', 'docs', 'packages'].flatMap(top =>
     : readdirSync(join(root, top), { recursive: true, encoding: 'utf8' })
         .filter(name => name.endsWith('.md') && !/(^|\/)(node_modules|dist|site|api)\//.test(name))
         .map(name => join(top, name)),
+)
+
+/** All images of the pages: the path and the text. */
+const images = pages.flatMap(page =>
+  [...read(page).matchAll(/!\[((?:[^[\]]|\[[^\]]*\])*)\]\(([^)]*)\)/g)].map(
+    ([, alt = '', path = '']) => ({ path: join(page, '..', path), alt }),
+  ),
 )
 
 /** Parts of drawings made of characters: arrows, corners and lines. */
@@ -45,19 +53,15 @@ describe.each(files)('%s', file => {
   const svg = read(file.replace(/js$/, 'svg'))
 
   test('is drawn as scripts/figures.mjs draws it', async () => {
-    const draw = await figureDrawer()
     const { figure } = await import(pathToFileURL(join(root, file)).href)
     expect(draw(figure)).toBe(svg)
   })
 
   test('is on a page, with its content as a text', () => {
     const [name = ''] = /[\w-]+$/.exec(file.replace(/\.js$/, '')) ?? []
-    const alts = pages.flatMap(page =>
-      [...read(page).matchAll(/!\[((?:[^[\]]|\[[^\]]*\])*)\]\(([^)]*)\)/g)].flatMap(
-        ([, alt = '', path = '']) =>
-          join(page, '..', path) === file.replace(/js$/, 'svg') ? [alt] : [],
-      ),
-    )
+    const alts = images
+      .filter(({ path }) => path === file.replace(/js$/, 'svg'))
+      .map(({ alt }) => alt)
     expect(alts, name).toHaveLength(1)
     expect(alts[0]?.length).toBeGreaterThan(100)
   })

@@ -4,17 +4,21 @@ import dns from 'node:dns'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import net, { type AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import zlib from 'node:zlib'
 import { expect, test } from 'vitest'
+import { fileDirectory } from '#support/fresh-directory.ts'
 import { kindOf } from '../../../src/memory/time/async-types.ts'
 import { start } from './started.ts'
 
 const DATA = Buffer.alloc(1_000_000, 'data')
 const gzip = promisify(zlib.gzip)
 const scrypt = promisify(crypto.scrypt)
-const THIS_FILE = import.meta.filename
+/** A file that is read in more than one request. */
+const FILE = join(fileDirectory(), 'data')
+fs.writeFileSync(FILE, DATA)
 
 /** Reads a stream to its end. */
 async function drain(stream: AsyncIterable<unknown>): Promise<void> {
@@ -46,11 +50,11 @@ const WORK: Readonly<Record<string, () => unknown>> = {
   'zlib.brotliCompress': () => promisify(zlib.brotliCompress)(DATA.subarray(0, 100_000)),
   CompressionStream: () =>
     drain(new Blob([DATA]).stream().pipeThrough(new CompressionStream('gzip'))),
-  'fs.readFile': () => promisify(fs.readFile)(process.execPath),
-  'fs.promises.readFile': () => fs.promises.readFile(process.execPath),
-  'fs.createReadStream': () => drain(fs.createReadStream(THIS_FILE)),
+  'fs.readFile': () => promisify(fs.readFile)(FILE),
+  'fs.promises.readFile': () => fs.promises.readFile(FILE),
+  'fs.createReadStream': () => drain(fs.createReadStream(FILE)),
   'fs.promises.readdir': () => fs.promises.readdir('/'),
-  'fs.openAsBlob': async () => (await fs.openAsBlob(THIS_FILE)).arrayBuffer(),
+  'fs.openAsBlob': async () => (await fs.openAsBlob(FILE)).arrayBuffer(),
   'dns.lookup': () => dns.promises.lookup('localhost'),
   'an exchange of real datagrams': async () => {
     const server = await slowServer(data => data)
