@@ -17,7 +17,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }))
 
 const write = (records: Buffer, end?: number, lost?: bigint) =>
-  writeOutbox(path, records, end, lost)
+  writeOutbox(path, [records], end, lost)
 
 function read(outbox: Outbox): string[] {
   const lines: string[] = []
