@@ -1,6 +1,7 @@
 /** Histories of one register for tests, and a check of them that tries every order. */
-import type { Random } from '#src/base/random.ts'
-import { History, type Operation } from '../../src/history/index.ts'
+import { expect } from 'vitest'
+import { type Random, random } from '#src/base/random.ts'
+import { History, linearizable, type Operation } from '../../src/history/index.ts'
 
 /**
  * The start of a client's operation, with its name and value, or its end, with its result. Each
@@ -23,6 +24,18 @@ export function historyOf(events: readonly Event[]): History {
     clock.now++
   }
   return history
+}
+
+/** Returns the reason why a history is not linearizable; undefined if it is. */
+export function reasonOf(
+  history: Iterable<Operation>,
+  options?: Parameters<typeof linearizable>[1],
+): string | undefined {
+  try {
+    linearizable(history, options)
+  } catch (error) {
+    return (error as Error).message
+  }
 }
 
 /** Returns the value of a register after an operation; undefined if it cannot come at `value`. */
@@ -112,4 +125,24 @@ export function randomEvents(
     }
   }
   return events
+}
+
+/**
+ * Expects that linearizable() judges histories of a register like a search that tries every order.
+ * Returns how many of them are not linearizable.
+ */
+export function judgedAsByEveryOrder(honesty: number, histories: number): number {
+  let refused = 0
+  for (let seed = 1; seed <= histories; seed++) {
+    const events = randomEvents(random(seed), 3, 7, honesty)
+    const history = historyOf(events)
+    const found = reasonOf(history)
+    expect(found === undefined, `seed ${seed}: ${JSON.stringify(events)}`).toBe(
+      isLinearizable([...history]),
+    )
+    if (found === undefined) continue
+    refused++
+    expect(found).toContain('not linearizable')
+  }
+  return refused
 }

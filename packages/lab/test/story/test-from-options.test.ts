@@ -2,32 +2,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { pcapOf, whole } from '#support/capture-records.ts'
 import { fileDirectory } from '#support/fresh-directory.ts'
 import { runMain } from '#support/run-main.ts'
-import { ethernetFrame, handshake, type Segment, segmentPacket } from '../support/story-captures.ts'
+import { writeRepeatedRequest } from '../support/repeated-request.ts'
 
 const directory = fileDirectory()
-const capture = join(directory, 'failed.pcap')
-const segments = [
-  ...handshake(),
-  { at: 50, seq: 1, length: 100, text: 'GET /anna/42 HTTP/1.1\r\nCookie: id=s3cr3t\r\n\r\n' },
-  { at: 350, seq: 1, length: 100, text: 'GET /anna/42 HTTP/1.1\r\nCookie: id=s3cr3t\r\n\r\n' },
-  {
-    at: 390,
-    back: true,
-    seq: 1,
-    ack: 101,
-    length: 200,
-    text: 'HTTP/1.1 404 Not Found\r\n\r\nno anna',
-  },
-  { at: 400, ack: 201 },
-]
-const record = (segment: Segment) => {
-  const time = { seconds: 1_700_000_000, nanoseconds: segment.at * 1_000_000 }
-  return whole(ethernetFrame(segmentPacket(segment)), time)
-}
-writeFileSync(capture, pcapOf(segments.map(record)))
+const capture = writeRepeatedRequest(directory)
 
 test('--write makes a test once, without contents, and --with-content with them', async () => {
   const written = join(directory, 'retry.test.js')
@@ -85,14 +65,4 @@ test('--client and --server are imported by paths that are relative to the test'
     join(directory, 'none.mjs'),
   )
   expect([none.status, none.stderr]).toEqual([1, expect.stringContaining('none.mjs')])
-})
-
-test('--explore prints a verdict for each changed fault', async () => {
-  const { status, stdout } = await runMain('test-from', capture, '--explore')
-  expect(status).toBe(0)
-  expect(stdout.split('\n').slice(-4, -1)).toEqual([
-    'no fault  passed',
-    'captured  slower  drop client-server ab tcp client:* > server:80 seq 1',
-    'earlier   slower  drop client-server ab tcp client:* > server:80 seq 0',
-  ])
 })

@@ -139,6 +139,17 @@ export function handshake(at = 0, trip = 40): Segment[] {
   ]
 }
 
+/** Returns a segment with the first 1000 bytes of the client. */
+export const dataSegment = (at: number): Segment => ({ at, seq: 1, length: 1000 })
+
+/** A connection whose first segment is lost after the client, and sent again. */
+export const LOST: readonly Segment[] = [
+  ...handshake(),
+  dataSegment(50),
+  dataSegment(350),
+  { at: 390, back: true, ack: 1001 },
+]
+
 export function datagramPacket(
   back: boolean,
   ports: readonly [number, number],
