@@ -1,6 +1,6 @@
 /**
  * scripts/test-selection.mjs says which files belong to a run, and which variables select it:
- * VNET_QUICK=1, which `npm test` sets, VNET_LONG=1, with which the tests that import
+ * VNET_QUICK=1, which `npm test` sets (0 is the rest), VNET_LONG=1, with which the tests that import
  * test/support/scale.ts run at their full size, VNET_UNSCALED=1, which .ci/run sets for its long
  * run, and VNET_TEST_FOLDER, a suite. VNET_TEST_FILES names the files themselves, one a line.
  *

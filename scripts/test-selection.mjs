@@ -42,8 +42,8 @@ export function tierOf(name) {
 const scales = (root, name) => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
 
 /**
- * Returns the test files of a run: `quick`, `all` (quick, slow and kernel), `long` (long files, and
- * files that scale), `unscaled` (long files) or a suite.
+ * Returns the test files of a run: `quick`, `all` (quick, slow and kernel), `rest` (all but quick),
+ * `long` (long files, and files that scale), `unscaled` (long files) or a suite.
  */
 export function filesOfRun(root, run) {
   const isOfRun = name => {
@@ -52,6 +52,7 @@ export function filesOfRun(root, run) {
     if (suiteOf(name) !== undefined) return false
     if (run === 'long') return tier === 'long' || scales(root, name)
     if (run === 'unscaled') return tier === 'long'
+    if (run === 'rest') return tier === 'slow' || tier === 'kernel'
     return run === 'all' ? tier !== 'long' : tier === run
   }
   return testFiles(root).filter(
@@ -64,7 +65,8 @@ export function runOf(env = process.env) {
   const { VNET_TEST_FOLDER, VNET_LONG, VNET_QUICK, VNET_UNSCALED } = env
   if (VNET_TEST_FOLDER) return VNET_TEST_FOLDER
   if (VNET_LONG === '1') return VNET_UNSCALED === '1' ? 'unscaled' : 'long'
-  return VNET_QUICK === '1' ? 'quick' : 'all'
+  if (VNET_QUICK === '1') return 'quick'
+  return VNET_QUICK === '0' ? 'rest' : 'all'
 }
 
 /** Returns the name of a run among the scripts of package.json. */

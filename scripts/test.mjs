@@ -20,11 +20,12 @@ import { leftOut, SUITES, select, WrongPath } from './test-selection.mjs'
 
 const USAGE = `Usage: npm test [-- [FILE | FOLDER]... [OPTION of vitest]...]
        npm run test:all [-- [FILE | FOLDER]... [OPTION of vitest]...]
+       npm run test:rest [-- [FILE | FOLDER]... [OPTION of vitest]...]
        npm run test:long [-- [FILE | FOLDER]... [OPTION of vitest]...]
        npm run test:SUITE [-- [FILE | FOLDER]... [OPTION of vitest]...]
 
 Without arguments, npm test runs the checks and the quick tests, and test:all also the slow ones
-and those of the kernel. With arguments only tests run: the files, and the tests in the folders
+and those of the kernel; test:rest runs what test:all has and npm test has not. With arguments only tests run: the files, and the tests in the folders
 that belong to the run. npm test also runs a slow file that is named itself.
 
   --all       the same as npm run test:all, as the first argument
@@ -68,7 +69,7 @@ function limitOf(run) {
 const NICE = 5
 
 /** The runs by their option. */
-const RUNS = new Map(['all', 'long', ...SUITES].map(run => [`--${run}`, run]))
+const RUNS = new Map(['all', 'rest', 'long', ...SUITES].map(run => [`--${run}`, run]))
 
 /** Returns the paths among the arguments, and the options of vitest with their values. */
 async function parse(words) {
@@ -126,14 +127,14 @@ function stepsBefore(run) {
 
 /** Lines with what a run leaves out of what was selected. Other runs than these select one kind. */
 function notRun(run, selection) {
-  if (run !== 'quick' && run !== 'all') return []
+  if (!['quick', 'all', 'rest'].includes(run)) return []
   return leftOut(root, run, selection?.folders).map(line => `not run: ${line}`)
 }
 
 /** What selects the files and their sizes in vitest.config.mjs. */
 function setEnvironment(run, files) {
   const variables = {
-    VNET_QUICK: run === 'quick' ? '1' : undefined,
+    VNET_QUICK: { quick: '1', rest: '0' }[run],
     VNET_LONG: run === 'long' ? '1' : undefined,
     VNET_TEST_FOLDER: SUITES.includes(run) ? run : undefined,
     VNET_TEST_FILES: files?.join('\n'),

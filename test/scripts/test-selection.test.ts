@@ -56,6 +56,10 @@ test('a run of all has everything but long files and suites', () => {
   expect(filesOf('all')).toEqual([...QUICK, ...SLOW_OR_KERNEL].sort())
 })
 
+test('the rest is what a quick run leaves out of all', () => {
+  expect(filesOf('rest')).toEqual([...SLOW_OR_KERNEL].sort())
+})
+
 test('a long run has long files and those that scale, and an unscaled one only long files', () => {
   expect(filesOf('long')).toEqual([...LONG, ...SCALED].sort())
   expect(filesOf('unscaled')).toEqual(LONG)
@@ -68,6 +72,7 @@ test('a suite has all files of its folder', () => {
 test.each([
   [{}, 'all'],
   [{ VNET_QUICK: '1' }, 'quick'],
+  [{ VNET_QUICK: '0' }, 'rest'],
   [{ VNET_LONG: '1' }, 'long'],
   [{ VNET_LONG: '1', VNET_UNSCALED: '1' }, 'unscaled'],
   [{ VNET_TEST_FOLDER: 'labs' }, 'labs'],
