@@ -1,8 +1,8 @@
 /**
  * scripts/test-selection.mjs says which files belong to a run, and which variables select it:
- * VNET_QUICK=1, which `npm test` sets (0 is the rest), VNET_LONG=1, with which the tests that import
- * test/support/scale.ts run at their full size, VNET_UNSCALED=1, which .ci/run sets for its long
- * run, and VNET_TEST_FOLDER, a suite. VNET_TEST_FILES names the files themselves, one a line.
+ * VNET_QUICK=1, which `npm test` sets (0 is the rest), VNET_LONG=1, with which the tests that
+ * import test/support/scale.ts run at their full size, VNET_UNSCALED=1, which .ci/run sets for its
+ * long run, and VNET_TEST_FOLDER, a suite. VNET_TEST_FILES names the files themselves, one a line.
  *
  * The projects are folders. unit: the tests that need no privileges; they share processes and
  * loaded modules, which saves a quarter of the CPU time. programs (test/programs): tests that

@@ -122,7 +122,7 @@ afterAll(async () => {
 })
 
 /** Bytes of frame memory, most of it untouched, that devices may add before some is collected. */
-const FRAME_MEMORY_GROWTH = totalmem() / 4
+export const FRAME_MEMORY_GROWTH = Math.min(totalmem() / 4, 2 ** 32)
 
 /**
  * Frees the frame memory of closed devices, 612 MiB each, once there is much more than a collection
