@@ -3,6 +3,27 @@ import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 
 test.each([
+  ['scripts/inet-differential', ['--seeds', 'x'], '--seeds x: expected a whole number from 1 to '],
+  [
+    'scripts/inet-differential',
+    ['--seed', '1.5'],
+    '--seed 1.5: expected a whole number from 0 to ',
+  ],
+  ['scripts/inet-differential', ['--seeds', '0'], '--seeds 0: expected a whole number from 1 to '],
+  ['scripts/inet-differential', ['--packets='], '--packets : expected a whole number from 0 to '],
+  ['scripts/inet-differential', ['--sedes', '3'], "Unknown option '--sedes'"],
+  ['scripts/inet-differential', ['--seed'], "Option '--seed <value>' argument missing"],
+  ['scripts/statements', ['3'], '3: expected only options'],
+  [
+    'scripts/conform-mutations',
+    ['--only', '['],
+    '--only [: Invalid regular expression: /[/: Unterminated character class',
+  ],
+  [
+    'scripts/conform-mutations',
+    ['--only', 'nothing-like-it'],
+    '--only nothing-like-it: matches no name, such as ',
+  ],
   [
     'scripts/inet-differential',
     ['ip constructor 1'],

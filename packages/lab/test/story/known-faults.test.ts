@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { compareRuns } from './known-faults.ts'
 
 test('the capture of either end names the losses of data, SYN and FIN, and no others', async () => {
-  const { traced, named, wrong } = await compareRuns(20)
+  const { traced, named, wrong } = await compareRuns(4)
   expect(wrong).toEqual([])
-  expect(traced).toBeGreaterThan(50)
+  expect(traced).toBeGreaterThan(5)
   expect(named).toBe(traced)
 })

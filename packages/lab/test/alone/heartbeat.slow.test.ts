@@ -1,0 +1,50 @@
+/** Runs that block their thread, and runs that are only slow. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { testDirectory } from '#support/fresh-directory.ts'
+import { Heartbeat } from '../../src/explore/heartbeat.ts'
+import { ModuleRunner } from '../../src/explore/runners.ts'
+import { BLOCKED, errorOf, PATIENCE, SPEC, scenario } from '../support/blocking-scenario.ts'
+
+test.each([
+  ['that sleeps in the kernel', 'sleep()'],
+  ['that runs microtasks', 'for (;;) await undefined'],
+])('a scenario %s without a return to its event loop is ended and named', async (_, body) => {
+  expect(await errorOf(body)).toMatch(BLOCKED)
+})
+
+const turns = (ms: number) =>
+  `for (let i = 0; i < ${ms / 10}; i++) { sleep(10); await new Promise(setImmediate) }`
+
+test('a scenario that takes longer and returns to its event loop passes', async () => {
+  expect(await errorOf(turns(2 * PATIENCE))).toBeUndefined()
+})
+
+test('a process that blocks its thread is killed, and one that is only slow is not', async () => {
+  const run = (body: string) => {
+    const runner = new ModuleRunner(scenario(body), 1)
+    onTestFinished(() => runner.close())
+    return runner.run(SPEC)
+  }
+  expect((await run('for (;;);')).error).toMatch(BLOCKED)
+  expect((await run(turns(2500))).error).toBeUndefined()
+})
+
+test('a process that never starts is an error of its own', async () => {
+  const node = process.execPath
+  const start = Heartbeat.prototype.start
+  onTestFinished(() => {
+    process.execPath = node
+    vi.restoreAllMocks()
+  })
+  process.execPath = join(testDirectory(), 'node')
+  writeFileSync(process.execPath, '#!/bin/sh\nexec sleep 1000\n', { mode: 0o755 })
+  vi.spyOn(Heartbeat.prototype, 'start').mockImplementation(function (this: Heartbeat, _, late) {
+    start.call(this, PATIENCE, late)
+  })
+  const runner = new ModuleRunner(scenario(''), 1)
+  onTestFinished(() => runner.close())
+  const text = 'it does not start in 30 s: ulimit -u may be too low'
+  await expect(runner.run(SPEC)).rejects.toThrow(text)
+})
