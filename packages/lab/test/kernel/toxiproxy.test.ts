@@ -43,6 +43,7 @@ describe.each(['127.0.0.1', '::1'])('a proxy at %s', host => {
       let got: string | undefined
       const echoed = echo(socket, 'b').then(text => {
         got = text
+        return text
       })
       // Another connection of another proxy passes meanwhile, both ways.
       const { connect: connectOther } = await proxied({ lab, host })
