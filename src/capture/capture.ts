@@ -27,11 +27,6 @@ import {
 /** Bytes of a frame that are kept by default: all, as tcpdump does. */
 export const SNAPLEN = 262_144
 const BUFFER_BYTES = 16 * 1024 * 1024
-/**
- * DEFAULT_MMAP_THRESHOLD_MAX of glibc's malloc. From this size on memory is mapped, not zeroed:
- * that takes 10 ms for a buffer, in which frames wait. What is not used of it takes no memory.
- */
-const MAPPED_MIN = 32 << 20
 /** The most bytes of a section header, and of the statistics of an interface. */
 const SECTION_MAX = 1024
 const STATISTICS_MAX = 128
@@ -54,7 +49,7 @@ export interface CaptureSetup {
   readonly dropsOnly?: boolean | undefined
   /** Bytes that may wait, 16 MiB by default. */
   readonly bufferBytes?: number | undefined
-  /** The `buffer` of a closed capture, which is reused, because its memory is mapped already. */
+  /** The `buffer` of a closed capture, which is reused: zeroing a new one takes milliseconds. */
   readonly buffer?: Uint8Array | undefined
   /** The operating system and the program, for the head of the file. */
   readonly os?: string | undefined
@@ -62,11 +57,6 @@ export interface CaptureSetup {
   readonly driver?: string | undefined
   /** Returns the namespace of a device, undefined if it is the program's own. */
   readonly netnsOf?: ((dev: NetDevice) => string | undefined) | undefined
-}
-
-function reserve(bytes: number): Uint8Array {
-  const isSmall = bytes < BUFFER_BYTES / 2
-  return new Uint8Array(new ArrayBuffer(isSmall ? bytes : Math.max(bytes, MAPPED_MIN)), 0, bytes)
 }
 
 type Watched = CapturedDevice & { readonly dev: NetDevice; readonly removeProbe: () => void }
@@ -93,7 +83,7 @@ export class Capture {
   constructor(options: CaptureSetup) {
     const { net, snaplen = SNAPLEN, bufferBytes = BUFFER_BYTES, buffer } = options
     this.#options = options
-    this.#ring = new BlockRing(buffer ?? reserve(bufferBytes))
+    this.#ring = new BlockRing(buffer ?? new Uint8Array(bufferBytes))
     this.#start = options.wallTime()
     this.#origin = plus(this.#start, -net.clock.now())
     this.#blocks = new FrameBlocks(this.#ring, net.pool, snaplen, this.#origin)

@@ -150,15 +150,15 @@ describe('a capture', () => {
   test('a capture takes over the memory of an ended one, without its frames, but not of a running one', async () => {
     const { client, vnet, send } = await served()
     const made: number[] = []
-    const Counted: typeof ArrayBuffer = new Proxy(ArrayBuffer, {
-      construct(target, [length]: [number], asked) {
-        if (length >= 16 << 20) {
+    const Counted: typeof Uint8Array = new Proxy(Uint8Array, {
+      construct(target, [length, ...rest]: [number, ...unknown[]], asked) {
+        if (length === 16 << 20) {
           made.push(length)
         }
-        return Reflect.construct(target, [length], asked === Counted ? target : asked)
+        return Reflect.construct(target, [length, ...rest], asked === Counted ? target : asked)
       },
     })
-    vi.stubGlobal('ArrayBuffer', Counted)
+    vi.stubGlobal('Uint8Array', Counted)
     ends.push({ [Symbol.dispose]: () => void vi.unstubAllGlobals() })
     for (let round = 0; round < 3; round++) {
       const one = await client.capture(vnet)
