@@ -10,8 +10,8 @@
 
 import { readFileSync } from 'node:fs'
 import { join, posix, resolve } from 'node:path'
-import { placeOf, testFiles } from './kernel-tests.mjs'
-import { suiteOf, tierOf } from './test-selection.mjs'
+import { testFiles } from './kernel-tests.mjs'
+import { isKernel, suiteOf, tierOf } from './test-selection.mjs'
 
 /** The statements `import` and `export ... from`, except those of types, and `import()`. */
 const IMPORT =
@@ -60,7 +60,6 @@ export function withoutQuickTest(root) {
     return [...files].flatMap(importsOf).filter(path => MODULE.test(path))
   }
   const tests = [...ofTests].filter(name => name.endsWith('.test.ts') && !suiteOf(name))
-  const isKernel = name => /^test\/kernel\/(?!smoke\/)/.test(placeOf(name))
   const quick = new Set(tests.filter(name => tierOf(name) === 'quick').flatMap(modulesOf))
   const slow = tests.filter(name => tierOf(name) === 'slow' && !isKernel(name))
   const missing = slow.flatMap(name => modulesOf(name).map(module => [module, name]))

@@ -7,14 +7,15 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { random } from '../dist/base/random.js'
 import { flag, readOptions, refuse, text, whole } from './options.mjs'
 import { npm } from './setup/command.mjs'
 
 const HELP = `usage: node scripts/mutants.mjs [--count N] [--seed N] [--results FILE] [--list]
 
 Draws N source lines of src and packages/*/src, changes one operator, constant or condition of each,
-and runs \`npm test\`; if that passes, \`npm run test:all\`. Needs a clean clone, which it changes and
-restores. Lines whose mutant is already in FILE are not run again.
+and runs \`npm test\`; if that passes, \`npm run test:all\`. Needs a clean clone after set-up, which it
+changes and restores. Lines whose mutant is already in FILE are not run again.
 
   --count    lines, 1 to 1000 (30)
   --seed     of the draw, 0 to 1000000 (1)
@@ -41,7 +42,7 @@ const SWAPS = [
   [/ -= /g, ' += '],
   [/\btrue\b/g, 'false'],
   [/\bfalse\b/g, 'true'],
-  [/\bif \((?=.*\) |.*\)$)/g, 'if (!'],
+  [/\bif \(/g, 'if (!'],
   [/(?<![\w.'"`#$-])\d+(?![\w.'"`])/g, number => String(Number(number) + 1)],
 ]
 
@@ -61,7 +62,8 @@ export function mutantsOf(line) {
       .map(({ 0: found, index }) => {
         const changed = typeof other === 'string' ? other : other(found)
         return negated(line.slice(0, index), changed, line.slice(index + found.length))
-      }),
+      })
+      .filter(mutant => mutant !== undefined),
   )
 }
 
@@ -69,7 +71,7 @@ export function mutantsOf(line) {
 const isInText = (code, index) =>
   (code.slice(0, index).match(/(?<!\\)['"`]/g) ?? []).length % 2 === 1
 
-/** `if (a)` becomes `if (!(a))`: the condition needs parentheses of its own. */
+/** `if (a)` becomes `if (!(a))`; undefined if the condition continues in the next line. */
 function negated(before, changed, after) {
   if (changed !== 'if (!') return before + changed + after
   let depth = 1
@@ -77,19 +79,7 @@ function negated(before, changed, after) {
     depth += { '(': 1, ')': -1 }[after[i]] ?? 0
     if (depth === 0) return `${before}if (!(${after.slice(0, i)})${after.slice(i)}`
   }
-  // The condition continues in the next line.
   return undefined
-}
-
-/** A generator of numbers below `limit` (mulberry32), so that a seed draws the same lines again. */
-function generator(seed) {
-  let state = seed >>> 0
-  return limit => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) % limit
-  }
 }
 
 const git = (...words) =>
@@ -104,13 +94,13 @@ function draw(count, seed) {
     readFileSync(join(root, file), 'utf8')
       .split('\n')
       .map((line, i) => ({ file, line: i + 1, before: line }))
-      .filter(({ before }) => mutantsOf(before).some(Boolean)),
+      .filter(({ before }) => mutantsOf(before).length > 0),
   )
-  const random = generator(seed)
+  const { below } = random(seed)
   return Array.from({ length: Math.min(count, places.length) }, () => {
-    const [place] = places.splice(random(places.length), 1)
-    const mutants = mutantsOf(place.before).filter(Boolean)
-    return { ...place, after: mutants[random(mutants.length)] }
+    const [place] = places.splice(below(places.length), 1)
+    const mutants = mutantsOf(place.before)
+    return { ...place, after: mutants[below(mutants.length)] }
   })
 }
 

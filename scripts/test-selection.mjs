@@ -31,11 +31,14 @@ export const SUITES = [
 /** Returns the suite of a test file, or undefined. */
 export const suiteOf = name => SUITES.find(suite => placeOf(name).startsWith(`test/${suite}/`))
 
+/** Whether a test is one of the kernel outside of its smoke tests. */
+export const isKernel = name => /^test\/kernel\/(?!smoke\/)/.test(placeOf(name))
+
 /** Returns `long`, `slow`, `kernel` or `quick`. */
 export function tierOf(name) {
   if (name.endsWith('.long.test.ts')) return 'long'
   if (name.endsWith('.slow.test.ts')) return 'slow'
-  return /^test\/kernel\/(?!smoke\/)/.test(placeOf(name)) ? 'kernel' : 'quick'
+  return isKernel(name) ? 'kernel' : 'quick'
 }
 
 /** Whether a test file has more inputs in a long run. */
