@@ -90,7 +90,11 @@ test('timers without ref ring while a real connection, older than the world, kee
       let rings = 0
       setInterval(() => {
         log('rung at ' + world.now)
-        if (++rings === 3) for (const socket of [accepted, client]) socket.destroy()
+        rings++
+        if (rings === 3) {
+          accepted.destroy()
+          client.destroy()
+        }
       }, 1000).unref()
     })
     server.listen(0, '127.0.0.1')
