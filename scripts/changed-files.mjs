@@ -7,7 +7,7 @@ const RULES = /^(biome\.json|package-lock\.json|\.gitignore|scripts\/lint\/.*)$/
 
 /**
  * Returns the files that differ from the last commit that the upstream branch has too, new ones
- * included. The upstream branch is that of the current branch, or else the remote's default.
+ * included. The current branch has an upstream branch, or the remote's default counts as one.
  * Returns undefined if all files must be checked: in CI, in a shallow clone, without git or an
  * upstream branch, and after a change of the rules.
  */

@@ -13,7 +13,7 @@ import { join, posix, resolve } from 'node:path'
 import { testFiles } from './kernel-tests.mjs'
 import { isKernel, suiteOf, tierOf } from './test-selection.mjs'
 
-/** The statements `import` and `export ... from`, except those of types, and `import()`. */
+/** The statements `import` and `export ... from`, except imports of types, and `import()`. */
 const IMPORT =
   /^(?:import|export)\s+(?!type\s)(?:[^'"]*?\sfrom\s+)?'([^']+)'|\bimport\(\s*'([^']+)'/gm
 

@@ -6,7 +6,7 @@
  *   `npm run test:all`;
  * - quick: all others, for `npm test`.
  *
- * The files of a suite, such as those of test/labs, belong to none of these runs.
+ * The files of a suite, such as test/labs, belong to none of these runs.
  */
 
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'

@@ -125,7 +125,7 @@ function stepsBefore(run) {
   return run === 'long' ? [['sanitizers', process.execPath, script('sanitize.mjs')]] : []
 }
 
-/** Lines with what a run leaves out of what was selected. Other runs than these select one kind. */
+/** Lines that name the tests which a run leaves out. Other runs than these select one kind. */
 function notRun(run, selection) {
   if (!['quick', 'all', 'rest'].includes(run)) return []
   return leftOut(root, run, selection?.folders).map(line => `not run: ${line}`)

@@ -176,7 +176,7 @@ export function withJoined(text, path) {
     })
 }
 
-/** What a package names in another one: the prefix, and the name of a module. */
+/** A specifier of a module in another package: the prefix, and the module's name. */
 const INTERNAL = /^(.*\/internal\/)(.*)$/
 
 /** Returns the directory of the compiled modules of the package that a specifier names. */

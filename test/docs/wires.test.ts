@@ -55,7 +55,7 @@ test('docs/wires.md has the spec of every preset', () => {
   )
 })
 
-/** What the page calls a stage in its list, if not by its kind. */
+/** The names of stages in the list of the page, if they differ from the kinds. */
 const LISTED: Readonly<Record<string, string>> = {
   fault: 'faults',
   rate: 'rate or trace or lte and its like',

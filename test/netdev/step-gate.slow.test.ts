@@ -1,4 +1,4 @@
-/** Stepping that ends, or whose interface goes, at each moment of the way of a frame. */
+/** Stepping that ends, or loses its interface, at each moment of a frame's path. */
 import { describe, expect, test } from 'vitest'
 import { driver as cable } from '#src/drivers/cable.ts'
 import { devClose, devOpen } from '#src/netdev/netif.ts'

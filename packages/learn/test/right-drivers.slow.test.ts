@@ -1,4 +1,4 @@
-/** Right drivers, the solutions and others, whose checks in memory take long. */
+/** Right drivers with checks in memory that take long: solutions and other drivers. */
 import { testSolutions, testVariants } from './support/right-drivers.ts'
 
 testVariants([

@@ -1,4 +1,4 @@
-/** What the flip of a frame, and of the addresses in it, must be. */
+/** The expected flip of a frame, and of the addresses in it. */
 import { type ErrorBody, FIELD, isIpv6, type Packet, transportOffset } from '../../packet/frames.ts'
 
 /** Whether an address has a far end, by its text. */

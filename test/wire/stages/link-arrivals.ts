@@ -3,7 +3,10 @@ import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
 import { parseWire } from '#src/wire/parse.ts'
 import { plainFrame, type testWires } from '#support/wire.ts'
 
-/** The function sends 600 packets in 3 s, and returns the ids and times of those that arrive. */
+/**
+ * Returns a function that sends 600 packets in 3 s, and returns the ids and times of the packets
+ * that arrive.
+ */
 export const arrivalsOf =
   (makeWire: ReturnType<typeof testWires>) =>
   (text: string, seed: number, direction: 'ab' | 'ba' = 'ab'): string => {

@@ -205,7 +205,7 @@ const FLAGS: Readonly<Record<string, number>> = {
   push: TCP_PSH,
 }
 
-/** Reads an item from its words. `number` is the first of them, or NaN if that is not a number. */
+/** Reads an item. `number` is its first word as a number, NaN for another word. */
 type ReadItem = (items: Items, number: number, words: readonly string[]) => void
 
 const ITEMS: Readonly<Record<string, ReadItem>> = {

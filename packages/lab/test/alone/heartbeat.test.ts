@@ -1,4 +1,4 @@
-/** Silence of something that should answer, apart from its waits for a CPU. */
+/** Heartbeats: a program that is silent, and one that only waits for a CPU. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
