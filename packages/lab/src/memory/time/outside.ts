@@ -23,6 +23,10 @@ interface OutsideOptions {
 
 /** How many times as long as a real thing a request may take: it ends by itself. */
 const REQUEST_PATIENCE = 12
+/** Real ms between two looks at what no event reports. */
+const LOOK = 20
+/** For requests of before the world: a program just starts, and they take less than 1 ms. */
+const LOOK_AT_EARLIER = 1
 
 interface FileWrap extends Wrap {
   readonly onread?: unknown
@@ -53,6 +57,8 @@ export class Outside {
   readonly #patches = new Patches()
   readonly #hook: ReturnType<typeof createHook>
   #requests = 0
+  /** Whether requests of before `open` may be pending, whose end no hook reports. */
+  #mayHaveEarlier = true
   /** Called when no request is pending. */
   readonly #afterRequests: (() => void)[] = []
   /** Whether a program has sent a datagram, and may wait for a reply. */
@@ -84,6 +90,7 @@ export class Outside {
   open(): void {
     // Made now, if a program has not used them yet, so that they are not taken for its pipes.
     void [process.stdout, process.stderr]
+    this.#last = thread.now()
     this.#hook.enable()
     // fetch of Node 20 and 22 compiles its parser when it is first used.
     const wasm = Reflect.get(globalThis, 'WebAssembly') as object
@@ -144,7 +151,7 @@ export class Outside {
 
   /** The thing that it waits for, as log lines call it. */
   get awaited(): readonly string[] {
-    const names: string[] = []
+    const names = this.#earlierRequests().map(type => nameOf(type, undefined))
     for (const { kind, type, wrap } of this.#tracked.values()) {
       const thing = wrap.deref()
       if (kind === 'request' || (kind === 'thing' && this.#isOpen(type, thing))) {
@@ -156,7 +163,12 @@ export class Outside {
 
   /** Whether it waits for a request or a real thing. */
   get isWaiting(): boolean {
-    return this.#requests > 0 || this.#holds > 0 || this.#hasThing()
+    return (
+      this.#requests > 0 ||
+      this.#holds > 0 ||
+      this.#hasThing() ||
+      this.#earlierRequests().length > 0
+    )
   }
 
   expectNothing(): void {
@@ -168,6 +180,8 @@ export class Outside {
    * `isRef`, the process is kept alive until then.
    */
   isBusy(isRef: boolean): boolean {
+    // A pending look would be taken for something that keeps the process alive.
+    thread.clearTimeout(this.#deadline)
     if (!this.isWaiting) return false
     const patience = this.#options.patience * (this.#requests > 0 ? REQUEST_PATIENCE : 1)
     if (this.#holds === 0 && thread.now() - this.#last >= patience) {
@@ -175,8 +189,8 @@ export class Outside {
       return false
     }
     // A closed handle is not reported, and neither is one that the program no longer refs.
-    thread.clearTimeout(this.#deadline)
-    this.#deadline = thread.setTimeout(this.#onChange, Math.min(patience, 20))
+    const look = this.#earlierRequests().length > 0 ? LOOK_AT_EARLIER : LOOK
+    this.#deadline = thread.setTimeout(this.#onChange, Math.min(patience, look))
     if (!isRef) {
       this.#deadline.unref()
     }
@@ -325,6 +339,18 @@ export class Outside {
     return false
   }
 
+  /**
+   * Returns the types of the requests that were pending before `open` and are still, such as the
+   * close of a module's file by Node 20. Node lists no requests of crypto and zlib.
+   */
+  #earlierRequests(): string[] {
+    if (!this.#mayHaveEarlier || this.#requests > 0) return []
+    const types = process.getActiveResourcesInfo().map(name => name.toUpperCase())
+    const requests = types.filter(type => kindOf(type) === 'request')
+    this.#mayHaveEarlier = requests.length > 0
+    return requests
+  }
+
   /** Forgets freed objects, except requests: another thread works on them. */
   #forgetFreed(): void {
     for (const [id, { kind, wrap }] of this.#tracked) {
@@ -348,7 +374,8 @@ export class Outside {
         }
       }
     }
-    const after = formatDuration(patience * NSEC_PER_MSEC)
+    const given = this.#earlierRequests().map(type => nameOf(type, undefined))
+    this.#mayHaveEarlier = false
     for (const [id, { kind, type, wrap }] of this.#tracked) {
       const thing = wrap.deref()
       if (kind === 'request') {
@@ -357,9 +384,14 @@ export class Outside {
         continue
       }
       this.#tracked.delete(id)
-      if (isOfProcess.has(thing)) continue
+      if (!isOfProcess.has(thing)) {
+        given.push(nameOf(type, thing))
+      }
+    }
+    const after = formatDuration(patience * NSEC_PER_MSEC)
+    for (const name of given) {
       this.#options.log(
-        `vnet: the lab waits for ${nameOf(type, thing)}: in a lab in memory real programs take real time, and after ` +
+        `vnet: the lab waits for ${name}: in a lab in memory real programs take real time, and after ` +
           `${after} without an event the clock no longer waits for this one`,
       )
     }

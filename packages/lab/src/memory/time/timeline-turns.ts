@@ -20,7 +20,7 @@ export class TimelineTurns {
   #isScheduled = false
   #isRunning = false
   /** The scheduled turn, or the last one. */
-  #next: NodeJS.Immediate | NodeJS.Timeout | undefined
+  #next: NodeJS.Immediate | undefined
   /**
    * Whether code of the program runs before the scheduled turn. It may have sent a message, which
    * arrives before the next turn, or queued an immediate of Node's C++ parts, such as a write of
@@ -79,26 +79,12 @@ export class TimelineTurns {
     if (this.#outside.hasStirred) {
       this.#isFollowed = true
     }
-    const isAlive = this.#timeline.isRef || isLoopAlive()
-    this.#next =
-      isAlive === undefined ? thread.setTimeout(this.#probe, 1) : thread.setImmediate(this.#turn)
-    if (isAlive !== true) {
+    this.#next = thread.setImmediate(this.#turn)
+    if (!this.#timeline.isRef && !isLoopAlive()) {
       this.#next.unref()
     }
     // Immediates that are queued already run before this one.
     this.#outside.expectNothing()
-  }
-
-  /**
-   * A due timer without ref rings even in the last round of the event loop, but a timer without ref
-   * that it sets does not.
-   */
-  readonly #probe = (): void => {
-    if (this.#timeline.isRef) {
-      this.#turn()
-    } else {
-      this.#next = thread.setTimeout(this.#turn, 1).unref()
-    }
   }
 
   readonly #turn = (): void => {
@@ -130,13 +116,29 @@ export class TimelineTurns {
 /** Handles that have a ref even if they wait for nothing, such as standard output. */
 const MAYBE = ['PipeWrap', 'TCPSocketWrap', 'TTYWrap']
 
-/**
- * Returns whether something other than this world keeps the process alive; undefined if that is
- * unknown. Then only timers without ref find out: they ring if the event loop still runs.
- */
-function isLoopAlive(): boolean | undefined {
+/** A native stream of Node: the handle of a socket. */
+interface Stream {
+  readonly reading?: boolean
+  /** Bytes. */
+  readonly writeQueueSize?: number
+}
+
+/** Returns whether something other than this world keeps the process alive. */
+function isLoopAlive(): boolean {
   if (process.connected && process.listenerCount('message') > 0) return true
   const names = process.getActiveResourcesInfo().filter(name => name !== 'Immediate')
-  if (names.length === 0) return false
-  return names.every(name => MAYBE.includes(name)) ? undefined : true
+  return names.some(name => !MAYBE.includes(name)) || streams().some(isUsed)
+}
+
+/** The handles that Node lists, of which others than streams have names of their own. */
+function streams(): Stream[] {
+  const { _getActiveHandles: handles } = process as unknown as {
+    _getActiveHandles(): (Stream & { readonly _handle?: Stream })[]
+  }
+  return handles().map(each => each._handle ?? each)
+}
+
+/** Whether a stream waits for bytes, or for others to take them. */
+function isUsed({ reading, writeQueueSize = 0 }: Stream): boolean {
+  return reading === true || writeQueueSize > 0
 }

@@ -1,7 +1,9 @@
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { fileDirectory } from '#support/fresh-directory.ts'
 import { start } from '../../memory/time/started.ts'
 import { run } from './timed-program.ts'
 
@@ -20,6 +22,30 @@ test('a pending timer keeps its process alive, also after a time without one', (
     process.stdout.write('')`
   const { status, lines } = run(program)
   expect([status, lines]).toEqual([0, ['rung at 3600000', 'rung again at 7200000']])
+})
+
+test('time stands still for a request of before the world, such as the close of a module', () => {
+  const fifo = join(fileDirectory(), 'fifo')
+  execFileSync('mkfifo', [fifo])
+  // The open of one end waits for the other, which is opened in real time.
+  const earlier = `
+    const { open, openSync } = await import('node:fs')
+    open('${fifo}', () => log('opened'))
+    setTimeout(() => openSync('${fifo}', 'w'), 50)`
+  const program = `
+    setTimeout(() => log('rung'), 1000)
+    setTimeout(() => log('without ref'), 1001).unref()`
+  const { status, lines } = run(program, [], earlier)
+  expect([status, lines]).toEqual([0, ['opened', 'rung']])
+})
+
+test('a world that has waited for something does not keep its process alive', () => {
+  const program = `
+    setTimeout(() => log('rung'), 1000)
+    setTimeout(() => log('without ref'), 1001).unref()
+    inRealTime(time.hold(), 2)`
+  const { status, lines } = run(program, [], 'const inRealTime = setTimeout')
+  expect([status, lines]).toEqual([0, ['rung']])
 })
 
 test('an exception of a timer ends a process that does not catch it', () => {
