@@ -1,7 +1,7 @@
 /** Bugs that the search for repairs and schedules finds after many runs. */
 import { expect, test } from 'vitest'
-import { explore, type LabScenario, type Progress } from '../../src/index.ts'
-import { asking, OPTIONS, replyOf, requestOf } from '../support/searched-scenarios.ts'
+import { explore, type LabScenario, type Progress } from '../../../src/index.ts'
+import { asking, OPTIONS, replyOf, requestOf } from '../../support/searched-scenarios.ts'
 
 /**
  * A client that numbers its requests and repeats them, and a server that executes each number once.
