@@ -1,10 +1,12 @@
 /** '@vnet/lab/playwright' in runs of Playwright with the chromium of the distribution. */
-import { appendFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { spawnSync } from 'node:child_process'
+import { appendFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { asUser } from '#support/ordinary-user.ts'
 import { PlaywrightProject } from '../support/playwright-project.ts'
 
+const ROOT = resolve(import.meta.dirname, '../../../..')
 const LIMIT = { timeout: 300_000 }
 const PLAYWRIGHT = ['npx', 'playwright', 'test']
 const ROOTLESS = ['node', 'node_modules/vnet/dist/vnet.js', 'rootless', '--']
@@ -158,4 +160,76 @@ test('mistakes in the options are refused in one line', LIMIT, () => {
       /^ *\w*Error: request: its requests do not pass the link; use client\.fetch\(url\)/gm,
     ),
   ).toHaveLength(2)
+})
+
+test('CommonJS loads @vnet/lab/playwright', LIMIT, () => {
+  const { text } = project.run(['node', '-p', "typeof require('@vnet/lab/playwright').test.use"])
+  expect(text).toContain('function\n')
+})
+
+test('network type-checks as an option and as a link', LIMIT, () => {
+  const text = `
+    import { defineConfig, mergeTests, test as plain, type Page } from '@playwright/test'
+    import { expect, type NetworkTestOptions, test } from '@vnet/lab/playwright'
+
+    defineConfig<NetworkTestOptions>({ use: { network: 'preset slow-3g', locale: 'de' } })
+    // @ts-expect-error A number is not a wire.
+    defineConfig<NetworkTestOptions>({ use: { network: 7 } })
+
+    test.use({ network: 'preset slow-3g' })
+    test.use({ network: undefined })
+    test.use({ network: { wire: { ab: 'loss 1%' }, forward: [3000] }, locale: 'de' })
+    test.use({ locale: 'de', viewport: async ({ isMobile }, use) => use(isMobile ? null : { width: 1, height: 1 }) })
+    // @ts-expect-error A number is not a wire.
+    test.use({ network: 7 })
+    // @ts-expect-error The option is called wire.
+    test.use({ network: { wires: '' } })
+
+    test('a link', async ({ page, network, server, browserIn, lab }) => {
+      await network.wire('loss 5%')
+      await network.offline(2000)
+      const dropped: number | undefined = (await network.stats()).ab.stages[0]?.dropped
+      const page2: Page = await (await browserIn(server)).newPage()
+      await expect(page).toHaveTitle(String(dropped) + lab.name + page2.url())
+      // @ts-expect-error It is a link.
+      network.trim()
+    })
+
+    const extended = test.extend<{ answer: number }>({
+      answer: async ({ network }, use) => use((await network.stats()).a.sent),
+    })
+    extended.use({ network: 'delay 1ms', answer: 7 })
+    extended('an answer', ({ network, answer }) => network.wire(answer.toFixed()))
+    test.extend<{ answer: number }>({ network: 'delay 1ms', answer: 42 })('both', ({ network, answer }) =>
+      network.offline(answer),
+    )
+    test.extend({
+      network: async ({ network }, use) => {
+        await network.wire('loss 1%')
+        await use(network)
+      },
+    })
+    mergeTests(plain, test)('a merged test', ({ network }) => network.down())
+  `
+  writeFileSync(join(project.directory, 'types.ts'), text)
+  const compilerOptions = {
+    module: 'nodenext',
+    target: 'es2022',
+    types: ['node'],
+    strict: true,
+    skipLibCheck: false,
+    noEmit: true,
+    typeRoots: [join(ROOT, 'node_modules/@types')],
+    // Playwright's declarations are not for compilers with this option.
+    exactOptionalPropertyTypes: false,
+    // The types of a linked clone find those of the project's Playwright.
+    preserveSymlinks: true,
+  }
+  writeFileSync(
+    join(project.directory, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, files: ['types.ts'] }),
+  )
+  const tsc = join(ROOT, 'node_modules/.bin/tsc')
+  const { status, stdout } = spawnSync(tsc, ['-p', project.directory], { encoding: 'utf8' })
+  expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
 })

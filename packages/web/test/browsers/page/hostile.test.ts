@@ -1,9 +1,9 @@
 /** Names, frames and errors with markup in them are text on the page, and nothing else. */
 import { expect, test } from 'vitest'
-import { showView, startFeed, TestBrowser, viewsOf } from '../support/web/browser.ts'
-import { CABLE, FakeWorld, HOSTILE_NAMES, LAN, SNULL } from '../support/web/fake-world.mjs'
-import { allTexts, findForeign } from '../support/web/in-page.mjs'
-import { POISON, poisoned } from '../support/web/poison.ts'
+import { showView, startFeed, TestBrowser, viewsOf } from '../../support/web/browser.ts'
+import { CABLE, FakeWorld, HOSTILE_NAMES, LAN, SNULL } from '../../support/web/fake-world.mjs'
+import { allTexts, findForeign } from '../../support/web/in-page.mjs'
+import { POISON, poisoned } from '../../support/web/poison.ts'
 
 const browser = new TestBrowser()
 
