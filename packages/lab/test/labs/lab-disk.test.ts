@@ -1,10 +1,12 @@
-/** The disks of hosts of a lab file: which programs have one, and its size. */
+/**
+ * The disks of hosts of a lab file: which programs have one, and its size.
+ * test/kernel/disk.slow.test.ts has those of tests.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { freshDirectory, written } from '#support/fresh-directory.ts'
 import { ended } from '#support/ordinary-user.ts'
 import { PROGRAM } from '#support/vnet-process.ts'
-import { createLab } from '../../src/index.ts'
 import { useTmpdir } from '../support/own-tmpdir.ts'
 
 const directory = freshDirectory(0o1777)
@@ -115,21 +117,5 @@ test('a program that runs without a disk keeps later ones from it, in one line t
   ])
   expect(JSON.parse(stdout.split('\n')[1] as string).error).toBe(
     'host a: a program without the disk runs: call disk() before it starts, or give the lab file `disk: 64MiB`',
-  )
-})
-
-test('host.disk takes a size, and refuses another one later', async () => {
-  await using made = await createLab({ world: 'kernel' })
-  const [host] = made.hosts('host')
-  for (const size of ['64', '1apple', 5]) {
-    await expect(host.disk({ size } as { size: string })).rejects.toThrow(
-      /^disk: size: .* is not a size, such as '256MiB'$/,
-    )
-  }
-  await host.disk({ size: '1MiB' })
-  expect((await host.exec('sh', ['-c', SIZE])).stdout).toBe(blocks(1))
-  await host.disk()
-  await expect(host.disk({ size: '2MiB' })).rejects.toThrow(
-    'host host: the disk has 1MiB: give its size at the first call',
   )
 })
