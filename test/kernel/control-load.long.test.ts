@@ -110,11 +110,11 @@ const descriptors = ({ pid }: Running) => readdirSync(`/proc/${pid}/fd`).length
 
 test('eight concurrent clients each get their own echoes, and the vnet retains no memory of them', async () => {
   const vnet = await running()
-  await echoes(12_500)
+  await echoes(4500)
   const before = await holds(vnet)
-  await echoes(12_500)
+  await echoes(4500)
   const after = await holds(vnet)
-  // An object of 40 bytes for each would be 4 MiB.
+  // An object of 40 bytes for each would be 1.4 MiB.
   expect(after.mib - before.mib).toBeLessThan(1)
   await expect.poll(() => descriptors(vnet)).toBeLessThanOrEqual(before.descriptors)
   await stopConserved(vnet)
@@ -137,12 +137,12 @@ test('clients that flood, never read, or are killed stop no other client or fram
     flood.kill('SIGKILL')
     await Promise.all([flooded, deaf.end()])
   }
-  for (let i = 0; i < 3; i++) {
-    await misbehave(3)
+  for (let i = 0; i < 2; i++) {
+    await misbehave(2)
   }
   await echoes(1000)
   const before = await holds(vnet)
-  await misbehave(10)
+  await misbehave(4)
   await echoes(1000)
   const after = await holds(vnet)
   // A million messages: an object of 40 bytes for each would be 40 MiB.
@@ -173,7 +173,7 @@ test('subscribers that never read leave no memory once they have ended', async (
   }
   await deafened()
   const before = await holds(vnet)
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 2; round++) {
     await deafened()
   }
   const after = await holds(vnet)

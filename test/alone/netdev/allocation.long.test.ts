@@ -18,7 +18,7 @@ const drivers = Object.fromEntries(
   ),
 ) as Record<string, Driver>
 
-const FRAMES = 10_000_000
+const FRAMES = 2_000_000
 const WARM_UP = 200_000
 /** Few enough that what one allocates is still there at its end, uncollected. */
 const SLICE = 20_000

@@ -1,6 +1,7 @@
 /**
  * Every command that queries running vnets, against a fake vnet: it ends in bounded time and
- * memory, with its status and one line.
+ * memory, with its status and one line. test/fuzz/hostile-server.slow.test.ts sends what all of
+ * them send.
  */
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
@@ -17,6 +18,9 @@ const HANG_MS = 40_000
 /** MiB of JavaScript objects. Node ends a process that needs more. */
 const MEMORY = 512
 const AT_ONCE = 2
+/** What these send a command may print. Each other behaviour meets one of three parts of them. */
+const MEET_ALL: readonly Behaviour[] = ['bent', 'hostile names']
+const PARTS = 3
 
 const COMMANDS = [
   'list',
@@ -95,10 +99,9 @@ test('every command ends with its status and a line or two, whatever the server 
   let behaviour: Behaviour = 'bent'
   const server = await hostileServer(path, new Chance(SEED + 1), () => behaviour)
   const found: string[] = []
-  // Each behaviour meets every command.
-  for (const each of BEHAVIOURS) {
+  for (const [i, each] of BEHAVIOURS.entries()) {
     behaviour = each
-    const commands = [...COMMANDS]
+    const commands = COMMANDS.filter((_, n) => MEET_ALL.includes(each) || n % PARTS === i % PARTS)
     const next = async () => {
       for (let command = commands.pop(); command !== undefined; command = commands.pop()) {
         const { status, stdout, stderr } = await run(command)

@@ -1,5 +1,5 @@
 /**
- * Commands that run for days: after 50 labs or clients have come and gone, each has open what it
+ * Commands that run for days: after many labs or clients have come and gone, each has open what it
  * had before, and no network namespace of theirs.
  */
 import { once } from 'node:events'
@@ -9,11 +9,14 @@ import { text } from 'node:stream/consumers'
 import { afterEach, expect, onTestFinished, test } from 'vitest'
 import { staysAsItIs, VISITS } from '#support/long-lived.ts'
 import { OwnNetns, outcome } from '#support/netns.ts'
+import { either } from '#support/scale.ts'
 import { seen } from '#support/visible-lab.ts'
 import { jsonLines, type Running, spawnVnet } from '#support/vnet-process.ts'
 import { createLab } from '../../src/index.ts'
 import { runningHost } from '../support/host-command.ts'
 
+/** One that leaves something open shows. */
+const LABS = either(VISITS, 10)
 const own = new OwnNetns()
 afterEach(() => own.remove())
 
@@ -37,9 +40,12 @@ test('the metrics keep nothing of labs that have ended', async () => {
   const metrics = await spawnVnet(['metrics', '127.0.0.1:0', '--all', '--json'])
   const scrape = async () =>
     (await fetch(urlOf(metrics), { headers: { connection: 'close' } })).text()
-  await staysAsItIs(metrics.pid, nth =>
-    // A scrape may not see a lab yet that has just started.
-    withLab(nth, name => expect.poll(scrape).toContain(`${name}:client`)),
+  await staysAsItIs(
+    metrics.pid,
+    nth =>
+      // A scrape may not see a lab yet that has just started.
+      withLab(nth, name => expect.poll(scrape).toContain(`${name}:client`)),
+    LABS,
   )
 }, 600_000)
 
@@ -93,20 +99,23 @@ test('the live page keeps nothing of labs that its viewer has looked at', async 
   const url = new URL(`${jsonLines(web.stdout)[0]?.web}`)
   const viewer = new OpenPage(url)
   try {
-    await staysAsItIs(web.pid, nth =>
-      withLab(nth, async name => {
-        await expect.poll(() => idsOf(viewer, name), { timeout: 60_000 }).toHaveLength(2)
-        const [device = '', peer = ''] = idsOf(viewer, name)
-        const page = new OpenPage(url, {
-          device,
-          peer,
-          want: 'parts,wire,late,params,frames,flights,step',
-        })
-        await expect
-          .poll(() => page.latest('parts') && page.latest('wire'), { timeout: 60_000 })
-          .toBeDefined()
-        await page.close()
-      }),
+    await staysAsItIs(
+      web.pid,
+      nth =>
+        withLab(nth, async name => {
+          await expect.poll(() => idsOf(viewer, name), { timeout: 60_000 }).toHaveLength(2)
+          const [device = '', peer = ''] = idsOf(viewer, name)
+          const page = new OpenPage(url, {
+            device,
+            peer,
+            want: 'parts,wire,late,params,frames,flights,step',
+          })
+          await expect
+            .poll(() => page.latest('parts') && page.latest('wire'), { timeout: 60_000 })
+            .toBeDefined()
+          await page.close()
+        }),
+      LABS,
     )
   } finally {
     await viewer.close()

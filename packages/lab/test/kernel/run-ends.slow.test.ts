@@ -5,4 +5,4 @@ import { randomEnds } from '../support/random-ends.ts'
 
 const endAtRandom = randomEnds()
 
-test('nothing remains of runs, whatever ends them', () => endAtRandom(either(100, 25), SEED))
+test('nothing remains of runs, whatever ends them', () => endAtRandom(either(100, 8), SEED))

@@ -1,11 +1,11 @@
-/** 100 runs without planned faults have no losses except at full queues. */
+/** 40 runs without planned faults have no losses except at full queues. */
 import { expect, test } from 'vitest'
 import { cleanRuns } from './clean-runs.ts'
 
-test('100 runs over delay, jitter and full queues have no invented losses', {
+test('40 runs over delay, jitter and full queues have no invented losses', {
   timeout: 600_000,
 }, async () => {
-  const { lost, missed, invented, trips, rates } = await cleanRuns(100)
+  const { lost, missed, invented, trips, rates } = await cleanRuns(40)
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`
   console.log(
     `${lost} lost, ${missed} missed, errors of ${trips.length} round trips up to ${percent(Math.max(...trips))}`,

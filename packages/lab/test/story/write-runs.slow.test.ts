@@ -1,5 +1,6 @@
 /** The messages and faults of captures of many runs, as written tests repeat them. */
 import { expect, test } from 'vitest'
+import { either } from '#support/scale.ts'
 import { formatFault } from '../../src/explore/fault-text.ts'
 import { explore } from '../../src/index.ts'
 import { storyModule } from '../../src/story/write-text.ts'
@@ -14,7 +15,8 @@ const WIRES = [
   'delay 25ms rate 5mbit limit 12',
   'delay 60ms loss 15%',
 ]
-const RUNS = APPLICATIONS.length * WIRES.length
+/** Each pair of an application and a wire, or each wire once and each application twice. */
+const RUNS = either(APPLICATIONS.length * WIRES.length, 8)
 
 test('every message arrives in a run with the faults of a capture, and every fault hits its packet', async () => {
   const failed: string[] = []

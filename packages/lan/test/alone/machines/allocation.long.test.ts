@@ -17,7 +17,7 @@ import {
 
 const makeNet = memoryNets()
 const gc = globalThis.gc as () => void
-const FRAMES = 1_000_000
+const FRAMES = 300_000
 /** Half of the smallest object, in bytes. */
 const LIMIT = 8
 const WARM_UP = 100_000
