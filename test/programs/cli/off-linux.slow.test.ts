@@ -9,13 +9,14 @@ import { program, programsIn, refusal, root } from './other-system.ts'
 const directory = freshDirectory()
 const { node, run, vnet } = programsIn(directory)
 
-/** Command lines that need the kernel. What they load does not depend on the system's name. */
+/** Command lines that need the kernel, by what runs them. What they load is the same everywhere. */
 const NEED_LINUX = {
-  darwin: `|loop|snull|attach a|attach --node a|detach a|lan|node|list|show a|stats|step a|events|frames|
+  program: '|list|run true',
+  main: `loop|snull|attach a|attach --node a|detach a|lan|node|show a|stats|step a|events|frames|
     metrics 127.0.0.1:9100|web 127.0.0.1:8080|reset a|ioctl a 1|cut a|plug a|carrier a on|wire a|param a|
-    trigger a|capture a|extcap --extcap-interfaces|rootless -- true|exec true|run true`,
-  win32: 'list|run true',
+    trigger a|capture a|extcap --extcap-interfaces|rootless -- true|exec true`,
 }
+const linesOf = (by: keyof typeof NEED_LINUX) => NEED_LINUX[by].split(/\|\s*/)
 
 /** A capture in the format of tcpdump, with one frame of 60 bytes. */
 const CAPTURE = Buffer.concat([
@@ -55,16 +56,36 @@ describe.each(['darwin', 'win32'] as const)('on %s', platform => {
     expect(stderr).toBe('')
   })
 
-  test.each(NEED_LINUX[platform].split(/\|\s*/))(
-    "'vnet %s' is refused in one line with exit status 1",
-    line => {
-      expect(vnet(platform, line)).toEqual({
-        status: 1,
-        stdout: '',
-        stderr: `vnet: ${refusal(platform)}\n`,
-      })
-    },
-  )
+  const refused = { status: 1, stdout: '', stderr: `vnet: ${refusal(platform)}\n` }
+
+  test.each(linesOf('program'))("'vnet %s' is refused in one line with exit status 1", line => {
+    expect(vnet(platform, line)).toEqual(refused)
+  })
+
+  test('each other command that needs the kernel is refused so, too', () => {
+    const lines = linesOf('main')
+    const { stdout, stderr } = run(
+      platform,
+      `
+      const { main } = await import('${pathToFileURL(join(root, 'dist/cli/main.js'))}')
+      for (const line of ${JSON.stringify(lines)}) {
+        const ended = { line, stdout: '', stderr: '' }
+        const add = stream => text => void (ended[stream] += text)
+        const io = { out: add('stdout'), err: add('stderr'), onEnd: () => () => {} }
+        ended.status = await main(line.split(' '), io)
+        console.log(JSON.stringify(ended))
+      }
+      process.exit()
+      `,
+    )
+    expect(stderr).toBe('')
+    expect(
+      stdout
+        .trim()
+        .split('\n')
+        .map(line => JSON.parse(line)),
+    ).toEqual(lines.map(line => ({ line, ...refused })))
+  })
 
   test('the functions that open interfaces reject with the same line', () => {
     const { stdout, stderr } = run(

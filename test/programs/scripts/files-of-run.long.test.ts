@@ -4,15 +4,19 @@ import { expect, test } from 'vitest'
 import { execute } from '#support/setup-tree.ts'
 import { filesOfRun } from '../../../scripts/test-selection.mjs'
 
-const FOLDERS = ['test/wire/', 'test/programs/scripts/', 'test/kernel/']
+/** With it, no program of the tests is missing, and no file is searched for their names. */
+const { PATH } = process.env
 
-/** Returns the files of FOLDERS that vitest would run. */
-async function filesOf(env: NodeJS.ProcessEnv): Promise<string[]> {
-  const args = ['node_modules/.bin/vitest', 'list', '--filesOnly', '--no-color', ...FOLDERS]
-  const { code, stdout } = await execute(args, env)
-  expect(code).toBe(0)
-  const names = Array.from(stdout.matchAll(/\] (\S+\.test\.ts)/g), ([, name]) => name as string)
-  return names.sort()
+/** Prints the files of all projects of the configuration, which names each. */
+const INCLUDED = `
+  const { default: config } = await import('${import.meta.resolve('../../../vitest.config.mjs')}')
+  console.log(JSON.stringify(config.test.projects.flatMap(({ test }) => test.include)))`
+
+/** Runs that after options of Node. Returns the files, too. */
+async function included(env: NodeJS.ProcessEnv, ...options: string[]) {
+  const args = [...options, '--input-type=module', '-e', INCLUDED]
+  const ended = await execute(args, { PATH, ...env })
+  return { ...ended, files: (JSON.parse(ended.stdout) as string[]).sort() }
 }
 
 test.each([
@@ -20,20 +24,26 @@ test.each([
   [{ VNET_QUICK: '1' }, 'quick'],
   [{ VNET_LONG: '1' }, 'long'],
   [{ VNET_LONG: '1', VNET_UNSCALED: '1' }, 'unscaled'],
-])('with the variables %j vitest has the files of the run %s', async (env, run) => {
-  const expected = filesOfRun('.', run).filter(name => FOLDERS.some(at => name.includes(at)))
-  expect(expected.length).toBeGreaterThan(0)
-  expect(await filesOf(env)).toEqual(expected.sort())
+])('with the variables %j the projects have the files of the run %s', async (env, run) => {
+  const { code, files } = await included(env)
+  expect(code).toBe(0)
+  expect(files.length).toBeGreaterThan(10)
+  expect(files).toEqual(filesOfRun('.', run).sort())
 })
 
 test('vitest runs exactly the files that VNET_TEST_FILES names', async () => {
   const names = ['test/kernel/tap-api.test.ts', 'test/wire/fit.slow.test.ts']
-  expect(await filesOf({ VNET_QUICK: '1', VNET_TEST_FILES: names.join('\n') })).toEqual(names)
+  const args = ['node_modules/.bin/vitest', 'list', '--filesOnly', '--no-color']
+  const env = { PATH, VNET_QUICK: '1', VNET_TEST_FILES: names.join('\n') }
+  const { code, stdout } = await execute(args, env)
+  expect(code).toBe(0)
+  const listed = Array.from(stdout.matchAll(/\] (\S+\.test\.ts)/g), ([, name]) => name)
+  expect(listed.sort()).toEqual(names)
 })
 
-/** Node's options for another system. vitest loads its programs for this one before. */
+/** Node's options for another system. What vitest loads is loaded for this one before. */
 const elsewhere = (platform: string) => {
-  const code = `await import('${import.meta.resolve('vitest/node')}')
+  const code = `await import('${import.meta.resolve('vitest/config')}')
     Object.defineProperty(process, 'platform', { value: '${platform}' })
     delete process.getuid`
   return `--import=data:text/javascript,${encodeURIComponent(code)}`
@@ -42,8 +52,7 @@ const elsewhere = (platform: string) => {
 test.each(['darwin', 'win32'])(
   'on %s only the tests in memory run, also in CI, and a line names them',
   async name => {
-    const args = [elsewhere(name), 'node_modules/.bin/vitest', 'list', '--filesOnly', '--no-color']
-    const { code, stdout, stderr } = await execute(args, { CI: '1' })
+    const { code, stderr, files } = await included({ CI: '1' }, elsewhere(name))
     expect({ code, stderr }).toEqual({
       code: 0,
       stderr: expect.stringMatching(
@@ -51,7 +60,6 @@ test.each(['darwin', 'win32'])(
       ),
     })
     const folders = /: ([^:]*)\n$/.exec(stderr)?.[1]?.split(', ') ?? []
-    const files = Array.from(stdout.matchAll(/\] (\S+\.test\.ts)/g), ([, file]) => file as string)
     expect(folders).toContain('packages/lab/test/memory/')
     for (const folder of folders) {
       expect(files).toContainEqual(expect.stringMatching(`^${folder}`))

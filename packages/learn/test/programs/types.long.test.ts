@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { fileDirectory } from '#support/fresh-directory.ts'
@@ -9,18 +9,25 @@ import { COURSE, writeExercise } from '../../src/folder.ts'
 const TSC = resolve(import.meta.dirname, '../../../../node_modules/.bin/tsc')
 const directory = fileDirectory()
 
-test.each(await loadExercises())(
-  'an editor finds no mistake in the skeleton, the solution and the checks of $name',
-  exercise => {
+test('an editor finds no mistake in the skeleton, the solution and the checks of any exercise', async () => {
+  const exercises = await loadExercises()
+  for (const exercise of exercises) {
     writeExercise(directory, exercise)
-    const own = join(directory, exercise.name)
     for (const file of ['solution.js', 'exercise.js']) {
-      copyFileSync(join(COURSE, exercise.name, file), join(own, file))
+      copyFileSync(join(COURSE, exercise.name, file), join(directory, exercise.name, file))
     }
-    const { status, stdout } = spawnSync(TSC, ['-p', 'jsconfig.json'], {
-      cwd: own,
-      encoding: 'utf8',
-    })
-    expect([status, stdout]).toEqual([0, ''])
-  },
-)
+  }
+  // The folders have the same options: all are checked together.
+  const options = exercises.map(({ name }) =>
+    readFileSync(join(directory, name, 'jsconfig.json'), 'utf8'),
+  )
+  expect(new Set(options).size).toBe(1)
+  const { compilerOptions } = JSON.parse(options[0] as string)
+  const include = exercises.map(({ name }) => `${name}/*.js`)
+  writeFileSync(join(directory, 'jsconfig.json'), JSON.stringify({ compilerOptions, include }))
+  const { status, stdout } = spawnSync(TSC, ['-p', 'jsconfig.json'], {
+    cwd: directory,
+    encoding: 'utf8',
+  })
+  expect([status, stdout]).toEqual([0, ''])
+})
