@@ -16,7 +16,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'
-import { parseAst } from 'vitest/node'
+import { parseAst } from 'rolldown/parseAst'
 import { flag, readOptions } from './options.mjs'
 
 /**
@@ -254,7 +254,7 @@ function violationsIn(root, file, path) {
     return complaint && at(start, `${room} may not import ${complaint}`)
   })
   const state = program.body.map(node => {
-    const declared = node.declaration ?? node
+    const declared = declaredBy(node)
     if (isMutable(declared)) {
       return at(node.start, 'no module-level let or var: mutable state hangs on a Net')
     }
@@ -264,24 +264,43 @@ function violationsIn(root, file, path) {
       'no collection that a module fills: give it an owner, or say in `kept` whose it is',
     )
   })
+  const isStale = kept[file] !== undefined && !program.body.some(node => isFilled(declaredBy(node)))
+  const stale = isStale ? [at(0, 'no collection that the module fills: remove it from `kept`')] : []
   const closes = file === CLOSER ? [] : closesOf(program).map(start => at(start, UNSEEN_CLOSE))
-  return [...imports, ...state, ...closes].filter(Boolean)
+  return [...imports, ...state, ...stale, ...closes].filter(found => found !== undefined)
 }
+
+/** What a statement declares, exported or not. */
+const declaredBy = node => node.declaration ?? node
 
 /** The file that calls the addon's close(). */
 const CLOSER = 'linux/errno.ts'
 const UNSEEN_CLOSE =
   'native.close() returns a failure that nobody sees: use closeFd() of linux/errno.ts'
 
+/** Calls `visit` for each node of a syntax tree, a node before those in it. */
+function walk(node, visit) {
+  if (node === null || typeof node !== 'object') return
+  if (!Array.isArray(node)) {
+    visit(node)
+  }
+  for (const key in node) {
+    walk(node[key], visit)
+  }
+}
+
 /**
  * Where a syntax tree calls close() of an object named `native` or `calls`, with a descriptor, or
  * takes it out of the object.
  */
-export function closesOf(node) {
-  if (Array.isArray(node)) return node.flatMap(closesOf)
-  if (node === null || typeof node !== 'object') return []
-  const inside = Object.values(node).flatMap(closesOf)
-  return isClose(node) ? [node.start, ...inside] : inside
+function closesOf(program) {
+  const found = []
+  walk(program, node => {
+    if (isClose(node)) {
+      found.push(node.start)
+    }
+  })
+  return found
 }
 
 function isClose({ type, callee, arguments: args, id, init }) {
@@ -336,7 +355,7 @@ export const kept = {
 const COLLECTIONS = ['Map', 'Set', 'WeakMap', 'WeakSet']
 
 /** Whether a declaration makes an empty collection which its type lets the module fill. */
-export const isFilled = node =>
+const isFilled = node =>
   node.type === 'VariableDeclaration' &&
   node.declarations.some(({ init, id }) => {
     const type = id.typeAnnotation?.typeAnnotation.type
@@ -388,12 +407,15 @@ function complaintAbout(specifier, file, room, top) {
  * Every import, export ... from, import(), import type and import = require() in a syntax tree,
  * wherever it stands.
  */
-export function importsOf(node) {
-  if (Array.isArray(node)) return node.flatMap(importsOf)
-  if (node === null || typeof node !== 'object') return []
-  const inside = Object.values(node).flatMap(importsOf)
-  const from = importedBy(node)
-  return from ? [{ specifier: textOf(from), start: node.start }, ...inside] : inside
+export function importsOf(program) {
+  const found = []
+  walk(program, node => {
+    const from = importedBy(node)
+    if (from) {
+      found.push({ specifier: textOf(from), start: node.start })
+    }
+  })
+  return found
 }
 
 const importing = [
