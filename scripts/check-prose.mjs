@@ -71,17 +71,20 @@ const comments = {
   '.yaml': { whole: /./ },
 }
 
-/**
- * Returns the mistakes in the files that git tracks in `root`, as `src/a.ts:3: 104 columns, at most
- * 100`, its marks in the same form, and the number of marks in 100 lines.
- */
-export function checkProse(root) {
-  const files = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' })
+/** Returns the files of `root` that git tracks and that exist. */
+export function trackedFiles(root) {
+  return execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' })
     .split('\0')
     .slice(0, -1)
-  const prose = files
     .filter(file => existsSync(join(root, file)))
-    .flatMap(file => proseOf(root, file))
+}
+
+/**
+ * Returns the mistakes in files of `root`, as `src/a.ts:3: 104 columns, at most 100`, the marks in
+ * the same form, and their number in 100 lines.
+ */
+export function checkProse(root, files) {
+  const prose = files.flatMap(file => proseOf(root, file))
   const marks = prose.flatMap(line => phrases(line, MARKS))
   const rate = (100 * marks.length) / Math.max(prose.length, 1)
   return {
@@ -146,7 +149,8 @@ const isBreakable = line =>
 
 if (process.argv[1] === import.meta.filename) {
   const { values, positionals } = readOptions({ marks: flag }, 1)
-  const { mistakes, marks, rate } = checkProse(resolve(positionals[0] ?? '.'))
+  const root = resolve(positionals[0] ?? '.')
+  const { mistakes, marks, rate } = checkProse(root, trackedFiles(root))
   const isOver = rate > LIMIT
   if (values.marks || isOver) {
     for (const line of marks) {

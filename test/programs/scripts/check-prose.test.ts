@@ -1,20 +1,21 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { beforeEach, expect, test } from 'vitest'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
-import { checkProse } from '../../../scripts/check-prose.mjs'
+import { checkProse, trackedFiles } from '../../../scripts/check-prose.mjs'
 
 const root = freshDirectory()
 
-beforeEach(() => execFileSync('git', ['init', '-q', root]))
-
-/** Returns the report on a repository with `text` in `file` alone. */
-function report(file: string, text: string): ReturnType<typeof checkProse> {
+function write(file: string, text: string): void {
   mkdirSync(dirname(join(root, file)), { recursive: true })
   writeFileSync(join(root, file), text)
-  execFileSync('git', ['add', file], { cwd: root })
-  return checkProse(root)
+}
+
+/** Returns the report on a file with this text. */
+function report(file: string, text: string): ReturnType<typeof checkProse> {
+  write(file, text)
+  return checkProse(root, [file])
 }
 
 const check = (file: string, text: string): string[] => report(file, text).mistakes
@@ -93,7 +94,32 @@ test.each([
   expect(report(file, `${text}\n`).marks[0]).toContain(`${file}:1: "${phrase}": `)
 })
 
-test('this repository has at most one mark in 100 lines', () => {
-  const { marks, rate } = checkProse('.')
-  expect(rate, marks.join('\n')).toBeLessThanOrEqual(1)
+/** Makes a repository in which git tracks these files. */
+function track(files: Readonly<Record<string, string>>): void {
+  execFileSync('git', ['init', '-q', root])
+  for (const [file, text] of Object.entries(files)) {
+    write(file, text)
+  }
+  execFileSync('git', ['add', ...Object.keys(files)], { cwd: root })
+}
+
+test('only files that git tracks and that exist are read', () => {
+  track({ 'docs/ä.md': 'a', 'src/a.ts': 'b', 'src/deleted.ts': 'c' })
+  write('docs/untracked.md', 'octet')
+  rmSync(join(root, 'src/deleted.ts'))
+  expect(trackedFiles(root)).toEqual(['docs/ä.md', 'src/a.ts'])
+})
+
+test('more than one mark in 100 lines are printed, and the exit code is 1', () => {
+  track({ 'docs/a.md': `${'Plain.\n'.repeat(97)}Frames are there.\nA link stays.\n` })
+  const script = resolve('scripts/check-prose.mjs')
+  const { status, stderr } = spawnSync(process.execPath, [script, root], { encoding: 'utf8' })
+  expect([status, stderr.trim().split('\n')]).toEqual([
+    1,
+    [
+      'docs/a.md:98: "are there": write is not a, does not exist, was deleted',
+      'docs/a.md:99: "stays": write after or past, remain, immediately',
+      '2 marks, 2.02 in 100 lines, at most 1',
+    ],
+  ])
 })
