@@ -24,25 +24,29 @@ const OURS = ['count', 'bool', 'oneOf', 'flags', 'mac', 'address']
 /** The scalar types that the codec has by the same name. */
 const SCALARS = ['u8', 'u16', 'u32', 's32', 'flag']
 
-/**
- * Returns the module for a specification, and for the presence of its attributes. Throws if one of
- * them is invalid.
- */
-export function familySource(text, presenceText) {
+/** Returns a specification of YAML, in which numbers of constants keep their notation as texts. */
+export function specificationOf(text) {
   const document = parseDocument(text)
   if (document.errors.length > 0) throw document.errors[0]
   const spec = document.toJS()
-  // Numbers keep their notation, which may be hexadecimal.
+  // The notation may be hexadecimal.
   for (const [i, definition] of (spec.definitions ?? []).entries()) {
     if (definition.type === 'const') {
       definition.value = document.getIn(['definitions', i, 'value'], true).source
     }
   }
+  return spec
+}
+
+/**
+ * Returns the module for a specification, and for the presence of its attributes. Throws if one of
+ * them is invalid.
+ */
+export function familySource(spec, present) {
   const sets = new Map(spec['attribute-sets'].map(set => [set.name, set]))
   const definitions = new Map(
     (spec.definitions ?? []).map(definition => [definition.name, definition]),
   )
-  const present = parse(presenceText)
   checkNames(present, sets, spec.operations.list)
   const attributes = [...sets.values()].flatMap(set => set.attributes)
   const used = attributes.map(attribute => codecOf(attribute, definitions))
@@ -339,8 +343,6 @@ export function formatted(source) {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  writeFileSync(
-    generated,
-    formatted(familySource(readFileSync(specification, 'utf8'), readFileSync(presence, 'utf8'))),
-  )
+  const spec = specificationOf(readFileSync(specification, 'utf8'))
+  writeFileSync(generated, formatted(familySource(spec, parse(readFileSync(presence, 'utf8')))))
 }
