@@ -16,7 +16,7 @@ import {
 } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
   CaptureFile,
   type CaptureFileOptions,
@@ -172,18 +172,18 @@ describe('a ring', () => {
     expect(readFileSync(path('private'), 'utf8')).toBe('text')
   })
 
-  test('a ring of a day always has the last files, with every packet between them', async () => {
+  test('a ring of many hours always has the last files, with every packet between them', async () => {
     const from = new Date(2026, 10, 21).getTime() / 1000
     const time = { seconds: from, nanoseconds: 0 }
     const ring = { files: 5, bytes: 4096 }
     await using file = new CaptureFile(path('day.pcapng'), { ring, wallTime: () => ({ ...time }) })
     const source = file.source()
     await write(source, head)
-    const perMinute = either(40, 4)
+    const [hours, perMinute] = either([24, 40], [3, 4])
     const block = Uint8Array.from(numbered(0, 1200))
     const id = new DataView(block.buffer, block.length - 12)
     let n = 0
-    for (let minute = 0; minute < 24 * 60; minute++) {
+    for (let minute = 0; minute < hours * 60; minute++) {
       time.seconds = from + 60 * minute
       for (let i = 0; i < perMinute; i++) {
         id.setUint32(0, n++, true)
@@ -374,10 +374,20 @@ describe('a FIFO', () => {
   })
 
   test('a reader that does not read does not hold up the end', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
     const file = new CaptureFile(path('fifo'))
     // More than a pipe holds.
     const written = write(file.source(), [...head, ...numbered(1, 100_000)]).catch(String)
-    await file[Symbol.asyncDispose]()
+    let isClosed = false
+    const closed = file[Symbol.asyncDispose]().then(() => {
+      isClosed = true
+    })
+    while (!isClosed) {
+      vi.advanceTimersByTime(1000)
+      await new Promise(setImmediate)
+    }
+    await closed
     expect(await written).toMatch(/ETIMEDOUT, timed out; its reader does not read$/)
     closeSync(reader)
   })

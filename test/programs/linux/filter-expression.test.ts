@@ -11,7 +11,7 @@ import { BpfProgram } from '#src/packet/bpf.ts'
 import { compileExpression } from '#src/packet/filter-expression.ts'
 import { FILTER_TEXTS, randomFilter } from '#support/filter-texts.ts'
 import { fuzzFrames } from '#support/fuzz-frames.ts'
-import { SEED, scaled } from '#support/scale.ts'
+import { either, SEED, scaled } from '#support/scale.ts'
 
 const root = resolve(import.meta.dirname, '../../..')
 const frames = framesOf(scaled(40_000))
@@ -93,8 +93,9 @@ test.each(TEXTS)("the compiler without libpcap accepts the same frames for '%s'"
 
 test('random filters accept the same frames as with libpcap', () => {
   const numbers = random(SEED)
+  const count = either(scaled(40_000), 150)
   let compared = 0
-  for (let i = scaled(40_000); i > 0; i--) {
+  for (let i = count; i > 0; i--) {
     const text = randomFilter(numbers, 3)
     const found = differences(text, longFrames)
     // libpcap refuses filters that match nothing.
@@ -102,12 +103,12 @@ test('random filters accept the same frames as with libpcap', () => {
     compared++
     expect([text, found, SEED]).toEqual([text, [], SEED])
   }
-  expect(compared).toBeGreaterThan(scaled(40_000) / 4)
+  expect(compared).toBeGreaterThan(count / 4)
 })
 
 test('random filters accept the same frames as with libpcap without its optimizer', () => {
   const numbers = random(SEED + 1)
-  for (let i = scaled(200_000); i > 0; i--) {
+  for (let i = either(scaled(200_000), 150); i > 0; i--) {
     const text = randomFilter(numbers, 3)
     // A division by a byte that is 0 rejects the frame, and the programs divide in other orders.
     const found =

@@ -9,7 +9,7 @@ import { compileFilter } from '#src/linux/pcap-filter.ts'
 import { FILTER_TEXTS } from '#support/filter-texts.ts'
 import { ethernet } from '#support/frames.ts'
 import { fuzzFrames } from '#support/fuzz-frames.ts'
-import { SEED, scaled } from '#support/scale.ts'
+import { firstOf, SEED, scaled } from '#support/scale.ts'
 import {
   BROADCAST,
   GATEWAY,
@@ -186,8 +186,8 @@ test('libpcap and ffi-rs are loaded by the first filter, not before', () => {
   expect([stdout, stderr]).toEqual(['false true\n', ''])
 })
 
+/** The first are those that only libpcap compiles. */
 const TEXTS = [
-  ...FILTER_TEXTS,
   'vlan 5 and udp',
   'vlan',
   'vlan and vlan',
@@ -195,6 +195,7 @@ const TEXTS = [
   'ip host localhost',
   'mpls',
   'pppoes',
+  ...FILTER_TEXTS,
 ]
 
 describe('tcpdump', () => {
@@ -205,7 +206,7 @@ describe('tcpdump', () => {
   }
   const file = pcapOf(frames)
 
-  test.each(TEXTS)("tcpdump accepts the same frames for '%s'", text => {
+  test.each(firstOf(10, TEXTS))("tcpdump accepts the same frames for '%s'", text => {
     const filter = compileFilter(text)
     const accepted = frames.map((_, i) => i).filter(i => filter(frames[i], 0, frames[i].length))
     expect(accepted, `seed ${SEED}`).toEqual(tcpdump(file, text))
