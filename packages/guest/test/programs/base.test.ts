@@ -34,10 +34,6 @@ function placeOf(path: string): string | undefined {
 }
 
 beforeAll(() => {
-  vi.stubEnv(
-    'PATH',
-    `${at('bin')}:${at('project/bin')}:${at('node_modules/.bin')}:${process.env.PATH}`,
-  )
   vi.stubEnv('XDG_CACHE_HOME', at('cache'))
   writeFileSync(at('init'), '')
   program('files/below/file', '')
@@ -50,19 +46,19 @@ beforeAll(() => {
   program('node_modules/tool/node_modules/other/index.js', '')
   symlinkSync('../node_modules/tool/cli.js', at('bin/tool'))
   symlinkSync(process.execPath, at('bin/own-node'))
+  // Neither the usual programs nor what finds packages and libraries: they are in the slow test.
+  vi.stubEnv('PATH', ['bin', 'project/bin', 'node_modules/.bin'].map(at).join(':'))
   found.tree = treeWith(['script', 'tool'], [at('files')])
 })
 
 afterAll(() => vi.unstubAllEnvs())
 
-test('the image has the usual programs with their libraries, Node, vnet and its addon', () => {
+test('the image has a shell, Node, and vnet with its addon', () => {
   const has = (path: string) => found.tree?.has(path)
-  for (const path of ['/bin/sh', '/bin/ls', '/usr/bin/env', process.execPath, '/etc/passwd']) {
+  for (const path of ['/bin/sh', '/usr/bin/env', process.execPath, '/etc/passwd']) {
     expect(has(realpathSync(path)), path).toBe(true)
   }
   const names = found.tree?.paths ?? []
-  expect(names.some(path => /\/libc\.so\.6$/.test(path))).toBe(true)
-  expect(names.some(path => /\/libstdc\+\+\.so\.6$/.test(path))).toBe(true)
   const zone = '/usr/share/zoneinfo/Asia/Tokyo'
   expect(has(zone)).toBe(existsSync(zone))
   const ours = ['dist/vnet.js', 'build/Release/vnet.node', 'packages/lab/dist/index.js']
