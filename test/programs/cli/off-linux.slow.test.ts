@@ -4,14 +4,14 @@ import { join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { freshDirectory, written } from '#support/fresh-directory.ts'
-import { program, programsIn, refusal, root } from './other-system.ts'
+import { PING, program, programsIn, refusal, root } from './other-system.ts'
 
 const directory = freshDirectory()
 const { node, run, vnet } = programsIn(directory)
 
 /** Command lines that need the kernel, by what runs them. What they load is the same everywhere. */
 const NEED_LINUX = {
-  program: '|list|run true',
+  program: '|cable a b|list|run true',
   main: `loop|snull|attach a|attach --node a|detach a|lan|node|show a|stats|step a|events|frames|
     metrics 127.0.0.1:9100|web 127.0.0.1:8080|reset a|ioctl a 1|cut a|plug a|carrier a on|wire a|param a|
     trigger a|capture a|extcap --extcap-interfaces|rootless -- true|exec true`,
@@ -104,6 +104,10 @@ describe.each(['darwin', 'win32'] as const)('on %s', platform => {
     const error = `VnetError: load the native addon: EOPNOTSUPP, operation not supported; ${refusal(platform)}`
     const lines = [error, error, error, `LabUnavailableError: ${refusal(platform)}`]
     expect({ stdout, stderr }).toEqual({ stdout: `${lines.join('\n')}\n`, stderr: '' })
+  })
+
+  test('a driver runs in memory', () => {
+    expect(run(platform, PING)).toEqual({ status: 0, stdout: '1\n', stderr: '' })
   })
 
   test('a lab is in memory, and a line says why', () => {

@@ -11,6 +11,15 @@ export const program = join(root, 'dist/vnet.js')
 export const refusal = (platform: Platform) =>
   `this needs Linux: it drives TAP interfaces, which ${platform} does not have; drivers and labs in memory work everywhere`
 
+/** A program that sends a ping through a driver in memory, and prints the number of replies. */
+export const PING = `
+  const { testBed } = await import('vnet/bed')
+  const { loop } = await import('vnet/drivers')
+  const bed = await testBed(loop)
+  console.log((await bed.ping()).received)
+  await bed.close()
+`
+
 /** Returns functions that start Node and vnet in a directory. */
 export function programsIn(directory: string) {
   function node(platform: Platform, ...args: string[]) {

@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { findLibrary, SharedLibrary } from '#src/linux/ffi.ts'
-import { Consumer } from '#support/consumer.ts'
 import { testDirectory } from '#support/fresh-directory.ts'
 
 const libc = new SharedLibrary('libc.so.6')
@@ -61,19 +60,6 @@ test('a worker that has used a library ends without ending the process', () => {
   expect([signal, stdout, stderr]).toEqual([null, 'continues\n', ''])
 })
 
-test('a worker that has used a library in a context of vitest ends without ending the process', () => {
-  using consumer = new Consumer()
-  consumer.write(
-    'a.test.js',
-    `import { test } from 'vitest'
-     import { SharedLibrary } from 'vnet/internal/linux/ffi'
-     test('passes', () => { new SharedLibrary('libc.so.6').int('abs', -7) })`,
-  )
-  const { status, stdout } = consumer.vitest(['--pool=vmThreads'])
-  expect(stdout).toMatch(/Tests +1 passed/)
-  expect(status).toBe(0)
-})
-
 test('loading ffi-rs asks DNS for no address of a socket, and leaves reports as they were', () => {
   const script = `
     import { SharedLibrary } from '${import.meta.dirname}/../../../dist/linux/ffi.js'
@@ -89,23 +75,4 @@ test('loading ffi-rs asks DNS for no address of a socket, and leaves reports as 
     encoding: 'utf8',
   })
   expect([stdout, stderr]).toEqual(['true\nfalse\n', ''])
-})
-
-test('one line says why ffi-rs cannot be loaded', () => {
-  const directory = testDirectory()
-  for (const room of ['base', 'linux']) {
-    cpSync(join(import.meta.dirname, '../../../dist', room), join(directory, room), {
-      recursive: true,
-    })
-  }
-  writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
-  const script = `
-    import { SharedLibrary } from '${directory}/linux/ffi.js'
-    try { new SharedLibrary('libc.so.6').isInstalled() } catch (error) { console.log(error.message) }`
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-    encoding: 'utf8',
-  })
-  const advice =
-    "Cannot find module 'ffi-rs': not installed, or root may not read it without --keep-privileges"
-  expect([stdout, stderr]).toEqual([`load ffi-rs: EACCES, permission denied; ${advice}\n`, ''])
 })

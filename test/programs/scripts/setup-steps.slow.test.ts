@@ -175,6 +175,14 @@ describe('the first line', () => {
     expect(tree.todo()).toEqual([])
   })
 
+  test('the first line says what to do if /dev/net/tun does not exist', async () => {
+    tree.write('break-npm', '')
+    const { stderr } = await tree.setUp({ tun: 'ENOENT' })
+    expect(stderr.split('\n', 1)).toEqual([
+      'vnet: /dev/net/tun cannot be opened (ENOENT), which interfaces need: sudo modprobe tun; in a container, start it with --device /dev/net/tun',
+    ])
+  })
+
   test('the first line is there before a step ends', async () => {
     tree.write('break-npm', '')
     const outcome = await execute([join(tree.root, 'scripts/setup.mjs')], tree.env())
