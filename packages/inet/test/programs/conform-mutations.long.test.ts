@@ -1,5 +1,5 @@
 /**
- * Some changes of the stack, which each run draws anew: each mutation of a tenth fails a case of
+ * Some changes of the stack, which each run draws again: each mutation of a tenth fails a case of
  * conformance, and a legal change none that must pass. `npm run test:stacks` has all of them.
  */
 import { expect, test } from 'vitest'
