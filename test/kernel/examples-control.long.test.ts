@@ -144,27 +144,18 @@ test('every example in C, Python and TypeScript is run by this file', () => {
 })
 
 describe('echo', () => {
-  test.each(bothWays(ECHOES))('%s by %s prints the text', async (file, way) => {
+  test('each by each way prints the text, and by --direct for an ordinary user, too', async () => {
     await running()
-    for (const [words, text] of [
-      ["'grüße, vnet'", 'grüße, vnet'],
-      ['', 'hello'],
-    ]) {
-      expect(await example(file, way, words!)).toEqual({
-        status: 0,
-        stdout: `${text}\n`,
-        stderr: '',
-      })
+    const printed = (text: string) => ({ status: 0, stdout: `${text}\n`, stderr: '' })
+    for (const [file, way] of bothWays(ECHOES)) {
+      const text = 'grüße, vnet'
+      expect([file, way, await example(file, way, `'${text}'`)]).toEqual([file, way, printed(text)])
+      expect([file, way, await example(file, way, '')]).toEqual([file, way, printed('hello')])
     }
-  })
-
-  test.each(DIRECT)('%s by --direct works for an ordinary user, too', async file => {
-    await running()
-    expect(await example(file, '--direct', 'hallo', nobody())).toEqual({
-      status: 0,
-      stdout: 'hallo\n',
-      stderr: '',
-    })
+    for (const file of DIRECT) {
+      const ended = await example(file, '--direct', 'hallo', nobody())
+      expect([file, ended]).toEqual([file, printed('hallo')])
+    }
   })
 
   test.each(bothWays(ECHOES))('%s by %s prints one line if no vnet runs', async (file, way) => {
@@ -223,25 +214,22 @@ describe('reset_stats', () => {
   })
 })
 
-test.each([
-  ['echo.ts', 'hello', 'hello\n'],
-  ['reset_stats.ts', 'vnet0', 'vnet0: statistics reset\n'],
-])(
-  '%s runs as it is under a Node that takes TypeScript, both ways',
-  async (file, word, stdout) => {
-    const node = execFileSync(
-      'npx',
-      ['-y', '-p', 'node@22', '--', 'node', '-p', 'process.execPath'],
-      {
-        encoding: 'utf8',
-      },
-    )
+test(
+  'examples run as they are under a Node that takes TypeScript, both ways',
+  async () => {
+    const words = ['-y', '-p', 'node@22', '--', 'node', '-p', 'process.execPath']
+    const node = execFileSync('npx', words, { encoding: 'utf8' }).trim()
     await running()
-    for (const line of [
-      `vnet exec ${node.trim()} examples/${file}`,
-      `${node.trim()} examples/${file} --direct`,
-    ]) {
-      expect(await run(project, `${line} ${word}`)).toMatchObject({ status: 0, stdout })
+    for (const [file, word, stdout] of [
+      ['echo.ts', 'hello', 'hello\n'],
+      ['reset_stats.ts', 'vnet0', 'vnet0: statistics reset\n'],
+    ] as const) {
+      for (const line of [
+        `vnet exec ${node} examples/${file}`,
+        `${node} examples/${file} --direct`,
+      ]) {
+        expect(await run(project, `${line} ${word}`)).toMatchObject({ status: 0, stdout })
+      }
     }
   },
   DOWNLOAD,
@@ -257,16 +245,19 @@ describe('tools of others, through vnet exec', () => {
     }
   })
 
-  test.each([
-    ['genl ctrl list', /^Name: nlctrl\n\tID: 0x10 /m],
-    ['genl-ctrl-list', /^0x0010 nlctrl version 2$/m],
-    ['genl-ctrl-list -d', /^0x0010 nlctrl version 2\n {4}hdrsize 0 maxattr/m],
-  ])('%s shows the families of the kernel', async (line, shown) => {
+  test('lists of families have those of the kernel', async () => {
     await running()
-    const { status, stdout, stderr } = await run(project, `vnet exec ${line}`)
-    expect([status, stderr]).toEqual([0, ''])
-    expect(stdout).toMatch(shown)
+    for (const [line, shown] of [
+      ['genl ctrl list', /^Name: nlctrl\n\tID: 0x10 /m],
+      ['genl-ctrl-list', /^0x0010 nlctrl version 2$/m],
+      ['genl-ctrl-list -d', /^0x0010 nlctrl version 2\n {4}hdrsize 0 maxattr/m],
+    ] as const) {
+      const { status, stdout, stderr } = await run(project, `vnet exec ${line}`)
+      expect([line, status, stderr]).toEqual([line, 0, ''])
+      expect(stdout).toMatch(shown)
+    }
   })
+
   test('ethtool under vnet exec reaches the kernel', async () => {
     await running()
     const bare = await netns.run('ethtool --json -k vnet0')

@@ -173,13 +173,20 @@ async function verifiedTransfer(
   }
 }
 
+/** With --no-offload, those that differ in tx and tso alone are the same. */
+const combinations = (options: readonly string[]): Combination[] => [
+  ...(options.length === 0 ? txAndTso() : []),
+  ...pairwise(),
+]
+
 describe.each(['cable', 'snull'] as const)('%s', driver => {
   describe.each(BOTH_WAYS)('%s', (_, offload) => {
     test('a stream and datagrams arrive as they were sent while both ends change their offloads', async () => {
       const vnet = await startVnet(args(driver, ...offload))
       const streams = await startStreams(client, server)
       const datagrams = await openDatagrams(client, server)
-      for (const combination of [...txAndTso(), ...pairwise(), [ALL_ON, ALL_ON] as const]) {
+      const tried = [...combinations(offload), [ALL_ON, ALL_ON] as const]
+      for (const combination of tried) {
         await change(combination)
         await Promise.all([streams.more(MIB / 2), expectDatagrams(datagrams)])
         expectCountersConserved()
@@ -187,7 +194,7 @@ describe.each(['cable', 'snull'] as const)('%s', driver => {
       datagrams.close()
       for (const { octets, wrong } of await streams.end()) {
         expect(wrong).toEqual([])
-        expect(octets).toBeGreaterThan(8 * MIB)
+        expect(octets).toBeGreaterThanOrEqual((tried.length * MIB) / 2)
       }
       expectCountersConserved()
       await stopConserved(vnet)
@@ -196,7 +203,7 @@ describe.each(['cable', 'snull'] as const)('%s', driver => {
     test('new connections transfer the right bytes and checksums in every combination of offloads', async () => {
       const vnet = await startVnet(args(driver, ...offload))
       const seen = new Set<string>()
-      for (const combination of [...txAndTso(), ...pairwise()]) {
+      for (const combination of combinations(offload)) {
         await change(combination)
         const now = await sending()
         for (const [i, { tx, tso }] of combination.entries()) {

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { chmodSync, createReadStream, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { asNobodyIn } from '#support/privileges.ts'
 import { startMain } from '#support/run-main.ts'
@@ -56,10 +56,12 @@ function run([command, ...args]: string[]): string {
 describe('tshark run by root', () => {
   /** Runs a program with the test's folder as its extcap folder. */
   let within: string[]
+  let folder: string | undefined
+  beforeAll(() => {
+    const folders = readCapture('tshark', '-G', 'folders')
+    folder = /^(?:Global )?Extcap path:\s*(.*)$/im.exec(folders)?.[1]
+  })
   beforeEach(() => {
-    const folder = /^(?:Global )?Extcap path:\s*(.*)$/im.exec(
-      readCapture('tshark', '-G', 'folders'),
-    )?.[1]
     within = ['unshare', '-m', 'sh', '-c', `mount --bind ${directory} ${folder} && exec "$@"`, 'sh']
     run([...within, process.execPath, PROGRAM, 'extcap', '--install'])
   })

@@ -28,7 +28,7 @@ import { expectConserved, finalStatistics } from '#support/vnet-process.ts'
 import { BROADCAST, CLIENT_MAC, udp } from '../../../packages/lan/test/packets.ts'
 
 /** Faults of one scenario. */
-const FAULTS = scaled(160)
+const FAULTS = scaled(96)
 const AT_ONCE = 2
 const FRAMES = 8
 /** Frames that a fault lost are waited for no longer. */
