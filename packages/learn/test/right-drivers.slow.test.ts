@@ -46,5 +46,5 @@ testVariants([
   },
 ])
 
-// Their cases change with those of `vnet conform`; course.long.test.ts has the other solutions.
+// Their cases change with those of `vnet conform`.
 testSolutions(['19-arp', '20-ping', '21-udp'])

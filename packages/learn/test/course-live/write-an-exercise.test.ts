@@ -1,7 +1,7 @@
 /** The example of packages/learn/docs/write-an-exercise.md, which processes check. */
 import { expect, test } from 'vitest'
 import { runMain } from '#support/run-main.ts'
-import { shortExercises, texts } from './short-exercise.ts'
+import { shortExercises, texts } from '../docs/short-exercise.ts'
 
 const { own, next, write } = shortExercises()
 

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest'
 import { exerciseOf, withDriverFile } from '#support/course.ts'
 import { solution } from '#support/course-worker.ts'
-import type { Result } from '../../src/exercise.ts'
-import { runWorker } from '../../src/worker.ts'
+import type { Result } from '../../../src/exercise.ts'
+import { runWorker } from '../../../src/worker.ts'
 
 async function live(text: string): Promise<Result[]> {
   const exercise = await exerciseOf('01-drop')
