@@ -88,7 +88,7 @@ describe('types', () => {
   })
 })
 
-const root = resolve(import.meta.dirname, '../../..')
+const root = resolve(import.meta.dirname, '../..')
 
 /** The files that the check of a project reads, relative to the repository. */
 function filesOf(project: string): string[] {

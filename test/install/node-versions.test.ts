@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { run, runWorker } from './support.ts'
+import { run, runWorker } from '../programs/native/support.ts'
 
 /** Time, in ms, to download a Node version. */
 const DOWNLOAD = 300_000

@@ -24,6 +24,7 @@ import { fileDirectory } from '#support/fresh-directory.ts'
 import { list } from '#support/list.ts'
 import { manifestOf, PACKAGES } from '../../scripts/packages.mjs'
 import { JOINED } from '../../scripts/setup/joined.mjs'
+import { LIMIT_MS } from './packed.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -58,7 +59,13 @@ const env = Object.fromEntries(
 )
 
 const run = (program: string, args: string[], cwd = consumer) =>
-  execFileSync(program, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  execFileSync(program, args, {
+    cwd,
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: LIMIT_MS,
+  })
 
 /** Runs the installed program. */
 function vnet(...args: string[]) {
@@ -86,7 +93,7 @@ beforeAll(() => {
   const [, command = ''] = /^ {2}(npm install --save-dev .*\.tgz)$/m.exec(printed) ?? []
   run('sh', ['-c', `${command} ${[...flags, nodeTypes].join(' ')}`])
   symlinkSync(join(root, 'node_modules/vitest'), join(consumer, 'node_modules/vitest'))
-}, 300_000)
+}, LIMIT_MS)
 
 test('the package holds the program, the addon for this machine and its sources, and nothing else', () => {
   const files = run('tar', ['-tzf', tarballs.get('vnet')!])
