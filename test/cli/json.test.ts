@@ -31,7 +31,7 @@ const ARGS: Readonly<Record<string, readonly string[]>> = {
   'lan show': ['show'],
 }
 
-/** `vnet detach` needs `vnet node`: test/kernel/agent/agent.slow.test.ts has it. */
+/** `vnet detach` needs `vnet node`: test/containers/agent/agent.test.ts has it. */
 const asked = rows.filter(([command]) => command !== 'detach')
 
 test.each(asked)(

@@ -1,4 +1,7 @@
-/** `vnet node`: attachments of many clients, which are back after a restart. */
+/**
+ * `vnet node`: attachments of many clients, which are back after a restart;
+ * test/kernel/agent/daemon.slow.test.ts has one of each.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
@@ -51,23 +54,6 @@ const state = () => JSON.parse(readFileSync(join(directory, 'node.state'), 'utf8
 const wireOf = async (name: string) => (await runMain('wire', name)).stdout.split('\n').slice(0, 2)
 
 describe('a client', () => {
-  test('gets an attachment that remains after the client has ended, until it is detached', async () => {
-    const daemon = await startAgent()
-    expect(await attach(inner, '--wire', 'delay 1ms', '--seed', '7')).toEqual({
-      status: 0,
-      stdout: 'inner\n',
-      stderr: '',
-    })
-    expect(await wireOf(inner)).toEqual([
-      `${inner} in (ab): delay 1ms`,
-      `${inner} out (ba): delay 1ms`,
-    ])
-    await pingWithoutLoss(far, '-c 1 192.0.2.1')
-    expect(await runMain('detach', inner)).toEqual({ status: 0, stdout: 'inner\n', stderr: '' })
-    expect([state(), interfacesOf(near)]).toEqual([[], ['inner']])
-    expect((await daemon.stop()).status).toBe(0)
-  })
-
   test('names a container, which the daemon finds', async () => {
     await startAgent()
     const { stderr } = await attach('--container', 'nosuch')
@@ -143,20 +129,10 @@ describe('a client', () => {
 })
 
 describe('who may ask', () => {
-  const asNobody = (...groups: string[]) =>
+  const asNobody = (group: string) =>
     far.run(
-      `setpriv --reuid 65534 --regid 65534 ${groups.length > 0 ? `--groups ${groups}` : '--clear-groups'} ${process.execPath} ${PROGRAM} attach --node inner`,
+      `setpriv --reuid 65534 --regid 65534 --groups ${group} ${process.execPath} ${PROGRAM} attach --node inner`,
     )
-
-  test('the socket is for root alone, and another user is refused', async () => {
-    await startAgent()
-    chmodSync(directory, 0o755)
-    expect(statSync(socket()).mode & 0o777).toBe(0o600)
-    expect((await asNobody()).stderr).toMatch(/only root and members of its --group may ask/)
-    // Whoever has a socket that was opened by mistake still has no rights.
-    chmodSync(socket(), 0o666)
-    expect((await asNobody()).stderr).toMatch(/^vnet: only root may do this: you are user 65534\n$/)
-  })
 
   test('members of --group may ask, and others not', async () => {
     await startAgent('--group', '4242')
@@ -196,25 +172,6 @@ describe('who may ask', () => {
 })
 
 describe('after a restart', () => {
-  test('every attachment is back with its wire, also after kill -9, and its clients find it', async () => {
-    const first = await spawnVnet(['node'])
-    await attach(inner, '--wire-in', 'delay 1ms', '--seed', '7')
-    await attach(`${far.name}/outer`, '--wire', 'delay 2ms', '--far-side')
-    await first.stop('SIGKILL')
-    const second = await spawnVnet(['node'])
-    expect(await wireOf(inner)).toEqual([`${inner} in (ab): delay 1ms`, `${inner} out (ba): off`])
-    expect(await wireOf(`${far.name}/outer`)).toEqual([
-      `${far.name}/outer in (ab): delay 2ms`,
-      `${far.name}/outer out (ba): delay 2ms`,
-    ])
-    await pingWithoutLoss(far, '-c 1 192.0.2.1')
-    // Also after an orderly end.
-    await second.stop()
-    const third = await startAgent()
-    expect((await runMain('list', '--names')).stdout).toContain(inner)
-    await third.stop()
-  })
-
   test('a dozen attachments are all back, and frames pass their wires', async () => {
     const names = Array.from({ length: 12 }, (_, i) => `bridge${i}`)
     for (const name of names) {
@@ -447,16 +404,6 @@ describe('the daemon', () => {
   test('prints ready with its socket', async () => {
     const daemon = await startAgent('--json')
     expect(jsonLines(daemon.stdout)).toContainEqual({ event: 'ready', socket: socket() })
-  })
-
-  test('holds the capabilities that attachments need, and no others', async () => {
-    const daemon = await spawnVnet(['node'])
-    const status = readFileSync(`/proc/${daemon.pid}/status`, 'utf8')
-    const kept = [12n, 19n, 21n, 39n].map(bit => 1n << bit).reduce((a, b) => a | b)
-    for (const set of ['CapPrm', 'CapEff', 'CapBnd']) {
-      expect(BigInt(`0x${new RegExp(`${set}:\\s*(\\w+)`).exec(status)?.[1]}`)).toBe(kept)
-    }
-    expect((await attach(inner)).status).toBe(0)
   })
 
   test.each([
