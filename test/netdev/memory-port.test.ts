@@ -33,7 +33,11 @@ function hosted(port: MemoryPort): OpenPort {
     hostSend: bytes => port.transmit(bytes, flowOf(bytes) % port.queues.length),
     // A port in memory delivers frames to its kernel immediately.
     hostReceive: async () => port.received.shift()?.bytes ?? new Uint8Array(),
-    userSets: user => change(port, user),
+    userSets(...users) {
+      for (const user of users) {
+        change(port, user)
+      }
+    },
     userDeletes: () => port.change({ kind: 'gone' }),
     setRoom: frames => {
       port.room = frames

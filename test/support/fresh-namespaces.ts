@@ -21,17 +21,17 @@ type Fresh<Name extends string> = Readonly<Record<Name, Netns>> & {
 
 /** Makes a namespace for each name. */
 export function freshNamespaces<Name extends string>(...names: readonly Name[]): Fresh<Name> {
-  return fresh(names, own => own.add())
+  return fresh(names, (_, netns) => netns)
 }
 
 /** Makes a namespace for each name, in which the kernel sends nothing by itself. */
 export function freshQuietNamespaces<Name extends string>(...names: readonly Name[]): Fresh<Name> {
-  return fresh(names, own => own.addQuiet())
+  return fresh(names, (own, netns) => own.silence(netns))
 }
 
 function fresh<Name extends string>(
   names: readonly Name[],
-  add: (own: OwnNetns) => Netns,
+  prepare: (own: OwnNetns, netns: Netns) => Netns,
 ): Fresh<Name> {
   const directory = freshDirectory()
   const drivers = freshDirectory()
@@ -40,8 +40,8 @@ function fresh<Name extends string>(
   const namespaces = Object.fromEntries(names.map(name => [name, {}])) as Record<Name, Netns>
   beforeEach(() => {
     files.moveTo(mkdtempSync(join(drivers, 'of-test-')))
-    for (const name of names) {
-      Object.assign(namespaces[name], add(own))
+    for (const [i, netns] of own.addAll(names.length).entries()) {
+      Object.assign(namespaces[names[i] as Name], prepare(own, netns))
     }
   })
   // Before the directory, because programs that run in a namespace use it.

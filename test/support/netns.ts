@@ -75,6 +75,12 @@ const RTMGRP_IPV6_ROUTE = 0x400
 
 const OUTPUT = { encoding: 'utf8', stdio: 'pipe' } as const
 
+/** Runs commands without options with one `ip OPTIONS`, up to the first that fails. */
+function ipBatch(options: readonly string[], commands: readonly string[]): string {
+  const input = commands.map(command => `${command}\n`).join('')
+  return execFileSync('ip', [...options, '-batch', '-'], { ...OUTPUT, input })
+}
+
 export class OwnNetns implements Disposable {
   readonly native = loadNative()
   readonly #made: Netns[] = []
@@ -84,7 +90,11 @@ export class OwnNetns implements Disposable {
 
   /** Adds a namespace in which the kernel sends nothing by itself. */
   addQuiet(): Netns {
-    const netns = this.add()
+    return this.silence(this.add())
+  }
+
+  /** Lets the kernel send nothing by itself in a new namespace, and returns it. */
+  silence(netns: Netns): Netns {
     // Without a program, which costs as much as all the rest of a namespace.
     for (const which of ['all', 'default']) {
       writeSysctl(this.native, netns.fd, `net/ipv6/conf/${which}/disable_ipv6`, '1')
@@ -93,12 +103,28 @@ export class OwnNetns implements Disposable {
   }
 
   add(): Netns {
-    // A killed test of the same pid may have left its names.
-    let name: string
-    do {
-      name = `vnet-test-${process.pid}-${this.#counter++}`
-    } while (existsSync(`/run/netns/${name}`))
-    execFileSync('ip', ['netns', 'add', name])
+    return this.addAll(1)[0] as Netns
+  }
+
+  /** Adds `count` namespaces with one program. */
+  addAll(count: number): Netns[] {
+    const names = Array.from({ length: count }, () => this.#freeName())
+    ipBatch(
+      [],
+      names.map(name => `netns add ${name}`),
+    )
+    return names.map(name => this.#take(name))
+  }
+
+  /** Returns a name for a namespace. A killed test of the same pid may have left its names. */
+  #freeName(): string {
+    for (;;) {
+      const name = `vnet-test-${process.pid}-${this.#counter++}`
+      if (!existsSync(`/run/netns/${name}`)) return name
+    }
+  }
+
+  #take(name: string): Netns {
     const fd = this.own(this.native.open(`/run/netns/${name}`, O_RDONLY, -1))
     // On a machine with Docker a new namespace forwards, and so sends frames that no test expects.
     writeSysctl(this.native, fd, 'net/ipv4/ip_forward', '0')
@@ -106,7 +132,11 @@ export class OwnNetns implements Disposable {
       name,
       fd,
       ip: (...commands) =>
-        commands.map(args => execFileSync('ip', ['-n', name, ...args.split(' ')], OUTPUT)).join(''),
+        commands.length > 1 && !commands.some(command => command.startsWith('-'))
+          ? ipBatch(['-n', name], commands)
+          : commands
+              .map(command => execFileSync('ip', ['-n', name, ...command.split(' ')], OUTPUT))
+              .join(''),
       exec: command => execFileSync('ip', ['netns', 'exec', name, ...command.split(' ')], OUTPUT),
       run: command => outcome(this.#spawn(name, command)),
       spawn: command => this.#spawn(name, command),

@@ -49,7 +49,8 @@ export interface OpenPort {
   hostSend(bytes: Uint8Array): void
   /** The next frame that the kernel receives by it. */
   hostReceive(): Promise<Uint8Array>
-  userSets(change: UserChange): void
+  /** Makes the changes one after the other. */
+  userSets(...changes: readonly UserChange[]): void
   userDeletes(): void
   /** The kernel takes this many frames more, and then has no room. */
   setRoom(frames: number): void
@@ -367,12 +368,14 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       const { port, userSets } = await openUp()
       const { told, until } = changes(port)
       const address = Uint8Array.of(2, 5, 5, 5, 5, 5)
-      userSets({ up: false })
-      userSets({ name: 'conf99' })
-      userSets({ mtu: 1280 })
-      userSets({ address })
-      userSets({ txQueueLen: 10 })
-      userSets({ up: true })
+      userSets(
+        { up: false },
+        { name: 'conf99' },
+        { mtu: 1280 },
+        { address },
+        { txQueueLen: 10 },
+        { up: true },
+      )
       await until(({ kind }) => kind === 'up')
       expect(told).toEqual([
         { kind: 'down' },
@@ -388,10 +391,7 @@ export function portConformance(make: () => Promise<PortFactory>): void {
     test('up and down alternate, and the last one holds', async () => {
       const { port, userSets } = await openUp()
       const { told, until } = changes(port)
-      for (const up of [false, true, true, false, true, false]) {
-        userSets({ up })
-      }
-      userSets({ mtu: 1300 })
+      userSets(...[false, true, true, false, true, false].map(up => ({ up })), { mtu: 1300 })
       await until(({ kind }) => kind === 'mtu')
       expect(told.map(({ kind }) => kind)).toEqual(['down', 'up', 'down', 'up', 'down', 'mtu'])
     })

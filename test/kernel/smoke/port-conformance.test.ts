@@ -1,6 +1,7 @@
-import { describe } from 'vitest'
+import { afterAll, beforeAll, describe } from 'vitest'
 import type { Native } from '#src/linux/native.ts'
 import { LinuxPlatform } from '#src/linux/platform.ts'
+import { writeSysctl } from '#src/linux/sysctl.ts'
 import type { TapPort } from '#src/linux/tap/port.ts'
 import type { PortSpec } from '#src/netdev/port.ts'
 import { type Netns, OwnNetns } from '#support/netns.ts'
@@ -54,11 +55,15 @@ function hosted(port: TapPort, netns: Netns, room: Room, sockets: PacketSocket[]
       const frame = await socket?.until(() => seen++ === index)
       return frame?.octets ?? new Uint8Array()
     },
-    userSets(change) {
-      netns.ip(`link set dev ${name} ${words(change)}`)
-      if ('name' in change) {
-        name = change.name
+    userSets(...changes) {
+      const commands: string[] = []
+      for (const change of changes) {
+        commands.push(`link set dev ${name} ${words(change)}`)
+        if ('name' in change) {
+          name = change.name
+        }
       }
+      netns.ip(...commands)
     },
     userDeletes: () => void netns.ip(`link del ${name}`),
     setRoom: frames => {
@@ -67,14 +72,23 @@ function hosted(port: TapPort, netns: Netns, room: Room, sockets: PacketSocket[]
   }
 }
 
+/** All ports are closed after each test, so that the tests can share a namespace. */
+const own = new OwnNetns()
+let netns: Netns
+beforeAll(() => {
+  netns = own.add()
+  // The kernel's own multicast listener reports would come between a test's frames.
+  for (const [name, value] of [
+    ['router_solicitations', '0'],
+    ['addr_gen_mode', '1'],
+  ] as const) {
+    writeSysctl(own.native, netns.fd, `net/ipv6/conf/default/${name}`, value)
+  }
+})
+afterAll(() => own.remove())
+
 describe('a TAP', () => {
   portConformance(async () => {
-    const own = new OwnNetns()
-    const netns = own.add()
-    // The kernel's own multicast listener reports would come between a test's frames.
-    netns.exec(
-      'sysctl -qw net.ipv6.conf.default.router_solicitations=0 net.ipv6.conf.default.addr_gen_mode=1',
-    )
     const room: Room = { frames: Number.POSITIVE_INFINITY }
     const platform = new LinuxPlatform(own.at(netns, limited(own.native, room)))
     const sockets: PacketSocket[] = []
@@ -85,7 +99,6 @@ describe('a TAP', () => {
           socket.close()
         }
         await platform.close()
-        own.remove()
       },
     }
   })
