@@ -1,10 +1,15 @@
 /** For tests of attachments: two namespaces joined by a veth, and what exists in them. */
 
 import { assertConserved } from '#src/bed/conservation.ts'
+import { tcxPrograms } from '#src/linux/bpf.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { BPF_TCX_EGRESS, BPF_TCX_INGRESS } from '#src/linux/uapi.ts'
 import type { NetDevice } from '#src/netdev/net-device.ts'
 import type { Cable } from '#src/wire.ts'
 import type { Netns } from './netns.ts'
 import { openFiles } from './open-files.ts'
+
+const native = loadNative()
 
 /**
  * For tests that count every frame: on a busy machine the event loop of the test may be late, and
@@ -17,10 +22,32 @@ export function makeVeth(near: Netns, far: Netns): void {
   near.ip(
     `link add inner type veth peer name outer netns ${far.name}`,
     'addr add 192.0.2.1/24 dev inner',
+    'link set inner up',
   )
-  far.ip('addr add 192.0.2.2/24 dev outer')
-  near.ip('link set inner up')
-  far.ip('link set outer up')
+  far.ip('addr add 192.0.2.2/24 dev outer', 'link set outer up')
+}
+
+/** Makes the same veth, and two interfaces in place of the TAPs of an attachment. */
+export function makeEnds(near: Netns, far: Netns): void {
+  makeVeth(near, far)
+  near.ip('link add tapa type bridge', 'link add tapb type bridge')
+}
+
+/** What a TcxRedirect attaches: `inner`, to the two interfaces in place of TAPs. */
+export function endsOf(near: Netns) {
+  const links = JSON.parse(near.ip('-j link')) as { ifname: string; ifindex: number }[]
+  const [ifindex, a, b] = ['inner', 'tapa', 'tapb'].map(
+    name => links.find(({ ifname }) => ifname === name)?.ifindex ?? 0,
+  ) as [number, number, number]
+  return { nsfd: near.fd, ifindex, a, b }
+}
+
+/** How many programs are attached to `inner` for frames in and out. */
+export function programsOf(near: Netns): readonly number[] {
+  const { nsfd, ifindex } = endsOf(near)
+  return [BPF_TCX_INGRESS, BPF_TCX_EGRESS].map(
+    type => tcxPrograms(native, { nsfd, ifindex }, type).length,
+  )
 }
 
 /** Names of the interfaces of a namespace, without lo. */

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
-import type { Child, Netns } from './netns.ts'
+import { type Child, type Netns, outcome } from './netns.ts'
 import { snmp } from './snmp.ts'
 import { type End, udpSocket } from './sockets.ts'
 
@@ -68,6 +68,37 @@ export async function pingOnce(netns: Netns, address: string): Promise<void> {
   const { status, stdout, stderr } = await netns.run(`ping -c 1 -W 30 ${address}`)
   expect(stdout + stderr).not.toMatch(/wrong data|truncated/)
   expect([status, stdout + stderr]).toEqual([0, expect.stringContaining(' 1 received')])
+}
+
+/** Pings each address twice concurrently, with short and long messages, by one program. */
+export async function pingTwice(netns: Netns, ...addresses: string[]): Promise<void> {
+  const pings = addresses.flatMap(address =>
+    [56, 8000].map(size => `ping -c 1 -W 30 -s ${size} ${address} &`),
+  )
+  const script = `for i in 1 2; do ${pings.join(' ')} wait; done`
+  const { stdout } = await outcome(netns.spawn(['sh', '-c', script]))
+  const replies = stdout.match(/^1 packets transmitted, 1 received, 0% packet loss/gm)
+  expect(replies, stdout).toHaveLength(2 * pings.length)
+}
+
+/**
+ * Sends one ping of each size to each address, one after the other, by one program, and waits for
+ * their replies.
+ */
+export async function pingSizes(
+  netns: Netns,
+  sizes: readonly number[],
+  addresses: readonly string[],
+): Promise<void> {
+  const script = `for size in ${sizes.join(' ')}; do for to in ${addresses.join(' ')}; do
+    ping -c 1 -W 30 -s $size $to || exit; done; done`
+  const { status, stdout, stderr } = await outcome(netns.spawn(['sh', '-c', script]))
+  expect(stdout + stderr).not.toMatch(/wrong data|truncated/)
+  expect([status, stderr, stdout.match(/ 1 received/g)]).toEqual([
+    0,
+    '',
+    Array(sizes.length * addresses.length).fill(' 1 received'),
+  ])
 }
 
 /** Runs ping(8) and returns the number of replies. */

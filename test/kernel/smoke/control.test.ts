@@ -1,54 +1,25 @@
 /**
- * A vnet over its real socket: found by its file, queried by `vnet/control` and by independent
- * programs.
+ * A vnet over its real socket: found by its file, queried by `vnet/control` and by an independent
+ * program.
  */
+import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { EMFILE, EPERM } from '#src/base/errno.ts'
-import { ControlClient, type DeviceEvent, findVnets, serveControl } from '#src/control/index.ts'
-import { loadNative, type Native } from '#src/linux/native.ts'
+import { findVnets } from '#src/control/index.ts'
+import type { Native } from '#src/linux/native.ts'
 import type { NetDevice } from '#src/netdev/net-device.ts'
 import { unregisterNetdev } from '#src/netdev/register.ts'
-import { endedAfterEach } from '#support/ends.ts'
-import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
-import { addDevice, memoryNets, numbered, turn } from '#support/memory-net.ts'
-import { asNobodyIn } from '#support/privileges.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { GENL_CLIENT, GENL_REPLIES } from '#support/genl-client.ts'
+import { numbered, turn } from '#support/memory-net.ts'
+import { outcome } from '#support/netns.ts'
+import { servedDevices } from '#support/served-devices.ts'
 
-const FAMILY = 0x3f0
-const native = loadNative()
-const memoryNet = memoryNets()
-const plain = fileURLToPath(new URL('../../support/genl-client.py', import.meta.url))
-
-const { netns, directory } = freshQuietNamespaces('netns')
-const ends = endedAfterEach<Disposable>()
-
-interface Serving {
-  readonly netnsOf?: (dev: NetDevice) => string | undefined
-  readonly native?: Native
-}
-
-/** Serves a net in memory; returns its socket, too. */
-async function serve(names: readonly string[], options: Serving = {}) {
-  const memory = memoryNet()
-  const before = new Set(readdirSync(directory))
-  const control = serveControl(options.native ?? native, memory.net, { ...options, directory })
-  ends.push(control)
-  const socket = readdirSync(directory).find(name => name.endsWith('.sock') && !before.has(name))
-  const devices = []
-  for (const name of names) {
-    devices.push(await addDevice(memory, {}, { name, txqs: 4, rxqs: 2 }))
-  }
-  return { ...memory, control, devices, vnet: join(directory, socket ?? 'none') }
-}
-
-function asking(): ControlClient {
-  const client = new ControlClient(native)
-  ends.push(client)
-  return client
-}
+const directory = freshDirectory()
+const { serve, asking, native } = servedDevices(directory)
 
 const found = async () =>
   (await findVnets(asking(), { directory })).devices.map(({ name }) => name).sort()
@@ -176,24 +147,6 @@ describe('statistics', () => {
     expect(await Promise.all(['a', 'b'].map(text => client.echo(vnet, text)))).toEqual(['a', 'b'])
   })
 
-  test('an echo returns a text of maximum length', async () => {
-    const { vnet } = await serve(['one'])
-    const text = 'x'.repeat(65_530)
-    expect(await asking().echo(vnet, text)).toBe(text)
-  })
-
-  test('a reply with hundreds of queues arrives whole', async () => {
-    const memory = memoryNet()
-    ends.push(serveControl(native, memory.net, { directory }))
-    for (const name of ['a', 'b']) {
-      await addDevice(memory, {}, { name, txqs: 256, rxqs: 256 })
-    }
-    const client = asking()
-    for (const device of (await findVnets(client, { directory })).devices) {
-      expect((await client.stats(device.vnet, device))!.queues).toHaveLength(256)
-    }
-  })
-
   test('statistics of interfaces with the same name and index in two namespaces are not mixed', async () => {
     const { devices, vnet } = await serve(['eth0', 'eth1'], {
       netnsOf: dev => (dev.mtu === 9000 ? 'red' : 'blue'),
@@ -231,58 +184,14 @@ test('interface names of any bytes and of the maximum length are returned unchan
   expect([device?.name, (await client.stats(vnet, device!))?.name]).toEqual([name, name])
 })
 
-describe('a subscriber', () => {
-  test('a subscriber that does not read loses events, learns of the loss, and gets the next event', async () => {
-    const { vnet, devices } = await serve(['one'])
-    const [{ port }] = devices as [(typeof devices)[number]]
-    const events: (DeviceEvent['event'] | 'lost')[] = []
-    let told = () => {}
-    const note = (what: (typeof events)[number]) => {
-      events.push(what)
-      told()
-    }
-    await using _ = await asking().subscribe(vnet, ({ event }) => note(event), {
-      onLost: () => note('lost'),
-    })
-    // All in one turn of the event loop, in which the subscriber cannot read.
-    for (let i = 0; i < 20_000; i++) {
-      port.change({ kind: i % 2 === 0 ? 'down' : 'up' })
-    }
-    while (!events.includes('lost')) {
-      await new Promise<void>(resolve => {
-        told = resolve
-      })
-    }
-    const before = events.length
-    expect(before).toBeLessThan(20_000)
-    port.change({ kind: 'down' })
-    while (events.at(-1) !== 'down' || events.length === before) {
-      await new Promise<void>(resolve => {
-        told = resolve
-      })
-    }
-    expect(events.filter(event => event === 'lost')).toHaveLength(1)
-  })
+test('a program with plain sockets can resolve the family and dump, and learns what is wrong with a request', async () => {
+  await serve(['one', 'two'])
+  const { vnet } = (await findVnets(asking(), { directory })).devices[0]!
+  const [program = '', ...args] = [...GENL_CLIENT, vnet]
+  const { stdout, stderr } = await outcome(spawn(program, args, { stdio: 'pipe' }))
+  expect(stderr).toBe('')
+  expect(JSON.parse(stdout)).toEqual(GENL_REPLIES)
 })
-
-test.each([
-  ['root', () => []],
-  ['nobody', () => asNobodyIn(netns)],
-])(
-  '%s with plain sockets can resolve the family and dump, and learns what is wrong with a request',
-  async (_, privileges) => {
-    await serve(['one', 'two'])
-    const { vnet } = (await findVnets(asking(), { directory })).devices[0]!
-    const { stdout, stderr } = await netns.run([...privileges(), 'python3', plain, vnet].join(' '))
-    expect(stderr).toBe('')
-    expect(JSON.parse(stdout)).toEqual({
-      family: FAMILY,
-      nosuch: -2,
-      devices: ['one', 'two'],
-      unknownAttribute: { error: -22, message: 'unknown attribute type 77', offset: 20 },
-    })
-  },
-)
 
 test('requests sent before the vnet ends get a reply', async () => {
   const { control, vnet } = await serve(['one'])

@@ -2,10 +2,10 @@
  * The loop driver on a real TAP: what the kernel shows of the interface, and that the kernel
  * reaches itself through it.
  */
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { freshNamespaces } from '#support/fresh-namespaces.ts'
-import { pingOnce } from '#support/traffic.ts'
-import { BOTH_WAYS, startVnet, stopConserved } from '#support/vnet-process.ts'
+import { pingSizes } from '#support/traffic.ts'
+import { startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { netns } = freshNamespaces('netns')
 
@@ -34,61 +34,10 @@ test('loop makes the first free vnet%d: its queues, NOARP, a local MAC, up, with
   expect(netns.ip('-br link')).not.toContain('vnet1')
 })
 
-test('IPv6 addresses receive when the program is ready', async () => {
-  const vnet = await startVnet(['--netns', netns.name, '--json', '--ipv6'])
-  const routes = JSON.parse(netns.ip('-j -6 route show table local type local'))
-  expect(routes.map(({ dst }: { dst: string }) => dst)).toEqual(
-    expect.arrayContaining(['2001:db8::1', '2001:db8:0:1::2']),
-  )
-  await stopConserved(vnet)
-})
-
-test('each run of loop has another random MAC', async () => {
-  const macs = new Set<string | undefined>()
-  for (let i = 0; i < 2; i++) {
-    const vnet = await startVnet(['--netns', netns.name, '--json'])
-    macs.add(vnet.interfaces()[0]?.mac)
-    await stopConserved(vnet)
-  }
-  expect(macs.size).toBe(2)
-})
-
-describe.each(BOTH_WAYS)('%s', (_, offload) => {
-  test('pings of any size get replies in both networks', async () => {
-    const vnet = await startVnet(['--netns', netns.name, '--json', ...offload])
-    for (const size of [0, 1, 17, 1472, 1473, 8000, 65507]) {
-      for (const remote of ['198.18.0.2', '198.18.1.1']) {
-        await pingOnce(netns, `-s ${size} ${remote}`)
-      }
-    }
-    const statistics = await stopConserved(vnet)
-    const { total } = statistics.vnet0!
-    // 1480 bytes of IP payload a fragment; request and reply, twice
-    const fragments = [8, 9, 25, 1480, 1481, 8008, 65515].reduce(
-      (n, octets) => n + Math.ceil(octets / 1480),
-      0,
-    )
-    expect(total.txPackets).toBeGreaterThanOrEqual(4 * fragments)
-  })
-
-  test('IPv6 pings of any size get replies in both networks', async () => {
-    const vnet = await startVnet(['--netns', netns.name, '--json', '--ipv6', ...offload])
-    for (const size of [0, 1, 17, 1452, 1453, 8000, 65000]) {
-      for (const remote of ['2001:db8::2', '2001:db8:0:1::1']) {
-        await pingOnce(netns, `-s ${size} ${remote}`)
-      }
-    }
-    await stopConserved(vnet)
-  })
-})
-
-test.each([0, 1, 2])('pings get replies with rp_filter %i', async filter => {
-  for (const name of ['all', 'default']) {
-    netns.exec(`sysctl -qw net.ipv4.conf.${name}.rp_filter=${filter}`)
-  }
+test('pings of any size get replies in both networks', async () => {
   const vnet = await startVnet(['--netns', netns.name, '--json'])
-  expect(netns.exec('cat /proc/sys/net/ipv4/conf/vnet0/rp_filter').trim()).toBe(`${filter}`)
-  await pingOnce(netns, '198.18.0.2')
-  await pingOnce(netns, '198.18.1.1')
-  await stopConserved(vnet)
+  await pingSizes(netns, [0, 1, 17, 1472, 1473, 8000, 65507], ['198.18.0.2', '198.18.1.1'])
+  const { total } = (await stopConserved(vnet)).vnet0!
+  // 57 fragments of at most 1480 bytes of IP payload; request and reply, twice
+  expect(total.txPackets).toBeGreaterThanOrEqual(4 * 57)
 })

@@ -2,30 +2,24 @@
  * snull on real TAPs: a kernel communicates with itself through two interfaces, as its own tools
  * show it.
  */
-import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { captureLines } from '#support/capture.ts'
 import { freshNamespaces } from '#support/fresh-namespaces.ts'
 import { firstOf } from '#support/scale.ts'
-import { type End, tcpExchange, udpSocket } from '#support/sockets.ts'
+import { tcpExchange } from '#support/sockets.ts'
+import { farEnd, nearEnd, pingTwice } from '#support/traffic.ts'
 import { BOTH_WAYS, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const MIB = 1 << 20
 
-const { own, netns } = freshNamespaces('netns')
+const { netns } = freshNamespaces('netns')
 
 const start = (...args: string[]) => startVnet(['snull', '--netns', netns.name, '--json', ...args])
 
-/** The two ends of TCP and UDP in one kernel: what leaves sn0 arrives at sn1's address. */
-const near = (): End => ({ netns, address: '198.18.0.1', reachedAt: '198.18.1.1' })
-const far = (): End => ({ netns, address: '198.18.1.2', reachedAt: '198.18.0.2' })
-const near6 = (): End => ({ netns, address: '2001:db8::1', reachedAt: '2001:db8:0:1::1' })
-const far6 = (): End => ({ netns, address: '2001:db8:0:1::2', reachedAt: '2001:db8::2' })
-
 test('snull makes sn0 and sn1 with the driver’s MACs and an address each, NOARP and up', async () => {
   const vnet = await start()
+  const links = JSON.parse(netns.ip('-j addr show'))
   for (const [i, address] of ['198.18.0.1', '198.18.1.2'].entries()) {
-    const [link] = JSON.parse(netns.ip(`-j addr show sn${i}`))
+    const link = links.find(({ ifname }: { ifname: string }) => ifname === `sn${i}`)
     // "\0SNUL0"
     expect(link.address).toBe(`00:53:4e:55:4c:3${i}`)
     expect(link.flags).toEqual(expect.arrayContaining(['UP', 'LOWER_UP', 'NOARP']))
@@ -36,63 +30,21 @@ test('snull makes sn0 and sn1 with the driver’s MACs and an address each, NOAR
   await stopConserved(vnet)
 })
 
-test('snull --eth uses the first free numbers', async () => {
-  netns.ip('link add eth1 type bridge')
-  const vnet = await start('--eth')
-  expect(vnet.interfaces().map(({ name }) => name)).toEqual(['eth0', 'eth2'])
-  const { status } = await netns.run('ping -c 1 -W 30 198.18.0.2')
-  expect(status).toBe(0)
-  await stopConserved(vnet)
-})
-
-/** Pings each host twice concurrently, with short and long messages. */
-async function pingTwice(...remotes: string[]): Promise<void> {
-  const once = async (size: number, remote: string) => {
-    const { stdout } = await netns.run(`ping -c 1 -W 30 -s ${size} ${remote}`)
-    expect(stdout).toContain('1 packets transmitted, 1 received, 0% packet loss')
-  }
-  for (let i = 0; i < 2; i++) {
-    await Promise.all(remotes.flatMap(remote => [56, 8000].map(size => once(size, remote))))
-  }
-}
-
 describe.each(firstOf(1, BOTH_WAYS))('%s', (_, offload) => {
   test('both remotes reply to pings, also of 8,000 bytes', async () => {
     const vnet = await start(...offload)
-    await pingTwice('198.18.0.2', '198.18.1.1')
-    await stopConserved(vnet)
-  })
-
-  test('IPv6 remotes reply to pings, also of 8,000 bytes', async () => {
-    const vnet = await start('--ipv6', ...offload)
-    await pingTwice('2001:db8::2', '2001:db8:0:1::1')
-    await stopConserved(vnet)
-  })
-
-  test('tcpdump on sn1 shows the flipped addresses of packets sent on sn0', async () => {
-    const vnet = await start(...offload)
-    const [on0, on1] = await Promise.all([
-      captureLines(netns, 'sn0', 'icmp'),
-      captureLines(netns, 'sn1', 'icmp'),
-    ])
-    await netns.run('ping -c 1 -W 30 198.18.0.2')
-    const [sent, arrived] = await Promise.all([on0.count(2), on1.count(2)])
-    expect(sent[0]).toContain('IP 198.18.0.1 > 198.18.0.2: ICMP echo request')
-    expect(arrived[0]).toContain('IP 198.18.1.1 > 198.18.1.2: ICMP echo request')
-    expect(arrived[1]).toContain('IP 198.18.1.2 > 198.18.1.1: ICMP echo reply')
-    expect(sent[1]).toContain('IP 198.18.0.2 > 198.18.0.1: ICMP echo reply')
-    await Promise.all([on0.stop(), on1.stop()])
+    await pingTwice(netns, '198.18.0.2', '198.18.1.1')
     await stopConserved(vnet)
   })
 
   test('TCP carries megabytes in both directions unchanged', async () => {
     const vnet = await start(...offload)
-    const { peer, sent, received } = await tcpExchange(near(), far(), 4 * MIB)
+    const { peer, sent, received } = await tcpExchange(nearEnd(netns), farEnd(netns), MIB)
     expect(received).toEqual(sent)
     expect(peer).toBe('198.18.1.1')
     const { sn0, sn1 } = await stopConserved(vnet)
     for (const { total } of [sn0!, sn1!]) {
-      expect(total.txBytes).toBeGreaterThan(4 * MIB)
+      expect(total.txBytes).toBeGreaterThan(MIB)
     }
     // Frames of 64 KiB with offloads, of 1,514 bytes without.
     const size = sn0!.total.txBytes / sn0!.total.txPackets
@@ -102,81 +54,4 @@ describe.each(firstOf(1, BOTH_WAYS))('%s', (_, offload) => {
       expect(size).toBeLessThanOrEqual(1514)
     }
   })
-
-  test('TCP over IPv6 carries megabytes in both directions unchanged', async () => {
-    const vnet = await start('--ipv6', ...offload)
-    const { sent, received } = await tcpExchange(near6(), far6(), 4 * MIB)
-    expect(received).toEqual(sent)
-    await stopConserved(vnet)
-  })
-
-  test('UDP of any size arrives unchanged and gets a reply', async () => {
-    const vnet = await start(...offload)
-    const [client, server] = await Promise.all([
-      udpSocket(netns, '198.18.0.1', 0),
-      udpSocket(netns, '198.18.1.2', 7000),
-    ])
-    server.on('message', (message, { address, port }) => server.send(message, port, address))
-    for (const size of [0, 1, 2, 17, 1472, 1473, 8001, 65507]) {
-      const message = Buffer.alloc(size, `${size}`)
-      client.send(message, 7000, '198.18.0.2')
-      const [answer, from] = await once(client, 'message')
-      expect(message.equals(answer)).toBe(true)
-      expect(from).toMatchObject({ address: '198.18.0.2', port: 7000, size })
-    }
-    client.close()
-    server.close()
-    await stopConserved(vnet)
-  })
-
-  test('a closed UDP port refuses the sender and quotes the packet as it was sent', async () => {
-    const vnet = await start(...offload)
-    const capture = await captureLines(netns, 'sn0', '-v icmp')
-    const client = await udpSocket(netns, '198.18.0.1', 5009)
-    client.connect(9, '198.18.0.2')
-    await once(client, 'connect')
-    client.send('anyone?')
-    const [error] = await once(client, 'error')
-    expect(error.code).toBe('ECONNREFUSED')
-    client.close()
-    // The error quotes the packet as it was sent, its checksum included.
-    await capture.until(line => line.includes('198.18.0.1.5009 > 198.18.0.2.9: UDP'))
-    const text = (await capture.stop()).join('\n')
-    expect(text).toContain('198.18.0.2 > 198.18.0.1: ICMP 198.18.0.2 udp port 9 unreachable')
-    expect(text).not.toMatch(/\bbad\b|incorrect|wrong/)
-    await stopConserved(vnet)
-  })
-
-  test('traceroute shows one hop', async () => {
-    netns.exec('sysctl -qw net.ipv4.icmp_ratelimit=0')
-    const vnet = await start(...offload)
-    const { status, stdout } = await netns.run('traceroute -n -w 20 198.18.0.2')
-    expect(status).toBe(0)
-    const hops = stdout.trim().split('\n').slice(1)
-    expect(hops).toHaveLength(1)
-    expect(hops[0]).toMatch(/^ 1 {2}198\.18\.0\.2( {2}[\d.]+ ms){3}$/)
-    await stopConserved(vnet)
-  })
-})
-
-test('traceroute to a router on sn1 shows it by the address that the near side uses', async () => {
-  const router = own.add()
-  const vnet = await startVnet(['snull', `${netns.name}/sn0`, `${router.name}/sn1`, '--json'])
-  router.exec('sysctl -qw net.ipv4.ip_forward=1 net.ipv4.icmp_ratelimit=0')
-  router.ip('link set lo up', 'addr add 192.0.3.5/32 dev lo')
-  netns.ip('route add 192.0.2.0/24 via 198.18.0.2 dev sn0')
-  // The target returns from the network it is in: 192.0.3.0/24 there is 192.0.2.0/24 here.
-  const { stdout } = await netns.run('traceroute -n -w 20 -q 1 192.0.2.5')
-  const [first, ...more] = stdout.trim().split('\n').slice(1)
-  expect(first).toMatch(/^ 1 {2}192\.0\.2\.5 /)
-  expect(more).toEqual([])
-  // A packet that the router would have to forward ends there with ICMP "time exceeded".
-  router.ip(
-    'link add beyond type bridge',
-    'link set beyond up',
-    'addr add 192.0.3.65/26 dev beyond',
-  )
-  const beyond = await netns.run('traceroute -n -w 20 -q 1 -m 1 192.0.2.77')
-  expect(beyond.stdout).toMatch(/^ 1 {2}198\.18\.0\.2 /m)
-  await stopConserved(vnet)
 })

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { outcome } from '#support/netns.ts'
+import { PYTHON } from '#support/python.ts'
 import { pingWithoutLoss } from '#support/traffic.ts'
 import { PROGRAM, startVnet, stopConserved } from '#support/vnet-process.ts'
 
@@ -28,7 +29,7 @@ except OSError as error: print(error.errno)
 test('private ioctls of a Python program reach the driver of vnet snull, and others the kernel', async () => {
   const vnet = await startVnet(['snull', '--netns', netns.name, '--json'])
   await pingWithoutLoss(netns, '-c 2 -i 0.002 198.18.0.2')
-  const command = [process.execPath, PROGRAM, 'exec', '--', 'python3', '-c', CLIENT]
+  const command = [process.execPath, PROGRAM, 'exec', '--', PYTHON, '-c', CLIENT]
   expect(await outcome(netns.spawn(command))).toEqual({
     status: 0,
     stdout: '2 0 2\n95\n',
