@@ -11,14 +11,17 @@ import type { Net, NetDevice } from 'vnet/internal/netdev/index'
 import type { LabPlace } from '../carrier/lab-calls.ts'
 import { removeAnnouncements } from './leftovers.ts'
 
+const serverModule = () => import('vnet/internal/control/server/server')
+
 /**
  * Lets clients find the devices of `net` until the result is disposed. If that fails, logs why and
- * returns undefined: the lab runs, but clients do not find it.
+ * returns undefined: the lab runs, but clients do not find it. `loadServer` loads the server.
  */
 export function startLabControl(
   native: Native,
   net: Net,
   placeOf: (dev: NetDevice) => LabPlace | undefined,
+  loadServer = serverModule,
 ): AsyncDisposable | undefined {
   const options: ServerOptions = {
     netnsOf: dev => placeOf(dev)?.netns,
@@ -33,7 +36,7 @@ export function startLabControl(
     // Until the server is loaded, the watcher would report the client again and again.
     presence.listening.poller.stop()
     try {
-      const { serveAt } = await import('vnet/internal/control/server/server')
+      const { serveAt } = await loadServer()
       return serveAt(presence, native, net, options)
     } catch (error) {
       net.log.warn(`\`vnet lab list\` no longer finds this lab: ${describeException(error)}`)

@@ -21,10 +21,10 @@ export function scenario(body: string): string {
   return pathToFileURL(path).href
 }
 
-/** Runs a scenario in a thread that must return to its event loop within PATIENCE. */
-export async function errorOf(body: string): Promise<string | undefined> {
+/** Runs a scenario in a thread that must return to its event loop within `patience`. */
+export async function errorOf(body: string, patience = PATIENCE): Promise<string | undefined> {
   const runner = new ThreadRunner(scenario(body), 1)
-  runner.patience = PATIENCE
+  runner.patience = patience
   onTestFinished(() => runner.close())
   return (await runner.run(SPEC)).error
 }

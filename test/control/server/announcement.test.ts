@@ -1,21 +1,15 @@
 /** When a vnet's file is written, and by which process. */
-import * as fs from 'node:fs'
-import { readdirSync, readFileSync } from 'node:fs'
-import * as promises from 'node:fs/promises'
+import fs, { readdirSync, readFileSync } from 'node:fs'
+import promises from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Announcement } from '#src/control/server/presence.ts'
+import { replaceBuiltin } from '#support/builtin.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 
-vi.mock('node:fs', async original => ({ ...(await original<typeof fs>()), renameSync: vi.fn() }))
-vi.mock('node:fs/promises', async original => ({
-  ...(await original<typeof promises>()),
-  rename: vi.fn(),
-}))
-
-const renameSync = vi.mocked(fs.renameSync)
-const rename = vi.mocked(promises.rename)
+const renameSync = vi.fn(fs.renameSync)
+const rename = vi.fn(promises.rename)
 const directory = freshDirectory()
 let announcement: Announcement
 let name: string
@@ -31,11 +25,12 @@ const shown = () => {
 }
 const writes = () => [renameSync.mock.calls.length, rename.mock.calls.length]
 
-beforeEach(async () => {
+beforeEach(() => {
   vi.clearAllMocks()
+  rename.mockReset()
+  replaceBuiltin(fs, { renameSync })
+  replaceBuiltin(promises, { rename })
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
-  renameSync.mockImplementation((await vi.importActual<typeof fs>('node:fs')).renameSync)
-  rename.mockImplementation((await vi.importActual<typeof promises>('node:fs/promises')).rename)
   announcement = new Announcement(directory)
   // Of two changes in quick succession, the second is for threads.
   update('first')

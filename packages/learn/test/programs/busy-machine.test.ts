@@ -2,15 +2,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { processorWaitOf } from '#src/linux/proc-stat.ts'
+import * as procStat from '#src/linux/proc-stat.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 import type { LiveCheck } from '../../src/exercise.ts'
 import { onVnet, runLive } from '../../src/live.ts'
-
-vi.mock('#src/linux/proc-stat.ts', async original => ({
-  ...(await original<object>()),
-  processorWaitOf: vi.fn(),
-}))
 
 const directory = freshDirectory()
 const file = join(directory, 'driver.mjs')
@@ -19,7 +14,10 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   writeFileSync(file, 'await new Promise(() => setInterval(() => {}, 1000))\n')
 })
-afterEach(() => vi.useRealTimers())
+afterEach(() => {
+  vi.useRealTimers()
+  vi.restoreAllMocks()
+})
 
 const LATE = 'no interface is up 50 s after the start'
 
@@ -27,7 +25,7 @@ test.each([
   [12_000, { result: 'not run', why: `${LATE}, of which it waited 12 s for a processor` }],
   [9_000, { result: 'failed', seen: LATE }],
 ])('a start that waited %i ms for a processor is judged accordingly', async (waited, expected) => {
-  vi.mocked(processorWaitOf).mockReturnValue(waited)
+  vi.spyOn(procStat, 'processorWaitOf').mockReturnValue(waited)
   const check: LiveCheck = {
     title: 'it starts',
     read: '',

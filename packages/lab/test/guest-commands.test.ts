@@ -4,29 +4,22 @@ import { Buffer } from 'node:buffer'
 import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import * as guestCommand from '@vnet/guest/internal/commands/guest'
+import * as guestModule from '@vnet/guest/internal/guest'
+import * as inside from '@vnet/guest/internal/inside'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Io } from '#src/cli/process/io.ts'
 import { testDirectory } from '#support/fresh-directory.ts'
 import { given } from '#support/given.ts'
-import { exploreCommand } from '../../src/commands/explore.ts'
-import { lab } from '../../src/commands/lab.ts'
-import { STAGE } from '../../src/world/world.ts'
+import { exploreCommand } from '../src/commands/explore.ts'
+import { lab } from '../src/commands/lab.ts'
+import * as exploring from '../src/explore/index.ts'
+import { FileLab } from '../src/file/file-lab.ts'
+import * as running from '../src/run/run-command.ts'
+import { STAGE } from '../src/world/world.ts'
 
-const fakes = vi.hoisted(() => ({
-  guest: vi.fn(),
-  explore: vi.fn(),
-  start: vi.fn(),
-  runCommand: vi.fn(),
-}))
-vi.mock('@vnet/guest/internal/commands/guest', () => ({ guest: fakes.guest }))
-vi.mock('@vnet/guest/internal/guest', () => ({ checkGuest: () => {} }))
-vi.mock('@vnet/guest/internal/inside', () => ({
-  stopMachine: () =>
-    Buffer.from(JSON.stringify({ host: 'a', command: ['true'], stops: [], seed: 1 })),
-}))
-vi.mock('../../src/explore/index.ts', () => ({ explore: fakes.explore }))
-vi.mock('../../src/file/file-lab.ts', () => ({ FileLab: { start: fakes.start } }))
-vi.mock('../../src/run/run-command.ts', () => ({ runCommand: fakes.runCommand }))
+const fakes = { guest: vi.fn(), explore: vi.fn(), start: vi.fn(), runCommand: vi.fn() }
+const stop = Buffer.from(JSON.stringify({ host: 'a', command: ['true'], stops: [], seed: 1 }))
 
 const cwd = process.cwd()
 let printed = ''
@@ -41,6 +34,12 @@ const io: Io = {
 let directory = ''
 /** A project with a link to itself, `link`, and with links to its neighbour. */
 beforeEach(() => {
+  vi.spyOn(guestCommand, 'guest').mockImplementation(fakes.guest)
+  vi.spyOn(guestModule, 'checkGuest').mockImplementation(() => {})
+  vi.spyOn(inside, 'stopMachine').mockReturnValue(stop)
+  vi.spyOn(exploring, 'explore').mockImplementation(fakes.explore)
+  vi.spyOn(FileLab, 'start').mockImplementation(fakes.start)
+  vi.spyOn(running, 'runCommand').mockImplementation(fakes.runCommand)
   printed = ''
   const root = realpathSync(testDirectory())
   directory = join(root, 'project')
@@ -60,7 +59,10 @@ beforeEach(() => {
 afterEach(() => {
   process.chdir(cwd)
   vi.unstubAllEnvs()
-  vi.resetAllMocks()
+  vi.restoreAllMocks()
+  for (const fake of Object.values(fakes)) {
+    fake.mockReset()
+  }
 })
 
 test('a lab in a guest has the real paths of its files and of its directory', async () => {

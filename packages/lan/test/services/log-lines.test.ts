@@ -1,6 +1,7 @@
 /** The gateway's log lines: their form, and when they are written. */
-import { describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LOGLEVEL_DEBUG } from '#src/base/log.ts'
+import * as native from '#src/linux/native.ts'
 import { parseAddress } from '#src/packet/address.ts'
 import { formatName, nameOf } from '#src/packet/dns.ts'
 import { memoryNets } from '#support/memory-net.ts'
@@ -17,12 +18,10 @@ import {
   packet,
   udp,
 } from '../packets.ts'
-import { query } from '../services/dns-message.ts'
+import { query } from './dns-message.ts'
 
-vi.mock('#src/linux/native.ts', async original => ({
-  ...(await original<object>()),
-  loadNative: () => powerless,
-}))
+beforeEach(() => void vi.spyOn(native, 'loadNative').mockReturnValue(powerless))
+afterEach(() => vi.restoreAllMocks())
 
 const makeLan = lanDrivers(memoryNets())
 const HOSTS = 'hosts: [{ name: web, ip: 198.18.0.7, ip6: "2001:db8:0:1::7" }]\n'

@@ -1,25 +1,19 @@
 /** Heartbeats: a program that is silent, and one that only waits for a CPU. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { testDirectory } from '#support/fresh-directory.ts'
 import { Heartbeat } from '../../src/explore/heartbeat.ts'
 import type { Lab } from '../../src/index.ts'
-import { ownTime, schedstatOf } from '../../src/memory/time/own-time.ts'
+import * as own from '../../src/memory/time/own-time.ts'
 import { closeWithin } from '../../src/network/fixture.ts'
 import { BLOCKED, errorOf } from '../support/blocking-scenario.ts'
 
-// The own time of a thread stands still while it waits for a CPU.
-vi.mock('../../src/memory/time/own-time.ts', async original => {
-  const own: typeof import('../../src/memory/time/own-time.ts') = await original()
-  return {
-    ...own,
-    ownTime: (path: string | undefined) => (path === 'starved' ? 0 : own.ownTime(path)),
-  }
-})
+const { ownTime, schedstatOf } = own
+afterEach(() => vi.restoreAllMocks())
 
 test('a scenario that computes without a return to its event loop is ended and named', async () => {
-  expect(await errorOf('for (;;);')).toMatch(BLOCKED)
+  expect(await errorOf('for (;;);', 100)).toMatch(BLOCKED)
 })
 
 /** Resolves with the reply of a heartbeat after 200 ms, or later on a busy machine. */
@@ -34,6 +28,8 @@ test.each([
   ['a start of which nothing is known', undefined],
   ['a wait for a CPU', { beat: 'starved' }],
 ])('%s is not silence', async (_, beat) => {
+  // The own time of a thread stands still while it waits for a CPU.
+  vi.spyOn(own, 'ownTime').mockImplementation(path => (path === 'starved' ? 0 : ownTime(path)))
   const heartbeat = new Heartbeat(() => {})
   const late = vi.fn()
   if (beat !== undefined) {

@@ -1,26 +1,23 @@
 /** How the output of a guest becomes the results of its tests, with a fake of the guest. */
 import { Buffer } from 'node:buffer'
-import type { GuestOptions } from '@vnet/guest/internal/guest'
+import * as guestModule from '@vnet/guest/internal/guest'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { GuestResult } from '../../src/guest/guest-protocol.ts'
-import { takeGuestResults } from '../../src/guest/guest-tests.ts'
+import type { GuestResult } from '../src/guest/guest-protocol.ts'
+import { takeGuestResults } from '../src/guest/guest-tests.ts'
 
 /** The output of the guest, and its report. */
-const guest = vi.hoisted(() => ({ output: '', lost: 0, failures: [] as string[] }))
-
-vi.mock('@vnet/guest/internal/guest', () => ({
-  async runInGuest(_command: readonly string[], { onOutput }: GuestOptions) {
-    for (const byte of Buffer.from(guest.output)) {
-      onOutput('out', Buffer.of(byte))
-    }
-    return guest
-  },
-}))
+const guest = { output: '', lost: 0, failures: [] as string[] }
 
 const printed: string[] = []
 beforeEach(() => {
   Object.assign(guest, { lost: 0, failures: [] })
   printed.length = 0
+  vi.spyOn(guestModule, 'runInGuest').mockImplementation(async (_command, { onOutput }) => {
+    for (const byte of Buffer.from(guest.output)) {
+      onOutput('out', Buffer.of(byte))
+    }
+    return guest as Partial<guestModule.GuestReport> as guestModule.GuestReport
+  })
   vi.spyOn(console, 'error').mockImplementation(line => printed.push(line))
 })
 afterEach(() => vi.restoreAllMocks())

@@ -2,51 +2,46 @@
 
 import { Buffer } from 'node:buffer'
 import { setImmediate } from 'node:timers/promises'
-import { beforeEach, expect, test as plain, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test as plain, vi } from 'vitest'
 import type { End, Io } from '#src/cli/process/io.ts'
+import * as programs from '#src/linux/programs.ts'
 import { given } from '#support/given.ts'
 import { runMain } from '#support/run-main.ts'
-import { type GuestCommandOptions, guest } from '../../src/commands/guest.ts'
-import type { MailRecord } from '../../src/mail.ts'
-import type { GuestEnd, runJob as runJobOf } from '../../src/run.ts'
+import * as cache from '../src/cache.ts'
+import { type GuestCommandOptions, guest } from '../src/commands/guest.ts'
+import * as image from '../src/image/index.ts'
+import * as kernel from '../src/kernel.ts'
+import type { MailRecord } from '../src/mail.ts'
+import * as running from '../src/run.ts'
+import * as snapshot from '../src/snapshot.ts'
 
 /** The output and the end of each run; `left` runs end before a signal ends vnet. */
-const job = vi.hoisted(() => ({
+const job = {
   output: [] as Buffer[],
-  end: {},
+  end: {} as running.GuestEnd,
   left: 0,
   stop: (_end: End): void => {},
-}))
+}
 
-vi.mock('../../src/kernel.ts', () => ({ findKernel: () => ({}) }))
-vi.mock('../../src/cache.ts', async original => ({
-  ...(await original<object>()),
-  neededPrograms: () => [],
-}))
-vi.mock('../../src/image/index.ts', async original => ({
-  ...(await original<object>()),
-  baseImage: () => '',
-  directoryImage: () => '',
-  guestPath: () => [],
-}))
-vi.mock('#src/linux/programs.ts', async original => ({
-  ...(await original<object>()),
-  missingPrograms: () => {},
-}))
-vi.mock('../../src/snapshot.ts', () => ({
-  bootSnapshot: () => ({}),
-  stageSnapshot: async (_key: string, _mb: number, run: () => Promise<unknown>) => ({
-    end: await run(),
-  }),
-}))
-vi.mock('../../src/run.ts', async original => {
+/** Replaces everything of a guest's that is not the command itself. */
+function fakeMachines(): void {
+  vi.spyOn(kernel, 'findKernel').mockReturnValue({} as never)
+  vi.spyOn(cache, 'neededPrograms').mockReturnValue([])
+  vi.spyOn(image, 'baseImage').mockReturnValue('' as never)
+  vi.spyOn(image, 'directoryImage').mockReturnValue('' as never)
+  vi.spyOn(image, 'guestPath').mockReturnValue([] as never)
+  vi.spyOn(programs, 'missingPrograms').mockReturnValue(undefined)
+  vi.spyOn(snapshot, 'bootSnapshot').mockReturnValue({} as never)
+  vi.spyOn(snapshot, 'stageSnapshot').mockImplementation(
+    async (_key, _mb, run) => ({ end: await run('') }) as never,
+  )
   const write = (take: (record: MailRecord) => void) => {
     for (const content of job.output) {
       take({ kind: 'o', time: 0n, content })
     }
     return job.end
   }
-  const runJob = async (...[, , , take, options]: Parameters<typeof runJobOf>) => {
+  vi.spyOn(running, 'runJob').mockImplementation(async (...[, , , take, options]) => {
     const end = write(take)
     if (job.left > 0) {
       job.left -= 1
@@ -56,16 +51,16 @@ vi.mock('../../src/run.ts', async original => {
       options?.signal?.throwIfAborted()
     }
     return end
-  }
+  })
   class GuestRun {
     next = async (take: (record: MailRecord) => void) => ({ end: write(take) })
-    async close() {}
+    close = async () => {}
   }
-  return { ...(await original<object>()), runJob, GuestRun }
-})
+  vi.spyOn(running, 'GuestRun').mockImplementation(GuestRun as never)
+}
 
 const test = plain.runIf(process.arch === 'x64')
-const END: GuestEnd = {
+const END: running.GuestEnd = {
   status: 0,
   signal: null,
   guestNs: 2e9,
@@ -76,10 +71,12 @@ const END: GuestEnd = {
 }
 
 beforeEach(() => {
+  fakeMachines()
   job.output = []
   job.end = END
   job.left = Number.POSITIVE_INFINITY
 })
+afterEach(() => vi.restoreAllMocks())
 
 async function run(
   options: Partial<GuestCommandOptions>,

@@ -1,18 +1,17 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import fs, { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { VnetError } from '#src/base/errno.ts'
-import { builtFile, loadNative, type Native } from '#src/linux/native.ts'
+import * as native from '#src/linux/native.ts'
 import { whyNoTun, whyNotConfined, whyNotRootless } from '#src/linux/rootless.ts'
-import { addonPath } from '../../programs/native/support.ts'
+import { replaceBuiltin } from '#support/builtin.ts'
+import { testDirectory } from '#support/fresh-directory.ts'
+import { addonPath } from '../programs/native/support.ts'
 
 afterEach(() => {
   vi.unstubAllEnvs()
   vi.unstubAllGlobals()
-  vi.resetModules()
-  vi.doUnmock('node:fs')
   vi.restoreAllMocks()
 })
 
@@ -28,13 +27,46 @@ const failure = (load: () => unknown) => {
 /** The modules that this thread has loaded with require(), by their files. */
 const { cache } = createRequire(import.meta.url)
 
-/** loadNative() of a program that finds no built files. */
-async function withoutFiles(): Promise<() => Native> {
-  vi.stubEnv('VNET_ADDON', '')
-  vi.doMock('node:fs', async actual => ({ ...(await actual<object>()), statSync: () => undefined }))
-  vi.resetModules()
-  return (await import('#src/linux/native.ts')).loadNative
+/** Lets this thread forget the addon until the test ends, and returns the file of its module. */
+function forgetAddon(): string {
+  const [file = ''] = Object.keys(cache).filter(file => file.endsWith('/vnet.node'))
+  const loaded = cache[file]
+  delete cache[file]
+  onTestFinished(() => {
+    cache[file] = loaded
+  })
+  return file
 }
+
+/** The files of a tree that the module under test looks for. */
+const LOOKED_FOR =
+  /\/(binding\.gyp|scripts\/setup\.mjs|(build\/Release|prebuilds\/[\w-]+)\/[\w.-]+)$/
+
+/** The number of copies of the module under test. Each reads its tree when it is loaded. */
+let copies = 0
+
+/** Loads a copy of the module in a tree that `has` files, of the package `name`. */
+async function inTree(has: (path: string) => boolean, name = 'vnet'): Promise<typeof native> {
+  const { statSync, readFileSync } = fs
+  replaceBuiltin(fs, {
+    statSync: (path: string, options: object) => {
+      if (!LOOKED_FOR.test(path)) return statSync(path, options)
+      return has(path) ? {} : undefined
+    },
+    readFileSync: (path: string, options: object) =>
+      /\/package\.json$/.test(path) ? JSON.stringify({ name }) : readFileSync(path, options),
+  } as never)
+  const path = `../../src/linux/native.ts?copy=${++copies}`
+  return await import(/* @vite-ignore */ path)
+}
+
+/** loadNative() of a program that finds no built files. */
+async function withoutFiles(name?: string): Promise<() => native.Native> {
+  vi.stubEnv('VNET_ADDON', '')
+  return (await inTree(() => false, name)).loadNative
+}
+
+const { builtFile, loadNative } = native
 
 test('loadNative loads the file that VNET_ADDON names', () => {
   vi.stubEnv('VNET_ADDON', addonPath)
@@ -42,11 +74,7 @@ test('loadNative loads the file that VNET_ADDON names', () => {
 })
 
 test('loadNative names the command to run when the addon is not built', async () => {
-  for (const file of Object.keys(cache)) {
-    if (file.endsWith('/vnet.node')) {
-      delete cache[file]
-    }
-  }
+  forgetAddon()
   const error = failure(await withoutFiles())
   expect(error.code).toBe('ENOENT')
   expect(error.message).toMatch(
@@ -55,38 +83,26 @@ test('loadNative names the command to run when the addon is not built', async ()
 })
 
 test('loadNative names the bundler that moved the code away from the addon', async () => {
-  for (const file of Object.keys(cache)) {
-    if (file.endsWith('/vnet.node')) {
-      delete cache[file]
-    }
-  }
-  vi.doMock('node:fs', async actual => ({
-    ...(await actual<object>()),
-    statSync: () => undefined,
-    readFileSync: () => '{ "name": "app" }',
-  }))
-  vi.resetModules()
-  const { loadNative: load } = await import('#src/linux/native.ts')
-  expect(failure(load).message).toMatch(
+  forgetAddon()
+  expect(failure(await withoutFiles('app')).message).toMatch(
     /; the native addon is not beside this code, .*: mark vnet as external in the bundler$/,
   )
 })
 
 test('loadNative returns the loaded addon after its file was deleted', async () => {
   vi.stubEnv('VNET_ADDON', '')
-  const native = loadNative()
+  const loaded = loadNative()
   const load = await withoutFiles()
-  expect(load()).toBe(native)
+  expect(load()).toBe(loaded)
 })
 
 test('loadNative does not return the addon of another vnet in node_modules', async () => {
-  const [own = ''] = Object.keys(cache).filter(file => file.endsWith('/vnet.node'))
+  const own = forgetAddon()
   const other = own.replace(
     /(build|prebuilds)\/.*/,
     'node_modules/vnet/prebuilds/linux-x64/vnet.node',
   )
-  cache[other] = cache[own]
-  delete cache[own]
+  cache[other] = {} as NodeModule
   const load = await withoutFiles()
   const error = failure(load)
   delete cache[other]
@@ -97,7 +113,7 @@ test('loadNative does not return the addon of another vnet in node_modules', asy
  * builtFile() in a tree that has only `files`, where set-up makes vnet-within and ends with
  * `status`.
  */
-async function inTree(files: readonly string[], status: number) {
+async function inClone(files: readonly string[], status: number) {
   const there = new Set(files)
   const calls: (readonly string[])[] = []
   const spawnSync = (program: string, args: readonly string[], options: object) => {
@@ -108,13 +124,9 @@ async function inTree(files: readonly string[], status: number) {
     }
     return { status }
   }
-  const statSync = (path: string) => {
-    return [...there].some(file => path.endsWith(`/${file}`)) ? { isFile: () => true } : undefined
-  }
-  vi.doMock('node:fs', async actual => ({ ...(await actual<object>()), statSync }))
   vi.spyOn(process, 'getBuiltinModule').mockReturnValue({ spawnSync } as never)
-  vi.resetModules()
-  const { builtFile: find } = await import('#src/linux/native.ts')
+  const has = (path: string) => [...there].some(file => path.endsWith(`/${file}`))
+  const { builtFile: find } = await inTree(has)
   return { find: () => find('vnet-within', 'the launcher'), calls }
 }
 
@@ -123,7 +135,7 @@ const PREBUILT = `prebuilds/linux-${process.arch}/vnet-within`
 
 test('a clone builds its programs when one is needed, once', async () => {
   // Prebuilt files may be of other sources.
-  const { find, calls } = await inTree([...CLONE, PREBUILT], 0)
+  const { find, calls } = await inClone([...CLONE, PREBUILT], 0)
   expect([find(), find()]).toEqual(
     Array(2).fill(expect.stringMatching(/\/build\/Release\/vnet-within$/)),
   )
@@ -133,14 +145,14 @@ test('a clone builds its programs when one is needed, once', async () => {
 })
 
 test('a clone that cannot build its programs says how they are built', async () => {
-  const { find } = await inTree(CLONE, 1)
+  const { find } = await inClone(CLONE, 1)
   expect(failure(find).message).toMatch(
     /; the launcher is not built: run `npx node-gyp rebuild` in \/.*$/,
   )
 })
 
 test('an installation has its programs, and builds nothing', async () => {
-  const { find, calls } = await inTree([PREBUILT], 0)
+  const { find, calls } = await inClone([PREBUILT], 0)
   expect(find()).toMatch(/\/prebuilds\/linux-\w+\/vnet-within$/)
   expect(calls).toEqual([])
 })
@@ -190,12 +202,10 @@ test.each([
     /libc\.so\.9/,
   ],
 ])('loadNative says what to do about an addon that %s', (_, bytes, reason) => {
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-'))
-  const file = join(directory, 'vnet.node')
+  const file = join(testDirectory(), 'vnet.node')
   writeFileSync(file, bytes)
   vi.stubEnv('VNET_ADDON', file)
   const error = failure(loadNative)
-  rmSync(directory, { recursive: true })
   expect(error).toBeInstanceOf(VnetError)
   expect(error.code).toBe('ENOEXEC')
   expect(error.message).toContain(`${file}: ENOEXEC`)
