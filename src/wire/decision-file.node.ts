@@ -12,8 +12,12 @@
  * Frames never wait for the disk: lines are written later, from a buffer. Lines that do not fit
  * the buffer are left out, and their number is a separate line: `{"lost": 12}`. A full disk ends
  * the log after a whole line.
+ *
+ * After a rotation the lines continue at the path: in the file that is there now, or in a new one.
+ * An empty one gets the first line again, without which the parts make the whole log.
  */
-import { close, closeSync, constants, ftruncate, open, write } from 'node:fs'
+import { close, closeSync, constants, fstat, ftruncate, open, write } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { EIO, VnetError } from '../base/errno.ts'
 import { openOutput } from '../linux/regular-file.ts'
@@ -28,11 +32,14 @@ const ROOM = 16 * 1024 * 1024
 const CHUNK = 64 * 1024
 const PATIENCE_MS = 100
 const NEWLINE = 10
+const FORMAT_LINE = `{"format":${DECISION_FORMAT}}\n`
+const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK
 
 const opened = promisify(open)
 const closed = promisify(close)
 const written = promisify(write)
 const truncated = promisify(ftruncate)
+const statusOf = promisify(fstat)
 
 /** The options of a DecisionFile. */
 export interface DecisionFileOptions {
@@ -47,12 +54,11 @@ export interface DecisionFileOptions {
 
 export class DecisionFile implements DecisionLog, AsyncDisposable {
   readonly #path: string
-  readonly #fd: Promise<number>
+  #fd: Promise<number>
   readonly #room: number
   readonly #failed: (error: VnetError) => void
-  #length = 0
   #error: VnetError | undefined
-  #lines = `{"format":${DECISION_FORMAT}}\n`
+  #lines = FORMAT_LINE
   #writing: Promise<void> | undefined
   #lost = 0
   #timer: NodeJS.Timeout | undefined
@@ -64,7 +70,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     this.#path = path
     this.#room = room
     this.#failed = failed
-    this.#fd = opened(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK)
+    this.#fd = opened(path, FLAGS)
     this.#fd.catch(() => {})
   }
 
@@ -140,9 +146,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     clearTimeout(this.#timer)
     this.#timer = undefined
     if (this.#lines === '') return
-    const chunk = Buffer.from(this.#lines)
-    this.#lines = ''
-    this.#writing = this.#writeChunk(chunk)
+    this.#writing = this.#writeLines()
       .catch(error => this.#fail(error))
       .then(() => {
         this.#writing = undefined
@@ -152,8 +156,13 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
       })
   }
 
-  async #writeChunk(chunk: Buffer): Promise<void> {
-    const fd = await this.#fd
+  async #writeLines(): Promise<void> {
+    const lines = this.#lines
+    if (lines === '') return
+    this.#lines = ''
+    const { fd, size } = await this.#current()
+    const isFirst = size === 0 && !lines.startsWith(FORMAT_LINE)
+    const chunk = Buffer.from(isFirst ? FORMAT_LINE + lines : lines)
     let at = 0
     try {
       while (at < chunk.length) {
@@ -161,10 +170,27 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
       }
     } catch (error) {
       const whole = chunk.subarray(0, at).lastIndexOf(NEWLINE) + 1
-      await truncated(fd, this.#length + whole).catch(() => {})
+      if (size !== undefined) {
+        await truncated(fd, size + whole).catch(() => {})
+      }
       throw error
     }
-    this.#length += chunk.length
+  }
+
+  /**
+   * Returns the file that is at the path, which is opened if it is another one than before or none
+   * was there. A device has no size.
+   */
+  async #current(): Promise<{ fd: number; size: number | undefined }> {
+    const fd = await this.#fd
+    const mine = await statusOf(fd)
+    if (!mine.isFile()) return { fd, size: undefined }
+    const found = await stat(this.#path).catch(() => undefined)
+    if (mine.ino === found?.ino && mine.dev === found.dev) return { fd, size: mine.size }
+    const next = await opened(this.#path, FLAGS | constants.O_CREAT, 0o600)
+    this.#fd = Promise.resolve(next)
+    await closed(fd)
+    return { fd: next, size: (await statusOf(next)).size }
   }
 
   #fail(error: unknown): void {
@@ -180,7 +206,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     clearTimeout(this.#timer)
     if (this.#error === undefined) {
       this.#noteLost()
-      await this.#writeChunk(Buffer.from(this.#lines)).catch(error => this.#fail(error))
+      await this.#writeLines().catch(error => this.#fail(error))
     }
     await this.#fd.then(closed).catch(error => this.#fail(error))
     if (this.#error !== undefined) throw this.#error

@@ -1,3 +1,4 @@
+import { mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { UsageError } from '#src/base/usage-error.ts'
@@ -67,6 +68,54 @@ test('a disk that takes no more ends the log, which is reported once and immedia
   await vi.waitFor(() => expect(errors).toHaveLength(1))
   log.decision('ab', 2, 2, 'loss', 'drop', undefined, 'loss')
   const message = 'write /dev/full: ENOSPC, no space left on device; the log ends here'
+  await expect(log[Symbol.asyncDispose]()).rejects.toThrow(message)
+  expect(errors).toEqual([message])
+})
+
+/** Returns a log whose file has two lines: the format, and a decision on packet 1. */
+async function logOfOne(path: string, failed?: (error: Error) => void): Promise<DecisionFile> {
+  const log = new DecisionFile(path, { failed })
+  log.decision('ab', 10, 1, 'loss', 'drop', undefined, 'loss')
+  await vi.waitFor(() => expect(linesOf(path)).toHaveLength(2))
+  return log
+}
+
+test.each<[what: string, rotate: (path: string) => void]>([
+  ['is renamed', path => renameSync(path, `${path}.1`)],
+  [
+    'is renamed and an empty one takes its place',
+    path => {
+      renameSync(path, `${path}.1`)
+      writeFileSync(path, '')
+    },
+  ],
+  ['is emptied', path => truncateSync(path)],
+])('a log whose file %s continues at its path', async (what, rotate) => {
+  const path = join(directory, what)
+  const log = await logOfOne(path)
+  rotate(path)
+  log.decision('ab', 20, 2, 'loss', 'drop', undefined, 'loss')
+  await log[Symbol.asyncDispose]()
+  expect(linesOf(path)).toMatchObject([{ format: 2 }, { t: 20, n: 2 }])
+})
+
+test('the file that a log had before its rename keeps the lines until then', async () => {
+  const path = join(directory, 'former')
+  const log = await logOfOne(path)
+  renameSync(path, `${path}.1`)
+  log.decision('ab', 20, 2, 'loss', 'drop', undefined, 'loss')
+  await log[Symbol.asyncDispose]()
+  expect(linesOf(`${path}.1`).map(({ n }) => n)).toEqual([undefined, 1])
+})
+
+test('a log whose path can no longer be written ends, and says so', async () => {
+  const path = join(directory, 'taken')
+  const errors: string[] = []
+  const log = await logOfOne(path, error => errors.push(error.message))
+  renameSync(path, `${path}.1`)
+  mkdirSync(path)
+  log.decision('ab', 20, 2, 'loss', 'drop', undefined, 'loss')
+  const message = `write ${path}: EISDIR, is a directory; the log ends here`
   await expect(log[Symbol.asyncDispose]()).rejects.toThrow(message)
   expect(errors).toEqual([message])
 })
