@@ -76,7 +76,7 @@ function measure(name: string, from?: string | MeasureOptions, to?: string): Per
 Object.defineProperty(setTimeout, promisify.custom, { value: sleep })
 
 /** Nanoseconds since 0 of the timeline. */
-const ns = (): number | undefined => thread.timeline?.now
+const ns = (): number | undefined => thread.timeline?.read()
 
 /** performance.now. As in Node, performance.timeOrigin plus it is the time of Date. */
 function now(): number {
@@ -88,7 +88,7 @@ function now(): number {
 function dateNow(): number {
   const { timeline } = thread
   if (timeline === undefined) return thread.Date.now()
-  return timeline.epoch + Math.floor((timeline.now + clockOffset()) / NSEC_PER_MSEC)
+  return timeline.epoch + Math.floor((timeline.read() + clockOffset()) / NSEC_PER_MSEC)
 }
 
 function hrtimeOf(since?: [number, number]): [number, number] {
@@ -229,7 +229,7 @@ export function temporalNow(): [owner: object, name: string, value: unknown][] {
   const instant = (): Instant => {
     const { timeline } = thread
     if (timeline === undefined) return realInstant()
-    const nanoseconds = Math.floor(timeline.now + clockOffset())
+    const nanoseconds = Math.floor(timeline.read() + clockOffset())
     return Instant.fromEpochNanoseconds(BigInt(timeline.epoch) * 1_000_000n + BigInt(nanoseconds))
   }
   const zoned = (timeZone: unknown = Now.timeZoneId()): Zoned =>

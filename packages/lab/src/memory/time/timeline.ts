@@ -24,23 +24,29 @@ export interface Entry extends HeapItem {
  * arm each other for now would otherwise stop time for all others.
  */
 const RINGS_MAX = 10_000
+/**
+ * After so many readings of one moment, each takes BUSY_NS. A loop that waits for the clock would
+ * otherwise never end.
+ */
+const READINGS_MAX = 100_000
 /** About the time that a ring takes. */
 const BUSY_NS = 1000
 
 /**
- * The time of all worlds of a thread. `now` moves only by `ringNext`, to the moment of the next
- * entry.
+ * The time of all worlds of a thread. `now` moves by `ringNext`, to the moment of the next entry,
+ * and for a program that reads it all the time.
  */
 export class Timeline {
   /** The milliseconds of Date at 0. */
   readonly epoch: number
-  /** The present moment. It changes only when an entry rings. */
+  /** The present moment. */
   now = 0
   /** Called when something is armed. */
   onArm: () => void = () => {}
   readonly #heap = new MomentHeap<Entry>()
   #refs = 0
   #rings = 0
+  #readings = 0
   #closed = false
 
   constructor(epoch: number) {
@@ -55,6 +61,14 @@ export class Timeline {
   /** Whether an armed entry keeps the process alive. */
   get isRef(): boolean {
     return this.#refs > 0
+  }
+
+  /** Returns the present moment, for the program. */
+  read(): number {
+    if (++this.#readings > READINGS_MAX) {
+      this.now += BUSY_NS
+    }
+    return this.now
   }
 
   /** Arms an entry for a moment, or moves it there. A past moment is now. */
@@ -99,7 +113,11 @@ export class Timeline {
     if (moment > this.now + BUSY_NS) {
       this.#rings = 0
     }
-    this.now = moment
+    // Readings may have moved the time past it.
+    if (moment > this.now) {
+      this.now = moment
+      this.#readings = 0
+    }
     this.#rings++
     entry.ring()
   }

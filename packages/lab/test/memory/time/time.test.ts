@@ -119,6 +119,25 @@ test('a program that queues one immediate after the other does not stop time', a
   expect(time.now).toBe(1)
 })
 
+test.each<[clock: string, read: () => number]>([
+  ['Date.now', () => Date.now()],
+  ['performance.now', () => performance.now()],
+  ['process.hrtime', () => Number(process.hrtime.bigint()) / MS],
+])('a loop that waits for %s ends, and timers of meanwhile ring after it', async (_, read) => {
+  start()
+  const rung: number[] = []
+  const from = read()
+  setTimeout(() => rung.push(read() - from), 1)
+  let readings = 0
+  while (read() - from < 20 && readings < 200_000) {
+    readings++
+  }
+  expect(readings).toBeLessThan(200_000)
+  await wait(5)
+  expect(rung[0]).toBeGreaterThanOrEqual(20)
+  expect(read() - from).toBeGreaterThanOrEqual(25)
+})
+
 test('messages between ports of one thread arrive before time passes', async () => {
   const time = start()
   const { port1, port2 } = new MessageChannel()
