@@ -335,6 +335,7 @@ const isMutable = node => node.type === 'VariableDeclaration' && ['let', 'var'].
 /** The modules with collections that they fill, and to what else than the module these belong. */
 export const kept = {
   'netdev/debug/function-place.browser.ts': 'the page, which loads each driver once',
+  'netdev/debug/function-place.node.ts': 'the scripts and functions of the thread',
   'linux/ffi.ts': 'the thread, in which a library stays loaded',
   'lab/world/wire-spec.ts': 'the texts of filters, which mean the same everywhere',
   'lab/guest/vitest-guest.ts': 'the tests of vitest, by which they are kept',

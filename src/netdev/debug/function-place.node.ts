@@ -12,6 +12,14 @@ export type { SourceLines }
 /** The global variable by which the debugger's protocol names the function. */
 const HOLDER = 'vnetFunctionPlace'
 
+/**
+ * The paths of scripts by their id, which no later script gets, and what was found of functions.
+ * To list its scripts, the debugger hashes their text: in a program with thousands of them that
+ * takes 20 ms.
+ */
+const paths = new Map<string, string>()
+const founds = new WeakMap<object, Found>()
+
 /** Returns the file and line of a function, as `/my-driver.js:12`; undefined if it has none. */
 export function functionPlace(fn: unknown): string | undefined {
   const found = withDebugger(debug => debug.functionAt(fn))
@@ -23,11 +31,14 @@ export function functionPlace(fn: unknown): string | undefined {
  * arrow that only calls a function of its file, returns the lines of that function.
  */
 export function functionLines(fn: unknown, most: number): SourceLines | undefined {
+  if (typeof fn !== 'function') return undefined
   const code = String(fn)
-  return withDebugger(debug => {
-    const found = linesFrom(debug, debug.functionAt(fn), code.split('\n').length)
-    return found && linesOf(found, code, most)
-  })
+  const found =
+    founds.get(fn) ??
+    withDebugger(debug => linesFrom(debug, debug.functionAt(fn), code.split('\n').length))
+  if (found === undefined) return undefined
+  founds.set(fn, found)
+  return linesOf(found, code, most)
 }
 
 /**
@@ -42,7 +53,7 @@ export function placeLines(place: string, most: number): SourceLines | undefined
 
 type Place = Readonly<{ file: string; line: number }>
 
-/** The debugger of this thread, while it is attached. */
+/** The debugger of this thread, while it is attached. It lists the scripts once it needs them. */
 interface Attached {
   functionAt(fn: unknown): Place | undefined
   /** The text of a running script. No file is read: it may have changed since. */
@@ -56,21 +67,29 @@ function withDebugger<T>(use: (debug: Attached) => T): T {
   session.on(
     'Debugger.scriptParsed',
     ({ params }: { params: Debugger.ScriptParsedEventDataType }) => {
-      scripts.set(params.scriptId, pathOf(params.url))
+      const path = pathOf(params.url)
+      scripts.set(params.scriptId, path)
+      paths.set(params.scriptId, path)
     },
   )
-  try {
+  function list(): void {
+    if (scripts.size > 0) return
     session.post('Debugger.enable')
     session.post('Debugger.setSkipAllPauses', { skip: true })
+  }
+  try {
     return use({
       functionAt(fn) {
         const location = typeof fn === 'function' ? locationOf(session, fn) : undefined
-        const file = scripts.get(location?.scriptId ?? '') ?? ''
-        return location === undefined || !file.startsWith('/')
-          ? undefined
-          : { file, line: location.lineNumber + 1 }
+        if (location === undefined) return undefined
+        if (!paths.has(location.scriptId)) {
+          list()
+        }
+        const file = paths.get(location.scriptId) ?? ''
+        return file.startsWith('/') ? { file, line: location.lineNumber + 1 } : undefined
       },
       textOf(file) {
+        list()
         const [scriptId] = [...scripts].findLast(([, path]) => path === file) ?? []
         let text: string | undefined
         if (scriptId !== undefined) {
