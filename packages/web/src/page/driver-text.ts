@@ -164,8 +164,11 @@ export const GSO_NOTE =
 export const clockText = (seconds: number): string =>
   new Date(seconds * 1000).toLocaleTimeString('en-GB')
 
+/** Making one takes longer than it formats a thousand numbers. */
+const NUMBERS = new Intl.NumberFormat('en')
+
 /** Returns a whole number as `1,234`. */
-export const whole = (number: number): string => number.toLocaleString('en')
+export const whole = (number: number): string => NUMBERS.format(number)
 
 /** Returns a lateness in ms as text; empty for undefined. */
 export const lateText = (ms: number | undefined): string =>
