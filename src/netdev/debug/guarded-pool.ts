@@ -385,12 +385,14 @@ export class GuardedPool extends SkBuffPool {
 
   /** Returns the first position at which the byte differs from `value`, or -1. */
   #differs(from: number, to: number, value: number): number {
-    const word = value * 0x01010101
+    const words = this.#words
+    const word = (value * 0x01010101) | 0
+    const end = to >> 2
     let i = from >> 2
-    while (i < to >> 2 && this.#words[i] === (word | 0)) {
+    while (i < end && words[i] === word) {
       i++
     }
-    if (i === to >> 2) return -1
+    if (i === end) return -1
     let at = i << 2
     while (this.bytes[at] === value) {
       at++
