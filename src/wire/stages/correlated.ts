@@ -82,6 +82,7 @@ export const normalDensity = (z: number): number => Math.exp(-0.5 * z * z) / Mat
 /** Hermite polynomials of the expansion below, many for the sake of steps; and its step. */
 const DEGREES = 512
 const STEP = 1 / 128
+const ROOTS = Float64Array.from({ length: DEGREES + 1 }, (_, k) => Math.sqrt(k))
 
 /**
  * Returns the `a` of a CorrelatedUniform with which successive values of `of(uniform)`, a function
@@ -100,7 +101,7 @@ export function copulaFor(correlation: number, of: (uniform: number) => number):
     // The polynomials have norm 1: sqrt(k + 1) h(k + 1) = z h(k) - sqrt(k) h(k - 1), h(1) = z.
     for (let k = 0, before = 0, h = 1; k < DEGREES; k++) {
       coefficients[k] += weight * value * h
-      const after = (z * h - Math.sqrt(k) * before) / Math.sqrt(k + 1)
+      const after = (z * h - ROOTS[k] * before) / ROOTS[k + 1]
       before = h
       h = after
     }
