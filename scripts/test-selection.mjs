@@ -42,7 +42,7 @@ export function tierOf(name) {
 }
 
 /** Whether a test file has more inputs in a long run. */
-const scales = (root, name) => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
+const scales = (root, name) => /\/(scale|for-all)\.ts'/.test(readFileSync(join(root, name), 'utf8'))
 
 /**
  * Returns the test files of a run: `quick`, `all` (quick, slow and kernel), `rest` (all but quick),

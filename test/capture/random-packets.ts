@@ -1,6 +1,7 @@
 /** Random packets of captures. */
 import fc from 'fast-check'
 import type { CapturedPacket } from '#src/capture/packet.ts'
+import { unicode } from '#support/for-all.ts'
 
 export const option = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
 
@@ -9,25 +10,23 @@ export const u32 = fc.nat(0xffff_ffff)
 export const upTo53 = fc.maxSafeNat()
 
 // Texts that come back as they were: no zero byte, no lone surrogate.
-export const comment = fc.string({ unit: 'binary' }).map(value => value.replaceAll('\0', ''))
-
-export const text = fc.string({ unit: 'binary' })
+export const comment = unicode.map(value => value.replaceAll('\0', ''))
 
 export const wireDrop = fc.record(
   {
     direction: fc.constantFrom('ab', 'ba'),
     side: fc.constantFrom('in', 'out'),
     place: fc.nat(),
-    kind: text,
-    text,
-    why: text,
+    kind: unicode,
+    text: unicode,
+    why: unicode,
     seed: fc.maxSafeNat(),
     packet: fc.maxSafeInteger(),
   },
   { requiredKeys: ['direction', 'place', 'kind', 'text', 'why', 'seed', 'packet'] },
 )
 
-export const drop = fc.record({ reason: text, wire: wireDrop }, { requiredKeys: ['reason'] })
+export const drop = fc.record({ reason: unicode, wire: wireDrop }, { requiredKeys: ['reason'] })
 
 /** A packet with its frame anywhere in its bytes. */
 export const packet = fc

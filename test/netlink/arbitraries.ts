@@ -8,16 +8,6 @@ import {
   type Policy,
 } from '#src/netlink/index.ts'
 
-/**
- * Strings of all code points but the surrogates. The unit 'binary' of fast-check has the same ones,
- * but takes seconds to make them.
- */
-export const unicode: fc.Arbitrary<string> = fc.string({
-  unit: fc
-    .nat(0x10_ffff - 0x800)
-    .map(number => String.fromCodePoint(number < 0xd800 ? number : number + 0x800)),
-})
-
 /** Writes a message, and returns the bytes after its header. */
 export function payloadOf(write: (builder: MessageBuilder) => void): Uint8Array {
   const builder = new MessageBuilder(16).message(16, 0, 0)

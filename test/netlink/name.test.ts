@@ -1,8 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as netlink from '#src/netlink/index.ts'
-import { forAll } from '#support/for-all.ts'
-import { unicode } from './arbitraries.ts'
+import { forAll, unicode } from '#support/for-all.ts'
 
 const octets = fc.uint8Array({ maxLength: 15 }).map(bytes => bytes.map(octet => octet || 1))
 

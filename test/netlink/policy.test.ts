@@ -18,8 +18,8 @@ import {
   u64,
   withDefault,
 } from '#src/netlink/index.ts'
-import { forAll } from '#support/for-all.ts'
-import { copied, decodesAlike, mutated, payloadOf, unicode } from './arbitraries.ts'
+import { forAll, unicode } from '#support/for-all.ts'
+import { copied, decodesAlike, mutated, payloadOf } from './arbitraries.ts'
 
 const inner = policy({ kind: string(1, 15), id: required(u32(2)) })
 const everything = policy({

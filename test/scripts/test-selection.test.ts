@@ -32,7 +32,11 @@ const SLOW_OR_KERNEL = [
 ]
 const LONG = ['packages/lab/test/memory/hosts.long.test.ts', 'test/kernel/tap.long.test.ts']
 const SUITE = ['packages/lab/test/labs/go.slow.test.ts', 'test/install/install.test.ts']
-const SCALED = ['packages/lab/test/memory/hosts.slow.test.ts', 'test/netdev/port.test.ts']
+/** Files with more inputs in a long run, and the module by which they have them. */
+const SCALED: Readonly<Record<string, string>> = {
+  'packages/lab/test/memory/hosts.slow.test.ts': 'scale',
+  'test/netdev/port.test.ts': 'for-all',
+}
 
 const root = freshDirectory()
 
@@ -40,7 +44,8 @@ beforeEach(() => {
   const others = ['test/support/scale.ts', 'src/netdev/port.ts', 'packages/bare/index.mjs']
   for (const name of [...QUICK, ...SLOW_OR_KERNEL, ...LONG, ...SUITE, ...others]) {
     mkdirSync(dirname(join(root, name)), { recursive: true })
-    writeFileSync(join(root, name), SCALED.includes(name) ? "import '#support/scale.ts'" : '')
+    const module = SCALED[name]
+    writeFileSync(join(root, name), module === undefined ? '' : `import '#support/${module}.ts'`)
   }
 })
 
@@ -61,7 +66,7 @@ test('the rest is what a quick run leaves out of all', () => {
 })
 
 test('a long run has long files and those that scale, and an unscaled one only long files', () => {
-  expect(filesOf('long')).toEqual([...LONG, ...SCALED].sort())
+  expect(filesOf('long')).toEqual([...LONG, ...Object.keys(SCALED)].sort())
   expect(filesOf('unscaled')).toEqual(LONG)
 })
 
