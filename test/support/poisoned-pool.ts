@@ -1,5 +1,5 @@
 /** A pool that overwrites freed bytes, to make uses after free visible. */
-import { SkBuffPool, type SkBuffPoolOptions } from '#src/skb/pool.ts'
+import { SkBuffPool, type SkBuffPoolOptions, SLOT_SMALL } from '#src/skb/pool.ts'
 import type { SkBuff } from '#src/skb/sk-buff.ts'
 
 export interface PoisonedPoolOptions extends SkBuffPoolOptions {
@@ -20,7 +20,9 @@ export class PoisonedPool extends SkBuffPool {
 
   override release(skb: SkBuff): void {
     if (this.#poison) {
-      this.bytes.fill(POISON, skb.head, skb.end)
+      // Not the rest of a large slot, which no frame has used: its pages would be touched.
+      const used = Math.max(skb.data + skb.len, skb.head + SLOT_SMALL)
+      this.bytes.fill(POISON, skb.head, Math.min(skb.end, used))
     }
     super.release(skb)
   }

@@ -25,12 +25,14 @@ const PART_OF_TEST = 0.9
 
 /** Programs that are running, each as it was started. */
 const RUNNING = Symbol.for('vnet.test.running-programs')
-/** Bytes of frame memory that the last collection left. */
+/** Bytes of frame memory that the last collection left, and those made since it was looked at. */
 const FRAME_MEMORY_LEFT = Symbol.for('vnet.test.frame-memory-left')
+const FRAME_MEMORY_MADE = Symbol.for('vnet.test.frame-memory-made')
 /** The state that the test files of one process share. */
 const shared = globalThis as {
   [RUNNING]?: Map<ChildProcess, string>
   [FRAME_MEMORY_LEFT]?: number
+  [FRAME_MEMORY_MADE]?: number
 }
 
 /** Tests that replace the clock do not move this one. */
@@ -98,8 +100,19 @@ function limitAll(): void {
   syncBuiltinESMExports()
 }
 
+/** Counts the bytes of shared memory that are made: asking for their sum takes a millisecond. */
+function countFrameMemory(): void {
+  globalThis.SharedArrayBuffer = new Proxy(SharedArrayBuffer, {
+    construct(target, words: [bytes?: number], asked) {
+      shared[FRAME_MEMORY_MADE] = (shared[FRAME_MEMORY_MADE] ?? 0) + (words[0] ?? 0)
+      return Reflect.construct(target, words, asked)
+    },
+  })
+}
+
 if (shared[RUNNING] === undefined) {
   limitAll()
+  countFrameMemory()
 }
 
 const labs = join(tmpdir(), `vnet-test-run-${process.pid}`)
@@ -131,6 +144,8 @@ export const FRAME_MEMORY_GROWTH = Math.min(totalmem() / 4, 2 ** 32)
  * collect.
  */
 function collectFrameMemory(): void {
+  if ((shared[FRAME_MEMORY_MADE] ?? 0) < FRAME_MEMORY_GROWTH / 4) return
+  shared[FRAME_MEMORY_MADE] = 0
   const frameMemory = () => process.memoryUsage().arrayBuffers
   if (frameMemory() < (shared[FRAME_MEMORY_LEFT] ?? 0) + FRAME_MEMORY_GROWTH) return
   globalThis.gc?.()
