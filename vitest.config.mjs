@@ -164,7 +164,15 @@ export default defineConfig({
     // Compiled modules are kept in node_modules, by their content, for other projects and runs.
     experimental: { fsModuleCache: true },
     projects: [
-      { test: { ...unit, name: 'unit', include: filesOf('unit'), isolate: false } },
+      {
+        test: {
+          ...unit,
+          name: 'unit',
+          include: filesOf('unit'),
+          isolate: false,
+          setupFiles: [...common.setupFiles, './test/support/temporary-files.ts'],
+        },
+      },
       { test: { ...unit, name: 'programs', include: filesOf('programs'), isolate: false } },
       { test: { ...unit, name: 'alone', include: filesOf('alone') } },
       {

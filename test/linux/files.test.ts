@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { explain, VnetError } from '#src/base/errno.ts'
 import { makeDirectories, makeTemporaryDirectory, writeFile } from '#src/linux/files.ts'
@@ -84,3 +84,9 @@ test.runIf(process.platform === 'linux')(
     expect(sentence(() => writeFile('/dev/full', 'a'))).toBe('/dev/full: no space left on device')
   },
 )
+
+test('temporary files of a test file are in a directory of its own', () => {
+  const made = makeTemporaryDirectory('vnet-captures-')
+  expect(dirname(made)).toBe(tmpdir())
+  expect(basename(dirname(made))).toBe(`vnet-test-tmp-${process.pid}`)
+})

@@ -63,7 +63,11 @@ test('only modules that vitest loads before each file add hooks when they are lo
   )
   const addsHook = (name: string) =>
     /^(before|after)(Each|All)\(/m.test(readFileSync(join(folder, name), 'utf8'))
-  expect(names.filter(addsHook).sort()).toEqual(['cpu-by-file.ts', 'program-limit.ts'])
+  expect(names.filter(addsHook).sort()).toEqual([
+    'cpu-by-file.ts',
+    'program-limit.ts',
+    'temporary-files.ts',
+  ])
 })
 
 describe('the frame memory of devices', () => {
