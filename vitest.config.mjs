@@ -171,6 +171,9 @@ export default defineConfig({
           include: filesOf('unit'),
           isolate: false,
           setupFiles: [...common.setupFiles, './test/support/temporary-files.ts'],
+          // glibc then maps each buffer of 1 MiB and more, and its pages are zeroed as they are
+          // used. By itself it would soon reuse memory, and zero all 32 MiB of each small pool.
+          env: { MALLOC_MMAP_THRESHOLD_: String(1 << 20) },
         },
       },
       { test: { ...unit, name: 'programs', include: filesOf('programs'), isolate: false } },
