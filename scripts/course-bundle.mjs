@@ -76,21 +76,29 @@ const groups = [
 
 /**
  * Writes the files to a directory, and returns the output of rolldown. `more` has other entries, by
- * their names. Throws if a module is not found, such as one of Node, with the file that imports it.
+ * their names.
  */
-export async function bundleCourse(directory, more = {}) {
+export function bundleCourse(directory, more = {}) {
   const names = readdirSync(COURSE).filter(name => existsSync(join(COURSE, name, 'exercise.js')))
+  return bundleAll(directory, {
+    'check-worker': join(root, 'packages/learn/src/browser/check-worker.ts'),
+    'playground-worker': join(root, 'packages/learn/src/browser/playground/playground-worker.ts'),
+    vnet: join(root, 'src/index.ts'),
+    'vnet-drivers': join(root, 'src/drivers/index.ts'),
+    ...Object.fromEntries(
+      names.map(name => [`exercises/${name}`, join(COURSE, name, 'exercise.js')]),
+    ),
+    ...more,
+  })
+}
+
+/**
+ * Writes bundles of these entries, by their names, to a directory, and returns the output of
+ * rolldown. Throws if a module is not found, such as one of Node, with the file that imports it.
+ */
+export async function bundleAll(directory, input) {
   const bundle = await rolldown({
-    input: {
-      'check-worker': join(root, 'packages/learn/src/browser/check-worker.ts'),
-      'playground-worker': join(root, 'packages/learn/src/browser/playground/playground-worker.ts'),
-      vnet: join(root, 'src/index.ts'),
-      'vnet-drivers': join(root, 'src/drivers/index.ts'),
-      ...Object.fromEntries(
-        names.map(name => [`exercises/${name}`, join(COURSE, name, 'exercise.js')]),
-      ),
-      ...more,
-    },
+    input,
     cwd: root,
     platform: 'browser',
     plugins: [sources],

@@ -1,10 +1,10 @@
-/** The bundle of all that is pure, for a browser. */
-import { readdirSync } from 'node:fs'
+/** The bundle of the checks for a browser, and of all that is pure. */
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { fileDirectory } from '#support/fresh-directory.ts'
 import { bundleCourse } from '../../../scripts/course-bundle.mjs'
-import { courseNames } from '../src/folder.ts'
+import { COURSE, courseNames } from '../src/folder.ts'
 
 const directory = fileDirectory()
 
@@ -43,4 +43,25 @@ test('frames, drivers, wires, test beds and checks are bundled for a browser wit
   for (const folder of ['base', 'netdev/debug', 'drivers']) {
     expect(names.filter(name => name.startsWith(`vnet/${folder}/`))).toHaveLength(1)
   }
+})
+
+test('only exercises with cases of vnet conform load what runs them', async () => {
+  const chunks = (await bundleCourse(join(directory, 'course'))).filter(
+    each => each.type === 'chunk',
+  )
+  const found = chunks.filter(({ moduleIds }) =>
+    moduleIds.some(id => id.endsWith('/inet/src/conform/run.ts')),
+  )
+  expect(found).toHaveLength(1)
+  const [{ fileName = '' } = {}] = found
+  const loading = chunks.filter(
+    each => each.fileName === fileName || each.imports.includes(fileName),
+  )
+  const withCases = courseNames().filter(name =>
+    readFileSync(join(COURSE, name, 'exercise.js'), 'utf8').includes("'@vnet/learn/conform'"),
+  )
+  expect(withCases).not.toEqual([])
+  expect(new Set([fileName, ...withCases.map(name => `exercises/${name}.js`)])).toEqual(
+    new Set(loading.map(each => each.fileName)),
+  )
 })
