@@ -49,7 +49,7 @@ describe('HeldPackets', () => {
       const [held, model] = [new HeldPackets(), new Model()]
       for (const [i, moment] of moments.entries()) {
         if (moment < 0) {
-          expect(held.shift()).toBe(model.shift())
+          if (held.shift() !== model.shift()) throw new Error(`another packet in step ${i}`)
         } else {
           held.add(packets[i] as SkBuff, moment)
           model.add(packets[i] as SkBuff, moment)
@@ -61,9 +61,7 @@ describe('HeldPackets', () => {
       const all = new Set<SkBuff>()
       held.each(skb => all.add(skb))
       expect(all).toEqual(new Set(model.skbs))
-      for (const skb of model.skbs) {
-        expect(held.shift() === skb).toBe(true)
-      }
+      expect(model.skbs.every(skb => held.shift() === skb)).toBe(true)
       expect([held.shift(), held.length, held.first, held.last]).toEqual([
         undefined,
         0,

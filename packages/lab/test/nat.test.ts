@@ -541,7 +541,7 @@ describe('the table of a NAT', () => {
   test('a mapping remains when the former port of its host is given to another mapping', () => {
     const nat = new TestNat('symmetric')
     const others = (n: number) =>
-      Array.from({ length: n }, (_, i) => nat.send(`203.0.113.9:${1000 + i}`))
+      Array.from({ length: n }, (_, i) => nat.send(PEER, `198.18.1.9:${1000 + i}`))
     const before = nat.send()
     nat.wait(120)
     const now = nat.send()
@@ -553,7 +553,7 @@ describe('the table of a NAT', () => {
   test('a mapping that gets a new port does not close its former port, which has another mapping', () => {
     const nat = new TestNat('symmetric')
     const others = () =>
-      Array.from({ length: PORTS - 1 }, (_, i) => nat.send(`203.0.113.9:${1000 + i}`))
+      Array.from({ length: PORTS - 1 }, (_, i) => nat.send(PEER, `198.18.1.9:${1000 + i}`))
     const before = nat.send()
     nat.wait(1)
     others()

@@ -269,11 +269,13 @@ test('random and cut requests throw nothing, and have at most one reply of 1100 
     ...word(0),
     ...mapped(0),
   ]
+  let longest = 0
   for (let n = 0; n < 20_000; n++) {
     const length = chance.below(n % 100 === 0 ? 2000 : 80)
     const request = Uint8Array.from({ length }, (_, i) =>
       chance.below(8) === 0 ? chance.below(256) : (valid[i] ?? 0),
     )
-    expect(made.handle(request, HOST)?.length ?? 0).toBeLessThanOrEqual(1100)
+    longest = Math.max(longest, made.handle(request, HOST)?.length ?? 0)
   }
+  expect(longest).toBeLessThanOrEqual(1100)
 })

@@ -9,6 +9,7 @@ import {
 } from '#src/packet/checksum.ts'
 import * as ipv4 from '#src/packet/ipv4.ts'
 import { get16, long, put16, word } from '#src/packet/octets.ts'
+import { either } from '#support/scale.ts'
 import { balancedPool, octetsOf, skbOf } from '#support/skb.ts'
 import { Siit } from '../src/nat/siit.ts'
 
@@ -306,16 +307,18 @@ test('random and cut packets throw nothing, and translated packets fit their fra
     packet6(UDP, HOST, PEER, udp(), [UDP, 0, 0, 1, ...long(1)]),
     packet4(UDP, PEER4, NUMBER, udp(), 0x2000),
   ]
-  for (let i = 0; i < 20_000; i++) {
+  let longer = 0
+  for (let i = 0; i < either(20_000, 5000); i++) {
     const packet = [...packets[i % packets.length]!]
     for (let n = chance.below(4); n > 0; n--) {
       packet[chance.below(packet.length - 1) + 1] = chance.below(256)
     }
     const translated = translate(siit, packet.slice(0, 1 + chance.below(packet.length)))
     if (typeof translated !== 'string') {
-      expect(translated.length).toBeLessThan(packet.length + 60)
+      longer = Math.max(longer, translated.length - packet.length)
     }
   }
+  expect(longer).toBeLessThan(60)
 })
 
 test('hosts have numbers of their own, up to a limit', () => {

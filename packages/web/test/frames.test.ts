@@ -214,7 +214,7 @@ test('a bounded part of a flood is read in each interval, so the rest waits in t
   const { captures, tick } = looking(page)
   await tick(0)
   const part = 256 * 1024
-  for (let i = 0; i < 60; i++) {
+  for (let i = 0; i < 40; i++) {
     captures[0]?.frames(Math.floor(part / (frame.length + 32)))
   }
   await tick(190)

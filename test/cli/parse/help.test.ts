@@ -90,9 +90,7 @@ test('no line of a help text is longer than 80 columns', async () => {
     under === undefined ? [name] : [under, name],
   )
   for (const args of [['--help'], ['help', '--all'], ...all.map(words => ['help', ...words])]) {
-    for (const line of lines(await help(...args))) {
-      expect(line.length, line).toBeLessThanOrEqual(80)
-    }
+    expect(lines(await help(...args)).filter(line => line.length > 80)).toEqual([])
   }
 })
 

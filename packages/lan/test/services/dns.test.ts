@@ -271,10 +271,11 @@ test('random queries get a valid reply with their id and within their size, or n
     }
     const reply = resolver(bytes)
     if (reply === undefined) continue
-    expect(reply.length).toBeLessThanOrEqual(1232)
-    const read = naiveReply(reply)
-    expect(read.id).toBe((bytes[0] << 8) | bytes[1])
-    codes.add(read.rcode)
+    const { id, rcode } = naiveReply(reply)
+    // Without `expect`, which takes longer than a reply.
+    const isRight = reply.length <= 1232 && id === ((bytes[0] << 8) | bytes[1])
+    if (!isRight) throw new Error(`${reply.length} bytes for query ${i}: ${bytes}`)
+    codes.add(rcode)
   }
   expect([...codes].sort((a, b) => a - b)).toEqual([0, 1, 3, 4, 5, 16])
 }, 600_000)

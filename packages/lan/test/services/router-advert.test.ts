@@ -145,15 +145,11 @@ describe('a solicitation', () => {
   })
 
   test('a solicitation of any bytes is never read beyond its end', () => {
+    const from = parseAddress('fe80::2')!
     forAll(20_000, [fc.uint8Array({ maxLength: 60 })], tail => {
       const octets = [...rs.slice(0, 4), ...tail]
-      expect(isGood(octets)).toBe(
-        isRouterSolicitation(
-          Uint8Array.from([...octets, 1, 1]).subarray(0, octets.length),
-          255,
-          parseAddress('fe80::2')!,
-        ),
-      )
+      const bytes = Uint8Array.from([...octets, 1, 1]).subarray(0, octets.length)
+      return isGood(octets) === isRouterSolicitation(bytes, 255, from)
     })
   })
 })
