@@ -1,8 +1,9 @@
 /** Attachments of `vnet node` by the names of their containers and pods. */
 import { execFile } from 'node:child_process'
 import { beforeEach, expect, test } from 'vitest'
-import { runPlugin, useAgentSocket } from '#support/agent.ts'
+import { useAgentSocket } from '#support/agent.ts'
 import { makeVeth } from '#support/attach.ts'
+import { runPlugin } from '#support/cni-plugin.ts'
 import { freshEngine } from '#support/fake-engine.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { processIn } from '#support/netns.ts'

@@ -3,8 +3,9 @@
  * the CNI plugin as a runtime calls it.
  */
 import { beforeEach, expect, test } from 'vitest'
-import { runPlugin, useAgentSocket } from '#support/agent.ts'
+import { useAgentSocket } from '#support/agent.ts'
 import { makeVeth } from '#support/attach.ts'
+import { runPlugin } from '#support/cni-plugin.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import type { Netns } from '#support/netns.ts'
 import { pingWithoutLoss } from '#support/traffic.ts'

@@ -3,8 +3,9 @@
  * test/containers/agent has the other cases.
  */
 import { beforeEach, expect, test } from 'vitest'
-import { runPlugin, useAgentSocket } from '#support/agent.ts'
+import { useAgentSocket } from '#support/agent.ts'
 import { makeVeth } from '#support/attach.ts'
+import { runPlugin } from '#support/cni-plugin.ts'
 import { freshEngine } from '#support/fake-engine.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { processIn } from '#support/netns.ts'

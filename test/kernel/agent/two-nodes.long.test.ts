@@ -4,7 +4,8 @@
  */
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { runPlugin, useAgentSocket } from '#support/agent.ts'
+import { useAgentSocket } from '#support/agent.ts'
+import { runPlugin } from '#support/cni-plugin.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import type { Netns } from '#support/netns.ts'
 import { pingAll, pingSome, pingWithoutLoss } from '#support/traffic.ts'

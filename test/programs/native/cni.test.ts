@@ -3,16 +3,19 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Attachments } from '#src/agent/attachments.ts'
 import { cni, VERSIONS } from '#src/agent/cni.ts'
 import { shellWord } from '#src/base/printable.ts'
 import { builtFile } from '#src/linux/native.ts'
-import { runPlugin, useAgentSocket } from '#support/agent.ts'
+import { runPlugin } from '#support/cni-plugin.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 
 const directory = freshDirectory()
-useAgentSocket(directory)
+beforeEach(() => {
+  vi.stubEnv('VNET_NODE_SOCKET', join(directory, 'node.sock'))
+})
+afterEach(() => vi.unstubAllEnvs())
 
 const PREVIOUS = '{ "ips": [{"address": "192.0.2.1/24"}], "dns": {"search": ["a}\\"b"]} }'
 /** With keys and braces in texts and in objects that are not its own. */
