@@ -7,5 +7,5 @@ import { expectConserved } from './all-frames.ts'
 import { EXAMPLES } from './grammar/examples.ts'
 
 test.each(EXAMPLES.map(([, text]) => text))('in + duplicated = out + dropped + held: %s', text =>
-  expectConserved(text, 30),
+  expectConserved(text, 15),
 )
