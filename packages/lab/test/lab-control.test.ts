@@ -33,3 +33,15 @@ test('a lab that ends while its control server fails to load ends with a warning
   expect(lines).toEqual([expect.stringContaining('`vnet lab list` no longer finds this lab: ')])
   expect(existsSync(own?.vnet ?? '')).toBe(false)
 })
+
+test('a lab whose control server cannot be loaded is no longer found', async () => {
+  const { net, lines } = newNet()
+  const load = () => Promise.reject(new Error('it cannot be loaded'))
+  const control = startLabControl(loadNative(), net, () => undefined, load)
+  const [own] = readDirectories().filter(({ pid }) => pid === process.pid)
+  const client = connect(own?.vnet ?? '')
+  // The kernel resets the connection if the socket closes before it was accepted.
+  await new Promise(resolve => client.on('error', () => {}).on('close', resolve))
+  expect([lines.length, existsSync(own?.vnet ?? '')]).toEqual([1, false])
+  await control?.[Symbol.asyncDispose]()
+})

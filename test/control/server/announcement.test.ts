@@ -1,5 +1,5 @@
 /** When a vnet's file is written, and by which process. */
-import fs, { readdirSync, readFileSync } from 'node:fs'
+import fs, { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import promises from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -98,6 +98,29 @@ test('removing the files waits for the threads that write them', async () => {
   expect(fs.existsSync(directory)).toBe(false)
   update('two')
   expect(vi.getTimerCount()).toBe(0)
+})
+
+test('files that a thread writes after they were removed are removed, too', async () => {
+  const { writeFile } = promises
+  let release = () => {}
+  const released = new Promise<void>(resolve => {
+    release = resolve
+  })
+  replaceBuiltin(promises, {
+    writeFile: async (...args) => {
+      await released
+      await writeFile(...args)
+    },
+  })
+  // The directory remains, because another vnet has a file in it.
+  writeFileSync(join(directory, 'other'), '')
+  update('one')
+  vi.advanceTimersByTime(100)
+  const removed = announcement.remove()
+  release()
+  await removed
+  await written(1)
+  expect(readdirSync(directory)).toEqual(['other'])
 })
 
 test('an error of a thread is reported', async () => {

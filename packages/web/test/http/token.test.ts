@@ -22,6 +22,13 @@ test.each(['', 'a', TOKEN.slice(0, 31), `${TOKEN}x`, `x${TOKEN.slice(1)}`, 'y'.r
   },
 )
 
+test('a right token takes no less time: it is compared with the key of the pages, too', () => {
+  const compare = vi.fn(crypto.timingSafeEqual)
+  replaceBuiltin(crypto, { timingSafeEqual: compare })
+  expect(token.proofOf(new URLSearchParams({ token: TOKEN }), {})).toBe('right')
+  expect(compare).toHaveBeenCalledTimes(2)
+})
+
 test('the token is accepted in the query and in Authorization', () => {
   expect(token.proofOf(new URLSearchParams({ token: TOKEN }), {})).toBe('right')
   expect(token.proofOf(new URLSearchParams(), { authorization: `bearer ${TOKEN}` })).toBe('right')
