@@ -27,6 +27,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer } from 'vitest/node'
+import { importNames } from './scripts/import-names.mjs'
 import { placeOf, reasonToSkipKernelTests, toolUse } from './scripts/kernel-tests.mjs'
 import { toolProblems } from './scripts/setup/test-tools.mjs'
 import { filesOfRun, runOf, SUITES } from './scripts/test-selection.mjs'
@@ -102,20 +103,10 @@ const SKIP_ALL = { runner: './test/support/skip-all-runner.ts' }
  * Tests name the core's source and their common support from the top. The packages and the course
  * import the source, which is under test.
  */
-const alias = [
-  { find: /^#src\/(.*)$/, replacement: join(root, 'src/$1') },
-  { find: /^#support\/(.*)$/, replacement: join(root, 'test/support/$1') },
-  { find: /^vnet\/internal\/(.*)$/, replacement: join(root, 'src/$1.ts') },
-  { find: /^@vnet\/([^/]+)\/internal\/(.*)$/, replacement: join(root, 'packages/$1/src/$2.ts') },
-  {
-    find: /^@vnet\/([^/]+)\/commands$/,
-    replacement: join(root, 'packages/$1/src/commands/index.ts'),
-  },
-  { find: /^@vnet\/learn\/conform$/, replacement: join(root, 'packages/learn/src/conform.ts') },
-  { find: /^vnet$/, replacement: join(root, 'src/index.ts') },
-  { find: /^@vnet\/([^/]+)$/, replacement: join(root, 'packages/$1/src/index.ts') },
-  { find: /^vnet\/(drivers|bed)$/, replacement: join(root, 'src/$1/index.ts') },
-]
+const alias = importNames.map(([name, file]) => ({
+  find: new RegExp(`^${name.replace('*', '(.*)')}$`),
+  replacement: join(root, file.replace('*', '$1')),
+}))
 
 // Processes, not threads: workers do not support --expose-gc, and setns(2) moves one thread only.
 const common = {
@@ -157,46 +148,43 @@ const kernel = {
   ...(reason === undefined ? {} : SKIP_ALL),
 }
 
+const project = (name, options) => ({ test: { name, include: filesOf(name), ...options } })
+
+const all = [
+  project('unit', {
+    ...unit,
+    isolate: false,
+    setupFiles: [...common.setupFiles, './test/support/temporary-files.ts'],
+    // glibc then maps each buffer of 1 MiB and more, and its pages are zeroed as they are used. By
+    // itself it would soon reuse memory, and zero all 32 MiB of each small pool.
+    env: { MALLOC_MMAP_THRESHOLD_: String(1 << 20) },
+  }),
+  project('programs', { ...unit, isolate: false }),
+  project('alone', unit),
+  project('kernel/smoke', { ...kernel, isolate: false }),
+  project('kernel', kernel),
+  // Each file has programs of its own, such as an engine.
+  ...SUITES.map(name =>
+    project(name, {
+      ...common,
+      maxWorkers: cores,
+      sequence: { groupOrder: 2 },
+      testTimeout: 120_000,
+    }),
+  ),
+  project('tools', { ...unit, include: withoutTool, ...SKIP_ALL }),
+]
+
+const used = all.filter(({ test }) => test.include.length > 0)
+
 // biome-ignore lint/style/noDefaultExport: vitest loads its configuration by the default export.
 export default defineConfig({
   test: {
     sequence: { sequencer: ByProject },
     // Compiled modules are kept in node_modules, by their content, for other projects and runs.
     experimental: { fsModuleCache: true },
-    projects: [
-      {
-        test: {
-          ...unit,
-          name: 'unit',
-          include: filesOf('unit'),
-          isolate: false,
-          setupFiles: [...common.setupFiles, './test/support/temporary-files.ts'],
-          // glibc then maps each buffer of 1 MiB and more, and its pages are zeroed as they are
-          // used. By itself it would soon reuse memory, and zero all 32 MiB of each small pool.
-          env: { MALLOC_MMAP_THRESHOLD_: String(1 << 20) },
-        },
-      },
-      { test: { ...unit, name: 'programs', include: filesOf('programs'), isolate: false } },
-      { test: { ...unit, name: 'alone', include: filesOf('alone') } },
-      {
-        test: { ...kernel, name: 'kernel/smoke', include: filesOf('kernel/smoke'), isolate: false },
-      },
-      { test: { ...kernel, name: 'kernel', include: filesOf('kernel') } },
-      // Each file has programs of its own, such as an engine.
-      ...SUITES.map(name => ({
-        test: {
-          ...common,
-          name,
-          include: filesOf(name),
-          maxWorkers: cores,
-          sequence: { groupOrder: 2 },
-          testTimeout: 120_000,
-        },
-      })),
-      ...(withoutTool.length === 0
-        ? []
-        : [{ test: { ...unit, name: 'tools', include: withoutTool, ...SKIP_ALL } }]),
-    ],
+    // Each project has a server of vite.
+    projects: used.length > 0 ? used : all,
     coverage: {
       provider: 'custom',
       customProviderModule: './scripts/coverage.mjs',

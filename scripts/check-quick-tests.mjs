@@ -10,6 +10,7 @@
 
 import { readFileSync } from 'node:fs'
 import { join, posix, resolve } from 'node:path'
+import { fileOfName } from './import-names.mjs'
 import { testFiles } from './kernel-tests.mjs'
 import { isKernel, suiteOf, tierOf } from './test-selection.mjs'
 
@@ -17,24 +18,14 @@ import { isKernel, suiteOf, tierOf } from './test-selection.mjs'
 const IMPORT =
   /^(?:import|export)\s+(?!type\s)(?:[^'"]*?\sfrom\s+)?'([^']+)'|\bimport\(\s*'([^']+)'/gm
 
-/** The names by which tests import, as vitest.config.mjs resolves them: pattern, path. */
-const NAMES = [
-  [/^#src\/(.*)$/, 'src/$1'],
-  [/^#support\/(.*)$/, 'test/support/$1'],
-  [/^vnet\/internal\/(.*)$/, 'src/$1.ts'],
-  [/^@vnet\/([^/]+)\/internal\/(.*)$/, 'packages/$1/src/$2.ts'],
-  [/^@vnet\/([^/]+)$/, 'packages/$1/src/index.ts'],
-  [/^vnet$/, 'src/index.ts'],
-]
-
 const MODULE = /^(packages\/[^/]+\/)?src\/.*\.ts$/
 
+/** An entry of a package. Its `import()` is in the text of a program, which runs compiled files. */
+const ENTRY = /^(vnet|@vnet\/\w+)(\/(?!internal\/)|$)/
+
 /** Returns the path of an imported file: `src/wire/parse.ts`; undefined for other packages. */
-function pathOf(file, specifier) {
-  if (specifier.startsWith('.')) return posix.join(posix.dirname(file), specifier)
-  const [pattern, path] = NAMES.find(([pattern]) => pattern.test(specifier)) ?? []
-  return pattern && specifier.replace(pattern, path)
-}
+const pathOf = (file, specifier) =>
+  specifier.startsWith('.') ? posix.join(posix.dirname(file), specifier) : fileOfName(specifier)
 
 /** Returns the modules that only slow tests import, each as `[module, slow test]`. */
 export function withoutQuickTest(root) {
@@ -45,7 +36,10 @@ export function withoutQuickTest(root) {
       const found = readFileSync(join(root, file), 'utf8').matchAll(IMPORT)
       read.set(
         file,
-        [...found].map(([, from, loaded]) => pathOf(file, from ?? loaded)).filter(Boolean),
+        [...found]
+          .map(([, from, loaded]) => from ?? (ENTRY.test(loaded) ? '' : loaded))
+          .map(specifier => pathOf(file, specifier))
+          .filter(Boolean),
       )
     }
     return read.get(file)

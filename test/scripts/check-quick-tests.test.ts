@@ -55,14 +55,23 @@ test.each([
   expect(withoutQuickTest(root)).toEqual([])
 })
 
+test('an import of an entry in the text of a program does not count', () => {
+  write({
+    'test/a.test.ts': "import '#src/a.ts'",
+    'test/b.slow.test.ts': "run(`const { openTap } = await import('vnet/tap')`)",
+  })
+  expect(withoutQuickTest(root)).toEqual([])
+})
+
 test('a module of a package is found under its own name', () => {
   write({
     'test/a.test.ts': "import '#src/a.ts'",
-    'packages/p/test/b.slow.test.ts': "import { b } from '@vnet/p/internal/x/b'\nimport '@vnet/p'",
+    'packages/lan/test/b.slow.test.ts':
+      "import { b } from '@vnet/lan/internal/x/b'\nimport '@vnet/lan'",
   })
-  const slow = 'packages/p/test/b.slow.test.ts'
+  const slow = 'packages/lan/test/b.slow.test.ts'
   expect(withoutQuickTest(root)).toEqual([
-    ['packages/p/src/index.ts', slow],
-    ['packages/p/src/x/b.ts', slow],
+    ['packages/lan/src/index.ts', slow],
+    ['packages/lan/src/x/b.ts', slow],
   ])
 })
