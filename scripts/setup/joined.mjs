@@ -133,13 +133,15 @@ function checkPlace(path, joined) {
  * import each other's files: all are installed with one version.
  */
 export function importJoined(dist) {
+  const read = new Map()
   for (const name of readdirSync(dist, { recursive: true })) {
     const path = join(dist, name)
     if (!name.endsWith('.js') || name.startsWith(`page${sep}`)) continue
     const text = readFileSync(path, 'utf8')
-    const changed = withJoined(text, path)
+    const changed = withJoined(text, path, read)
     if (changed !== text) {
       writeFileSync(path, changed)
+      read.delete(path)
     }
   }
 }
@@ -148,15 +150,18 @@ const SPECIFIER = String.raw`\.[^'"]+\.js|(?:vnet|@vnet\/\w+)\/internal\/[^'"]+`
 const STATIC = new RegExp(`^(import|export) (?:\\{([^}]*)\\}|\\*) from '(${SPECIFIER})';`, 'gm')
 const DYNAMIC = new RegExp(`\\bimport\\((['"])(${SPECIFIER})\\1\\)`, 'g')
 
-/** Returns the text of a module that imports joined files. Lines keep their numbers. */
-export function withJoined(text, path) {
+/**
+ * Returns the text of a module that imports joined files. Lines keep their numbers. `read` keeps
+ * what modules export, by their paths.
+ */
+export function withJoined(text, path, read = new Map()) {
   const moduleOf = specifier =>
     specifier.startsWith('.')
       ? join(dirname(path), specifier)
       : join(distOf(specifier), specifier.replace(INTERNAL, '$2.js'))
   return text
     .replace(STATIC, (all, verb, names, specifier) => {
-      const exported = exportsOf(moduleOf(specifier))
+      const exported = knownExports(moduleOf(specifier), read)
       if (exported === undefined) return all
       const shown = names === undefined ? Array.from(exported.keys(), key => [key]) : namesIn(names)
       const byFile = new Map()
@@ -171,7 +176,7 @@ export function withJoined(text, path) {
       ).join(' ')
     })
     .replace(DYNAMIC, (all, _, specifier) => {
-      const file = joinedFileOf(moduleOf(specifier))
+      const file = joinedFileOf(moduleOf(specifier), read)
       return file === undefined ? all : `import('${specifierFor(file, specifier, path)}')`
     })
 }
@@ -199,8 +204,8 @@ function specifierFor(file, specifier, path) {
 }
 
 /** Returns the joined file with all exports of a module by their names; undefined if none has. */
-export function joinedFileOf(path) {
-  const exported = [...(exportsOf(path) ?? [])]
+export function joinedFileOf(path, read = new Map()) {
+  const exported = [...(knownExports(path, read) ?? [])]
   const [first] = exported
   const isSame = exported.every(([name, { own, file }]) => name === own && file === first[1].file)
   return isSame ? first?.[1].file : undefined
@@ -210,6 +215,14 @@ export function joinedFileOf(path) {
 function namesIn(text) {
   const names = text.split(',').map(name => name.trim())
   return names.filter(name => name !== '').map(name => name.split(' as '))
+}
+
+/** Returns exportsOf(path), from `read` if it is there. */
+function knownExports(path, read) {
+  if (!read.has(path)) {
+    read.set(path, exportsOf(path))
+  }
+  return read.get(path)
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The set-up itself, loaded once Node is known to be new enough: see ../setup.mjs. */
 
-import { closeSync, constants, openSync, statSync } from 'node:fs'
+import { closeSync, constants, existsSync, openSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { isInstalled, SetupError } from './command.mjs'
@@ -118,7 +118,8 @@ async function makeInOrder(wanted) {
 }
 
 function isDue(step) {
-  return !isStamped(step.stamp, step.inputs()) || !step.outputs().every(isFile)
+  if (!existsSync(step.stamp) || !step.outputs().every(isFile)) return true
+  return !isStamped(step.stamp, step.inputs())
 }
 
 const isFile = path => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false

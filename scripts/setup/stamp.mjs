@@ -12,6 +12,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
@@ -21,15 +22,16 @@ import { dirname } from 'node:path'
  * system; none if it does not exist.
  */
 export function filesUnder(path) {
-  if (!existsSync(path)) return []
-  try {
-    return readdirSync(path)
-      .sort()
-      .flatMap(name => filesUnder(`${path}/${name}`))
-  } catch (error) {
-    if (error.code === 'ENOTDIR') return [path]
-    throw error
-  }
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return []
+  if (!found.isDirectory()) return [path]
+  const entries = readdirSync(path, { withFileTypes: true })
+  return entries
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap(entry => {
+      const file = `${path}/${entry.name}`
+      return entry.isFile() ? [file] : filesUnder(file)
+    })
 }
 
 /**
