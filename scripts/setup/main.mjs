@@ -27,9 +27,10 @@ const isLinux = process.platform === 'linux'
 
 /**
  * Brings the tree up to date: dependencies, addon, compiled sources. `programs` adds vnet's
- * programs in C++, `types` a check of all types, `testTools` the programs and those of the kernel
- * tests, `long` also the programs of the long tests, and `own` the programs of these folders of
- * test/; guests get their kernel. Off Linux there are neither an addon nor kernel tests.
+ * programs in C++, `types` a check of all types, `testTools` both, without the program that only
+ * guests need, and the programs of the kernel tests, `long` also the programs of the long tests,
+ * and `own` the programs of these folders of test/; guests get their kernel. Off Linux there are
+ * neither an addon nor kernel tests.
  */
 export async function setUp({
   programs = false,
@@ -39,7 +40,11 @@ export async function setUp({
   own = [],
 } = {}) {
   process.chdir(root)
-  const wantsLate = { programs: programs || testTools, types: types || testTools }
+  const wantsLate = {
+    programs: programs || testTools,
+    guest: programs || long || own.length > 0,
+    types: types || testTools,
+  }
   const wanted = steps.filter(({ late, outputs }) => {
     return late === undefined || wantsLate[late] || outputs().some(isFile)
   })

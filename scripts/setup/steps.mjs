@@ -17,7 +17,7 @@ import { basename, dirname, posix, resolve } from 'node:path'
 import { npm, run, tool } from './command.mjs'
 import { writeEntries } from './entries.mjs'
 import { importJoined, JOINED } from './joined.mjs'
-import { ADDON, PROGRAMS } from './prebuilds.mjs'
+import { ADDON, GUEST_PROGRAM, PROGRAMS } from './prebuilds.mjs'
 import { digest, filesUnder } from './stamp.mjs'
 
 const { join } = posix
@@ -27,13 +27,16 @@ const isOfAddon = file => /^native\/(addon\/|[^/]+$)/.test(file)
 
 const isOfProgram = file => !file.startsWith('native/addon/')
 
+/** Whether this process has written the makefiles, which are for all targets. */
+let isConfigured = false
+
 /** A step that builds targets of native/binding.gyp. `names` are its files in build/Release. */
 function nativeStep(name, names, isInput) {
   const targets = names.map(file => file.replace(/\.\w+$/, ''))
   const what = `building the ${name}`
   return {
     what,
-    stamp: `build/.vnet-${name}`,
+    stamp: `build/.vnet-${name.replaceAll(' ', '-')}`,
     native: true,
     // Not the version of Node: the addon uses Node-API, so one build works with every major
     // version.
@@ -43,9 +46,11 @@ function nativeStep(name, names, isInput) {
         [lockedVersion('node-addon-api'), process.arch],
       ),
     outputs: () => names.map(file => `build/Release/${file}`),
-    make: () => {
+    make: async () => {
+      const commands = isConfigured ? ['build'] : ['configure', 'build']
       const options = ['--jobs', 'max', ...nodeHeaders()]
-      return run(what, [...tool('node-gyp'), 'configure', 'build', ...targets, ...options])
+      await run(what, [...tool('node-gyp'), ...commands, ...targets, ...options])
+      isConfigured = true
     },
   }
 }
@@ -84,6 +89,7 @@ export const steps = [
   },
   nativeStep('addon', [ADDON], isOfAddon),
   { ...nativeStep('programs', PROGRAMS, isOfProgram), late: 'programs' },
+  { ...nativeStep('program of guests', [GUEST_PROGRAM], isOfProgram), late: 'guest' },
   {
     what: 'compiling',
     // In node_modules, because a new compiler makes the step due, and because dist is packed.
