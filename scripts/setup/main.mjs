@@ -2,7 +2,7 @@
 
 import { closeSync, constants, existsSync, openSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { isInstalled, SetupError } from './command.mjs'
 import { downloadArm64 } from './guest-arm64.mjs'
 import { downloadGuestKernel } from './guest-kernel.mjs'
@@ -111,7 +111,7 @@ async function makeDue(wanted) {
 function toDo(wanted) {
   const [dependencies] = wanted
   const all = isDue(dependencies)
-  return wanted.filter(step => isDue(step) || (all && dirname(step.stamp) === 'node_modules'))
+  return wanted.filter(step => isDue(step) || (all && step.stamp.startsWith('node_modules/')))
 }
 
 async function makeInOrder(wanted) {
@@ -122,6 +122,7 @@ async function makeInOrder(wanted) {
   }
 }
 
+/** Reads the inputs last, which takes longest. */
 function isDue(step) {
   if (!existsSync(step.stamp) || !step.outputs().every(isFile)) return true
   return !isStamped(step.stamp, step.inputs())

@@ -100,9 +100,10 @@ export const steps = [
   },
   {
     what: 'checking types',
-    stamp: 'node_modules/.vnet-types',
+    // Beside the declarations.
+    stamp: 'node_modules/.vnet-declarations/.vnet-types',
     late: 'types',
-    inputs: () => digest([CHECK, ...sources()]),
+    inputs: () => digest([CHECK, BUILD, TYPES, ...sources()]),
     outputs: () => [],
     make: checkTypes,
   },
@@ -110,10 +111,12 @@ export const steps = [
 
 const JOIN = ['join.config.mjs', 'joined.mjs', 'entries.mjs'].map(name => `scripts/setup/${name}`)
 
-/** The options of the check, and of editors. */
+/** The options of editors, which the other ones extend. */
 const CHECK = 'tsconfig.json'
 /** The options of the compiler, which extend them. Those of the page are in its folder. */
 const BUILD = 'tsconfig.build.json'
+/** The options of the check that also keeps declarations, for the check of the tests. */
+const TYPES = 'tsconfig.types.json'
 
 const dependencies = () => {
   const { dependencies, devDependencies, optionalDependencies, overrides } =
@@ -245,9 +248,10 @@ async function replaceDist(path, make) {
 
 /**
  * Checks the sources of all projects together, except the page: what runs in browsers has types
- * that other sources must not use.
+ * that other sources must not use. The check of the tests reads the declarations, instead of
+ * checking all sources again with the options of tests.
  */
 async function checkTypes() {
-  await run('checking types', [...tool('tsc'), '-p', CHECK, '--singleThreaded'])
+  await run('checking types', [...tool('tsc'), '-p', TYPES, '--singleThreaded'])
   await run('checking types of the page', [...tool('tsc'), '-p', PAGE, '--singleThreaded'])
 }

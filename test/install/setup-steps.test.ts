@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { execute, SetupTree } from '#support/setup-tree.ts'
+import { testFiles } from '../../scripts/kernel-tests.mjs'
 
 const quiet = { code: 0, stdout: '', stderr: '' }
 const compile = ['tsc', 'rolldown', 'rolldown', 'rolldown', 'tsc']
@@ -53,7 +54,8 @@ describe('types', () => {
     ['src/tap.ts', [...compile, ...check]],
     ['packages/web/src/page/main.ts', [...compile, ...check]],
     ['tsconfig.json', [...compile, ...check]],
-    ['tsconfig.build.json', compile],
+    ['tsconfig.build.json', [...compile, ...check]],
+    ['tsconfig.types.json', check],
     ['scripts/setup/joined.mjs', compile],
     ['native/addon/addon.cc', ['node-gyp']],
   ])(
@@ -82,7 +84,7 @@ describe('types', () => {
     await tree.setUp({ args: ['--types'] })
     const ofTsc = tree.callLines().filter(line => line.startsWith('tsc '))
     expect(ofTsc.filter(line => !line.includes(' --noCheck'))).toEqual([
-      'tsc -p tsconfig.json --singleThreaded',
+      'tsc -p tsconfig.types.json --singleThreaded',
       'tsc -p packages/web/src/page --singleThreaded',
     ])
   })
@@ -107,10 +109,42 @@ test('the two projects that are checked have all sources that are compiled, and 
     )
     .map(file => relative(root, file))
     .filter(file => file.endsWith('.ts') && !file.startsWith('packages/learn/src/browser/'))
-  const [checked, ofPage] = [filesOf('.'), filesOf('packages/web/src/page')]
+  const [checked, ofPage] = [filesOf('tsconfig.types.json'), filesOf('packages/web/src/page')]
   const found = new Set([...checked, ...ofPage])
   expect(sources.filter(file => !found.has(file))).toEqual([])
   expect(checked.filter(file => file.endsWith('/lib.dom.d.ts'))).toEqual([])
+})
+
+test('the check of the tests has all tests and the code of exercises, and no source that is checked without them', () => {
+  const files = filesOf('test')
+  const tests = testFiles(root).filter(file => /\.tsx?$/.test(file))
+  const isOfBrowsers = (file: string) =>
+    /^packages\/(web\/src\/page|learn\/src\/browser)\//.test(file)
+  const browser = readdirSync(join(root, 'packages/learn/src/browser'), { recursive: true })
+    .map(file => `packages/learn/src/browser/${file}`)
+    .filter(file => file.endsWith('.ts'))
+  expect([...tests, ...browser].filter(file => !files.includes(file))).toEqual([])
+  const sources = files.filter(file => /^(packages\/\w+\/)?src\/.*\.tsx?$/.test(file))
+  expect(sources.filter(file => !isOfBrowsers(file))).toEqual([])
+})
+
+test('a test builds no program that only guests need, and --programs does', async () => {
+  const guest = 'building the program of guests'
+  const preload = 'process.getuid = () => 1000'
+  await tree.setUp({ args: ['--test'], preload })
+  expect(tree.steps()).not.toContain(guest)
+  await tree.setUp({ args: ['--programs'] })
+  expect([tree.steps(), tree.has('build/Release/vnet-guest')]).toEqual([[guest], true])
+})
+
+test('makefiles are written once for the addon and the programs', async () => {
+  await tree.setUp({ args: ['--programs'] })
+  const lines = tree.callLines().filter(line => line.startsWith('node-gyp '))
+  expect(lines.map(line => line.split(' ').slice(1, 3))).toEqual([
+    ['configure', 'build'],
+    ['build', expect.stringMatching(/^vnet-/)],
+    ['build', 'vnet-guest'],
+  ])
 })
 
 test('npm run setup checks types, and npm start does not', () => {

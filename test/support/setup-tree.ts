@@ -97,6 +97,7 @@ export class SetupTree {
     for (const file of [
       'tsconfig.json',
       'tsconfig.build.json',
+      'tsconfig.types.json',
       'binding.gyp',
       'native/addon/addon.cc',
       'native/rootless/rootless.cc',
