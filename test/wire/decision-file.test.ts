@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { UsageError } from '#src/base/usage-error.ts'
@@ -72,11 +72,14 @@ test('a disk that takes no more ends the log, which is reported once and immedia
   expect(errors).toEqual([message])
 })
 
-/** Returns a log whose file has two lines: the format, and a decision on packet 1. */
+/**
+ * Returns a log whose file has two lines: the format, and a decision on packet 1, which is so long
+ * that it is written immediately.
+ */
 async function logOfOne(path: string, failed?: (error: Error) => void): Promise<DecisionFile> {
   const log = new DecisionFile(path, { failed })
-  log.decision('ab', 10, 1, 'loss', 'drop', undefined, 'loss')
-  await vi.waitFor(() => expect(linesOf(path)).toHaveLength(2))
+  log.decision('ab', 10, 1, 'x'.repeat(2 ** 16), 'drop', undefined, undefined)
+  await log.written()
   return log
 }
 
@@ -106,6 +109,14 @@ test('the file that a log had before its rename keeps the lines until then', asy
   log.decision('ab', 20, 2, 'loss', 'drop', undefined, 'loss')
   await log[Symbol.asyncDispose]()
   expect(linesOf(`${path}.1`).map(({ n }) => n)).toEqual([undefined, 1])
+})
+
+test('a log that ends after a rename without another line makes no file', async () => {
+  const path = join(directory, 'silent')
+  const log = await logOfOne(path)
+  renameSync(path, `${path}.1`)
+  await log[Symbol.asyncDispose]()
+  expect(existsSync(path)).toBe(false)
 })
 
 test('a log whose path can no longer be written ends, and says so', async () => {

@@ -138,6 +138,18 @@ test.each<[clock: string, read: () => number]>([
   expect(read() - from).toBeGreaterThanOrEqual(25)
 })
 
+test('readings of several moments do not add up', async () => {
+  start()
+  const from = performance.now()
+  for (let moment = 0; moment < 3; moment++) {
+    for (let reading = 0; reading < 40_000; reading++) {
+      performance.now()
+    }
+    await wait(1)
+  }
+  expect(performance.now() - from).toBe(3)
+})
+
 test('messages between ports of one thread arrive before time passes', async () => {
   const time = start()
   const { port1, port2 } = new MessageChannel()
