@@ -7,10 +7,9 @@
   'target_defaults': {
     # What several targets use is beside their folders.
     'include_dirs': ['.'],
-    # gyp passes Node's flags to every target. Most programs call the kernel and wait for it, so their
-    # own speed does not matter, and the time in which a clone builds them does.
+    # gyp passes Node's flags to every target.
     'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
-    'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror', '-O1'],
+    'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
   },
   'targets': [
     {
@@ -19,7 +18,7 @@
       'include_dirs': ['<!@(node -p "require(\'node-addon-api\').include")'],
       # A worker may be terminated while it loads the addon, and then nothing can be thrown there.
       'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
-      'cflags_cc': ['-fvisibility=hidden', '-O3'],
+      'cflags_cc': ['-fvisibility=hidden'],
       'configurations': {
         # Built only by scripts/sanitize.mjs, in a separate directory.
         'Debug': {
@@ -65,7 +64,7 @@
       'product_dir': '<(PRODUCT_DIR)',
       'sources': ['clock/clock.cc'],
       # Without libstdc++, which a program need not have.
-      'cflags_cc': ['-fvisibility=hidden', '-fno-threadsafe-statics', '-O3'],
+      'cflags_cc': ['-fvisibility=hidden', '-fno-threadsafe-statics'],
       'ldflags': ['-Wl,--as-needed', '-static-libgcc'],
     },
   ],
