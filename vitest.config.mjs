@@ -29,6 +29,7 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer } from 'vitest/node'
 import { importNames } from './scripts/import-names.mjs'
 import { placeOf, reasonToSkipKernelTests, toolUse } from './scripts/kernel-tests.mjs'
+import { throughDoors } from './scripts/setup/doors.mjs'
 import { toolProblems } from './scripts/setup/test-tools.mjs'
 import { filesOfRun, runOf, SUITES } from './scripts/test-selection.mjs'
 
@@ -184,7 +185,10 @@ export default defineConfig({
     // Compiled modules are kept in node_modules, by their content, for other projects and runs.
     experimental: { fsModuleCache: true },
     // Each project has a server of vite.
-    projects: used.length > 0 ? used : all,
+    projects: (used.length > 0 ? used : all).map(project => ({
+      ...project,
+      plugins: [throughDoors(root)],
+    })),
     coverage: {
       provider: 'custom',
       customProviderModule: './scripts/coverage.mjs',

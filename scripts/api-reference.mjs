@@ -6,8 +6,10 @@
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
+import { Doors } from './setup/doors.mjs'
 
 const root = resolve(import.meta.dirname, '..')
+const doors = new Doors(root)
 /** The packages with an API. */
 const PACKAGES = ['lab', 'lan', 'learn'].map(name => `packages/${name}`)
 const files = new Map()
@@ -131,6 +133,12 @@ function sourceOf({ declarations, imports }, own) {
   return declarations.filter(each => each.name === own)
 }
 
+/** Returns the file of declarations of a door; undefined for another specifier. */
+function declarationsOf(specifier) {
+  const door = doors.pathOf(specifier)
+  return door && resolve(root, 'dist', doors.nameOf(door).replace(/\.ts$/, '.d.ts'))
+}
+
 /** Reads a file of declarations. */
 function read(file) {
   const known = files.get(file)
@@ -139,17 +147,17 @@ function read(file) {
   const module = { doc: fileDoc(file), declarations: [], lists: [], stars: [], imports: new Map() }
   files.set(file, module)
   const target = path => {
-    const [, name, inside] = /^(?:vnet|@vnet\/(\w+))\/internal\/(.*)$/.exec(path) ?? []
+    const [, name, inside] = /^@vnet\/(\w+)\/internal\/(.*)$/.exec(path) ?? []
     const found =
       inside === undefined
-        ? resolve(dirname(file), path.replace(/\.tsx?$/, '.d.ts'))
-        : resolve(root, name === undefined ? '.' : `packages/${name}`, `dist/${inside}.d.ts`)
+        ? (declarationsOf(path) ?? resolve(dirname(file), path.replace(/\.tsx?$/, '.d.ts')))
+        : resolve(root, `packages/${name}`, `dist/${inside}.d.ts`)
     return existsSync(found) ? found : undefined
   }
   for (const { doc, code } of statements(text)) {
     const [, list, from] =
       /^(?:export|import) (?:type )?\{(.*)\}(?: from '(.*)')?;/s.exec(code) ?? []
-    const [, star, as, path] = /^export (\*)(?: as (\w+))? from '(.*)';/.exec(code) ?? []
+    const [, star, as, path] = /^export (?:type )?(\*)(?: as (\w+))? from '(.*)';/.exec(code) ?? []
     if (star !== undefined) {
       module.stars.push({ as, from: target(path) })
     } else if (list !== undefined) {

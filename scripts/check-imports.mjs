@@ -5,7 +5,8 @@
  * the folders of TREE, of which the files at its top are one, and marks those that run up.
  *
  * The rooms of src have one order, `floors`: a room imports only from rooms before it. The last
- * floors are products, which import the core but not each other, except as `uses` says. In pure
+ * floors are products, which import the core but not each other, except as `uses` says. A product
+ * imports the core through doors (setup/doors.mjs), and may use of them what its floor may. In pure
  * rooms, files use no builtin of Node, no package and no room that does, except for files named
  * *.node.ts, which may use `linux` and the rooms before it. src never imports 'vnet' by name,
  * because that would load a second copy of everything. A type-only import counts like any other. No
@@ -18,6 +19,7 @@ import { isBuiltin } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { parseAst } from 'rolldown/parseAst'
 import { flag, readOptions } from './options.mjs'
+import { Doors } from './setup/doors.mjs'
 
 /**
  * The rooms of src from the lowest floor to the highest, as rows of the table in
@@ -53,6 +55,7 @@ export const floors = [
   { rooms: ['net.ts'] },
   { rooms: ['bed'], what: '[drivers in memory](drivers/testing.md), on a fake clock' },
   { rooms: ['cli', 'vnet.ts'], what: 'the command line' },
+  { rooms: ['kit'], what: 'doors: what the packages below may use of the rooms above' },
   {
     product: 'lan',
     rooms: [
@@ -229,7 +232,54 @@ export function sources(root) {
  * (../linux/b.ts)`.
  */
 export function violations(root) {
-  return sources(root).flatMap(({ file, path }) => violationsIn(root, file, path))
+  const doors = new Doors(root)
+  const files = sources(root)
+  return [
+    ...files.flatMap(({ file, path }) => violationsIn(root, file, path, doors)),
+    ...violationsOfDoors(root, files, doors),
+  ]
+}
+
+/** The most names of a door, so that it can be read at once. */
+const DOOR_MAX = 60
+
+/**
+ * What is wrong with the doors in src/kit: they only export from modules of src, few names, each of
+ * which a package uses, and no public door has it.
+ */
+function violationsOfDoors(root, files, doors) {
+  const kit = files.filter(({ file }) => file.startsWith('kit/'))
+  if (kit.length === 0) return []
+  const used = new Set(
+    files
+      .filter(({ path }) => path.startsWith('packages/'))
+      .flatMap(({ file, path }) =>
+        importsOf(programOf(file, readFileSync(join(root, path), 'utf8'))),
+      )
+      .flatMap(({ specifier, names }) => (names ?? []).map(name => `${specifier} ${name}`)),
+  )
+  const places = doors.public.flatMap(specifier =>
+    [...doors.exportsOf(doors.pathOf(specifier)).values()].map(place => [place, specifier]),
+  )
+  return kit.flatMap(({ file, path }) => {
+    const specifier = `vnet/${file.replace(/\.ts$/, '')}`
+    const { body } = programOf(file, readFileSync(join(root, path), 'utf8'))
+    const exported = [...doors.exportsOf(join(root, path))]
+    const isOther = ({ type, source, specifiers }) =>
+      source == null || (type === 'ImportDeclaration' && specifiers.length > 0)
+    return [
+      ...(body.some(isOther) ? ['a door only exports from modules'] : []),
+      ...(exported.length > DOOR_MAX ? [`${exported.length} names, at most ${DOOR_MAX}`] : []),
+      ...exported.flatMap(([name, place]) => {
+        const home = places.find(
+          ([{ file, own, isType }]) =>
+            file === place.file && own === place.own && (place.isType || !isType),
+        )
+        if (home !== undefined) return [`${name} is in ${home[1]}`]
+        return used.has(`${specifier} ${name}`) ? [] : [`no package uses ${name}`]
+      }),
+    ].map(message => `${path}:1: ${message}`)
+  })
 }
 
 /** Returns the syntax tree of a source file. */
@@ -237,7 +287,7 @@ export function programOf(file, source) {
   return parseAst(source, { lang: file.endsWith('x') ? 'tsx' : 'ts', astType: 'ts' }, file)
 }
 
-function violationsIn(root, file, path) {
+function violationsIn(root, file, path, doors) {
   const source = readFileSync(join(root, path), 'utf8')
   const at = (offset, message) =>
     `${path}:${source.slice(0, offset).split('\n').length}: ${message}`
@@ -249,8 +299,11 @@ function violationsIn(root, file, path) {
   }
   const top = path.startsWith('packages/') ? `${file.split('/')[0]}/` : ''
   const program = programOf(file, source)
-  const imports = importsOf(program).map(({ specifier, start }) => {
-    const complaint = complaintAbout(specifier, file, room, top)
+  const imports = importsOf(program).map(({ specifier, names, start }) => {
+    const complaint =
+      top !== '' && /^vnet(\/|$)/.test(specifier)
+        ? complaintAboutDoor(doors, { specifier, names, file, room })
+        : complaintAbout(specifier, file, room, top)
     return complaint && at(start, `${room} may not import ${complaint}`)
   })
   const state = program.body.map(node => {
@@ -373,6 +426,21 @@ const isFilled = node =>
     )
   })
 
+/** Returns why the names of a door may not be imported, or undefined. Without names it is all. */
+function complaintAboutDoor(doors, { specifier, names, file, room }) {
+  const path = doors.pathOf(specifier)
+  if (path === undefined) return `the package ${specifier}`
+  const exported = doors.exportsOf(path)
+  const missing = names?.find(name => !exported.has(name))
+  if (missing !== undefined) return `${missing}, which ${specifier} does not have`
+  const targets = (names ?? [...exported.keys()]).map(name => exported.get(name).file)
+  for (const target of new Set(targets)) {
+    const complaint = complaintAboutModule(doors.nameOf(target), specifier, file, room)
+    if (complaint !== undefined) return complaint
+  }
+  return undefined
+}
+
 /**
  * Returns why `specifier` may not be imported, or undefined. A computed specifier is undefined.
  * `top` is `lan/` for a file of packages/lan/src, and empty for one of src.
@@ -381,42 +449,68 @@ function complaintAbout(specifier, file, room, top) {
   // Drivers are loaded by computed names.
   if (specifier === undefined) return isPure(file) ? 'what is named only at run time' : undefined
   const isRelative = /^\.\.?(\/|$)/.test(specifier)
-  const [, name, inside] =
-    (top !== '' && /^(?:vnet|@vnet\/(\w+))\/internal\/(.*)$/.exec(specifier)) || []
+  const [, name, inside] = (top !== '' && /^@vnet\/(\w+)\/internal\/(.*)$/.exec(specifier)) || []
   if (isRelative || inside !== undefined) {
     const target = isRelative
       ? relative('src', resolve('src', dirname(file), specifier)).replaceAll(sep, '/')
-      : `${name === undefined ? '' : `${name}/`}${inside}.ts`
+      : `${name}/${inside}.ts`
     if (target.startsWith('..') || (isRelative && !target.startsWith(top))) {
       return `what lies outside its src (${specifier})`
     }
-    const to = roomOf(target)
-    if (excepted(room, to)) return undefined
-    const [mine, other] = [productOf(room), productOf(to)]
-    if (mine && other && mine !== other && !(uses[room] ?? uses[mine])?.includes(other)) {
-      return `${other}, another product (${specifier})`
-    }
-    const isAbove =
-      to === room ? NODE.test(target) && !NODE.test(file) : rankOf(target) >= rankOf(file)
-    return isAbove || (isPure(file) && !isPure(target)) ? `${to} (${specifier})` : undefined
+    return complaintAboutModule(target, specifier, file, room)
   }
   if (isBuiltin(specifier)) return isPure(file) ? `a builtin of Node (${specifier})` : undefined
   return packages[room]?.includes(specifier) ? undefined : `the package ${specifier}`
 }
 
+/** Returns why a file may not use a module of src or of a package, or undefined. */
+function complaintAboutModule(target, specifier, file, room) {
+  const to = roomOf(target)
+  if (excepted(room, to)) return undefined
+  const [mine, other] = [productOf(room), productOf(to)]
+  if (mine && other && mine !== other && !(uses[room] ?? uses[mine])?.includes(other)) {
+    return `${other}, another product (${specifier})`
+  }
+  const isAbove =
+    to === room ? NODE.test(target) && !NODE.test(file) : rankOf(target) >= rankOf(file)
+  return isAbove || (isPure(file) && !isPure(target)) ? `${to} (${specifier})` : undefined
+}
+
 /**
  * Every import, export ... from, import(), import type and import = require() in a syntax tree,
- * wherever it stands.
+ * wherever it stands, with the names that it takes, if it says which.
  */
 export function importsOf(program) {
   const found = []
+  /** Calls of import() of which the node around them takes names. */
+  const loads = new Set()
   walk(program, node => {
-    const from = importedBy(node)
-    if (from) {
-      found.push({ specifier: textOf(from), start: node.start })
-    }
+    const { load, names } = loadedBy(node) ?? { load: node, names: namesOf(node) }
+    const from = importedBy(load)
+    if (!from || loads.has(load)) return
+    loads.add(load)
+    found.push({ specifier: textOf(from), names, start: load.start })
   })
   return found
+}
+
+/** Returns an import() of which a node takes names: `const { a } = await import(...)`, or `.a`. */
+function loadedBy({ type, id, init, object, property }) {
+  const isPattern = type === 'VariableDeclarator' && id.type === 'ObjectPattern'
+  const isMember = type === 'MemberExpression' && property.type === 'Identifier'
+  if (!isPattern && !isMember) return undefined
+  const awaited = isPattern ? init : object
+  if (awaited?.type !== 'AwaitExpression') return undefined
+  const load = awaited.argument
+  if (load.type !== 'ImportExpression') return undefined
+  return { load, names: isPattern ? id.properties.map(({ key }) => key.name) : [property.name] }
+}
+
+/** Returns the names that an import takes; undefined if it may take all. */
+function namesOf({ specifiers }) {
+  const names = specifiers?.map(({ imported, local }) => (imported ?? local).name)
+  const isWhole = specifiers?.some(({ type }) => type === 'ImportNamespaceSpecifier')
+  return isWhole ? undefined : names
 }
 
 const importing = [

@@ -186,7 +186,8 @@ function loadedFiles(entries) {
     if (isData(file)) continue
     const program = parseAst(readFileSync(join(root, file), 'utf8'), {}, file)
     for (const { source } of program.body.filter(isLoaded)) {
-      const [, product, name] = /^(?:vnet|@vnet\/(\w+))\/internal\/(.*)$/.exec(source.value) ?? []
+      const [, product, name] =
+        /^(?:vnet\/built|@vnet\/(\w+)\/internal)\/(.*)$/.exec(source.value) ?? []
       if (name !== undefined) {
         found.add(`${product === undefined ? '' : `packages/${product}/`}dist/${name}.js`)
       } else if (source.value.startsWith('.')) {

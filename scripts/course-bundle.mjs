@@ -10,13 +10,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { rolldown } from 'rolldown'
 import { readOptions } from './options.mjs'
+import { throughDoors } from './setup/doors.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 const COURSE = join(root, 'packages/learn/course')
 
 /** Patterns of specifiers, and their files. */
 const FILES = [
-  [/^vnet\/internal\/(.*)$/, 'src/$1.ts'],
+  [/^vnet\/built\/(.*)$/, 'src/$1.ts'],
   [/^vnet\/(drivers|bed)$/, 'src/$1/index.ts'],
   [/^vnet$/, 'src/index.ts'],
   [/^@vnet\/learn$/, 'packages/learn/src/index.ts'],
@@ -42,21 +43,24 @@ export const readGroup = name => ({ name, cases: parseCases(texts[name]) })`
 /** What touches the system has a counterpart for browsers. */
 const NODE = /\.node\.ts$/
 
-/** Resolves the packages to their source. */
-export const sources = {
-  name: 'sources',
-  async resolveId(specifier, importer) {
-    const [pattern, file] = FILES.find(([pattern]) => pattern.test(specifier)) ?? []
-    const isRelative = /^\.\.?\//.test(specifier) && importer !== undefined
-    const path = pattern
-      ? join(root, specifier.replace(pattern, file))
-      : isRelative && resolve(importer, '..', specifier)
-    if (!path) return undefined
-    const counterpart = path.replace(NODE, '.browser.ts')
-    return existsSync(counterpart) ? counterpart : path
+/** Resolves the packages to their source, and sees through doors. */
+export const sources = [
+  {
+    name: 'sources',
+    async resolveId(specifier, importer) {
+      const [pattern, file] = FILES.find(([pattern]) => pattern.test(specifier)) ?? []
+      const isRelative = /^\.\.?\//.test(specifier) && importer !== undefined
+      const path = pattern
+        ? join(root, specifier.replace(pattern, file))
+        : isRelative && resolve(importer, '..', specifier)
+      if (!path) return undefined
+      const counterpart = path.replace(NODE, '.browser.ts')
+      return existsSync(counterpart) ? counterpart : path
+    },
+    load: id => (id === TABLE ? tableOf() : undefined),
   },
-  load: id => (id === TABLE ? tableOf() : undefined),
-}
+  throughDoors(root),
+]
 
 /**
  * A file of each folder is loaded only where it is needed, and names the folder in stacks; the

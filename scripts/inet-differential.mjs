@@ -12,11 +12,11 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { rolldown } from 'rolldown'
 import { readOptions, refuse, whole } from './options.mjs'
+import { throughDoors } from './setup/doors.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 const MAIN = join(root, 'packages/inet/test/differential/main.ts')
 const PLACES = [
-  [/^vnet\/internal\/(.*)$/, 'src/$1.ts'],
   [/^#src\/(.*)$/, 'src/$1'],
   [/^#support\/(.*)$/, 'test/support/$1'],
 ]
@@ -30,7 +30,7 @@ async function load(directory) {
     input: MAIN,
     cwd: root,
     platform: 'node',
-    plugins: [{ name: 'places', resolveId }],
+    plugins: [throughDoors(root), { name: 'places', resolveId }],
   })
   const file = join(directory, 'main.mjs')
   await bundle.write({ file, codeSplitting: false })

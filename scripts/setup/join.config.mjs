@@ -5,11 +5,13 @@
 
 import { readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative, resolve } from 'node:path'
+import { Doors } from './doors.mjs'
 import { JOINED, joinedModules, slashed, withJoined } from './joined.mjs'
 
 const { DIST, PROJECT } = process.env
 const dist = resolve(DIST)
 const joined = joinedModules(dist, PROJECT)
+const doors = new Doors(resolve('.'))
 const names = Object.keys(JOINED[PROJECT])
 
 const isModule = path => path.endsWith('.js')
@@ -20,7 +22,7 @@ const modules = {
   load: path =>
     isModule(path)
       ? {
-          code: withJoined(readFileSync(path, 'utf8'), path),
+          code: withJoined(doors.seeThrough(readFileSync(path, 'utf8'), path), path, doors),
           map: readFileSync(`${path}.map`, 'utf8'),
         }
       : undefined,

@@ -129,16 +129,31 @@ function checkPlace(path, joined) {
 }
 
 /**
- * Makes all files of `dist` import joined files, instead of modules that export from them. Packages
- * import each other's files: all are installed with one version.
+ * Makes all files of `dist` see through doors, and import joined files instead of modules that
+ * export from them. Packages import each other's files: all are installed with one version.
  */
 export function importJoined(dist) {
+  return changeFiles(dist, (text, path, doors, read) =>
+    withJoined(doors.seeThrough(text, path), path, doors, read),
+  )
+}
+
+/** Makes all files of `dist` see through doors. The page has modules by their own names. */
+export function seeThroughDoors(dist) {
+  return changeFiles(dist, (text, path, doors) => doors.seeThrough(text, path))
+}
+
+/** Changes the text of each compiled module in `dist`. */
+async function changeFiles(dist, change) {
+  // The first set-up has no parser before it has installed the dependencies.
+  const { Doors } = await import('./doors.mjs')
+  const doors = new Doors(resolve('.'))
   const read = new Map()
   for (const name of readdirSync(dist, { recursive: true })) {
+    if (!name.endsWith('.js')) continue
     const path = join(dist, name)
-    if (!name.endsWith('.js') || name.startsWith(`page${sep}`)) continue
     const text = readFileSync(path, 'utf8')
-    const changed = withJoined(text, path, read)
+    const changed = change(text, path, doors, read)
     if (changed !== text) {
       writeFileSync(path, changed)
       read.delete(path)
@@ -146,20 +161,30 @@ export function importJoined(dist) {
   }
 }
 
-const SPECIFIER = String.raw`\.[^'"]+\.js|(?:vnet|@vnet\/\w+)\/internal\/[^'"]+`
-const STATIC = new RegExp(`^(import|export) (?:\\{([^}]*)\\}|\\*) from '(${SPECIFIER})';`, 'gm')
+const SPECIFIER = String.raw`\.[^'"]+\.js|(?:vnet\/built|@vnet\/\w+\/internal)\/[^'"]+`
+/** The place of a statement: those in place of the import of a door stand in one line. */
+const START = '(?<=^|; )'
+const STATIC = new RegExp(
+  `${START}(import|export) (?:\\{([^}]*)\\}|\\*) from '(${SPECIFIER})';`,
+  'gm',
+)
+const SPACE = new RegExp(`${START}import \\* as (\\w+) from '(${SPECIFIER})';`, 'gm')
 const DYNAMIC = new RegExp(`\\bimport\\((['"])(${SPECIFIER})\\1\\)`, 'g')
 
 /**
  * Returns the text of a module that imports joined files. Lines keep their numbers. `read` keeps
  * what modules export, by their paths.
  */
-export function withJoined(text, path, read = new Map()) {
+export function withJoined(text, path, doors, read = new Map()) {
   const moduleOf = specifier =>
     specifier.startsWith('.')
       ? join(dirname(path), specifier)
       : join(distOf(specifier), specifier.replace(INTERNAL, '$2.js'))
-  return text
+  // A namespace of a module would load its file, which only exports from a joined one.
+  const isJoined = specifier => knownExports(moduleOf(specifier), read) !== undefined
+  const spaces = Array.from(text.matchAll(SPACE)).filter(([, , from]) => isJoined(from))
+  const flat = spaces.length === 0 ? text : doors.withoutSpaces(text, spaces)
+  return flat
     .replace(STATIC, (all, verb, names, specifier) => {
       const exported = knownExports(moduleOf(specifier), read)
       if (exported === undefined) return all
@@ -182,7 +207,7 @@ export function withJoined(text, path, read = new Map()) {
 }
 
 /** A specifier of a module in another package: the prefix, and the module's name. */
-const INTERNAL = /^(.*\/internal\/)(.*)$/
+const INTERNAL = /^(.*\/(?:built|internal)\/)(.*)$/
 
 /** Returns the directory of the compiled modules of the package that a specifier names. */
 function distOf(specifier) {

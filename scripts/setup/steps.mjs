@@ -16,7 +16,7 @@ import {
 import { basename, dirname, posix, resolve } from 'node:path'
 import { npm, run, tool } from './command.mjs'
 import { writeEntries } from './entries.mjs'
-import { importJoined, JOINED } from './joined.mjs'
+import { importJoined, JOINED, seeThroughDoors } from './joined.mjs'
 import { ADDON, GUEST_PROGRAM, PROGRAMS } from './prebuilds.mjs'
 import { digest, filesUnder } from './stamp.mjs'
 
@@ -109,7 +109,9 @@ export const steps = [
   },
 ]
 
-const JOIN = ['join.config.mjs', 'joined.mjs', 'entries.mjs'].map(name => `scripts/setup/${name}`)
+const JOIN = ['join.config.mjs', 'joined.mjs', 'doors.mjs', 'entries.mjs'].map(
+  name => `scripts/setup/${name}`,
+)
 
 /** The options of editors, which the other ones extend. */
 const CHECK = 'tsconfig.json'
@@ -174,7 +176,7 @@ async function joinModules(name, to) {
       environment,
     ])
   }
-  importJoined(to)
+  await importJoined(to)
   await writeEntries(name === 'vnet' ? '.' : `packages/${name}`, to)
 }
 
@@ -208,6 +210,7 @@ async function addOtherFiles(path, to) {
   await joinModules(path === '.' ? 'vnet' : basename(path), to)
   if (!PAGE.startsWith(`${path}/`)) return
   await emit('compiling the page', join(PAGE, BUILD), to)
+  await seeThroughDoors(join(to, 'page'))
   for (const name of pageFiles()) {
     copyFileSync(join(PAGE, name), join(to, 'page', name))
   }

@@ -10,6 +10,9 @@ import type { Deputy } from '../control/server/snapshot.ts'
 /** Taken before the driver of an exercise is restricted. Some builds of Node have none. */
 const inspector = process.getBuiltinModule('node:inspector')
 
+/** Whether a debugger is attached, which may pause the program. */
+export const isDebugged = (): boolean => inspector?.url() !== undefined
+
 /** Lets the worker reply to clients: the listening socket; a Snapshot's messages, then zeros. */
 export type LockupMessage = Readonly<{ listening: number; bytes: Uint8Array }>
 
@@ -31,8 +34,7 @@ export interface LockupWorkerData {
  * then on. Resolves to undefined, without a worker, while a debugger is attached.
  */
 export async function watchLockups(name: string, limitMs = 2000): Promise<Deputy | undefined> {
-  // A debugger may pause the program.
-  if (inspector?.url() !== undefined) return undefined
+  if (isDebugged()) return undefined
   const tickMs = limitMs / 4
   const beats = new Int32Array(new SharedArrayBuffer(4))
   let onBeat = () => true

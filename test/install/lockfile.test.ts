@@ -132,7 +132,7 @@ function copied(from: string, name: string): string {
 }
 
 const LOADS = `
-import { loadNative } from 'vnet/internal/linux/native'
+import { loadNative } from 'vnet/built/linux/native'
 import '@vnet/lab'
 console.log(loadNative().monotonic() > 0)
 `
@@ -225,7 +225,7 @@ test(
     const project = made('others')
     const [program, script] = MANAGERS['npm 11'] as (typeof MANAGERS)[string]
     await node(project, program, script, 'install')
-    const found = `import { builtFile } from 'vnet/internal/linux/native'; console.log(builtFile('vnet.node', 'x'))`
+    const found = `import { builtFile } from 'vnet/built/linux/native'; console.log(builtFile('vnet.node', 'x'))`
     writeFileSync(join(project, 'found.mjs'), found)
     const arm64 = `--import=data:text/javascript,Object.defineProperty(process,'arch',{value:'arm64'})`
     expect(await node(project, process.execPath, arm64, 'found.mjs')).toMatch(

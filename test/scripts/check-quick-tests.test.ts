@@ -36,10 +36,7 @@ test.each([
     'by a path',
     { 'test/a.test.ts': "import { test } from 'vitest'\nimport {\n  a,\n} from '../src/a.ts'" },
   ],
-  [
-    'by its name in packages',
-    { 'packages/p/test/a.test.ts': "import * as a from 'vnet/internal/a'" },
-  ],
+  ['of a package', { 'packages/p/test/a.test.ts': "import * as a from '#src/a.ts'" }],
   ['later', { 'test/a.test.ts': "const a = await import('#src/a.ts')" }],
   ['in the kernel', { 'test/kernel/smoke/a.test.ts': "import '#src/a.ts'" }],
   [

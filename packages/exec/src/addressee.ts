@@ -1,12 +1,7 @@
 /** Decides where a program's datagram goes: to a vnet, to the kernel, or to both. Pure. */
-import type { Entry } from 'vnet/internal/control/protocol/directory'
-import {
-  commands,
-  VNET_GENL_ID,
-  VNET_GENL_NAME,
-  vnetAttributes,
-} from 'vnet/internal/control/protocol/family'
-import * as netlink from 'vnet/internal/netlink/index'
+import type { Entry } from 'vnet/control'
+import { commands, VNET_GENL_ID, VNET_GENL_NAME, vnetAttributes } from 'vnet/kit/control'
+import { netlink } from 'vnet/kit/netlink'
 import { isIn } from './vnets.ts'
 
 /** 'driver': messages for vnet_nl, or queries of it at nlctrl. 'both': a dump of all families. */

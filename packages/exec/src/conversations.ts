@@ -4,27 +4,10 @@
  * promises: a program waits for them.
  */
 import { availableParallelism } from 'node:os'
-import {
-  EAGAIN,
-  ECONNREFUSED,
-  ECONNRESET,
-  EIO,
-  ENOBUFS,
-  ENOENT,
-  EPERM,
-  ETIMEDOUT,
-} from 'vnet/internal/base/errno'
-import { Connection } from 'vnet/internal/control/protocol/connection'
-import type { Entry } from 'vnet/internal/control/protocol/directory'
-import {
-  getS32,
-  getU16,
-  getU32,
-  NLMSG_ERROR,
-  NLMSG_HDRLEN,
-  SEQ_AT,
-  TYPE_AT,
-} from 'vnet/internal/netlink/index'
+import { EAGAIN, ECONNREFUSED, ECONNRESET, EIO, ENOBUFS, ENOENT, EPERM, ETIMEDOUT } from 'vnet'
+import type { Entry } from 'vnet/control'
+import { Connection } from 'vnet/kit/control'
+import { netlink } from 'vnet/kit/netlink'
 import type { Requester } from './program-socket.ts'
 import type { Supervision } from './supervision.ts'
 
@@ -256,7 +239,7 @@ export class Conversation {
   }
 
   #received(message: Uint8Array): void {
-    const seq = getU32(message, SEQ_AT)
+    const seq = netlink.getU32(message, netlink.SEQ_AT)
     const waiting = this.#requests.get(seq)
     if (waiting !== undefined) {
       waiting.since = performance.now()
@@ -265,11 +248,11 @@ export class Conversation {
       }
     } else if (
       seq === 0 &&
-      getU16(message, TYPE_AT) === NLMSG_ERROR &&
-      message.length >= NLMSG_HDRLEN + 4
+      netlink.getU16(message, netlink.TYPE_AT) === netlink.NLMSG_ERROR &&
+      message.length >= netlink.NLMSG_HDRLEN + 4
     ) {
       // An error of the connection itself: this user has too many.
-      this.close(getS32(message, NLMSG_HDRLEN) || -EIO)
+      this.close(netlink.getS32(message, netlink.NLMSG_HDRLEN) || -EIO)
     } else if (seq === 0) {
       this.#listener.onEvent?.(message)
     }

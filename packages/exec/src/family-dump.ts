@@ -1,16 +1,9 @@
 /** Datagrams for a program: packed like the kernel's, and the merged dump of all families. */
-import { EBADF } from 'vnet/internal/base/errno'
-import { VNET_GENL_NAME } from 'vnet/internal/control/protocol/family'
-import type { Native } from 'vnet/internal/linux/index'
-import {
-  AF_NETLINK,
-  closing,
-  MSG_DONTWAIT,
-  NETLINK_GENERIC,
-  SOCK_RAW,
-  sockaddrNl,
-} from 'vnet/internal/linux/index'
-import * as netlink from 'vnet/internal/netlink/index'
+import { EBADF } from 'vnet'
+import { VNET_GENL_NAME } from 'vnet/kit/control'
+import { closing, type Native } from 'vnet/kit/linux'
+import { uapi } from 'vnet/kit/net'
+import { netlink } from 'vnet/kit/netlink'
 import type { OtherProcesses } from './other-process.ts'
 
 const RECEIVE_BYTES = 65536
@@ -36,12 +29,12 @@ export function kernelsPart(
 ): Uint8Array[] | undefined {
   const fd =
     processes.inNamespaceOf(pid, nsfd =>
-      native.socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC, nsfd),
+      native.socket(uapi.AF_NETLINK, uapi.SOCK_RAW, uapi.NETLINK_GENERIC, nsfd),
     ) ?? -EBADF
   if (fd < 0) return undefined
   return closing(native, fd, () => {
     const isThere = processes.namespaceOf(fd) === netns
-    return isThere && native.sendto(fd, request, MSG_DONTWAIT, sockaddrNl()) >= 0
+    return isThere && native.sendto(fd, request, uapi.MSG_DONTWAIT, uapi.sockaddrNl()) >= 0
       ? whole(native, fd)
       : undefined
   })
@@ -72,7 +65,7 @@ function whole(native: Native, fd: number): Uint8Array[] | undefined {
   const [into, meta] = [new Uint8Array(RECEIVE_BYTES), new Int32Array(3)]
   const all: Uint8Array[] = []
   for (;;) {
-    const length = native.recvmsg(fd, into, MSG_DONTWAIT, meta)
+    const length = native.recvmsg(fd, into, uapi.MSG_DONTWAIT, meta)
     // An administrator of the namespace may send to this socket too; the kernel's port is 0.
     if (length < 0 || meta[0] !== 0) return undefined
     for (const message of netlink.messages(into, 0, length)) {

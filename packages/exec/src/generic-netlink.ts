@@ -4,17 +4,9 @@
  * datagrams for vnet_nl and to queries for it to nlctrl; all others go to the kernel. Replies are
  * queued (replies.ts) before the sending call returns.
  */
-import { EBADF, ECONNREFUSED } from 'vnet/internal/base/errno'
-import {
-  AF_NETLINK,
-  closeFd,
-  closeFds,
-  closing,
-  closingOnError,
-  isGeneric,
-  NETLINK_GENERIC,
-  SOCK_CLOEXEC,
-} from 'vnet/internal/linux/index'
+import { EBADF, ECONNREFUSED } from 'vnet'
+import { closeFd, closeFds, closing, closingOnError } from 'vnet/kit/linux'
+import { isGeneric, uapi } from 'vnet/kit/net'
 import { addresseeOf, vnetFor } from './addressee.ts'
 import {
   gathered,
@@ -59,7 +51,8 @@ export class GenericNetlink {
     const type = notification.int(1)
     const number = this.#freeNumber(pid)
     const opener = openerAs(native, processes, pid)
-    const open = (nsfd: number) => opener?.(AF_NETLINK, type, NETLINK_GENERIC, nsfd) ?? -EBADF
+    const open = (nsfd: number) =>
+      opener?.(uapi.AF_NETLINK, type, uapi.NETLINK_GENERIC, nsfd) ?? -EBADF
     const fd = number === undefined ? -EBADF : (processes.inNamespaceOf(pid, open) ?? -EBADF)
     if (number === undefined || fd < 0) {
       listener.proceed(notification)
@@ -67,7 +60,7 @@ export class GenericNetlink {
     }
     closing(native, fd, () => {
       const waiting = listener.isWaiting(notification)
-      const cloexec = (type & SOCK_CLOEXEC) !== 0
+      const cloexec = (type & uapi.SOCK_CLOEXEC) !== 0
       // Fails beyond the program's limit of descriptors.
       if (!waiting || listener.answerDescriptor(notification, fd, number, cloexec) < 0) {
         listener.proceed(notification)

@@ -3,28 +3,10 @@
  * thread ends, so the caller checks after reading and before writing that the thread is the same.
  */
 import { fstatSync, readdirSync, readFileSync, readlinkSync, statSync, writeSync } from 'node:fs'
-import {
-  attempt,
-  EBADF,
-  EFAULT,
-  EINVAL,
-  ENOENT,
-  ENOTSOCK,
-  EPERM,
-  ESRCH,
-} from 'vnet/internal/base/errno'
-import {
-  closeFd,
-  closeFds,
-  closing,
-  type Native,
-  netnsCookie,
-  O_RDONLY,
-  O_RDWR,
-  SIOCGSKNS,
-} from 'vnet/internal/linux/index'
-import * as uapi from 'vnet/internal/linux/uapi'
-import { getU32, putU32 } from 'vnet/internal/netlink/index'
+import { attempt, EBADF, EFAULT, EINVAL, ENOENT, ENOTSOCK, EPERM, ESRCH } from 'vnet'
+import { closeFd, closeFds, closing, type Native } from 'vnet/kit/linux'
+import { netnsCookie, uapi } from 'vnet/kit/net'
+import { netlink } from 'vnet/kit/netlink'
 
 /** sizeof(struct pidfd_info), and places in it. */
 const PIDFD_INFO_LEN = 64
@@ -119,7 +101,7 @@ export class OtherProcesses {
    * memory cannot be opened, or if `isStill` returns false once it is open.
    */
   inMemoryOf<T>(pid: number, isStill: () => boolean, fn: () => T): T | undefined {
-    const memory = this.#native.open(`/proc/${pid}/mem`, O_RDWR, -1)
+    const memory = this.#native.open(`/proc/${pid}/mem`, uapi.O_RDWR, -1)
     if (memory < 0) return undefined
     return closing(this.#native, memory, () => {
       try {
@@ -146,11 +128,15 @@ export class OtherProcesses {
    */
   identity(pid: number): Identity | undefined {
     const info = new Uint8Array(PIDFD_INFO_LEN)
-    putU32(info, 0, uapi.PIDFD_INFO_CREDS)
+    netlink.putU32(info, 0, uapi.PIDFD_INFO_CREDS)
     if (this.#onPidfd(pid, pidfd => this.#native.ioctl(pidfd, uapi.PIDFD_GET_INFO, info)) < 0) {
       return this.status(pid)
     }
-    return { tgid: getU32(info, TGID_AT), euid: getU32(info, EUID_AT), egid: getU32(info, EGID_AT) }
+    return {
+      tgid: netlink.getU32(info, TGID_AT),
+      euid: netlink.getU32(info, EUID_AT),
+      egid: netlink.getU32(info, EGID_AT),
+    }
   }
 
   /** Returns the status of a thread from /proc; undefined if it has ended. */
@@ -202,7 +188,7 @@ export class OtherProcesses {
 
   /** Calls `fn` with the thread's network namespace, -1 for ours; undefined without permission. */
   inNamespaceOf<T>(pid: number, fn: (nsfd: number) => T): T | undefined {
-    const nsfd = this.#native.open(`/proc/${pid}/ns/net`, O_RDONLY, -1)
+    const nsfd = this.#native.open(`/proc/${pid}/ns/net`, uapi.O_RDONLY, -1)
     if (nsfd < 0) return undefined
     return closing(this.#native, nsfd, () =>
       fn(fstatSync(nsfd).ino === this.#home.inode ? -1 : nsfd),
@@ -217,7 +203,7 @@ export class OtherProcesses {
 
   /** Takes CAP_NET_ADMIN in that namespace. */
   #inode(socket: number): number | undefined {
-    const nsfd = this.#native.ioctl(socket, SIOCGSKNS, 0)
+    const nsfd = this.#native.ioctl(socket, uapi.SIOCGSKNS, 0)
     return nsfd < 0 ? undefined : closing(this.#native, nsfd, () => fstatSync(nsfd).ino)
   }
 

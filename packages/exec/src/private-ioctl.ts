@@ -3,15 +3,18 @@
  * supervisor copies the call's data from the program's memory and back; the vnet receives and
  * returns bytes. The interface is found by name in the network namespace of the caller's socket.
  */
-import { ECONNREFUSED, EFAULT, EIO, ENODEV } from 'vnet/internal/base/errno'
 import {
-  commands,
-  VNET_GENL_ID,
-  VNET_GENL_VERSION,
-  VNET_IOCTL_DATA_MAX,
-} from 'vnet/internal/control/protocol/family'
-import { IFNAMSIZ, IFR_IFRU, IFREQ_LEN, SIOCDEVPRIVATE } from 'vnet/internal/netdev/if'
-import * as netlink from 'vnet/internal/netlink/index'
+  ECONNREFUSED,
+  EFAULT,
+  EIO,
+  ENODEV,
+  IFNAMSIZ,
+  IFR_IFRU,
+  IFREQ_LEN,
+  SIOCDEVPRIVATE,
+} from 'vnet'
+import { commands, VNET_GENL_ID, VNET_GENL_VERSION, VNET_IOCTL_DATA_MAX } from 'vnet/kit/control'
+import { netlink } from 'vnet/kit/netlink'
 import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'
 import type { RemoteDevice } from './vnets.ts'

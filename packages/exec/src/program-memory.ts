@@ -2,8 +2,8 @@
  * Structures in a program's memory that its system calls point to: struct msghdr, struct mmsghdr,
  * struct iovec and struct sockaddr_nl. x86-64 and arm64 lay them out alike.
  */
-import { EFAULT } from 'vnet/internal/base/errno'
-import { getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
+import { EFAULT } from 'vnet'
+import { netlink } from 'vnet/kit/netlink'
 import type { OtherProcesses } from './other-process.ts'
 
 const MSGHDR_LEN = 56
@@ -38,7 +38,7 @@ export const span = (address: bigint, length: bigint): MemorySpan => ({
 
 /** Reads an address and the length after it. */
 const spanAt = (octets: Uint8Array, at: number): MemorySpan =>
-  span(getU64(octets, at), getU64(octets, at + 8))
+  span(netlink.getU64(octets, at), netlink.getU64(octets, at + 8))
 
 /** Reads an array of struct iovec; undefined if it is too long or unreadable. */
 export function iovecs(processes: OtherProcesses, pid: number, address: bigint, count: bigint) {
@@ -66,8 +66,13 @@ export function msghdr(
 ): Msghdr | undefined {
   const octets = new Uint8Array(MSGHDR_LEN)
   if (processes.read(pid, address, octets) < 0) return undefined
-  const name = { address: getU64(octets, 0), length: getU32(octets, NAMELEN_AT) }
-  const spans = iovecs(processes, pid, getU64(octets, IOV_AT), getU64(octets, IOVLEN_AT))
+  const name = { address: netlink.getU64(octets, 0), length: netlink.getU32(octets, NAMELEN_AT) }
+  const spans = iovecs(
+    processes,
+    pid,
+    netlink.getU64(octets, IOV_AT),
+    netlink.getU64(octets, IOVLEN_AT),
+  )
   return spans && { name, spans, controlAt: spanAt(octets, CONTROL_AT) }
 }
 
@@ -91,7 +96,7 @@ export const putLength = (processes: OtherProcesses, address: bigint, length: nu
 
 function putUint(processes: OtherProcesses, address: bigint, value: number, bytes: 4 | 8): number {
   const octets = new Uint8Array(bytes)
-  putU32(octets, 0, value)
+  netlink.putU32(octets, 0, value)
   return processes.write(address, octets)
 }
 
@@ -151,7 +156,7 @@ export function isToKernel(
   if (name === undefined || name.address === 0n || name.length === 0) return true
   const sockaddr = new Uint8Array(SOCKADDR_NL_LEN)
   if (name.length < SOCKADDR_NL_LEN || processes.read(pid, name.address, sockaddr) < 0) return false
-  return getU32(sockaddr, NL_PID_AT) === 0
+  return netlink.getU32(sockaddr, NL_PID_AT) === 0
 }
 
 /** Writes the fields of a struct msghdr that recvmsg(2) sets. Returns 0 or -EFAULT. */

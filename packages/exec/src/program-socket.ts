@@ -1,16 +1,10 @@
 /** A generic netlink socket of a program, through a duplicate that the supervisor holds. */
 import { fstatSync, readFileSync } from 'node:fs'
-import { EADDRINUSE } from 'vnet/internal/base/errno'
-import type { As } from 'vnet/internal/control/protocol/connection'
-import {
-  CAP_NET_ADMIN,
-  type Native,
-  O_NONBLOCK,
-  SO_RCVTIMEO,
-  SOL_SOCKET,
-  sockaddrNl,
-} from 'vnet/internal/linux/index'
-import { getU32, getU64 } from 'vnet/internal/netlink/index'
+import { EADDRINUSE } from 'vnet'
+import type { As } from 'vnet/kit/control'
+import type { Native } from 'vnet/kit/linux'
+import { uapi } from 'vnet/kit/net'
+import { netlink } from 'vnet/kit/netlink'
 import type { OtherProcesses, ThreadStatus } from './other-process.ts'
 
 /**
@@ -31,16 +25,16 @@ export const inodeOf = (fd: number): number => fstatSync(fd).ino
 
 /** Returns the port of a netlink socket; 0 if it has none. */
 export function portOf(native: Native, fd: number): number {
-  const address = sockaddrNl()
-  return native.getsockname(fd, address) < 0 ? 0 : getU32(address, 4)
+  const address = uapi.sockaddrNl()
+  return native.getsockname(fd, address) < 0 ? 0 : netlink.getU32(address, 4)
 }
 
 /** Like portOf, but binds a socket without a port: to the process id, or else any other port. */
 export function boundPortOf(native: Native, fd: number, process: number): number | undefined {
   const known = portOf(native, fd)
   if (known !== 0) return known
-  if (native.bind(fd, sockaddrNl(process)) === -EADDRINUSE) {
-    native.bind(fd, sockaddrNl())
+  if (native.bind(fd, uapi.sockaddrNl(process)) === -EADDRINUSE) {
+    native.bind(fd, uapi.sockaddrNl())
   }
   return portOf(native, fd) || undefined
 }
@@ -49,14 +43,14 @@ export function boundPortOf(native: Native, fd: number, process: number): number
 export function isNonBlocking(fd: number): boolean {
   const flags =
     /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/thread-self/fdinfo/${fd}`, 'latin1'))?.[1] ?? '0'
-  return (Number.parseInt(flags, 8) & O_NONBLOCK) !== 0
+  return (Number.parseInt(flags, 8) & uapi.O_NONBLOCK) !== 0
 }
 
 /** Returns SO_RCVTIMEO in ms; 0 means without a limit. */
 export function receiveTimeoutMs(native: Native, fd: number): number {
   const value = new Uint8Array(16)
-  if (native.getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, value) < 0) return 0
-  return Number(getU64(value, 0)) * 1000 + Number(getU64(value, 8)) / 1000
+  if (native.getsockopt(fd, uapi.SOL_SOCKET, uapi.SO_RCVTIMEO, value) < 0) return 0
+  return Number(netlink.getU64(value, 0)) * 1000 + Number(netlink.getU64(value, 8)) / 1000
 }
 
 const ROOT = 0
@@ -88,7 +82,7 @@ export function requesterOf(
 function isAdmin(native: Native, pid: number): boolean {
   const effective = new Uint8Array(8)
   if (native.capget(pid, effective) < 0) return false
-  return (getU64(effective, 0) & (1n << BigInt(CAP_NET_ADMIN))) !== 0n
+  return (netlink.getU64(effective, 0) & (1n << BigInt(uapi.CAP_NET_ADMIN))) !== 0n
 }
 
 /**

@@ -3,15 +3,10 @@
  * that the program gets the driver's reply instead of a placeholder (replies.ts), with its sender
  * and ancillary data. Every other message is passed on unchanged.
  */
-import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from 'vnet/internal/base/errno'
-import {
-  closeFd,
-  closingOnError,
-  isGeneric,
-  MSG_DONTWAIT,
-  MSG_TRUNC,
-} from 'vnet/internal/linux/index'
-import { getU32, putU32 } from 'vnet/internal/netlink/index'
+import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from 'vnet'
+import { closeFd, closingOnError } from 'vnet/kit/linux'
+import { isGeneric, uapi } from 'vnet/kit/net'
+import { netlink } from 'vnet/kit/netlink'
 import {
   finishMsghdr,
   iovecs,
@@ -97,9 +92,9 @@ export class Reception {
         const length = new Uint8Array(4)
         if (address === 0n) return 0
         if (processes.read(pid, lengthAt, length) < 0) return -EFAULT
-        const room = getU32(length, 0)
+        const room = netlink.getU32(length, 0)
         if (room > 0x7fff_ffff) return -EINVAL
-        putU32(length, 0, namelen)
+        netlink.putU32(length, 0, namelen)
         return Math.min(
           processes.write(address, name.subarray(0, room)),
           processes.write(lengthAt, length),
@@ -133,7 +128,11 @@ export class Reception {
       notification.address(1),
       notification.address(2),
     )
-    this.#read(notification, spans, (notification.int(5) & RWF_NOWAIT) === 0 ? 0 : MSG_DONTWAIT)
+    this.#read(
+      notification,
+      spans,
+      (notification.int(5) & RWF_NOWAIT) === 0 ? 0 : uapi.MSG_DONTWAIT,
+    )
   }
 
   /** Receives until the call has all the messages it requested, may not wait, or has timed out. */
@@ -233,7 +232,7 @@ export class Reception {
       const outcome = inPlace()
       return [
         outcome,
-        outcome === -EAGAIN && (flags & MSG_DONTWAIT) === 0 && !isNonBlocking(fd),
+        outcome === -EAGAIN && (flags & uapi.MSG_DONTWAIT) === 0 && !isNonBlocking(fd),
       ] as const
     })
     if (waits) {
@@ -255,7 +254,7 @@ export class Reception {
     const whole = native.recvmsgRaw(
       fd,
       bytes,
-      flags | MSG_DONTWAIT | MSG_TRUNC,
+      flags | uapi.MSG_DONTWAIT | uapi.MSG_TRUNC,
       this.#name,
       controlRoom,
       this.#meta,
@@ -264,7 +263,7 @@ export class Reception {
     const [namelen = 0, controllen = 0, received = 0] = this.#meta
     let message: Uint8Array | undefined = bytes.subarray(0, Math.min(whole, bytes.length))
     let length = whole
-    if (getU32(this.#name, 4) === 0 && this.#replies.isPlaceholder(message, whole)) {
+    if (netlink.getU32(this.#name, 4) === 0 && this.#replies.isPlaceholder(message, whole)) {
       message = this.#replies.take(inodeOf(fd), message, (flags & MSG_PEEK) !== 0)
       // The reply was dropped, as the kernel drops messages without room.
       if (message === undefined) return -ENOBUFS
@@ -272,11 +271,16 @@ export class Reception {
     }
     const copied = scattered(processes, spans, message.subarray(0, Math.min(room, message.length)))
     if (copied < 0) return copied
-    const truncated = copied < length ? MSG_TRUNC : 0
+    const truncated = copied < length ? uapi.MSG_TRUNC : 0
     const name = this.#name.subarray(0, namelen)
     const control = controlRoom.subarray(0, controllen)
-    const finished = finish({ name, namelen, control, flags: (received & ~MSG_TRUNC) | truncated })
+    const finished = finish({
+      name,
+      namelen,
+      control,
+      flags: (received & ~uapi.MSG_TRUNC) | truncated,
+    })
     if (finished < 0) return finished
-    return (flags & MSG_TRUNC) === 0 ? copied : length
+    return (flags & uapi.MSG_TRUNC) === 0 ? copied : length
   }
 }

@@ -2,9 +2,9 @@
  * Relays a program's datagram to a vnet, and queues the replies before the sending call returns.
  * Datagrams that cannot be relayed are left to the kernel, which has no vnet_nl.
  */
-import { ECONNREFUSED, ENOBUFS } from 'vnet/internal/base/errno'
-import type { Entry } from 'vnet/internal/control/protocol/directory'
-import * as netlink from 'vnet/internal/netlink/index'
+import { ECONNREFUSED, ENOBUFS } from 'vnet'
+import type { Entry } from 'vnet/control'
+import { netlink } from 'vnet/kit/netlink'
 import type { Addressee } from './addressee.ts'
 import type { SentRequest } from './conversations.ts'
 import { kernelsPart, merged, messageAt, ourPart, packed } from './family-dump.ts'

@@ -7,15 +7,10 @@
  */
 import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { attempt, ENOBUFS } from 'vnet/internal/base/errno'
-import {
-  MSG_DONTWAIT,
-  type Native,
-  SO_MEMINFO,
-  SOL_SOCKET,
-  sockaddrNl,
-} from 'vnet/internal/linux/index'
-import * as netlink from 'vnet/internal/netlink/index'
+import { attempt, ENOBUFS } from 'vnet'
+import type { Native } from 'vnet/kit/linux'
+import { uapi } from 'vnet/kit/net'
+import { netlink } from 'vnet/kit/netlink'
 import type { ProgramSocket } from './program-socket.ts'
 
 /** A struct nlmsghdr, the error, and the header that is acknowledged. */
@@ -53,7 +48,7 @@ export class Replies {
   readonly #noop = new netlink.MessageBuilder()
     .message(netlink.NLMSG_NOOP, netlink.NLM_F_REQUEST | netlink.NLM_F_ACK, 0)
     .bytes.slice()
-  readonly #kernel = sockaddrNl()
+  readonly #kernel = uapi.sockaddrNl()
   #seq = 0
 
   constructor(native: Native) {
@@ -76,7 +71,7 @@ export class Replies {
       this.#seq = (this.#seq + 1) >>> 0
       netlink.putU32(this.#noop, netlink.SEQ_AT, this.#seq)
       const drops = this.#meminfo(fd, SK_MEMINFO_DROPS)
-      const sent = this.#native.sendto(fd, this.#noop, MSG_DONTWAIT, this.#kernel)
+      const sent = this.#native.sendto(fd, this.#noop, uapi.MSG_DONTWAIT, this.#kernel)
       if (sent < 0 || this.#meminfo(fd, SK_MEMINFO_DROPS) !== drops) return -ENOBUFS
       waiting.replies.set(this.#seq, reply)
       waiting.bytes += reply.length
@@ -145,7 +140,7 @@ export class Replies {
 
   #meminfo(fd: number, index: number): number {
     const meminfo = new Uint8Array(MEMINFO_LEN)
-    return this.#native.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, meminfo) < 0
+    return this.#native.getsockopt(fd, uapi.SOL_SOCKET, uapi.SO_MEMINFO, meminfo) < 0
       ? 0
       : netlink.getU32(meminfo, 4 * index)
   }

@@ -3,16 +3,10 @@
  * call waits until it gets a result, is passed on to the kernel, or its process ends. Several calls
  * may wait concurrently, and get their results in any order. include/uapi/linux/seccomp.h.
  */
-import { ENOENT } from 'vnet/internal/base/errno'
-import {
-  closeFd,
-  type Native,
-  O_CLOEXEC,
-  type Poller,
-  startPoller,
-} from 'vnet/internal/linux/index'
-import * as uapi from 'vnet/internal/linux/uapi'
-import { getS32, getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
+import { ENOENT } from 'vnet'
+import { closeFd, type Native, type Poller, startPoller } from 'vnet/kit/linux'
+import { uapi } from 'vnet/kit/net'
+import { netlink } from 'vnet/kit/netlink'
 
 /** struct seccomp_notif: id, pid, flags; struct seccomp_data: nr, arch, ip, six arguments. */
 const NOTIF_LEN = 80
@@ -31,22 +25,22 @@ export class Notification {
    * ended: check isWaiting() after reading from it, and before writing to it.
    */
   get pid(): number {
-    return getU32(this.bytes, PID_AT)
+    return netlink.getU32(this.bytes, PID_AT)
   }
 
   /** The number of the system call (bySyscallNumber). */
   get nr(): number {
-    return getS32(this.bytes, NR_AT)
+    return netlink.getS32(this.bytes, NR_AT)
   }
 
   /** Argument `i` as an address or a size. */
   address(i: number): bigint {
-    return getU64(this.bytes, ARGS_AT + 8 * i)
+    return netlink.getU64(this.bytes, ARGS_AT + 8 * i)
   }
 
   /** Argument `i` as an int. */
   int(i: number): number {
-    return getS32(this.bytes, ARGS_AT + 8 * i)
+    return netlink.getS32(this.bytes, ARGS_AT + 8 * i)
   }
 
   /** The kernel's id of the waiting call, 8 bytes. */
@@ -105,7 +99,7 @@ export class NotificationListener {
       flags,
       fd,
       newfd,
-      cloexec ? O_CLOEXEC : 0,
+      cloexec ? uapi.O_CLOEXEC : 0,
     ])
   }
 
@@ -134,7 +128,7 @@ export class NotificationListener {
   #write(request: number, id: Uint8Array, numbers: readonly number[]): number {
     this.#resp.set(id)
     for (const [i, number] of numbers.entries()) {
-      putU32(this.#resp, ID_LEN + 4 * i, number)
+      netlink.putU32(this.#resp, ID_LEN + 4 * i, number)
     }
     return this.#ioctl(request, this.#resp)
   }

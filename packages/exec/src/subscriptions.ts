@@ -4,17 +4,17 @@
  * process no longer has the socket under the same descriptor number. The socket is looked up for
  * each event, because holding a duplicate would keep it and its port open.
  */
-import { ECONNREFUSED, EPERM } from 'vnet/internal/base/errno'
-import { directoriesOf } from 'vnet/internal/control/client/find'
-import { watchDirectories } from 'vnet/internal/control/protocol/directory'
+import { ECONNREFUSED, EPERM } from 'vnet'
 import {
   commands,
+  directoriesOf,
   VNET_GENL_ID,
   VNET_GENL_VERSION,
   VNET_MCGRP_EVENTS,
-} from 'vnet/internal/control/protocol/family'
-import { isGeneric, NETLINK_ADD_MEMBERSHIP, SOL_NETLINK } from 'vnet/internal/linux/index'
-import * as netlink from 'vnet/internal/netlink/index'
+  watchDirectories,
+} from 'vnet/kit/control'
+import { isGeneric, uapi } from 'vnet/kit/net'
+import { netlink } from 'vnet/kit/netlink'
 import { Conversation, type SentRequest } from './conversations.ts'
 import { inodeOf, portOf, type Requester } from './program-socket.ts'
 import type { Replies } from './replies.ts'
@@ -111,8 +111,8 @@ export class Subscriptions {
 
   #isOurGroup(notification: Notification): boolean {
     const name = notification.int(2)
-    if (notification.int(1) !== SOL_NETLINK || notification.int(4) < INT_LEN) return false
-    if (name !== NETLINK_ADD_MEMBERSHIP && name !== NETLINK_DROP_MEMBERSHIP) return false
+    if (notification.int(1) !== uapi.SOL_NETLINK || notification.int(4) < INT_LEN) return false
+    if (name !== uapi.NETLINK_ADD_MEMBERSHIP && name !== NETLINK_DROP_MEMBERSHIP) return false
     const group = new Uint8Array(INT_LEN)
     const read = this.#supervision.processes.read(notification.pid, notification.address(3), group)
     return read === 0 && netlink.getU32(group, 0) === VNET_MCGRP_EVENTS

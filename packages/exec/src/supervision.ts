@@ -1,5 +1,5 @@
 /** Supervision: the parts of a supervisor for the handlers of trapped calls. */
-import type { Native } from 'vnet/internal/linux/index'
+import type { Native } from 'vnet/kit/linux'
 import type { Conversations } from './conversations.ts'
 import type { OtherProcesses } from './other-process.ts'
 import type { Requester } from './program-socket.ts'

@@ -3,16 +3,10 @@
  * the driver's result or lets the kernel run the call. A call that concerns no vnet waits for this
  * process only. Calls that fail here are left to the kernel as well.
  */
-import { EIO } from 'vnet/internal/base/errno'
-import { ownNamespace } from 'vnet/internal/control/protocol/directory'
-import {
-  AF_UNIX,
-  check,
-  closeFd,
-  closingOnError,
-  type Native,
-  SOCK_STREAM,
-} from 'vnet/internal/linux/index'
+import { EIO } from 'vnet'
+import { ownNamespace } from 'vnet/kit/control'
+import { check, closeFd, closingOnError, type Native } from 'vnet/kit/linux'
+import { uapi } from 'vnet/kit/net'
 import { Conversations } from './conversations.ts'
 import { GenericNetlink } from './generic-netlink.ts'
 import { OtherProcesses } from './other-process.ts'
@@ -33,7 +27,7 @@ export function supervise(
   fd: number,
   onDefect: (error: unknown) => void,
 ): Disposable {
-  const home = check(native.socket(AF_UNIX, SOCK_STREAM, 0, -1), 'socket(AF_UNIX)')
+  const home = check(native.socket(uapi.AF_UNIX, uapi.SOCK_STREAM, 0, -1), 'socket(AF_UNIX)')
   const processes = new OtherProcesses(native, { fd: home, inode: ownNamespace('net') })
   const vnets = new ReachableVnets()
   const conversations = new Conversations({ native, onDefect })

@@ -4,13 +4,8 @@
  * change.
  */
 import { statSync } from 'node:fs'
-import { directoriesOf, type FindOptions } from 'vnet/internal/control/client/find'
-import {
-  type Entry,
-  type EntryInterface,
-  readDirectories,
-} from 'vnet/internal/control/protocol/directory'
-import type { RunDirectory } from 'vnet/internal/control/protocol/run-directory'
+import type { Entry, EntryInterface, FindOptions } from 'vnet/control'
+import { directoriesOf, type RunDirectory, readDirectories } from 'vnet/kit/control'
 
 /** The directories are checked at most this often. */
 const LOOK_MS = 1

@@ -4,14 +4,9 @@
  * again when that is readable. Only a fatal signal wakes a thread with a call that waits here, so
  * the supervisor polls for signals that the thread handles and ends the call like the kernel would.
  */
-import { EAGAIN, EINTR, EIO, ENOBUFS } from 'vnet/internal/base/errno'
-import {
-  closeFd,
-  closingOnError,
-  FIONBIO,
-  type Poller,
-  startPoller,
-} from 'vnet/internal/linux/index'
+import { EAGAIN, EINTR, EIO, ENOBUFS } from 'vnet'
+import { closeFd, closingOnError, type Poller, startPoller } from 'vnet/kit/linux'
+import { uapi } from 'vnet/kit/net'
 import type { ThreadStatus } from './other-process.ts'
 import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'
@@ -89,7 +84,7 @@ export class Waits {
     return closingOnError(native, [fd], () => {
       const poller = startPoller(native, fd, onReadable)
       // libuv makes watched descriptors non-blocking, which affects the program's descriptor too.
-      native.ioctl(fd, FIONBIO, new Uint8Array(4))
+      native.ioctl(fd, uapi.FIONBIO, new Uint8Array(4))
       poller.unref()
       return poller
     })

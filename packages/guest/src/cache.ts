@@ -10,16 +10,16 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
-import { attempt } from 'vnet/internal/base/errno'
+import { attempt } from 'vnet'
 import {
   cachePath,
+  findProgram,
   inCache,
   makeDirectories,
   makeTemporaryDirectory,
+  startRemover,
   writeFile,
-} from 'vnet/internal/linux/files'
-import { findProgram } from 'vnet/internal/linux/programs'
-import { startRemover } from 'vnet/internal/linux/rootless'
+} from 'vnet/kit/linux'
 
 /** Returns a directory of this user's cache, such as `kernel`, and makes it. */
 export function cacheDirectory(name: string): string {

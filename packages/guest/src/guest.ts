@@ -3,7 +3,8 @@ import type { Buffer } from 'node:buffer'
 import { realpathSync, statSync } from 'node:fs'
 import { availableParallelism, homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { attempt, printable, shellWord, UsageError } from 'vnet/internal/base/index'
+import { attempt, UsageError } from 'vnet'
+import { printable, shellWord } from 'vnet/kit/base'
 import {
   builtFile,
   findProgram,
@@ -11,7 +12,7 @@ import {
   missingPrograms,
   notX64,
   searchPath,
-} from 'vnet/internal/linux/index'
+} from 'vnet/kit/linux'
 import { neededPrograms, rememberProgram } from './cache.ts'
 import { baseImage, directoryImage, guestPath } from './image/index.ts'
 import { findKernel } from './kernel.ts'

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { DOWNLOAD_PROGRAMS, missingPrograms, writeFile } from 'vnet/internal/linux/index'
+import { DOWNLOAD_PROGRAMS, missingPrograms, writeFile } from 'vnet/kit/linux'
 import { cacheDirectory, Making } from './cache.ts'
 import { GuestSetupError } from './programs.ts'
 

@@ -6,8 +6,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { closeSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { writeFile } from 'vnet/internal/linux/files'
-import { withParent } from 'vnet/internal/linux/rootless'
+import { withParent, writeFile } from 'vnet/kit/linux'
 import { partOf } from './programs.ts'
 import { settleClock } from './settle.ts'
 

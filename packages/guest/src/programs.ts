@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { relative } from 'node:path'
-import { attempt } from 'vnet/internal/base/errno'
+import { attempt } from 'vnet'
 
 /** Thrown if a virtual machine cannot start here: one line that says what to do. */
 export class GuestSetupError extends Error {

@@ -6,9 +6,8 @@ import { closeSync, openSync, rmSync } from 'node:fs'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
-import { printable } from 'vnet/internal/base/printable'
-import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
-import { startRemover } from 'vnet/internal/linux/rootless'
+import { printable } from 'vnet/kit/base'
+import { makeTemporaryDirectory, startRemover } from 'vnet/kit/linux'
 import { isUsed } from './cache.ts'
 import {
   Machine,

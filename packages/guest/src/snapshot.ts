@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { builtFile, writeFile } from 'vnet/internal/linux/index'
+import { builtFile, writeFile } from 'vnet/kit/linux'
 import { cachedEntry } from './cache.ts'
 import { type ArchiveFile, cpio } from './cpio.ts'
 import type { Kernel } from './kernel.ts'

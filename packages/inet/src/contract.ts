@@ -4,7 +4,8 @@
  * network byte order, and no part changes an address that it was given. Errors are negative errno
  * numbers as return values, and positive ones in events.
  */
-import type { Clock, Random } from 'vnet/internal/base/index'
+import type { Clock } from 'vnet'
+import type { Random } from 'vnet/net'
 
 /** An address with a port. Ports are numbers from 0 to 65535. */
 export type Endpoint = Readonly<{ address: Uint8Array; port: number }>

@@ -9,7 +9,8 @@
  *     host.tcp.listen({ address: undefined, port: 8080 }, 16, connection => serve(connection))
  *     eth0.receive(frame, 0, frame.length)
  */
-import type { Clock, Random } from 'vnet/internal/base/index'
+import type { Clock } from 'vnet'
+import type { Random } from 'vnet/net'
 import type { StackInterface, StackInterfaceOptions } from './ip/interface.ts'
 import { IpStack } from './ip/stack.ts'
 import type { TcpOptions } from './tcp/host.ts'

@@ -1,5 +1,5 @@
 /** Joins a host to the port of a device in memory, in place of the kernel. */
-import type { MemoryPort } from 'vnet/internal/bed/memory-port'
+import type { MemoryPort } from 'vnet/bed'
 import type { StackInterface, StackInterfaceOptions } from './ip/interface.ts'
 import type { IpStack } from './ip/stack.ts'
 

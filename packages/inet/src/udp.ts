@@ -1,8 +1,8 @@
 /** UDP (RFC 768) of a host in memory, with the defaults of Linux: UdpSocket, and Udp with all. */
-import * as errnos from 'vnet/internal/base/errno'
-import { formatAddress, get16, sameBytes } from 'vnet/internal/packet/index'
-import { IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
-import * as udp from 'vnet/internal/packet/udp'
+
+import { formatAddress, ipv4, udp } from 'vnet'
+import { errnos } from 'vnet/kit/base'
+import { get16, sameBytes } from 'vnet/kit/packet'
 import type { Endpoint, IpError, Packet, Protocol, UdpBinding, UdpEvents } from './contract.ts'
 import type { StackInterface } from './ip/interface.ts'
 import type { IpStack } from './ip/stack.ts'
@@ -157,7 +157,7 @@ export class UdpSocket {
     const options = isForGroup
       ? { ttl: this.multicastTtl, isLooped: this.multicastLoop, dev: this.#groupDev }
       : { ttl: this.ttl, dontFragment }
-    const sent = this.#ip.send(IPPROTO_UDP, from, address, datagram, options)
+    const sent = this.#ip.send(ipv4.IPPROTO_UDP, from, address, datagram, options)
     if (sent === 0) {
       this.#ip.count(version.counters.udpOutDatagrams)
     }
@@ -281,7 +281,7 @@ export class Udp implements Protocol {
 
   constructor(ip: IpStack) {
     this.#ip = ip
-    ip.use(IPPROTO_UDP, this)
+    ip.use(ipv4.IPPROTO_UDP, this)
   }
 
   /**

@@ -9,8 +9,7 @@
  *     await server.listen(http.createServer(answer), 8080)
  *     const response = await client.fetch('http://server:8080/')
  */
-export type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
-export type { Direction } from 'vnet/internal/wire/wire'
+export type { Direction, FaultAction, FaultWhen } from 'vnet/wire'
 export type { DirectionReport, EndReport, LinkReport } from './carrier/protocol.ts'
 export * from './explore/index.ts'
 export type { LabInterface } from './model/hosts.ts'

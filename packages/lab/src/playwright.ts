@@ -10,7 +10,7 @@
  *       ...
  *     })
  */
-import 'vnet/internal/base/dispose'
+import 'vnet'
 import { existsSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import net from 'node:net'
@@ -27,7 +27,7 @@ import type {
   TestInfo,
   TestType,
 } from '@playwright/test'
-import { attempt, UsageError } from 'vnet/internal/base/index'
+import { attempt, UsageError } from 'vnet'
 import { LabWorker } from './kernel/lab-worker.ts'
 import { checkForm, type Form, OBJECT, PORTS } from './model/options.ts'
 import { createLab } from './network/create-lab.ts'

@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
-import { loadNative } from 'vnet/internal/linux/native'
+import { loadNative } from '#src/linux/native.ts'
 import { openHost, type RunningHost } from '../src/commands/running-labs.ts'
 
 const NETNS = '/proc/self/ns/net'

@@ -1,6 +1,6 @@
 /** Look-ups by a socket of a host, from a DNS server in a lab in memory. */
 import { expect, onTestFinished, test } from 'vitest'
-import * as dns from 'vnet/internal/packet/dns'
+import * as dns from '#src/packet/dns.ts'
 import { createLab } from '../src/index.ts'
 import { resolve } from '../src/world/resolver.ts'
 

@@ -4,24 +4,20 @@
  * the segment with its ports, the leases, the neighbours and open connections.
  */
 import type { Socket } from 'node:net'
-import { LimitedLog, LOGLEVEL_DEBUG } from 'vnet/internal/base/log'
-import type { SegmentEntry } from 'vnet/internal/control/protocol/segment-entry'
-import type { Native } from 'vnet/internal/linux/native'
-import type { Net } from 'vnet/internal/netdev/net'
-import { DHCP_SERVER_PORT } from 'vnet/internal/packet/dhcp'
-import { DHCPV6_SERVER_PORT, duidOf } from 'vnet/internal/packet/dhcpv6'
-import { DNS_PORT } from 'vnet/internal/packet/dns'
-import { NDISC_ROUTER_SOLICITATION } from 'vnet/internal/packet/icmpv6'
+import { ethernet, formatAddress, icmpv6, ipv6, parseAddress } from 'vnet'
+import { LimitedLog } from 'vnet/kit/base'
+import type { SegmentEntry } from 'vnet/kit/control'
+import type { Native } from 'vnet/kit/linux'
 import {
-  formatAddress,
+  dhcp as dhcpHeader,
+  dhcpv6 as dhcpv6Header,
+  dns as dnsHeader,
   formatHex,
   get32,
   ipv4Bytes,
-  isSameAddress,
-  parseAddress,
-} from 'vnet/internal/packet/index'
-import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
-import { type AdvertisedPrefix, isRouterSolicitation } from 'vnet/internal/packet/router-advert'
+  routerAdvert,
+} from 'vnet/kit/packet'
+import { LOGLEVEL_DEBUG, type Net } from 'vnet/net'
 import type { LanConfig } from './config/defaults.ts'
 import { Budget } from './machines/budget.ts'
 import type { Icmpv6Message, UdpHandler, UdpMessage } from './machines/host.ts'
@@ -102,7 +98,7 @@ export class Backbone implements AsyncDisposable {
   #resolver: Resolver | undefined
   #dhcpv6: Dhcpv6Config | undefined
   #ra: RaSender | undefined
-  #prefixes: readonly AdvertisedPrefix[] = []
+  #prefixes: readonly routerAdvert.AdvertisedPrefix[] = []
   readonly #leased: LeaseNames = {
     address: name => {
       const lease = this.dhcp?.named(name)
@@ -120,7 +116,7 @@ export class Backbone implements AsyncDisposable {
     this.#dhcpBudget = clientBudget(clock)
     this.#ip6Budget = clientBudget(clock)
     this.#dnsBudget = new Budget(clock, DNS_EACH, DNS_ALL)
-    this.#dnsTcpBudget = new Budget(clock, DNS_EACH, DNS_ALL, IPV6_ALEN)
+    this.#dnsTcpBudget = new Budget(clock, DNS_EACH, DNS_ALL, ipv6.IPV6_ALEN)
     this.#population = this.#populate(setup)
     this.#openDhcp(this.#population.dhcp)
     this.#serve(setup.config)
@@ -141,7 +137,7 @@ export class Backbone implements AsyncDisposable {
     this.#openDhcp(trial.dhcp)
     const before = this.#population
     // A router with another MAC address replaces this one.
-    if (!isSameAddress(trial.gateway.mac, 0, before.gateway.mac)) {
+    if (!ethernet.isSameAddress(trial.gateway.mac, 0, before.gateway.mac)) {
       this.#stopAdvertising()
     }
     this.#end?.()
@@ -204,18 +200,18 @@ export class Backbone implements AsyncDisposable {
     const resolve = ({ data, source }: UdpMessage) =>
       this.#resolve(data, formatAddress(source.address))
     if (dhcp) {
-      udp[DHCP_SERVER_PORT] = (message, reply) => this.#receiveDhcp(message, reply)
+      udp[dhcpHeader.DHCP_SERVER_PORT] = (message, reply) => this.#receiveDhcp(message, reply)
     }
     if (dns) {
-      udp[DNS_PORT] = budgeted(resolve, this.#dnsBudget)
+      udp[dnsHeader.DNS_PORT] = budgeted(resolve, this.#dnsBudget)
     }
     if (dhcpv6) {
-      udp[DHCPV6_SERVER_PORT] = budgeted(({ data }) => this.#inform(data))
+      udp[dhcpv6Header.DHCPV6_SERVER_PORT] = budgeted(({ data }) => this.#inform(data))
     }
     return {
       udp,
-      icmpv6: ra ? { [NDISC_ROUTER_SOLICITATION]: message => this.#solicited(message) } : {},
-      tcp: dns ? { [DNS_PORT]: socket => this.#resolveOverTcp(socket) } : {},
+      icmpv6: ra ? { [icmpv6.NDISC_ROUTER_SOLICITATION]: message => this.#solicited(message) } : {},
+      tcp: dns ? { [dnsHeader.DNS_PORT]: socket => this.#resolveOverTcp(socket) } : {},
     }
   }
 
@@ -248,7 +244,7 @@ export class Backbone implements AsyncDisposable {
     }
     this.#dns = config.dns
     this.#resolver = undefined
-    this.#dhcpv6 = config.dhcpv6 && { ...config.dhcpv6, duid: duidOf(gateway.mac) }
+    this.#dhcpv6 = config.dhcpv6 && { ...config.dhcpv6, duid: dhcpv6Header.duidOf(gateway.mac) }
     this.#end = start?.({ ...this.#population, net })
     this.#advertise(config)
   }
@@ -287,7 +283,12 @@ export class Backbone implements AsyncDisposable {
   }
 
   #solicited({ data, hopLimit, source }: Icmpv6Message): void {
-    if (!this.#serves(source.mac) || !isRouterSolicitation(data, hopLimit, source.address)) return
+    if (
+      !this.#serves(source.mac) ||
+      !routerAdvert.isRouterSolicitation(data, hopLimit, source.address)
+    ) {
+      return
+    }
     const kind = `RTR-SOLICIT(${this.#options.name})`
     this.#log.info(kind, () => `${kind} ${formatHex(source.mac)}`)
     this.#ra?.solicited()
@@ -335,8 +336,8 @@ export class Backbone implements AsyncDisposable {
 
 /** Returns the 16 bytes of an address, of IPv4 as ::ffff:a.b.c.d; zeros if it has no text. */
 function clientKey(text: string): Uint8Array {
-  const bytes = parseAddress(text) ?? new Uint8Array(IPV6_ALEN)
-  return bytes.length === IPV6_ALEN
+  const bytes = parseAddress(text) ?? new Uint8Array(ipv6.IPV6_ALEN)
+  return bytes.length === ipv6.IPV6_ALEN
     ? bytes
     : Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...bytes)
 }

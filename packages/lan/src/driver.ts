@@ -3,18 +3,28 @@
  * simulated network that they lead to (backbone.ts). This file has the parameters.
  */
 import {
+  bool,
+  type Driver,
+  type DriverContext,
+  defineDriver,
   EINVAL,
+  ethernet,
   explain,
   FileError,
+  formatMac,
+  int,
+  interfaceArg,
   isErrno,
-  type Log,
+  type NetDevice,
+  type ParamValues,
+  parseMac,
+  text,
   UsageError,
   VnetError,
-} from 'vnet/internal/base/index'
-import { CAP_SYS_ADMIN, loadNative, type Native } from 'vnet/internal/linux/index'
-import type { Driver, DriverContext, NetDevice, ParamValues } from 'vnet/internal/netdev/index'
-import { bool, defineDriver, int, interfaceArg, text } from 'vnet/internal/netdev/index'
-import { formatMac, isStationAddress, parseMac } from 'vnet/internal/packet/index'
+} from 'vnet'
+import { loadNative, type Native } from 'vnet/kit/linux'
+import { uapi } from 'vnet/kit/net'
+import type { Log } from 'vnet/net'
 import { Backbone, type Start } from './backbone.ts'
 import { loadLanConfig, toLanConfig } from './config/config.ts'
 import type { LanConfig } from './config/defaults.ts'
@@ -61,7 +71,7 @@ const params = {
     description: 'first three bytes of MAC addresses, such as 02:00:5e',
     parse(value) {
       const bytes = parseMac(`${value}:00:00:01`)
-      if (bytes !== undefined && isStationAddress(bytes, 0)) return bytes.subarray(0, 3)
+      if (bytes !== undefined && ethernet.isStationAddress(bytes, 0)) return bytes.subarray(0, 3)
       throw new UsageError(`'${value}' is not three bytes such as 02:00:5e, the first one even`)
     },
     format: bytes => (bytes === undefined ? '' : formatMac(bytes)),
@@ -158,7 +168,7 @@ export function lan(options: LanOptions = {}, hasKernel = true): Driver<LanParam
     // After a reload, TCP ports are opened in the network namespace of the hosts' sockets.
     async capabilities() {
       await backbone?.opened
-      return reload === undefined ? [] : [CAP_SYS_ADMIN]
+      return reload === undefined ? [] : [uapi.CAP_SYS_ADMIN]
     },
     segment: kinds => backbone?.entries(kinds) ?? [],
     async exit() {

@@ -2,9 +2,17 @@
  * '@vnet/lan': the simulated network of `vnet lan`. A driver file gives its hosts their own
  * handlers (packages/lan/docs/lan-device.md), or connects segments and hosts to its own driver.
  */
-import 'vnet/internal/base/dispose'
+import 'vnet'
 
-export type * from 'vnet/internal/control/protocol/segment-entry'
+export type { SegmentEntryKind } from 'vnet/control'
+export type {
+  CounterEntry,
+  HostEntry,
+  LeaseEntry,
+  NeighbourEntry,
+  SegmentEntry,
+  StationEntry,
+} from 'vnet/kit/control'
 export type { Lan, Start } from './backbone.ts'
 export { type LanOptions, lan } from './driver.ts'
 export type {

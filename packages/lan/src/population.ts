@@ -1,12 +1,8 @@
 /** The gateway and hosts of a configuration, their names, and what else is on their segment. */
-import { EINVAL, VnetError } from 'vnet/internal/base/errno'
-import type {
-  CounterEntry,
-  SegmentEntry,
-  StationEntry,
-} from 'vnet/internal/control/protocol/segment-entry'
-import { ipv4Bytes } from 'vnet/internal/packet/address'
-import { dropsByName } from 'vnet/internal/skb/drop-reason-name'
+import { EINVAL, VnetError } from 'vnet'
+import type { CounterEntry, SegmentEntry, StationEntry } from 'vnet/kit/control'
+import { ipv4Bytes } from 'vnet/kit/packet'
+import { dropsByName } from 'vnet/net'
 import type { LanConfig } from './config/defaults.ts'
 import type { HostRange, SegmentHost } from './machines/host.ts'
 import type { Hosts } from './machines/hosts.ts'

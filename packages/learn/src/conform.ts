@@ -2,10 +2,9 @@
 import { CaseFailure, runCase } from '@vnet/inet/internal/conform/run-case'
 import { readGroup } from '@vnet/inet/internal/conform/table'
 import type { Sent, World } from '@vnet/inet/internal/conform/world'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import type { TestBed } from 'vnet/internal/bed/test-bed'
-import { formatMac } from 'vnet/internal/packet/address'
-import { print } from 'vnet/internal/packet/print'
+import { formatMac, NSEC_PER_MSEC } from 'vnet'
+import type { TestBed } from 'vnet/bed'
+import { print } from 'vnet/capture'
 import { fail } from './exercise.ts'
 
 /** The station that sends the frames of the cases. The kernel has another address. */

@@ -1,7 +1,7 @@
 /** An exercise (packages/learn/docs/write-an-exercise.md), its checks, and results as text. */
-import type { TestBedOptions } from 'vnet/internal/bed/bed-options'
-import type { TestBed } from 'vnet/internal/bed/test-bed'
-import type { Driver } from 'vnet/internal/netdev/driver'
+
+import type { Driver } from 'vnet'
+import type { TestBed, TestBedOptions } from 'vnet/bed'
 
 /** The version of '@vnet/learn'. A change that breaks exercises raises it. */
 export const COURSE_VERSION = 1

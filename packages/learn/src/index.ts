@@ -1,18 +1,18 @@
 /** '@vnet/learn': the imports of exercise.js. See packages/learn/docs/write-an-exercise.md. */
-import 'vnet/internal/base/dispose'
+import 'vnet'
 
-export type { TestBedOptions } from 'vnet/internal/bed/bed-options'
 export {
   arpRequest,
   echoRequest,
   ethernetFrame,
+  type Frame,
+  type FrameInfo,
+  type TestBed,
+  type TestBedOptions,
   tcpFrame,
   udpFrame,
-} from 'vnet/internal/bed/frames'
-export type { Frame, FrameInfo } from 'vnet/internal/bed/memory-port'
-export type { TestBed } from 'vnet/internal/bed/test-bed'
-export { devIoctl } from 'vnet/internal/netdev/dev-ioctl'
-export { unregisterNetdev } from 'vnet/internal/netdev/register'
+} from 'vnet/bed'
+export { devIoctl, unregisterNetdev } from 'vnet/net'
 export {
   type Bench,
   type CheckPlace,

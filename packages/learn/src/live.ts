@@ -3,10 +3,17 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
-import { attempt, describeException, within } from 'vnet/internal/base/index'
-import { PROGRAM } from 'vnet/internal/cli/own-package'
-import { cpuTimeOf, missingPrograms, processorWaitOf, statOf } from 'vnet/internal/linux/index'
-import { networkOnly, withParent } from 'vnet/internal/linux/rootless'
+import { attempt } from 'vnet'
+import { describeException, within } from 'vnet/kit/base'
+import { PROGRAM } from 'vnet/kit/cli'
+import {
+  cpuTimeOf,
+  missingPrograms,
+  networkOnly,
+  processorWaitOf,
+  statOf,
+  withParent,
+} from 'vnet/kit/linux'
 import { PRINTED_TOO_MUCH } from './commands/driver-console.ts'
 import {
   Explained,

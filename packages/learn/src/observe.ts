@@ -1,6 +1,5 @@
 /** Observations of checks: frames as text, the calls of a driver, and live checks with ping(8). */
-import { ETH_ALEN, ETH_HLEN, formatAddress, formatMac } from 'vnet/internal/packet/index'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
+import { ETH_ALEN, ETH_HLEN, formatAddress, formatMac, ipv4 } from 'vnet'
 import { type Live, type ProgramOutput, verify } from './exercise.ts'
 
 /** `NOT_SPECIFIED 3, UNHANDLED_PROTO 2`; `nothing` for an empty record. */

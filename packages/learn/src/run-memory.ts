@@ -2,16 +2,13 @@
  * Runs the checks in memory of an exercise one by one, in a process or in a browser's worker: the
  * driver in test beds, with the rules for every driver.
  */
-import {
-  callerOf,
-  describeException,
-  isOwnDefect,
-  LOGLEVEL_WARNING,
-} from 'vnet/internal/base/index'
-import { TestBed } from 'vnet/internal/bed/test-bed'
-import * as drivers from 'vnet/internal/drivers/index'
-import * as vnet from 'vnet/internal/index'
-import { type Driver, type NetDevice, netifRunning } from 'vnet/internal/netdev/index'
+
+import * as vnet from 'vnet'
+import { type Driver, type NetDevice, netifRunning } from 'vnet'
+import * as drivers from 'vnet/drivers'
+import { callerOf, describeException, isOwnDefect } from 'vnet/kit/base'
+import { TestBed } from 'vnet/kit/bed'
+import { LOGLEVEL_WARNING } from 'vnet/net'
 import {
   type Bench,
   type CheckPlace,

@@ -5,8 +5,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
-import { attempt } from 'vnet/internal/base/errno'
-import type { Driver } from 'vnet/internal/netdev/driver'
+import { attempt, type Driver } from 'vnet'
 import type { CheckPlace, Exercise } from './exercise.ts'
 import { onVnet, runLive } from './live.ts'
 import { type Report, runEach, runMemoryChecks } from './run-memory.ts'

@@ -1,10 +1,7 @@
 /** Unusual frames and moments, in which a driver must do as usual. */
 
-import { udpFrame } from 'vnet/internal/bed/frames'
-import type { TestBed } from 'vnet/internal/bed/test-bed'
-import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import type { SkBuff } from 'vnet/internal/skb/index'
+import { ETH_HLEN, ipv4, type SkBuff } from 'vnet'
+import { type TestBed, udpFrame } from 'vnet/bed'
 import { verify } from './exercise.ts'
 import { counts } from './observe.ts'
 

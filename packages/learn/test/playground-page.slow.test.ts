@@ -1,6 +1,6 @@
 /** Long transfers in the world of the playground. */
 import { describe, expect, test } from 'vitest'
-import { cable } from 'vnet/internal/drivers/index'
+import { cable } from '#src/drivers/index.ts'
 import { packetsIn, start } from './support/playground-world.ts'
 
 describe('a wire', () => {

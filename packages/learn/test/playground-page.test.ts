@@ -1,8 +1,8 @@
 /** Wires and commands in the world of the playground, and the messages to its page. */
 import type { DeviceCounters, Message } from '@vnet/web/internal/feed-types'
 import { describe, expect, test } from 'vitest'
-import { cable, loop, snull } from 'vnet/internal/drivers/index'
-import { dropText } from 'vnet/internal/netdev/frame-drop'
+import { cable, loop, snull } from '#src/drivers/index.ts'
+import { dropText } from '#src/netdev/frame-drop.ts'
 import { packetsIn, start } from './support/playground-world.ts'
 
 const LOSS = 'wire ab, stage 1 loss 20%'

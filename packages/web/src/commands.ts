@@ -1,12 +1,8 @@
 /** The changes that a page makes: each is a command of the control plane. */
-import { attempt, explain, UsageError, VnetError } from 'vnet/internal/base/index'
-import {
-  clientResources,
-  type WireChange,
-  wireChange,
-} from 'vnet/internal/control/client/wire-request'
-import type { ControlClient, FoundDevice } from 'vnet/internal/control/index'
-import { compileNumericFilter } from 'vnet/internal/linux/pcap-filter'
+import { attempt, explain, UsageError, VnetError } from 'vnet'
+import type { ControlClient, FoundDevice } from 'vnet/control'
+import { clientResources, type WireChange, wireChange } from 'vnet/kit/control'
+import { compileNumericFilter } from 'vnet/kit/net'
 import type { CommandRequest, CommandResult, PageCommand } from './feed-types.ts'
 
 /** Numbers are sent in 32 bits. A larger one would become another number. */

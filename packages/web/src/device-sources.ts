@@ -1,13 +1,13 @@
 /** The data that a page reads about the device it shows. */
-import { EPERM, isErrno } from 'vnet/internal/base/errno'
+import { EPERM, isErrno } from 'vnet'
 import {
   type ControlClient,
   type FoundDevice,
   type SegmentInfo,
   type StepState,
   supported,
-} from 'vnet/internal/control/index'
-import { labPlace } from 'vnet/internal/control/protocol/lab-place'
+} from 'vnet/control'
+import { labPlace } from 'vnet/kit/control'
 import type { DeviceId, FeedMessage, StageReport, StepInfo, Want } from './feed-types.ts'
 import { FlightSource, FrameSource, SNAPLEN } from './frames.ts'
 import { quantile, since } from './lateness.ts'

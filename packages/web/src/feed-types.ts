@@ -10,17 +10,11 @@ import type {
   StepHalt,
   WireDirection,
   WireInfo,
-} from 'vnet/internal/control/client/types'
-import type { BpfInstruction } from 'vnet/internal/packet/bpf'
-import type { Header } from 'vnet/internal/packet/fields-upper'
+} from 'vnet/control'
+import type { BpfInstruction, Header } from 'vnet/kit/packet'
 
-export type {
-  DriverParam,
-  PartInfo,
-  ScenarioInfo,
-  SegmentInfo,
-  WireInfo,
-} from 'vnet/internal/control/client/types'
+export type { DriverParam, PartInfo, ScenarioInfo, SegmentInfo, WireInfo } from 'vnet/control'
+
 export type StageReport = WireInfo['stages'][number]
 
 /** The vnet's process, a netns that is not the vnet's, the name: `4711/red/eth0`, `4711//sn0`. */

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { PROGRAM } from 'vnet/internal/cli/own-package'
+import { PROGRAM } from 'vnet/kit/cli'
 
 /** A file with its media type. */
 export type PageFile = Readonly<{ type: string; bytes: Buffer }>
@@ -36,7 +36,7 @@ const MODULES = [
 const HASHES = ['hmac', 'sha2', 'utils', '_md', '_u64'].map(name => `@noble/hashes/${name}.js`)
 /** Imports of both, which a browser resolves only as paths. */
 const IMPORT =
-  /(\bfrom\s*)(["'])(?:vnet\/internal\/([\w/-]+)|(@?(?:preact|noble)(?:\/[\w-]+)*)(?:\.js)?)\2/g
+  /(\bfrom\s*)(["'])(?:vnet\/built\/([\w/-]+)|(@?(?:preact|noble)(?:\/[\w-]+)*)(?:\.js)?)\2/g
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',

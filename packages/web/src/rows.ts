@@ -1,19 +1,15 @@
 /** Devices, and the frames of a capture, as the page shows them. */
-import { distinct, printable } from 'vnet/internal/base/printable'
-import {
-  type CapturedFrame,
-  directionOf,
-  dropReasonOf,
-  FramePrinter,
-} from 'vnet/internal/capture/frame-text'
-import type { CaptureRecord } from 'vnet/internal/capture/record'
-import type { DeviceStats, FoundDevice, StepHalt } from 'vnet/internal/control/index'
-import { labPlace } from 'vnet/internal/control/protocol/lab-place'
-import { flipAddress } from 'vnet/internal/drivers/flip/address'
-import { dropText, IFF_UP, stageDropText } from 'vnet/internal/netdev/index'
-import { formatAddress, isInPrefix, type Prefix, parsePrefix } from 'vnet/internal/packet/address'
-import { headersOf } from 'vnet/internal/packet/fields'
-import { PRESETS } from 'vnet/internal/wire/parse'
+
+import { formatAddress, IFF_UP, type Prefix, parsePrefix } from 'vnet'
+import type { CaptureRecord } from 'vnet/capture'
+import type { DeviceStats, FoundDevice, StepHalt } from 'vnet/control'
+import { distinct, printable } from 'vnet/kit/base'
+import { type CapturedFrame, directionOf, dropReasonOf, FramePrinter } from 'vnet/kit/capture'
+import { labPlace } from 'vnet/kit/control'
+import { flipAddress } from 'vnet/kit/drivers'
+import { dropText, stageDropText } from 'vnet/kit/netdev'
+import { headersOf, isInPrefix } from 'vnet/kit/packet'
+import { PRESETS } from 'vnet/kit/wire'
 import type {
   DeviceCounters,
   DeviceId,

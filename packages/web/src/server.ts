@@ -5,8 +5,9 @@
  */
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { explain, printable, UsageError, VnetError } from 'vnet/internal/base/index'
-import type { ControlClient, DeviceEvent, FoundDevice } from 'vnet/internal/control/index'
+import { explain, UsageError, VnetError } from 'vnet'
+import type { ControlClient, DeviceEvent, FoundDevice } from 'vnet/control'
+import { printable } from 'vnet/kit/base'
 import { parseCommand, runCommand } from './commands.ts'
 import { deviceSource } from './device-sources.ts'
 import { type CommandResult, type DeviceId, SECRET_WANTS, WANTS, type Want } from './feed-types.ts'

@@ -1,6 +1,6 @@
 /** The server-sent events of a page, and the sources of messages for pages that show the same. */
 import type { ServerResponse } from 'node:http'
-import { explain, VnetError } from 'vnet/internal/base/errno'
+import { explain, VnetError } from 'vnet'
 import type { FeedMessage } from './feed-types.ts'
 
 /** Bytes that may wait for a page. */

@@ -1,21 +1,17 @@
 /** The running vnets as all pages see them: not read after ten minutes without a page. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { explain, objectOf, VnetError } from 'vnet/internal/base/errno'
-import { addressesOf } from 'vnet/internal/control/client/addresses'
+import { explain, objectOf, VnetError } from 'vnet'
 import {
-  directoriesOf,
+  type ControlClient,
+  type DeviceEvent,
+  type DeviceStats,
   type FindOptions,
   type FoundDevice,
   findVnets,
-} from 'vnet/internal/control/client/find'
-import type {
-  ControlClient,
-  DeviceEvent,
-  DeviceStats,
-  Subscription,
-} from 'vnet/internal/control/index'
-import { watchDirectories } from 'vnet/internal/control/protocol/directory'
-import { loadNative } from 'vnet/internal/linux/native'
+  type Subscription,
+} from 'vnet/control'
+import { addressesOf, directoriesOf, watchDirectories } from 'vnet/kit/control'
+import { loadNative } from 'vnet/kit/linux'
 import { AddressCache } from './address-cache.ts'
 import type { DeviceCounters, DeviceId } from './feed-types.ts'
 import { sharedReading } from './http/shared-reading.ts'

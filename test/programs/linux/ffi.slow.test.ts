@@ -11,7 +11,7 @@ test('a worker that has used a library in a context of vitest ends without endin
   consumer.write(
     'a.test.js',
     `import { test } from 'vitest'
-     import { SharedLibrary } from 'vnet/internal/linux/ffi'
+     import { SharedLibrary } from 'vnet/built/linux/ffi'
      test('passes', () => { new SharedLibrary('libc.so.6').int('abs', -7) })`,
   )
   const { status, stdout } = consumer.vitest(['--pool=vmThreads'])

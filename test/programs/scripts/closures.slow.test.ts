@@ -69,9 +69,9 @@ describe('compiled files', () => {
   test.each([
     ['vnet cable', 'cable', 16, 264],
     ['vnet run outside its namespaces', 'run', 9, 113],
-    ['vnet run inside them', 'runInside', 16, 164],
-    ['the worker of a lab', 'worker', 13, 208],
-    ['a lab in memory', 'inMemory', 30, 339],
+    ['vnet run inside them', 'runInside', 12, 164],
+    ['the worker of a lab', 'worker', 11, 208],
+    ['a lab in memory', 'inMemory', 21, 339],
   ] as const)(
     '%s loads a limited number of files, and of modules in them',
     (_, name, files, modules) => {

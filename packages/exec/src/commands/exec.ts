@@ -6,28 +6,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import type { Duplex } from 'node:stream'
-import {
-  EBUSY,
-  EINVAL,
-  ENOENT,
-  ENOSYS,
-  EPERM,
-  EPROTO,
-  errnoText,
-  VnetError,
-} from 'vnet/internal/base/errno'
-import { describeException } from 'vnet/internal/base/exception'
-import type { Io } from 'vnet/internal/cli/process/io'
-import { passSignals } from 'vnet/internal/cli/process/pass-signals'
+import { EBUSY, EINVAL, ENOENT, ENOSYS, EPERM, EPROTO, errnoText, VnetError } from 'vnet'
+import { describeException } from 'vnet/kit/base'
+import { type Io, passSignals } from 'vnet/kit/cli'
 import {
   BUILD_ADVICE,
   builtFile,
   check,
   closing,
+  inherited,
   loadNative,
   type Native,
-} from 'vnet/internal/linux/index'
-import { inherited } from 'vnet/internal/linux/inherited'
+} from 'vnet/kit/linux'
 import { FIRST_DESCRIPTOR, LAST_DESCRIPTOR } from '../generic-netlink.ts'
 import { supervise } from '../supervisor.ts'
 

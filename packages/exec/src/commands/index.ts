@@ -1,5 +1,5 @@
 /** The command `vnet exec`, which loads its code when it runs. */
-import { defineCommand, type LazyCommand } from 'vnet/internal/cli/parse/option'
+import { defineCommand, type LazyCommand } from 'vnet/kit/cli'
 
 export const commands: readonly LazyCommand[] = [
   defineCommand({

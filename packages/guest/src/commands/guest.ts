@@ -4,11 +4,20 @@ import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
-import { explain, printable, UsageError } from 'vnet/internal/base/index'
-import { fail, failAll } from 'vnet/internal/cli/ask'
-import { type WithUndefined, withoutUndefined } from 'vnet/internal/cli/parse/option'
-import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/process/io'
-import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
+import { explain, UsageError } from 'vnet'
+import { printable } from 'vnet/kit/base'
+import {
+  EXIT_FAILURE,
+  EXIT_OK,
+  endOf,
+  fail,
+  failAll,
+  type Io,
+  statusOf,
+  type WithUndefined,
+  withoutUndefined,
+} from 'vnet/kit/cli'
+import { makeTemporaryDirectory } from 'vnet/kit/linux'
 import { cacheDirectory } from '../cache.ts'
 import {
   type GuestOptions,

@@ -1,11 +1,12 @@
 /** The command `vnet guest`, which loads its code when it runs, and options for a guest. */
 import {
+  collect,
   defineCommand,
   InvalidArgumentError,
   type LazyCommand,
   option,
-} from 'vnet/internal/cli/parse/option'
-import { collect, wholeNumber } from 'vnet/internal/cli/parse/options'
+  wholeNumber,
+} from 'vnet/kit/cli'
 
 // A kernel refuses times before its own start, and those too near to the end of its clock.
 const FIRST_DATE = Date.UTC(1970, 0, 2)

@@ -1,9 +1,9 @@
 /** The files of an image in its entry of the cache, so that a later image can name what differs. */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { attempt } from 'vnet/internal/base/errno'
-import { printable } from 'vnet/internal/base/printable'
-import { writeFile } from 'vnet/internal/linux/files'
+import { attempt } from 'vnet'
+import { printable } from 'vnet/kit/base'
+import { writeFile } from 'vnet/kit/linux'
 
 /** The signatures of files, by their paths. */
 export type Signatures = Readonly<Record<string, string>>

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { attempt } from 'vnet/internal/base/errno'
+import { attempt } from 'vnet'
 
 /** Returns the interpreter of a script, from its first line. `find` looks a name up in PATH. */
 export function interpretersOf(

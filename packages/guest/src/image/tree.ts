@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { accessSync, constants, lstatSync, readlinkSync, realpathSync, type Stats } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { attempt } from 'vnet/internal/base/errno'
+import { attempt } from 'vnet'
 
 /** A file of an image. Content comes from a file of this machine (`source`), or from a text. */
 export type Entry =

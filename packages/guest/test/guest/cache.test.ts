@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { builtFile } from 'vnet/internal/linux/native'
+import { builtFile } from '#src/linux/native.ts'
 import { fileDirectory } from '#support/fresh-directory.ts'
 import { baseImage, directoryImage } from '../../src/image/index.ts'
 import { cachedKernel, findKernel } from '../../src/kernel.ts'

@@ -1,12 +1,14 @@
 /** The commands of inet. Each loads its code when it runs. */
+
+import { parseAddress } from 'vnet'
 import {
   defineCommand,
   InvalidArgumentError,
   type LazyCommand,
   option,
-} from 'vnet/internal/cli/parse/option'
-import { shared, wholeNumber } from 'vnet/internal/cli/parse/options'
-import { parseAddress } from 'vnet/internal/packet/address'
+  shared,
+  wholeNumber,
+} from 'vnet/kit/cli'
 
 function addresses(text: string, before: readonly Uint8Array[] = []): readonly Uint8Array[] {
   const address = parseAddress(text)

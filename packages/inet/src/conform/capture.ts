@@ -1,13 +1,14 @@
 /** The frames of a case that failed, as a pcapng file with a comment at the wrong one. */
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { FLAG_INBOUND, FLAG_OUTBOUND } from 'vnet/internal/capture/packet'
+import { NSEC_PER_SEC } from 'vnet'
 import {
+  FLAG_INBOUND,
+  FLAG_OUTBOUND,
   PACKET_OVERHEAD,
   writeInterface,
   writePacket,
   writeSection,
-} from 'vnet/internal/capture/pcapng-writer'
-import { concat } from 'vnet/internal/packet/octets'
+} from 'vnet/capture'
+import { concat } from 'vnet/kit/packet'
 import type { CaseFailure } from './run-case.ts'
 
 /** Bytes for the section and the interface. */

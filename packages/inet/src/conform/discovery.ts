@@ -1,16 +1,15 @@
 /** Finds the two ends of a run: the stack with the given addresses, and free ones for the peer. */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { EADDRINUSE, EHOSTUNREACH, VnetError } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
 import {
+  EADDRINUSE,
+  EHOSTUNREACH,
   formatAddress,
   formatMac,
-  isInPrefix,
-  networkOf,
+  NSEC_PER_MSEC,
   type Prefix,
-  plus,
-  sameBytes,
-} from 'vnet/internal/packet/address'
+  UsageError,
+  VnetError,
+} from 'vnet'
+import { isInPrefix, networkOf, plus, sameBytes } from 'vnet/kit/packet'
 import { build, differences, parseLayers } from './layers.ts'
 import type { PacketLink } from './packet-link.ts'
 import type { Station, Stations } from './stations.ts'

@@ -1,19 +1,6 @@
 /** Frames of the peer around TCP segments and ICMP errors, and a look at the frames of the host. */
-import {
-  onesComplementSum,
-  pseudoHeaderSum4,
-  pseudoHeaderSum6,
-} from 'vnet/internal/packet/checksum'
-import {
-  ETH_HLEN,
-  ETH_P_IP,
-  ETH_P_IPV6,
-  etherType,
-  isSameAddress,
-} from 'vnet/internal/packet/ethernet'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import { IPV6_HLEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
-import { UpperHeader } from 'vnet/internal/packet/upper-header'
+import { checksum, ETH_HLEN, ETH_P_IP, ETH_P_IPV6, ethernet, ipv4, ipv6 } from 'vnet'
+import { UpperHeader } from 'vnet/kit/packet'
 import { Segment } from '../tcp/segment.ts'
 import { build, type Context, type Layer, parseLayers } from './layers.ts'
 import type { Stations } from './stations.ts'
@@ -67,17 +54,19 @@ export const isLate = (layers: readonly Layer[]): boolean =>
  * `takesLate`, also messages that may be about an earlier case.
  */
 export function isForPeer({ peer }: Stations, frame: Uint8Array, takesLate = false): boolean {
-  const type = etherType(frame, 0)
+  const type = ethernet.etherType(frame, 0)
   const isV6 = type === ETH_P_IPV6
   const protocol4 = type === ETH_P_IP ? frame[ETH_HLEN + 9] : undefined
   const protocol = isV6 ? frame[ETH_HLEN + 6] : protocol4
   const [icmp, at, late] = isV6
-    ? [NEXTHDR_ICMP, IPV6_HLEN, LATE6]
+    ? [ipv6.NEXTHDR_ICMP, ipv6.IPV6_HLEN, LATE6]
     : [ipv4.IPPROTO_ICMP, ipv4.IPV4_HLEN, LATE]
   if (!takesLate && protocol === icmp && late.some(each => each === frame[ETH_HLEN + at])) {
     return false
   }
-  return isSameAddress(frame, 0, peer.mac) || protocol === icmp || protocol === ipv4.IPPROTO_TCP
+  return (
+    ethernet.isSameAddress(frame, 0, peer.mac) || protocol === icmp || protocol === ipv4.IPPROTO_TCP
+  )
 }
 
 /** Returns the TCP segment of a frame; undefined if it has none. */
@@ -102,7 +91,7 @@ export function wrongChecksum({ frame, isPartial = false }: Sent): string | unde
   const version = header.find(frame, ETH_HLEN, frame.length)
   if (version === 0) return undefined
   const sum = (at: number, to: number, start = 0): boolean =>
-    onesComplementSum(frame, at, to - at, start) === 0xffff
+    checksum.onesComplementSum(frame, at, to - at, start) === 0xffff
   if (version === 4 && !sum(ETH_HLEN, ETH_HLEN + ipv4.headerLength(frame, ETH_HLEN))) {
     return 'the checksum of the IPv4 header'
   }
@@ -115,7 +104,7 @@ export function wrongChecksum({ frame, isPartial = false }: Sent): string | unde
   const isNone =
     version === 4 && protocol === ipv4.IPPROTO_UDP && frame[check] === 0 && frame[check + 1] === 0
   if (check < 0 || isNone) return undefined
-  const pseudo = version === 4 ? pseudoHeaderSum4 : pseudoHeaderSum6
+  const pseudo = version === 4 ? checksum.pseudoHeaderSum4 : checksum.pseudoHeaderSum6
   return sum(h, end, pseudo(frame, ETH_HLEN, protocol, length))
     ? undefined
     : 'the checksum above IP'

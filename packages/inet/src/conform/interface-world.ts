@@ -1,7 +1,6 @@
 /** A World on a link: its far stack has echo, discard and chargen, or a controlled program. */
 import { setTimeout } from 'node:timers/promises'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { isSameAddress, sourceAt } from 'vnet/internal/packet/ethernet'
+import { ethernet, NSEC_PER_MSEC } from 'vnet'
 import { ControlledProgram, type ControlPort } from './control.ts'
 import type { PacketLink } from './packet-link.ts'
 import type { Station, Stations } from './stations.ts'
@@ -56,7 +55,7 @@ export class InterfaceWorld implements World {
       const sent = await this.#link.next(until)
       if (sent === undefined) return undefined
       if (sent.frame.length > LARGE) throw new Error(OFFLOADS)
-      if (isSameAddress(sent.frame, sourceAt(0), this.host.mac)) return sent
+      if (ethernet.isSameAddress(sent.frame, ethernet.sourceAt(0), this.host.mac)) return sent
     }
   }
 

@@ -2,33 +2,19 @@
  * The headers that conform's packets are made of, by their names in the notation of cases
  * (packages/inet/docs/conform-cases.md).
  */
-import { ARPHRD_ETHER, ARPOP_REPLY, ARPOP_REQUEST } from 'vnet/internal/packet/arp'
 import {
+  arp,
   ETH_ALEN,
   ETH_P_8021Q,
   ETH_P_ARP,
   ETH_P_IP,
   ETH_P_IPV6,
-} from 'vnet/internal/packet/ethernet'
-import { ICMP_DEST_UNREACH, ICMP_ECHO, ICMP_ECHOREPLY } from 'vnet/internal/packet/icmp'
-import {
-  ICMPV6_DEST_UNREACH,
-  ICMPV6_ECHO_REPLY,
-  ICMPV6_ECHO_REQUEST,
-  ICMPV6_PARAMPROB,
-  ND_OPT_SOURCE_LL_ADDR,
-  NDISC_NEIGHBOUR_ADVERTISEMENT,
-  NDISC_NEIGHBOUR_SOLICITATION,
-} from 'vnet/internal/packet/icmpv6'
-import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
-import {
-  NEXTHDR_DEST,
-  NEXTHDR_FRAGMENT,
-  NEXTHDR_HOP,
-  NEXTHDR_ICMP,
-  NEXTHDR_ROUTING,
-} from 'vnet/internal/packet/ipv6'
-import { TCP_ACK, TCP_RST, TCP_SYN } from 'vnet/internal/packet/tcp'
+  icmp,
+  icmpv6,
+  ipv4,
+  ipv6,
+  tcp,
+} from 'vnet'
 
 /** Values of fields, by their names. */
 export type Fields = Readonly<Record<string, number>>
@@ -82,7 +68,7 @@ const KINDS = {
       tpa: [24, 4],
     },
     usual: {
-      hrd: ARPHRD_ETHER,
+      hrd: arp.ARPHRD_ETHER,
       pro: ETH_P_IP,
       hln: ETH_ALEN,
       pln: 4,
@@ -91,8 +77,8 @@ const KINDS = {
       tpa: 'host',
     },
     names: {
-      request: { op: ARPOP_REQUEST },
-      reply: { op: ARPOP_REPLY },
+      request: { op: arp.ARPOP_REQUEST },
+      reply: { op: arp.ARPOP_REPLY },
     },
   },
   ip: {
@@ -127,7 +113,7 @@ const KINDS = {
     usual: { start: 0x60, hops: 64, from: 'peer', to: 'host' },
   },
   hop: {
-    number: NEXTHDR_HOP,
+    number: ipv6.NEXTHDR_HOP,
     length: 2,
     fields: {
       next: [0, 1],
@@ -135,7 +121,7 @@ const KINDS = {
     },
   },
   dest: {
-    number: NEXTHDR_DEST,
+    number: ipv6.NEXTHDR_DEST,
     length: 2,
     fields: {
       next: [0, 1],
@@ -143,7 +129,7 @@ const KINDS = {
     },
   },
   route: {
-    number: NEXTHDR_ROUTING,
+    number: ipv6.NEXTHDR_ROUTING,
     length: 2,
     fields: {
       next: [0, 1],
@@ -151,7 +137,7 @@ const KINDS = {
     },
   },
   frag: {
-    number: NEXTHDR_FRAGMENT,
+    number: ipv6.NEXTHDR_FRAGMENT,
     length: 8,
     fields: {
       next: [0, 1],
@@ -160,7 +146,7 @@ const KINDS = {
     },
   },
   icmp: {
-    number: IPPROTO_ICMP,
+    number: ipv4.IPPROTO_ICMP,
     length: 8,
     fields: {
       type: [0, 1],
@@ -172,13 +158,13 @@ const KINDS = {
     },
     check: 2,
     names: {
-      echo: { type: ICMP_ECHO, code: 0 },
-      reply: { type: ICMP_ECHOREPLY, code: 0 },
-      unreachable: { type: ICMP_DEST_UNREACH },
+      echo: { type: icmp.ICMP_ECHO, code: 0 },
+      reply: { type: icmp.ICMP_ECHOREPLY, code: 0 },
+      unreachable: { type: icmp.ICMP_DEST_UNREACH },
     },
   },
   icmp6: {
-    number: NEXTHDR_ICMP,
+    number: ipv6.NEXTHDR_ICMP,
     length: 8,
     fields: {
       type: [0, 1],
@@ -191,14 +177,14 @@ const KINDS = {
     },
     check: 2,
     names: {
-      echo: { type: ICMPV6_ECHO_REQUEST, code: 0 },
-      reply: { type: ICMPV6_ECHO_REPLY, code: 0 },
-      unreachable: { type: ICMPV6_DEST_UNREACH },
-      problem: { type: ICMPV6_PARAMPROB },
+      echo: { type: icmpv6.ICMPV6_ECHO_REQUEST, code: 0 },
+      reply: { type: icmpv6.ICMPV6_ECHO_REPLY, code: 0 },
+      unreachable: { type: icmpv6.ICMPV6_DEST_UNREACH },
+      problem: { type: icmpv6.ICMPV6_PARAMPROB },
     },
   },
   nd: {
-    number: NEXTHDR_ICMP,
+    number: ipv6.NEXTHDR_ICMP,
     length: 24,
     fields: {
       type: [0, 1],
@@ -209,8 +195,8 @@ const KINDS = {
     },
     check: 2,
     names: {
-      ns: { type: NDISC_NEIGHBOUR_SOLICITATION },
-      na: { type: NDISC_NEIGHBOUR_ADVERTISEMENT },
+      ns: { type: icmpv6.NDISC_NEIGHBOUR_SOLICITATION },
+      na: { type: icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT },
     },
   },
   lladdr: {
@@ -220,10 +206,10 @@ const KINDS = {
       size: [1, 1],
       mac: [2, 6],
     },
-    usual: { type: ND_OPT_SOURCE_LL_ADDR, size: 1, mac: 'peer' },
+    usual: { type: icmpv6.ND_OPT_SOURCE_LL_ADDR, size: 1, mac: 'peer' },
   },
   udp: {
-    number: IPPROTO_UDP,
+    number: ipv4.IPPROTO_UDP,
     length: 8,
     fields: {
       from: [0, 2],
@@ -234,7 +220,7 @@ const KINDS = {
     check: 6,
   },
   tcp: {
-    number: IPPROTO_TCP,
+    number: ipv4.IPPROTO_TCP,
     length: 20,
     fields: {
       from: [0, 2],
@@ -250,10 +236,10 @@ const KINDS = {
     check: 16,
     usual: { win: 65535 },
     names: {
-      syn: { flags: TCP_SYN },
-      'syn-ack': { flags: TCP_SYN | TCP_ACK },
-      rst: { flags: TCP_RST },
-      'rst-ack': { flags: TCP_RST | TCP_ACK },
+      syn: { flags: tcp.TCP_SYN },
+      'syn-ack': { flags: tcp.TCP_SYN | tcp.TCP_ACK },
+      rst: { flags: tcp.TCP_RST },
+      'rst-ack': { flags: tcp.TCP_RST | tcp.TCP_ACK },
     },
   },
 } satisfies Readonly<Record<string, LayerKind>>

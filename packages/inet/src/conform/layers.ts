@@ -4,16 +4,9 @@
  *
  *     send ip, ttl 1 / icmp echo, id 7, seq 1 / data 56
  */
-import { formatHex, sameBytes } from 'vnet/internal/packet/address'
-import {
-  finish,
-  onesComplementSum,
-  pseudoHeaderSum4,
-  pseudoHeaderSum6,
-} from 'vnet/internal/packet/checksum'
-import { IPPROTO_ICMP, IPV4_HLEN } from 'vnet/internal/packet/ipv4'
-import { NEXTHDR_NONE } from 'vnet/internal/packet/ipv6'
-import { concat, get16, put16 } from 'vnet/internal/packet/octets'
+
+import { checksum, ipv4, ipv6 } from 'vnet'
+import { concat, formatHex, get16, put16, sameBytes } from 'vnet/kit/packet'
 import { type Fields, LAYER_KINDS, type LayerKind } from './layer-kinds.ts'
 import { addressNamed, type Stations } from './stations.ts'
 
@@ -190,7 +183,7 @@ function upper(
   const isWhole = name === 'tcp' && raw.length > 0
   const header = isWhole
     ? raw.slice()
-    : headerOf(context, layer, numberOf(layers[i + 1]) ?? NEXTHDR_NONE)
+    : headerOf(context, layer, numberOf(layers[i + 1]) ?? ipv6.NEXTHDR_NONE)
   const isIp = name === 'ip' || name === 'ip6'
   const whole = isWhole ? new Uint8Array(0) : upper(context, layers, i + 1, raw, isIp ? header : ip)
   const bytes = concat([header, piece === undefined ? whole : whole.subarray(...piece)])
@@ -207,11 +200,16 @@ function upper(
     put('len', bytes.length)
   }
   if (name === 'ip') {
-    put('sum', finish(onesComplementSum(bytes, 0, header.length)))
+    put('sum', checksum.finish(checksum.onesComplementSum(bytes, 0, header.length)))
   }
   if (kind.check !== undefined && ip !== undefined) {
-    const sum = finish(
-      onesComplementSum(bytes, 0, bytes.length, pseudoSum(ip, numberOf(layer) ?? 0, bytes.length)),
+    const sum = checksum.finish(
+      checksum.onesComplementSum(
+        bytes,
+        0,
+        bytes.length,
+        pseudoSum(ip, numberOf(layer) ?? 0, bytes.length),
+      ),
     )
     put('sum', sum === 0 ? 0xffff : sum)
   }
@@ -220,9 +218,9 @@ function upper(
 
 function pseudoSum(ip: Uint8Array, protocol: number, length: number): number {
   if ((ip[0] as number) >>> 4 === 6 || ip.length === 40) {
-    return pseudoHeaderSum6(ip, 0, protocol, length)
+    return checksum.pseudoHeaderSum6(ip, 0, protocol, length)
   }
-  return protocol === IPPROTO_ICMP ? 0 : pseudoHeaderSum4(ip, 0, protocol, length)
+  return protocol === ipv4.IPPROTO_ICMP ? 0 : checksum.pseudoHeaderSum4(ip, 0, protocol, length)
 }
 
 /**
@@ -291,7 +289,7 @@ function numberIn(frame: Uint8Array, at: number, name: string): number | undefin
 
 /** Whether a quote is the start of a packet, with at least 8 bytes after the header of IPv4. */
 function startsWith(packet: Uint8Array, quote: Uint8Array): boolean {
-  const least = Math.min(packet.length, IPV4_HLEN + 8)
+  const least = Math.min(packet.length, ipv4.IPV4_HLEN + 8)
   const length = Math.min(packet.length, quote.length)
   return quote.length >= least && sameBytes(quote.subarray(0, length), packet.subarray(0, length))
 }

@@ -1,5 +1,5 @@
 /** Parses the cases in packages/inet/conform, by packages/inet/docs/conform-cases.md. */
-import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from 'vnet/internal/packet/tcp'
+import { tcp } from 'vnet'
 import { type Layer, parseLayers } from './layers.ts'
 
 export const LEVELS = ['must', 'should', 'may'] as const
@@ -199,10 +199,10 @@ function parseStep(text: string): Step {
 }
 
 const FLAGS: Readonly<Record<string, number>> = {
-  syn: TCP_SYN,
-  fin: TCP_FIN,
-  rst: TCP_RST,
-  push: TCP_PSH,
+  syn: tcp.TCP_SYN,
+  fin: tcp.TCP_FIN,
+  rst: tcp.TCP_RST,
+  push: tcp.TCP_PSH,
 }
 
 /** Reads an item. `number` is its first word as a number, NaN for another word. */
@@ -221,11 +221,11 @@ const ITEMS: Readonly<Record<string, ReadItem>> = {
   },
   ack: (items, number) => {
     items.ack = number
-    items.flags |= TCP_ACK
+    items.flags |= tcp.TCP_ACK
   },
   urgent: (items, number) => {
     items.urgent = number
-    items.flags |= TCP_URG
+    items.flags |= tcp.TCP_URG
   },
   win: (items, _, [word = '']) => {
     const [, relation, value] = /^([<>]?)(\d+)$/.exec(word) ?? []

@@ -4,29 +4,43 @@
  * interval between two frames is never seen as shorter. The peer replies to requests for its own
  * hardware address, and to nothing else.
  */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { EINVAL, ENETDOWN, ENODEV, VnetError } from 'vnet/internal/base/errno'
-import { check, closeFd, closingOnError, startPoller } from 'vnet/internal/linux/errno'
-import { VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/index'
-import { loadNative, type Native, type Poller } from 'vnet/internal/linux/native'
-import { inNetns } from 'vnet/internal/linux/netns-name'
-import { openPacketSocket } from 'vnet/internal/linux/packet-socket'
-import { getAddresses, getLink, getLinks, RouteSocket } from 'vnet/internal/linux/rtnetlink'
-import * as uapi from 'vnet/internal/linux/uapi'
-import { IFF_UP, interfaceArg, isValidEtherAddr } from 'vnet/internal/netdev/index'
-import type { Prefix } from 'vnet/internal/packet/address'
-import * as arp from 'vnet/internal/packet/arp'
 import {
+  arp,
+  EINVAL,
+  ENETDOWN,
+  ENODEV,
   ETH_HLEN,
   ETH_P_ARP,
   ETH_P_IPV6,
-  etherType,
-  isSameAddress,
-  sourceAt,
-} from 'vnet/internal/packet/ethernet'
-import { NDISC_NEIGHBOUR_SOLICITATION, targetAt } from 'vnet/internal/packet/icmpv6'
-import { IPV6_HLEN, isUnspecified, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
-import { concat } from 'vnet/internal/packet/octets'
+  ethernet,
+  IFF_UP,
+  icmpv6,
+  interfaceArg,
+  ipv6,
+  isValidEtherAddr,
+  NSEC_PER_MSEC,
+  type Prefix,
+  VnetError,
+} from 'vnet'
+import {
+  check,
+  closeFd,
+  closingOnError,
+  loadNative,
+  type Native,
+  type Poller,
+  startPoller,
+} from 'vnet/kit/linux'
+import {
+  getAddresses,
+  getLink,
+  getLinks,
+  inNetns,
+  openPacketSocket,
+  RouteSocket,
+  uapi,
+} from 'vnet/kit/net'
+import { concat } from 'vnet/kit/packet'
 import { build, parseLayers } from './layers.ts'
 import { Segments } from './segments.ts'
 import type { Station } from './stations.ts'
@@ -136,7 +150,7 @@ export class PacketLink {
     this.#receive()
     this.#latest = Math.max(this.#latest, at)
     check(
-      this.#native.send(this.#fd, concat([new Uint8Array(VIRTIO_NET_HDR_LEN), frame]), 0),
+      this.#native.send(this.#fd, concat([new Uint8Array(uapi.VIRTIO_NET_HDR_LEN), frame]), 0),
       this.name,
     )
   }
@@ -181,8 +195,13 @@ export class PacketLink {
         meta,
       )
       if (length < 0) break
-      const whole = this.#into.subarray(VIRTIO_NET_HDR_LEN, length)
-      if (whole.length < ETH_HLEN || isSameAddress(whole, sourceAt(0), this.peer.mac)) continue
+      const whole = this.#into.subarray(uapi.VIRTIO_NET_HDR_LEN, length)
+      if (
+        whole.length < ETH_HLEN ||
+        ethernet.isSameAddress(whole, ethernet.sourceAt(0), this.peer.mac)
+      ) {
+        continue
+      }
       const view = new DataView(this.#control.buffer)
       const seconds = Number(view.getBigInt64(CMSG_HLEN, true)) - this.#epoch
       const at = Math.max(
@@ -204,7 +223,7 @@ export class PacketLink {
   /** Whether a frame asks for the hardware address of the peer, which then replies. */
   #reply(frame: Uint8Array): boolean {
     const { peer } = this
-    if (etherType(frame, 0) === ETH_P_ARP) {
+    if (ethernet.etherType(frame, 0) === ETH_P_ARP) {
       const isRequest =
         arp.parse(frame, ETH_HLEN, frame.length - ETH_HLEN) > 0 &&
         arp.op(frame, ETH_HLEN) === arp.ARPOP_REQUEST
@@ -216,13 +235,13 @@ export class PacketLink {
       this.send(reply)
       return true
     }
-    const message = ETH_HLEN + IPV6_HLEN
+    const message = ETH_HLEN + ipv6.IPV6_HLEN
     const isSolicitation =
-      etherType(frame, 0) === ETH_P_IPV6 &&
-      frame[ETH_HLEN + 6] === NEXTHDR_ICMP &&
-      frame[message] === NDISC_NEIGHBOUR_SOLICITATION
-    if (!isSolicitation || isUnspecified(frame, ETH_HLEN + 8)) return isSolicitation
-    if (!isAt(frame, targetAt(message), peer.ip6)) return true
+      ethernet.etherType(frame, 0) === ETH_P_IPV6 &&
+      frame[ETH_HLEN + 6] === ipv6.NEXTHDR_ICMP &&
+      frame[message] === icmpv6.NDISC_NEIGHBOUR_SOLICITATION
+    if (!isSolicitation || ipv6.isUnspecified(frame, ETH_HLEN + 8)) return isSolicitation
+    if (!isAt(frame, icmpv6.targetAt(message), peer.ip6)) return true
     const from = {
       mac: frame.slice(6, 12),
       ip: undefined,

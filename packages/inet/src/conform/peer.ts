@@ -2,20 +2,9 @@
  * The peer of a tested host: makes segments of the notation's items, and compares segments of the
  * host with items. Sequence numbers of both sides are relative to their SYN.
  */
-import { sameBytes } from 'vnet/internal/packet/address'
-import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
-import { headerLength } from 'vnet/internal/packet/ipv4'
-import { IPV6_HLEN } from 'vnet/internal/packet/ipv6'
-import { get32, put16 } from 'vnet/internal/packet/octets'
-import {
-  setSequenceNumber,
-  TCP_ACK,
-  TCP_FIN,
-  TCP_PSH,
-  TCP_RST,
-  TCP_SYN,
-  TCP_URG,
-} from 'vnet/internal/packet/tcp'
+
+import { ETH_HLEN, ipv4, ipv6, tcp } from 'vnet'
+import { get32, put16, sameBytes } from 'vnet/kit/packet'
 import { Header, type Segment } from '../tcp/segment.ts'
 import { pattern } from './layers.ts'
 import type { Items, Range } from './notation.ts'
@@ -87,11 +76,12 @@ export class Peer {
     const sequence = items.sequence ?? this.#next
     const data = items.data === undefined ? new Uint8Array(0) : pattern(items.data)
     const { mss, scale, sackPermitted = false, sack, timestamp, flags } = items
-    const end = sequence + data.length + (flags & TCP_SYN ? 1 : 0) + (flags & TCP_FIN ? 1 : 0)
-    if ((flags & TCP_RST) === 0) {
+    const end =
+      sequence + data.length + (flags & tcp.TCP_SYN ? 1 : 0) + (flags & tcp.TCP_FIN ? 1 : 0)
+    if ((flags & tcp.TCP_RST) === 0) {
       this.#next = Math.max(this.#next, end)
     }
-    if (flags & TCP_SYN && sequence !== 0) {
+    if (flags & tcp.TCP_SYN && sequence !== 0) {
       this.#isReused = true
     }
     if (items.ack !== undefined) {
@@ -123,8 +113,8 @@ export class Peer {
 
   /** Notes the window of an own segment. Linux scales a SYN-ACK's after SYNs that cross. */
   #offer({ flags, ack, scale, window = ['=', WINDOW] }: Items): void {
-    const isSyn = (flags & TCP_SYN) !== 0
-    if ((flags & TCP_RST) !== 0 || !(isSyn || ack !== undefined)) return
+    const isSyn = (flags & tcp.TCP_SYN) !== 0
+    if ((flags & tcp.TCP_RST) !== 0 || !(isSyn || ack !== undefined)) return
     if (scale !== undefined) {
       this.#scale = scale
     }
@@ -152,8 +142,8 @@ export class Peer {
         wrong.push(`${name} is ${actual}, not ${expected}`)
       }
     }
-    const optional = isLoose ? TCP_PSH | TCP_ACK | TCP_URG : TCP_PSH
-    const known = (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK | TCP_URG) & ~optional
+    const optional = isLoose ? tcp.TCP_PSH | tcp.TCP_ACK | tcp.TCP_URG : tcp.TCP_PSH
+    const known = (tcp.TCP_SYN | tcp.TCP_FIN | tcp.TCP_RST | tcp.TCP_ACK | tcp.TCP_URG) & ~optional
     expect('flags', flagNames(flags & (known | (items.flags & optional))), flagNames(items.flags))
     if (!isLoose || items.sequence !== undefined) {
       expect('sequence', sequence, items.sequence ?? this.#hostNext)
@@ -231,7 +221,7 @@ export class Peer {
       this.#received = Math.max(this.#received, sequence + segment.space)
     }
     const options = this.#timestamp === undefined ? {} : { timestamp: this.#timestamp }
-    return this.segments({ flags: TCP_ACK, ack: this.#received, peer: 1, ...options })
+    return this.segments({ flags: tcp.TCP_ACK, ack: this.#received, peer: 1, ...options })
   }
 
   /** Whether the host's SYN has an option: `ts`, `scale`, `sack-ok`. */
@@ -248,15 +238,15 @@ export class Peer {
   abort(): Uint8Array[] {
     if (this.#hostIsn === undefined) return []
     const sequences = new Set([this.#hostAck, this.#next])
-    return [...sequences].map(sequence => this.#segment({ flags: TCP_RST, sequence, peer: 1 }))
+    return [...sequences].map(sequence => this.#segment({ flags: tcp.TCP_RST, sequence, peer: 1 }))
   }
 
   /** Returns the host's latest IP packet, with another sequence number if that is given. */
   latest(sequence: number | undefined): Uint8Array {
     const packet = this.#latest.slice()
-    const header = (packet[0] as number) >>> 4 === 6 ? IPV6_HLEN : headerLength(packet, 0)
+    const header = (packet[0] as number) >>> 4 === 6 ? ipv6.IPV6_HLEN : ipv4.headerLength(packet, 0)
     if (sequence !== undefined) {
-      setSequenceNumber(packet, header, wrap((this.#hostIsn ?? 0) + sequence))
+      tcp.setSequenceNumber(packet, header, wrap((this.#hostIsn ?? 0) + sequence))
     }
     return packet
   }
@@ -265,7 +255,7 @@ export class Peer {
   describe(segment: Segment): string {
     const { flags, sequence, acknowledgment, length, window, urgent } = segment
     const start = segment.isSyn ? 0 : this.#relative(sequence)
-    const items = flagNames(flags & ~TCP_ACK)
+    const items = flagNames(flags & ~tcp.TCP_ACK)
       .split('+')
       .filter(name => name !== 'none')
     items.push(length > 0 ? `data ${start}..${start + length}` : `seq ${start}`)

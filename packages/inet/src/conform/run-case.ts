@@ -1,5 +1,5 @@
 /** Runs a case in a world, and again if that may help. */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { NSEC_PER_MSEC } from 'vnet'
 import type { Case, Step } from './notation.ts'
 import { NotOffered, type Recorded, Run, WrongFrame } from './run.ts'
 import type { World } from './world.ts'

@@ -1,6 +1,5 @@
 /** Run: the lines of a case in a world, and everything that happened. */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { TCP_FIN, TCP_RST, TCP_SYN } from 'vnet/internal/packet/tcp'
+import { NSEC_PER_MSEC, tcp } from 'vnet'
 import type { Segment } from '../tcp/segment.ts'
 import { errorFrame, isForPeer, isLate, segmentOf, tcpFrame, wrongChecksum } from './frames.ts'
 import { build, type Context, differences, type Layer, parseLayers } from './layers.ts'
@@ -44,7 +43,11 @@ const WORDS: Readonly<Record<string, (segment: Segment) => boolean>> = {
 }
 
 /** The flag that a word of `none` is about. */
-const FLAG_OF: Readonly<Record<string, number>> = { rst: TCP_RST, syn: TCP_SYN, fin: TCP_FIN }
+const FLAG_OF: Readonly<Record<string, number>> = {
+  rst: tcp.TCP_RST,
+  syn: tcp.TCP_SYN,
+  fin: tcp.TCP_FIN,
+}
 
 /** An error about one of the frames of the case. */
 export class WrongFrame extends Error {
@@ -265,7 +268,7 @@ export class Run {
       const { segment } = sent
       const wrong = peer.compare(
         segment,
-        { flags: segment.flags & (TCP_FIN | TCP_SYN), peer: 1 },
+        { flags: segment.flags & (tcp.TCP_FIN | tcp.TCP_SYN), peer: 1 },
         true,
       )
       if (segment.length > most) {

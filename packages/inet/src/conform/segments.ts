@@ -1,8 +1,9 @@
 /** Cuts what a packet socket reads into the frames that a network card would send. */
-import { parseVnetHdr } from 'vnet/internal/linux/tap/frame-queue'
-import { VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/uapi'
-import { GSO_SEGS_MAX, skbGsoSegment } from 'vnet/internal/netdev/gso'
-import { CHECKSUM_PARTIAL, FRAME_MAX, Ring, SkBuffPool } from 'vnet/internal/skb/index'
+
+import { CHECKSUM_PARTIAL, GSO_SEGS_MAX, Ring, SkBuffPool, skbGsoSegment } from 'vnet'
+import { parseVnetHdr } from 'vnet/kit/machine'
+import { uapi } from 'vnet/kit/net'
+import { FRAME_MAX } from 'vnet/kit/netdev'
 import type { Sent } from './world.ts'
 
 /** Slots for frames of more than a usual MTU. */
@@ -15,11 +16,11 @@ export class Segments {
 
   /** Returns copies of the frames of `bytes`, which start with a vnet header. */
   cut(bytes: Uint8Array): Pick<Sent, 'frame' | 'isPartial'>[] {
-    const frame = bytes.slice(VIRTIO_NET_HDR_LEN)
+    const frame = bytes.slice(uapi.VIRTIO_NET_HDR_LEN)
     const skb = frame.length > FRAME_MAX ? undefined : this.#pool.alloc(frame.length)
     if (skb === undefined) return [{ frame }]
     const at = skb.put(frame.length)
-    skb.bytes.set(bytes, at - VIRTIO_NET_HDR_LEN)
+    skb.bytes.set(bytes, at - uapi.VIRTIO_NET_HDR_LEN)
     parseVnetHdr(skb)
     const isPartial = skb.ipSummed === CHECKSUM_PARTIAL
     if (skb.gsoSize === 0 || skbGsoSegment(skb, this.#ring) < 0) {

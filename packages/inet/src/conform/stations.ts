@@ -1,7 +1,6 @@
 /** The addresses of the two ends of a case, and the addresses that a case names. */
-import { formatMac, parseAddress, parseMac, plus } from 'vnet/internal/packet/address'
-import { BROADCAST, groupAddress } from 'vnet/internal/packet/ethernet'
-import { ALL_NODES } from 'vnet/internal/packet/ipv6'
+import { ethernet, formatMac, ipv6, parseAddress, parseMac } from 'vnet'
+import { plus } from 'vnet/kit/packet'
 
 /** An end of the link. An address that a case does not use is undefined. */
 export interface Station {
@@ -23,7 +22,7 @@ export function addressNamed(stations: Stations, name: string, size: number): Ui
     const network = size === 4 ? ip : ip6
     return (size === 6 ? mac : network) ?? new Uint8Array(size)
   }
-  const group = size === 4 ? Uint8Array.of(224, 0, 0, 1) : ALL_NODES
+  const group = size === 4 ? Uint8Array.of(224, 0, 0, 1) : ipv6.ALL_NODES
   switch (name) {
     case 'host':
       return of(host)
@@ -34,15 +33,15 @@ export function addressNamed(stations: Stations, name: string, size: number): Ui
     case 'zero':
       return new Uint8Array(size)
     case 'broadcast':
-      return BROADCAST.slice(0, size)
+      return ethernet.BROADCAST.slice(0, size)
     case 'loopback':
       return size === 4 ? Uint8Array.of(127, 0, 0, 1) : plus(new Uint8Array(16), 1)
     case 'group':
-      return size === 6 ? (groupAddress(ALL_NODES) as Uint8Array) : group
+      return size === 6 ? (ethernet.groupAddress(ipv6.ALL_NODES) as Uint8Array) : group
     case 'solicited': {
       const { ip6 = new Uint8Array(16) } = host
       const node = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ...ip6.subarray(13))
-      return size === 6 ? (groupAddress(node) as Uint8Array) : node
+      return size === 6 ? (ethernet.groupAddress(node) as Uint8Array) : node
     }
     default: {
       const address = size === 6 ? parseMac(name) : parseAddress(name)

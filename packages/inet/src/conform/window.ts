@@ -1,5 +1,5 @@
 /** OfferedWindow: the windows that a peer offers to a host, and bytes beyond them. */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { NSEC_PER_MSEC } from 'vnet'
 
 /**
  * A closed window is probed after a retransmission timeout (RFC 9293 sec. 3.8.6.1), which no stack

@@ -2,7 +2,7 @@
  * A tested stack as the runner of the cases sees it: a host on an Ethernet segment. The runner is
  * its only peer, and makes each frame by hand. All times are nanoseconds.
  */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { NSEC_PER_MSEC } from 'vnet'
 import type { Stations } from './stations.ts'
 
 /** The surroundings of one case. Its maker makes a new one for each run; runCase closes it. */

@@ -1,19 +1,6 @@
 /** ARP (RFC 826) and neighbour discovery (RFC 4861): the messages, and the replies to them. */
-import * as arp from 'vnet/internal/packet/arp'
-import * as icmpv6 from 'vnet/internal/packet/icmpv6'
-import {
-  copyAddress,
-  ETH_ALEN,
-  ETH_HLEN,
-  ETH_P_ARP,
-  ETH_P_IP,
-  get32,
-  put16,
-  sameBytes,
-  setEtherType,
-  sourceAt,
-} from 'vnet/internal/packet/index'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
+import { arp, ETH_ALEN, ETH_HLEN, ETH_P_ARP, ETH_P_IP, ethernet, icmpv6, ipv6 } from 'vnet'
+import { get32, put16, sameBytes } from 'vnet/kit/packet'
 import type { Ip, Packet } from '../contract.ts'
 import { isAddressAt, isGroup, isLoopback, isUnspecified } from './version.ts'
 
@@ -75,9 +62,9 @@ export function receiveArp(
   reply.set(bytes.subarray(at, at + arp.ARP_LEN), ETH_HLEN)
   put16(reply, ETH_HLEN, arp.ARPHRD_ETHER)
   arp.toReply(reply, ETH_HLEN, dev.mac)
-  copyAddress(reply, 0, mac)
-  copyAddress(reply, sourceAt(0), dev.mac)
-  setEtherType(reply, 0, ETH_P_ARP)
+  ethernet.copyAddress(reply, 0, mac)
+  ethernet.copyAddress(reply, ethernet.sourceAt(0), dev.mac)
+  ethernet.setEtherType(reply, 0, ETH_P_ARP)
   dev.transmit(reply)
 }
 

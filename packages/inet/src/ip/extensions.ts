@@ -1,7 +1,6 @@
 /** Reads IPv6's extension headers before the upper header, and finds their mistakes (RFC 8200). */
-import { ICMPV6_ECHO_REQUEST } from 'vnet/internal/packet/icmpv6'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { get16, get32 } from 'vnet/internal/packet/octets'
+import { icmpv6, ipv6 } from 'vnet'
+import { get16, get32 } from 'vnet/kit/packet'
 
 const { IPV6_HLEN, NEXTHDR_DEST, NEXTHDR_FRAGMENT, NEXTHDR_HOP, NEXTHDR_ROUTING } = ipv6
 /** The authentication header (RFC 4302), which the host does not know but skips to quote. */
@@ -79,7 +78,7 @@ export function upperAt(bytes: Uint8Array, nh: number, end: number): Upper | und
 export function isErrorMessage(bytes: Uint8Array, nh: number, end: number): boolean {
   const upper = upperAt(bytes, nh, end)
   if (upper?.protocol !== ipv6.NEXTHDR_ICMP) return false
-  return upper.h >= end ? !upper.isPart : (bytes[upper.h] as number) < ICMPV6_ECHO_REQUEST
+  return upper.h >= end ? !upper.isPart : (bytes[upper.h] as number) < icmpv6.ICMPV6_ECHO_REQUEST
 }
 
 /** Whether an IPv6 packet with a fragment header is only a part of one. */

@@ -1,7 +1,7 @@
 /** What Linux makes of ICMP errors: the errno for sockets, and whether it ends connections. */
-import * as errnos from 'vnet/internal/base/errno'
-import * as icmp from 'vnet/internal/packet/icmp'
-import * as icmpv6 from 'vnet/internal/packet/icmpv6'
+
+import { icmp, icmpv6 } from 'vnet'
+import { errnos } from 'vnet/kit/base'
 import { IP4, type IpVersion } from './version.ts'
 
 type Conversion = readonly [errno: number, isFatal: boolean]

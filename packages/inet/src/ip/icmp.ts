@@ -1,10 +1,6 @@
 /** ICMP (RFC 792, 1122) and ICMPv6 (RFC 4443) of a host in memory: echo replies, and errors. */
-import { EMSGSIZE } from 'vnet/internal/base/errno'
-import * as icmp from 'vnet/internal/packet/icmp'
-import * as icmpv6 from 'vnet/internal/packet/icmpv6'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import { put32 } from 'vnet/internal/packet/octets'
-import { UpperHeader } from 'vnet/internal/packet/upper-header'
+import { EMSGSIZE, icmp, icmpv6, ipv4 } from 'vnet'
+import { put32, UpperHeader } from 'vnet/kit/packet'
 import type { Ip, Packet, Protocol } from '../contract.ts'
 import { type DiscoveryOwner, receiveDiscovery } from './discovery.ts'
 import { type HeaderProblem, isErrorMessage, isForAllSenders, nextHeaderAt } from './extensions.ts'

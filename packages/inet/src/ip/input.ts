@@ -1,9 +1,6 @@
 /** Input: checks the IP packets that a host in memory receives, and delivers or forwards them. */
-import { ETH_HLEN, ETH_P_IP, finish, get32, onesComplementSum } from 'vnet/internal/packet/index'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import * as udp from 'vnet/internal/packet/udp'
-import { UpperHeader } from 'vnet/internal/packet/upper-header'
+import { checksum, ETH_HLEN, ETH_P_IP, ipv4, ipv6, udp } from 'vnet'
+import { get32, UpperHeader } from 'vnet/kit/packet'
 import type { Packet, Protocol } from '../contract.ts'
 import { isChecksumRight } from './checksum.ts'
 import { type HeaderProblem, headerProblem, hopByHopProblem, isPiece } from './extensions.ts'
@@ -401,5 +398,5 @@ function isOfLink(version: IpVersion, bytes: Uint8Array, source: number): boolea
 function isHeaderRight(version: IpVersion, bytes: Uint8Array, at: number, length: number): boolean {
   if (version === IP6) return ipv6.parse(bytes, at, length) >= 0
   const header = ipv4.parse(bytes, at, length)
-  return header >= 0 && finish(onesComplementSum(bytes, at, header)) === 0
+  return header >= 0 && checksum.finish(checksum.onesComplementSum(bytes, at, header)) === 0
 }

@@ -1,19 +1,6 @@
 /** StackInterface: an Ethernet interface of a host in memory, with its addresses and groups. */
-import { UsageError } from 'vnet/internal/base/usage-error'
-import * as ethernet from 'vnet/internal/packet/ethernet'
-import {
-  get16,
-  get32,
-  isInPrefix,
-  isVlan,
-  networkOf,
-  type Prefix,
-  parsePrefix,
-  sameBytes,
-  VLAN_HLEN,
-  vid,
-} from 'vnet/internal/packet/index'
-import { isLinkLocal } from 'vnet/internal/packet/ipv6'
+import { ethernet, ipv6, type Prefix, parsePrefix, UsageError, VLAN_HLEN, vlan } from 'vnet'
+import { get16, get32, isInPrefix, networkOf, sameBytes } from 'vnet/kit/packet'
 import { receiveArp } from './discovery.ts'
 import { type Neighbour, Neighbours, type NeighboursOwner } from './neighbours.ts'
 import {
@@ -164,7 +151,7 @@ export class StackInterface {
   sourceFor(to: Uint8Array): Uint8Array | undefined {
     // Groups of the link have its scope, too (RFC 6724 sec. 5, rule 2). In Linux :: has the least.
     const isGroupOfLink = to[0] === 0xff && ((to[1] as number) & 0xf) <= 2
-    if (to.length === 16 && (isLinkLocal(to, 0) || isGroupOfLink || isUnspecified(to))) {
+    if (to.length === 16 && (ipv6.isLinkLocal(to, 0) || isGroupOfLink || isUnspecified(to))) {
       return this.linkLocal
     }
     let first: Uint8Array | undefined
@@ -214,7 +201,7 @@ export class StackInterface {
   /** Whether an address belongs to all routers of a network here (RFC 4291 section 2.6.1). */
   isAnycast(address: Uint8Array): boolean {
     if (address.length !== 16) return false
-    if (isLinkLocal(address, 0) && address.subarray(2).every(byte => byte === 0)) return true
+    if (ipv6.isLinkLocal(address, 0) && address.subarray(2).every(byte => byte === 0)) return true
     return this.addresses.some(
       prefix =>
         prefix.bytes.length === 16 &&
@@ -303,8 +290,8 @@ export class StackInterface {
  */
 function headerOf(bytes: Uint8Array, at: number, length: number): number {
   let header = ethernet.ETH_HLEN
-  while (isVlan(get16(bytes, at + header - 2))) {
-    if (length < header + VLAN_HLEN || vid(bytes, at + header - 2) !== 0) return -1
+  while (vlan.isVlan(get16(bytes, at + header - 2))) {
+    if (length < header + VLAN_HLEN || vlan.vid(bytes, at + header - 2) !== 0) return -1
     header += VLAN_HLEN
   }
   return header

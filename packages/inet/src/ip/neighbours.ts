@@ -3,16 +3,8 @@
  * (RFC 826) and neighbour discovery (RFC 4861), and keeps the packets that wait for a reply. Unlike
  * in Linux, entries do not age.
  */
-import { type Alarm, NSEC_PER_SEC } from 'vnet/internal/base/index'
-import { sameBytes } from 'vnet/internal/packet/address'
-import { requestFrame } from 'vnet/internal/packet/arp'
-import {
-  BROADCAST,
-  copyAddress,
-  destinationAt,
-  ETH_HLEN,
-  groupAddress,
-} from 'vnet/internal/packet/ethernet'
+import { type Alarm, arp, ETH_HLEN, ethernet, NSEC_PER_SEC } from 'vnet'
+import { sameBytes } from 'vnet/kit/packet'
 import type { Ip } from '../contract.ts'
 import { type DiscoveryOwner, solicitation, solicitedGroup } from './discovery.ts'
 import type { StackInterface } from './interface.ts'
@@ -127,7 +119,7 @@ export class Neighbours {
   /** Takes over a frame for a neighbour. `source` is the packet's. */
   send(frame: Uint8Array, to: Neighbour, source: Uint8Array): void {
     if (to.mac !== undefined) {
-      copyAddress(frame, destinationAt(0), to.mac)
+      ethernet.copyAddress(frame, ethernet.destinationAt(0), to.mac)
       this.#dev.transmit(frame)
       return
     }
@@ -199,7 +191,9 @@ export class Neighbours {
 
   /** Returns the hardware address to which a group or broadcast address is mapped. */
   #mapped(address: Uint8Array): Uint8Array | undefined {
-    const group = this.#dev.isBroadcast(address) ? BROADCAST : groupAddress(address)
+    const group = this.#dev.isBroadcast(address)
+      ? ethernet.BROADCAST
+      : ethernet.groupAddress(address)
     return group ?? (this.#dev.isNoArp ? this.#dev.mac : undefined)
   }
 
@@ -212,7 +206,7 @@ export class Neighbours {
       const from =
         source !== undefined && this.#stack.isOwn(source) ? source : this.#dev.sourceFor(address)
       if (from !== undefined) {
-        this.#dev.transmit(requestFrame(this.#dev.mac, from, address))
+        this.#dev.transmit(arp.requestFrame(this.#dev.mac, from, address))
       }
       return
     }
@@ -272,7 +266,7 @@ export class Neighbours {
       this.#stop(entry)
     }
     for (const frame of entry.frames.splice(0)) {
-      copyAddress(frame, destinationAt(0), mac)
+      ethernet.copyAddress(frame, ethernet.destinationAt(0), mac)
       this.#dev.transmit(frame)
     }
   }

@@ -2,8 +2,8 @@
  * The options of IPv4 (RFC 791 sec. 3.1) that a host receives: it checks them, records its address
  * and the time, drops packets with a source route, and returns the records in its replies to ICMP.
  */
-import { IPV4_HLEN } from 'vnet/internal/packet/ipv4'
-import { put32 } from 'vnet/internal/packet/octets'
+import { ipv4 } from 'vnet'
+import { put32 } from 'vnet/kit/packet'
 
 const END = 0
 const NOOP = 1
@@ -67,7 +67,7 @@ export function readOptions(
 ): Options {
   const found: Found = {}
   let problem = 0
-  for (let at = nh + IPV4_HLEN; at < end && problem === 0; ) {
+  for (let at = nh + ipv4.IPV4_HLEN; at < end && problem === 0; ) {
     const type = bytes[at] as number
     if (type === END) {
       bytes.fill(END, at, end)
@@ -218,7 +218,7 @@ function addTime(part: Uint8Array, host: OptionsHost): boolean {
 
 /** Replaces the options that only the first fragment of a packet has (RFC 791 sec. 3.1). */
 export function keepCopied(bytes: Uint8Array, nh: number, end: number): void {
-  for (let at = nh + IPV4_HLEN; at < end; ) {
+  for (let at = nh + ipv4.IPV4_HLEN; at < end; ) {
     const type = bytes[at] as number
     if (type === END) return
     const length = type === NOOP ? 1 : (bytes[at + 1] as number)

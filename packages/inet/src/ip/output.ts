@@ -1,8 +1,6 @@
 /** Output: makes the IP packets that a host in memory sends, cuts them, and loops them back. */
-import { type Alarm, EMSGSIZE } from 'vnet/internal/base/index'
-import { ETH_HLEN, put16, put32 } from 'vnet/internal/packet/index'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
+import { type Alarm, EMSGSIZE, ETH_HLEN, ipv4, ipv6 } from 'vnet'
+import { put16, put32 } from 'vnet/kit/packet'
 import type { Ip, SendOptions } from '../contract.ts'
 import { fillChecksum } from './checksum.ts'
 import type { StackInterface } from './interface.ts'

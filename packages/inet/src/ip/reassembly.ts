@@ -1,8 +1,6 @@
 /** Reassembly: puts the fragments of IPv4 (RFC 791, 815) and IPv6 (RFC 8200) packets together. */
-import type { Alarm } from 'vnet/internal/base/clock'
-import { ETH_HLEN, get16, put16 } from 'vnet/internal/packet/index'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
+import { type Alarm, ETH_HLEN, ipv4, ipv6 } from 'vnet'
+import { get16, put16 } from 'vnet/kit/packet'
 import type { Ip } from '../contract.ts'
 import { HDR_FIELD, HDR_INCOMP, type HeaderProblem, nextHeaderAt, upperAt } from './extensions.ts'
 import type { Icmp, Replying } from './icmp.ts'

@@ -1,8 +1,7 @@
 /** Routes: the addresses of a host in memory, and the way to every other address. */
 
-import type { Clock } from 'vnet/internal/base/clock'
-import { get32, networkOf, type Prefix } from 'vnet/internal/packet/index'
-import { isLinkLocal } from 'vnet/internal/packet/ipv6'
+import { type Clock, ipv6, type Prefix } from 'vnet'
+import { get32, networkOf } from 'vnet/kit/packet'
 import type { StackInterface } from './interface.ts'
 import type { Neighbour } from './neighbours.ts'
 import {
@@ -117,11 +116,11 @@ export class Routes {
         this.#hops.clear()
       }
       // The interface of a link-local address may become known later.
-      if (!isLinkLocal(to, 0)) {
+      if (!ipv6.isLinkLocal(to, 0)) {
         this.#hops.set(key, hop)
       }
     }
-    if (isLinkLocal(to, 0)) return hop ?? undefined
+    if (ipv6.isLinkLocal(to, 0)) return hop ?? undefined
     this.#last = to.slice()
     this.#lastHop = hop ?? undefined
     return this.#lastHop
@@ -167,7 +166,7 @@ export class Routes {
 
   #routeTo(to: Uint8Array): StackRoute | undefined {
     const table = this.#table ?? this.#build()
-    if (isLinkLocal(to, 0) && to.length === 16) {
+    if (ipv6.isLinkLocal(to, 0) && to.length === 16) {
       const near = this.interfaces.find(dev => dev.passes(16) && dev.neighbours.has(to))
       if (near !== undefined) return { prefix: LINK_LOCAL, dev: near }
     }

@@ -6,7 +6,8 @@
  * A packet for an address of the host is delivered at the same moment of the clock, but never
  * inside the call that sends it.
  */
-import { type Clock, ENETUNREACH, type Random } from 'vnet/internal/base/index'
+import { type Clock, ENETUNREACH } from 'vnet'
+import type { Random } from 'vnet/net'
 import type { Ip, Packet, Protocol } from '../contract.ts'
 import { Icmp } from './icmp.ts'
 import { Input } from './input.ts'

@@ -1,11 +1,6 @@
 /** IPv4 and IPv6 with one interface: the fields of a header that a host reads and writes. */
-import { pseudoHeaderSum4, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
-import { ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
-import * as icmp from 'vnet/internal/packet/icmp'
-import * as icmpv6 from 'vnet/internal/packet/icmpv6'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { get16, get32, put16 } from 'vnet/internal/packet/octets'
+import { checksum, ETH_P_IP, ETH_P_IPV6, icmp, icmpv6, ipv4, ipv6 } from 'vnet'
+import { get16, get32, put16 } from 'vnet/kit/packet'
 
 /** The numbers and field accessors of one version. `at` is the position of a packet's IP header. */
 export interface IpVersion {
@@ -94,7 +89,7 @@ export const IP4: IpVersion = {
     bytes[at + 1] = value
   },
   total: ipv4.totalLength,
-  pseudoSum: pseudoHeaderSum4,
+  pseudoSum: checksum.pseudoHeaderSum4,
   create(bytes, at, protocol, length, life, id, df) {
     ipv4.create(bytes, at, protocol, length, life)
     ipv4.setIdentification(bytes, at, id)
@@ -123,7 +118,7 @@ export const IP6: IpVersion = {
   setTrafficClass: (bytes, at, value) =>
     put16(bytes, at, 0x6000 | (value << 4) | ((bytes[at + 1] as number) & 0xf)),
   total: (bytes, at) => ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, at),
-  pseudoSum: pseudoHeaderSum6,
+  pseudoSum: checksum.pseudoHeaderSum6,
   create(bytes, at, protocol, length, life) {
     ipv6.create(bytes, at, protocol, length, life)
   },

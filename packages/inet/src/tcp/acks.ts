@@ -3,7 +3,7 @@
  * after a pause, after every second full segment, and otherwise after a delay of 40 ms or more,
  * unless a segment with data carries the acknowledgment first.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet'
 import type { ReceiveBuffer, ReceiveWindow } from './receive.ts'
 import type { Rtt } from './rtt.ts'
 

@@ -3,8 +3,7 @@
  * Received segments are processed in input.ts. Sequence numbers count from the SYN of each
  * direction, which is 0, and do not wrap. Only headers have the sequence numbers of the wire.
  */
-import { type Clock, ECONNRESET, EPIPE, ETIMEDOUT, NSEC_PER_MSEC } from 'vnet/internal/base/index'
-import { TCP_ACK, TCP_RST } from 'vnet/internal/packet/tcp'
+import { type Clock, ECONNRESET, EPIPE, ETIMEDOUT, NSEC_PER_MSEC, tcp } from 'vnet'
 import type { Endpoint, TcpConnection, TcpEvents } from '../contract.ts'
 import { Acks } from './acks.ts'
 import { type ConnectionHost, FAILED, NO_EVENTS, READ, WRITABLE } from './host.ts'
@@ -294,12 +293,12 @@ export class Connection implements TcpConnection {
   // Segments.
 
   sendAck(): void {
-    this.emit(TCP_ACK, this.#acceptableSequence, 0)
+    this.emit(tcp.TCP_ACK, this.#acceptableSequence, 0)
   }
 
   sendReset(): void {
     this.count('TcpOutRsts')
-    this.emit(TCP_RST | TCP_ACK, this.#acceptableSequence, 0)
+    this.emit(tcp.TCP_RST | tcp.TCP_ACK, this.#acceptableSequence, 0)
   }
 
   /**

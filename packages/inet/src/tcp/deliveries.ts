@@ -2,7 +2,7 @@
  * Deliveries: the events of connections, and the packets that wait, of a host. An alarm with a
  * delay of zero delivers them, so that no event happens inside a call or a received segment.
  */
-import type { Alarm, Clock } from 'vnet/internal/base/clock'
+import type { Alarm, Clock } from 'vnet'
 import type { Packet } from '../contract.ts'
 import type { Connection } from './connection.ts'
 import { ACCEPT, CONNECT, FAILED, READ, READABLE, WRITABLE } from './host.ts'

@@ -1,6 +1,5 @@
 /** The handshake of a connection (RFC 9293 sec. 3.5), of both ends and of SYNs that cross. */
-import { ECONNREFUSED } from 'vnet/internal/base/errno'
-import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
+import { ECONNREFUSED, tcp } from 'vnet'
 import type { Connection } from './connection.ts'
 import { ACCEPT, CONNECT } from './host.ts'
 import { WINDOW_SCALE } from './receive.ts'
@@ -134,5 +133,5 @@ export function isValidSyn(c: Connection, s: Segment, sequence: number): boolean
 
 /** Repeats SYN-ACK for a repeated SYN. */
 export function repeatSynAck(c: Connection): void {
-  c.emit(TCP_SYN | TCP_ACK, 0, 0, true)
+  c.emit(tcp.TCP_SYN | tcp.TCP_ACK, 0, 0, true)
 }

@@ -1,5 +1,5 @@
 /** The parts of a host that its TCP connections use, its settings, and the events for its users. */
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { NSEC_PER_SEC } from 'vnet'
 import type { Ip, TcpEvents } from '../contract.ts'
 import { RTO_MIN } from './rtt.ts'
 import type { Header } from './segment.ts'

@@ -2,10 +2,8 @@
  * The processing of received segments (RFC 9293 sec. 3.10.7), in Linux's order: timestamps (RFC
  * 7323), sequence number, RST and SYN (RFC 5961), acknowledgment, data, FIN.
  */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { ECONNRESET, EPIPE } from 'vnet/internal/base/errno'
-import { get32 } from 'vnet/internal/packet/octets'
-import { TCP_PSH, TCP_URG } from 'vnet/internal/packet/tcp'
+import { ECONNRESET, EPIPE, NSEC_PER_MSEC, tcp } from 'vnet'
+import { get32 } from 'vnet/kit/packet'
 import type { Connection } from './connection.ts'
 import {
   arriveInSynSent,
@@ -46,7 +44,7 @@ export function arrive(c: Connection, s: Segment): boolean {
   if (!takeAck(c, s, sequence)) return true
   if (!afterAck(c)) return true
   // Also of a segment without bytes (RFC 9293 sec. 3.8.5).
-  if ((s.flags & TCP_URG) !== 0) {
+  if ((s.flags & tcp.TCP_URG) !== 0) {
     c.receive.urgentAt = sequence + Math.max(s.urgent - 1, 0)
   }
   // The reply to a SYN that crossed the own one.
@@ -260,7 +258,7 @@ function takeData(c: Connection, s: Segment, sequence: number): boolean {
     return true
   }
   if (s.length > 0) {
-    acks.onData(s.length, (s.flags & TCP_PSH) !== 0)
+    acks.onData(s.length, (s.flags & tcp.TCP_PSH) !== 0)
   }
   // The sender learns immediately that a gap is filled (RFC 5681 sec. 4.2).
   if (hasGap && !receive.hasGap) {

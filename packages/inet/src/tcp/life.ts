@@ -3,8 +3,7 @@
  * (RFC 9293 sec. 3.8.4), FIN-WAIT-2 of a closed connection, and TIME-WAIT. Only one of them runs at
  * a time. The defaults are Linux's.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
+import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC, tcp } from 'vnet'
 import type { TcpOptions } from './host.ts'
 
 const TIME_WAIT = 60 * NSEC_PER_SEC
@@ -154,7 +153,12 @@ export class Life {
 
   #sendSyn(isRepeat: boolean): number {
     const { state } = this.#connection
-    return this.#connection.emit(state === 'SYN-SENT' ? TCP_SYN : TCP_SYN | TCP_ACK, 0, 0, isRepeat)
+    return this.#connection.emit(
+      state === 'SYN-SENT' ? tcp.TCP_SYN : tcp.TCP_SYN | tcp.TCP_ACK,
+      0,
+      0,
+      isRepeat,
+    )
   }
 
   /** Nanoseconds until the next repetition of SYN or SYN-ACK. */

@@ -1,5 +1,5 @@
 /** The segments of a connection: header, options, data of the send buffer, and how much of it. */
-import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
+import { tcp } from 'vnet'
 import type { Endpoint, Ip } from '../contract.ts'
 import type { ConnectionHost } from './host.ts'
 import { MAX_UNSCALED, type ReceiveBuffer, type ReceiveWindow, WINDOW_SCALE } from './receive.ts'
@@ -58,13 +58,13 @@ export function emit(
   header.reset(c.local.port, c.remote.port)
   header.flags = flags
   header.sequence = wire(c.iss, sequence)
-  if ((flags & TCP_SYN) !== 0) {
+  if ((flags & tcp.TCP_SYN) !== 0) {
     setSynOptions(c, header)
   } else {
     header.window = c.window.offer(c.receive.next, c.receive.unread, c.acks.segment)
     c.acks.offered = c.window.left(c.receive.next)
   }
-  if ((flags & TCP_ACK) !== 0) {
+  if ((flags & tcp.TCP_ACK) !== 0) {
     setAck(c, header, length > 0)
   }
   if (c.hasTimestamps) {
@@ -84,7 +84,7 @@ export function emit(
 
 function setSynOptions(c: SegmentSource, header: Header): void {
   header.mss = c.mss
-  header.sackPermitted = (header.flags & TCP_ACK) === 0 || c.sender.hasSack
+  header.sackPermitted = (header.flags & tcp.TCP_ACK) === 0 || c.sender.hasSack
   if (c.isScaling) {
     header.windowScale = WINDOW_SCALE
   }

@@ -3,7 +3,7 @@
  * 9293 sec. 3.8.6.1), the loss probe and the time for reordering (RFC 8985). One of them runs at a
  * time, as in Linux.
  */
-import { type Alarm, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { type Alarm, NSEC_PER_MSEC } from 'vnet'
 import { giveUpTime, RTO_MAX, RTO_MIN } from './rtt.ts'
 import type { Sender } from './send.ts'
 

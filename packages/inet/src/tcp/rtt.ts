@@ -2,7 +2,7 @@
  * Round-trip time and retransmission timeout of a connection: RFC 6298, with Linux's bounds. Linux
  * adds at least 200 ms (tcp_rto_min_us) to the smoothed RTT, and counts in ticks, here of 1 ms.
  */
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet'
 
 /** Before the first measurement, and after a handshake without one (RFC 6298 sec. 2.1, 5.7). */
 const RTO_INITIAL = NSEC_PER_SEC

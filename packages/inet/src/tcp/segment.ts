@@ -3,8 +3,9 @@
  * `Segment` is a received one, `Header` one to send. A host has one record of each and fills it
  * again and again, so that a segment costs no object.
  */
-import { get16, get32, put16, put32 } from 'vnet/internal/packet/octets'
-import * as tcp from 'vnet/internal/packet/tcp'
+
+import { tcp } from 'vnet'
+import { get16, get32, put16, put32 } from 'vnet/kit/packet'
 import type { Packet } from '../contract.ts'
 
 const MAX_OPTIONS = 40

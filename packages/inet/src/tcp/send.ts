@@ -3,8 +3,7 @@
  * window, the congestion window and Nagle's algorithm. Sequence numbers count from the own SYN,
  * which is 0, and do not wrap.
  */
-import { EMSGSIZE } from 'vnet/internal/base/errno'
-import { TCP_ACK, TCP_FIN, TCP_PSH } from 'vnet/internal/packet/tcp'
+import { EMSGSIZE, tcp } from 'vnet'
 import { Congestion } from './congestion.ts'
 import type { Connection } from './connection.ts'
 import { sackLength } from './output.ts'
@@ -148,12 +147,12 @@ export class Sender {
 
   #emit(start: number, end: number, isRepeat: boolean): void {
     const dataEnd = Math.min(end, this.buffer.end)
-    let flags = TCP_ACK
+    let flags = tcp.TCP_ACK
     if (end === this.finAt + 1 && this.finAt >= 0) {
-      flags |= TCP_FIN
+      flags |= tcp.TCP_FIN
     }
     if (dataEnd === this.buffer.end && dataEnd > start) {
-      flags |= TCP_PSH
+      flags |= tcp.TCP_PSH
     }
     if (this.connection.emit(flags, start, dataEnd - start, isRepeat) === -EMSGSIZE) {
       this.onMtu()
@@ -202,7 +201,7 @@ export class Sender {
     if (length > 0) {
       this.#sendSegment(this.next + length, this.connection.clock.now())
     } else {
-      this.connection.emit(TCP_ACK, this.una - 1, 0)
+      this.connection.emit(tcp.TCP_ACK, this.una - 1, 0)
     }
     return length > 0
   }

@@ -1,6 +1,7 @@
 /** The connections and listeners of a host by addresses and ports, and which ports are free. */
-import { EADDRINUSE, EADDRNOTAVAIL, type Random, VnetError } from 'vnet/internal/base/index'
-import { get16, sameBytes } from 'vnet/internal/packet/index'
+import { EADDRINUSE, EADDRNOTAVAIL, VnetError } from 'vnet'
+import { get16, sameBytes } from 'vnet/kit/packet'
+import type { Random } from 'vnet/net'
 import type { Bound, Endpoint, TcpConnection, TcpListener } from '../contract.ts'
 import type { Connection } from './connection.ts'
 

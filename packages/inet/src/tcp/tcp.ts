@@ -8,10 +8,10 @@
  * pacing or compressed SACKs. Needless repetitions are not undone (F-RTO, Eifel, DSACK). Buffers
  * count bytes of data, without the memory around them. Timers have no ticks.
  */
-import * as errnos from 'vnet/internal/base/errno'
-import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
-import { get16, get32 } from 'vnet/internal/packet/octets'
-import { TCP_ACK, TCP_RST } from 'vnet/internal/packet/tcp'
+
+import { ipv4, tcp } from 'vnet'
+import { errnos } from 'vnet/kit/base'
+import { get16, get32 } from 'vnet/kit/packet'
 import type {
   Bound,
   Endpoint,
@@ -64,7 +64,7 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
     this.#accepted = new Accepted(this.options)
     this.#secret = ip.random.below(2 ** 32)
     this.#deliveries = new Deliveries(ip.clock, packet => this.receive(packet))
-    ip.use(IPPROTO_TCP, this)
+    ip.use(ipv4.IPPROTO_TCP, this)
   }
 
   /**
@@ -218,7 +218,7 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
     const wasSending = this.#isSending
     this.#isSending = true
     try {
-      return this.ip.send(IPPROTO_TCP, from, to, segment, options)
+      return this.ip.send(ipv4.IPPROTO_TCP, from, to, segment, options)
     } finally {
       this.#isSending = wasSending
     }
@@ -302,7 +302,7 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
     const { header } = this
     const { isAck } = segment
     header.reset(segment.destinationPort, segment.sourcePort)
-    header.flags = isAck ? TCP_RST : TCP_RST | TCP_ACK
+    header.flags = isAck ? tcp.TCP_RST : tcp.TCP_RST | tcp.TCP_ACK
     header.sequence = isAck ? segment.acknowledgment : 0
     header.acknowledgment = isAck ? 0 : (segment.sequence + segment.space) % 2 ** 32
     this.ip.count('TcpOutRsts')

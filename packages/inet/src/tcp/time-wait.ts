@@ -1,5 +1,5 @@
 /** TIME-WAIT, and the timestamps and sequence numbers of segments. */
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet'
 import type { Connection } from './connection.ts'
 import { MAX_UNSCALED } from './receive.ts'
 import type { Segment } from './segment.ts'

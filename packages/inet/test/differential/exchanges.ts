@@ -3,7 +3,7 @@
  * program, without the segments of the host, which two hosts must send alike. The peer sends no
  * SACK blocks: when the bytes before them count as lost depends on the time.
  */
-import { type Random, random } from 'vnet/internal/base/random'
+import { type Random, random } from '#src/base/random.ts'
 
 const OPTIONS = [
   'mss 1460',

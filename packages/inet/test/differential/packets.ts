@@ -3,7 +3,7 @@
  * up to three changes of it. All that a packet does not say is filled in, so a shorter text is a
  * simpler packet.
  */
-import { type Random, random } from 'vnet/internal/base/random'
+import { type Random, random } from '#src/base/random.ts'
 import { LAYER_KINDS } from '../../src/conform/layer-kinds.ts'
 
 /** A layer with its items: `{ name: 'ip', items: ['ttl 1'] }`. */

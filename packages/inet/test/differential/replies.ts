@@ -1,10 +1,10 @@
 /** Frames of a host as text, without the numbers that two hosts draw apart. */
-import { formatAddress, formatMac } from 'vnet/internal/packet/address'
-import { ETH_HLEN, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, etherType } from 'vnet/internal/packet/ethernet'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { get16, get32, put16 } from 'vnet/internal/packet/octets'
-import { UpperHeader } from 'vnet/internal/packet/upper-header'
+import { formatAddress, formatMac } from '#src/packet/address.ts'
+import { ETH_HLEN, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, etherType } from '#src/packet/ethernet.ts'
+import * as ipv4 from '#src/packet/ipv4.ts'
+import * as ipv6 from '#src/packet/ipv6.ts'
+import { get16, get32, put16 } from '#src/packet/octets.ts'
+import { UpperHeader } from '#src/packet/upper-header.ts'
 import { wrongChecksum } from '../../src/conform/frames.ts'
 import { Segment } from '../../src/tcp/segment.ts'
 

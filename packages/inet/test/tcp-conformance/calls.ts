@@ -1,6 +1,6 @@
 /** The calls of a conformance case to sockets, and the checks of their results. */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { errnoName } from 'vnet/internal/base/errno'
+import { NSEC_PER_MSEC } from '#src/base/clock.ts'
+import { errnoName } from '#src/base/errno.ts'
 import { pattern } from '../../src/conform/layers.ts'
 import type { Program, World } from '../../src/conform/world.ts'
 import type { Sockets, TestListener, TestSocket } from './sockets.ts'

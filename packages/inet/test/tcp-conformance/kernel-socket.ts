@@ -1,10 +1,10 @@
 /** A TCP socket of the kernel, of which a conformance case makes each call itself. */
 import { Socket } from 'node:net'
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { check, startPoller } from 'vnet/internal/linux/errno'
-import { type Native, WATCH_READ, WATCH_WRITE } from 'vnet/internal/linux/native'
-import { int32, SOL_SOCKET } from 'vnet/internal/linux/uapi'
-import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
+import { NSEC_PER_SEC } from '#src/base/clock.ts'
+import { check, startPoller } from '#src/linux/errno.ts'
+import { type Native, WATCH_READ, WATCH_WRITE } from '#src/linux/native.ts'
+import { int32, SOL_SOCKET } from '#src/linux/uapi.ts'
+import { IPPROTO_TCP } from '#src/packet/ipv4.ts'
 import type { TestSocket } from './sockets.ts'
 
 const EAGAIN = 11

@@ -1,6 +1,6 @@
 /** A World on a host in memory, with a clock that stands still between steps. */
-import { EADDRINUSE, isErrno } from 'vnet/internal/base/errno'
-import { parseAddress } from 'vnet/internal/packet/address'
+import { EADDRINUSE, isErrno } from '#src/base/errno.ts'
+import { parseAddress } from '#src/packet/address.ts'
 import { random } from '#src/base/random.ts'
 import { FakeClock } from '#src/bed/fake-clock.ts'
 import type { Sent, World } from '../../src/conform/world.ts'

@@ -1,7 +1,6 @@
 /** CableFault: a fault of a test in the worker that carries the frames. */
-import type { WireResources } from 'vnet/internal/netdev/device-wire'
-import { fault } from 'vnet/internal/wire/stages/fault'
-import { type Impairment, impairment, type Wire, type WireFilter } from 'vnet/internal/wire/wire'
+import type { WireResources } from 'vnet/kit/netdev'
+import { fault, type Impairment, impairment, type Wire, type WireFilter } from 'vnet/wire'
 import type { FaultSpec } from './protocol.ts'
 
 interface Waiting {

@@ -1,22 +1,22 @@
 /** CarriedCable: a cable of a lab in the worker that carries its frames. */
 
 import type { Socket } from 'node:dgram'
-import { NSEC_PER_MSEC, printable, random, UsageError } from 'vnet/internal/base/index'
-import { driver as cableDriver } from 'vnet/internal/drivers/cable'
-import { loadNative } from 'vnet/internal/linux/native'
-import type { Net, NetDevice, Port, WireResources } from 'vnet/internal/netdev/index'
 import {
   cutCable,
-  insmod,
   NETREG_REGISTERED,
+  type NetDevice,
+  NSEC_PER_MSEC,
   plugCable,
   TX_BYTES,
-  unregisterNetdev,
-} from 'vnet/internal/netdev/index'
-import { dropsByName } from 'vnet/internal/skb/drop-reason-name'
-import type { DirectedWire, ReadText } from 'vnet/internal/wire/directed-wire'
-import { drop } from 'vnet/internal/wire/stages/fault'
-import type { Direction, Impairment } from 'vnet/internal/wire/wire'
+  UsageError,
+} from 'vnet'
+import { cable as cableDriver } from 'vnet/drivers'
+import { printable } from 'vnet/kit/base'
+import { loadNative } from 'vnet/kit/linux'
+import { insmod, type WireResources } from 'vnet/kit/netdev'
+import type { ReadText } from 'vnet/kit/wire'
+import { dropsByName, type Net, type Port, random, unregisterNetdev } from 'vnet/net'
+import { type DirectedWire, type Direction, drop, type Impairment } from 'vnet/wire'
 import { INTERNAL_NETWORK } from '../model/subnet.ts'
 import type { Nat } from '../nat/nat.ts'
 import { natEnd, natStage, type Translator } from '../nat/nat-stage.ts'

@@ -1,8 +1,6 @@
 /** Cuts: which directions of the links of a lab are dead. All of its links share them. */
-import type { Clock } from 'vnet/internal/base/clock'
-import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
-import type { SkBuff } from 'vnet/internal/skb/sk-buff'
-import type { Direction } from 'vnet/internal/wire/wire'
+import { type Clock, ipv4, type SkBuff } from 'vnet'
+import type { Direction } from 'vnet/wire'
 import { type Endpoint, FOREVER, type LinkVerb } from '../model/verbs.ts'
 import { flowOf, isSameEnd } from './ends.ts'
 
@@ -71,7 +69,9 @@ export class Cuts {
       const [local, remote] = cut.connection
       const flow = flowOf(bytes, data, data + len)
       return (
-        flow?.protocol === IPPROTO_TCP && isSameEnd(flow.from, local) && isSameEnd(flow.to, remote)
+        flow?.protocol === ipv4.IPPROTO_TCP &&
+        isSameEnd(flow.from, local) &&
+        isSameEnd(flow.to, remote)
       )
     })
   }

@@ -1,9 +1,6 @@
 /** The ends of a connection, by one of its packets. */
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { formatAddress, get16 } from 'vnet/internal/packet/index'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { layersOf } from 'vnet/internal/packet/layers'
+import { formatAddress, ipv4, ipv6, UsageError } from 'vnet'
+import { get16, layersOf } from 'vnet/kit/packet'
 import type { Endpoint } from '../model/verbs.ts'
 
 /**

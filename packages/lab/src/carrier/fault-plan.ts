@@ -1,5 +1,5 @@
 /** FaultPlan: the planned faults of a lab, which all of its links share. */
-import type { Clock } from 'vnet/internal/base/clock'
+import type { Clock } from 'vnet'
 import { holdsPackets, isLinkVerb, type PlannedFault } from '../model/index.ts'
 import { Cuts, cutOfHost, cutOfLink, type Place } from './cuts.ts'
 import type { FaultEvent } from './protocol.ts'

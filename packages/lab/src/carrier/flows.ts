@@ -4,18 +4,8 @@
  * then look the same are numbered in the order in which they appear.
  */
 
-import { NDISC_REDIRECT } from 'vnet/internal/packet/icmpv6'
-import {
-  ETH_P_IP,
-  ETH_P_IPV6,
-  formatAddress,
-  get16,
-  networkOffset,
-} from 'vnet/internal/packet/index'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import * as tcp from 'vnet/internal/packet/tcp'
-import { UpperHeader } from 'vnet/internal/packet/upper-header'
+import { ETH_P_IP, ETH_P_IPV6, formatAddress, icmpv6, ipv4, ipv6, tcp, vlan } from 'vnet'
+import { get16, UpperHeader } from 'vnet/kit/packet'
 import type { PacketPart } from '../model/packet-name.ts'
 
 /** net.ipv4.ip_local_port_range, which a new namespace has. */
@@ -92,7 +82,7 @@ export class Flows {
    * IP, and for neighbour discovery, MLD and IGMP, which the kernel sends at its own times.
    */
   name(bytes: Uint8Array, at: number, length: number): NamedPacket | undefined {
-    const network = networkOffset(bytes, at, length)
+    const network = vlan.networkOffset(bytes, at, length)
     const type = network < 0 ? 0 : get16(bytes, at + network - 2)
     if (type !== ETH_P_IP && type !== ETH_P_IPV6) return undefined
     const nh = at + network
@@ -168,7 +158,7 @@ const v6 = (nh: number): [number, number] => [ipv6.sourceAt(nh), ipv6.destinatio
 function isOfKernel(bytes: Uint8Array, h: number, end: number): boolean {
   if (h >= end) return false
   const type = bytes[h] as number
-  return (type >= ICMPV6_MLD_QUERY && type <= NDISC_REDIRECT) || type === ICMPV6_MLD2_REPORT
+  return (type >= ICMPV6_MLD_QUERY && type <= icmpv6.NDISC_REDIRECT) || type === ICMPV6_MLD2_REPORT
 }
 
 /** Returns the sequence number of a SYN that opens a connection; NaN for other segments. */

@@ -1,15 +1,13 @@
 /** Calls: what a lab asks of the carrier of its frames, a worker thread or the world in memory. */
 import type dgram from 'node:dgram'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import type { CaptureSetup } from 'vnet/internal/capture/capture'
-import type { Recording } from 'vnet/internal/capture/recording.node'
-import { attached } from 'vnet/internal/control/protocol/attachment'
-import type { LabPart } from 'vnet/internal/control/server/subject'
-import { readTextFile } from 'vnet/internal/linux/regular-file'
-import type { Net, NetDevice, Port, WireResources } from 'vnet/internal/netdev/index'
-import { filtersOf } from 'vnet/internal/wire/grammar/groups'
-import { readText } from 'vnet/internal/wire/parse'
-import { OwnStages } from 'vnet/internal/wire/wire-resources.node'
+import { type NetDevice, UsageError } from 'vnet'
+import type { CaptureSetup } from 'vnet/kit/capture'
+import { attached, type LabPart } from 'vnet/kit/control'
+import { readTextFile } from 'vnet/kit/linux'
+import { OwnStages, type Recording } from 'vnet/kit/machine'
+import type { WireResources } from 'vnet/kit/netdev'
+import { filtersOf, readText } from 'vnet/kit/wire'
+import type { Net, Port } from 'vnet/net'
 import { PORT_CONTROL_PORT } from '../nat/nat-table.ts'
 import { CarriedCable } from './cable.ts'
 import type { Cut } from './cuts.ts'
@@ -119,10 +117,8 @@ async function record(
   hosts: ReadonlyMap<NetDevice, string>,
   path: string,
 ): Promise<Recording> {
-  const [{ CaptureFile }, { Recording: LoadedRecording }] = await Promise.all([
-    import('vnet/internal/capture/capture-file.node'),
-    import('vnet/internal/capture/recording.node'),
-  ])
+  const { CaptureFile } = await import('vnet/kit/machine')
+  const { Recording: LoadedRecording } = await import('vnet/kit/machine')
   const recording = new LoadedRecording(
     new CaptureFile(path, { wallTime, inThread: writesInThread }),
   )

@@ -1,17 +1,9 @@
 /** PacketWatch: records the packets of a link by name, and applies planned faults to them. */
-import type { WireResources } from 'vnet/internal/netdev/device-wire'
-import type { SkBuff } from 'vnet/internal/skb/sk-buff'
-import { HeldPackets } from 'vnet/internal/wire/held'
-import { LimitedQueue } from 'vnet/internal/wire/stages/delay-queue'
-import { FaultActions } from 'vnet/internal/wire/stages/fault-actions'
-import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
-import {
-  type Direction,
-  type Impairment,
-  impairment,
-  type Wire,
-  type WireEnv,
-} from 'vnet/internal/wire/wire'
+
+import type { SkBuff } from 'vnet'
+import type { WireResources } from 'vnet/kit/netdev'
+import { FaultActions, type FaultVerb, HeldPackets, LimitedQueue } from 'vnet/kit/wire'
+import { type Direction, type Impairment, impairment, type Wire, type WireEnv } from 'vnet/wire'
 import { isMeant, isNemesisVerb, type PlannedFault, type WatchedPacket } from '../model/index.ts'
 import type { FaultPlan } from './fault-plan.ts'
 import { Flows } from './flows.ts'

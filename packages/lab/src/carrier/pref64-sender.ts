@@ -4,16 +4,12 @@
  * link, so that hosts keep the addresses that the lab has set.
  */
 import { RaSender } from '@vnet/lan/internal/services/router-advert'
-import type { Clock, Random } from 'vnet/internal/base/index'
-import { check, closeFd, closingOnError, startPoller } from 'vnet/internal/linux/index'
-import { socketFilter } from 'vnet/internal/linux/packet-socket'
-import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
-import * as uapi from 'vnet/internal/linux/uapi'
-import { putU32 } from 'vnet/internal/netlink/host-order'
-import { and, testing } from 'vnet/internal/packet/condition'
-import { loading } from 'vnet/internal/packet/filter-primitives'
-import { NDISC_HOP_LIMIT, NDISC_ROUTER_SOLICITATION } from 'vnet/internal/packet/icmpv6'
-import { NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
+import { type Clock, icmpv6, ipv6 } from 'vnet'
+import { check, closeFd, closingOnError, startPoller } from 'vnet/kit/linux'
+import { getLink, RouteSocket, socketFilter, uapi } from 'vnet/kit/net'
+import { netlink } from 'vnet/kit/netlink'
+import { and, loading, testing } from 'vnet/kit/packet'
+import type { Random } from 'vnet/net'
 import { NAT64_NETWORK, type SocketPlace } from '../model/index.ts'
 import type { AdvertSpec } from './protocol.ts'
 
@@ -32,8 +28,8 @@ const HOP_LIMIT_AT = 7
 
 /** A router solicitation from this link: routers decrement the hop limit. */
 const IS_SOLICITATION = and(
-  testing([loading(SKF_NET_OFF + HOP_LIMIT_AT, 1)], NDISC_HOP_LIMIT),
-  testing([loading(0, 1)], NDISC_ROUTER_SOLICITATION),
+  testing([loading(SKF_NET_OFF + HOP_LIMIT_AT, 1)], icmpv6.NDISC_HOP_LIMIT),
+  testing([loading(0, 1)], icmpv6.NDISC_ROUTER_SOLICITATION),
 )
 
 interface Pref64Options extends Omit<AdvertSpec, 'nsfd'> {
@@ -54,7 +50,7 @@ export function advertisePref64(
   using sock = RouteSocket.open(native, nsfd)
   const { ifindex = 0 } = getLink(sock, { name }) ?? {}
   const fd = check(
-    native.socket(uapi.AF_INET6, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, NEXTHDR_ICMP, nsfd),
+    native.socket(uapi.AF_INET6, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, ipv6.NEXTHDR_ICMP, nsfd),
     what,
   )
   const received = new Uint8Array(64)
@@ -67,7 +63,7 @@ export function advertisePref64(
     set(uapi.SOL_SOCKET, uapi.SO_ATTACH_FILTER, socketFilter(IS_SOLICITATION))
     set(uapi.SOL_SOCKET, SO_BINDTODEVICE, new TextEncoder().encode(`${name}\0`))
     set(uapi.IPPROTO_IPV6, IPV6_MULTICAST_IF, uapi.int32(ifindex))
-    set(uapi.IPPROTO_IPV6, IPV6_MULTICAST_HOPS, uapi.int32(NDISC_HOP_LIMIT))
+    set(uapi.IPPROTO_IPV6, IPV6_MULTICAST_HOPS, uapi.int32(icmpv6.NDISC_HOP_LIMIT))
     return startPoller(native, fd, () => {
       while (native.recv(fd, received, 0) > 0) {
         sender.solicited()
@@ -97,6 +93,6 @@ export function advertisePref64(
 /** A struct sockaddr_in6 of a link-local or multicast address, which has a scope. */
 function addressOn(ifindex: number, address: Uint8Array): Uint8Array {
   const bytes = uapi.sockaddrInet(address, 0)
-  putU32(bytes, SIN6_SCOPE_ID, ifindex)
+  netlink.putU32(bytes, SIN6_SCOPE_ID, ifindex)
   return bytes
 }

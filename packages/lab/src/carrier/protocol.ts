@@ -1,10 +1,9 @@
 /** The messages between a lab's thread and the worker that carries its frames. */
 import type { LanFile } from '@vnet/lan/internal/config/schema'
-import type { VnetError } from 'vnet/internal/base/errno'
-import type { WireAttachment } from 'vnet/internal/control/protocol/attachment'
-import type { StageReport } from 'vnet/internal/netdev/device-wire'
-import type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
-import type { Direction } from 'vnet/internal/wire/wire'
+import type { VnetError } from 'vnet'
+import type { StageReport } from 'vnet/control'
+import type { WireAttachment } from 'vnet/kit/control'
+import type { Direction, FaultAction, FaultWhen } from 'vnet/wire'
 import type { PlannedFault } from '../model/packet-name.ts'
 import type { NatSpec } from '../nat/nat-table.ts'
 

@@ -1,7 +1,9 @@
 /** A segment of `vnet lan` in the worker. Each port is a link of its own. */
 import { toLanConfig } from '@vnet/lan/internal/config/config'
 import { lan } from '@vnet/lan/internal/driver'
-import { insmod, type Net, type NetDevice, type WireResources } from 'vnet/internal/netdev/index'
+import type { NetDevice } from 'vnet'
+import { insmod, type WireResources } from 'vnet/kit/netdev'
+import type { Net } from 'vnet/net'
 import { CarriedCable } from './cable.ts'
 import type { PacketWatch } from './packet-watch.ts'
 import type { EndSpec, LanSpec } from './protocol.ts'

@@ -1,8 +1,7 @@
 /** The texts of a lab's wires, as in tc-netem(8), except that each time needs a unit. */
-import type { WireResources } from 'vnet/internal/netdev/device-wire'
-import type { TextOptions } from 'vnet/internal/wire/grammar/cursor'
-import { parseWire } from 'vnet/internal/wire/parse'
-import type { Direction, Impairment } from 'vnet/internal/wire/wire'
+import type { WireResources } from 'vnet/kit/netdev'
+import type { TextOptions } from 'vnet/kit/wire'
+import { type Direction, type Impairment, parseWire } from 'vnet/wire'
 
 export const WIRE_TEXT_OPTIONS: TextOptions = { bareUs: false }
 

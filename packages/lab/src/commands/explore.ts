@@ -5,12 +5,20 @@
 import { closeSync, existsSync, fstatSync, ftruncateSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { shellWord, UsageError, withErrno } from 'vnet/internal/base/index'
-import { fail } from 'vnet/internal/cli/ask'
-import { type WithUndefined, withoutUndefined } from 'vnet/internal/cli/parse/option'
-import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/process/io'
-import { enterForLab } from 'vnet/internal/cli/rootless'
-import { checkRegular, findProgram, loadNative, openOutput } from 'vnet/internal/linux/index'
+import { UsageError, withErrno } from 'vnet'
+import { shellWord } from 'vnet/kit/base'
+import {
+  EXIT_FAILURE,
+  EXIT_OK,
+  endOf,
+  enterForLab,
+  fail,
+  type Io,
+  statusOf,
+  type WithUndefined,
+  withoutUndefined,
+} from 'vnet/kit/cli'
+import { checkRegular, findProgram, loadNative, openOutput } from 'vnet/kit/linux'
 import { commandScenario } from '../explore/command-scenario.ts'
 import { type ExploreOptions, explore, type Failure, type Progress } from '../explore/index.ts'
 import { pageOf } from '../explore/page.ts'

@@ -1,12 +1,19 @@
 /** `vnet host`: a host in TypeScript on a TAP (packages/lab/docs/tap-host.md). */
 import net, { type Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import { type WithUndefined, withoutUndefined } from 'vnet/internal/cli/parse/option'
-import { complain, EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/process/io'
-import { enterCommand, enterForLab } from 'vnet/internal/cli/rootless'
-import { dropPrivileges } from 'vnet/internal/linux/index'
-import { loadNative } from 'vnet/internal/linux/native'
-import { CAP_NET_ADMIN, CAP_SYS_ADMIN } from 'vnet/internal/linux/uapi'
+import {
+  complain,
+  EXIT_FAILURE,
+  EXIT_OK,
+  endOf,
+  enterCommand,
+  enterForLab,
+  type Io,
+  type WithUndefined,
+  withoutUndefined,
+} from 'vnet/kit/cli'
+import { dropPrivileges, loadNative } from 'vnet/kit/linux'
+import { uapi } from 'vnet/kit/net'
 import { type TapHostOptions, tapHost } from '../network/create-tap-host.ts'
 import type { LabHost } from '../network/host.ts'
 import { fileServer } from './serve-files.ts'
@@ -42,7 +49,10 @@ export async function host(
   }
   const ports = files === undefined ? await serveSmall(made) : [await made.listen(files, 80)]
   if (io.own) {
-    dropPrivileges(native, [CAP_NET_ADMIN, ...(options.netns === undefined ? [] : [CAP_SYS_ADMIN])])
+    dropPrivileges(native, [
+      uapi.CAP_NET_ADMIN,
+      ...(options.netns === undefined ? [] : [uapi.CAP_SYS_ADMIN]),
+    ])
   }
   const enter = io.own ? enterCommand() : undefined
   const where = enter === undefined ? '' : `; enter by: ${enter}`

@@ -1,13 +1,16 @@
 /** The commands of labs. Each loads its code when it runs. */
 import { guestOptions } from '@vnet/guest/internal/commands/index'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { NSEC_PER_MSEC } from 'vnet'
 import {
+  collect,
   defineCommand,
+  duration,
   InvalidArgumentError,
   type LazyCommand,
   option,
-} from 'vnet/internal/cli/parse/option'
-import { collect, duration, shared, wholeNumber } from 'vnet/internal/cli/parse/options'
+  shared,
+  wholeNumber,
+} from 'vnet/kit/cli'
 
 const hosts = () => import('./lab-hosts.ts')
 

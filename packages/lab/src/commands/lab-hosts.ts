@@ -1,16 +1,21 @@
 /** `vnet lab list`, `exec` and `shell`: the labs that run, and programs in their hosts. */
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
-import { ECONNREFUSED, isErrno, UsageError } from 'vnet/internal/base/index'
-import { alignLeft } from 'vnet/internal/cli/align'
-import { checkUser, enterUserNamespace, fail } from 'vnet/internal/cli/ask'
-import { terminalStreams } from 'vnet/internal/cli/process/inherited-files'
-import { EXIT_OK, type Io, statusOf } from 'vnet/internal/cli/process/io'
-import { passSignals } from 'vnet/internal/cli/process/pass-signals'
-import { ControlClient } from 'vnet/internal/control/client/client'
-import { otherUserLine } from 'vnet/internal/control/client/find'
-import { otherUsers } from 'vnet/internal/control/protocol/run-directory'
-import { closing, loadNative } from 'vnet/internal/linux/index'
+import { ECONNREFUSED, isErrno, UsageError } from 'vnet'
+import { ControlClient } from 'vnet/control'
+import {
+  alignLeft,
+  checkUser,
+  EXIT_OK,
+  enterUserNamespace,
+  fail,
+  type Io,
+  passSignals,
+  statusOf,
+  terminalStreams,
+} from 'vnet/kit/cli'
+import { otherUserLine, otherUsers } from 'vnet/kit/control'
+import { closing, loadNative } from 'vnet/kit/linux'
 import { makeLabDirectory } from '../kernel/leftovers.ts'
 import { Programs } from '../kernel/programs.ts'
 import { addressVariables, type Host, HostsFile } from '../model/hosts.ts'

@@ -1,18 +1,21 @@
 /** The labs that run, as other processes find them: by the files of their control sockets. */
 import { statSync } from 'node:fs'
-import { attempt, EACCES, ESRCH, listed, VnetError } from 'vnet/internal/base/index'
-import { directoriesOf, otherUserLine, withPlaces } from 'vnet/internal/control/client/find'
+import { attempt, EACCES, ESRCH, formatAddress, parsePrefix, VnetError } from 'vnet'
+import type { EntryInterface } from 'vnet/control'
+import { listed } from 'vnet/kit/base'
 import {
-  type EntryInterface,
+  directoriesOf,
+  labPlace,
+  otherUserLine,
+  otherUsers,
   ownNamespace,
+  type RunDirectory,
   readDirectories,
-} from 'vnet/internal/control/protocol/directory'
-import { labPlace } from 'vnet/internal/control/protocol/lab-place'
-import { otherUsers, type RunDirectory } from 'vnet/internal/control/protocol/run-directory'
-import { closing, type Native, sharesUserNamespace } from 'vnet/internal/linux/index'
-import { openNetnsOf } from 'vnet/internal/linux/netns-name'
-import { addressesOf, getRoutes, type Route, RouteSocket } from 'vnet/internal/linux/rtnetlink'
-import { formatAddress, networkOf, parsePrefix, sameBytes } from 'vnet/internal/packet/address'
+  withPlaces,
+} from 'vnet/kit/control'
+import { closing, type Native, sharesUserNamespace } from 'vnet/kit/linux'
+import { addressesOf, getRoutes, openNetnsOf, type Route, RouteSocket } from 'vnet/kit/net'
+import { networkOf, sameBytes } from 'vnet/kit/packet'
 import { pidNamespaceHasEnded } from '../kernel/leftovers.ts'
 import { type Host, withoutPrefix } from '../model/hosts.ts'
 import { NAT64_NETWORK } from '../model/subnet.ts'

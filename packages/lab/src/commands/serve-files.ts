@@ -4,7 +4,7 @@ import { type FileHandle, open, readlink } from 'node:fs/promises'
 import http from 'node:http'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { attempt, UsageError } from 'vnet/internal/base/index'
+import { attempt, UsageError } from 'vnet'
 
 /** Names a file without opening it (open(2)); Node does not have it. */
 const O_PATH = 0x200000

@@ -4,16 +4,11 @@
  * the lab stops again.
  */
 import { stopMachine } from '@vnet/guest/internal/inside'
-import {
-  describeException,
-  durationOf,
-  NSEC_PER_MSEC,
-  namesFor,
-  UsageError,
-} from 'vnet/internal/base/index'
-import { statusOf } from 'vnet/internal/cli/process/io'
-import { compileFilter } from 'vnet/internal/linux/pcap-filter'
-import type { Direction } from 'vnet/internal/wire/wire'
+import { NSEC_PER_MSEC, UsageError } from 'vnet'
+import { describeException, durationOf, namesFor } from 'vnet/kit/base'
+import { statusOf } from 'vnet/kit/cli'
+import { compileFilter } from 'vnet/kit/net'
+import type { Direction } from 'vnet/wire'
 import type { FileLab } from '../file/file-lab.ts'
 import type { LabPlan } from '../file/read.ts'
 import type { LabFault } from '../network/fault.ts'

@@ -2,7 +2,9 @@
  * Checks: what must hold while a scenario runs. They run in the time of its lab, because a scenario
  * may replace the timers of globalThis.
  */
-import { durationOf, NSEC_PER_MSEC } from 'vnet/internal/base/index'
+
+import { NSEC_PER_MSEC } from 'vnet'
+import { durationOf } from 'vnet/kit/base'
 import { checkForm, checkForms, DURATION, type Forms, FUNCTION } from '../model/options.ts'
 import type { Nemesis } from '../nemesis/nemesis.ts'
 import type { Lab } from '../network/lab.ts'

@@ -3,7 +3,7 @@
  * describes, and passes if its status is 0. The URL of this module has a CommandRun.
  */
 import { once } from 'node:events'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { UsageError } from 'vnet'
 import { FileLab } from '../file/file-lab.ts'
 import { readLabFile } from '../file/read.ts'
 import { builtModule } from '../model/built-module.ts'

@@ -2,7 +2,9 @@
  * explore and explore.shrink. explore runs a scenario again and again, each time with another
  * packet lost, doubled, late or damaged, and reports the faults that break it.
  */
-import { durationOf, NSEC_PER_MSEC, UsageError } from 'vnet/internal/base/index'
+
+import { NSEC_PER_MSEC, UsageError } from 'vnet'
+import { durationOf } from 'vnet/kit/base'
 import { directionsOf } from '../world/wire-spec.ts'
 import { capturesIn, type Describing, describeFailure } from './describe.ts'
 import { burstKind, DEFAULT_FAULTS, parseKind, withEnds, withHit } from './fault-text.ts'
@@ -225,9 +227,7 @@ function checkSelected(
 /** Returns a function that returns the packets of the chosen links that the filter matches. */
 async function selector({ links, filter }: ExploreOptions) {
   const matches =
-    filter === undefined
-      ? undefined
-      : (await import('vnet/internal/linux/pcap-filter')).compileFilter(filter)
+    filter === undefined ? undefined : (await import('vnet/kit/net')).compileFilter(filter)
   return (packets: readonly ExploredPacket[]): ExploredPacket[] =>
     packets.filter(({ link, head, length }) => {
       return (links === undefined || links.includes(link)) && (matches?.(head, 0, length) ?? true)

@@ -1,5 +1,7 @@
 /** FailedRun: the packets of a run that failed, its faults, and operations. */
-import { formatDuration, NSEC_PER_MSEC } from 'vnet/internal/base/index'
+
+import { NSEC_PER_MSEC } from 'vnet'
+import { formatDuration } from 'vnet/kit/base'
 import { isLinkVerb, type NemesisVerb, type PlannedFault } from '../model/index.ts'
 import type { Judgement } from './judge.ts'
 import { type ExploredPacket, packetOf } from './points.ts'

@@ -1,6 +1,8 @@
 /** The text of a planned fault: `drop client-server ab tcp client:* > server:80 seq 1`. */
-import { durationOf, formatDuration, NSEC_PER_SEC, UsageError } from 'vnet/internal/base/index'
-import { FAULT_VERBS, type FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
+
+import { NSEC_PER_SEC, UsageError } from 'vnet'
+import { durationOf, formatDuration } from 'vnet/kit/base'
+import { FAULT_VERBS, type FaultVerb } from 'vnet/kit/wire'
 import {
   formatName,
   hostsOfFlow,

@@ -1,5 +1,7 @@
 /** Loads the module of a scenario, and says why one cannot be run. */
-import { describeException, messageOrDescription, UsageError } from 'vnet/internal/base/index'
+
+import { UsageError } from 'vnet'
+import { describeException, messageOrDescription } from 'vnet/kit/base'
 import { checkForm } from '../model/options.ts'
 import { HIT } from '../nemesis/hit.ts'
 import type { Scenario } from './run-once.ts'

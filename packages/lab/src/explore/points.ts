@@ -1,7 +1,6 @@
 /** Points: the sets of faults that are tried, made from the packets of the clean runs. */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { ecnOf } from 'vnet/internal/wire/stages/ecn'
-import { payloadMiddle } from 'vnet/internal/wire/stages/fault-actions'
+import { NSEC_PER_MSEC } from 'vnet'
+import { ecnOf, payloadMiddle } from 'vnet/kit/wire'
 import type { PacketName, PlannedFault, WatchedPacket } from '../model/packet-name.ts'
 import { formatName, hostsOfFlow, isMeant, nameOf } from '../model/packet-name.ts'
 import { FOREVER, isNemesisVerb, lastingOf } from '../model/verbs.ts'

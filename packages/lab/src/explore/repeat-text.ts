@@ -1,8 +1,8 @@
 /** What repeats a set of faults: wires, the faults of a link, and a test. */
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { formatDuration } from 'vnet/internal/base/duration'
-import type { Direction } from 'vnet/internal/wire/wire'
+import { formatDuration } from 'vnet/kit/base'
+import type { Direction } from 'vnet/wire'
 import type { PlannedFault } from '../model/packet-name.ts'
 import type { Hit, HostNames } from '../nemesis/hit.ts'
 import type { WorldName } from '../world/world.ts'

@@ -1,7 +1,7 @@
 /** The text of a report for a terminal: its table, and its failures. */
-import { layersOf } from 'vnet/internal/packet/layers'
-import { flagText } from 'vnet/internal/packet/print'
-import * as tcp from 'vnet/internal/packet/tcp'
+
+import { tcp } from 'vnet'
+import { flagText, layersOf } from 'vnet/kit/packet'
 import { runLines } from './failed-run.ts'
 import {
   DEFAULT_FAULTS,

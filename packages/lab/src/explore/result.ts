@@ -2,7 +2,7 @@
  * The result of an exploration, as data. The report prints it, --json writes it, and the page shows
  * it.
  */
-import type { Direction } from 'vnet/internal/wire/wire'
+import type { Direction } from 'vnet/wire'
 import type { OperationMoment } from '../history/history.ts'
 import type { WorldName } from '../world/world.ts'
 

@@ -5,12 +5,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { hrtime } from 'node:process'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { fileURLToPath } from 'node:url'
-import {
-  messageOrDescription,
-  NSEC_PER_MSEC,
-  UsageError,
-  VnetError,
-} from 'vnet/internal/base/index'
+import { NSEC_PER_MSEC, UsageError, VnetError } from 'vnet'
+import { messageOrDescription } from 'vnet/kit/base'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
 import { History, momentsOf, type OperationMoment } from '../history/history.ts'
 import { patchRandom, seedRandom } from '../memory/time/seeded.ts'

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { EAGAIN, UsageError, VnetError } from 'vnet/internal/base/index'
+import { EAGAIN, UsageError, VnetError } from 'vnet'
 import { removeLeftovers } from '../kernel/leftovers.ts'
 import { builtModule } from '../model/built-module.ts'
 import { type Beat, Heartbeat, lateText } from './heartbeat.ts'

@@ -1,6 +1,6 @@
 /** The scenario that is explored, and the options. */
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { FAULT_VERBS } from 'vnet/internal/wire/stages/fault-verbs'
+import { UsageError } from 'vnet'
+import { FAULT_VERBS } from 'vnet/kit/wire'
 import type { History } from '../history/history.ts'
 import {
   COUNT,

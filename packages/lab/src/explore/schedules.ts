@@ -1,5 +1,7 @@
 /** Schedules: sets of faults that a seed draws. A run survives each of the faults alone. */
-import { type Random, stream } from 'vnet/internal/base/random'
+
+import { stream } from 'vnet/kit/base'
+import type { Random } from 'vnet/net'
 import { formatName } from '../model/packet-name.ts'
 import type { Trial } from './sets.ts'
 

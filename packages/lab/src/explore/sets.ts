@@ -1,5 +1,7 @@
 /** The sets of faults that are tried. */
-import { durationOf, NSEC_PER_MSEC, stream, UsageError } from 'vnet/internal/base/index'
+
+import { NSEC_PER_MSEC, UsageError } from 'vnet'
+import { durationOf, stream } from 'vnet/kit/base'
 import { nameOf, needsRepair, type PlannedFault } from '../model/index.ts'
 import { type FaultKind, LASTS } from './fault-text.ts'
 import { type ExploredPacket, faultOf, timeOf } from './points.ts'

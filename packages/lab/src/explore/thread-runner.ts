@@ -4,7 +4,7 @@
  * wrong: the thread only repeats failures, each of which is repeated in a new thread first.
  */
 import { Worker } from 'node:worker_threads'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { UsageError } from 'vnet'
 import { builtModule } from '../model/built-module.ts'
 import { type Beat, Heartbeat, lateText } from './heartbeat.ts'
 import { errorOf, type ModuleFacts, type Refusal } from './load-scenario.ts'

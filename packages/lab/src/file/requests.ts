@@ -4,19 +4,9 @@
  */
 
 import type { Interface } from 'node:readline'
-import { ConfigFile } from 'vnet/internal/base/config-file'
-import {
-  about,
-  anyText,
-  either,
-  integer,
-  object,
-  oneOf,
-  type Schema,
-  type Typed,
-} from 'vnet/internal/base/schema'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { statusOf } from 'vnet/internal/cli/process/io'
+import { UsageError } from 'vnet'
+import { statusOf } from 'vnet/kit/cli'
+import { ConfigFile, schema } from 'vnet/kit/config'
 import { WHOLE_NUMBER } from '../model/options.ts'
 import type { FileLab } from './file-lab.ts'
 import {
@@ -32,34 +22,41 @@ import {
 import { wordsOf } from './service.ts'
 
 interface Method<P = never> {
-  readonly params: Schema
+  readonly params: schema.Schema
   call(lab: FileLab, params: P): Promise<unknown>
 }
 
 const method = <P>(
-  params: Typed<P>,
+  params: schema.Typed<P>,
   call: (lab: FileLab, params: P) => Promise<unknown>,
 ): Method => ({
   params,
   call: call as Method['call'],
 })
 
-const hostName = anyText
-const ofLink = object({ link: linkName }, 'link')
-const number = integer(1, Number.MAX_SAFE_INTEGER)
-const ofFault = object({ fault: number, wait: integer(1, 0xffff_ffff) }, 'fault')
-const milliseconds = integer(0, 0xffff_ffff, 'a whole number of milliseconds')
-const forTime = object(
-  { link: linkName, ms: milliseconds, direction: oneOf('ab', 'ba') },
+const hostName = schema.anyText
+const ofLink = schema.object({ link: linkName }, 'link')
+const number = schema.integer(1, Number.MAX_SAFE_INTEGER)
+const ofFault = schema.object({ fault: number, wait: schema.integer(1, 0xffff_ffff) }, 'fault')
+const milliseconds = schema.integer(0, 0xffff_ffff, 'a whole number of milliseconds')
+const forTime = schema.object(
+  { link: linkName, ms: milliseconds, direction: schema.oneOf('ab', 'ba') },
   'link',
   'ms',
 )
-const wires = either(anyText, object({ ab: anyText, ba: anyText }))
+const wires = schema.either(
+  schema.anyText,
+  schema.object({ ab: schema.anyText, ba: schema.anyText }),
+)
 
 export const METHODS: Readonly<Record<string, Method>> = {
   exec: method(
-    object(
-      { ...programKeys, host: hostName, input: about('Written to its standard input.', anyText) },
+    schema.object(
+      {
+        ...programKeys,
+        host: hostName,
+        input: schema.about('Written to its standard input.', schema.anyText),
+      },
       'host',
       'command',
     ),
@@ -77,11 +74,11 @@ export const METHODS: Readonly<Record<string, Method>> = {
     },
   ),
   run: method(
-    object({ ...serviceKeys, host: hostName }, 'host', 'command'),
+    schema.object({ ...serviceKeys, host: hostName }, 'host', 'command'),
     (lab, { host, ...service }) => lab.run(host, service),
   ),
   wire: method(
-    object({ link: linkName, wire: wires }, 'link', 'wire'),
+    schema.object({ link: linkName, wire: wires }, 'link', 'wire'),
     async (lab, { link, wire }) => {
       await lab.link(link).wire(wire)
     },
@@ -92,8 +89,9 @@ export const METHODS: Readonly<Record<string, Method>> = {
     const cut = lab.link(link)
     return (direction === undefined ? cut : cut[direction]).partition(ms)
   }),
-  offline: method(object({ link: linkName, ms: milliseconds }, 'link', 'ms'), (lab, { link, ms }) =>
-    lab.link(link).offline(ms),
+  offline: method(
+    schema.object({ link: linkName, ms: milliseconds }, 'link', 'ms'),
+    (lab, { link, ms }) => lab.link(link).offline(ms),
   ),
   accept: method(acceptKeys, (lab, params) => lab.change({ accept: params })),
   switch: method(switchKeys, (lab, params) => lab.change({ switch: params })),
@@ -107,31 +105,39 @@ export const METHODS: Readonly<Record<string, Method>> = {
     }
     return { hits: found.hits }
   }),
-  remove: method(object({ fault: number }, 'fault'), (lab, { fault }) =>
+  remove: method(schema.object({ fault: number }, 'fault'), (lab, { fault }) =>
     numbered('fault', lab.faults, fault).fault.remove(),
   ),
   stats: method(ofLink, async (lab, { link }) => {
     const found = lab.link(link)
     return { ...(await found.stats()), lateness: await found.lateness() }
   }),
-  counters: method(object({ host: hostName }, 'host'), async (lab, { host }) => lab.counters(host)),
-  rebind: method(object({ router: hostName }, 'router'), (lab, { router }) =>
+  counters: method(schema.object({ host: hostName }, 'host'), async (lab, { host }) =>
+    lab.counters(host),
+  ),
+  rebind: method(schema.object({ router: hostName }, 'router'), (lab, { router }) =>
     lab.router('rebind', router).rebind(),
   ),
   forward: method(
-    object({ router: hostName, from: anyText, to: anyText }, 'router', 'from', 'to'),
+    schema.object(
+      { router: hostName, from: schema.anyText, to: schema.anyText },
+      'router',
+      'from',
+      'to',
+    ),
     (lab, params) => {
       return lab.router('forward', params.router).forward(params.from, params.to)
     },
   ),
-  capture: method(object({ link: linkName, file: text }, 'link'), (lab, { link, file }) =>
+  capture: method(schema.object({ link: linkName, file: text }, 'link'), (lab, { link, file }) =>
     lab.capture(link, file),
   ),
-  stop: method(object({ capture: number }, 'capture'), (lab, { capture }) =>
+  stop: method(schema.object({ capture: number }, 'capture'), (lab, { capture }) =>
     numbered('capture', lab.captured, capture)(),
   ),
-  reset: method(object({ seed: WHOLE_NUMBER.schema as Typed<number> }), (lab, { seed }) =>
-    lab.reset(seed),
+  reset: method(
+    schema.object({ seed: WHOLE_NUMBER.schema as schema.Typed<number> }),
+    (lab, { seed }) => lab.reset(seed),
   ),
 }
 

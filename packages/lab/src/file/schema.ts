@@ -5,10 +5,9 @@
  * (scripts/generate-schemas.mjs).
  */
 import { lanSchema } from '@vnet/lan/internal/config/schema'
-import * as schema from 'vnet/internal/base/schema'
-import { scenarioOfSteps, stepKeys } from 'vnet/internal/wire/scenario-file'
-import type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
-import type { Direction } from 'vnet/internal/wire/wire'
+import { schema } from 'vnet/kit/config'
+import { scenarioOfSteps, stepKeys } from 'vnet/kit/wire'
+import type { Direction, FaultAction, FaultWhen } from 'vnet/wire'
 import { type Form, SIZE, schemaOf, WHOLE_NUMBER } from '../model/options.ts'
 import { LAN_OPTIONS } from '../network/lan.ts'
 import { ACTION, FILTER, WHEN } from '../network/link.ts'

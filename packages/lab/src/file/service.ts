@@ -3,8 +3,8 @@
 import { createInterface } from 'node:readline'
 // Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
-import { printable } from 'vnet/internal/base/printable'
-import { statusOf } from 'vnet/internal/cli/process/io'
+import { printable } from 'vnet/kit/base'
+import { statusOf } from 'vnet/kit/cli'
 import type { LabHost } from '../network/host.ts'
 import type { Service } from './schema.ts'
 

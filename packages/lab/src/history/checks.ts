@@ -1,5 +1,5 @@
 /** Checks of histories of sets, counters, commands and identifiers. */
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { UsageError } from 'vnet'
 import { byKey, contradiction, undecided } from './contradiction.ts'
 import { type Operation, valueText } from './history.ts'
 import { Values } from './values.ts'

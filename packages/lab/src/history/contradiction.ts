@@ -1,6 +1,6 @@
 /** The errors of checks, and the operations that a check looks at. */
 import { AssertionError } from 'node:assert'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { UsageError } from 'vnet'
 import { type Operation, operationText } from './history.ts'
 
 type Check = (...args: never[]) => void

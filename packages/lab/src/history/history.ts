@@ -3,7 +3,7 @@
  * are the same as in Jepsen. Checks are in the other files.
  */
 import { inspect } from 'node:util'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { UsageError } from 'vnet'
 import { copyOf } from './values.ts'
 
 /** `fail`: it has certainly not happened. `info`: it may have happened, or may happen later. */

@@ -1,5 +1,5 @@
 /** linearizable: the check of a register with `read`, `write` and `cas` (compare and set). */
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { UsageError } from 'vnet'
 import { byKey, contradiction, LINES_MAX, undecided } from './contradiction.ts'
 import type { Operation } from './history.ts'
 import { ANY, SAME, type Step, search } from './search.ts'

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { attempt } from 'vnet/internal/base/errno'
+import { attempt } from 'vnet'
 
 /** Returns a copy that later changes do not reach; the value itself if it cannot be cloned. */
 export function copyOf(value: unknown): unknown {

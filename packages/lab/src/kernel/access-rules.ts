@@ -2,36 +2,31 @@
  * The kernel's settings of a router for access networks: firewalls, the kernel's NAT, the routes of
  * hairpinning, and the ways out to the machine's network.
  */
-import { durationOf, NSEC_PER_SEC } from 'vnet/internal/base/index'
-import {
-  AF_INET,
-  AF_INET6,
-  closing,
-  closingOnError,
-  hasSysctl,
-  readSysctl,
-  writeSysctl,
-} from 'vnet/internal/linux/index'
+
+import { IFF_UP, icmp, icmpv6, ipv4, ipv6, NSEC_PER_SEC, type Prefix, parseAddress } from 'vnet'
+import { durationOf } from 'vnet/kit/base'
+import { closing, closingOnError } from 'vnet/kit/linux'
+import { openTun } from 'vnet/kit/machine'
 import {
   addRule,
   delRule,
+  forwardedServers,
   getLink,
   getRoutes,
+  hasSysctl,
+  MACHINE,
+  OUTSIDE,
   outputTo,
   RouteSocket,
   RT_TABLE_LOCAL,
+  readSysctl,
   setLink,
   setNetworkRoute,
-} from 'vnet/internal/linux/rtnetlink'
-import { openTun } from 'vnet/internal/linux/tap/tap'
-import { forwardedServers, MACHINE, OUTSIDE, WayOut } from 'vnet/internal/linux/way-out'
-import { IFF_UP } from 'vnet/internal/netdev/if'
-import { DNS_PORT } from 'vnet/internal/packet/dns'
-import { ICMP_DEST_UNREACH } from 'vnet/internal/packet/icmp'
-import { ICMPV6_PKT_TOOBIG } from 'vnet/internal/packet/icmpv6'
-import { get32, long, type Prefix, parseAddress, toPrefix } from 'vnet/internal/packet/index'
-import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN } from 'vnet/internal/packet/ipv4'
-import { IPV6_ALEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
+  uapi,
+  WayOut,
+  writeSysctl,
+} from 'vnet/kit/net'
+import { dns, get32, long, toPrefix } from 'vnet/kit/packet'
 import type { AccessOptions, FirewallRule, SocketPlace } from '../model/index.ts'
 import { FOR_ROUTER, firewallRules, HTTP_PORT } from '../model/index.ts'
 import { FIRST_PORT, LAST_PORT, type NatForward, PORT_CONTROL_PORT } from '../nat/nat-table.ts'
@@ -46,8 +41,8 @@ const NEEDS_CT = 'firewall (the kernel needs nf_tables and nft_ct)'
 const NFPROTO = { 4: nft.NFPROTO_IPV4, 6: nft.NFPROTO_IPV6 }
 /** Destination unreachable, and packet too big. */
 const TOO_BIG = [
-  [nft.protocol(IPPROTO_ICMP), nft.icmpType(ICMP_DEST_UNREACH)],
-  [nft.protocol(NEXTHDR_ICMP), nft.icmpType(ICMPV6_PKT_TOOBIG)],
+  [nft.protocol(ipv4.IPPROTO_ICMP), nft.icmpType(icmp.ICMP_DEST_UNREACH)],
+  [nft.protocol(ipv6.NEXTHDR_ICMP), nft.icmpType(icmpv6.ICMPV6_PKT_TOOBIG)],
 ]
 const LOOPBACK = '127.0.0.1'
 const HAIRPIN_TABLE = 100
@@ -86,12 +81,12 @@ function openGate(place: SocketPlace): number {
       writeSysctl(native, nsfd, `net/ipv4/conf/${each}/rp_filter`, '0')
     }
     for (const [af, length] of [
-      [AF_INET, IPV4_ALEN],
-      [AF_INET6, IPV6_ALEN],
+      [uapi.AF_INET, ipv4.IPV4_ALEN],
+      [uapi.AF_INET6, ipv6.IPV6_ALEN],
     ] as const) {
       const setting = `net/ipv6/conf/${GATE}/disable_ipv6`
       if (
-        af === AF_INET6 &&
+        af === uapi.AF_INET6 &&
         !(hasSysctl(native, nsfd, setting) && readSysctl(native, nsfd, setting) === '0')
       ) {
         continue
@@ -113,7 +108,7 @@ function openGate(place: SocketPlace): number {
  * VnetError.
  */
 function leadOut(place: SocketPlace, name: string, port: number): void {
-  const isTcpOut = [nft.notIif(name), nft.protocol(IPPROTO_TCP), nft.routedTo(name)]
+  const isTcpOut = [nft.notIif(name), nft.protocol(ipv4.IPPROTO_TCP), nft.routedTo(name)]
   const toSocket = [nft.tproxy(port), nft.mark(TO_SOCKET)]
   // All replies of the machine's DNS server have the address inside in pasta.
   const queries = forwardedServers().map(({ own, inside }) => {
@@ -121,18 +116,23 @@ function leadOut(place: SocketPlace, name: string, port: number): void {
       Uint8Array,
       Uint8Array,
     ]
-    return [nft.daddr(from), nft.protocol(IPPROTO_UDP), nft.dport(DNS_PORT), nft.dnat(to, DNS_PORT)]
+    return [
+      nft.daddr(from),
+      nft.protocol(ipv4.IPPROTO_UDP),
+      nft.dport(dns.DNS_PORT),
+      nft.dnat(to, dns.DNS_PORT),
+    ]
   })
   const cut = [nft.FRAGMENT4, nft.FRAGMENT6].map(isCut => [
     isCut,
-    nft.notProtocol(IPPROTO_TCP),
+    nft.notProtocol(ipv4.IPPROTO_TCP),
     nft.routedTo(name),
     nft.DROP,
   ])
   nft.addRules(place, NEEDS_TPROXY, nft.NFPROTO_INET, [
     { ...nft.FRAGMENTS, rules: cut },
     // TCP is not translated, so the kernel need not track it.
-    ...nft.RAW.map(chain => ({ ...chain, rules: [[nft.protocol(IPPROTO_TCP), nft.NOTRACK]] })),
+    ...nft.RAW.map(chain => ({ ...chain, rules: [[nft.protocol(ipv4.IPPROTO_TCP), nft.NOTRACK]] })),
     {
       ...nft.MANGLE,
       rules: [
@@ -179,7 +179,7 @@ export function leadLocalhost(place: SocketPlace, ports: readonly number[]): voi
   ) as [number, number]
   const lead = (port: number) => [
     nft.daddr4(own),
-    nft.protocol(IPPROTO_TCP),
+    nft.protocol(ipv4.IPPROTO_TCP),
     nft.dport(port),
     nft.dnat4(machine, port),
   ]
@@ -231,7 +231,12 @@ export function forwardByKernel(
 
 /** Drops requests for ports that come from outside (RFC 6887 section 18). Throws a VnetError. */
 export function refusePortControl(place: SocketPlace, name: string): void {
-  const rule = [nft.iif(name), nft.protocol(IPPROTO_UDP), nft.dport(PORT_CONTROL_PORT), nft.DROP]
+  const rule = [
+    nft.iif(name),
+    nft.protocol(ipv4.IPPROTO_UDP),
+    nft.dport(PORT_CONTROL_PORT),
+    nft.DROP,
+  ]
   nft.addRules(place, 'portMapping (the kernel needs nf_tables)', nft.NFPROTO_INET, [
     { ...nft.INPUT, rules: [rule] },
   ])
@@ -270,7 +275,7 @@ const NEEDS_REDIRECT = 'captive-portal (the kernel needs nf_tables and nft_redir
 export function captureHttp(place: SocketPlace, name: string, port: number): void {
   const rule = [
     nft.notIif(name),
-    nft.protocol(IPPROTO_TCP),
+    nft.protocol(ipv4.IPPROTO_TCP),
     nft.dport(HTTP_PORT),
     nft.redirect(port),
   ]
@@ -326,7 +331,7 @@ export function routeHairpin(place: SocketPlace, { name, address, nextHop }: Out
     via: Uint8Array.from(long(nextHop)),
     table: HAIRPIN_TABLE,
   })
-  const local = { family: AF_INET, table: RT_TABLE_LOCAL } as const
+  const local = { family: uapi.AF_INET, table: RT_TABLE_LOCAL } as const
   for (const own of [name, 'lo']) {
     addRule(sock, { ...local, priority: 1, iif: own })
   }
@@ -360,5 +365,5 @@ export function routeOutside(
 
 function hairpinPorts(sock: RouteSocket, address: number, first: number, last: number): void {
   const to = { address: Uint8Array.from(long(address)), ports: [first, last] } as const
-  addRule(sock, { family: AF_INET, table: HAIRPIN_TABLE, priority: 2, to })
+  addRule(sock, { family: uapi.AF_INET, table: HAIRPIN_TABLE, priority: 2, to })
 }

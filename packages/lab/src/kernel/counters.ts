@@ -3,10 +3,9 @@
  * namespaces share.
  */
 import { readFileSync } from 'node:fs'
-import { attempt } from 'vnet/internal/base/errno'
-import { closing, O_RDONLY } from 'vnet/internal/linux/index'
-import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
-import { TX_DROPPED } from 'vnet/internal/netdev/stats'
+import { attempt, TX_DROPPED } from 'vnet'
+import { closing } from 'vnet/kit/linux'
+import { getLink, RouteSocket, uapi } from 'vnet/kit/net'
 import type { SocketPlace } from '../model/place.ts'
 import type { HostCounters } from '../world/host-stack.ts'
 
@@ -73,7 +72,7 @@ export function tcpSocketsOf(place: SocketPlace): TcpSocket[] {
 
 /** Reads a file of /proc/net as a thread in the namespace sees it; '' if it does not exist. */
 function read({ native, nsfd }: SocketPlace, name: string): string {
-  const fd = native.open(`/proc/thread-self/net/${name}`, O_RDONLY, nsfd)
+  const fd = native.open(`/proc/thread-self/net/${name}`, uapi.O_RDONLY, nsfd)
   return fd < 0 ? '' : closing(native, fd, () => readFileSync(fd, 'utf8'))
 }
 

@@ -5,17 +5,9 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { attempt, EPIPE, UsageError, VnetError } from 'vnet/internal/base/index'
-import type { Native } from 'vnet/internal/linux/index'
-import {
-  builtFile,
-  check,
-  closeFd,
-  closingOnError,
-  SO_RCVTIMEO,
-  SOCK_SEQPACKET,
-  SOL_SOCKET,
-} from 'vnet/internal/linux/index'
+import { attempt, EPIPE, UsageError, VnetError } from 'vnet'
+import { builtFile, check, closeFd, closingOnError, type Native } from 'vnet/kit/linux'
+import { uapi } from 'vnet/kit/net'
 import { outside } from '../world/code.ts'
 import { HostClock, type ProgramOptions } from './host-clock.ts'
 import { hasOwnNumbers } from './processes.ts'
@@ -71,7 +63,7 @@ export class HostInit {
     }
     this.clock = hasClock ? new HostClock(etc) : undefined
     const pair = new Int32Array(2)
-    check(native.socketpair(SOCK_SEQPACKET, pair), 'socketpair')
+    check(native.socketpair(uapi.SOCK_SEQPACKET, pair), 'socketpair')
     const [fd, theirs] = pair as unknown as [number, number]
     this.#native = native
     this.#fd = fd
@@ -92,7 +84,10 @@ export class HostInit {
     this.#child.on('error', () => {})
     closeFd(native, theirs)
     this.pid = closingOnError(native, [fd], () => {
-      check(native.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, secondsOf(REPLY_S)), 'SO_RCVTIMEO')
+      check(
+        native.setsockopt(fd, uapi.SOL_SOCKET, uapi.SO_RCVTIMEO, secondsOf(REPLY_S)),
+        'SO_RCVTIMEO',
+      )
       return Number(this.#reply())
     })
   }

@@ -8,7 +8,8 @@ import { readFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { basename, dirname } from 'node:path'
 import threads, { workerData } from 'node:worker_threads'
-import { CLONE_NEWNET, check, loadNative } from 'vnet/internal/linux/index'
+import { check, loadNative } from 'vnet/kit/linux'
+import { uapi } from 'vnet/kit/net'
 import { type HostAddress, placesIn } from '../model/place.ts'
 import { type CodeHost, state } from '../world/code.ts'
 import { codeIn } from './sockets.ts'
@@ -25,7 +26,7 @@ export interface HostWorkerData {
 
 const { nsfd, hosts, url, data } = workerData as HostWorkerData
 const native = loadNative()
-check(native.setns(nsfd, CLONE_NEWNET), 'setns')
+check(native.setns(nsfd, uapi.CLONE_NEWNET), 'setns')
 
 const outside = dns.promises.lookup
 const lookup: CodeHost['lookup'] = async (name, family) => {

@@ -2,9 +2,9 @@
  * KernelFaults: the faults of a host in the kernel. Its programs run below its init. Its errors do
  * not say which fault failed: the caller does.
  */
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { destroyConnections } from 'vnet/internal/linux/sock-diag'
-import { parseSize } from 'vnet/internal/wire/units'
+import { UsageError } from 'vnet'
+import { destroyConnections } from 'vnet/kit/net'
+import { parseSize } from 'vnet/kit/wire'
 import { isSameEnd } from '../carrier/ends.ts'
 import type { Endpoint, SocketPlace } from '../model/index.ts'
 import type { HostFaults } from '../world/host-faults.ts'

@@ -2,26 +2,22 @@
  * KernelStack: the network stack of a host, in a network namespace of its own. Only a descriptor
  * keeps the namespace open, so that it ends with the process at the latest.
  */
-import {
-  check,
-  closeFd,
-  closingOnError,
-  hasSysctl,
-  type Native,
-  writeSysctl,
-} from 'vnet/internal/linux/index'
+
+import { IFF_UP } from 'vnet'
+import { check, closeFd, closingOnError, type Native } from 'vnet/kit/linux'
 import {
   addAddress,
   delAddress,
   getLink,
   getLinks,
+  hasSysctl,
   RouteSocket,
   setLink,
   setNeighbour,
   setNetworkRoute,
-} from 'vnet/internal/linux/rtnetlink'
-import { IFF_UP } from 'vnet/internal/netdev/if'
-import { toPrefix } from 'vnet/internal/packet/address'
+  writeSysctl,
+} from 'vnet/kit/net'
+import { toPrefix } from 'vnet/kit/packet'
 import type { SocketPlace } from '../model/place.ts'
 import { enter } from '../world/code.ts'
 import type {

@@ -2,16 +2,21 @@
  * Makes the links of a thread's labs visible to `vnet list` and the other commands. A client finds
  * a socket and a file; their server is loaded when the first client connects.
  */
-import { describeException } from 'vnet/internal/base/exception'
-import { Presence } from 'vnet/internal/control/server/presence'
-import type { Server, ServerOptions } from 'vnet/internal/control/server/server'
-import type { Native } from 'vnet/internal/linux/native'
-import { TapPort } from 'vnet/internal/linux/tap/port'
-import type { Net, NetDevice } from 'vnet/internal/netdev/index'
+
+import type { NetDevice } from 'vnet'
+import type { ServerOptions } from 'vnet/control'
+import { describeException } from 'vnet/kit/base'
+import { Presence, type Server } from 'vnet/kit/control'
+import type { Native } from 'vnet/kit/linux'
+import { TapPort } from 'vnet/kit/machine'
+import type { Net } from 'vnet/net'
 import type { LabPlace } from '../carrier/lab-calls.ts'
 import { removeAnnouncements } from './leftovers.ts'
 
-const serverModule = () => import('vnet/internal/control/server/server')
+async function serverModule() {
+  const { serveAt } = await import('vnet/kit/control')
+  return { serveAt }
+}
 
 /**
  * Lets clients find the devices of `net` until the result is disposed. If that fails, logs why and

@@ -3,10 +3,9 @@
  * does not stop its links.
  */
 import { type MessagePort, parentPort } from 'node:worker_threads'
-import { FileError, failedCall, LOGLEVEL_WARNING, Log, UsageError } from 'vnet/internal/base/index'
-import { loadNative, TimerfdClock } from 'vnet/internal/linux/index'
-import { LinuxPlatform } from 'vnet/internal/linux/platform'
-import { Net } from 'vnet/internal/netdev/net'
+import { FileError, failedCall, UsageError } from 'vnet'
+import { loadNative } from 'vnet/kit/linux'
+import { LinuxPlatform, LOGLEVEL_WARNING, Log, Net, TimerfdClock } from 'vnet/net'
 import { Calls, run } from '../carrier/lab-calls.ts'
 import type { WorkerReply, WorkerRequest } from '../carrier/protocol.ts'
 

@@ -5,14 +5,8 @@
 // Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
-import {
-  FileError,
-  type Trace,
-  thrownAt,
-  traceOf,
-  UsageError,
-  VnetError,
-} from 'vnet/internal/base/index'
+import { FileError, UsageError, VnetError } from 'vnet'
+import { type Trace, thrownAt, traceOf } from 'vnet/kit/base'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { ErrorForm, FaultListener, WorkerReply, WorkerRequest } from '../carrier/protocol.ts'
 import { builtModule } from '../model/built-module.ts'

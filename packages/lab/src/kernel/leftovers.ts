@@ -6,14 +6,9 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { attempt } from 'vnet/internal/base/errno'
-import {
-  ownNamespace,
-  readDirectories,
-  removeQuietly,
-} from 'vnet/internal/control/protocol/directory'
-import type { RunDirectory } from 'vnet/internal/control/protocol/run-directory'
-import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
+import { attempt } from 'vnet'
+import { ownNamespace, type RunDirectory, readDirectories, removeQuietly } from 'vnet/kit/control'
+import { makeTemporaryDirectory } from 'vnet/kit/linux'
 import { isAlive, killProcesses } from './processes.ts'
 
 const NAME = /^vnet-lab-(\d+)-(\d+)-\w+$/

@@ -3,22 +3,11 @@
  * made of expressions. See include/uapi/linux/netfilter/{nf_tables,nfnetlink}.h. The JSON beside
  * this has the attributes of each expression from there: NFTA_CMP_OP is OP of cmp.
  */
-import { VnetError } from 'vnet/internal/base/errno'
-import { AF_NETLINK, check, closing, MSG_DONTWAIT, SOCK_RAW } from 'vnet/internal/linux/index'
-import {
-  attributes,
-  type Message,
-  MessageBuilder,
-  messages,
-  NLM_F_ACK,
-  NLM_F_CREATE,
-  NLM_F_DUMP,
-  NLM_F_REQUEST,
-  NLMSG_ERROR,
-  parseAck,
-} from 'vnet/internal/netlink/index'
-import { long, word } from 'vnet/internal/packet/octets'
-import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
+import { tcp, VnetError } from 'vnet'
+import { check, closing } from 'vnet/kit/linux'
+import { uapi } from 'vnet/kit/net'
+import { netlink } from 'vnet/kit/netlink'
+import { long, word } from 'vnet/kit/packet'
 import type { SocketPlace } from '../model/place.ts'
 
 const NETLINK_NETFILTER = 12
@@ -99,7 +88,7 @@ export const NFPROTO_IPV4 = 2
 export const NFPROTO_IPV6 = 10
 
 /** A part of a rule: matches packets, or decides on packets that match all parts before it. */
-export type NftExpr = (rule: MessageBuilder) => void
+export type NftExpr = (rule: netlink.MessageBuilder) => void
 
 /** A chain and the rules that are added to it. A rule is a list of expressions. */
 export interface NftChain {
@@ -258,18 +247,18 @@ export function addRules(
   nfproto: number,
   chains: readonly NftChain[],
 ): void {
-  const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER, nsfd), what)
+  const fd = check(native.socket(uapi.AF_NETLINK, uapi.SOCK_RAW, NETLINK_NETFILTER, nsfd), what)
   closing(native, fd, () => {
     const { bytes, messages: expected } = request(nfproto, chains)
-    check(native.send(fd, bytes, MSG_DONTWAIT), what)
+    check(native.send(fd, bytes, uapi.MSG_DONTWAIT), what)
     const into = new Uint8Array(8192)
     const meta = new Int32Array(3)
     // All of it is handled by now. Every message but the first and the last is acknowledged.
     for (let acks = 0; acks < expected; ) {
-      const length = check(native.recvmsg(fd, into, MSG_DONTWAIT, meta), what)
-      for (const message of messages(into, 0, length)) {
-        if (message.type !== NLMSG_ERROR) continue
-        const { error } = parseAck(into, message)
+      const length = check(native.recvmsg(fd, into, uapi.MSG_DONTWAIT, meta), what)
+      for (const message of netlink.messages(into, 0, length)) {
+        if (message.type !== netlink.NLMSG_ERROR) continue
+        const { error } = netlink.parseAck(into, message)
         if (error < 0) throw new VnetError(-error, what)
         acks++
       }
@@ -287,20 +276,20 @@ export interface RuleDrops {
 /** Reads the drops of all rules of addRules for IPv4 and IPv6. Throws a VnetError. */
 export function ruleDrops({ native, nsfd }: SocketPlace): RuleDrops {
   const what = 'read the rules of nf_tables'
-  const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER, nsfd), what)
+  const fd = check(native.socket(uapi.AF_NETLINK, uapi.SOCK_RAW, NETLINK_NETFILTER, nsfd), what)
   const drops = { arriving: 0, leaving: 0 }
   closing(native, fd, () => {
-    const to = new MessageBuilder()
+    const to = new netlink.MessageBuilder()
     const header = Uint8Array.of(NFPROTO_INET, 0, 0, 0)
-    to.message(NFT_MSG_GETRULE, NLM_F_REQUEST | NLM_F_DUMP, 1)
+    to.message(NFT_MSG_GETRULE, netlink.NLM_F_REQUEST | netlink.NLM_F_DUMP, 1)
       .payload(header)
       .string(NFTA_RULE_TABLE, NAME)
-    check(native.send(fd, to.bytes, MSG_DONTWAIT), what)
+    check(native.send(fd, to.bytes, uapi.MSG_DONTWAIT), what)
     const into = new Uint8Array(32_768)
     const meta = new Int32Array(3)
     for (let isDone = false; !isDone; ) {
-      const length = check(native.recvmsg(fd, into, MSG_DONTWAIT, meta), what)
-      for (const message of messages(into, 0, length)) {
+      const length = check(native.recvmsg(fd, into, uapi.MSG_DONTWAIT, meta), what)
+      for (const message of netlink.messages(into, 0, length)) {
         if (message.type === NFT_MSG_NEWRULE) {
           addDrops(drops, into, message)
         } else {
@@ -316,11 +305,11 @@ export function ruleDrops({ native, nsfd }: SocketPlace): RuleDrops {
 function addDrops(
   drops: { arriving: number; leaving: number },
   bytes: Uint8Array,
-  rule: Message,
+  rule: netlink.Message,
 ): void {
   let key = 0
   const within = (type: number, from: { readonly offset: number; readonly length: number }) =>
-    [...attributes(bytes, from.offset, from.length)].filter(each => each.type === type)
+    [...netlink.attributes(bytes, from.offset, from.length)].filter(each => each.type === type)
   const viewOf = ({ offset }: { readonly offset: number }) =>
     new DataView(bytes.buffer, bytes.byteOffset + offset)
   const parts = within(NFTA_RULE_EXPRESSIONS, { offset: rule.offset + 4, length: rule.length - 4 })
@@ -348,12 +337,14 @@ function request(
   nfproto: number,
   chains: readonly NftChain[],
 ): { readonly bytes: Uint8Array; readonly messages: number } {
-  const to = new MessageBuilder()
+  const to = new netlink.MessageBuilder()
   let seq = 0
   const message = (type: number, flags: number, of: number, resource: number) =>
-    to.message(type, NLM_F_REQUEST | flags, ++seq).payload(Uint8Array.of(of, 0, 0, resource))
+    to
+      .message(type, netlink.NLM_F_REQUEST | flags, ++seq)
+      .payload(Uint8Array.of(of, 0, 0, resource))
   const make = (type: number, flags = 0) =>
-    message(type, NLM_F_ACK | NLM_F_CREATE | flags, nfproto, 0)
+    message(type, netlink.NLM_F_ACK | netlink.NLM_F_CREATE | flags, nfproto, 0)
   message(NFNL_MSG_BATCH_BEGIN, 0, 0, NFNL_SUBSYS_NFTABLES)
   make(NFT_MSG_NEWTABLE).string(NFTA_TABLE_NAME, NAME)
   for (const { name, type, hook, priority, rules, first = false } of chains) {
@@ -387,22 +378,22 @@ function matchMeta(key: number, value: Uint8Array, op: number): NftExpr {
 }
 
 /** Matches if a value of connection tracking has one of the bits. */
-function matchCt(rule: MessageBuilder, key: number, bits: number): void {
+function matchCt(rule: netlink.MessageBuilder, key: number, bits: number): void {
   expression(rule, 'ct', { DREG: NFT_REG_1, KEY: key })
   // The kernel keeps these values in its own byte order.
   mask(rule, new Uint8Array(Uint32Array.of(bits).buffer))
   compare(rule, NFT_CMP_NEQ, new Uint8Array(4))
 }
 
-function matchSyn(rule: MessageBuilder, op: number): void {
+function matchSyn(rule: netlink.MessageBuilder, op: number): void {
   const flags = 13
   payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, flags, 1)
-  mask(rule, Uint8Array.of(TCP_SYN | TCP_ACK))
-  compare(rule, op, Uint8Array.of(TCP_SYN))
+  mask(rule, Uint8Array.of(tcp.TCP_SYN | tcp.TCP_ACK))
+  compare(rule, op, Uint8Array.of(tcp.TCP_SYN))
 }
 
 /** Clears all other bits of the value in the register. */
-function mask(rule: MessageBuilder, bits: Uint8Array): void {
+function mask(rule: netlink.MessageBuilder, bits: Uint8Array): void {
   const [MASK, XOR] = [bits, new Uint8Array(bits.length)].map(registerValue) as [
     Attributes,
     Attributes,
@@ -425,19 +416,19 @@ function matchAddress(address: Uint8Array, inIpv4: number, inIpv6: number): NftE
   }
 }
 
-function payload(rule: MessageBuilder, base: number, offset: number, length: number): void {
+function payload(rule: netlink.MessageBuilder, base: number, offset: number, length: number): void {
   expression(rule, 'payload', { DREG: NFT_REG_1, BASE: base, OFFSET: offset, LEN: length })
 }
 
-function compare(rule: MessageBuilder, op: number, value: Uint8Array): void {
+function compare(rule: netlink.MessageBuilder, op: number, value: Uint8Array): void {
   expression(rule, 'cmp', { SREG: NFT_REG_1, OP: op, DATA: registerValue(value) })
 }
 
-function load(rule: MessageBuilder, register: number, value: Uint8Array): void {
+function load(rule: netlink.MessageBuilder, register: number, value: Uint8Array): void {
   expression(rule, 'immediate', { DREG: register, DATA: registerValue(value) })
 }
 
-function verdict(rule: MessageBuilder, code: number): void {
+function verdict(rule: netlink.MessageBuilder, code: number): void {
   const DATA = { [NFTA_DATA_VERDICT]: { [NFTA_VERDICT_CODE]: code } }
   expression(rule, 'immediate', { DREG: NFT_REG_VERDICT, DATA })
 }
@@ -452,7 +443,7 @@ type Expressions = typeof EXPRESSIONS
 const registerValue = (value: Uint8Array): Attributes => ({ [NFTA_DATA_VALUE]: value })
 
 function expression<Name extends keyof Expressions>(
-  to: MessageBuilder,
+  to: netlink.MessageBuilder,
   name: Name,
   given: { readonly [K in keyof Expressions[Name]]?: Attribute } = {},
 ): void {
@@ -466,7 +457,7 @@ function expression<Name extends keyof Expressions>(
 }
 
 /** Numbers of netfilter are in network byte order. */
-function write(to: MessageBuilder, fields: Attributes): void {
+function write(to: netlink.MessageBuilder, fields: Attributes): void {
   for (const [type, value] of Object.entries(fields)) {
     if (typeof value === 'number') {
       to.binary(Number(type), Uint8Array.from(long(value)))

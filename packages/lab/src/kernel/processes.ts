@@ -4,8 +4,8 @@
  * namespace, the files mounted in its /etc, and its parent.
  */
 import * as fs from 'node:fs'
-import { attempt } from 'vnet/internal/base/errno'
-import { fieldsOf } from 'vnet/internal/linux/proc-stat'
+import { attempt } from 'vnet'
+import { fieldsOf } from 'vnet/kit/linux'
 import { openFile } from '../model/open-file.ts'
 
 /** The maximum number of scans of /proc, and of scans before the found processes are killed. */

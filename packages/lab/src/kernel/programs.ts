@@ -3,8 +3,9 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
 import type { WorkerOptions } from 'node:worker_threads'
-import { ENOENT, shellWord, VnetError } from 'vnet/internal/base/index'
-import { builtFile, writeFile } from 'vnet/internal/linux/index'
+import { ENOENT, VnetError } from 'vnet'
+import { shellWord } from 'vnet/kit/base'
+import { builtFile, writeFile } from 'vnet/kit/linux'
 import { builtModule } from '../model/built-module.ts'
 import {
   anyOf,

@@ -6,16 +6,9 @@ import { AsyncResource } from 'node:async_hooks'
 import type dgram from 'node:dgram'
 import net from 'node:net'
 import os from 'node:os'
-import { EAFNOSUPPORT, UsageError } from 'vnet/internal/base/index'
-import {
-  AF_INET,
-  AF_INET6,
-  check,
-  closingOnError,
-  int32,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-} from 'vnet/internal/linux/index'
+import { EAFNOSUPPORT, UsageError } from 'vnet'
+import { check, closingOnError } from 'vnet/kit/linux'
+import { uapi } from 'vnet/kit/net'
 import type { SocketPlace } from '../model/place.ts'
 import { AnyHost, type Code, type CodeHost, type NativeCall, state } from '../world/code.ts'
 import { type DgramHandle, dgramState } from '../world/dgram-state.ts'
@@ -115,7 +108,7 @@ export function transparentListener(place: SocketPlace): {
   const fd = tcpSocket(place)
   return closingOnError(native, [fd], () => {
     // An IPv6 socket takes it for both.
-    check(native.setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, int32(1)), 'IP_TRANSPARENT')
+    check(native.setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, uapi.int32(1)), 'IP_TRANSPARENT')
     check(native.listen(fd, BACKLOG), 'listen')
     const address = new Uint8Array(SOCKADDR_IN6)
     check(native.getsockname(fd, address), 'getsockname')
@@ -126,9 +119,10 @@ export function transparentListener(place: SocketPlace): {
 
 /** Returns the descriptor of a TCP socket for IPv6 and IPv4, or for IPv4 without IPv6. */
 function tcpSocket({ native, nsfd }: SocketPlace): number {
-  const made = (family: number) => native.socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0, nsfd)
-  const fd = made(AF_INET6)
-  return check(fd === -EAFNOSUPPORT ? made(AF_INET) : fd, 'socket')
+  const made = (family: number) =>
+    native.socket(family, uapi.SOCK_STREAM | uapi.SOCK_NONBLOCK, 0, nsfd)
+  const fd = made(uapi.AF_INET6)
+  return check(fd === -EAFNOSUPPORT ? made(uapi.AF_INET) : fd, 'socket')
 }
 
 /** Returns code in a namespace. By default, no name is known there. */

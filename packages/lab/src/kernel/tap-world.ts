@@ -4,23 +4,20 @@
  * links are TAPs.
  */
 import { randomBytes } from 'node:crypto'
+import { EEXIST, NETDEV_UNREGISTER, VnetError } from 'vnet'
+import { inNextTurn } from 'vnet/kit/base'
+import { loadNative } from 'vnet/kit/linux'
 import {
-  EEXIST,
-  inNextTurn,
+  LinuxPlatform,
   LOGLEVEL_WARNING,
   Log,
-  random,
-  VnetError,
-} from 'vnet/internal/base/index'
-import { loadNative, TimerfdClock } from 'vnet/internal/linux/index'
-import { LinuxPlatform } from 'vnet/internal/linux/platform'
-import {
-  NETDEV_UNREGISTER,
   Net,
   type Platform,
   type Port,
   type PortSpec,
-} from 'vnet/internal/netdev/index'
+  random,
+  TimerfdClock,
+} from 'vnet/net'
 import { Calls, run, type WorkerCalls } from '../carrier/lab-calls.ts'
 import { HostPort } from '../memory/host-port.ts'
 import { MemoryStack } from '../memory/memory-stack.ts'

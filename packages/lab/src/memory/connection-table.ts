@@ -5,12 +5,8 @@
 
 import type { ForwardedPacket } from '@vnet/inet/internal/ip/stack'
 import { IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/internal/ip/version'
-import { type Clock, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import * as icmp from 'vnet/internal/packet/icmp'
-import * as icmpv6 from 'vnet/internal/packet/icmpv6'
-import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
-import { get16 } from 'vnet/internal/packet/octets'
-import { UpperHeader } from 'vnet/internal/packet/upper-header'
+import { type Clock, icmp, icmpv6, ipv4, NSEC_PER_SEC } from 'vnet'
+import { get16, UpperHeader } from 'vnet/kit/packet'
 
 // nf_conntrack_tcp_timeout_established, nf_conntrack_udp_timeout_stream and the generic one.
 const TCP_NS = 432_000 * NSEC_PER_SEC
@@ -21,8 +17,8 @@ const OTHER_NS = 600 * NSEC_PER_SEC
 export const CONNECTIONS_MAX = 65_536
 
 const LASTS_NS: ReadonlyMap<number, number> = new Map([
-  [IPPROTO_TCP, TCP_NS],
-  [IPPROTO_UDP, UDP_NS],
+  [ipv4.IPPROTO_TCP, TCP_NS],
+  [ipv4.IPPROTO_UDP, UDP_NS],
 ])
 
 /** A packet with the parts that rules look at. */
@@ -98,7 +94,7 @@ export class ConnectionTable {
     if (found === 0 || h < 0 || h + 8 > at + length) return undefined
     const version = found === 4 ? IP4 : IP6
     const address = (from: number) => bytes.slice(from, from + version.address)
-    const hasPorts = protocol === IPPROTO_TCP || protocol === IPPROTO_UDP
+    const hasPorts = protocol === ipv4.IPPROTO_TCP || protocol === ipv4.IPPROTO_UDP
     const id = protocol === version.icmp ? get16(bytes, h + 4) : 0
     return {
       ...packet,

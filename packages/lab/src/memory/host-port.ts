@@ -3,8 +3,8 @@
  * side, in place of the kernel.
  */
 import { type JoinedPort, joinPort } from '@vnet/inet/internal/port'
-import { MemoryPort } from 'vnet/internal/bed/memory-port'
-import type { LinkChange, LinkRequest, PortSpec } from 'vnet/internal/netdev/port'
+import { MemoryPort } from 'vnet/bed'
+import type { LinkChange, LinkRequest, PortSpec } from 'vnet/net'
 import type { MemoryStack } from './memory-stack.ts'
 
 type Host = Pick<MemoryStack, 'ip' | 'rewriter'>

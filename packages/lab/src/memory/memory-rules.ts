@@ -6,18 +6,8 @@
 
 import type { ForwardedPacket, IpStack, StackRoute } from '@vnet/inet/internal/ip/stack'
 import { IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/internal/ip/version'
-import type { Prefix } from 'vnet/internal/packet/index'
-import {
-  get16,
-  growChecksum,
-  isInPrefix,
-  long,
-  parseAddress,
-  put16,
-  sameBytes,
-} from 'vnet/internal/packet/index'
-import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
-import { TCP_CHECK } from 'vnet/internal/packet/tcp'
+import { checksum, ipv4, type Prefix, parseAddress, tcp } from 'vnet'
+import { get16, isInPrefix, long, put16, sameBytes } from 'vnet/kit/packet'
 import {
   type AccessOptions,
   type FirewallRule,
@@ -131,7 +121,7 @@ export class MemoryRules implements RouterRules {
       this.#controlled !== undefined
     if (
       isAdmitted &&
-      !(isRefused && seen.protocol === IPPROTO_UDP && seen.port === PORT_CONTROL_PORT)
+      !(isRefused && seen.protocol === ipv4.IPPROTO_UDP && seen.port === PORT_CONTROL_PORT)
     ) {
       if (this.#connections.add(seen)) return true
     }
@@ -151,7 +141,7 @@ export class MemoryRules implements RouterRules {
     const own = Uint8Array.from(long(hairpin.address))
     if (seen === undefined || !sameBytes(seen.destination, own)) return undefined
     const { port, protocol } = seen
-    if (protocol !== IPPROTO_TCP && protocol !== IPPROTO_UDP) return undefined
+    if (protocol !== ipv4.IPPROTO_TCP && protocol !== ipv4.IPPROTO_UDP) return undefined
     if ((port < FIRST_PORT || port > LAST_PORT) && !this.#hairpinPorts.has(port)) return undefined
     const dev = this.#ip.interfaces.find(each => each.name === hairpin.name)
     return (
@@ -170,7 +160,7 @@ export class MemoryRules implements RouterRules {
   #redirect(seen: Seen): boolean {
     const { bytes, h, protocol, source, sourcePort, destination, port, from, version, at } = seen
     const portal = this.#portal
-    if (portal === undefined || protocol !== IPPROTO_TCP) return false
+    if (portal === undefined || protocol !== ipv4.IPPROTO_TCP) return false
     if (from === undefined) {
       const meant =
         sourcePort === portal.port
@@ -226,6 +216,6 @@ function replaceEnd(
   }
   bytes.set(to, address)
   put16(bytes, portAt, port)
-  growChecksum(bytes, h + TCP_CHECK, grown)
+  checksum.growChecksum(bytes, h + tcp.TCP_CHECK, grown)
   version.finish(bytes, nh)
 }

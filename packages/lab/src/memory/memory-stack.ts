@@ -7,17 +7,19 @@ import { InetHost, type TcpOptions } from '@vnet/inet/internal/index'
 import { COUNTERS } from '@vnet/inet/internal/ip/counters'
 import type { StackInterface } from '@vnet/inet/internal/ip/interface'
 import type { IpStack } from '@vnet/inet/internal/ip/stack'
-import { type Clock, type Random, UsageError } from 'vnet/internal/base/index'
-import type { Prefix } from 'vnet/internal/packet/index'
 import {
+  type Clock,
   ETH_ALEN,
   formatAddress,
   formatMac,
-  networkOf,
+  ipv4,
+  type Prefix,
   parseAddress,
   parsePrefix,
-} from 'vnet/internal/packet/index'
-import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
+  UsageError,
+} from 'vnet'
+import { networkOf } from 'vnet/kit/packet'
+import type { Random } from 'vnet/net'
 import { withoutPrefix } from '../model/hosts.ts'
 import type { Endpoint } from '../model/verbs.ts'
 import {
@@ -218,7 +220,7 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
           cidr: `${address}/${prefixLen}`,
         }
         const family =
-          bytes.length === IPV4_ALEN ? { family: 'IPv4' } : { family: 'IPv6', scopeid: 0 }
+          bytes.length === ipv4.IPV4_ALEN ? { family: 'IPv4' } : { family: 'IPv6', scopeid: 0 }
         return { ...family, ...common } as os.NetworkInterfaceInfo
       })
       return [name, own] as const

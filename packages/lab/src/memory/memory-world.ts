@@ -4,19 +4,10 @@
  */
 import type dgram from 'node:dgram'
 import { rmSync } from 'node:fs'
-import type { Alarm } from 'vnet/internal/base/index'
-import {
-  LOGLEVEL_WARNING,
-  Log,
-  NSEC_PER_SEC,
-  pairSeed,
-  random,
-  thrownAt,
-  traceOf,
-} from 'vnet/internal/base/index'
-import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
-import { Net, type Platform, type PortSpec } from 'vnet/internal/netdev/index'
-import { SkBuffPool } from 'vnet/internal/skb/pool'
+import { type Alarm, NSEC_PER_SEC, SkBuffPool } from 'vnet'
+import { pairSeed, thrownAt, traceOf } from 'vnet/kit/base'
+import { makeTemporaryDirectory } from 'vnet/kit/linux'
+import { LOGLEVEL_WARNING, Log, Net, type Platform, type PortSpec, random } from 'vnet/net'
 import { Calls, type LinkCaller, run, type WorkerCalls } from '../carrier/lab-calls.ts'
 import type { FaultListener } from '../carrier/protocol.ts'
 import { bindUdp } from '../world/code.ts'

@@ -2,9 +2,10 @@
  * Access networks: the options of a router that make it the router of a home, a hotel or a mobile
  * network. A preset is a set of these options.
  */
-import { durationOf, UsageError } from 'vnet/internal/base/index'
-import { anyText, record } from 'vnet/internal/base/schema'
-import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
+
+import { ipv4, UsageError } from 'vnet'
+import { durationOf } from 'vnet/kit/base'
+import { schema } from 'vnet/kit/config'
 import { DURATION, FLAG, type Forms, OBJECT, wordOf } from './options.ts'
 
 const NATS = [
@@ -80,7 +81,7 @@ export const ACCESS: Forms<AccessOptions> = {
   tcpTimeout: DURATION,
   hairpin: FLAG,
   portMapping: FLAG,
-  forward: { ...OBJECT, schema: record(anyText) },
+  forward: { ...OBJECT, schema: schema.record(schema.anyText) },
   firewall: wordOf('a firewall, which are', FIREWALLS),
 }
 
@@ -151,7 +152,7 @@ export function parseForward(what: string, from: string, to: string) {
     )
   }
   return {
-    protocol: protocol === 'tcp' ? IPPROTO_TCP : IPPROTO_UDP,
+    protocol: protocol === 'tcp' ? ipv4.IPPROTO_TCP : ipv4.IPPROTO_UDP,
     port: Number(port),
     host,
     to: Number(own),

@@ -4,8 +4,8 @@
  */
 import { existsSync, renameSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { asUsageError } from 'vnet/internal/base/usage-error'
-import { makeDirectories, makeTemporaryDirectory } from 'vnet/internal/linux/files'
+import { asUsageError } from 'vnet/kit/base'
+import { makeDirectories, makeTemporaryDirectory } from 'vnet/kit/linux'
 
 /**
  * The capture files of one lab. `add` names them, `keep` decides that they remain, and `move` moves

@@ -2,9 +2,8 @@
  * The rules of each firewall. In the kernel, nf_tables applies them; a router in memory applies
  * them itself.
  */
-import type { Prefix } from 'vnet/internal/packet/address'
-import { DNS_PORT } from 'vnet/internal/packet/dns'
-import { IPPROTO_AH, IPPROTO_ESP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
+import { ipv4, type Prefix } from 'vnet'
+import { dns } from 'vnet/kit/packet'
 import type { AccessOptions } from './access.ts'
 import { NAT64_NETWORK } from './subnet.ts'
 
@@ -25,9 +24,11 @@ export interface FirewallRule {
 }
 
 /** A refused packet for the router itself would take the port of a hole that is punched later. */
-export const FOR_ROUTER: readonly FirewallRule[] = [IPPROTO_TCP, IPPROTO_UDP].map(protocol => {
-  return { way: 'in', protocol, accepts: false }
-})
+export const FOR_ROUTER: readonly FirewallRule[] = [ipv4.IPPROTO_TCP, ipv4.IPPROTO_UDP].map(
+  protocol => {
+    return { way: 'in', protocol, accepts: false }
+  },
+)
 
 /**
  * Returns the rules for packets that a router forwards, except packets of known connections, which
@@ -49,20 +50,22 @@ export function firewallRules({ firewall, nat }: AccessOptions): readonly Firewa
   }
   if (firewall === 'corporate') {
     rules.push(
-      ...[HTTP_PORT, HTTPS_PORT].map(port => accept('out', { protocol: IPPROTO_TCP, port })),
+      ...[HTTP_PORT, HTTPS_PORT].map(port => accept('out', { protocol: ipv4.IPPROTO_TCP, port })),
     )
   } else {
     // RFC 6092 section 3.2.4
     const ipsec = [
-      { protocol: IPPROTO_ESP },
-      { protocol: IPPROTO_AH },
-      { protocol: IPPROTO_UDP, port: IKE_PORT },
+      { protocol: ipv4.IPPROTO_ESP },
+      { protocol: ipv4.IPPROTO_AH },
+      { protocol: ipv4.IPPROTO_UDP, port: IKE_PORT },
     ]
     rules.push(...ipsec.map(match => accept('in', { version: 6, ...match })))
   }
   if (firewall === 'captive-portal') {
     rules.push(
-      ...[IPPROTO_UDP, IPPROTO_TCP].map(protocol => accept('out', { protocol, port: DNS_PORT })),
+      ...[ipv4.IPPROTO_UDP, ipv4.IPPROTO_TCP].map(protocol =>
+        accept('out', { protocol, port: dns.DNS_PORT }),
+      ),
     )
   }
   const closed =

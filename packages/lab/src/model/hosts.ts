@@ -5,10 +5,10 @@
  */
 import * as fs from 'node:fs'
 import { join } from 'node:path'
-import { namesFor, UsageError, withErrno } from 'vnet/internal/base/index'
-import { nameserversInside, resolvConf } from 'vnet/internal/linux/way-out'
-import { formatAddress, ipv4Bytes, parseIpv4 } from 'vnet/internal/packet/address'
-import { DNS_PORT } from 'vnet/internal/packet/dns'
+import { formatAddress, parseIpv4, UsageError, withErrno } from 'vnet'
+import { namesFor } from 'vnet/kit/base'
+import { nameserversInside, resolvConf } from 'vnet/kit/net'
+import { dns, ipv4Bytes } from 'vnet/kit/packet'
 import { openFile } from './open-file.ts'
 import { shown } from './options.ts'
 import { type HostAddress, type NameServer, placeOf } from './place.ts'
@@ -161,7 +161,7 @@ export class HostsFile {
     const own = this.#resolverOf(from)
     const all = own === undefined ? nameserversInside() : [own]
     const ofV4 = all.filter(text => !text.includes(':'))
-    return (ofV4.length > 0 ? ofV4 : all).map(address => [address, DNS_PORT])
+    return (ofV4.length > 0 ? ofV4 : all).map(address => [address, dns.DNS_PORT])
   }
 
   /**

@@ -3,26 +3,17 @@
  * runs without them would pass by mistake.
  */
 import { inspect } from 'node:util'
-import { attempt, checkOptions, didYouMean, durationOf, UsageError } from 'vnet/internal/base/index'
-import {
-  admits,
-  anyText,
-  either,
-  flag,
-  integer,
-  list,
-  oneOf,
-  type Schema,
-  string,
-} from 'vnet/internal/base/schema'
-import { parseSize } from 'vnet/internal/wire/units'
+import { attempt, UsageError } from 'vnet'
+import { checkOptions, didYouMean, durationOf } from 'vnet/kit/base'
+import { schema as schemaHeader } from 'vnet/kit/config'
+import { parseSize } from 'vnet/kit/wire'
 
 /** The form that a value must have. */
 export interface Form {
   /** Follows "is not" in the error: `a whole number`. */
   readonly text: string
   /** Its values in a lab file. Any by default. */
-  readonly schema?: Schema
+  readonly schema?: schemaHeader.Schema
   /** Its values in a program, if they are others. By default, the values of the schema. */
   readonly accepts?: (value: unknown) => boolean
 }
@@ -35,10 +26,10 @@ export const ANY: Form = { accepts: () => true, text: '' }
 export const anyOf = <Name extends string>(...names: readonly Name[]) =>
   Object.fromEntries(names.map(name => [name, ANY])) as Record<Name, Form>
 export const FUNCTION: Form = { accepts: value => typeof value === 'function', text: 'a function' }
-export const FLAG: Form = { text: 'true or false', schema: flag }
+export const FLAG: Form = { text: 'true or false', schema: schemaHeader.flag }
 export const WHOLE_NUMBER: Form = {
   text: 'a whole number',
-  schema: integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
+  schema: schemaHeader.integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
 }
 /** The size of a disk: from 64 KiB to 1 TiB. */
 const isSize = (text: string) => {
@@ -47,26 +38,29 @@ const isSize = (text: string) => {
 }
 export const SIZE = {
   text: "a size, such as '256MiB'",
-  schema: string('a size, such as 256MiB', { accepts: isSize }),
+  schema: schemaHeader.string('a size, such as 256MiB', { accepts: isSize }),
 } satisfies Form
 export const COUNT: Form = {
   text: 'a whole number of at least 1',
-  schema: integer(1, Number.MAX_SAFE_INTEGER),
+  schema: schemaHeader.integer(1, Number.MAX_SAFE_INTEGER),
 }
 export const SIGNAL: Form = { accepts: value => isSignal(value), text: 'an AbortSignal' }
 export const LIST: Form = { accepts: Array.isArray, text: 'a list' }
-const port = integer(1, 65_535)
+const port = schemaHeader.integer(1, 65_535)
 export const PORTS: Form = {
-  accepts: value => Array.isArray(value) && value.every(each => admits(port, each)),
+  accepts: value => Array.isArray(value) && value.every(each => schemaHeader.admits(port, each)),
   text: 'a list of TCP ports',
-  schema: list(port),
+  schema: schemaHeader.list(port),
 }
 export const OBJECT = { accepts: isObject, text: 'an object' } satisfies Form
 export const DURATION = {
   accepts: (value: unknown) =>
     (typeof value === 'string' || typeof value === 'number') && durationOf(value) > 0,
   text: "a duration, such as '30s'",
-  schema: either(anyText, integer(1, Number.MAX_SAFE_INTEGER)),
+  schema: schemaHeader.either(
+    schemaHeader.anyText,
+    schemaHeader.integer(1, Number.MAX_SAFE_INTEGER),
+  ),
 } satisfies Form
 const OPTIONS: Form = { ...OBJECT, text: 'an object with options' }
 const NONE: Form = { accepts: () => false, text: 'expected: the function takes no arguments' }
@@ -87,7 +81,7 @@ export function shown(value: unknown): string {
  * form.
  */
 export function checkForm(what: string, value: unknown, { text, schema, accepts }: Form): void {
-  if (accepts?.(value) ?? (schema === undefined || admits(schema, value))) return
+  if (accepts?.(value) ?? (schema === undefined || schemaHeader.admits(schema, value))) return
   const words = schema?.enum?.filter(word => word !== false) ?? []
   const meant = typeof value === 'string' ? didYouMean(value, words) : ''
   throw new UsageError(`${what}: ${shown(value)} is not ${text}${meant}`)
@@ -95,7 +89,7 @@ export function checkForm(what: string, value: unknown, { text, schema, accepts 
 
 /** The form of an option that is one of some words; `what` names it: 'a NAT, which are'. */
 export function wordOf(what: string, words: readonly string[]): Form {
-  return { text: `${what} ${words.join(', ')}`, schema: oneOf(...words) }
+  return { text: `${what} ${words.join(', ')}`, schema: schemaHeader.oneOf(...words) }
 }
 
 /** Throws a UsageError unless `options` is an object of known options, each of its form. */
@@ -112,8 +106,8 @@ export function checkForms<Options>(what: string, options: unknown, forms: Forms
 /** Returns the schema of options in a lab file. `own` have other values there. */
 export function schemaOf(
   forms: Readonly<Record<string, Form>>,
-  own: Readonly<Record<string, Schema>>,
-): Schema {
+  own: Readonly<Record<string, schemaHeader.Schema>>,
+): schemaHeader.Schema {
   const properties = Object.entries(forms).map(([name, { schema = {} }]) => [name, schema])
   return {
     type: 'object',

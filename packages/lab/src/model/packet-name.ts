@@ -1,7 +1,7 @@
 /** PacketName: identifies a packet of a run, by a text that means the same in another run. */
-import { UsageError } from 'vnet/internal/base/usage-error'
-import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
-import type { Direction } from 'vnet/internal/wire/wire'
+import { UsageError } from 'vnet'
+import type { FaultVerb } from 'vnet/kit/wire'
+import type { Direction } from 'vnet/wire'
 import type { NemesisVerb } from './verbs.ts'
 
 /**

@@ -1,7 +1,6 @@
 /** Where the sockets of a host are: its namespace, and the ports and servers there. */
-import { UsageError } from 'vnet/internal/base/usage-error'
-import type { Native } from 'vnet/internal/linux/native'
-import { parseAddress } from 'vnet/internal/packet/address'
+import { parseAddress, UsageError } from 'vnet'
+import type { Native } from 'vnet/kit/linux'
 import { shown } from './options.ts'
 
 /** A server of Node that accepts connections: of net, tls, http, https, http2. */

@@ -1,11 +1,13 @@
 /** Checks whether this process can make labs. */
-import { explain, VnetError } from 'vnet/internal/base/errno'
-import { closeFd } from 'vnet/internal/linux/errno'
-import { loadNative, type Native } from 'vnet/internal/linux/native'
-import { canReturn, hasCapability } from 'vnet/internal/linux/privileges'
-import { CAP_NET_ADMIN, CAP_NET_BROADCAST, CAP_SYS_ADMIN, O_RDWR } from 'vnet/internal/linux/uapi'
+import { explain, VnetError } from 'vnet'
+import { canReturn, closeFd, hasCapability, loadNative, type Native } from 'vnet/kit/linux'
+import { uapi } from 'vnet/kit/net'
 
-const NEEDED = Object.entries({ CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_NET_BROADCAST })
+const NEEDED = Object.entries({
+  CAP_NET_ADMIN: uapi.CAP_NET_ADMIN,
+  CAP_SYS_ADMIN: uapi.CAP_SYS_ADMIN,
+  CAP_NET_BROADCAST: uapi.CAP_NET_BROADCAST,
+})
 
 /** Thrown if no lab can be made. The message says why, and what to do. */
 export class LabUnavailableError extends Error {
@@ -37,12 +39,12 @@ export async function whyNoKernelLab(): Promise<string | undefined> {
   const native = loaded()
   if (typeof native === 'string') return native
   const lacks = lackOf(native)
-  const tun = native.open('/dev/net/tun', O_RDWR, -1)
+  const tun = native.open('/dev/net/tun', uapi.O_RDWR, -1)
   if (tun >= 0) {
     closeFd(native, tun)
   }
   if (tun >= 0 && lacks === undefined) return undefined
-  const { whyNotRootless } = await import('vnet/internal/linux/rootless')
+  const { whyNotRootless } = await import('vnet/kit/linux')
   const why = whyNotRootless(native)
   if (lacks === undefined) return `a lab cannot open /dev/net/tun: ${why}`
   if (why === undefined) {

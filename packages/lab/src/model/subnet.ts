@@ -1,6 +1,5 @@
 /** Subnets: the addresses of the links of a lab, by their numbers. */
-import { UsageError } from 'vnet/internal/base/usage-error'
-import type { Prefix } from 'vnet/internal/packet/address'
+import { type Prefix, UsageError } from 'vnet'
 
 /** 198.18.0.0/15 (RFC 2544) has so many /24. Number 0 is left out. */
 const MAX_LINKS = 511

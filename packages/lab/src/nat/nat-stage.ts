@@ -1,20 +1,14 @@
 /** A NAT on the cable outside a router: a stage for each direction, and the router's end. */
-import type { Alarm, Clock } from 'vnet/internal/base/clock'
-import { skbChecksumHelp } from 'vnet/internal/netdev/gso'
-import { ETH_ALEN } from 'vnet/internal/packet/ethernet'
 import {
-  OWNER_STAGE,
-  OWNER_WIRE,
+  type Alarm,
+  type Clock,
+  ETH_ALEN,
   SKB_DROP_REASON_WIRE_LOSS,
   type SkBuff,
-} from 'vnet/internal/skb/index'
-import {
-  type Impairment,
-  impairment,
-  type Limit,
-  type Wire,
-  type WireEnv,
-} from 'vnet/internal/wire/wire'
+  skbChecksumHelp,
+} from 'vnet'
+import { OWNER_STAGE, OWNER_WIRE } from 'vnet/kit/netdev'
+import { type Impairment, impairment, type Limit, type Wire, type WireEnv } from 'vnet/wire'
 import type { Nat } from './nat.ts'
 import { FRAGMENT_TIME, type NatVerdict } from './nat-table.ts'
 import type { Siit } from './siit.ts'

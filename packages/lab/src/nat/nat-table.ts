@@ -3,8 +3,7 @@
  * TCP, UDP and ICMP echo have a table each; the identifier of an echo is used as its port. The
  * terms are from RFC 4787, which calls a peer an external endpoint.
  */
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
+import { ipv4, NSEC_PER_SEC } from 'vnet'
 
 /** A NAT in TypeScript. RFC 4787 describes each by its mapping and its filtering. */
 export type NatKind = 'full-cone' | 'restricted' | 'port-restricted' | 'symmetric'
@@ -304,7 +303,7 @@ export const MAX_FRAGMENTED = 4096
 /** Nanoseconds until an incomplete packet is dropped: the default of Linux (ipfrag_time). */
 export const FRAGMENT_TIME = 30 * NSEC_PER_SEC
 /** All other protocols share a key: none of them is translated. */
-const PROTOCOLS = [IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP]
+const PROTOCOLS = [ipv4.IPPROTO_ICMP, ipv4.IPPROTO_TCP, ipv4.IPPROTO_UDP]
 
 interface Fragmented {
   /** The address that the packet is for, or why its first fragment was dropped. */

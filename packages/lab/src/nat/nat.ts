@@ -6,19 +6,9 @@
  * Hosts inside share the router's address outside, and the ports from FIRST_PORT on. The router's
  * own packets pass unchanged, unless they use these ports.
  */
-import { NSEC_PER_SEC, type Random } from 'vnet/internal/base/index'
-import * as icmp from 'vnet/internal/packet/icmp'
-import {
-  ETH_P_IP,
-  get16,
-  growChecksum,
-  networkOffset,
-  onesComplementSum,
-  put16,
-} from 'vnet/internal/packet/index'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as tcp from 'vnet/internal/packet/tcp'
-import { UpperHeader } from 'vnet/internal/packet/upper-header'
+import { checksum, ETH_P_IP, icmp, ipv4, NSEC_PER_SEC, tcp, vlan } from 'vnet'
+import { get16, put16, UpperHeader } from 'vnet/kit/packet'
+import type { Random } from 'vnet/net'
 import {
   addressOf,
   connectionTo,
@@ -230,7 +220,7 @@ export class Nat {
 
   /** Finds the headers of an IPv4 packet. Returns -1 for any other frame. */
   #find(bytes: Uint8Array, at: number, length: number): number {
-    const network = networkOffset(bytes, at, length)
+    const network = vlan.networkOffset(bytes, at, length)
     if (network < 0 || get16(bytes, at + network - 2) !== ETH_P_IP) return -1
     return this.#upper.find(bytes, at + network, at + length) === 4 ? at + network : -1
   }
@@ -325,7 +315,7 @@ export class Nat {
     const moved = high - get16(bytes, at) + low - get16(bytes, at + 2)
     put16(bytes, at, high)
     put16(bytes, at + 2, low)
-    growChecksum(bytes, nh + 10, moved)
+    checksum.growChecksum(bytes, nh + 10, moved)
     const changed = field < 0 ? 0 : port - get16(bytes, field)
     if (field >= 0) {
       put16(bytes, field, port)
@@ -333,10 +323,10 @@ export class Nat {
     // Errors and later fragments have no checksum of the pseudo-header.
     if (protocol === ipv4.IPPROTO_ICMP) {
       if (field >= 0 && h + 4 <= end) {
-        growChecksum(bytes, h + 2, changed)
+        checksum.growChecksum(bytes, h + 2, changed)
       }
     } else if (check >= 0) {
-      growChecksum(bytes, check, moved + changed, protocol === ipv4.IPPROTO_UDP)
+      checksum.growChecksum(bytes, check, moved + changed, protocol === ipv4.IPPROTO_UDP)
     }
   }
 
@@ -349,9 +339,13 @@ export class Nat {
     port: number,
   ): void {
     const { h, end } = this.#upper
-    const before = onesComplementSum(bytes, h + 4, end - h - 4)
+    const before = checksum.onesComplementSum(bytes, h + 4, end - h - 4)
     this.#translate(bytes, nh, at, address, field, port, this.#quoted)
-    growChecksum(bytes, h + 2, onesComplementSum(bytes, h + 4, end - h - 4) - before)
+    checksum.growChecksum(
+      bytes,
+      h + 2,
+      checksum.onesComplementSum(bytes, h + 4, end - h - 4) - before,
+    )
   }
 }
 

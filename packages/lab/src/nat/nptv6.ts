@@ -5,19 +5,8 @@
  * remain. So it keeps no connections, and hosts outside reach all hosts inside.
  */
 
-import * as icmp from 'vnet/internal/packet/icmp'
-import { isError } from 'vnet/internal/packet/icmpv6'
-import {
-  ETH_P_IPV6,
-  finish,
-  fold,
-  get16,
-  networkOffset,
-  onesComplementSum,
-  put16,
-} from 'vnet/internal/packet/index'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { UpperHeader } from 'vnet/internal/packet/upper-header'
+import { checksum, ETH_P_IPV6, icmp, icmpv6, ipv6, vlan } from 'vnet'
+import { get16, put16, UpperHeader } from 'vnet/kit/packet'
 import { isAt } from '../model/subnet.ts'
 import type { NatVerdict } from './nat-table.ts'
 
@@ -39,10 +28,10 @@ export class Nptv6 {
     this.#internal = internal.slice(0, PREFIX)
     this.#external = external.slice(0, PREFIX)
     const [inside, outside] = [internal, external].map(each =>
-      onesComplementSum(each, 0, PREFIX),
+      checksum.onesComplementSum(each, 0, PREFIX),
     ) as [number, number]
-    this.#outward = inside + finish(outside)
-    this.#inward = outside + finish(inside)
+    this.#outward = inside + checksum.finish(outside)
+    this.#inward = outside + checksum.finish(inside)
   }
 
   /** Returns the address outside of an address inside; undefined if it has none. */
@@ -96,7 +85,7 @@ export class Nptv6 {
 
   /** Finds the headers of an IPv6 packet. Returns -1 for any other frame. */
   #find(bytes: Uint8Array, at: number, length: number): number {
-    const network = networkOffset(bytes, at, length)
+    const network = vlan.networkOffset(bytes, at, length)
     if (network < 0 || get16(bytes, at + network - 2) !== ETH_P_IPV6) return -1
     return this.#upper.find(bytes, at + network, at + length) === 6 ? at + network : -1
   }
@@ -106,7 +95,7 @@ export class Nptv6 {
     const { h, protocol, end } = this.#upper
     const quoted = h + icmp.ICMP_HLEN
     if (h < 0 || protocol !== ipv6.NEXTHDR_ICMP || quoted + ipv6.IPV6_HLEN > end) return -1
-    return isError(icmp.type(bytes, h)) && ipv6.version(bytes, quoted) === 6 ? quoted : -1
+    return icmpv6.isError(icmp.type(bytes, h)) && ipv6.version(bytes, quoted) === 6 ? quoted : -1
   }
 }
 
@@ -114,7 +103,7 @@ export class Nptv6 {
 function move(bytes: Uint8Array, at: number, prefix: Uint8Array, growth: number): boolean {
   const subnet = get16(bytes, at + PREFIX)
   if (subnet === NO_SUBNET) return false
-  const moved = fold(subnet + growth)
+  const moved = checksum.fold(subnet + growth)
   bytes.set(prefix, at)
   put16(bytes, at + PREFIX, moved === NO_SUBNET ? 0 : moved)
   return true

@@ -4,9 +4,8 @@
  * PCP changes it (RFC 6887 section 13). Mappings are bounded, in all and for each host.
  */
 import dgram from 'node:dgram'
-import { type Clock, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { get16, get32, parseIpv4, put16, put32 } from 'vnet/internal/packet/index'
-import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
+import { type Clock, ipv4, NSEC_PER_SEC, parseIpv4 } from 'vnet'
+import { get16, get32, put16, put32 } from 'vnet/kit/packet'
 import type { Nat } from './nat.ts'
 
 const NAT_PMP = 0
@@ -114,7 +113,7 @@ export class PortControl {
       put16(reply, 2, PMP_UNSUPP_OPCODE)
     } else {
       const [port, seconds] = [get16(request, 4), get32(request, 8)]
-      const protocol = opcode === 1 ? IPPROTO_UDP : IPPROTO_TCP
+      const protocol = opcode === 1 ? ipv4.IPPROTO_UDP : ipv4.IPPROTO_TCP
       const given = this.#map({
         address,
         protocol,
@@ -170,7 +169,9 @@ export class PortControl {
       if ((request[at] as number) < FIRST_OPTIONAL) return failed(UNSUPP_OPTION)
     }
     const protocol = request[NONCE_END] as number
-    if (protocol !== IPPROTO_UDP && protocol !== IPPROTO_TCP) return failed(UNSUPP_PROTOCOL)
+    if (protocol !== ipv4.IPPROTO_UDP && protocol !== ipv4.IPPROTO_TCP) {
+      return failed(UNSUPP_PROTOCOL)
+    }
     const nonce = Buffer.from(request.subarray(NONCE, NONCE_END)).toString('hex')
     const [port, suggested] = [get16(request, NONCE_END + 4), get16(request, NONCE_END + 6)]
     const given = this.#map({

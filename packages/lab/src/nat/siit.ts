@@ -8,20 +8,19 @@
  * increments, so that a wrong checksum remains wrong.
  */
 import {
-  finish,
-  growChecksum,
-  onesComplementSum,
-  pseudoHeaderSum6,
-} from 'vnet/internal/packet/checksum'
-import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
-import * as icmp from 'vnet/internal/packet/icmp'
-import * as icmpv6 from 'vnet/internal/packet/icmpv6'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { get16, get32, put16, put32 } from 'vnet/internal/packet/octets'
-import { TCP_CHECK } from 'vnet/internal/packet/tcp'
-import { UDP_CHECK } from 'vnet/internal/packet/udp'
-import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+  checksum as checksumHeader,
+  ETH_HLEN,
+  ETH_P_IP,
+  ETH_P_IPV6,
+  icmp,
+  icmpv6,
+  ipv4,
+  ipv6,
+  type SkBuff,
+  tcp,
+  udp,
+} from 'vnet'
+import { get16, get32, put16, put32 } from 'vnet/kit/packet'
 import { IPV6_MIN_MTU, isAt, NAT64_PREFIX } from '../model/subnet.ts'
 
 /** A packet that the translator leaves alone, has translated, or cannot translate. */
@@ -113,7 +112,7 @@ class Header {
     this.length = ipv6.payloadLength(bytes, nh) - (this.h - nh - ipv6.IPV6_HLEN)
     this.tos = ipv6.trafficClass(bytes, nh)
     this.hops = ipv6.hopLimit(bytes, nh)
-    this.sum = onesComplementSum(bytes, ipv6.sourceAt(nh), 2 * ipv6.IPV6_ALEN)
+    this.sum = checksumHeader.onesComplementSum(bytes, ipv6.sourceAt(nh), 2 * ipv6.IPV6_ALEN)
     return this.length >= 0
   }
 
@@ -133,7 +132,7 @@ class Header {
     this.id = ipv4.identification(bytes, nh)
     this.source = ipv4.source(bytes, nh)
     this.destination = ipv4.destination(bytes, nh)
-    this.sum = onesComplementSum(bytes, ipv4.sourceAt(nh), 2 * ipv4.IPV4_ALEN)
+    this.sum = checksumHeader.onesComplementSum(bytes, ipv4.sourceAt(nh), 2 * ipv4.IPV4_ALEN)
     return true
   }
 
@@ -253,8 +252,8 @@ export class Siit {
     const { h, end } = header
     if (header.isFragment || h + icmp.ICMP_HLEN > end) return false
     const before =
-      pseudoHeaderSum6(bytes, nh, ipv6.NEXTHDR_ICMP, header.length) +
-      onesComplementSum(bytes, h, end - h)
+      checksumHeader.pseudoHeaderSum6(bytes, nh, ipv6.NEXTHDR_ICMP, header.length) +
+      checksumHeader.onesComplementSum(bytes, h, end - h)
     const type = icmp.type(bytes, h)
     if (type === icmpv6.ICMPV6_ECHO_REQUEST) {
       icmp.setType(bytes, h, icmp.ICMP_ECHO)
@@ -284,11 +283,11 @@ export class Siit {
     if (host === undefined || address < FIRST_IPV4) return -1
     let before = 0
     if (protocol === ipv4.IPPROTO_ICMP) {
-      before = onesComplementSum(bytes, header.h, header.end - header.h)
+      before = checksumHeader.onesComplementSum(bytes, header.h, header.end - header.h)
       if (!this.#icmpTo6(bytes, header, isQuote)) return -1
     }
     const { h, end } = header
-    const check = h + UDP_CHECK
+    const check = h + udp.UDP_CHECK
     const isBare =
       protocol === ipv4.IPPROTO_UDP &&
       header.offset === 0 &&
@@ -306,22 +305,22 @@ export class Siit {
       growIcmp(
         bytes,
         header,
-        pseudoHeaderSum6(bytes, at, ipv6.NEXTHDR_ICMP, header.length) - before,
+        checksumHeader.pseudoHeaderSum6(bytes, at, ipv6.NEXTHDR_ICMP, header.length) - before,
       )
     } else if (!isBare) {
       growUpper(
         bytes,
         header,
-        onesComplementSum(bytes, ipv6.sourceAt(at), 2 * ipv6.IPV6_ALEN) - header.sum,
+        checksumHeader.onesComplementSum(bytes, ipv6.sourceAt(at), 2 * ipv6.IPV6_ALEN) - header.sum,
       )
     } else if (!isQuote) {
       // IPv6 needs the checksum that a sender of IPv4 may leave out.
-      const sum = finish(
-        onesComplementSum(
+      const sum = checksumHeader.finish(
+        checksumHeader.onesComplementSum(
           bytes,
           h,
           end - h,
-          pseudoHeaderSum6(bytes, at, ipv4.IPPROTO_UDP, end - h),
+          checksumHeader.pseudoHeaderSum6(bytes, at, ipv4.IPPROTO_UDP, end - h),
         ),
       )
       put16(bytes, check, sum === 0 ? 0xffff : sum)
@@ -422,12 +421,16 @@ function putError(
 
 /** Grows the checksum of a message by its sum and `more`. */
 function growIcmp(bytes: Uint8Array, { h, end }: Header, more: number): void {
-  growChecksum(bytes, h + 2, onesComplementSum(bytes, h, end - h) + more)
+  checksumHeader.growChecksum(
+    bytes,
+    h + 2,
+    checksumHeader.onesComplementSum(bytes, h, end - h) + more,
+  )
 }
 
 /** Grows the checksum of TCP or UDP, unless it is missing. */
 function growUpper(bytes: Uint8Array, { h, end, protocol, offset }: Header, growth: number): void {
-  const check = h + (protocol === ipv4.IPPROTO_TCP ? TCP_CHECK : UDP_CHECK)
+  const check = h + (protocol === ipv4.IPPROTO_TCP ? tcp.TCP_CHECK : udp.UDP_CHECK)
   if (
     (protocol !== ipv4.IPPROTO_TCP && protocol !== ipv4.IPPROTO_UDP) ||
     offset !== 0 ||
@@ -435,5 +438,5 @@ function growUpper(bytes: Uint8Array, { h, end, protocol, offset }: Header, grow
   ) {
     return
   }
-  growChecksum(bytes, check, growth, protocol === ipv4.IPPROTO_UDP)
+  checksumHeader.growChecksum(bytes, check, growth, protocol === ipv4.IPPROTO_UDP)
 }

@@ -1,6 +1,7 @@
 /** Hit: the hosts that faults hit which name none. */
 
-import { messageOrDescription, NSEC_PER_MSEC, namesFor, UsageError } from 'vnet/internal/base/index'
+import { NSEC_PER_MSEC, UsageError } from 'vnet'
+import { messageOrDescription, namesFor } from 'vnet/kit/base'
 import {
   FOREVER,
   type Form,

@@ -3,7 +3,7 @@
  * packets meanwhile. Faults of links have happened already: only their hosts are checked, and a
  * repair ends them.
  */
-import { NSEC_PER_MSEC, UsageError } from 'vnet/internal/base/index'
+import { NSEC_PER_MSEC, UsageError } from 'vnet'
 import { type Cut, cutOfHost } from '../carrier/cuts.ts'
 import { endsOf } from '../carrier/ends.ts'
 import type { LinkCaller } from '../carrier/lab-calls.ts'

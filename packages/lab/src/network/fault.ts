@@ -1,5 +1,5 @@
 /** LabFault: a fault that a test has set. */
-import { noteOfFilter } from 'vnet/internal/packet/filter-note'
+import { noteOfFilter } from 'vnet/kit/packet'
 import { COUNT, checkForm } from '../model/options.ts'
 
 /**

@@ -10,9 +10,8 @@ import https from 'node:https'
 import net, { type Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
 import threads, { type Worker, type WorkerOptions } from 'node:worker_threads'
-import { attempt } from 'vnet/internal/base/errno'
-import { anyText } from 'vnet/internal/base/schema'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { attempt, UsageError } from 'vnet'
+import { schema } from 'vnet/kit/config'
 import { type HostsFile, type LabInterface, withoutPrefix } from '../model/hosts.ts'
 import type { HostVerb } from '../model/index.ts'
 import {
@@ -417,7 +416,10 @@ export class LabHost {
    */
   async misbehave(text: string): Promise<void> {
     this.#check()
-    checkForm('misbehave', text, { text: "a text such as 'window 0 for 10s'", schema: anyText })
+    checkForm('misbehave', text, {
+      text: "a text such as 'window 0 for 10s'",
+      schema: schema.anyText,
+    })
     if (this.stack.misbehave === undefined) {
       throw new UsageError(
         `host ${this.name}: its TCP is the kernel's: misbehave needs world: 'memory', or tapHost()`,

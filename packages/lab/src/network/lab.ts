@@ -1,6 +1,7 @@
 /** Lab: hosts and the links between them, for a test. */
 import { resolve } from 'node:path'
-import { thrownAt, traceOf, UsageError } from 'vnet/internal/base/index'
+import { UsageError } from 'vnet'
+import { thrownAt, traceOf } from 'vnet/kit/base'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
 import { LabCaptures } from '../model/captures.ts'

@@ -3,14 +3,8 @@
  * advertisements. Hosts are ports of it.
  */
 import type { LanFile } from '@vnet/lan/internal/config/schema'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import {
-  formatAddress,
-  networkOf,
-  type Prefix,
-  parsePrefix,
-  plus,
-} from 'vnet/internal/packet/address'
+import { formatAddress, type Prefix, parsePrefix, UsageError } from 'vnet'
+import { networkOf, plus } from 'vnet/kit/packet'
 import { withoutPrefix } from '../model/hosts.ts'
 import { anyOf, FLAG, type Forms, IPV6_MIN_MTU } from '../model/index.ts'
 import { type LabLinkOptions, LINK_OPTIONS, type WireSpec } from '../world/wire-spec.ts'

@@ -1,11 +1,10 @@
 /** LabLink: a cable between two hosts of a lab. A test changes its wire while it runs. */
 import { EventEmitter } from 'node:events'
-import { anyText, either, object, oneOf } from 'vnet/internal/base/schema'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { BEFORE_VNET } from 'vnet/internal/netdev/before-vnet'
-import type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
-import { TIMELESS_VERBS } from 'vnet/internal/wire/stages/fault-verbs'
-import type { Direction } from 'vnet/internal/wire/wire'
+import { UsageError } from 'vnet'
+import { schema } from 'vnet/kit/config'
+import { BEFORE_VNET } from 'vnet/kit/netdev'
+import { TIMELESS_VERBS } from 'vnet/kit/wire'
+import type { Direction, FaultAction, FaultWhen } from 'vnet/wire'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
 import type { DirectionReport, EndReport, FaultSpec, LinkReport } from '../carrier/protocol.ts'
@@ -27,18 +26,21 @@ const MILLISECONDS: Form = {
 export const FILTER: Form = {
   accepts: value => value === undefined || (typeof value === 'string' && value.trim() !== ''),
   text: "a filter, such as 'tcp port 80'; undefined matches every packet",
-  schema: anyText,
+  schema: schema.anyText,
 }
 const TIME: Form = {
   accepts: value => typeof value === 'string' || (typeof value === 'number' && value >= 0),
   text: "a time, such as '50ms'",
-  schema: anyText,
+  schema: schema.anyText,
 }
 export const ACTION: Form = {
   accepts: value =>
     typeof value === 'string' || (typeof value === 'object' && value !== null && 'delay' in value),
   text: `a fault: ${TIMELESS_VERBS.map(verb => `'${verb}'`).join(', ')} or { delay: '50ms' }`,
-  schema: either(oneOf(...TIMELESS_VERBS), object({ delay: anyText }, 'delay')),
+  schema: schema.either(
+    schema.oneOf(...TIMELESS_VERBS),
+    schema.object({ delay: schema.anyText }, 'delay'),
+  ),
 }
 export const WHEN: Forms<FaultWhen> = { first: COUNT, nth: COUNT, every: COUNT, after: TIME }
 

@@ -1,11 +1,12 @@
 /** Links: the cables and segments of a lab, by numbers from which their addresses are made. */
 import { randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
-import { pairSeed, UsageError } from 'vnet/internal/base/index'
-import { anyText, list } from 'vnet/internal/base/schema'
-import { checkAddresses } from 'vnet/internal/linux/check-addresses'
-import { formatAddress, toPrefix } from 'vnet/internal/packet/address'
-import type { Direction } from 'vnet/internal/wire/wire'
+import { formatAddress, UsageError } from 'vnet'
+import { pairSeed } from 'vnet/kit/base'
+import { schema } from 'vnet/kit/config'
+import { checkAddresses } from 'vnet/kit/net'
+import { toPrefix } from 'vnet/kit/packet'
+import type { Direction } from 'vnet/wire'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
 import type { EndSpec, LinkSpec, WatchSpec } from '../carrier/protocol.ts'
 import type { LabCaptures } from '../model/captures.ts'
@@ -84,7 +85,7 @@ interface CableKind {
 
 export const CABLE_OPTIONS: Forms<LabCableOptions> = {
   ...LINK_OPTIONS,
-  addresses: { ...ANY, schema: list(list(anyText)) },
+  addresses: { ...ANY, schema: schema.list(schema.list(schema.anyText)) },
 }
 
 /**

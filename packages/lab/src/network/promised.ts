@@ -1,5 +1,5 @@
 /** Promises of labs that say what is missing if they are used in place of their results. */
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { UsageError } from 'vnet'
 
 /** The names of the properties and methods of a class's objects. */
 export const membersOf = (

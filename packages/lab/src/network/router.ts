@@ -3,10 +3,10 @@
  * router's address outside.
  */
 import http from 'node:http'
-import { durationOf, explain, UsageError, VnetError } from 'vnet/internal/base/index'
-import type { WayOut } from 'vnet/internal/linux/way-out'
-import { formatAddress, parseAddress, toPrefix } from 'vnet/internal/packet/address'
-import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
+import { explain, formatAddress, ipv4, parseAddress, UsageError, VnetError } from 'vnet'
+import { durationOf } from 'vnet/kit/base'
+import type { WayOut } from 'vnet/kit/net'
+import { toPrefix } from 'vnet/kit/packet'
 import { ACCESS, type AccessOptions, accessOf, checkAccess, parseForward } from '../model/access.ts'
 import { ipv4Of, type LabInterface } from '../model/hosts.ts'
 import { ANY, checkForms, checkNone, FLAG, type Forms, LIST, PORTS } from '../model/options.ts'
@@ -83,7 +83,7 @@ function checkInternet(
     throw new UsageError(`${what}: ${refused} needs \`outside\`, another router than \`internet\``)
   }
   for (const [from, to] of Object.entries(forward)) {
-    if (parseForward(what, from, to).protocol === IPPROTO_TCP) continue
+    if (parseForward(what, from, to).protocol === ipv4.IPPROTO_TCP) continue
     throw new UsageError(
       `${what}: forward '${from}': the ports of the machine are TCP's: write 'tcp 8080'`,
     )

@@ -1,14 +1,6 @@
 /** TapHost: a host in TypeScript on a TAP of this machine, in real time. */
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { devValidName } from 'vnet/internal/netdev/if'
-import {
-  formatPrefix,
-  networkOf,
-  parsePrefix,
-  plus,
-  sameBytes,
-  toPrefix,
-} from 'vnet/internal/packet/address'
+import { devValidName, formatPrefix, parsePrefix, UsageError } from 'vnet'
+import { networkOf, plus, sameBytes, toPrefix } from 'vnet/kit/packet'
 import { TapWorld } from '../kernel/tap-world.ts'
 import { LabCaptures } from '../model/captures.ts'
 import { HostsFile, withoutPrefix } from '../model/hosts.ts'

@@ -1,5 +1,7 @@
 /** Topologies: a whole network of a lab as one object. */
-import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
+
+import { UsageError } from 'vnet'
+import { namesFor } from 'vnet/kit/base'
 import { checkName } from '../model/hosts.ts'
 import { checkForm, checkForms, type Forms, LIST, OBJECT } from '../model/options.ts'
 import type { LabHost } from './host.ts'

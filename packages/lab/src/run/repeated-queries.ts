@@ -3,15 +3,11 @@
  * and the source port of an earlier one. A packet socket in the host's namespace receives them. Its
  * filter rejects all other packets in the kernel, so only DNS wakes this process.
  */
-import { closeFd, closingOnError, MSG_DONTWAIT, startPoller } from 'vnet/internal/linux/index'
-import { openFilteredSocket } from 'vnet/internal/linux/packet-socket'
-import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
-import { and, testing } from 'vnet/internal/packet/condition'
-import { DNS_PORT, parseQuery } from 'vnet/internal/packet/dns'
-import { isPort, loading } from 'vnet/internal/packet/filter-primitives'
-import { IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
-import { layersOf } from 'vnet/internal/packet/layers'
-import { sourcePort, UDP_HLEN } from 'vnet/internal/packet/udp'
+
+import { ipv4, udp } from 'vnet'
+import { closeFd, closingOnError, startPoller } from 'vnet/kit/linux'
+import { getLink, openFilteredSocket, RouteSocket, uapi } from 'vnet/kit/net'
+import { and, dns, isPort, layersOf, loading, testing } from 'vnet/kit/packet'
 import type { SocketPlace } from '../model/place.ts'
 
 /** The most queries that are remembered: a resolver repeats one within some seconds. */
@@ -24,7 +20,7 @@ const PACKET_OUTGOING = 4
 
 const IS_QUERY = and(
   testing([loading(PACKET_TYPE, 4)], PACKET_OUTGOING),
-  isPort(DNS_PORT, DNS_PORT, 'dst', IPPROTO_UDP),
+  isPort(dns.DNS_PORT, dns.DNS_PORT, 'dst', ipv4.IPPROTO_UDP),
 )
 
 /** Counts the queries that the host sends by one interface. Throws a VnetError. */
@@ -38,7 +34,7 @@ export function countRepeatedQueries({ native, nsfd }: SocketPlace, name: string
   let count = 0
   const read = (): void => {
     for (;;) {
-      const length = native.recv(fd, frame, MSG_DONTWAIT)
+      const length = native.recv(fd, frame, uapi.MSG_DONTWAIT)
       if (length < 0) return
       const query = nameOf(frame, length)
       if (query === undefined) continue
@@ -73,8 +69,8 @@ export function countRepeatedQueries({ native, nsfd }: SocketPlace, name: string
 /** Returns what a repeated query has in common with the first; undefined if it is malformed. */
 function nameOf(frame: Uint8Array, length: number): string | undefined {
   const { kind, at = 0, end = 0 } = layersOf(frame, 0, length).at(-1) ?? {}
-  const message = frame.subarray(at + UDP_HLEN, end)
-  const { id, question } = (kind === 'upper' && parseQuery(message)) || {}
+  const message = frame.subarray(at + udp.UDP_HLEN, end)
+  const { id, question } = (kind === 'upper' && dns.parseQuery(message)) || {}
   if (id === undefined || question === undefined) return undefined
-  return `${sourcePort(frame, at)} ${id} ${question.type} ${Buffer.from(question.name).toString('latin1')}`
+  return `${udp.sourcePort(frame, at)} ${id} ${question.type} ${Buffer.from(question.name).toString('latin1')}`
 }

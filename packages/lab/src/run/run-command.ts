@@ -2,11 +2,9 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { attempt } from 'vnet/internal/base/errno'
-import { terminalStreams } from 'vnet/internal/cli/process/inherited-files'
-import { type Io, statusOf } from 'vnet/internal/cli/process/io'
-import { passSignals } from 'vnet/internal/cli/process/pass-signals'
-import { statOf } from 'vnet/internal/linux/proc-stat'
+import { attempt } from 'vnet'
+import { type Io, passSignals, statusOf, terminalStreams } from 'vnet/kit/cli'
+import { statOf } from 'vnet/kit/linux'
 import type { LabHost } from '../network/host.ts'
 
 /** Returns the exit status of the command, like a shell. It gets the signals of this process. */

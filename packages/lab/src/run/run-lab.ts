@@ -2,12 +2,12 @@
 import { closeSync, readFileSync, writeSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
-import { asUsageError, NSEC_PER_MSEC, UsageError } from 'vnet/internal/base/index'
-import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/process/io'
-import { enterCommand } from 'vnet/internal/cli/rootless'
-import { openOutput, readTextFile } from 'vnet/internal/linux/regular-file'
-import type { ScenarioList } from 'vnet/internal/netdev/device-wire'
-import type { Direction } from 'vnet/internal/wire/wire'
+import { NSEC_PER_MSEC, UsageError } from 'vnet'
+import { asUsageError } from 'vnet/kit/base'
+import { EXIT_FAILURE, EXIT_OK, endOf, enterCommand, type Io, statusOf } from 'vnet/kit/cli'
+import { openOutput, readTextFile } from 'vnet/kit/linux'
+import type { ScenarioList } from 'vnet/kit/netdev'
+import type { Direction } from 'vnet/wire'
 import type { DirectionReport } from '../carrier/protocol.ts'
 import { type TcpSocket, tcpSocketsOf } from '../kernel/counters.ts'
 import { LabUnavailableError, RUN_ROUTER } from '../model/index.ts'
@@ -280,16 +280,14 @@ async function stepsOf(options: RunOptions): Promise<ScenarioList<string> | unde
     throw new UsageError('--scenario: it needs another wire than offline')
   }
   if (scenario === undefined && after === undefined && !isOffline) return undefined
-  const [{ parseLabWire }, { compileFilter }] = await Promise.all([
-    import('../carrier/wire-text.ts'),
-    import('vnet/internal/linux/pcap-filter'),
-  ])
+  const { parseLabWire } = await import('../carrier/wire-text.ts')
+  const { compileFilter } = await import('vnet/kit/net')
   const checked = (text: string, direction: Direction) => {
     parseLabWire(text, { filter: compileFilter, file: readTextFile }, direction)
     return text
   }
   if (scenario !== undefined) {
-    const { parseScenario } = await import('vnet/internal/wire/scenario-file')
+    const { parseScenario } = await import('vnet/kit/wire')
     return parseScenario(readTextFile(scenario, SCENARIO_BYTES), scenario, checked)
   }
   const change = isOffline ? { carrier: false } : { ab: checked(ab, 'ab'), ba: checked(ba, 'ba') }
@@ -329,10 +327,8 @@ async function checkFaults(
   if (given.length > 1) {
     throw new UsageError(`--${given[1]?.[0]}: give one of --nth, --first and --every`)
   }
-  const [{ compileFilter }, { noteOfFilter }] = await Promise.all([
-    import('vnet/internal/linux/pcap-filter'),
-    import('vnet/internal/packet/filter-note'),
-  ])
+  const { compileFilter } = await import('vnet/kit/net')
+  const { noteOfFilter } = await import('vnet/kit/packet')
   compileFilter(drop)
   const note = quiet ? undefined : noteOfFilter(drop)
   if (note !== undefined) {

@@ -1,8 +1,9 @@
 /** What `vnet run` reports of a run. */
-import { formatNumber } from 'vnet/internal/base/duration'
-import { BEFORE_VNET } from 'vnet/internal/netdev/before-vnet'
-import type { StageReport } from 'vnet/internal/netdev/device-wire'
-import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
+
+import { ETH_HLEN } from 'vnet'
+import type { StageReport } from 'vnet/control'
+import { formatNumber } from 'vnet/kit/base'
+import { BEFORE_VNET } from 'vnet/kit/netdev'
 import type { DirectionReport, EndReport } from '../carrier/protocol.ts'
 import { unsentBy } from '../kernel/counters.ts'
 import type { LabFault } from '../network/fault.ts'

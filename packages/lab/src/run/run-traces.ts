@@ -4,13 +4,9 @@
 import { randomBytes } from 'node:crypto'
 import { rmdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { attempt } from 'vnet/internal/base/errno'
-import {
-  makeRunDirectory,
-  namedDirectory,
-  privateCandidates,
-} from 'vnet/internal/control/protocol/run-directory'
-import { startRemover } from 'vnet/internal/linux/rootless'
+import { attempt } from 'vnet'
+import { makeRunDirectory, namedDirectory, privateCandidates } from 'vnet/kit/control'
+import { startRemover } from 'vnet/kit/linux'
 
 /** How often the directory is made again if another vnet, which ends, removes it. */
 const TRIES = 10

@@ -1,11 +1,9 @@
 /** `vnet run`: a command on the machine's network, past a wire. */
 import { constants } from 'node:os'
-import { FileError, UsageError } from 'vnet/internal/base/usage-error'
-import { complain, EXIT_FAILURE, type Io } from 'vnet/internal/cli/process/io'
-import { enterCommand, enterForLab } from 'vnet/internal/cli/rootless'
-import { loadNative, type Native } from 'vnet/internal/linux/native'
-import { addressesOf, RouteSocket } from 'vnet/internal/linux/rtnetlink'
-import { prepareWayOut, takenPort } from 'vnet/internal/linux/way-out'
+import { FileError, UsageError } from 'vnet'
+import { complain, EXIT_FAILURE, enterCommand, enterForLab, type Io } from 'vnet/kit/cli'
+import { loadNative, type Native } from 'vnet/kit/linux'
+import { addressesOf, prepareWayOut, RouteSocket, takenPort } from 'vnet/kit/net'
 import { addressesOf as addressesOnLink, LabUnavailableError, RUN_ROUTER } from '../model/index.ts'
 
 /** The options of `vnet run`, under the names of its flags. Times are milliseconds. */

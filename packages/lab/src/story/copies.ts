@@ -3,12 +3,8 @@
  * a bridge and its ports. A copy is the same packet on another interface, within COPY_TIME. A
  * packet on the same interface is never a copy.
  */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { pseudoHeaderSum4, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
-import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
-import { get16 } from 'vnet/internal/packet/octets'
-import { TCP_CHECK } from 'vnet/internal/packet/tcp'
-import { UDP_CHECK } from 'vnet/internal/packet/udp'
+import { checksum, ipv4, NSEC_PER_MSEC, tcp, udp } from 'vnet'
+import { get16 } from 'vnet/kit/packet'
 import type { PacketView } from './packet-view.ts'
 
 /** Nanoseconds within which a copy follows: half of the shortest retransmission timeout of TCP. */
@@ -125,7 +121,7 @@ function keyOf(p: PacketView, flow: number, isForward: boolean): number {
   }
   // A report of ICMP has the fields of the packet in it.
   const isReport = p.report !== ''
-  if (!isReport && p.protocol === IPPROTO_TCP) {
+  if (!isReport && p.protocol === ipv4.IPPROTO_TCP) {
     for (const value of [p.seq, p.ack, p.flags, p.stamp]) {
       mix(value)
     }
@@ -137,9 +133,9 @@ function keyOf(p: PacketView, flow: number, isForward: boolean): number {
 
 /** Returns the checksum of TCP or UDP. */
 function sumOf({ bytes, h, nh, end, protocol, version, ipLength, report }: PacketView): number {
-  const at = h + (protocol === IPPROTO_TCP ? TCP_CHECK : UDP_CHECK)
+  const at = h + (protocol === ipv4.IPPROTO_TCP ? tcp.TCP_CHECK : udp.UDP_CHECK)
   if (report !== '' || at + 2 > end) return PARTIAL
   const sum = get16(bytes, at)
-  const pseudoHeaderSum = version === 4 ? pseudoHeaderSum4 : pseudoHeaderSum6
+  const pseudoHeaderSum = version === 4 ? checksum.pseudoHeaderSum4 : checksum.pseudoHeaderSum6
   return sum === pseudoHeaderSum(bytes, nh, protocol, nh + ipLength - h) ? PARTIAL : sum
 }

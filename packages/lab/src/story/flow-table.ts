@@ -1,5 +1,5 @@
 /** FlowTable: the open flows of a capture by their addresses and ports. */
-import { formatAddress } from 'vnet/internal/packet/address'
+import { formatAddress } from 'vnet'
 import type { PacketView } from './packet-view.ts'
 import type { Way } from './story.ts'
 

@@ -2,7 +2,7 @@
  * Half: one direction of a TCP connection, as a capture between its ends sees it: the segments that
  * one end sent, and the ACKs of the other end about them. Numbers count from the SYN, which is 0.
  */
-import { TCP_FIN, TCP_SYN } from 'vnet/internal/packet/tcp'
+import { tcp } from 'vnet'
 import { COPY_TIME, isPartOf, JoinedPlaces } from './copies.ts'
 import { type Gap, Gaps } from './gaps.ts'
 import { type Loss, Losses } from './losses.ts'
@@ -398,7 +398,7 @@ export class Half {
     if (i < 0) return next
     const end = Math.min(next, this.#transmissions.get(i, END))
     // A probe of a closed window, or that keeps the connection alive, repeats a byte.
-    const isData = p.length > 1 || (p.flags & (TCP_SYN | TCP_FIN)) !== 0
+    const isData = p.length > 1 || (p.flags & (tcp.TCP_SYN | tcp.TCP_FIN)) !== 0
     const isProbe = (at >= this.edge && other.closedAt >= 0) || (!isData && at < this.acked)
     if (!isProbe) {
       this.#suspect(this.#transmissions.at(i), at, end, p, other, false)

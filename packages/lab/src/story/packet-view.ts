@@ -2,19 +2,10 @@
  * PacketView: the TCP segment or UDP datagram in a record of a capture. There is one view for all
  * records. Lengths count the packet on the wire: the record may have fewer bytes.
  */
-import type { CaptureRecord } from 'vnet/internal/capture/record'
-import { formatAddress } from 'vnet/internal/packet/address'
-import { ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
-import * as icmp from 'vnet/internal/packet/icmp'
-import * as icmpv6 from 'vnet/internal/packet/icmpv6'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { get16, get32 } from 'vnet/internal/packet/octets'
-import { icmpErrorText, icmpv6ErrorText } from 'vnet/internal/packet/print'
-import * as tcp from 'vnet/internal/packet/tcp'
-import { UDP_HLEN } from 'vnet/internal/packet/udp'
-import { UpperHeader } from 'vnet/internal/packet/upper-header'
-import { networkOffset } from 'vnet/internal/packet/vlan'
+
+import { ETH_P_IP, ETH_P_IPV6, formatAddress, icmp, icmpv6, ipv4, ipv6, tcp, udp, vlan } from 'vnet'
+import type { CaptureRecord } from 'vnet/capture'
+import { get16, get32, icmpErrorText, icmpv6ErrorText, UpperHeader } from 'vnet/kit/packet'
 
 /** The registry of link types (draft-ietf-opsawg-pcaplinktype), and DLT_RAW of two systems. */
 const LINK_NULL = 0
@@ -122,7 +113,7 @@ export class PacketView extends tcp.TcpOptions {
     let nh = at
     let typeAt = -1
     if (linkType === LINK_ETHERNET) {
-      const offset = networkOffset(bytes, at, capturedLength)
+      const offset = vlan.networkOffset(bytes, at, capturedLength)
       if (offset < 0) return -1
       nh += offset
       typeAt = nh - 2
@@ -158,7 +149,7 @@ export class PacketView extends tcp.TcpOptions {
     if (!(is4 ? icmp : icmpv6).isError(bytes[h])) return false
     const upper = this.#upper
     const quoted = h + icmp.ICMP_HLEN
-    if (upper.find(bytes, quoted, end) !== version || upper.h < 0 || upper.h + UDP_HLEN > end) {
+    if (upper.find(bytes, quoted, end) !== version || upper.h < 0 || upper.h + udp.UDP_HLEN > end) {
       return false
     }
     if (upper.protocol !== ipv4.IPPROTO_TCP && upper.protocol !== ipv4.IPPROTO_UDP) return false
@@ -173,9 +164,9 @@ export class PacketView extends tcp.TcpOptions {
 
   #readDatagram(): string {
     const { h, end, nh } = this
-    if (end - h < UDP_HLEN) return 'cut'
+    if (end - h < udp.UDP_HLEN) return 'cut'
     this.#readPorts()
-    this.at = h + UDP_HLEN
+    this.at = h + udp.UDP_HLEN
     this.length = Math.max(0, nh + this.ipLength - this.at)
     return TUNNEL_PORTS.get(this.destinationPort) ?? TUNNEL_PORTS.get(this.sourcePort) ?? ''
   }

@@ -8,10 +8,8 @@
  *     const story = reader.end()
  */
 
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import type { CaptureRecord } from 'vnet/internal/capture/record'
-import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
-import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
+import { ipv4, NSEC_PER_SEC, tcp } from 'vnet'
+import type { CaptureRecord } from 'vnet/capture'
 import { COPY_TIME, Copies } from './copies.ts'
 import { type Entry, FlowTable } from './flow-table.ts'
 import { PacketView } from './packet-view.ts'
@@ -260,8 +258,8 @@ export class StoryReader {
 
   #entryOf(p: PacketView): Entry<Flow> {
     const found = this.#table.find(p)
-    const isTcp = p.protocol === IPPROTO_TCP
-    const isSyn = isTcp && (p.flags & (TCP_SYN | TCP_ACK)) === TCP_SYN
+    const isTcp = p.protocol === ipv4.IPPROTO_TCP
+    const isSyn = isTcp && (p.flags & (tcp.TCP_SYN | tcp.TCP_ACK)) === tcp.TCP_SYN
     const { flow } = found ?? {}
     const isNew = flow === undefined || (isSyn && flow instanceof TcpFlow && flow.syn !== p.seq)
     if (!isNew) return found as Entry<Flow>
@@ -272,7 +270,7 @@ export class StoryReader {
     if (old !== undefined) {
       this.#close(old)
     }
-    const isAnswer = isTcp && (p.flags & TCP_SYN) !== 0 && !isSyn
+    const isAnswer = isTcp && (p.flags & tcp.TCP_SYN) !== 0 && !isSyn
     const isOfServer = !isSyn && p.sourcePort < SERVER_PORTS && p.destinationPort >= SERVER_PORTS
     return this.#table.add(
       p,

@@ -1,5 +1,5 @@
 /** Samples of round-trip times, and trains of packets, which show the rate of the bottleneck. */
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { NSEC_PER_SEC } from 'vnet'
 import type { Distribution } from './story.ts'
 
 const KEPT_MAX = 64

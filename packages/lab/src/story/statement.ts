@@ -1,6 +1,6 @@
 /** Makes statements, and the texts that they share. */
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { formatNumber } from 'vnet/internal/base/duration'
+import { NSEC_PER_SEC } from 'vnet'
+import { formatNumber } from 'vnet/kit/base'
 import type { Certainty, Statement, StatementKind, StoryPacket, Way } from './story.ts'
 
 type Frames = readonly (number | undefined)[]

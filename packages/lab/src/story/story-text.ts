@@ -1,5 +1,5 @@
 /** The text of a story: the most important statements first, in about twenty lines. */
-import { formatNumber } from 'vnet/internal/base/duration'
+import { formatNumber } from 'vnet/kit/base'
 import { count, timeText } from './statement.ts'
 import type { Distribution, FlowStory, Statement, StatementKind, Story } from './story.ts'
 

@@ -1,6 +1,6 @@
 /** Story: what a capture shows of the network between its hosts, as `vnet test-from` prints it. */
-import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
-import type { Direction } from 'vnet/internal/wire/wire'
+import type { FaultVerb } from 'vnet/kit/wire'
+import type { Direction } from 'vnet/wire'
 import type { PacketPart } from '../model/packet-name.ts'
 
 /**

@@ -1,5 +1,5 @@
 /** TcpFlow: a connection of a capture, packet by packet. */
-import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from 'vnet/internal/packet/tcp'
+import { tcp } from 'vnet'
 import { Half } from './half.ts'
 import { Messages } from './messages.ts'
 import type { PacketView } from './packet-view.ts'
@@ -66,13 +66,13 @@ export class TcpFlow {
     const [half, other] = isForward ? [this.ab, this.ba] : [this.ba, this.ab]
     const { flags, time } = p
     this.#noteTime(time)
-    const isSyn = (flags & TCP_SYN) !== 0
-    const isReset = (flags & TCP_RST) !== 0
+    const isSyn = (flags & tcp.TCP_SYN) !== 0
+    const isReset = (flags & tcp.TCP_RST) !== 0
     if (Number.isNaN(half.base) && !isReset) {
       half.begin(p.seq, isSyn)
     }
     const n = half.relative(p.seq)
-    const end = n + p.length + (isSyn ? 1 : 0) + (flags & TCP_FIN)
+    const end = n + p.length + (isSyn ? 1 : 0) + (flags & tcp.TCP_FIN)
     const isTwin = half.count(p)
     if (isReset) {
       this.#reset(p, half, other)
@@ -97,7 +97,7 @@ export class TcpFlow {
     if (isClosed && this.end === 'open') {
       this.end = 'fin'
     }
-    if ((flags & TCP_ACK) !== 0) {
+    if ((flags & tcp.TCP_ACK) !== 0) {
       this.#acknowledged(p, half, other, end === n)
     }
     half.life = p.life
@@ -117,7 +117,7 @@ export class TcpFlow {
 
   /** Takes the sequence numbers from `n` to `end`: data, a SYN or a FIN, or only an ACK. */
   #takeContent(p: PacketView, half: Half, other: Half, n: number, end: number): void {
-    if ((p.flags & TCP_FIN) !== 0 && half.finFrame === 0) {
+    if ((p.flags & tcp.TCP_FIN) !== 0 && half.finFrame === 0) {
       half.finAt = end
       half.finTime = p.time
       half.finFrame = p.frame
@@ -143,7 +143,7 @@ export class TcpFlow {
     const lasted = p.time - dataTime
     half.dataTime = p.time
     half.dataFrame = p.frame
-    half.hasMore = (p.flags & (TCP_PSH | TCP_FIN)) === 0 && p.length >= LONG
+    half.hasMore = (p.flags & (tcp.TCP_PSH | tcp.TCP_FIN)) === 0 && p.length >= LONG
     const isSilent =
       hasMore && lastTime === dataTime && n >= half.sent && n < half.edge && lasted >= SILENT
     const isHere = half.rtt.min * NEAR < other.rtt.min
@@ -196,7 +196,7 @@ export class TcpFlow {
   }
 
   #open(p: PacketView, half: Half, isForward: boolean): void {
-    if ((p.flags & TCP_ACK) !== 0) {
+    if ((p.flags & tcp.TCP_ACK) !== 0) {
       this.synAcks++
     } else if (isForward) {
       this.syn = p.seq
@@ -212,7 +212,7 @@ export class TcpFlow {
     if (Number.isNaN(other.base)) {
       other.begin(p.ack, false)
     }
-    const isSyn = (p.flags & TCP_SYN) !== 0
+    const isSyn = (p.flags & tcp.TCP_SYN) !== 0
     const ack = other.relative(p.ack)
     if (
       half.packets === 1 &&
@@ -252,7 +252,7 @@ export class TcpFlow {
     const more = { packet, packetWay: sender?.way ?? way, verb: 'reset' } as const
     const { at, lasted } = this.#pause
     // An end without the connection replies by a RST without an ACK (RFC 9293 sec. 3.5.2).
-    const isAnswer = other.lastTime >= at && !(half.lastTime >= at) && (p.flags & TCP_ACK) === 0
+    const isAnswer = other.lastTime >= at && !(half.lastTime >= at) && (p.flags & tcp.TCP_ACK) === 0
     if (p.time - at < ANSWER && isAnswer) {
       const text = `${who} sent a RST after a pause of ${timeText(lasted)}: it or a middlebox had forgotten the connection`
       this.statements.add(['forgotten', way, 'inferred'], p.time, [p.frame], text, {
@@ -262,7 +262,7 @@ export class TcpFlow {
       return
     }
     const isRefused = !Number.isNaN(this.syn) && this.synAcks === 0 && way === 'ba'
-    if (isRefused && (p.flags & TCP_ACK) !== 0) {
+    if (isRefused && (p.flags & tcp.TCP_ACK) !== 0) {
       other.acknowledge(p, other.relative(p.ack), half, false)
     }
     const isOther = life > 0 && life !== p.life && !half.isTwice

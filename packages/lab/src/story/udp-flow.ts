@@ -1,7 +1,7 @@
 /** UdpFlow: datagrams between two ports: queries of DNS and their replies, QUIC, and silence. */
-import { DNS_HLEN, DNS_PORT, DNS_QR } from 'vnet/internal/packet/dns'
-import { get16, get32 } from 'vnet/internal/packet/octets'
-import { UDP_CHECK } from 'vnet/internal/packet/udp'
+
+import { udp } from 'vnet'
+import { dns, get16, get32 } from 'vnet/kit/packet'
 import { COPY_TIME, headOf, isPartOf, JoinedPlaces } from './copies.ts'
 import { Messages } from './messages.ts'
 import type { PacketView } from './packet-view.ts'
@@ -82,7 +82,7 @@ class UdpHalf {
 
   /** Counts a datagram. Returns whether it is the one before it again. */
   count({ id, length, time, bytes, h }: PacketView): boolean {
-    const sum = get16(bytes, h + UDP_CHECK)
+    const sum = get16(bytes, h + udp.UDP_CHECK)
     const isSame =
       this.packets > 0 && id === this.#id && length === this.#length && sum === this.#sum
     const isTwin = isSame && time - this.#time < (id === 0 ? TWIN_UNKNOWN : TWIN)
@@ -178,7 +178,7 @@ export class UdpFlow {
     }
     this.#since.count++
     this.#since.last = time
-    if (p.destinationPort === DNS_PORT || p.sourcePort === DNS_PORT) {
+    if (p.destinationPort === dns.DNS_PORT || p.sourcePort === dns.DNS_PORT) {
       this.#dns(p, half.packets)
     } else {
       this.#quic(p, half)
@@ -230,11 +230,11 @@ export class UdpFlow {
   }
 
   #dns(p: PacketView, n: number): void {
-    if (p.end - p.at < DNS_HLEN) return
+    if (p.end - p.at < dns.DNS_HLEN) return
     this.application = 'dns'
     const id = get16(p.bytes, p.at)
     const query = this.#queries.get(id)
-    if ((get16(p.bytes, p.at + 2) & DNS_QR) !== 0) {
+    if ((get16(p.bytes, p.at + 2) & dns.DNS_QR) !== 0) {
       if (query === undefined) return
       query.replies++
       query.reply = n

@@ -1,8 +1,7 @@
 /** LabPlan: the hosts, links, flows and faults of a lab that repeats a story. */
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { formatDuration } from 'vnet/internal/base/duration'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { formatRate } from 'vnet/internal/wire/units'
+import { NSEC_PER_MSEC, NSEC_PER_SEC, UsageError } from 'vnet'
+import { formatDuration } from 'vnet/kit/base'
+import { formatRate } from 'vnet/kit/wire'
 import { isEphemeral } from '../carrier/flows.ts'
 import type { PlannedFault } from '../model/packet-name.ts'
 import { FOREVER, lastingOf } from '../model/verbs.ts'

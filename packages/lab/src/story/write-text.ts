@@ -1,7 +1,7 @@
 /** The text of a test that repeats a story: its scenario, and the call of explore.repeat. */
 import { readFileSync } from 'node:fs'
 import { METHODS, STATUS_CODES } from 'node:http'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet'
 import { firstOf } from '../explore/lists.ts'
 import { type OwnScenario, quote, testText } from '../explore/repeat-text.ts'
 import type { FlowStory, Message, Story } from './story.ts'

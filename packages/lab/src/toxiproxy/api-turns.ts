@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { CONNECTIONS_MAX, Connections } from 'vnet/internal/base/http-connections.node'
+import { CONNECTIONS_MAX, Connections } from 'vnet/kit/machine'
 import { ApiError } from './body.ts'
 
 const BODY_MAX = 4 * 1024 * 1024

@@ -1,9 +1,9 @@
 /** The HTTP API: the endpoints of toxiproxy 2.12, and /vnet. */
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
-import { attempt } from 'vnet/internal/base/errno'
-import { isAddressOrLocalhost } from 'vnet/internal/base/http-connections.node'
-import { hostName, isForeign } from 'vnet/internal/base/own-request'
+import { attempt } from 'vnet'
+import { hostName, isForeign } from 'vnet/kit/base'
+import { isAddressOrLocalhost } from 'vnet/kit/machine'
 import { Turns } from './api-turns.ts'
 import { ApiError, listOf } from './body.ts'
 import { type Measures, metricsText } from './metrics.ts'

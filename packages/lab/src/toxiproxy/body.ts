@@ -1,6 +1,6 @@
 /** The bodies of requests: JSON, read as Go's encoding/json reads it into a struct. */
 
-import { didYouMean } from 'vnet/internal/base/usage-error'
+import { didYouMean } from 'vnet/kit/base'
 
 /** An error of the API: `{ "error": message, "status": status }`. */
 export class ApiError extends Error {

@@ -4,7 +4,7 @@
  * the stages, so that they act on what the receiver sees.
  */
 import net, { type Socket } from 'node:net'
-import type { Random } from 'vnet/internal/base/random'
+import type { Random } from 'vnet/net'
 import { Pump } from './pump.ts'
 import type { Ending } from './toxic-kind.ts'
 import type { Toxic } from './toxics.ts'

@@ -1,7 +1,7 @@
 /** Addresses of proxies as texts, and whether one leads to another. */
 import { isIPv6, SocketAddress } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { attempt } from 'vnet/internal/base/errno'
+import { attempt } from 'vnet'
 
 export type Endpoint = Readonly<{ host: string; port: number }>
 

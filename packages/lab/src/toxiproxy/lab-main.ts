@@ -4,10 +4,9 @@
  * network while this process enters namespaces of its own where it must.
  */
 import net, { type Socket } from 'node:net'
-import { explain, VnetError } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { enterCommand, enterForLab } from 'vnet/internal/cli/rootless'
-import { loadNative } from 'vnet/internal/linux/native'
+import { explain, UsageError, VnetError } from 'vnet'
+import { enterCommand, enterForLab } from 'vnet/kit/cli'
+import { loadNative } from 'vnet/kit/linux'
 import { createLabWith } from '../network/create-lab.ts'
 import type { LabHost } from '../network/host.ts'
 import type { LabLink } from '../network/link.ts'

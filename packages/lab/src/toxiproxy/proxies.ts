@@ -1,8 +1,7 @@
 /** Proxies: all proxies by name, their toxics, and the wire of the link. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { attempt } from 'vnet/internal/base/errno'
-import { type Random, random } from 'vnet/internal/base/random'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { attempt, UsageError } from 'vnet'
+import { type Random, random } from 'vnet/net'
 import { ApiError, fieldsOf, jsonOf } from './body.ts'
 import type { TcpConnection } from './connection.ts'
 import { parseEndpoint, printEndpoint } from './endpoint.ts'

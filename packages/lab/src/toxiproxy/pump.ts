@@ -1,6 +1,6 @@
 /** Pump: one direction of a relay, from a TCP socket to another, through stages. */
 import type { Socket } from 'node:net'
-import type { Random } from 'vnet/internal/base/random'
+import type { Random } from 'vnet/net'
 import { Stage, type StageOutput } from './stages.ts'
 import type { Ending } from './toxic-kind.ts'
 import type { Toxic } from './toxics.ts'

@@ -1,6 +1,6 @@
 /** Room: the descriptors that proxies, connections and UDP sessions may have together. */
 import { readFileSync } from 'node:fs'
-import { attempt } from 'vnet/internal/base/errno'
+import { attempt } from 'vnet'
 
 /** Descriptors for everything else: the API, its clients, the link. */
 const FILES_LEFT = 400

@@ -2,7 +2,7 @@
  * Stages: toxics on the bytes of one direction of a TCP connection. A stage queues chunks, and the
  * rules of its kind decide, for the first one, when how many of its bytes pass.
  */
-import type { Random } from 'vnet/internal/base/random'
+import type { Random } from 'vnet/net'
 import type { Attributes, Ending, Item, StageRules, StageState } from './toxic-kind.ts'
 import { TOXIC_KINDS } from './toxic-kinds.ts'
 import type { Toxic } from './toxics.ts'

@@ -3,7 +3,7 @@
  * kind acts on packets, by a text for the wire of the link, or on the bytes of a TCP connection, by
  * the rules of a stage (stages.ts). A kind with both acts by its text if there is a link.
  */
-import type { Random } from 'vnet/internal/base/random'
+import type { Random } from 'vnet/net'
 
 export type Attributes = Readonly<Record<string, number | string>>
 

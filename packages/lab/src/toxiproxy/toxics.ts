@@ -1,6 +1,6 @@
 /** Toxics: what a request must have, and the text of a toxic for the wire of the link. */
-import { compileNumericFilter } from 'vnet/internal/linux/pcap-filter'
-import { formatShare } from 'vnet/internal/wire/units'
+import { compileNumericFilter } from 'vnet/kit/net'
+import { formatShare } from 'vnet/kit/wire'
 import { parseLabWire } from '../carrier/wire-text.ts'
 import { ApiError, checkFields } from './body.ts'
 import type { LinkAddress } from './lab-process.ts'

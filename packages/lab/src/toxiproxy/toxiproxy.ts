@@ -4,9 +4,8 @@
  */
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import { reasonOf } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { complain, EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/process/io'
+import { reasonOf, UsageError } from 'vnet'
+import { complain, EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/kit/cli'
 import { LabUnavailableError } from '../model/index.ts'
 import { apiServer } from './api.ts'
 import { ApiError, listOf } from './body.ts'

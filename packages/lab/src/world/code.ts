@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import type os from 'node:os'
 import type { Worker, WorkerOptions } from 'node:worker_threads'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { UsageError } from 'vnet'
 import {
   checkPort,
   type HostAddress,

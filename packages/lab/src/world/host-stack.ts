@@ -4,8 +4,8 @@
  */
 import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import type { WorkerOptions } from 'node:worker_threads'
-import type { WayOut } from 'vnet/internal/linux/way-out'
-import type { Prefix } from 'vnet/internal/packet/address'
+import type { Prefix } from 'vnet'
+import type { WayOut } from 'vnet/kit/net'
 import type { AccessOptions, HostVerb, SocketPlace } from '../model/index.ts'
 import type { NatForward, NatKind } from '../nat/nat-table.ts'
 import type { Code, CodeHost } from './code.ts'

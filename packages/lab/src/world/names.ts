@@ -7,7 +7,7 @@ import dns from 'node:dns'
 import { syncBuiltinESMExports } from 'node:module'
 import os from 'node:os'
 import { promisify } from 'node:util'
-import { ENETDOWN } from 'vnet/internal/base/errno'
+import { ENETDOWN } from 'vnet'
 import type { HostAddress } from '../model/place.ts'
 import { type Code, opener, state } from './code.ts'
 

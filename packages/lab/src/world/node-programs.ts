@@ -7,7 +7,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import threads, { type WorkerOptions } from 'node:worker_threads'
-import { attempt, ENETDOWN, UsageError, VnetError } from 'vnet/internal/base/index'
+import { attempt, ENETDOWN, UsageError, VnetError } from 'vnet'
 import { type NativeProgram, opener, state } from './code.ts'
 
 interface Spawning {

@@ -6,7 +6,7 @@
 import dgram from 'node:dgram'
 import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
-import { ENETDOWN, VnetError } from 'vnet/internal/base/errno'
+import { ENETDOWN, VnetError } from 'vnet'
 import { type Code, type CodeHost, enter, type NativeCall, opener, state } from './code.ts'
 import { dgramState, needed } from './dgram-state.ts'
 import { patchNames } from './names.ts'

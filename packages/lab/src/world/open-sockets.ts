@@ -2,7 +2,7 @@
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { ENETDOWN, VnetError } from 'vnet/internal/base/errno'
+import { ENETDOWN, VnetError } from 'vnet'
 
 /** A socket or a server of Node, as far as closing it needs. */
 export interface Closable extends NodeJS.EventEmitter {

@@ -4,7 +4,7 @@
  */
 import http from 'node:http'
 import type { ConnectionOptions } from 'node:tls'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { UsageError } from 'vnet'
 import { anyOf, checkForms, type Forms, OBJECT } from '../model/options.ts'
 import { type Code, enter, opener, outside, type Pool, state } from './code.ts'
 

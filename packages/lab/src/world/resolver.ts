@@ -5,9 +5,8 @@
 import { randomInt } from 'node:crypto'
 import type dgram from 'node:dgram'
 import { domainToASCII } from 'node:url'
-import { attempt } from 'vnet/internal/base/errno'
-import { formatAddress } from 'vnet/internal/packet/address'
-import * as dns from 'vnet/internal/packet/dns'
+import { attempt, formatAddress } from 'vnet'
+import { dns } from 'vnet/kit/packet'
 import type { HostAddress, NameServer } from '../model/place.ts'
 
 /** RES_TIMEOUT and RES_DFLRETRY of resolv.conf(5). */

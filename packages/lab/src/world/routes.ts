@@ -2,13 +2,8 @@
  * Routes of a lab: to every network past neighbouring routers, by the path with the fewest. A host
  * with one next hop has one route for all networks that the lab has numbered itself.
  */
-import {
-  formatPrefix,
-  networkOf,
-  type Prefix,
-  parsePrefix,
-  prefixesIntersect,
-} from 'vnet/internal/packet/address'
+import { formatPrefix, type Prefix, parsePrefix } from 'vnet'
+import { networkOf, prefixesIntersect } from 'vnet/kit/packet'
 import { type LabInterface, withoutPrefix } from '../model/hosts.ts'
 import { externalNetwork, INTERNAL_NETWORK, LINK_NETWORKS, NAT64_NETWORK } from '../model/subnet.ts'
 import type { Gateway, HostStack, LabRoute, Network } from './host-stack.ts'

@@ -4,7 +4,7 @@
  * everything again.
  */
 import net, { type Socket } from 'node:net'
-import { attempt } from 'vnet/internal/base/errno'
+import { attempt } from 'vnet'
 
 /**
  * Returns a server that passes each connection on to the connection that `connect` returns. If one

@@ -1,7 +1,8 @@
 /** Parses the `wire` option of a link: a text for both directions, or for each of them. */
-import { anyText, either, integer, object } from 'vnet/internal/base/schema'
-import type { WireAttachment } from 'vnet/internal/control/protocol/attachment'
-import { ETH_MAX_MTU, ETH_MIN_MTU } from 'vnet/internal/netdev/if'
+
+import { ETH_MAX_MTU, ETH_MIN_MTU } from 'vnet'
+import { schema } from 'vnet/kit/config'
+import type { WireAttachment } from 'vnet/kit/control'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { Filters } from '../carrier/protocol.ts'
 import { FLAG, type Form, type Forms } from '../model/options.ts'
@@ -17,11 +18,11 @@ export interface WireDirections {
 /** The impairments of a link: a text for both directions, or one for each. */
 export type WireSpec = string | WireDirections
 
-export const WIRE_TEXT: Form = { text: "a text such as 'delay 20ms'", schema: anyText }
+export const WIRE_TEXT: Form = { text: "a text such as 'delay 20ms'", schema: schema.anyText }
 export const WIRE: Form = {
   accepts: value => typeof value === 'string' || isDirections(value),
   text: "a text such as 'delay 20ms', or { ab, ba } with the text of each direction",
-  schema: either(anyText, object({ ab: anyText, ba: anyText })),
+  schema: schema.either(schema.anyText, schema.object({ ab: schema.anyText, ba: schema.anyText })),
 }
 
 /** The options of every link. */
@@ -39,7 +40,7 @@ export interface LabLinkOptions {
 
 const MTU: Form = {
   text: `a whole number from ${ETH_MIN_MTU} to ${ETH_MAX_MTU}`,
-  schema: integer(ETH_MIN_MTU, ETH_MAX_MTU),
+  schema: schema.integer(ETH_MIN_MTU, ETH_MAX_MTU),
 }
 
 export const LINK_OPTIONS: Forms<LabLinkOptions> = { wire: WIRE, mtu: MTU, capture: FLAG }
@@ -70,10 +71,8 @@ const KNOWN_MAX = 1000
  */
 export async function compiled(filters: readonly string[]): Promise<Filters> {
   if (filters.length === 0) return undefined
-  const [{ encodeFilter }, { compileFilter, nameIn }] = await Promise.all([
-    import('vnet/internal/control/protocol/attachment'),
-    import('vnet/internal/linux/pcap-filter'),
-  ])
+  const { encodeFilter } = await import('vnet/kit/control')
+  const { compileFilter, nameIn } = await import('vnet/kit/net')
   return filters.map(filter => {
     const found = known.get(filter) ?? encodeFilter(filter, compileFilter(filter))
     if (known.size >= KNOWN_MAX) {

@@ -3,7 +3,7 @@
  * and without rights; or a guest with a kernel in virtual time.
  */
 import { inspect } from 'node:util'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { UsageError } from 'vnet'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { HostParts, HostStack, RunningPrograms } from './host-stack.ts'
 

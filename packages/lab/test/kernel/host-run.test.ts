@@ -17,8 +17,8 @@ import { promisify } from 'node:util'
 import threads from 'node:worker_threads'
 import { MockAgent, request, setGlobalDispatcher } from 'undici'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import type { Native } from 'vnet/internal/linux/native'
-import { AF_INET, SOCK_STREAM } from 'vnet/internal/linux/uapi'
+import type { Native } from '#src/linux/native.ts'
+import { AF_INET, SOCK_STREAM } from '#src/linux/uapi.ts'
 import {
   DNS_AA,
   type DnsQuery,
@@ -29,7 +29,7 @@ import {
   parseQuery,
   T_A,
   writeReply,
-} from 'vnet/internal/packet/dns'
+} from '#src/packet/dns.ts'
 import { createLab } from '../../src/index.ts'
 import { pem } from '../memory/certificate.ts'
 

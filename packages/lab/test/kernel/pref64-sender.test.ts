@@ -1,9 +1,9 @@
 /** Router advertisements with the prefix of a NAT64, from a router's namespace. */
 import { closeSync, openSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { random } from 'vnet/internal/base/random'
-import { TimerfdClock } from 'vnet/internal/linux/clock'
-import { loadNative } from 'vnet/internal/linux/native'
+import { random } from '#src/base/random.ts'
+import { TimerfdClock } from '#src/linux/clock.ts'
+import { loadNative } from '#src/linux/native.ts'
 import { captureFrames } from '#support/capture.ts'
 import { freshNamespaces } from '#support/fresh-namespaces.ts'
 import { advertisePref64 } from '../../src/carrier/pref64-sender.ts'

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { attempt } from 'vnet/internal/base/errno'
+import { attempt } from '#src/base/errno.ts'
 import { spawnVnet } from '#support/vnet-process.ts'
 import { echo, udpSocket } from '../support/toxiproxy.ts'
 

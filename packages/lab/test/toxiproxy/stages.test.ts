@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { random } from 'vnet/internal/base/random'
+import { random } from '#src/base/random.ts'
 import { Pump } from '../../src/toxiproxy/pump.ts'
 import { Stage } from '../../src/toxiproxy/stages.ts'
 import type { Attributes } from '../../src/toxiproxy/toxic-kind.ts'

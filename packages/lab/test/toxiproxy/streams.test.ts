@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import net, { type AddressInfo, Socket } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { random } from 'vnet/internal/base/random'
+import { random } from '#src/base/random.ts'
 import { TcpConnection } from '../../src/toxiproxy/connection.ts'
 import type { LabProcess } from '../../src/toxiproxy/lab-process.ts'
 import { Names } from '../../src/toxiproxy/names.ts'

@@ -1,6 +1,5 @@
 /** The commands of a running lan, which load their code when they run. */
-import { defineCommand, type LazyCommand, option } from 'vnet/internal/cli/parse/option'
-import { shared } from 'vnet/internal/cli/parse/options'
+import { defineCommand, type LazyCommand, option, shared } from 'vnet/kit/cli'
 
 export const commands: readonly LazyCommand[] = [
   defineCommand({

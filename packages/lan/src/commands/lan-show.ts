@@ -1,23 +1,19 @@
 /** `vnet lan show [IF]`: hosts, leases, neighbours, stations and counters of a segment. */
-import { EOPNOTSUPP, VnetError } from 'vnet/internal/base/errno'
-import { alignLeft } from 'vnet/internal/cli/align'
+import { EOPNOTSUPP, VnetError } from 'vnet'
+import type { ControlClient, Found, FoundDevice, SegmentEntryKind, SegmentInfo } from 'vnet/control'
 import {
+  alignLeft,
   askInterface,
   askVnets,
+  EXIT_FAILURE,
+  EXIT_OK,
   fail,
   failAll,
   hasEnded,
+  type Io,
+  label,
   type QueryOptions,
-} from 'vnet/internal/cli/ask'
-import { label } from 'vnet/internal/cli/device-text'
-import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
-import type {
-  ControlClient,
-  Found,
-  FoundDevice,
-  SegmentEntryKind,
-  SegmentInfo,
-} from 'vnet/internal/control/index'
+} from 'vnet/kit/cli'
 
 /** The parts by their options. Without options all are shown, and long lists are cut. */
 const KINDS = {

@@ -1,8 +1,9 @@
 /** Reads the YAML or JSON of `vnet lan`. Errors have positions: `lan.yaml:12:5: hosts: ...`. */
-import { ConfigFile } from 'vnet/internal/base/config-file'
-import { VnetError } from 'vnet/internal/base/errno'
-import { readTextFile } from 'vnet/internal/linux/regular-file'
-import { plus } from 'vnet/internal/packet/address'
+
+import { VnetError } from 'vnet'
+import { ConfigFile } from 'vnet/kit/config'
+import { readTextFile } from 'vnet/kit/linux'
+import { plus } from 'vnet/kit/packet'
 import { listOf } from '../machines/host-table.ts'
 import { dhcpConfig } from '../services/dhcp/config.ts'
 import {

@@ -1,12 +1,6 @@
 /** Fills in the properties that a configuration file omits. The file matches the schema. */
-import {
-  formatAddress,
-  networkOf,
-  parseAddress,
-  parsePrefix,
-  plus,
-} from 'vnet/internal/packet/address'
-import type { RouterAdvert } from 'vnet/internal/packet/router-advert'
+import { formatAddress, parseAddress, parsePrefix } from 'vnet'
+import { networkOf, plus, type routerAdvert } from 'vnet/kit/packet'
 import { listOf } from '../machines/host-table.ts'
 import { DEFAULT_NETWORK, DEFAULT_NETWORK6 } from '../machines/network.ts'
 import type { DhcpSpec, FileDhcp } from '../services/dhcp/config.ts'
@@ -121,7 +115,7 @@ function raOf(
   network6: string,
   ip6: string | undefined,
   domain: string | undefined,
-): { advert: RouterAdvert; maxInterval: number } {
+): { advert: routerAdvert.RouterAdvert; maxInterval: number } {
   const { maxInterval = MAX_INTERVAL, mtu, hopLimit = 64, managed = false, other = true } = ra
   const { lifetime = 3 * maxInterval, rdnss = domain !== undefined && ip6 ? [ip6] : [] } = ra
   const { bytes: prefix, prefixLen } = parsePrefix(ra.prefix ?? network6)!

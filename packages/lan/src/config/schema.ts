@@ -3,8 +3,10 @@
  * packages/lan/docs/lan.schema.json (scripts/generate-schemas.mjs) are derived from it. The part
  * about DHCP is in services/dhcp/config.ts, and config.ts checks rules across several parts.
  */
-import * as schema from 'vnet/internal/base/schema'
-import { networkOf, parseAddress, parsePrefix, sameBytes } from 'vnet/internal/packet/address'
+
+import { parseAddress, parsePrefix } from 'vnet'
+import { schema } from 'vnet/kit/config'
+import { networkOf, sameBytes } from 'vnet/kit/packet'
 import { dhcp, ipv4, label, macAddress } from '../services/dhcp/config.ts'
 
 const names = `^${label}(\\.${label})*`

@@ -3,16 +3,16 @@
  * that the address is taken. If another station uses the address of a host, the host announces it
  * to all stations, at most once in DEFEND_INTERVAL (RFC 5227 sec. 2.4 (c)).
  */
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { setPlain, toArpReply } from 'vnet/internal/drivers/far/reply'
-import * as arp from 'vnet/internal/packet/arp'
-import * as ethernet from 'vnet/internal/packet/ethernet'
-import { isUnicastAddress } from 'vnet/internal/packet/ipv4'
 import {
+  arp,
+  ethernet,
+  ipv4,
+  NSEC_PER_SEC,
   SKB_DROP_REASON_MAC_INVALID_SOURCE,
   SKB_DROP_REASON_UNHANDLED_PROTO,
-} from 'vnet/internal/skb/drop-reason'
-import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+  type SkBuff,
+} from 'vnet'
+import { setPlain, toArpReply } from 'vnet/kit/drivers'
 import type { HostState } from './state.ts'
 
 const SPA = 14
@@ -38,7 +38,7 @@ export function receiveArp(state: HostState, skb: SkBuff): void {
     defend(state, skb, at, sender)
     return
   }
-  const isUnicast = isUnicastAddress(bytes, at + SPA)
+  const isUnicast = ipv4.isUnicastAddress(bytes, at + SPA)
   if (isUnicast) {
     state.neighbours4.learn(bytes, at + SPA, bytes, arp.shaAt(at))
   }

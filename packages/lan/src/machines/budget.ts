@@ -1,6 +1,6 @@
 /** Budgets of requests: a client that floods a service uses up its own share only. */
-import { type Clock, type Rate, TokenBucket } from 'vnet/internal/base/index'
-import { ETH_ALEN } from 'vnet/internal/packet/ethernet'
+import { type Clock, ETH_ALEN } from 'vnet'
+import { type Rate, TokenBucket } from 'vnet/kit/base'
 import { RecentAddresses } from '../switch/address-table.ts'
 
 /** Clients that a budget remembers; beyond that the first is forgotten. */

@@ -2,18 +2,20 @@
  * HostTable: the simulated hosts by index, name and address. Properties that many hosts share are
  * stored once (HostKind), the others in typed arrays: a host takes about 300 bytes.
  */
-import { EEXIST, EINVAL, VnetError } from 'vnet/internal/base/errno'
 import {
+  EEXIST,
+  EINVAL,
+  ETH_ALEN,
+  ethernet,
   formatAddress,
   formatMac,
+  ipv4,
+  ipv6,
   parseAddress,
   parseMac,
-  plus,
-} from 'vnet/internal/packet/address'
-import { copyAddress, ETH_ALEN, isStationAddress } from 'vnet/internal/packet/ethernet'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { get32 } from 'vnet/internal/packet/octets'
+  VnetError,
+} from 'vnet'
+import { get32, plus } from 'vnet/kit/packet'
 import { AddressTable } from '../switch/address-table.ts'
 import type {
   HostDefinition,
@@ -116,7 +118,7 @@ export class HostTable {
     }
     this.#kinds.push(kind)
     this.#grow()
-    copyAddress(this.macs, index * ETH_ALEN, mac)
+    ethernet.copyAddress(this.macs, index * ETH_ALEN, mac)
     this.#byMac.set(mac, 0, index)
     for (const address of ip) {
       this.#byIp4.set(address, 0, index)
@@ -176,7 +178,7 @@ export class HostTable {
       throw new VnetError(EEXIST, `host ${name}`, 'another host has that name')
     }
     const subject = `host ${formatMac(mac)}`
-    if (!isStationAddress(mac, 0)) {
+    if (!ethernet.isStationAddress(mac, 0)) {
       throw new VnetError(EINVAL, subject, 'a station has a unicast address')
     }
     if (this.byMac(mac, 0) >= 0) {

@@ -5,26 +5,23 @@
  * Hosts have no VLANs and do not reply to pings to groups (Linux: icmp_echo_ignore_broadcasts). IP
  * (RFC 1122 sec. 3.2, RFC 8200) is without reassembly: ping fragments return one by one.
  */
-import { type Packet, parse4, parse6 } from 'vnet/internal/drivers/far/packet'
+
 import {
   ETH_HLEN,
   ETH_P_ARP,
   ETH_P_IP,
   ETH_P_IPV6,
-  etherType,
-  isMulticastAddress,
-} from 'vnet/internal/packet/ethernet'
-import { ICMP_ECHO } from 'vnet/internal/packet/icmp'
-import { ICMPV6_ECHO_REQUEST } from 'vnet/internal/packet/icmpv6'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
-import {
+  ethernet,
+  icmp,
+  icmpv6,
+  ipv4,
+  ipv6,
   SKB_DROP_REASON_FRAG_REASM,
   SKB_DROP_REASON_IP_INADDRERRORS,
   SKB_DROP_REASON_UNHANDLED_PROTO,
-} from 'vnet/internal/skb/drop-reason'
-import type { SkBuff } from 'vnet/internal/skb/index'
+  type SkBuff,
+} from 'vnet'
+import { type Packet, parse4, parse6 } from 'vnet/kit/drivers'
 import { receiveArp } from './arp.ts'
 import type { HostDefinition, HostRange, SegmentHost } from './host.ts'
 import { hostOf, hostsOf, kindOf } from './host-table.ts'
@@ -93,7 +90,7 @@ export class Hosts extends HostState {
 
   /** Returns the host that has an address of 4 or 16 bytes; undefined if none has it. */
   byAddress(address: Uint8Array): SegmentHost | undefined {
-    const index = this.table.byIp(address, 0, address.length === IPV6_ALEN)
+    const index = this.table.byIp(address, 0, address.length === ipv6.IPV6_ALEN)
     return index < 0 ? undefined : this.host(index)
   }
 
@@ -103,8 +100,8 @@ export class Hosts extends HostState {
 
   receive(skb: SkBuff): void {
     const { bytes, data } = skb
-    const type = etherType(bytes, data)
-    const isGroup = isMulticastAddress(bytes, data)
+    const type = ethernet.etherType(bytes, data)
+    const isGroup = ethernet.isMulticastAddress(bytes, data)
     const host = isGroup ? -1 : this.table.byMac(bytes, data)
     if (type === ETH_P_ARP) {
       receiveArp(this, skb)
@@ -237,7 +234,7 @@ function mayCauseError({ bytes }: SkBuff, packet: Packet): boolean {
   if (packet.isLaterFragment || !isUnicast(bytes, destinationAt, isIpv6)) return false
   if (isIpv6 && ipv6.isLinkLocal(bytes, destinationAt)) return false
   if (protocol !== (isIpv6 ? ipv6.NEXTHDR_ICMP : ipv4.IPPROTO_ICMP)) return true
-  return bytes[h] === (isIpv6 ? ICMPV6_ECHO_REQUEST : ICMP_ECHO)
+  return bytes[h] === (isIpv6 ? icmpv6.ICMPV6_ECHO_REQUEST : icmp.ICMP_ECHO)
 }
 
 const isUnicast = (bytes: Uint8Array, at: number, isIpv6: boolean): boolean =>

@@ -3,36 +3,38 @@
  * reply to duplicate address detection (RFC 4862 sec. 5.4) goes to all nodes: the address is taken.
  * Errors are "destination unreachable" (RFC 1122 sec. 3.2.2, RFC 4443 sec. 3.1).
  */
+
 import {
-  ICMP_CHECK,
-  isIcmpChecksumRight,
-  type Packet,
-  setPositions,
-} from 'vnet/internal/drivers/far/packet'
-import {
-  echo,
-  fillChecksum,
-  fillHeader,
-  solicitorAt,
-  toAdvertisement,
-} from 'vnet/internal/drivers/far/reply'
-import { skbChecksumHelp } from 'vnet/internal/netdev/gso'
-import * as ethernet from 'vnet/internal/packet/ethernet'
-import * as icmp from 'vnet/internal/packet/icmp'
-import * as icmpv6 from 'vnet/internal/packet/icmpv6'
-import { pseudoHeaderSum4, pseudoHeaderSum6, put32 } from 'vnet/internal/packet/index'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import * as udp from 'vnet/internal/packet/udp'
-import {
+  CHECKSUM_PARTIAL,
+  checksum,
+  ethernet,
+  icmp,
+  icmpv6,
+  ipv4,
+  ipv6,
   SKB_DROP_REASON_FRAG_REASM,
   SKB_DROP_REASON_ICMP_CSUM,
   SKB_DROP_REASON_IP_INHDR,
   SKB_DROP_REASON_NEIGH_FAILED,
   SKB_DROP_REASON_NOMEM,
   SKB_DROP_REASON_SKB_CSUM,
-} from 'vnet/internal/skb/drop-reason'
-import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4, type SkBuff } from 'vnet/internal/skb/sk-buff'
+  SKB_GSO_UDP_L4,
+  type SkBuff,
+  skbChecksumHelp,
+  udp,
+} from 'vnet'
+import {
+  echo,
+  fillChecksum,
+  fillHeader,
+  ICMP_CHECK,
+  isIcmpChecksumRight,
+  type Packet,
+  setPositions,
+  solicitorAt,
+  toAdvertisement,
+} from 'vnet/kit/drivers'
+import { put32 } from 'vnet/kit/packet'
 import type { HostState } from './state.ts'
 import { receiveIcmpError } from './tcp.ts'
 
@@ -274,10 +276,10 @@ function keepFirstSegment(skb: SkBuff, { isIpv6, nh }: Packet): void {
   udp.setLength(bytes, h, length)
   if (isIpv6) {
     ipv6.setPayloadLength(bytes, nh, h + length - nh - ipv6.IPV6_HLEN)
-    udp.setChecksum(bytes, h, pseudoHeaderSum6(bytes, nh, ipv4.IPPROTO_UDP, length))
+    udp.setChecksum(bytes, h, checksum.pseudoHeaderSum6(bytes, nh, ipv4.IPPROTO_UDP, length))
   } else {
     ipv4.setTotalLength(bytes, nh, h + length - nh)
     ipv4.fillHeaderChecksum(bytes, nh)
-    udp.setChecksum(bytes, h, pseudoHeaderSum4(bytes, nh, ipv4.IPPROTO_UDP, length))
+    udp.setChecksum(bytes, h, checksum.pseudoHeaderSum4(bytes, nh, ipv4.IPPROTO_UDP, length))
   }
 }

@@ -1,5 +1,5 @@
 /** Neighbours of the hosts of a segment, by their IP addresses. */
-import { copyAddress, ETH_ALEN, isMulticastAddress } from 'vnet/internal/packet/ethernet'
+import { ETH_ALEN, ethernet } from 'vnet'
 import { RecentAddresses } from '../switch/address-table.ts'
 
 /**
@@ -24,7 +24,9 @@ export class NeighbourTable {
   /** Position in `macs` of the hardware address for the address at `at`, -1 if it is unknown. */
   find(bytes: Uint8Array, at: number): number {
     const entry = this.#known.table.get(bytes, at)
-    return entry < 0 || isMulticastAddress(this.macs, entry * ETH_ALEN) ? -1 : entry * ETH_ALEN
+    return entry < 0 || ethernet.isMulticastAddress(this.macs, entry * ETH_ALEN)
+      ? -1
+      : entry * ETH_ALEN
   }
 
   /** Forgets the hardware address for the address at `at`. Its entry has a group address then. */
@@ -39,7 +41,7 @@ export class NeighbourTable {
   learn(bytes: Uint8Array, at: number, mac: Uint8Array, macAt: number): void {
     const known = this.#known.table.get(bytes, at)
     const entry = known < 0 ? this.#known.add(bytes, at) : known
-    copyAddress(this.macs, entry * ETH_ALEN, mac, macAt)
+    ethernet.copyAddress(this.macs, entry * ETH_ALEN, mac, macAt)
   }
 
   /** Copies of all entries. */
@@ -48,6 +50,6 @@ export class NeighbourTable {
       address: this.#known.address(entry),
       mac: this.macs.slice(entry * ETH_ALEN, (entry + 1) * ETH_ALEN),
     }))
-    return all.filter(({ mac }) => !isMulticastAddress(mac, 0))
+    return all.filter(({ mac }) => !ethernet.isMulticastAddress(mac, 0))
   }
 }

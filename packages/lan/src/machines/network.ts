@@ -1,13 +1,6 @@
 /** A segment with a gateway at the first address; hosts given by number have the next free ones. */
-import { EINVAL, VnetError } from 'vnet/internal/base/errno'
-import {
-  formatAddress,
-  get32,
-  networkOf,
-  type Prefix,
-  parsePrefix,
-  plus,
-} from 'vnet/internal/packet/index'
+import { EINVAL, formatAddress, type Prefix, parsePrefix, VnetError } from 'vnet'
+import { get32, networkOf, plus } from 'vnet/kit/packet'
 import { Segment } from '../switch/segment.ts'
 import type { HostDefinition, HostRange, SegmentHost } from './host.ts'
 import { Hosts } from './hosts.ts'

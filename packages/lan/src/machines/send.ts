@@ -1,13 +1,16 @@
 /** Frames that a host sends on its own, at most 1514 bytes each; a longer one is not sent. */
-import { createPacket, ICMP_CHECK, setPositions } from 'vnet/internal/drivers/far/packet'
-import { fillChecksum, fillHeader, IPDEFTTL } from 'vnet/internal/drivers/far/reply'
-import { ipv4Bytes } from 'vnet/internal/packet/address'
-import { ARP_LEN, requestFrame } from 'vnet/internal/packet/arp'
-import * as ethernet from 'vnet/internal/packet/ethernet'
-import { IPPROTO_UDP, IPV4_ALEN, IPV4_HLEN } from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import * as udp from 'vnet/internal/packet/udp'
-import { OWNER_STAGE, type SkBuff } from 'vnet/internal/skb/index'
+
+import { arp, ethernet, ipv4, ipv6, type SkBuff, udp } from 'vnet'
+import {
+  createPacket,
+  fillChecksum,
+  fillHeader,
+  ICMP_CHECK,
+  IPDEFTTL,
+  setPositions,
+} from 'vnet/kit/drivers'
+import { OWNER_STAGE } from 'vnet/kit/netdev'
+import { ipv4Bytes } from 'vnet/kit/packet'
 import type { SegmentHost } from './host.ts'
 import type { HostState } from './state.ts'
 
@@ -51,7 +54,7 @@ export function sendUdp(state: HostState, host: SegmentHost, datagram: UdpDatagr
     state,
     host,
     { ...datagram, address, hops, data: transport },
-    IPPROTO_UDP,
+    ipv4.IPPROTO_UDP,
     udp.UDP_CHECK,
   )
 }
@@ -68,10 +71,10 @@ export function sendIcmpv6(state: HostState, host: SegmentHost, datagram: Icmpv6
 /** Broadcasts an ARP request. Returns false if the pool is empty or `host` has only IPv6. */
 export function sendArpRequest(state: HostState, host: SegmentHost, address: number): boolean {
   const [own] = host.ip
-  const frame = own && requestFrame(host.mac, own, ipv4Bytes(address))
+  const frame = own && arp.requestFrame(host.mac, own, ipv4Bytes(address))
   const skb = frame && state.env.pool.alloc(frame.length)
   if (skb === undefined) return false
-  skb.bytes.set(frame as Uint8Array, skb.put(ethernet.ETH_HLEN + ARP_LEN))
+  skb.bytes.set(frame as Uint8Array, skb.put(ethernet.ETH_HLEN + arp.ARP_LEN))
   transmit(state, skb)
   return true
 }
@@ -85,8 +88,8 @@ function send(
   field: number,
 ): boolean {
   const { address, hops, data } = outgoing
-  const isIpv6 = address.length !== IPV4_ALEN
-  const header = isIpv6 ? ipv6.IPV6_HLEN : IPV4_HLEN
+  const isIpv6 = address.length !== ipv4.IPV4_ALEN
+  const header = isIpv6 ? ipv6.IPV6_HLEN : ipv4.IPV4_HLEN
   const { length } = data
   const from = outgoing.source ?? sourceFor(host, address)
   const mac = outgoing.mac ?? macOf(state, address)
@@ -139,7 +142,7 @@ function transmit(state: HostState, skb: SkBuff): void {
 }
 
 function sourceFor({ ip, ip6 }: SegmentHost, address: Uint8Array): Uint8Array | undefined {
-  if (address.length === IPV4_ALEN) return ip[0]
+  if (address.length === ipv4.IPV4_ALEN) return ip[0]
   const isLocal = ipv6.isLinkLocal(address, 0) || address[0] === 0xff
   return isLocal ? ip6.at(-1) : ip6[0]
 }
@@ -147,7 +150,7 @@ function sourceFor({ ip, ip6 }: SegmentHost, address: Uint8Array): Uint8Array | 
 function macOf(state: HostState, address: Uint8Array): Uint8Array | undefined {
   const group = ethernet.groupAddress(address)
   if (group !== undefined) return group
-  const isIpv6 = address.length !== IPV4_ALEN
+  const isIpv6 = address.length !== ipv4.IPV4_ALEN
   const { table } = state
   const own = table.byIp(address, 0, isIpv6)
   if (own >= 0) return table.macs.slice(own * ethernet.ETH_ALEN, (own + 1) * ethernet.ETH_ALEN)

@@ -2,18 +2,22 @@
  * HostState: the state that the hosts' protocols share: hosts, neighbours, limits, counters, and
  * the path of a frame that they send. It imports no protocol; hosts.ts puts both together.
  */
-import type { Alarm, Clock, Log, Random } from 'vnet/internal/base/index'
-import { describeException, LimitedLog, NSEC_PER_MSEC, TokenBucket } from 'vnet/internal/base/index'
-import { createPacket } from 'vnet/internal/drivers/far/packet'
-import { isMulticastAddress } from 'vnet/internal/packet/ethernet'
-import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
-import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
-import type { SkBuff, SkBuffPool } from 'vnet/internal/skb/index'
 import {
+  type Alarm,
+  type Clock,
+  ethernet,
+  ipv4,
+  ipv6,
+  NSEC_PER_MSEC,
   Ring,
   SKB_DROP_REASON_FULL_RING,
   SKB_DROP_REASON_HANDLER_EXCEPTION,
-} from 'vnet/internal/skb/index'
+  type SkBuff,
+  type SkBuffPool,
+} from 'vnet'
+import { describeException, LimitedLog, TokenBucket } from 'vnet/kit/base'
+import { createPacket } from 'vnet/kit/drivers'
+import type { Log, Random } from 'vnet/net'
 import type { Inhabitant, Segment, Station } from '../switch/segment.ts'
 import { Budget } from './budget.ts'
 import type { HostHandlers, UdpHandler } from './host.ts'
@@ -84,8 +88,8 @@ export abstract class HostState implements Inhabitant {
   readonly env: HostsEnvironment
   readonly now: () => number
   readonly table = new HostTable()
-  readonly neighbours4 = new NeighbourTable(IPV4_ALEN)
-  readonly neighbours6 = new NeighbourTable(IPV6_ALEN)
+  readonly neighbours4 = new NeighbourTable(ipv4.IPV4_ALEN)
+  readonly neighbours6 = new NeighbourTable(ipv6.IPV6_ALEN)
   readonly counters = createCounters()
   readonly handlers: Handlers
   /** The station that gets frames to open TCP ports; while undefined, every TCP port is closed. */
@@ -123,7 +127,7 @@ export abstract class HostState implements Inhabitant {
   /** Forwards a frame that a host received and turned into its reply. */
   forward(skb: SkBuff): void {
     const { bytes, data } = skb
-    if (isMulticastAddress(bytes, data) || this.table.byMac(bytes, data) < 0) {
+    if (ethernet.isMulticastAddress(bytes, data) || this.table.byMac(bytes, data) < 0) {
       this.sendOut(skb)
     } else {
       this.#between.push(skb)

@@ -6,19 +6,20 @@
  * change. The host is found by its IP address, so the services may have a point-to-point or NOARP
  * interface.
  */
-import { isChecksumRight, type Packet } from 'vnet/internal/drivers/far/packet'
-import { makeReply } from 'vnet/internal/drivers/far/reply'
-import * as ethernet from 'vnet/internal/packet/ethernet'
-import { ICMP_HLEN } from 'vnet/internal/packet/icmp'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import * as tcp from 'vnet/internal/packet/tcp'
+
 import {
+  ethernet,
+  icmp,
+  ipv4,
+  ipv6,
   SKB_DROP_REASON_L4_HDR,
   SKB_DROP_REASON_NEIGH_FAILED,
   SKB_DROP_REASON_TCP_CSUM,
-} from 'vnet/internal/skb/drop-reason'
-import { OWNER_STAGE, type SkBuff } from 'vnet/internal/skb/index'
+  type SkBuff,
+  tcp,
+} from 'vnet'
+import { isChecksumRight, makeReply, type Packet } from 'vnet/kit/drivers'
+import { OWNER_STAGE } from 'vnet/kit/netdev'
 import type { HostState, Services } from './state.ts'
 
 /** Takes over a frame with a segment to a host. */
@@ -59,7 +60,7 @@ export function receiveTcp(state: HostState, skb: SkBuff, packet: Packet): void 
 export function receiveIcmpError(state: HostState, skb: SkBuff, packet: Packet): void {
   const { segment, table, services } = state
   const { isIpv6, h, end, host } = packet
-  const quote = h + ICMP_HLEN
+  const quote = h + icmp.ICMP_HLEN
   const port = isIpv6 ? quotedPort6(skb.bytes, quote, end) : quotedPort4(skb.bytes, quote, end)
   if (services !== undefined && table.kind(host).tcp.has(port)) {
     toServices(state, services, skb, packet)

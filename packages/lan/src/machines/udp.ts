@@ -1,16 +1,18 @@
 /** UDP for the simulated hosts (RFC 768, RFC 1122 sec. 4.1): services, handlers, closed ports. */
-import { isChecksumRight, type Packet } from 'vnet/internal/drivers/far/packet'
-import { makeReply, turnAround } from 'vnet/internal/drivers/far/reply'
-import * as ethernet from 'vnet/internal/packet/ethernet'
-import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
-import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
-import * as udp from 'vnet/internal/packet/udp'
+
 import {
+  CHECKSUM_NONE,
+  ethernet,
+  ipv4,
+  ipv6,
   SKB_DROP_REASON_L4_HDR,
   SKB_DROP_REASON_SKB_GSO_SEG,
   SKB_DROP_REASON_UDP_CSUM,
-} from 'vnet/internal/skb/drop-reason'
-import { CHECKSUM_NONE, SKB_GSO_UDP_L4, type SkBuff } from 'vnet/internal/skb/sk-buff'
+  SKB_GSO_UDP_L4,
+  type SkBuff,
+  udp,
+} from 'vnet'
+import { isChecksumRight, makeReply, type Packet, turnAround } from 'vnet/kit/drivers'
 import type { SmallService, UdpHandler } from './host.ts'
 import { PORT_UNREACHABLE, sendError } from './icmp.ts'
 import { sendUdp } from './send.ts'
@@ -72,7 +74,7 @@ function callHandler(
 ): boolean {
   const { bytes, data, gsoSize } = skb
   const { isIpv6, h, end, sourceAt, destinationAt } = packet
-  const length = isIpv6 ? IPV6_ALEN : IPV4_ALEN
+  const length = isIpv6 ? ipv6.IPV6_ALEN : ipv4.IPV4_ALEN
   const address = bytes.slice(sourceAt, sourceAt + length)
   const to = bytes.slice(destinationAt, destinationAt + length)
   const mac = bytes.slice(ethernet.sourceAt(data), ethernet.sourceAt(data) + ethernet.ETH_ALEN)

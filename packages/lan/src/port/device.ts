@@ -8,20 +8,39 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import {
+  allocEtherdevMqs,
   attempt,
+  bool,
+  type DriverContext,
   EBADFD,
   ENETDOWN,
   EOPNOTSUPP,
   explain,
+  formatAddress,
+  IFF_UP,
+  int,
+  interfaceArg,
   isErrno,
+  NETDEV_TX_OK,
+  NETDEV_UNREGISTER,
+  NETDEV_UP,
+  NETIF_F_ALL_TAP,
+  type NetDevice,
+  type NetDeviceOps,
+  netifCarrierOff,
+  netifRunning,
+  netifTxStartAllQueues,
+  netifTxStopAllQueues,
+  type ParamValues,
+  SKB_DROP_REASON_TX_CARRIER,
+  type SkBuff,
+  text,
   UsageError,
-} from 'vnet/internal/base/index'
-import * as netdev from 'vnet/internal/netdev/index'
-import { formatAddress, sameBytes } from 'vnet/internal/packet/address'
-import { SKB_DROP_REASON_TX_CARRIER, type SkBuff } from 'vnet/internal/skb/index'
-import { directedWires, takenSeed, wireParams } from 'vnet/internal/wire/params'
-import { rate } from 'vnet/internal/wire/stages/rate'
-import type { Impairment } from 'vnet/internal/wire/wire'
+} from 'vnet'
+import { sameBytes } from 'vnet/kit/packet'
+import { directedWires, takenSeed, wireParams } from 'vnet/kit/wire'
+import type { Net } from 'vnet/net'
+import { type Impairment, rate } from 'vnet/wire'
 import type { Segment } from '../switch/segment.ts'
 import { LanPort } from './lan-port.ts'
 
@@ -38,43 +57,43 @@ export interface LanPriv {
   port: LanPort
 }
 
-function open(dev: netdev.NetDevice<LanPriv>): void {
-  netdev.netifTxStartAllQueues(dev)
+function open(dev: NetDevice<LanPriv>): void {
+  netifTxStartAllQueues(dev)
   dev.priv.port.up()
 }
 
-function stop(dev: netdev.NetDevice<LanPriv>): void {
-  netdev.netifTxStopAllQueues(dev)
+function stop(dev: NetDevice<LanPriv>): void {
+  netifTxStopAllQueues(dev)
   dev.priv.port.down()
 }
 
-function startXmit(skb: SkBuff, dev: netdev.NetDevice<LanPriv>): number {
+function startXmit(skb: SkBuff, dev: NetDevice<LanPriv>): number {
   if (dev.carrier) {
     dev.priv.port.transmit(skb) // (3) The segment takes the frame over.
   } else {
     skb.drop(SKB_DROP_REASON_TX_CARRIER)
   }
-  return netdev.NETDEV_TX_OK
+  return NETDEV_TX_OK
 }
 
 /** Pulls the cable and plugs it in again. */
-function trigger(dev: netdev.NetDevice<LanPriv>, fault: string): number {
+function trigger(dev: NetDevice<LanPriv>, fault: string): number {
   if (fault !== 'flap') return -EOPNOTSUPP
-  if ((dev.flags & netdev.IFF_UP) === 0) return -ENETDOWN
+  if ((dev.flags & IFF_UP) === 0) return -ENETDOWN
   dev.priv.port.flap()
   return 0
 }
 
 /** A cable that is plugged in again is negotiated again, like a link that comes up. */
-function cableChanged(dev: netdev.NetDevice<LanPriv>): void {
+function cableChanged(dev: NetDevice<LanPriv>): void {
   if (dev.cut) {
     dev.priv.port.down()
-  } else if (netdev.netifRunning(dev)) {
+  } else if (netifRunning(dev)) {
     dev.priv.port.up()
   }
 }
 
-const lanOps: netdev.NetDeviceOps<LanPriv> = {
+const lanOps: NetDeviceOps<LanPriv> = {
   ndoGetWires: dev => dev.priv.port.wires,
   ndoCableChanged: cableChanged,
   ndoOpen: open,
@@ -86,12 +105,12 @@ const lanOps: netdev.NetDeviceOps<LanPriv> = {
 
 export const portParams = {
   // The minimum for auto-negotiation and training of a gigabit port (IEEE 802.3 cl. 28, 40).
-  negotiation: netdev.int({
+  negotiation: int({
     default: 1500,
     max: 3_600_000,
     description: 'time from up to carrier, in ms',
   }),
-  speed: netdev.text({
+  speed: text({
     default: 1000,
     description: `speed in Mbit/s: ${SPEEDS.join(', ')}`,
     parse(value) {
@@ -99,7 +118,7 @@ export const portParams = {
       throw new UsageError(`'${value}' is not a speed of Ethernet: ${SPEEDS.join(', ')}`)
     },
   }),
-  rateLimit: netdev.bool({
+  rateLimit: bool({
     default: false,
     description: 'limit the rate to --speed, in each direction',
   }),
@@ -107,7 +126,7 @@ export const portParams = {
 }
 
 /** Returns the requested interfaces as `[NETNS/]IF`; by default `eth%d`. */
-export function lanPortArgs({ args, names }: netdev.DriverContext): readonly string[] {
+export function lanPortArgs({ args, names }: DriverContext): readonly string[] {
   if (args.length > 0) return args
   return names.length > 0 ? names : ['eth%d']
 }
@@ -117,20 +136,20 @@ export type PortAddress = (name: string, netns: string | undefined) => Uint8Arra
 
 /** Creates the requested interfaces as ports of `segment`; `addressOf` makes MAC addresses. */
 export function lanPorts(
-  values: netdev.ParamValues<typeof portParams>,
-  context: netdev.DriverContext,
+  values: ParamValues<typeof portParams>,
+  context: DriverContext,
   segment: Segment,
   addressOf: PortAddress,
-): { dev: netdev.NetDevice<LanPriv>; netns: string | undefined }[] {
+): { dev: NetDevice<LanPriv>; netns: string | undefined }[] {
   const { negotiation, speed, rateLimit } = values
   const { net, txqs, rxqs } = context
   const seeded = { ...values, seed: takenSeed(values.seed, net) }
   return lanPortArgs(context)
-    .map(netdev.interfaceArg)
+    .map(interfaceArg)
     .map(({ name, netns }, i) => {
       // The port needs the device, which is created with it.
       const priv = {} as LanPriv
-      const dev = netdev.allocEtherdevMqs({
+      const dev = allocEtherdevMqs({
         name,
         setup: d => setup(d, speed, () => addressOf(d.name, netns)),
         priv,
@@ -151,7 +170,7 @@ export function lanPorts(
 const lineOf = (bits: number): Impairment =>
   rate(bits, { overhead: LINE_OVERHEAD, burst: (bits / 8) * AHEAD })
 
-function setup(dev: netdev.NetDevice<LanPriv>, speed: number, address: () => Uint8Array): void {
+function setup(dev: NetDevice<LanPriv>, speed: number, address: () => Uint8Array): void {
   dev.netdevOps = {
     ...lanOps,
     // Before this the name is unknown.
@@ -162,11 +181,11 @@ function setup(dev: netdev.NetDevice<LanPriv>, speed: number, address: () => Uin
       return 0
     },
   }
-  dev.features = netdev.NETIF_F_ALL_TAP
+  dev.features = NETIF_F_ALL_TAP
   // Faster ports are fibre, which has a fixed speed.
   const twisted = speed <= 10_000
   dev.linkKsettings = { speed, duplex: 'full', autoneg: twisted, port: twisted ? 'tp' : 'fibre' }
-  netdev.netifCarrierOff(dev)
+  netifCarrierOff(dev)
 }
 
 const LOCALLY_ADMINISTERED = 0x02
@@ -201,24 +220,24 @@ function machineId(): string {
  * changed. `gateway` is the gateway's IPv4 address, 4 bytes. Returns a function that changes it.
  */
 export function keepPrimaryRoute(
-  net: netdev.Net,
-  ports: readonly netdev.NetDevice[],
+  net: Net,
+  ports: readonly NetDevice[],
   gateway: Uint8Array,
 ): (gateway: Uint8Array) => void {
   let via = gateway
   net.registerNetdeviceNotifier((event, dev) => {
     if (!ports.includes(dev)) return
-    if (event === netdev.NETDEV_UP) {
+    if (event === NETDEV_UP) {
       requestRoute(dev, via, true)
     }
     // A persistent interface would keep the route, which would lead nowhere.
-    if (event === netdev.NETDEV_UNREGISTER) {
+    if (event === NETDEV_UNREGISTER) {
       requestRoute(dev, via, false)
     }
   })
   return address => {
     if (sameBytes(address, via)) return
-    const up = ports.filter(({ flags }) => (flags & netdev.IFF_UP) !== 0)
+    const up = ports.filter(({ flags }) => (flags & IFF_UP) !== 0)
     for (const dev of up) {
       requestRoute(dev, via, false)
     }
@@ -229,7 +248,7 @@ export function keepPrimaryRoute(
   }
 }
 
-function requestRoute({ port, log }: netdev.NetDevice, via: Uint8Array, there: boolean): void {
+function requestRoute({ port, log }: NetDevice, via: Uint8Array, there: boolean): void {
   port?.apply({ defaultRoute: { via, there } }).then(
     () => there && log.info(`default route via ${formatAddress(via)}`),
     error => {

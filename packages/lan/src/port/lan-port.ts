@@ -3,22 +3,24 @@
  * after a negotiation. Frames pass a wire in each direction; `--rate-limit` adds the speed of the
  * line to it.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { ETH_ZLEN, type NetDevice } from 'vnet/internal/netdev/index'
 import {
+  type Alarm,
+  type Clock,
+  ETH_ZLEN,
   ethTypeTrans,
+  type NetDevice,
+  NSEC_PER_MSEC,
   netifCarrierOff,
   netifCarrierOn,
   netifRx,
   netifRxDrop,
   netifTxWakeAllQueues,
-} from 'vnet/internal/netdev/netif'
-import {
   SKB_DROP_REASON_DEV_READY,
   SKB_DROP_REASON_TX_CARRIER,
-} from 'vnet/internal/skb/drop-reason'
-import type { SkBuff } from 'vnet/internal/skb/sk-buff'
-import type { DirectedWire, WireEnd } from 'vnet/internal/wire/directed-wire'
+  type SkBuff,
+} from 'vnet'
+import type { WireEnd } from 'vnet/kit/wire'
+import type { DirectedWire } from 'vnet/wire'
 import type { Segment, Station } from '../switch/segment.ts'
 
 /** The port of one device. The device's operations call up(), down() and transmit(). */

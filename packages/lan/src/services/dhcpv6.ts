@@ -3,9 +3,7 @@
  * it replies only to INFORMATION-REQUEST. The reply to a relayed message goes back through the
  * relays. Log lines have the form of dnsmasq's.
  */
-import * as dhcpv6 from 'vnet/internal/packet/dhcpv6'
-import { nameOf } from 'vnet/internal/packet/dns'
-import { formatHex, get16, long, sameBytes } from 'vnet/internal/packet/index'
+import { dhcpv6, dns, formatHex, get16, long, sameBytes } from 'vnet/kit/packet'
 
 /** The data that clients get. */
 export interface Dhcpv6Config {
@@ -68,7 +66,7 @@ function reply(
   const refresh = Math.max(IRT_MINIMUM, Math.min(config.refreshTime, 0xffff_ffff))
   const known: [number, number[]][] = [
     [dhcpv6.D6O_DNS_SERVERS, config.servers.flatMap(address => [...address])],
-    [dhcpv6.D6O_DOMAIN_LIST, config.domains.flatMap(domain => [...(nameOf(domain) ?? [])])],
+    [dhcpv6.D6O_DOMAIN_LIST, config.domains.flatMap(domain => [...(dns.nameOf(domain) ?? [])])],
     [dhcpv6.D6O_INFORMATION_REFRESH_TIME, long(refresh)],
   ]
   const requested = options.get(dhcpv6.D6O_ORO)

@@ -1,5 +1,5 @@
 /** The names of the gateway's DNS. Every query is a lookup; none walks all hosts or leases. */
-import { labelsOf, nameOf } from 'vnet/internal/packet/dns'
+import { dns } from 'vnet/kit/packet'
 
 /** The names that the gateway resolves. */
 export interface ResolverConfig {
@@ -65,12 +65,12 @@ export class Names {
   readonly #above = new Set<string>()
 
   constructor({ domain, gateway, hosts, leases }: ResolverConfig) {
-    const domainName = nameOf(domain) ?? ROOT
+    const domainName = dns.nameOf(domain) ?? ROOT
     this.#domain = domain
     this.#leases = leases
-    this.#suffix = labelsOf(domainName)
-    const wires = [domainName, nameOf('in-addr.arpa')!, nameOf('ip6.arpa')!, ROOT]
-    this.#zones = wires.map(wire => ({ wire, labels: labelsOf(wire) }))
+    this.#suffix = dns.labelsOf(domainName)
+    const wires = [domainName, dns.nameOf('in-addr.arpa')!, dns.nameOf('ip6.arpa')!, ROOT]
+    this.#zones = wires.map(wire => ({ wire, labels: dns.labelsOf(wire) }))
     for (const zone of this.#zones) {
       this.#noteAbove(zone.labels)
     }
@@ -113,7 +113,7 @@ export class Names {
   pointers({ family, digits }: Digits): readonly Uint8Array[] | undefined {
     if (digits.length < digitsIn(family)) return []
     const address = addressOf(digits)
-    if (LOOPBACK.some(own => own.join('.') === address)) return [nameOf('localhost')!]
+    if (LOOPBACK.some(own => own.join('.') === address)) return [dns.nameOf('localhost')!]
     const known = this.#pointers.get(address)
     if (known !== undefined) return known
     const leased = family === 4 ? this.#leasePointer(Uint8Array.from(digits)) : undefined
@@ -123,7 +123,7 @@ export class Names {
   #add({ name, addresses }: HostName): void {
     const wire = this.#complete(name)
     if (wire === undefined) return
-    const labels = labelsOf(wire)
+    const labels = dns.labelsOf(wire)
     this.#noteAbove(labels)
     append(this.#held, keyOf(labels), addresses)
     for (const address of addresses) {
@@ -139,10 +139,10 @@ export class Names {
 
   /** Returns the name with its domain in wire form, undefined if it is invalid. */
   #complete(name: string): Uint8Array | undefined {
-    const wire = nameOf(name)
+    const wire = dns.nameOf(name)
     if (wire === undefined || wire.length === 1) return undefined
-    const isComplete = name.endsWith('.') || endsWith(labelsOf(wire), this.#suffix)
-    return isComplete ? wire : nameOf(`${name}.${this.#domain}`)
+    const isComplete = name.endsWith('.') || endsWith(dns.labelsOf(wire), this.#suffix)
+    return isComplete ? wire : dns.nameOf(`${name}.${this.#domain}`)
   }
 
   /** Returns the first label of a name in the domain that no host has: a lease may have it. */
@@ -155,7 +155,9 @@ export class Names {
   /** The name of the client that leases the address, unless a host has that name. */
   #leasePointer(address: Uint8Array): Uint8Array | undefined {
     const wire = this.#complete(this.#leases?.name(address) ?? '')
-    return wire !== undefined && this.#leaseLabel(labelsOf(wire)) !== undefined ? wire : undefined
+    return wire !== undefined && this.#leaseLabel(dns.labelsOf(wire)) !== undefined
+      ? wire
+      : undefined
   }
 }
 

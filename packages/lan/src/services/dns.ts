@@ -4,8 +4,8 @@
  * server. The codec is packet/dns.ts.
  */
 import type { Socket } from 'node:net'
-import * as dns from 'vnet/internal/packet/dns'
-import { formatAddress, long } from 'vnet/internal/packet/index'
+import { formatAddress } from 'vnet'
+import { dns, long } from 'vnet/kit/packet'
 import { Names, type ResolverConfig, reverse } from './dns-names.ts'
 import { LATER, replyPaced, type TimeForWork } from './tcp-handlers.ts'
 

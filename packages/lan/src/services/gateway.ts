@@ -1,7 +1,6 @@
 /** The gateway as a DHCP server: its UDP port 67, and its ARP for addresses to be offered. */
-import type { Clock } from 'vnet/internal/base/clock'
-import { DHCP_SERVER_PORT } from 'vnet/internal/packet/dhcp'
-import { ETH_ALEN, formatMac, ipv4Bytes } from 'vnet/internal/packet/index'
+import { type Clock, ETH_ALEN, formatMac } from 'vnet'
+import { dhcp, ipv4Bytes } from 'vnet/kit/packet'
 import { Budget } from '../machines/budget.ts'
 import type { SegmentHost, UdpHandler } from '../machines/host.ts'
 import type { Hosts } from '../machines/hosts.ts'
@@ -30,7 +29,7 @@ export function serveDhcp(hosts: Hosts, server: DhcpServer, budget: Budget): Udp
     const broadcast = destination.address.every(byte => byte === 255)
     server.receive(data, { mac, broadcast }, ({ address, port, mac: clientMac, data: answer }) => {
       hosts.sendUdp(host, {
-        sourcePort: DHCP_SERVER_PORT,
+        sourcePort: dhcp.DHCP_SERVER_PORT,
         address,
         port,
         mac: clientMac,

@@ -15,12 +15,13 @@ import {
   EINVAL,
   ENOENT,
   explain,
+  formatIpv4,
   isErrno,
-  type Log,
+  parseIpv4,
   VnetError,
-} from 'vnet/internal/base/index'
-import { makeDirectories, refuseForeign } from 'vnet/internal/linux/index'
-import { formatIpv4, parseIpv4 } from 'vnet/internal/packet/address'
+} from 'vnet'
+import { makeDirectories, refuseForeign } from 'vnet/kit/linux'
+import type { Log } from 'vnet/net'
 import type { Lease, LeaseStore } from './dhcp/lease.ts'
 
 const VERSION = 1

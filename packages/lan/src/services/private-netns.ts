@@ -5,18 +5,10 @@
  * a server may have addresses of the same network. The sockets are transparent: they use addresses
  * that no interface has. The namespace ends with the process at the latest.
  */
-import { EACCES, ENODEV } from 'vnet/internal/base/errno'
-import { check, closeFd, closingOnError, type Native } from 'vnet/internal/linux/index'
-import {
-  addRule,
-  familyOf,
-  getLink,
-  RouteSocket,
-  setNetworkRoute,
-} from 'vnet/internal/linux/rtnetlink'
-import * as uapi from 'vnet/internal/linux/uapi'
-import { toPrefix } from 'vnet/internal/packet/address'
-import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
+import { EACCES, ENODEV, ipv6 } from 'vnet'
+import { check, closeFd, closingOnError, type Native } from 'vnet/kit/linux'
+import { addRule, familyOf, getLink, RouteSocket, setNetworkRoute, uapi } from 'vnet/kit/net'
+import { toPrefix } from 'vnet/kit/packet'
 
 /** The table with all addresses local. */
 const TABLE = 100
@@ -68,7 +60,7 @@ export class PrivateNetns implements Disposable {
       ] as const) {
         check(native.setsockopt(fd, level, option, uapi.int32(value)), what)
       }
-      const bound = native.bind(fd, uapi.sockaddrInet(new Uint8Array(IPV6_ALEN), port))
+      const bound = native.bind(fd, uapi.sockaddrInet(new Uint8Array(ipv6.IPV6_ALEN), port))
       check(bound, what, bound === -EACCES ? LOW_PORT_ADVICE : undefined)
       return fd
     })

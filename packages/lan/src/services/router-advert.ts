@@ -3,15 +3,9 @@
  * random intervals, more often after its start, within half a second after a solicitation but at
  * most once in three seconds, and at its end, with a lifetime of 0.
  */
-import {
-  type Alarm,
-  type Clock,
-  NSEC_PER_MSEC,
-  NSEC_PER_SEC,
-  type Random,
-} from 'vnet/internal/base/index'
-import { ALL_NODES } from 'vnet/internal/packet/ipv6'
-import { type RouterAdvert, routerAdvertisement } from 'vnet/internal/packet/router-advert'
+import { type Alarm, type Clock, ipv6, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet'
+import { routerAdvert } from 'vnet/kit/packet'
+import type { Random } from 'vnet/net'
 
 /** RFC 4861 sec. 10. */
 const MAX_INITIAL_RTR_ADVERT_INTERVAL = 16 * NSEC_PER_SEC
@@ -23,7 +17,7 @@ const MAX_RA_DELAY_TIME = 500 * NSEC_PER_MSEC
 export interface RaSenderOptions {
   readonly clock: Clock
   readonly random: Random
-  readonly advert: RouterAdvert
+  readonly advert: routerAdvert.RouterAdvert
   /** MaxRtrAdvInterval: at most this many seconds between two, 4 to 1800; default 600. */
   readonly maxInterval?: number
   /** Sends an ICMPv6 message with an empty checksum field to an IPv6 address. */
@@ -35,7 +29,7 @@ export class RaSender {
   readonly #options: RaSenderOptions
   readonly #alarm: Alarm
   #maxInterval: number
-  #advert: RouterAdvert
+  #advert: routerAdvert.RouterAdvert
   /** The number sent since the start, and the time in ns of the last one. */
   #sent = 0
   #last = Number.NEGATIVE_INFINITY
@@ -57,7 +51,7 @@ export class RaSender {
   }
 
   /** Replaces the advertisement, and sends it as at the start. */
-  reload(advert: RouterAdvert, maxInterval = this.#maxInterval): void {
+  reload(advert: routerAdvert.RouterAdvert, maxInterval = this.#maxInterval): void {
     this.#advert = advert
     this.#maxInterval = maxInterval
     this.#begin()
@@ -113,7 +107,7 @@ export class RaSender {
     this.#send(this.#advert)
   }
 
-  #send(advert: RouterAdvert): void {
-    this.#options.send(routerAdvertisement(advert), ALL_NODES)
+  #send(advert: routerAdvert.RouterAdvert): void {
+    this.#options.send(routerAdvert.routerAdvertisement(advert), ipv6.ALL_NODES)
   }
 }

@@ -2,8 +2,8 @@
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable, Transform } from 'node:stream'
-import type { Turns, Work } from 'vnet/internal/base/turns'
-import { formatAddress } from 'vnet/internal/packet/address'
+import { formatAddress } from 'vnet'
+import type { Turns, Work } from 'vnet/kit/base'
 import type { HostDefinition, HostHandlers, SegmentHost, SmallService } from '../machines/host.ts'
 import { CHARGEN_PERIOD, chargenCharacter, daytimeText } from '../machines/udp.ts'
 

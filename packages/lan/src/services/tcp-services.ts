@@ -3,11 +3,21 @@
  * IPv6 and segmentation offload. A socket belongs to the host that has its local address.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { LOGLEVEL_WARNING, Log, messageOrDescription } from 'vnet/internal/base/index'
-import type { Native } from 'vnet/internal/linux/native'
-import * as netdev from 'vnet/internal/netdev/index'
-import { parseAddress } from 'vnet/internal/packet/address'
-import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+import {
+  allocEtherdevMqs,
+  devOpen,
+  ethTypeTrans,
+  IFF_NOARP,
+  NETDEV_TX_OK,
+  NETIF_F_ALL_TAP,
+  type NetDevice,
+  netifRx,
+  parseAddress,
+  type SkBuff,
+} from 'vnet'
+import { messageOrDescription } from 'vnet/kit/base'
+import type { Native } from 'vnet/kit/linux'
+import { LOGLEVEL_WARNING, Log, Net, registerNetdev } from 'vnet/net'
 import type { Hosts } from '../machines/hosts.ts'
 import type { Services } from '../machines/state.ts'
 import { PrivateNetns } from './private-netns.ts'
@@ -24,7 +34,7 @@ const OPENING: Services = { address: new Uint8Array(6), receive: skb => skb.free
  * each change of the hosts, and disposes of it, which closes all connections.
  */
 export class TcpServices implements AsyncDisposable {
-  readonly #net: netdev.Net
+  readonly #net: Net
   /** Settles once ports are served, or after a failure, which is logged and closes all ports. */
   readonly opened: Promise<void>
   readonly #servers = new Map<number, Server>()
@@ -33,7 +43,7 @@ export class TcpServices implements AsyncDisposable {
   #namespace: Awaited<ReturnType<typeof openSocketNamespace>> | undefined
   #station: Services | undefined = OPENING
 
-  constructor(native: Native, net: netdev.Net) {
+  constructor(native: Native, net: Net) {
     this.#net = net
     this.opened = this.#open(native).catch(error => {
       net.log.warn(`no TCP on the hosts: ${messageOrDescription(error)}`)
@@ -196,11 +206,7 @@ export class Connections {
  * takes over the sockets' frames. The caller calls `close`. Rejects with a VnetError EPERM without
  * CAP_SYS_ADMIN; nothing is left open then.
  */
-async function openSocketNamespace(
-  native: Native,
-  net: netdev.Net,
-  receive: (skb: SkBuff) => void,
-) {
+async function openSocketNamespace(native: Native, net: Net, receive: (skb: SkBuff) => void) {
   const netns = new PrivateNetns(native)
   const dev = createDevice(receive)
   let registered: AsyncDisposable | undefined
@@ -209,8 +215,8 @@ async function openSocketNamespace(
     netns[Symbol.dispose]()
   }
   try {
-    registered = await netdev.registerNetdev(dev, privateNet(net), { netns: netns.path })
-    await netdev.devOpen(dev)
+    registered = await registerNetdev(dev, privateNet(net), { netns: netns.path })
+    await devOpen(dev)
     netns.receiveAll(dev.name)
   } catch (error) {
     await close()
@@ -220,8 +226,8 @@ async function openSocketNamespace(
     address: dev.devAddr,
     receive(skb: SkBuff) {
       skb.dev = dev
-      netdev.ethTypeTrans(skb, dev)
-      netdev.netifRx(skb)
+      ethTypeTrans(skb, dev)
+      netifRx(skb)
     },
   }
   const bind = (port: number): number => netns.bind(port)
@@ -229,22 +235,22 @@ async function openSocketNamespace(
 }
 
 /** As in the kernel, a namespace has its own Net: commands and notifiers of `net` do not see it. */
-function privateNet({ platform, clock, pool, random, log }: netdev.Net): netdev.Net {
+function privateNet({ platform, clock, pool, random, log }: Net): Net {
   const warnings = new Log(LOGLEVEL_WARNING, (_, text) => log.warn(text))
-  return new netdev.Net({ platform, clock, pool, random, log: warnings })
+  return new Net({ platform, clock, pool, random, log: warnings })
 }
 
-function createDevice(receive: (skb: SkBuff) => void): netdev.NetDevice {
-  const dev: netdev.NetDevice = netdev.allocEtherdevMqs<unknown>({
+function createDevice(receive: (skb: SkBuff) => void): NetDevice {
+  const dev: NetDevice = allocEtherdevMqs<unknown>({
     name: 'services',
     priv: undefined,
   })
-  dev.features = netdev.NETIF_F_ALL_TAP
-  dev.flags |= netdev.IFF_NOARP
+  dev.features = NETIF_F_ALL_TAP
+  dev.flags |= IFF_NOARP
   dev.netdevOps = {
     ndoStartXmit(skb) {
       receive(skb)
-      return netdev.NETDEV_TX_OK
+      return NETDEV_TX_OK
     },
   }
   return dev

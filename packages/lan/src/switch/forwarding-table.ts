@@ -4,8 +4,7 @@
  * address of its own station, or of the station with the most if its own has less than an equal
  * share. So only the frames of a station that sends from many addresses are flooded.
  */
-import { type Alarm, type Clock, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { copyAddress, ETH_ALEN } from 'vnet/internal/packet/ethernet'
+import { type Alarm, type Clock, ETH_ALEN, ethernet, NSEC_PER_SEC } from 'vnet'
 import { AddressTable } from './address-table.ts'
 import type { Station } from './segment.ts'
 
@@ -94,7 +93,7 @@ export class ForwardingTable {
       macs.set(this.#macs)
       this.#macs = macs
     }
-    copyAddress(this.#macs, entry * ETH_ALEN, bytes, at)
+    ethernet.copyAddress(this.#macs, entry * ETH_ALEN, bytes, at)
     this.#join(entry, station)
     this.#heard[entry] = this.#now
     this.#table.set(bytes, at, entry)

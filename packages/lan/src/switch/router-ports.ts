@@ -2,11 +2,8 @@
  * The ports of routers, and messages that only these ports get (RFC 4541 sec. 2.1.1): hosts do not
  * need each other's reports and solicitations, which would be most of the traffic of many hosts.
  */
-import { NDISC_ROUTER_ADVERTISEMENT, NDISC_ROUTER_SOLICITATION } from 'vnet/internal/packet/icmpv6'
-import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, etherType, get16 } from 'vnet/internal/packet/index'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, ethernet, icmpv6, ipv4, ipv6, type SkBuff } from 'vnet'
+import { get16 } from 'vnet/kit/packet'
 
 /** The last bytes of 224.0.0.x and ff02::x: all nodes, all routers, all that read reports. */
 const NODES = 1
@@ -27,7 +24,7 @@ export function isForRouters(skb: SkBuff): boolean {
   const group = groupOf(skb)
   if (group !== REPORTS && group !== ROUTERS) return false
   const type = typeOf(skb)
-  if (group === ROUTERS) return type === NDISC_ROUTER_SOLICITATION
+  if (group === ROUTERS) return type === icmpv6.NDISC_ROUTER_SOLICITATION
   // Data may have the same address: 32 groups of IPv4 share one.
   return type === IGMPV3_HOST_MEMBERSHIP_REPORT || type === ICMPV6_MLD2_REPORT
 }
@@ -40,7 +37,7 @@ export function isFromRouter(skb: SkBuff): boolean {
     return (
       type === IGMP_HOST_MEMBERSHIP_QUERY ||
       type === ICMPV6_MGM_QUERY ||
-      type === NDISC_ROUTER_ADVERTISEMENT
+      type === icmpv6.NDISC_ROUTER_ADVERTISEMENT
     )
   }
   return group === REPORTS && joinsRouters(skb)
@@ -48,7 +45,7 @@ export function isFromRouter(skb: SkBuff): boolean {
 
 /** The last byte of the group 224.0.0.x or ff02::x of an IPv4 or IPv6 frame, or -1. */
 function groupOf({ bytes, data }: SkBuff): number {
-  const protocol = etherType(bytes, data)
+  const protocol = ethernet.etherType(bytes, data)
   if ((bytes[data + 3] | bytes[data + 4]) !== 0) return -1
   const isIpv6 =
     protocol === ETH_P_IPV6 &&
@@ -70,7 +67,7 @@ function typeOf(skb: SkBuff): number {
 function messageAt({ bytes, data, len }: SkBuff): number {
   const at = data + ETH_HLEN
   const length = len - ETH_HLEN
-  if (etherType(bytes, data) === ETH_P_IP) {
+  if (ethernet.etherType(bytes, data) === ETH_P_IP) {
     const header = ipv4.parse(bytes, at, length)
     return header < 0 || ipv4.protocol(bytes, at) !== ipv4.IPPROTO_IGMP || header + 8 > length
       ? -1
@@ -89,7 +86,7 @@ function joinsRouters(skb: SkBuff): boolean {
   const { bytes, tail } = skb
   const at = messageAt(skb)
   if (at < 0) return false
-  const length = etherType(bytes, skb.data) === ETH_P_IP ? ipv4.IPV4_ALEN : ipv6.IPV6_ALEN
+  const length = ethernet.etherType(bytes, skb.data) === ETH_P_IP ? ipv4.IPV4_ALEN : ipv6.IPV6_ALEN
   let record = at + 8
   for (let left = get16(bytes, at + 6); left > 0 && record + 4 + length <= tail; left--) {
     const type = bytes[record]

@@ -5,20 +5,17 @@
  * (IEEE 802.1D sec. 7.12.6). Every frame is accounted for: in = out + taken + dropped + held, at
  * any moment. Only the copies of a flooded frame take memory.
  */
-import type { Clock } from 'vnet/internal/base/clock'
 import {
+  type Clock,
   ETH_HLEN,
-  isMulticastAddress,
-  isStationAddress,
-  sourceAt,
-} from 'vnet/internal/packet/ethernet'
-import {
+  ethernet,
   SKB_DROP_REASON_MAC_INVALID_SOURCE,
   SKB_DROP_REASON_MAX,
   SKB_DROP_REASON_NOMEM,
   SKB_DROP_REASON_PKT_TOO_SMALL,
-} from 'vnet/internal/skb/drop-reason'
-import { OWNER_STAGE, type SkBuff } from 'vnet/internal/skb/index'
+  type SkBuff,
+} from 'vnet'
+import { OWNER_STAGE } from 'vnet/kit/netdev'
 import { ForwardingTable } from './forwarding-table.ts'
 import { isForRouters, isFromRouter } from './router-ports.ts'
 
@@ -118,15 +115,15 @@ export class Segment {
       this.drop(skb, SKB_DROP_REASON_PKT_TOO_SMALL)
       return
     }
-    if (!isStationAddress(bytes, sourceAt(data))) {
+    if (!ethernet.isStationAddress(bytes, ethernet.sourceAt(data))) {
       this.drop(skb, SKB_DROP_REASON_MAC_INVALID_SOURCE)
       return
     }
     // An address of an inhabitant is never learned from another station.
-    if (!isInhabitant(from) && this.#owner(bytes, sourceAt(data)) === undefined) {
-      this.table.learn(bytes, sourceAt(data), from)
+    if (!isInhabitant(from) && this.#owner(bytes, ethernet.sourceAt(data)) === undefined) {
+      this.table.learn(bytes, ethernet.sourceAt(data), from)
     }
-    if (isMulticastAddress(bytes, data)) {
+    if (ethernet.isMulticastAddress(bytes, data)) {
       if (isReserved(bytes, data)) {
         this.take(skb)
       } else {
@@ -188,7 +185,7 @@ export class Segment {
 
   /** The last one gets the frame itself. Inhabitants own their addresses: no unknown unicast. */
   #flood(skb: SkBuff, from: Station, stations: readonly Station[]): void {
-    const isGroup = isMulticastAddress(skb.bytes, skb.data)
+    const isGroup = ethernet.isMulticastAddress(skb.bytes, skb.data)
     let last: Station | undefined
     for (let i = 0; i < stations.length; i++) {
       const station = stations[i]

@@ -4,33 +4,34 @@
  * Every frame is accounted for: a received frame is sent to the segment or counted in `drops`; a
  * frame from the segment is sent, counted in `drops`, or waiting.
  */
-import { EINVAL, ENOBUFS, ENODEV, type Log, VnetError } from 'vnet/internal/base/index'
-import { closingOnError, type Native, VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/index'
-import { type WatchedState, watchLink } from 'vnet/internal/linux/links/watch'
-import { inNetns } from 'vnet/internal/linux/netns-name'
-import { openPacketSocket, packetsArrived } from 'vnet/internal/linux/packet-socket'
-import { addressesOf, getLink, type Link, RouteSocket } from 'vnet/internal/linux/rtnetlink'
-import { FrameBatches, FrameQueue } from 'vnet/internal/linux/tap/frame-queue'
 import {
-  BATCH,
+  EINVAL,
+  ENOBUFS,
+  ENODEV,
   interfaceArg,
   isValidEtherAddr,
-  type Net,
-  type PortQueue,
-  RxQueue,
-} from 'vnet/internal/netdev/index'
-import {
   SKB_DROP_REASON_DEV_READY,
   SKB_DROP_REASON_MAX,
   SKB_DROP_REASON_PKT_TOO_BIG,
-} from 'vnet/internal/skb/drop-reason'
-import {
-  dropsByName,
-  FRAME_MAX,
   type SkBuff,
-  type SkBuffDevice,
-  type SlotAccount,
-} from 'vnet/internal/skb/index'
+  VnetError,
+} from 'vnet'
+import { closingOnError, type Native } from 'vnet/kit/linux'
+import { FrameBatches, FrameQueue } from 'vnet/kit/machine'
+import {
+  addressesOf,
+  getLink,
+  inNetns,
+  type Link,
+  openPacketSocket,
+  packetsArrived,
+  RouteSocket,
+  uapi,
+  type WatchedState,
+  watchLink,
+} from 'vnet/kit/net'
+import { BATCH, FRAME_MAX, RxQueue, type SkBuffDevice, type SlotAccount } from 'vnet/kit/netdev'
+import { dropsByName, type Log, type Net, type PortQueue } from 'vnet/net'
 import type { Segment, Station } from '../switch/segment.ts'
 
 /** The one queue of the interface, for both directions. */
@@ -257,7 +258,7 @@ export function openUplink(native: Native, net: Net, text: string): Uplink | und
     const addresses = addressesOf(sock, name)
     const fd = openPacketSocket(native, nsfd, ifindex, what)
     const open = (slots: SlotAccount) =>
-      new FrameQueue(native, fd, VIRTIO_NET_HDR_LEN, slots, new FrameBatches(native))
+      new FrameQueue(native, fd, uapi.VIRTIO_NET_HDR_LEN, slots, new FrameBatches(native))
     let stop = () => {}
     const arrived = () => packetsArrived(native, fd)
     const options = { net, name: text, addresses, arrived, open, onClose: () => stop() }

@@ -1,9 +1,9 @@
 /** The worker of `checkInBrowser`: runs the checks in memory of one exercise on one driver. */
 
 // In time: a first check that waits for the network would look like a driver that does not return.
-import 'vnet/internal/netdev/debug/debug'
-import { messageOrDescription } from 'vnet/internal/base/exception'
-import { functionPlace } from 'vnet/internal/netdev/debug/function-place.browser'
+import 'vnet/kit/debug'
+import { messageOrDescription } from 'vnet/kit/base'
+import { functionPlace } from 'vnet/kit/debug'
 import type { ExerciseDefinition, LiveCheck, MemoryCheck } from '../exercise.ts'
 import { type Report, runMemoryChecks, strayException } from '../run-memory.ts'
 import type { FromWorker, ToWorker } from './check.ts'

@@ -1,8 +1,9 @@
 /** Makes the text of a driver a module that imports the bundle as 'vnet'. */
 import { parse } from 'es-module-lexer/js'
-import { describeException, UsageError } from 'vnet/internal/base/index'
-import { addDriverText } from 'vnet/internal/netdev/debug/function-place.browser'
-import { type Driver, exportedDriver } from 'vnet/internal/netdev/index'
+import { type Driver, UsageError } from 'vnet'
+import { describeException } from 'vnet/kit/base'
+import { addDriverText } from 'vnet/kit/debug'
+import { exportedDriver } from 'vnet/kit/netdev'
 import { OURS, refusedImport } from '../exercise-files.ts'
 
 /** An import of a driver: where its specifier is in the text, without quotes, and the statement. */

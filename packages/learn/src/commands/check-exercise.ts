@@ -1,10 +1,8 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { importFile } from 'vnet/internal/cli/driver-file'
-import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
-import { makeTemporaryDirectory, writeFile } from 'vnet/internal/linux/index'
-import { whyNotRootless } from 'vnet/internal/linux/rootless'
+import { UsageError } from 'vnet'
+import { EXIT_FAILURE, EXIT_OK, type Io, importFile } from 'vnet/kit/cli'
+import { makeTemporaryDirectory, whyNotRootless, writeFile } from 'vnet/kit/linux'
 import {
   type CheckPlace,
   type Exercise,

@@ -1,9 +1,8 @@
 /** The process that `vnet check` starts: check-worker memory|live DIRECTORY FILE [confined]. */
 import { writeSync } from 'node:fs'
-import { TestBed } from 'vnet/internal/bed/test-bed'
-import { loadDriver } from 'vnet/internal/cli/driver-file'
-import { watchLockups } from 'vnet/internal/cli/lockup'
-import * as vnet from 'vnet/internal/index'
+import * as vnet from 'vnet'
+import { TestBed } from 'vnet/kit/bed'
+import { loadDriver, watchLockups } from 'vnet/kit/cli'
 import { type CheckPlace, resultOf } from '../exercise.ts'
 import { runChecks } from '../run.ts'
 import { type Report, strayException } from '../run-memory.ts'

@@ -1,10 +1,10 @@
 /** `vnet check`: runs an exercise's checks on a driver, in memory and then on live interfaces. */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { optionName, printable, UsageError } from 'vnet/internal/base/index'
-import { isDriverFile } from 'vnet/internal/cli/driver-file'
-import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
-import { whyNoTun, whyNotConfined, whyNotRootless } from 'vnet/internal/linux/rootless'
+import { UsageError } from 'vnet'
+import { optionName, printable } from 'vnet/kit/base'
+import { EXIT_FAILURE, EXIT_OK, type Io, isDriverFile } from 'vnet/kit/cli'
+import { whyNoTun, whyNotConfined, whyNotRootless } from 'vnet/kit/linux'
 import {
   type CheckPlace,
   counter,

@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, join, resolve } from 'node:path'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { importFile } from 'vnet/internal/cli/driver-file'
+import { UsageError } from 'vnet'
+import { importFile } from 'vnet/kit/cli'
 import { COURSE_VERSION, type Exercise, type ExerciseDefinition } from '../exercise.ts'
 import { COURSE } from '../folder.ts'
 

@@ -1,6 +1,12 @@
 /** The commands of the course. Each loads its code when it runs. */
-import { argument, defineCommand, type LazyCommand, option } from 'vnet/internal/cli/parse/option'
-import { shared, wholeNumber } from 'vnet/internal/cli/parse/options'
+import {
+  argument,
+  defineCommand,
+  type LazyCommand,
+  option,
+  shared,
+  wholeNumber,
+} from 'vnet/kit/cli'
 import { courseNames } from '../folder.ts'
 
 const from = option('--from <source>', 'the exercises of a directory, or of an installed package')

@@ -1,6 +1,6 @@
 /** The process of `vnet check --kernel`: kernel-worker DIRECTORY TASK. It prints JSON lines. */
 import { writeFileSync } from 'node:fs'
-import { loadNative } from 'vnet/internal/linux/native'
+import { loadNative } from 'vnet/kit/linux'
 import { type KernelTask, prepare, runInGuest } from '../kernel/check.ts'
 import { Guest } from '../kernel/guest.ts'
 import { silenceIpv6 } from '../run.ts'

@@ -1,11 +1,9 @@
 /** `vnet learn`: lists the exercises of the course, and writes the files of one. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { TestBed } from 'vnet/internal/bed/test-bed'
-import { alignLeft } from 'vnet/internal/cli/align'
-import { loadDriver } from 'vnet/internal/cli/driver-file'
-import { EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
+import { UsageError } from 'vnet'
+import { TestBed } from 'vnet/kit/bed'
+import { alignLeft, EXIT_OK, type Io, loadDriver } from 'vnet/kit/cli'
 import type { Exercise } from '../exercise.ts'
 import {
   courseDirectory,

@@ -1,6 +1,6 @@
 /** The sheet of points: CSV with a row for each check, which a teacher edits. */
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { readTextFile } from 'vnet/internal/linux/regular-file'
+import { UsageError } from 'vnet'
+import { readTextFile } from 'vnet/kit/linux'
 import type { Exercise, Result } from '../exercise.ts'
 import { courseNames } from '../folder.ts'
 

@@ -2,7 +2,7 @@
 import module from 'node:module'
 import { resolve as absolute, dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { type Context, type Next, PROGRAM, provideOwnPackage } from 'vnet/internal/cli/own-package'
+import { type Context, type Next, PROGRAM, provideOwnPackage } from 'vnet/kit/cli'
 import { OURS, refusedImport } from '../exercise-files.ts'
 import { driverConsole, type LinePrinter } from './driver-console.ts'
 

@@ -6,9 +6,10 @@ const [, , file = ''] = process.argv
 restrictImports(file)
 // Imported now, to have the true `process`. Nothing native can be loaded later, and the watchdog
 // needs Node's inspector, which is refused then.
-const { loadNative } = await import('vnet/internal/linux/native')
+const { loadNative } = await import('vnet/kit/linux')
 loadNative()
-await import('vnet/internal/cli/lockup')
+const { isDebugged } = await import('vnet/kit/cli')
+isDebugged()
 const self = process
 restrictProcess(printer => {
   // live.ts reads this line.

@@ -15,13 +15,7 @@ import {
   newestKernel,
 } from '@vnet/guest/internal/kernel'
 import { GuestSetupError } from '@vnet/guest/internal/programs'
-import {
-  installing,
-  MODULE_PROGRAMS,
-  missingPrograms,
-  notX64,
-  writeFile,
-} from 'vnet/internal/linux/index'
+import { installing, MODULE_PROGRAMS, missingPrograms, notX64, writeFile } from 'vnet/kit/linux'
 
 /** Headers for modules of the course, and the guest; src and dist are equally deep. */
 const KERNEL_COURSE = fileURLToPath(new URL('../../course/kernel/', import.meta.url))

@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { cpio } from '@vnet/guest/internal/cpio'
-import { makeTemporaryDirectory, writeFile } from 'vnet/internal/linux/files'
+import { makeTemporaryDirectory, writeFile } from 'vnet/kit/linux'
 import { type LiveCheck, notRun, type Result, resultOf, USUAL_HEADING } from '../exercise.ts'
 import { runLive } from '../live.ts'
 import { buildModule, type KernelFiles, moduleName } from './build.ts'

@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { withParent } from 'vnet/internal/linux/rootless'
+import { withParent } from 'vnet/kit/linux'
 
 const MEMORY_MB = 256
 const WIRES = 3

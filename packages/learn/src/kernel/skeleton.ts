@@ -1,6 +1,6 @@
 /** Makes the skeleton of a module in C: the parameters, operations and tasks of a driver's. */
 import { readFileSync } from 'node:fs'
-import { type Driver, IFF_NOARP, kernelName, type NetDevice } from 'vnet/internal/netdev/index'
+import { type Driver, IFF_NOARP, kernelName, type NetDevice } from 'vnet'
 
 /**
  * The template. `@name@` stands for a part that is filled in. The lines from `@if WHAT` to `@end`

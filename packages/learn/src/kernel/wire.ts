@@ -6,11 +6,27 @@
  */
 import { Buffer } from 'node:buffer'
 import { connect, type Socket } from 'node:net'
-import { createVnetHdr, parseVnetHdr } from 'vnet/internal/linux/tap/frame-queue'
-import { VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/uapi'
-import * as netdev from 'vnet/internal/netdev/index'
-import { parseMac } from 'vnet/internal/packet/address'
-import { devAllocSkb, type SkBuff } from 'vnet/internal/skb/index'
+import {
+  allocEtherdevMqs,
+  defineDriver,
+  devAllocSkb,
+  IFF_NOARP,
+  interfaceArg,
+  NETIF_F_HW_CSUM,
+  NETIF_F_SG,
+  NETIF_F_TSO,
+  type NetDevice,
+  type NetDeviceOps,
+  netifRx,
+  netifTxStopAllQueues,
+  netifTxWakeAllQueues,
+  parseMac,
+  RX_DROPPED,
+  type SkBuff,
+  text,
+} from 'vnet'
+import { createVnetHdr, parseVnetHdr } from 'vnet/kit/machine'
+import { uapi } from 'vnet/kit/net'
 
 interface WirePriv {
   readonly path: string
@@ -31,13 +47,13 @@ export interface GuestEnd {
 const ETHERNET = Buffer.from('ffffffffffffffffffffffff88b5', 'hex')
 /** The bytes of the length, and those before a frame. */
 const LENGTH = 4
-const HEADERS = ETHERNET.length + VIRTIO_NET_HDR_LEN
+const HEADERS = ETHERNET.length + uapi.VIRTIO_NET_HDR_LEN
 
-function devInit(dev: netdev.NetDevice<WirePriv>): void {
+function devInit(dev: NetDevice<WirePriv>): void {
   const socket = connect(dev.priv.path)
   dev.priv.socket = socket
   let rest = Buffer.alloc(0)
-  socket.on('error', () => {}).on('drain', () => netdev.netifTxWakeAllQueues(dev))
+  socket.on('error', () => {}).on('drain', () => netifTxWakeAllQueues(dev))
   socket.on('data', chunk => {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     let at = 0
@@ -51,63 +67,66 @@ function devInit(dev: netdev.NetDevice<WirePriv>): void {
   })
 }
 
-function receive(dev: netdev.NetDevice<WirePriv>, packet: Uint8Array): void {
+function receive(dev: NetDevice<WirePriv>, packet: Uint8Array): void {
   const length = packet.length - HEADERS
   const skb = length < 0 ? undefined : devAllocSkb(dev, length)
   if (skb === undefined) {
-    dev.counters.count(0, netdev.RX_DROPPED)
+    dev.counters.count(0, RX_DROPPED)
     return
   }
   const at = skb.put(length)
   // The headroom has place for the vnet header.
-  skb.bytes.set(packet.subarray(ETHERNET.length), at - VIRTIO_NET_HDR_LEN)
+  skb.bytes.set(packet.subarray(ETHERNET.length), at - uapi.VIRTIO_NET_HDR_LEN)
   parseVnetHdr(skb)
-  netdev.netifRx(skb)
+  netifRx(skb)
 }
 
-function startXmit(skb: SkBuff, dev: netdev.NetDevice<WirePriv>): void {
+function startXmit(skb: SkBuff, dev: NetDevice<WirePriv>): void {
   const packet = Buffer.allocUnsafe(LENGTH + HEADERS + skb.len)
   packet.writeUInt32BE(HEADERS + skb.len)
   packet.set(ETHERNET, LENGTH)
   createVnetHdr(skb)
-  packet.set(skb.bytes.subarray(skb.data - VIRTIO_NET_HDR_LEN, skb.tail), LENGTH + ETHERNET.length)
+  packet.set(
+    skb.bytes.subarray(skb.data - uapi.VIRTIO_NET_HDR_LEN, skb.tail),
+    LENGTH + ETHERNET.length,
+  )
   skb.free()
   if (dev.priv.socket?.write(packet) === false) {
-    netdev.netifTxStopAllQueues(dev)
+    netifTxStopAllQueues(dev)
   }
 }
 
-function uninit({ priv }: netdev.NetDevice<WirePriv>): void {
+function uninit({ priv }: NetDevice<WirePriv>): void {
   priv.socket?.destroy()
 }
 
-const ops: netdev.NetDeviceOps<WirePriv> = {
+const ops: NetDeviceOps<WirePriv> = {
   ndoInit: devInit,
   ndoUninit: uninit,
   ndoStartXmit: startXmit,
 }
 
-function setup(dev: netdev.NetDevice<WirePriv>): void {
+function setup(dev: NetDevice<WirePriv>): void {
   const { mac, isNoArp } = dev.priv.end
   dev.netdevOps = ops
   // The guest's kernel does what the module does not offer.
-  dev.features = netdev.NETIF_F_SG | netdev.NETIF_F_HW_CSUM | netdev.NETIF_F_TSO
+  dev.features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO
   dev.devAddr.set(parseMac(mac) as Uint8Array)
   if (isNoArp) {
-    dev.flags |= netdev.IFF_NOARP
+    dev.flags |= IFF_NOARP
   }
 }
 
-export const driver = netdev.defineDriver({
+export const driver = defineDriver({
   name: 'kernel-wire',
   description: 'the outer ends of wires to a virtual machine',
   params: {
-    sockets: netdev.text({
+    sockets: text({
       default: '',
       value: 'PATH',
       description: 'QEMU listens at PATH0, PATH1 and so on',
     }),
-    ends: netdev.text({
+    ends: text({
       default: '[]',
       value: 'JSON',
       description: 'the interfaces of the virtual machine',
@@ -115,10 +134,10 @@ export const driver = netdev.defineDriver({
   },
   init({ sockets, ends }) {
     return (JSON.parse(ends) as GuestEnd[]).map((end, i) => {
-      const { name, netns } = netdev.interfaceArg(end.name)
+      const { name, netns } = interfaceArg(end.name)
       const priv: WirePriv = { path: `${sockets}${i}`, end, socket: undefined }
       return {
-        dev: netdev.allocEtherdevMqs({ name, setup, priv }),
+        dev: allocEtherdevMqs({ name, setup, priv }),
         netns,
         addresses: [...end.addresses],
       }

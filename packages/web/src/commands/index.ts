@@ -1,9 +1,7 @@
 /** The commands of the page and of the metrics. Each loads its code when it runs. */
 import { getPriority, setPriority } from 'node:os'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { defineCommand, type LazyCommand, option } from 'vnet/internal/cli/parse/option'
-import { collect, shared } from 'vnet/internal/cli/parse/options'
-import type { Io } from 'vnet/internal/cli/process/io'
+import { UsageError } from 'vnet'
+import { collect, defineCommand, type Io, type LazyCommand, option, shared } from 'vnet/kit/cli'
 import { type Address, parseAddress } from '../http/address.ts'
 
 /** The nice value of a server: requests of strangers must not take the CPU from frames. */

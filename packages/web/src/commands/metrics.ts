@@ -1,7 +1,9 @@
 /** `vnet metrics`: serves the counters of running vnets to Prometheus, in a separate process. */
-import { EXIT_OK, endOf, type Io } from 'vnet/internal/cli/process/io'
-import { ControlClient, SERVED_TIMEOUT_MS } from 'vnet/internal/control/client/client'
-import { dropPrivileges, loadNative } from 'vnet/internal/linux/index'
+
+import { ControlClient } from 'vnet/control'
+import { EXIT_OK, endOf, type Io } from 'vnet/kit/cli'
+import { SERVED_TIMEOUT_MS } from 'vnet/kit/control'
+import { dropPrivileges, loadNative } from 'vnet/kit/linux'
 import type { Address } from '../http/address.ts'
 import { ownAccess } from '../http/token.ts'
 import { serveMetrics } from '../metrics/server.ts'

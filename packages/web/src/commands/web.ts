@@ -1,10 +1,18 @@
 /** `vnet web`: serves the live page of running vnets, in a separate process. */
-import { findNamed } from 'vnet/internal/cli/ask'
-import { isAmong, type NamedDevice } from 'vnet/internal/cli/device-text'
-import { packageVersion } from 'vnet/internal/cli/own-package'
-import { complain, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/process/io'
-import { ControlClient, SERVED_TIMEOUT_MS } from 'vnet/internal/control/client/client'
-import { loadNative } from 'vnet/internal/linux/native'
+
+import { ControlClient } from 'vnet/control'
+import {
+  complain,
+  EXIT_OK,
+  endOf,
+  findNamed,
+  type Io,
+  isAmong,
+  type NamedDevice,
+  packageVersion,
+} from 'vnet/kit/cli'
+import { SERVED_TIMEOUT_MS } from 'vnet/kit/control'
+import { loadNative } from 'vnet/kit/linux'
 import type { Address } from '../http/address.ts'
 import { ownAccess } from '../http/token.ts'
 import { serveWeb } from '../server.ts'

@@ -1,7 +1,7 @@
 /** Where an HTTP server of vnet listens, and the requests that it takes for its own. */
 import type { Server } from 'node:http'
 import { type AddressInfo, isIP } from 'node:net'
-import { EADDRINUSE, EADDRNOTAVAIL, VnetError } from 'vnet/internal/base/errno'
+import { EADDRINUSE, EADDRNOTAVAIL, VnetError } from 'vnet'
 
 /** Returns advice about an error of bind(2), if any. */
 export function bindAdvice(errno: number, host: string): string | undefined {

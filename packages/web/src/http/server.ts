@@ -1,12 +1,8 @@
 /** An HTTP server of vnet. Every local user can connect, so no client holds resources for long. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import {
-  CONNECTIONS_MAX,
-  Connections,
-  isAddressOrLocalhost,
-} from 'vnet/internal/base/http-connections.node'
-import { hostName, isForeign } from 'vnet/internal/base/own-request'
+import { hostName, isForeign } from 'vnet/kit/base'
+import { CONNECTIONS_MAX, Connections, isAddressOrLocalhost } from 'vnet/kit/machine'
 import { type Address, close, listen } from './address.ts'
 import { type Access, type Proof, ServerToken } from './token.ts'
 

@@ -9,12 +9,8 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypt
 import { closeSync, constants, fstatSync, linkSync, openSync, readFileSync, rmSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
-import {
-  makeRunDirectory,
-  outerUid,
-  RUN_DIRECTORY,
-} from 'vnet/internal/control/protocol/run-directory'
-import { writeFile } from 'vnet/internal/linux/files'
+import { makeRunDirectory, outerUid, RUN_DIRECTORY } from 'vnet/kit/control'
+import { writeFile } from 'vnet/kit/linux'
 
 const FILE = 'page-secret'
 /** 192 bits, in characters that a URL needs not escape. */

@@ -3,19 +3,10 @@
  * metrics are named as in node_exporter's detailed netdev, with `vnet` for `node`.
  */
 import { Counter, Gauge, Registry, type RegistryContentType } from 'prom-client'
-import { distinct } from 'vnet/internal/base/printable'
-import type { RuntimeInfo } from 'vnet/internal/control/index'
-import {
-  QUEUE_COUNTERS,
-  type QueueCounterField,
-  queueCounterFields,
-} from 'vnet/internal/control/protocol/queue-counters'
-import {
-  IFF_UP,
-  kernelName,
-  type LinkStats64Field,
-  linkStats64Fields,
-} from 'vnet/internal/netdev/index'
+import { IFF_UP, kernelName, type LinkStats64Field, linkStats64Fields } from 'vnet'
+import type { RuntimeInfo } from 'vnet/control'
+import { distinct } from 'vnet/kit/base'
+import { QUEUE_COUNTERS, type QueueCounterField, queueCounterFields } from 'vnet/kit/control'
 import {
   type Asked,
   type HttpOptions,

@@ -1,6 +1,5 @@
 /** The data read from the running vnets for one scrape: from all of them in parallel. */
-import { VnetError } from 'vnet/internal/base/errno'
-import { netnsOf } from 'vnet/internal/control/client/addresses'
+import { VnetError } from 'vnet'
 import {
   type ControlClient,
   type DeviceStats,
@@ -12,7 +11,8 @@ import {
   type RuntimeInfo,
   type StageReport,
   supported,
-} from 'vnet/internal/control/index'
+} from 'vnet/control'
+import { netnsOf } from 'vnet/kit/control'
 
 /** A device with its replies. They are not of one moment. */
 export interface DeviceSnapshot {

@@ -1,6 +1,6 @@
 /** The general views: all interfaces, first those with trouble, then busy ones; running labs. */
 import { useMemo, useRef } from 'preact/hooks'
-import { formatNumber } from 'vnet/internal/base/duration'
+import { formatNumber } from 'vnet/kit/base'
 import type { DeviceCounters, DeviceId, DeviceRow, Message } from '../feed-types.ts'
 import { type App, placeHash, type View } from './app.ts'
 import { lateText, stateOf, whole } from './driver-text.ts'

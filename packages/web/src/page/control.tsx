@@ -2,7 +2,7 @@
 import { type Signal, useSignal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { shellWord } from 'vnet/internal/base/printable'
+import { shellWord } from 'vnet/kit/base'
 import type { CommandResult, PageCommand } from '../feed-types.ts'
 import type { App } from './app.ts'
 import { type ChangeLog, record } from './changes.tsx'

@@ -1,6 +1,6 @@
 /** Hands on: the changeable properties of the selected device, each with its command line. */
 import { signal } from '@preact/signals'
-import { optionName } from 'vnet/internal/base/printable'
+import { optionName } from 'vnet/kit/base'
 import type { DeviceRow, DriverParam } from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
 import { Changes } from './changes.tsx'

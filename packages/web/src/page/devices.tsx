@@ -1,7 +1,7 @@
 /** The list of all devices, by vnet, with a search. */
 import { useSignal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
-import { formatNumber } from 'vnet/internal/base/duration'
+import { formatNumber } from 'vnet/kit/base'
 import type { DeviceRow } from '../feed-types.ts'
 import { type App, isFound, placeHash, type View } from './app.ts'
 import { stateOf } from './driver-text.ts'

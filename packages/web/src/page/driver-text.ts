@@ -1,5 +1,5 @@
 /** The texts of a device's parts and of numbers. */
-import { formatNumber } from 'vnet/internal/base/duration'
+import { formatNumber } from 'vnet/kit/base'
 import type { DeviceRow, PartInfo, StageReport } from '../feed-types.ts'
 
 /** The namespace of a device, if it is not the vnet's own, and its name. */

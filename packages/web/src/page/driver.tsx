@@ -1,8 +1,8 @@
 /** The driver in motion: the parts of a device, and the frames that move through it. */
 import { effect, signal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
-import { formatNumber } from 'vnet/internal/base/duration'
-import { DROP_CAUSES } from 'vnet/internal/skb/drop-cause'
+import { formatNumber } from 'vnet/kit/base'
+import { DROP_CAUSES } from 'vnet/kit/netdev'
 import type { DeviceId, DeviceRow, PartInfo, StageReport } from '../feed-types.ts'
 import { type App, placeHash, type View } from './app.ts'
 import { ArrowShape, End, type EndState, Flow, Frames, Item, type ItemBox } from './driver-draw.tsx'

@@ -1,7 +1,7 @@
 /** A view's filter, a pcap-filter(7) expression that the server compiles, and its fields. */
 import { computed, effect, type Signal, signal } from '@preact/signals'
 import type { RefObject } from 'preact'
-import { BpfProgram } from 'vnet/internal/packet/bpf'
+import { BpfProgram } from 'vnet/kit/packet'
 import type { CommandResult, DeviceRow, FrameRow } from '../feed-types.ts'
 import { type App, askAfterTyping } from './app.ts'
 

@@ -1,6 +1,6 @@
 /** Captures the frames of the device looked at, from now on, and saves them as a file. */
 import { signal } from '@preact/signals'
-import { formatNumber } from 'vnet/internal/base/duration'
+import { formatNumber } from 'vnet/kit/base'
 import type { DeviceRow } from '../feed-types.ts'
 import type { App } from './app.ts'
 import { vnetLine } from './control.tsx'

@@ -1,7 +1,5 @@
 /** The contents of the table of frames, as text. */
-import { BlockWalker } from 'vnet/internal/capture/block-walker'
-import { Input } from 'vnet/internal/capture/input'
-import { ENHANCED_PACKET, SECTION_HEADER } from 'vnet/internal/capture/pcapng'
+import { BlockWalker, ENHANCED_PACKET, Input, SECTION_HEADER } from 'vnet/kit/capture'
 import type { FrameRow } from '../feed-types.ts'
 import { vnetLine } from './control.tsx'
 import { clockText } from './driver-text.ts'

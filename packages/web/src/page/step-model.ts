@@ -1,5 +1,5 @@
 /** The contents of the step view, without elements. */
-import type { Header } from 'vnet/internal/packet/fields-upper'
+import type { Header } from 'vnet/kit/packet'
 import type { DeviceId, FlightRow, StepInfo, VnetRow } from '../feed-types.ts'
 import type { FrameTest } from './filter-fields.tsx'
 

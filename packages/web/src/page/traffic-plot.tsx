@@ -1,7 +1,7 @@
 /** One plot: a heading, the lines with their values, and the drawing, which uPlot makes. */
 import type { Signal } from '@preact/signals'
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
-import { formatNumber } from 'vnet/internal/base/duration'
+import { formatNumber } from 'vnet/kit/base'
 import { clockText } from './driver-text.ts'
 import type { PageEvent } from './events.tsx'
 import { useWidth } from './table.tsx'

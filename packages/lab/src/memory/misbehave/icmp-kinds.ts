@@ -1,12 +1,8 @@
 /** ICMP errors about segments of a peer, which host.misbehave sends without a cause. */
 import type { IpStack } from '@vnet/inet/internal/ip/stack'
 import { IP4 } from '@vnet/inet/internal/ip/version'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
-import { ICMP_HLEN } from 'vnet/internal/packet/icmp'
-import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
-import { get16, put16, put32 } from 'vnet/internal/packet/octets'
-import * as tcp from 'vnet/internal/packet/tcp'
+import { ETH_HLEN, icmp, ipv4, tcp, UsageError } from 'vnet'
+import { get16, put16, put32 } from 'vnet/kit/packet'
 import type { Segment } from './segment.ts'
 
 const TTL = 64
@@ -66,11 +62,11 @@ export function sendError(ip: IpStack, segment: Segment, [v4, v6]: Kind, mtu: nu
     address(version.sourceAt(ETH_HLEN)),
     address(version.destinationAt(ETH_HLEN)),
   ]
-  const message = new Uint8Array(ICMP_HLEN + version.header + tcp.TCP_HLEN)
+  const message = new Uint8Array(icmp.ICMP_HLEN + version.header + tcp.TCP_HLEN)
   put16(message, 0, kind)
   put32(message, 4, mtu)
-  const quoted = message.subarray(ICMP_HLEN)
-  version.create(quoted, 0, IPPROTO_TCP, QUOTED, TTL, 0, true)
+  const quoted = message.subarray(icmp.ICMP_HLEN)
+  version.create(quoted, 0, ipv4.IPPROTO_TCP, QUOTED, TTL, 0, true)
   quoted.set(peer, version.sourceAt(0))
   quoted.set(own, version.destinationAt(0))
   version.finish(quoted, 0)

@@ -3,10 +3,10 @@
  * between them or not, and `match FILTER ( ... )` around them. Loaded on demand, like libpcap.
  */
 import type { IpStack } from '@vnet/inet/internal/ip/stack'
-import { didYouMean } from 'vnet/internal/base/index'
-import { compileFilter } from 'vnet/internal/linux/pcap-filter'
-import { Cursor, pointing, whole } from 'vnet/internal/wire/grammar/cursor'
-import type { WireFilter } from 'vnet/internal/wire/wire'
+import { didYouMean } from 'vnet/kit/base'
+import { compileFilter } from 'vnet/kit/net'
+import { Cursor, pointing, whole } from 'vnet/kit/wire'
+import type { WireFilter } from 'vnet/wire'
 import { Rewriter, type Rule, type When } from './rewriter.ts'
 import { WORDS } from './words.ts'
 

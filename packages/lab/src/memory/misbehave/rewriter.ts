@@ -4,9 +4,9 @@
  */
 import type { IpStack } from '@vnet/inet/internal/ip/stack'
 import { WINDOW_SCALE } from '@vnet/inet/internal/tcp/receive'
-import { put16 } from 'vnet/internal/packet/octets'
-import * as tcp from 'vnet/internal/packet/tcp'
-import type { WireFilter } from 'vnet/internal/wire/wire'
+import { tcp } from 'vnet'
+import { put16 } from 'vnet/kit/packet'
+import type { WireFilter } from 'vnet/wire'
 import { changed, endsOf, has, like, nextOf, type Segment, segmentOf } from './segment.ts'
 import type { Action } from './words.ts'
 

@@ -1,12 +1,8 @@
 /** TCP segments in Ethernet frames, as a host sends them, to be cut and changed. */
 import { fillChecksum } from '@vnet/inet/internal/ip/checksum'
 import { IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/internal/ip/version'
-import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, etherType } from 'vnet/internal/packet/ethernet'
-import { IPPROTO_TCP, setTotalLength } from 'vnet/internal/packet/ipv4'
-import { setPayloadLength } from 'vnet/internal/packet/ipv6'
-import { put32 } from 'vnet/internal/packet/octets'
-import * as tcp from 'vnet/internal/packet/tcp'
-import { UpperHeader } from 'vnet/internal/packet/upper-header'
+import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, ethernet, ipv4, ipv6, tcp } from 'vnet'
+import { put32, UpperHeader } from 'vnet/kit/packet'
 
 const NOTHING = new Uint8Array(0)
 
@@ -29,13 +25,13 @@ function segmentAt(frame: Uint8Array, version: IpVersion, h: number, end: number
 
 /** Returns undefined for frames with anything else than a whole TCP segment. */
 export function segmentOf(frame: Uint8Array): Segment | undefined {
-  const type = frame.length < ETH_HLEN ? 0 : etherType(frame, 0)
+  const type = frame.length < ETH_HLEN ? 0 : ethernet.etherType(frame, 0)
   if (type !== ETH_P_IP && type !== ETH_P_IPV6) return undefined
   const upper = new UpperHeader()
   const version = upper.find(frame, ETH_HLEN, frame.length) === 4 ? IP4 : IP6
   const { h, protocol, isFragment, end } = upper
   const isTcp =
-    h >= 0 && protocol === IPPROTO_TCP && !isFragment && tcp.parse(frame, h, end - h) >= 0
+    h >= 0 && protocol === ipv4.IPPROTO_TCP && !isFragment && tcp.parse(frame, h, end - h) >= 0
   return isTcp ? segmentAt(frame, version, h, end) : undefined
 }
 
@@ -61,7 +57,7 @@ export function changed(s: Segment, change: (frame: Uint8Array, h: number) => vo
   const { frame, version, h, data } = s
   const length = tcp.dataOffset(frame, h) + data.length
   change(frame, h)
-  fillChecksum(version, IPPROTO_TCP, ETH_HLEN, { bytes: frame, at: h, length })
+  fillChecksum(version, ipv4.IPPROTO_TCP, ETH_HLEN, { bytes: frame, at: h, length })
   return segmentAt(frame, version, h, h + length)
 }
 
@@ -78,9 +74,9 @@ export function like(
   frame.set(s.frame.subarray(0, at))
   frame.set(data, at)
   if (version === IP4) {
-    setTotalLength(frame, ETH_HLEN, frame.length - ETH_HLEN)
+    ipv4.setTotalLength(frame, ETH_HLEN, frame.length - ETH_HLEN)
   } else {
-    setPayloadLength(frame, ETH_HLEN, frame.length - ETH_HLEN - version.header)
+    ipv6.setPayloadLength(frame, ETH_HLEN, frame.length - ETH_HLEN - version.header)
   }
   version.finish(frame, ETH_HLEN)
   put32(frame, h + 4, sequence)

@@ -2,10 +2,10 @@
  * The words of host.misbehave: each says to which segments it applies, and what leaves in their
  * place. Words are applied in the order of WORDS, whatever their order in a text.
  */
-import { put16, put32 } from 'vnet/internal/packet/octets'
-import * as tcp from 'vnet/internal/packet/tcp'
-import { type Cursor, whole } from 'vnet/internal/wire/grammar/cursor'
-import { parseSize } from 'vnet/internal/wire/units'
+
+import { tcp } from 'vnet'
+import { put16, put32 } from 'vnet/kit/packet'
+import { type Cursor, parseSize, whole } from 'vnet/kit/wire'
 import { icmpKind, sendError } from './icmp-kinds.ts'
 import { type Connection, type Rewriter, windowField } from './rewriter.ts'
 import { changed, has, like, nextOf, part, type Segment } from './segment.ts'

@@ -1,10 +1,7 @@
 /** Addresses as Node writes them: `{ address: '198.18.0.1', family: 'IPv4', port: 80 }`. */
 import { getSystemErrorName } from 'node:util'
 import { unmapped } from '@vnet/inet/internal/udp'
-import { VnetError } from 'vnet/internal/base/errno'
-import { formatAddress, parseAddress } from 'vnet/internal/packet/address'
-import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
-import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
+import { formatAddress, ipv4, ipv6, parseAddress, VnetError } from 'vnet'
 
 /** The properties that Node reads after getsockname and getpeername. */
 export interface NodeAddress {
@@ -36,9 +33,11 @@ export function showEndpoint(
   port = 0,
 ): void {
   const bytes =
-    address === undefined ? new Uint8Array(family === 4 ? IPV4_ALEN : IPV6_ALEN) : unmapped(address)
+    address === undefined
+      ? new Uint8Array(family === 4 ? ipv4.IPV4_ALEN : ipv6.IPV6_ALEN)
+      : unmapped(address)
   const text = formatAddress(bytes)
-  out.address = family === 6 && bytes.length === IPV4_ALEN ? `::ffff:${text}` : text
+  out.address = family === 6 && bytes.length === ipv4.IPV4_ALEN ? `::ffff:${text}` : text
   out.family = family === 6 ? 'IPv6' : 'IPv4'
   out.port = port
 }

@@ -9,7 +9,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Endpoint, TcpConnection, TcpEvents } from '@vnet/inet/internal/contract'
 import type { Tcp } from '@vnet/inet/internal/tcp/tcp'
-import { EBADF, ECANCELED, EINVAL, NSEC_PER_SEC } from 'vnet/internal/base/index'
+import { EBADF, ECANCELED, EINVAL, NSEC_PER_SEC } from 'vnet'
 import type { Boot } from '../time/boot.ts'
 import { readNative } from './native-callbacks.ts'
 import {

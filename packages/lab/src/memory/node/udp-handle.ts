@@ -12,7 +12,7 @@ import { isIP } from 'node:net'
 import type { Endpoint, UdpBinding, UdpEvents } from '@vnet/inet/internal/contract'
 import { isUnspecified } from '@vnet/inet/internal/ip/version'
 import type { InterfaceChoice, Udp, UdpSocket } from '@vnet/inet/internal/udp'
-import { EBADF, EINVAL, ENODEV } from 'vnet/internal/base/errno'
+import { EBADF, EINVAL, ENODEV } from 'vnet'
 import { type DgramHandle, dgramState, symbolOf } from '../../world/dgram-state.ts'
 import type { Boot } from '../time/boot.ts'
 import {

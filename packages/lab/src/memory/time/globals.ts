@@ -10,7 +10,7 @@ import type {
 import timers from 'node:timers'
 import promises from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { NSEC_PER_MSEC, NSEC_PER_SEC, UsageError } from 'vnet/internal/base/index'
+import { NSEC_PER_MSEC, NSEC_PER_SEC, UsageError } from 'vnet'
 import { clockOffset } from './boot.ts'
 import { realRefresh } from './fetch-clock.ts'
 import { thread } from './real.ts'

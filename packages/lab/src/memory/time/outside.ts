@@ -9,7 +9,8 @@
  * and 22, and nothing since Node 24, where promises need not be tracked.
  */
 import { AsyncResource, createHook } from 'node:async_hooks'
-import { formatDuration, NSEC_PER_MSEC } from 'vnet/internal/base/index'
+import { NSEC_PER_MSEC } from 'vnet'
+import { formatDuration } from 'vnet/kit/base'
 import { type Kind, kindOf, methodOf, nameOf, pipesOf, type Wrap } from './async-types.ts'
 import { Patches } from './globals.ts'
 import { thread } from './real.ts'

@@ -1,6 +1,6 @@
 /** The time of a thread without its waits for a CPU, for limits that a busy machine keeps. */
 import { readFileSync, readlinkSync } from 'node:fs'
-import { attempt, NSEC_PER_MSEC } from 'vnet/internal/base/index'
+import { attempt, NSEC_PER_MSEC } from 'vnet'
 import { thread } from './real.ts'
 
 /** Returns the file of this thread that `ownTime` reads; undefined where there is none. */

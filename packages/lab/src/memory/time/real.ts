@@ -5,7 +5,7 @@
  */
 import { AsyncResource } from 'node:async_hooks'
 import promises from 'node:timers/promises'
-import type { Random } from 'vnet/internal/base/random'
+import type { Random } from 'vnet/net'
 import type { Timeline } from './timeline.ts'
 
 /** What all worlds of a thread share, as far as sockets know it. */

@@ -5,7 +5,7 @@
  */
 import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
-import { type Random, random } from 'vnet/internal/base/random'
+import { type Random, random } from 'vnet/net'
 import { thread } from './real.ts'
 
 type Call = (...args: unknown[]) => unknown

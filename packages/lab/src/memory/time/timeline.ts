@@ -3,7 +3,8 @@
  * 0. Entries ring in the order of their moments, and entries of one moment in the order in which
  * they were armed. A timeline only rings; timeline-turns.ts decides when.
  */
-import { type Alarm, type Clock, type HeapItem, MomentHeap } from 'vnet/internal/base/index'
+import type { Alarm, Clock } from 'vnet'
+import { type HeapItem, MomentHeap } from 'vnet/kit/base'
 
 /** Whose alarm an entry is: a world. */
 export type Owner = Readonly<{ isClosed: boolean }>

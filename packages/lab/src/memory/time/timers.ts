@@ -11,7 +11,7 @@
  * When no world runs, they call Node's functions, because a program may keep them after its world.
  */
 import { AsyncResource } from 'node:async_hooks'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { NSEC_PER_MSEC } from 'vnet'
 import { outside } from '../../world/code.ts'
 import { type Boot, currentBoot } from './boot.ts'
 import { isTick, noteTick, TICK_MS } from './fetch-clock.ts'

@@ -7,7 +7,8 @@
  * Not in it: timers that a module took before the world (`const { setTimeout } = require('timers')`
  * at its top), and those inside Node, such as the header and request time-outs of http servers.
  */
-import { type Clock, durationOf, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/index'
+import { type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet'
+import { durationOf } from 'vnet/kit/base'
 import { state } from '../../world/code.ts'
 import { ringTicks, saveTicks } from './fetch-clock.ts'
 import { refuseFakes, replaceGlobals } from './globals.ts'

@@ -1,5 +1,5 @@
 /** drop: drops some matching packets: the `first` N, the `nth`, or `every` Nth. */
-import { quoted } from 'vnet/internal/wire/units'
+import { quoted } from 'vnet/kit/wire'
 import type { ToxicKind } from '../toxic-kind.ts'
 
 interface DropAttributes {

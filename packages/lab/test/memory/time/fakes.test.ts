@@ -1,6 +1,6 @@
 /** Fake timers of a test's own beside the time of a world. */
 import { afterEach, expect, test, vi } from 'vitest'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { UsageError } from '#src/base/usage-error.ts'
 import { VirtualTime } from '../../../src/memory/time/virtual-time.ts'
 import { start } from './started.ts'
 

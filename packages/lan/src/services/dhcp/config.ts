@@ -3,9 +3,9 @@
  * schema and networks have been checked (lan/config); this file checks options, boot fields and
  * times.
  */
-import { EINVAL, VnetError } from 'vnet/internal/base/errno'
-import * as schema from 'vnet/internal/base/schema'
-import { get32, ipv4Bytes, maskOf, parseIpv4, parsePrefix } from 'vnet/internal/packet/index'
+import { EINVAL, parseIpv4, parsePrefix, VnetError } from 'vnet'
+import { schema } from 'vnet/kit/config'
+import { get32, ipv4Bytes, maskOf } from 'vnet/kit/packet'
 import { encodeOption, type OptionType, optionOf } from './options.ts'
 
 export const label = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?'

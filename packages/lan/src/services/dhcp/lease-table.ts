@@ -3,7 +3,8 @@
  * another client gets its address, so that its client can have it again. Leases expire by the
  * monotonic clock; the store has wall-clock times. Only live() and ended() walk all leases.
  */
-import { type Clock, type HeapItem, MomentHeap, NSEC_PER_MSEC } from 'vnet/internal/base/index'
+import { type Clock, NSEC_PER_MSEC } from 'vnet'
+import { type HeapItem, MomentHeap } from 'vnet/kit/base'
 import { DHCP_INFINITE } from './config.ts'
 import type { Lease, LeaseStore } from './lease.ts'
 import { LeaseWriter } from './lease-writer.ts'

@@ -3,7 +3,7 @@
  * starts. The next write starts PAUSE after the end of the last one at the earliest. A caller may
  * wait for the write of its change.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet'
 import type { Lease, LeaseStore } from './lease.ts'
 
 /** Time between two writes in ns. */

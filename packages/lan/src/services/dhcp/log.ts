@@ -1,6 +1,7 @@
 /** The log lines of the DHCP server, as dnsmasq has them. Each kind is limited. */
-import { type Clock, explain, LimitedLog, type Log } from 'vnet/internal/base/index'
-import { formatIpv4 } from 'vnet/internal/packet/address'
+import { type Clock, explain, formatIpv4 } from 'vnet'
+import { LimitedLog } from 'vnet/kit/base'
+import type { Log } from 'vnet/net'
 import type { DhcpConfig } from './config.ts'
 import type { DhcpClient } from './request.ts'
 

@@ -2,9 +2,8 @@
  * Replies to DHCPDISCOVER. A new address is probed first (RFC 2131 sec. 2.2): an address in use is
  * set aside, others get an ARP request and are offered if PROBE_TIME passes without a reply.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { formatIpv4 } from 'vnet/internal/packet/address'
-import { DHCPOFFER } from 'vnet/internal/packet/dhcp'
+import { type Alarm, type Clock, formatIpv4, NSEC_PER_MSEC } from 'vnet'
+import { dhcp } from 'vnet/kit/packet'
 import type { LeaseTable } from './lease-table.ts'
 import type { DhcpLog } from './log.ts'
 import type { Pool } from './pool.ts'
@@ -177,6 +176,6 @@ export class Offering {
   #send(request: DhcpRequest, address: number, send: SendReply): void {
     const { pool, log } = this.#options
     log.message('DHCPOFFER', address, request.client)
-    send(leaseReply(DHCPOFFER, request, pool.config, address))
+    send(leaseReply(dhcp.DHCPOFFER, request, pool.config, address))
   }
 }

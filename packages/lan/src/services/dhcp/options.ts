@@ -1,5 +1,5 @@
 /** The DHCP options that a configuration may set, by name or, in hex, by number. */
-import { parseAddress, parsePrefix } from 'vnet/internal/packet/address'
+import { parseAddress, parsePrefix } from 'vnet'
 import codes from './options.json' with { type: 'json' }
 
 /** A value as in a configuration file. */

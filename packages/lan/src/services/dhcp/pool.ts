@@ -3,8 +3,9 @@
  * these that is free: its reservation, its present or last lease, its pending offer, the address
  * that it requests, an address that was never leased, the address with the oldest ended lease.
  */
-import { type Clock, type HeapItem, MomentHeap, NSEC_PER_SEC } from 'vnet/internal/base/index'
-import type { DhcpMessage } from 'vnet/internal/packet/dhcp'
+import { type Clock, NSEC_PER_SEC } from 'vnet'
+import { type HeapItem, MomentHeap } from 'vnet/kit/base'
+import type { dhcp } from 'vnet/kit/packet'
 import { type AddressRange, type DhcpConfig, isInNetwork, type Reservation } from './config.ts'
 import type { LeaseTable } from './lease-table.ts'
 import type { DhcpClient, DhcpSender } from './request.ts'
@@ -51,7 +52,7 @@ export class Pool {
   }
 
   /** Checks the address of the relay, or the address that the client renews by unicast. */
-  serves({ giaddr, ciaddr }: DhcpMessage, from: DhcpSender): boolean {
+  serves({ giaddr, ciaddr }: dhcp.DhcpMessage, from: DhcpSender): boolean {
     const renewed = from.broadcast ? 0 : ciaddr
     return isInNetwork(this.#config, giaddr || renewed || this.#config.server)
   }

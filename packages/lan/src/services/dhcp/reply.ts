@@ -1,7 +1,6 @@
 /** Builds the DHCP server's replies and their destinations (RFC 2131 sec. 4.1, 4.3, table 3). */
-import { ARPHRD_ETHER } from 'vnet/internal/packet/arp'
-import * as dhcp from 'vnet/internal/packet/dhcp'
-import { formatIpv4, get16, ipv4Bytes, long } from 'vnet/internal/packet/index'
+import { arp, formatIpv4 } from 'vnet'
+import { dhcp, get16, ipv4Bytes, long } from 'vnet/kit/packet'
 import { DHCP_INFINITE, type DhcpConfig, type Reservation } from './config.ts'
 import { type DhcpClient, numberIn } from './request.ts'
 
@@ -136,7 +135,7 @@ function destination(
   if (giaddr !== 0) return toRelay(giaddr)
   if (ciaddr !== 0) return { address: ciaddr, port: dhcp.DHCP_CLIENT_PORT, mac: from }
   const reachable =
-    htype === ARPHRD_ETHER && chaddr.length === 6 && ((chaddr[0] as number) & 1) === 0
+    htype === arp.ARPHRD_ETHER && chaddr.length === 6 && ((chaddr[0] as number) & 1) === 0
   if ((flags & dhcp.DHCP_FLAG_BROADCAST) !== 0 || !reachable) return TO_ALL
   return { address: yiaddr, port: dhcp.DHCP_CLIENT_PORT, mac: chaddr }
 }

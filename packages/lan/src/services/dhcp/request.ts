@@ -1,7 +1,6 @@
 /** Reads the messages of DHCP clients: identity, requests, and the name that a client chose. */
-import { ARPHRD_ETHER } from 'vnet/internal/packet/arp'
-import * as dhcp from 'vnet/internal/packet/dhcp'
-import { formatHex, get32 } from 'vnet/internal/packet/index'
+import { arp } from 'vnet'
+import { dhcp, formatHex, get32 } from 'vnet/kit/packet'
 
 /** The identity of a client, which it states itself. */
 export interface DhcpClient {
@@ -54,7 +53,7 @@ function clientOf({ htype, chaddr, options }: dhcp.DhcpMessage): DhcpClient | un
   const clientId =
     identifier === undefined || identifier.length === 0 ? undefined : formatHex(identifier)
   if (clientId === undefined && chaddr.length === 0) return undefined
-  const hardware = htype === ARPHRD_ETHER ? '' : `${htype}-`
+  const hardware = htype === arp.ARPHRD_ETHER ? '' : `${htype}-`
   return asClient(`${hardware}${formatHex(chaddr)}`, clientId)
 }
 

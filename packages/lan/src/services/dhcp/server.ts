@@ -2,9 +2,9 @@
  * The DHCP server (RFC 2131). It never throws. A new lease is acknowledged once it is stored, a
  * renewal immediately. No message makes it walk all addresses or leases.
  */
-import type { Clock, Log } from 'vnet/internal/base/index'
-import { formatIpv4 } from 'vnet/internal/packet/address'
-import * as dhcp from 'vnet/internal/packet/dhcp'
+import { type Clock, formatIpv4 } from 'vnet'
+import { dhcp } from 'vnet/kit/packet'
+import type { Log } from 'vnet/net'
 import { type DhcpConfig, isInNetwork } from './config.ts'
 import type { Lease, LeaseStore } from './lease.ts'
 import { LeaseTable } from './lease-table.ts'

@@ -1,22 +1,22 @@
 /** Feed: messages about the devices of the playground, as a server sends them to the live page. */
 import type { DeviceId, FeedMessage } from '@vnet/web/internal/feed-types'
 import { deviceId, presets, rowCounters, stepInfo, vnetRows } from '@vnet/web/internal/rows'
-import type { FoundDevice } from 'vnet/internal/control/client/find'
+import type { DeviceEvent, FoundDevice } from 'vnet/control'
 import {
+  commands,
   deviceEvent,
   deviceInfo,
   deviceStats,
+  Events,
+  LocalVnet,
+  NO_CLIENT,
+  type RunningDriver,
+  scopeNumbers,
   stepState,
   wireInfo,
-} from 'vnet/internal/control/client/replies'
-import type { DeviceEvent } from 'vnet/internal/control/client/types'
-import { commands, scopeNumbers } from 'vnet/internal/control/protocol/family'
-import { Events } from 'vnet/internal/control/server/events'
-import { LocalVnet } from 'vnet/internal/control/server/local'
-import { NO_CLIENT } from 'vnet/internal/control/server/operation'
-import type { RunningDriver } from 'vnet/internal/control/server/subject'
-import type { Net } from 'vnet/internal/netdev/net'
-import { decodeAttributes, messages, parseGenl } from 'vnet/internal/netlink/index'
+} from 'vnet/kit/control'
+import { netlink } from 'vnet/kit/netlink'
+import type { Net } from 'vnet/net'
 import type { Recorder } from './recorder.ts'
 
 /** The page shows one vnet, which is not a process. */
@@ -52,9 +52,11 @@ export class Feed {
     this.#events.subscribe({
       ...NO_CLIENT,
       notify: bytes => {
-        for (const message of messages(bytes, 0, bytes.length)) {
-          const { offset, length } = parseGenl(bytes, message)
-          this.#event(deviceEvent(decodeAttributes(commands.event.reply, bytes, offset, length)))
+        for (const message of netlink.messages(bytes, 0, bytes.length)) {
+          const { offset, length } = netlink.parseGenl(bytes, message)
+          this.#event(
+            deviceEvent(netlink.decodeAttributes(commands.event.reply, bytes, offset, length)),
+          )
         }
         return true
       },

@@ -1,11 +1,11 @@
 /** The worker of the playground: a World in real time, as far as it keeps up. */
 
 // In time: a driver that waits for the network would look like one that does not return.
-import 'vnet/internal/netdev/debug/debug'
+import 'vnet/kit/debug'
 import type { FeedMessage } from '@vnet/web/internal/feed-types'
-import { describeException, messageOrDescription } from 'vnet/internal/base/exception'
-import { cable, loop, snull } from 'vnet/internal/drivers/index'
-import type { Driver } from 'vnet/internal/netdev/driver'
+import type { Driver } from 'vnet'
+import { cable, loop, snull } from 'vnet/drivers'
+import { describeException, messageOrDescription } from 'vnet/kit/base'
 import { restrictGlobals } from '../confined-worker.ts'
 import { driverOf, loadImports } from '../driver-module.ts'
 import type { PlaygroundDriver, PlaygroundReply, PlaygroundRequest } from './messages.ts'

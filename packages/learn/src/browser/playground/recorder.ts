@@ -1,12 +1,10 @@
 /** Recorder: captures all devices of the playground, for the rows of a page and for a file. */
 import type { DeviceId, FlightRow, FrameRow } from '@vnet/web/internal/feed-types'
 import { flightRow, frameRow } from '@vnet/web/internal/rows'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { Capture } from 'vnet/internal/capture/capture'
-import { FramePrinter } from 'vnet/internal/capture/frame-text'
-import { CaptureReader } from 'vnet/internal/capture/reader'
-import type { CaptureRecord } from 'vnet/internal/capture/record'
-import type { Net } from 'vnet/internal/netdev/net'
+import { NSEC_PER_MSEC } from 'vnet'
+import { CaptureReader, type CaptureRecord } from 'vnet/capture'
+import { Capture, FramePrinter } from 'vnet/kit/capture'
+import type { Net } from 'vnet/net'
 
 /** Bytes that wait for `read`: what a burst of a moment may be. */
 const BUFFER_BYTES = 8 << 20

@@ -1,15 +1,24 @@
 /** The hosts of the playground, and their programs: ping, UDP, TCP, and a steady flow. */
 import { InetHost, joinPort } from '@vnet/inet/internal/index'
-import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import type { Random } from 'vnet/internal/base/index'
-import type { MemoryPort } from 'vnet/internal/bed/memory-port'
-import { IFF_NOARP, IFF_UP } from 'vnet/internal/netdev/if'
-import type { NetDevice } from 'vnet/internal/netdev/net-device'
-import { ETH_HLEN, ETH_P_IP, etherType } from 'vnet/internal/packet/ethernet'
-import * as icmp from 'vnet/internal/packet/icmp'
-import { formatAddress, get16, get32, put16, put32 } from 'vnet/internal/packet/index'
-import { IPPROTO_ICMP, IPV4_HLEN, protocol } from 'vnet/internal/packet/ipv4'
-import { destinationPort, sourcePort } from 'vnet/internal/packet/udp'
+import {
+  type Alarm,
+  type Clock,
+  ETH_HLEN,
+  ETH_P_IP,
+  ethernet,
+  formatAddress,
+  IFF_NOARP,
+  IFF_UP,
+  icmp,
+  ipv4,
+  type NetDevice,
+  NSEC_PER_MSEC,
+  NSEC_PER_SEC,
+  udp,
+} from 'vnet'
+import type { MemoryPort } from 'vnet/bed'
+import { get16, get32, put16, put32 } from 'vnet/kit/packet'
+import type { Random } from 'vnet/net'
 import type { PlaygroundRequest } from './messages.ts'
 import { Transfers } from './transfers.ts'
 
@@ -44,9 +53,14 @@ export class Host extends InetHost {
 
 /** Returns a number of the flow of a frame, like a kernel that chooses a queue: of its ports. */
 function flowOf(frame: Uint8Array): number {
-  const at = ETH_HLEN + IPV4_HLEN
-  if (etherType(frame, 0) !== ETH_P_IP || protocol(frame, ETH_HLEN) === IPPROTO_ICMP) return 0
-  return sourcePort(frame, at) + destinationPort(frame, at)
+  const at = ETH_HLEN + ipv4.IPV4_HLEN
+  if (
+    ethernet.etherType(frame, 0) !== ETH_P_IP ||
+    ipv4.protocol(frame, ETH_HLEN) === ipv4.IPPROTO_ICMP
+  ) {
+    return 0
+  }
+  return udp.sourcePort(frame, at) + udp.destinationPort(frame, at)
 }
 
 const PINGS = 5
@@ -169,7 +183,7 @@ export class Traffic {
     put16(message, 6, sequence)
     const from = a.ip.sourceFor(target)
     if (from !== undefined) {
-      a.ip.send(IPPROTO_ICMP, from, target, message)
+      a.ip.send(ipv4.IPPROTO_ICMP, from, target, message)
     }
   }
 

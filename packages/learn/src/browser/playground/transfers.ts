@@ -1,13 +1,6 @@
 /** Transfers: TCP connections from host a, on each of which b receives the same number of bytes. */
 import type { TcpConnection } from '@vnet/inet/internal/index'
-import {
-  type Alarm,
-  explain,
-  NSEC_PER_MSEC,
-  NSEC_PER_SEC,
-  VnetError,
-} from 'vnet/internal/base/index'
-import { formatAddress } from 'vnet/internal/packet/address'
+import { type Alarm, explain, formatAddress, NSEC_PER_MSEC, NSEC_PER_SEC, VnetError } from 'vnet'
 import type { TrafficOptions } from './traffic.ts'
 
 const BYTES = 200_000

@@ -13,22 +13,18 @@ import type {
 import { deviceId } from '@vnet/web/internal/rows'
 import {
   type Clock,
+  type Driver,
   explain,
-  LOGLEVEL_INFO,
-  LOGLEVEL_WARNING,
   NSEC_PER_MSEC,
   NSEC_PER_SEC,
-  random,
+  peerOf,
   UsageError,
   VnetError,
-} from 'vnet/internal/base/index'
-import { TestBed } from 'vnet/internal/bed/test-bed'
-import { wireChange } from 'vnet/internal/control/client/wire-request'
-import { commands } from 'vnet/internal/control/protocol/family'
-import type { LocalVnet } from 'vnet/internal/control/server/local'
-import type { Driver } from 'vnet/internal/netdev/driver'
-import { peerOf } from 'vnet/internal/netdev/netif'
-import { LinuxWireResources } from 'vnet/internal/wire/wire-resources.node'
+} from 'vnet'
+import { TestBed } from 'vnet/kit/bed'
+import { commands, type LocalVnet, wireChange } from 'vnet/kit/control'
+import { LinuxWireResources } from 'vnet/kit/machine'
+import { LOGLEVEL_INFO, LOGLEVEL_WARNING, random } from 'vnet/net'
 import { Feed } from './feed.ts'
 import { Recorder } from './recorder.ts'
 import { Host, type Sendable, Traffic } from './traffic.ts'

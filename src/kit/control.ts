@@ -1,0 +1,62 @@
+/**
+ * 'vnet/kit/control', for the packages of this repository, of the same version: a running vnet from
+ * inside and outside: its directories, family, server and replies.
+ */
+export { addressesOf, netnsOf } from '../control/client/addresses.ts'
+export { SERVED_TIMEOUT_MS } from '../control/client/client.ts'
+export { directoriesOf, otherUserLine, withPlaces } from '../control/client/find.ts'
+export {
+  deviceEvent,
+  deviceInfo,
+  deviceStats,
+  stepState,
+  wireInfo,
+} from '../control/client/replies.ts'
+export { clientResources, type WireChange, wireChange } from '../control/client/wire-request.ts'
+export { attached, encodeFilter, type WireAttachment } from '../control/protocol/attachment.ts'
+export { type As, Connection } from '../control/protocol/connection.ts'
+export {
+  ownNamespace,
+  readDirectories,
+  removeQuietly,
+  watchDirectories,
+} from '../control/protocol/directory.ts'
+export {
+  scopeNumbers,
+  VNET_GENL_ID,
+  VNET_GENL_NAME,
+  VNET_GENL_VERSION,
+  VNET_IOCTL_DATA_MAX,
+  VNET_MCGRP_EVENTS,
+  vnetAttributes,
+} from '../control/protocol/family.generated.ts'
+export { commands } from '../control/protocol/family.ts'
+export { labPlace } from '../control/protocol/lab-place.ts'
+export {
+  QUEUE_COUNTERS,
+  type QueueCounterField,
+  queueCounterFields,
+} from '../control/protocol/queue-counters.ts'
+export {
+  makeRunDirectory,
+  namedDirectory,
+  otherUsers,
+  outerUid,
+  privateCandidates,
+  RUN_DIRECTORY,
+  type RunDirectory,
+} from '../control/protocol/run-directory.ts'
+export type {
+  CounterEntry,
+  HostEntry,
+  LeaseEntry,
+  NeighbourEntry,
+  SegmentEntry,
+  StationEntry,
+} from '../control/protocol/segment-entry.ts'
+export { Events } from '../control/server/events.ts'
+export { LocalVnet } from '../control/server/local.ts'
+export { NO_CLIENT } from '../control/server/operation.ts'
+export { Presence } from '../control/server/presence.ts'
+export { type Server, serveAt } from '../control/server/server.ts'
+export type { LabPart, RunningDriver } from '../control/server/subject.ts'

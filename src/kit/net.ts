@@ -1,0 +1,47 @@
+/**
+ * 'vnet/kit/net', for the packages of this repository, of the same version: what calls the kernel
+ * for interfaces, routes, namespaces and packet sockets.
+ */
+export { checkAddresses } from '../linux/check-addresses.ts'
+export { type WatchedState, watchLink } from '../linux/links/watch.ts'
+export { inNetns, openNetnsOf } from '../linux/netns-name.ts'
+export {
+  openFilteredSocket,
+  openPacketSocket,
+  packetsArrived,
+  socketFilter,
+} from '../linux/packet-socket.ts'
+export { compileFilter, compileNumericFilter, nameIn } from '../linux/pcap-filter.ts'
+export {
+  addAddress,
+  addressesOf,
+  delAddress,
+  familyOf,
+  getAddresses,
+  setNeighbour,
+} from '../linux/rtnetlink/address.ts'
+export { getLink, getLinks, type Link, setLink } from '../linux/rtnetlink/link.ts'
+export {
+  addRule,
+  delRule,
+  getRoutes,
+  outputTo,
+  type Route,
+  RT_TABLE_LOCAL,
+  setNetworkRoute,
+} from '../linux/rtnetlink/route.ts'
+export { RouteSocket } from '../linux/rtnetlink/route-socket.ts'
+export { destroyConnections } from '../linux/sock-diag.ts'
+export { isGeneric, netnsCookie } from '../linux/socket-identity.ts'
+export { hasSysctl, readSysctl, writeSysctl } from '../linux/sysctl.ts'
+export * as uapi from '../linux/uapi.ts'
+export {
+  forwardedServers,
+  MACHINE,
+  nameserversInside,
+  OUTSIDE,
+  prepareWayOut,
+  resolvConf,
+  takenPort,
+  WayOut,
+} from '../linux/way-out.ts'
