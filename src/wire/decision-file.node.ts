@@ -19,7 +19,7 @@
 import { close, closeSync, constants, fstat, ftruncate, open, write } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { EIO, VnetError } from '../base/errno.ts'
+import { EEXIST, EIO, VnetError } from '../base/errno.ts'
 import { openOutput } from '../linux/regular-file.ts'
 import type { DecisionLog, WireSide } from '../netdev/device-wire.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
@@ -179,7 +179,8 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
 
   /**
    * Returns the file that is at the path, which is opened if it is another one than before or none
-   * was there. A device has no size.
+   * was there. Others may write to its folder, so a link is not followed then, nor a file taken
+   * that is of another user. A device has no size.
    */
   async #current(): Promise<{ fd: number; size: number | undefined }> {
     const fd = await this.#fd
@@ -187,10 +188,14 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     if (!mine.isFile()) return { fd, size: undefined }
     const found = await stat(this.#path).catch(() => undefined)
     if (mine.ino === found?.ino && mine.dev === found.dev) return { fd, size: mine.size }
-    const next = await opened(this.#path, FLAGS | constants.O_CREAT, 0o600)
+    const next = await opened(this.#path, FLAGS | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
     this.#fd = Promise.resolve(next)
     await closed(fd)
-    return { fd: next, size: (await statusOf(next)).size }
+    const taken = await statusOf(next)
+    if (!taken.isFile() || taken.uid !== process.geteuid?.()) {
+      throw new VnetError(EEXIST, ['write', this.#path], 'it is now a file of another user')
+    }
+    return { fd: next, size: taken.size }
   }
 
   #fail(error: unknown): void {

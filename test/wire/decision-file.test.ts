@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { UsageError } from '#src/base/usage-error.ts'
@@ -129,6 +137,38 @@ test('a log whose path can no longer be written ends, and says so', async () => 
   const message = `write ${path}: EISDIR, is a directory; the log ends here`
   await expect(log[Symbol.asyncDispose]()).rejects.toThrow(message)
   expect(errors).toEqual([message])
+})
+
+test.each([
+  [
+    'a link takes its place',
+    'ELOOP, too many symbolic links',
+    (path: string) => {
+      writeFileSync(`${path}.2`, '')
+      symlinkSync(`${path}.2`, path)
+    },
+  ],
+  [
+    'a file of another user takes its place',
+    'EEXIST, ',
+    (path: string) => {
+      writeFileSync(path, '')
+      vi.spyOn(process, 'geteuid').mockReturnValue(-2)
+    },
+  ],
+])('a log whose file is renamed and %s ends', async (what, text, replace) => {
+  const path = join(directory, what.replaceAll(' ', '-'))
+  const errors: string[] = []
+  const log = await logOfOne(path, error => errors.push(error.message))
+  renameSync(path, `${path}.1`)
+  const before = readFileSync(`${path}.1`)
+  replace(path)
+  log.decision('ab', 20, 2, 'loss', 'drop', undefined, 'loss')
+  await expect(log[Symbol.asyncDispose]()).rejects.toThrow(text)
+  vi.restoreAllMocks()
+  expect(errors).toEqual([expect.stringContaining(text)])
+  expect(readFileSync(`${path}.1`)).toEqual(before)
+  expect(readFileSync(path)).toEqual(Buffer.alloc(0))
 })
 
 test('a log that cannot be created is a usage error that names the file', async () => {
