@@ -29,6 +29,7 @@ export {
   defineCommand,
   InvalidArgumentError,
   type LazyCommand,
+  type Option,
   option,
   type WithUndefined,
   withoutUndefined,

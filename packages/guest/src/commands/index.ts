@@ -4,6 +4,7 @@ import {
   defineCommand,
   InvalidArgumentError,
   type LazyCommand,
+  type Option,
   option,
   wholeNumber,
 } from 'vnet/kit/cli'
@@ -49,7 +50,7 @@ export const guestOptions = [
   option('--memory <mib>', 'memory of the guest, MiB (1024)', {
     parse: wholeNumber(LEAST_MB, MOST_MB),
   }),
-] as const
+] as const satisfies readonly Option[]
 
 export const commands: readonly LazyCommand[] = [
   defineCommand({

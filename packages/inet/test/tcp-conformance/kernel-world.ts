@@ -2,13 +2,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
 import { check } from '#src/linux/errno.ts'
-import {
-  AF_INET,
-  AF_INET6,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-  sockaddrInet,
-} from '#src/linux/uapi.ts'
+import { AF_INET, AF_INET6, SOCK_NONBLOCK, SOCK_STREAM, sockaddrInet } from '#src/linux/uapi.ts'
 import { IPPROTO_TCP } from '#src/packet/ipv4.ts'
 import { get16 } from '#src/packet/octets.ts'
 import type { Sent, World } from '../../src/conform/world.ts'

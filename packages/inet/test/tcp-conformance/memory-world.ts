@@ -1,8 +1,8 @@
 /** A World on a host in memory, with a clock that stands still between steps. */
 import { EADDRINUSE, isErrno } from '#src/base/errno.ts'
-import { parseAddress } from '#src/packet/address.ts'
 import { random } from '#src/base/random.ts'
 import { FakeClock } from '#src/bed/fake-clock.ts'
+import { parseAddress } from '#src/packet/address.ts'
 import type { Sent, World } from '../../src/conform/world.ts'
 import type { TcpConnection } from '../../src/contract.ts'
 import { InetHost, type StackInterface } from '../../src/index.ts'
