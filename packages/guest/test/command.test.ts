@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test as plain, vi } from 'vitest'
 import type { End, Io } from '#src/cli/process/io.ts'
+import * as native from '#src/linux/native.ts'
 import * as programs from '#src/linux/programs.ts'
 import { given } from '#support/given.ts'
 import { runMain } from '#support/run-main.ts'
@@ -25,6 +26,8 @@ const job = {
 
 /** Replaces everything of a guest's that is not the command itself. */
 function fakeMachines(): void {
+  // It would be built.
+  vi.spyOn(native, 'builtFile').mockReturnValue('')
   vi.spyOn(kernel, 'findKernel').mockReturnValue({} as never)
   vi.spyOn(cache, 'neededPrograms').mockReturnValue([])
   vi.spyOn(image, 'baseImage').mockReturnValue('' as never)
