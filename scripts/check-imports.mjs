@@ -59,6 +59,7 @@ export const floors = [
   {
     product: 'lan',
     rooms: [
+      'lan/packet',
       'lan/switch',
       'lan/machines',
       'lan/services/dhcp',
@@ -143,7 +144,7 @@ const pure = new Set([
   ...['base', 'packet', 'netlink', 'skb', 'netdev', 'wire', 'capture', 'drivers', 'index.ts'],
   ...['inet/contract.ts', 'inet/ip', 'inet/udp.ts', 'inet/tcp'],
   ...['inet/contract.ts', 'inet/ip', 'inet/udp.ts', 'inet/tcp'],
-  ...['lan/switch', 'lan/machines', 'lan/services/dhcp', 'web/page'],
+  ...['lan/packet', 'lan/switch', 'lan/machines', 'lan/services/dhcp', 'web/page'],
 ])
 
 /** The packages that a room may import. */

@@ -8,20 +8,14 @@ import { ethernet, formatAddress, icmpv6, ipv6, parseAddress } from 'vnet'
 import { LimitedLog } from 'vnet/kit/base'
 import type { SegmentEntry } from 'vnet/kit/control'
 import type { Native } from 'vnet/kit/linux'
-import {
-  dhcp as dhcpHeader,
-  dhcpv6 as dhcpv6Header,
-  dns as dnsHeader,
-  formatHex,
-  get32,
-  ipv4Bytes,
-  routerAdvert,
-} from 'vnet/kit/packet'
+import { dhcp as dhcpHeader, dns as dnsHeader, formatHex, get32, ipv4Bytes } from 'vnet/kit/packet'
 import { LOGLEVEL_DEBUG, type Net } from 'vnet/net'
 import type { LanConfig } from './config/defaults.ts'
 import { Budget } from './machines/budget.ts'
 import type { Icmpv6Message, UdpHandler, UdpMessage } from './machines/host.ts'
 import type { Network } from './machines/network.ts'
+import { DHCPV6_SERVER_PORT, duidOf } from './packet/dhcpv6.ts'
+import { type AdvertisedPrefix, isRouterSolicitation } from './packet/router-advert.ts'
 import {
   type LanSetup,
   type Population,
@@ -98,7 +92,7 @@ export class Backbone implements AsyncDisposable {
   #resolver: Resolver | undefined
   #dhcpv6: Dhcpv6Config | undefined
   #ra: RaSender | undefined
-  #prefixes: readonly routerAdvert.AdvertisedPrefix[] = []
+  #prefixes: readonly AdvertisedPrefix[] = []
   readonly #leased: LeaseNames = {
     address: name => {
       const lease = this.dhcp?.named(name)
@@ -206,7 +200,7 @@ export class Backbone implements AsyncDisposable {
       udp[dnsHeader.DNS_PORT] = budgeted(resolve, this.#dnsBudget)
     }
     if (dhcpv6) {
-      udp[dhcpv6Header.DHCPV6_SERVER_PORT] = budgeted(({ data }) => this.#inform(data))
+      udp[DHCPV6_SERVER_PORT] = budgeted(({ data }) => this.#inform(data))
     }
     return {
       udp,
@@ -244,7 +238,7 @@ export class Backbone implements AsyncDisposable {
     }
     this.#dns = config.dns
     this.#resolver = undefined
-    this.#dhcpv6 = config.dhcpv6 && { ...config.dhcpv6, duid: dhcpv6Header.duidOf(gateway.mac) }
+    this.#dhcpv6 = config.dhcpv6 && { ...config.dhcpv6, duid: duidOf(gateway.mac) }
     this.#end = start?.({ ...this.#population, net })
     this.#advertise(config)
   }
@@ -283,12 +277,8 @@ export class Backbone implements AsyncDisposable {
   }
 
   #solicited({ data, hopLimit, source }: Icmpv6Message): void {
-    if (
-      !this.#serves(source.mac) ||
-      !routerAdvert.isRouterSolicitation(data, hopLimit, source.address)
-    ) {
-      return
-    }
+    if (!this.#serves(source.mac)) return
+    if (!isRouterSolicitation(data, hopLimit, source.address)) return
     const kind = `RTR-SOLICIT(${this.#options.name})`
     this.#log.info(kind, () => `${kind} ${formatHex(source.mac)}`)
     this.#ra?.solicited()

@@ -1,8 +1,9 @@
 /** Fills in the properties that a configuration file omits. The file matches the schema. */
 import { formatAddress, parseAddress, parsePrefix } from 'vnet'
-import { networkOf, plus, type routerAdvert } from 'vnet/kit/packet'
+import { networkOf, plus } from 'vnet/kit/packet'
 import { listOf } from '../machines/host-table.ts'
 import { DEFAULT_NETWORK, DEFAULT_NETWORK6 } from '../machines/network.ts'
+import type { RouterAdvert } from '../packet/router-advert.ts'
 import type { DhcpSpec, FileDhcp } from '../services/dhcp/config.ts'
 import type { HostName } from '../services/dns-names.ts'
 import { http, type LanHost } from '../services/tcp-handlers.ts'
@@ -115,7 +116,7 @@ function raOf(
   network6: string,
   ip6: string | undefined,
   domain: string | undefined,
-): { advert: routerAdvert.RouterAdvert; maxInterval: number } {
+): { advert: RouterAdvert; maxInterval: number } {
   const { maxInterval = MAX_INTERVAL, mtu, hopLimit = 64, managed = false, other = true } = ra
   const { lifetime = 3 * maxInterval, rdnss = domain !== undefined && ip6 ? [ip6] : [] } = ra
   const { bytes: prefix, prefixLen } = parsePrefix(ra.prefix ?? network6)!

@@ -3,7 +3,8 @@
  * it replies only to INFORMATION-REQUEST. The reply to a relayed message goes back through the
  * relays. Log lines have the form of dnsmasq's.
  */
-import { dhcpv6, dns, formatHex, get16, long, sameBytes } from 'vnet/kit/packet'
+import { dns, formatHex, get16, long, sameBytes } from 'vnet/kit/packet'
+import * as dhcpv6 from '../packet/dhcpv6.ts'
 
 /** The data that clients get. */
 export interface Dhcpv6Config {

@@ -4,8 +4,8 @@
  * most once in three seconds, and at its end, with a lifetime of 0.
  */
 import { type Alarm, type Clock, ipv6, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet'
-import { routerAdvert } from 'vnet/kit/packet'
 import type { Random } from 'vnet/net'
+import * as routerAdvert from '../packet/router-advert.ts'
 
 /** RFC 4861 sec. 10. */
 const MAX_INITIAL_RTR_ADVERT_INTERVAL = 16 * NSEC_PER_SEC

@@ -10,7 +10,7 @@ import {
   isRouterSolicitation,
   type RouterAdvert,
   routerAdvertisement,
-} from '#src/packet/router-advert.ts'
+} from '../../src/packet/router-advert.ts'
 import { forAll } from '#support/for-all.ts'
 import { RaSender } from '../../src/services/router-advert.ts'
 

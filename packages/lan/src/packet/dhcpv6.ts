@@ -1,6 +1,6 @@
 /** DHCPv6 messages (RFC 8415 sec. 7 to 9, 21): a header, then options. Nothing here throws. */
 
-import { get16, word } from './octets.ts'
+import { get16, word } from 'vnet/kit/packet'
 
 export const DHCPV6_SERVER_PORT = 547
 

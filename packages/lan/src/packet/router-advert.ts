@@ -2,11 +2,8 @@
  * Router advertisements and solicitations (RFC 4861 sec. 4.1, 4.2, 4.6, RFC 8106, RFC 8781).
  * Checksums are left to the caller, because they cover the addresses of the packet.
  */
-import { networkOf } from './address.ts'
-import { nameOf } from './dns.ts'
-import * as icmpv6 from './icmpv6.ts'
-import * as ipv6 from './ipv6.ts'
-import { long, word } from './octets.ts'
+import { icmpv6, ipv6 } from 'vnet'
+import { dns, long, networkOf, word } from 'vnet/kit/packet'
 
 /** Length of a solicitation without options. */
 export const NDISC_RS_HLEN = 8
@@ -60,7 +57,7 @@ export interface RouterAdvert {
 export function routerAdvertisement(ra: RouterAdvert): Uint8Array {
   const { mac, mtu, prefixes, rdnss, dnssl, pref64 } = ra
   const flags = (ra.managed ? MANAGED : 0) | (ra.other ? OTHER : 0)
-  const domains = (dnssl?.domains ?? []).flatMap(domain => [...(nameOf(domain) ?? [])])
+  const domains = (dnssl?.domains ?? []).flatMap(domain => [...(dns.nameOf(domain) ?? [])])
   return Uint8Array.from([
     icmpv6.NDISC_ROUTER_ADVERTISEMENT,
     0,
