@@ -35,7 +35,6 @@ export const JOINED = {
       'packet/icmpv6',
       'packet/layers',
       'packet/upper-header',
-      'skb/drop-cause',
     ],
     'skb/joined': ['netdev/gso', 'netdev/port-reader', 'skb/index'],
     'netdev/joined': ['netdev/index', 'packet/arp'],

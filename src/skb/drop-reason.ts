@@ -1,7 +1,8 @@
 /**
  * Reasons for which a frame is dropped. Names are taken from the kernel's `enum skb_drop_reason`
  * (include/net/dropreason-core.h), or follow its pattern. The numbers are vnet's own: they index
- * rows of counters, and the kernel's change between releases. drop-cause.ts has their meanings.
+ * rows of counters, and the kernel's change between releases. drop-cause.ts of the live page has
+ * their meanings.
  */
 
 export const SKB_NOT_DROPPED_YET = 0

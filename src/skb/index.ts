@@ -1,6 +1,5 @@
 /** Frame memory, its owners, and the reasons of drops. */
 export * from './alloc-skb.ts'
-export * from './drop-cause.ts'
 export * from './drop-reason.ts'
 export * from './drop-reason-name.ts'
 export * from './error.ts'

@@ -4,9 +4,9 @@ import { expect, test } from 'vitest'
 import { queueCounterFields } from '#src/control/protocol/queue-counters.ts'
 import { statsOfDrop } from '#src/netdev/counters.ts'
 import { kernelName, linkStats64Fields } from '#src/netdev/stats.ts'
-import { DROP_CAUSES } from '#src/skb/drop-cause.ts'
 import { SKB_DROP_REASON_MAX } from '#src/skb/drop-reason.ts'
 import { dropReasonName, dropReasonOf } from '#src/skb/drop-reason-name.ts'
+import { DROP_CAUSES } from '../../packages/web/src/page/drop-cause.ts'
 
 const page = readFileSync(new URL('../../docs/statistics.md', import.meta.url), 'utf8')
 

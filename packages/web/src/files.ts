@@ -22,7 +22,6 @@ const SHARED = [
   'capture/input.js',
   'capture/pcapng.js',
   'packet/bpf.js',
-  'skb/drop-cause.js',
 ]
 
 /** The packages of the page. Each module is served under its specifier. */

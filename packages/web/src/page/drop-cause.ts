@@ -1,5 +1,5 @@
 /** The meanings of the drop reasons. A test compares docs/statistics.md with this table. */
-import type * as dropReasons from './drop-reason.ts'
+import type * as vnet from 'vnet'
 
 type Named<K> = K extends `SKB_DROP_REASON_${infer Name}` ? Exclude<Name, 'MAX'> : never
 
@@ -66,4 +66,4 @@ export const DROP_CAUSES: Readonly<Record<string, string>> = {
   QDISC_CONGESTED: 'the congestion control of a queue (RED, CoDel) dropped the packet',
   CUT: 'vnet cut of an interface that vnet is attached to',
   COPIES: 'a wire had made 64 frames of one frame already',
-} satisfies Record<Named<keyof typeof dropReasons>, string>
+} satisfies Record<Named<keyof typeof vnet>, string>
