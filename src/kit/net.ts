@@ -31,8 +31,7 @@ export {
   setNetworkRoute,
 } from '../linux/rtnetlink/route.ts'
 export { RouteSocket } from '../linux/rtnetlink/route-socket.ts'
-export { destroyConnections } from '../linux/sock-diag.ts'
-export { isGeneric, netnsCookie } from '../linux/socket-identity.ts'
+export { netnsCookie } from '../linux/socket-identity.ts'
 export { hasSysctl, readSysctl, writeSysctl } from '../linux/sysctl.ts'
 export * as uapi from '../linux/uapi.ts'
 export {

@@ -1,16 +1,8 @@
-/** Identifies a socket from its descriptor: family, protocol, network namespace. */
-import { getU32, getU64 } from '../netlink/index.ts'
+/** Identifies the network namespace of a socket from its descriptor. */
+import { getU64 } from '../netlink/index.ts'
 import { closeFd } from './errno.ts'
 import type { Native } from './native.ts'
 import * as uapi from './uapi.ts'
-
-/** Whether `fd` is a generic netlink socket. */
-export function isGeneric(native: Native, fd: number): boolean {
-  return (
-    option32(native, fd, uapi.SO_DOMAIN) === uapi.AF_NETLINK &&
-    option32(native, fd, uapi.SO_PROTOCOL) === uapi.NETLINK_GENERIC
-  )
-}
 
 /** The cookie of the socket's namespace, which is never reused; undefined before Linux 5.14. */
 export function netnsCookie(native: Native, fd: number): bigint | undefined {
@@ -27,9 +19,4 @@ export function netnsCookieOf(native: Native, nsfd = -1): number | undefined {
   const cookie = netnsCookie(native, fd)
   closeFd(native, fd)
   return cookie === undefined ? undefined : Number(cookie)
-}
-
-function option32(native: Native, fd: number, name: number): number | undefined {
-  const value = new Uint8Array(4)
-  return native.getsockopt(fd, uapi.SOL_SOCKET, name, value) < 0 ? undefined : getU32(value, 0)
 }

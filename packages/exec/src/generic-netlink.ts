@@ -6,8 +6,9 @@
  */
 import { EBADF, ECONNREFUSED } from 'vnet'
 import { closeFd, closeFds, closing, closingOnError } from 'vnet/kit/linux'
-import { isGeneric, uapi } from 'vnet/kit/net'
+import { uapi } from 'vnet/kit/net'
 import { addresseeOf, vnetFor } from './addressee.ts'
+import { isGeneric } from './generic-socket.ts'
 import {
   gathered,
   iovecs,

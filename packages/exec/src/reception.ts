@@ -5,8 +5,9 @@
  */
 import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from 'vnet'
 import { closeFd, closingOnError } from 'vnet/kit/linux'
-import { isGeneric, uapi } from 'vnet/kit/net'
+import { uapi } from 'vnet/kit/net'
 import { netlink } from 'vnet/kit/netlink'
+import { isGeneric } from './generic-socket.ts'
 import {
   finishMsghdr,
   iovecs,

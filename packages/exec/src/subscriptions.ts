@@ -13,9 +13,10 @@ import {
   VNET_MCGRP_EVENTS,
   watchDirectories,
 } from 'vnet/kit/control'
-import { isGeneric, uapi } from 'vnet/kit/net'
+import { uapi } from 'vnet/kit/net'
 import { netlink } from 'vnet/kit/netlink'
 import { Conversation, type SentRequest } from './conversations.ts'
+import { isGeneric } from './generic-socket.ts'
 import { inodeOf, portOf, type Requester } from './program-socket.ts'
 import type { Replies } from './replies.ts'
 import type { Notification } from './seccomp.ts'

@@ -3,13 +3,13 @@
  * not say which fault failed: the caller does.
  */
 import { UsageError } from 'vnet'
-import { destroyConnections } from 'vnet/kit/net'
 import { parseSize } from 'vnet/kit/wire'
 import { isSameEnd } from '../carrier/ends.ts'
 import type { Endpoint, SocketPlace } from '../model/index.ts'
 import type { HostFaults } from '../world/host-faults.ts'
 import type { HostParts } from '../world/host-stack.ts'
 import { HostInit } from './host-init.ts'
+import { destroyConnections } from './sock-diag.ts'
 
 /** The parts of a host that its faults change. */
 export interface FaultyHost extends HostParts {

@@ -2,13 +2,11 @@
  * Ends TCP connections of a network namespace from outside, without their programs (sock_diag(7)).
  * Source: include/uapi/linux/sock_diag.h, inet_diag.h; net/ipv4/inet_diag.c.
  */
-import { ENOENT, EOPNOTSUPP, EPROTONOSUPPORT, isErrno } from '../base/errno.ts'
-import type { Message } from '../netlink/index.ts'
-import { formatAddress, get16 } from '../packet/index.ts'
-import { IPPROTO_TCP } from '../packet/ipv4.ts'
-import type { Native } from './native.ts'
-import { RouteSocket } from './rtnetlink.ts'
-import { AF_INET, AF_INET6 } from './uapi.ts'
+import { ENOENT, EOPNOTSUPP, EPROTONOSUPPORT, formatAddress, ipv4, isErrno } from 'vnet'
+import type { Native } from 'vnet/kit/linux'
+import { RouteSocket, uapi } from 'vnet/kit/net'
+import type { netlink } from 'vnet/kit/netlink'
+import { get16 } from 'vnet/kit/packet'
 
 /** One end of a connection. The address is a text without a prefix. */
 export type ConnectionEnd = Readonly<{ address: string; port: number }>
@@ -58,7 +56,7 @@ export function destroyConnections(
 ): boolean {
   try {
     using sock = RouteSocket.openDiag(native, nsfd)
-    for (const family of [AF_INET, AF_INET6]) {
+    for (const family of [uapi.AF_INET, uapi.AF_INET6]) {
       for (const each of connectionsOf(sock, family)) {
         if (isMeant(endAt(each.id, family, 0), endAt(each.id, family, 1))) {
           destroy(sock, family, each)
@@ -74,7 +72,10 @@ export function destroyConnections(
 }
 
 function connectionsOf(sock: RouteSocket, family: number): Connection[] {
-  const decode = (bytes: Uint8Array, { offset, length }: Message): Connection | undefined => {
+  const decode = (
+    bytes: Uint8Array,
+    { offset, length }: netlink.Message,
+  ): Connection | undefined => {
     if (length < REPLY) return undefined
     const id = bytes.slice(offset + REPLY_ID_AT, offset + REPLY_ID_AT + ID)
     return { state: bytes[offset + 1] as number, id }
@@ -108,14 +109,14 @@ function destroy(sock: RouteSocket, family: number, { state, id }: Connection): 
 function requestOf(family: number): Uint8Array {
   const message = new Uint8Array(REQUEST)
   message[0] = family
-  message[1] = IPPROTO_TCP
+  message[1] = ipv4.IPPROTO_TCP
   return message
 }
 
 /** Returns the local (0) or remote (1) end of a struct inet_diag_sockid. */
 function endAt(id: Uint8Array, family: number, end: 0 | 1): ConnectionEnd {
   const at = end === 0 ? LOCAL_AT : REMOTE_AT
-  const text = formatAddress(id.subarray(at, at + (family === AF_INET ? 4 : 16)))
+  const text = formatAddress(id.subarray(at, at + (family === uapi.AF_INET ? 4 : 16)))
   return {
     address: text.startsWith(MAPPED) ? text.slice(MAPPED.length) : text,
     port: get16(id, 2 * end),
