@@ -75,7 +75,10 @@ const RTMGRP_IPV6_ROUTE = 0x400
 
 const OUTPUT = { encoding: 'utf8', stdio: 'pipe' } as const
 
-/** Runs commands without options with one `ip OPTIONS`, up to the first that fails. */
+/** Whether `ip -batch` runs a command: not one with options, and `ip maddr` ends the program. */
+const fitsBatch = (command: string) => !/^(-|maddr )/.test(command)
+
+/** Runs commands that fit a batch with one `ip OPTIONS`, up to the first that fails. */
 function ipBatch(options: readonly string[], commands: readonly string[]): string {
   const input = commands.map(command => `${command}\n`).join('')
   return execFileSync('ip', [...options, '-batch', '-'], { ...OUTPUT, input })
@@ -132,7 +135,7 @@ export class OwnNetns implements Disposable {
       name,
       fd,
       ip: (...commands) =>
-        commands.length > 1 && !commands.some(command => command.startsWith('-'))
+        commands.length > 1 && commands.every(fitsBatch)
           ? ipBatch(['-n', name], commands)
           : commands
               .map(command => execFileSync('ip', ['-n', name, ...command.split(' ')], OUTPUT))
