@@ -143,7 +143,6 @@ const nodeRank = order.indexOf('linux') + 0.5
 const pure = new Set([
   ...['base', 'packet', 'netlink', 'skb', 'netdev', 'wire', 'capture', 'drivers', 'index.ts'],
   ...['inet/contract.ts', 'inet/ip', 'inet/udp.ts', 'inet/tcp'],
-  ...['inet/contract.ts', 'inet/ip', 'inet/udp.ts', 'inet/tcp'],
   ...['lan/packet', 'lan/switch', 'lan/machines', 'lan/services/dhcp', 'web/page'],
 ])
 

@@ -1,4 +1,4 @@
-/** Tells generic netlink sockets of a program from its other descriptors. */
+/** Whether a descriptor of a program is a socket of generic netlink. */
 import type { Native } from 'vnet/kit/linux'
 import { uapi } from 'vnet/kit/net'
 import { netlink } from 'vnet/kit/netlink'

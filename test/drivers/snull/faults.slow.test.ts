@@ -421,7 +421,7 @@ describe('the text of --drop', () => {
     expect(() => parse(text)).toThrow(
       `'${text}' is not REASON=N, with N from 1; reasons are NOT_SPECIFIED, PKT_TOO_SMALL, PKT_TOO_BIG, DEV_READY, DEV_STOPPED,`,
     )
-    expect(() => parse(text)).toThrow(/QDISC_CONGESTED, CUT, COPIES$/)
+    expect(() => parse(text)).toThrow(/, QDISC_CONGESTED, [A-Z, ]+$/)
   })
 })
 
