@@ -133,25 +133,31 @@ function checkPlace(path, joined) {
  */
 export function importJoined(dist) {
   return changeFiles(dist, (text, path, doors, read) =>
-    withJoined(doors.seeThrough(text, path), path, doors, read),
+    withJoined(doors?.seeThrough(text, path) ?? text, path, doors, read),
   )
 }
 
 /** Makes all files of `dist` see through doors. The page has modules by their own names. */
 export function seeThroughDoors(dist) {
-  return changeFiles(dist, (text, path, doors) => doors.seeThrough(text, path))
+  return changeFiles(dist, (text, path, doors) => doors?.seeThrough(text, path) ?? text)
 }
 
-/** Changes the text of each compiled module in `dist`. */
+/** A module that imports a door, or a namespace. */
+const MAY_NEED_DOORS = /['"]vnet['"/]|\bimport \* as /
+
+/** Changes the text of each compiled module in `dist`. `doors` are undefined until one needs them. */
 async function changeFiles(dist, change) {
-  // The first set-up has no parser before it has installed the dependencies.
-  const { Doors } = await import('./doors.mjs')
-  const doors = new Doors(resolve('.'))
+  let doors
   const read = new Map()
   for (const name of readdirSync(dist, { recursive: true })) {
     if (!name.endsWith('.js')) continue
     const path = join(dist, name)
     const text = readFileSync(path, 'utf8')
+    if (MAY_NEED_DOORS.test(text)) {
+      // The first set-up has no parser before it has installed the dependencies.
+      const { Doors } = await import('./doors.mjs')
+      doors ??= new Doors(resolve('.'))
+    }
     const changed = change(text, path, doors, read)
     if (changed !== text) {
       writeFileSync(path, changed)
