@@ -20,7 +20,8 @@ export interface Step {
 export function linkClone(clone: string): void {
   mkdirSync(clone)
   copyFileSync('package.json', join(clone, 'package.json'))
-  for (const entry of readdirSync('.')) {
+  // Scripts that are links work in the tree, so that `npm run pack` writes there.
+  for (const entry of new Set([...readdirSync('.'), 'packed'])) {
     if (entry !== 'package.json' && !entry.startsWith('.')) {
       symlinkSync(resolve(entry), join(clone, entry))
     }
