@@ -145,7 +145,7 @@ export function seeThroughDoors(dist) {
 /** A module that imports a door, or a namespace. */
 const MAY_NEED_DOORS = /['"]vnet['"/]|\bimport \* as /
 
-/** Changes the text of each compiled module in `dist`. `doors` are undefined until one needs them. */
+/** Changes the text of each compiled module in `dist`. Without doors, none has needed them yet. */
 async function changeFiles(dist, change) {
   let doors
   const read = new Map()
