@@ -8,9 +8,9 @@ import { TimerfdClock } from '#src/linux/clock.ts'
 import { parseAddress } from '#src/packet/address.ts'
 import { finish, onesComplementSum, pseudoHeaderSum6 } from '#src/packet/checksum.ts'
 import * as ipv6 from '#src/packet/ipv6.ts'
-import { isRouterSolicitation } from '../../src/packet/router-advert.ts'
 import { type Netns, OwnNetns } from '#support/netns.ts'
 import { PacketSocket } from '#support/packet-socket.ts'
+import { isRouterSolicitation } from '../../src/packet/router-advert.ts'
 import { RaSender } from '../../src/services/router-advert.ts'
 
 let own: OwnNetns

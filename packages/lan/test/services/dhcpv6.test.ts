@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { random } from '#src/base/random.ts'
 import { parseAddress } from '#src/packet/address.ts'
-import { duidOf } from '../../src/packet/dhcpv6.ts'
 import { SEED, scaled } from '#support/scale.ts'
+import { duidOf } from '../../src/packet/dhcpv6.ts'
 import { dhcpv6Reply } from '../../src/services/dhcpv6.ts'
 
 /** Random messages. */

@@ -6,12 +6,12 @@ import { random } from '#src/base/random.ts'
 import { FakeClock } from '#src/bed/fake-clock.ts'
 import { parseAddress } from '#src/packet/address.ts'
 import { ALL_NODES } from '#src/packet/ipv6.ts'
+import { forAll } from '#support/for-all.ts'
 import {
   isRouterSolicitation,
   type RouterAdvert,
   routerAdvertisement,
 } from '../../src/packet/router-advert.ts'
-import { forAll } from '#support/for-all.ts'
 import { RaSender } from '../../src/services/router-advert.ts'
 
 const bare: RouterAdvert = {
