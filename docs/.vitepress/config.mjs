@@ -24,6 +24,7 @@ import { bundleCourse } from '../../scripts/course-bundle.mjs'
 import { editorTypes } from '../../scripts/editor-types.mjs'
 import { writeServiceWorker } from '../../scripts/offline-site.mjs'
 import { colours } from '../../scripts/palette.mjs'
+import { throughDoors } from '../../scripts/setup/doors.mjs'
 import { searchOptions } from './search.mjs'
 
 const root = join(import.meta.dirname, '../..')
@@ -54,7 +55,6 @@ function onSite(path) {
 /** The packages that the components of the site import, as their sources. */
 const PACKAGES = [
   { find: '@vnet/web/picture', replacement: join(root, 'packages/web/src/page/picture.tsx') },
-  { find: /^vnet\/internal\/(.*)$/, replacement: join(root, 'src/$1.ts') },
 ]
 
 const FRONT = 'docs/.vitepress/front.md'
@@ -288,7 +288,7 @@ export default {
       markdown.use(resolveLinks).use(inlineFigures).use(markTables).use(focusCode),
     theme: { light: codeTheme('light'), dark: codeTheme('dark') },
   },
-  vite: { resolve: { alias: PACKAGES } },
+  vite: { plugins: [throughDoors(root)], resolve: { alias: PACKAGES } },
   transformPageData({ filePath }) {
     const exercise = exerciseOf(filePath)
     if (exercise !== undefined) return { frontmatter: { exercise, pageClass: 'exercise-page' } }
