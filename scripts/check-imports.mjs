@@ -234,9 +234,10 @@ export function sources(root) {
 export function violations(root) {
   const doors = new Doors(root)
   const files = sources(root)
+  const imported = new Map()
   return [
-    ...files.flatMap(({ file, path }) => violationsIn(root, file, path, doors)),
-    ...violationsOfDoors(root, files, doors),
+    ...files.flatMap(({ file, path }) => violationsIn(root, file, path, doors, imported)),
+    ...violationsOfDoors(root, files, doors, imported),
   ]
 }
 
@@ -247,17 +248,10 @@ const DOOR_MAX = 60
  * What is wrong with the doors in src/kit: they only export from modules of src, few names, each of
  * which a package uses, and no public door has it.
  */
-function violationsOfDoors(root, files, doors) {
+function violationsOfDoors(root, files, doors, imported) {
   const kit = files.filter(({ file }) => file.startsWith('kit/'))
   if (kit.length === 0) return []
-  const used = new Set(
-    files
-      .filter(({ path }) => path.startsWith('packages/'))
-      .flatMap(({ file, path }) =>
-        importsOf(programOf(file, readFileSync(join(root, path), 'utf8'))),
-      )
-      .flatMap(({ specifier, names }) => (names ?? []).map(name => `${specifier} ${name}`)),
-  )
+  const used = usersOfDoors(imported)
   const places = doors.public.flatMap(specifier =>
     [...doors.exportsOf(doors.pathOf(specifier)).values()].map(place => [place, specifier]),
   )
@@ -287,7 +281,24 @@ export function programOf(file, source) {
   return parseAst(source, { lang: file.endsWith('x') ? 'tsx' : 'ts', astType: 'ts' }, file)
 }
 
-function violationsIn(root, file, path, doors) {
+/** Returns the packages that use a name of a door, by `DOOR NAME`, from imports by path. */
+export function usersOfDoors(imported) {
+  const users = new Map()
+  for (const [path, imports] of imported) {
+    const [, name] = /^packages\/(.*?)\//.exec(path) ?? []
+    if (name === undefined) continue
+    for (const { specifier, names = [] } of imports) {
+      for (const each of names) {
+        const key = `${specifier} ${each}`
+        users.set(key, (users.get(key) ?? new Set()).add(name))
+      }
+    }
+  }
+  return users
+}
+
+/** Returns the violations in a file, and notes its imports in `imported`, by its path. */
+function violationsIn(root, file, path, doors, imported) {
   const source = readFileSync(join(root, path), 'utf8')
   const at = (offset, message) =>
     `${path}:${source.slice(0, offset).split('\n').length}: ${message}`
@@ -299,7 +310,8 @@ function violationsIn(root, file, path, doors) {
   }
   const top = path.startsWith('packages/') ? `${file.split('/')[0]}/` : ''
   const program = programOf(file, source)
-  const imports = importsOf(program).map(({ specifier, names, start }) => {
+  imported.set(path, importsOf(program))
+  const imports = imported.get(path).map(({ specifier, names, start }) => {
     const complaint =
       top !== '' && /^vnet(\/|$)/.test(specifier)
         ? complaintAboutDoor(doors, { specifier, names, file, room })

@@ -6,7 +6,7 @@
 
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { importsOf, programOf, sources } from './check-imports.mjs'
+import { importsOf, programOf, sources, usersOfDoors } from './check-imports.mjs'
 import { Doors } from './setup/doors.mjs'
 
 const root = resolve(import.meta.dirname, '..')
@@ -23,7 +23,9 @@ export function doorNames() {
     path,
     text: readFileSync(join(root, path), 'utf8'),
   }))
-  const users = usersOf(files.filter(({ path }) => path.startsWith('packages/')))
+  const users = usersOfDoors(
+    files.map(({ file, path, text }) => [path, importsOf(programOf(file, text))]),
+  )
   const core = files.filter(
     ({ path }) => path.startsWith('src/') && !/^src\/kit\/|\/index\.ts$/.test(path),
   )
@@ -38,20 +40,6 @@ export function doorNames() {
         inCore: fileWith(own === '*' ? doors.nameOf(file) : own, `src/${doors.nameOf(file)}`, core),
       }))
     })
-}
-
-/** Returns the packages by `DOOR NAME`. */
-function usersOf(files) {
-  const users = new Map()
-  for (const { file, path, text } of files) {
-    for (const { specifier, names = [] } of importsOf(programOf(file, text))) {
-      for (const name of names) {
-        const key = `${specifier} ${name}`
-        users.set(key, (users.get(key) ?? new Set()).add(path.split('/')[1]))
-      }
-    }
-  }
-  return users
 }
 
 /** Returns the first file of the core that uses a name, or imports a module such as `a/b.ts`. */
