@@ -1,14 +1,14 @@
 /**
  * node scripts/check-imports.mjs [ROOT]: checks the imports of ROOT/src and ROOT/packages, prints
- * one line per violation, exits 1 if there is one. With --table it prints the table of folders in
- * docs/internals.md. With --drawing TREE, such as packages/lab/src, it prints the arrows between
- * the folders of TREE, of which the files at its top are one, and marks those that run up.
+ * one line per violation, exits 1 if there is one. With --drawing TREE, such as packages/lab/src,
+ * it prints the arrows between the folders of TREE, of which the files at its top are one, and
+ * marks those that run up.
  *
- * The rooms of src have one order, `floors`: a room imports only from rooms before it. The last
- * floors are products, which import the core but not each other, except as `uses` says. A product
- * imports the core through doors (setup/doors.mjs), and may use of them what its floor may. In pure
- * rooms, files use no builtin of Node, no package and no room that does, except for files named
- * *.node.ts, which may use `linux` and the rooms before it. src never imports 'vnet' by name,
+ * The rooms have one order, that of scripts/rooms.mjs: a room imports only from rooms before it.
+ * The last are those of products, which import the core but not each other, except as `uses` says.
+ * A product imports the core through doors (setup/doors.mjs), and may use of them what its room may.
+ * In pure rooms, files use no builtin of Node, no package and no room that does, except for files
+ * named *.node.ts, which may use `linux` and the rooms before it. src never imports 'vnet' by name,
  * because that would load a second copy of everything. A type-only import counts like any other. No
  * module keeps mutable state: `let` or `var` at its top level, or a collection that is empty there,
  * except for `kept`. Only linux/errno.ts calls the addon's close(), because it looks at the result.
@@ -19,152 +19,21 @@ import { isBuiltin } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { parseAst } from 'rolldown/parseAst'
 import { flag, readOptions } from './options.mjs'
+import { core, products } from './rooms.mjs'
 import { Doors } from './setup/doors.mjs'
 
-/**
- * The rooms of src from the lowest floor to the highest, as rows of the table in
- * docs/internals.md. A room is a folder of src, a folder in it that has a floor of its own, or a
- * file in src itself.
- */
-export const floors = [
-  {
-    rooms: ['base', 'packet', 'netlink'],
-    what: 'errors, clocks, logs, limits; headers and messages as pure functions over bytes: Ethernet, IP, TCP, ARP, DHCP, DNS, netlink',
-  },
-  {
-    rooms: ['skb', 'netdev'],
-    what: 'frame memory, and who owns it; the driver framework: `NetDevice`, queues, NAPI, interrupts, statistics, GSO and GRO',
-  },
-  {
-    rooms: ['wire', 'capture'],
-    what: 'the wire between two devices: stages such as delay and loss, their text, the simulation; captures, pcap and pcapng files',
-  },
-  {
-    rooms: ['linux'],
-    what: 'everything that calls the kernel: TAP, rtnetlink, namespaces, the addon',
-  },
-  {
-    rooms: ['drivers', 'attach'],
-    what: 'loop, cable, snull with its board, and their common code; a wire on an interface that exists',
-  },
-  { rooms: ['index.ts', 'tap.ts', 'wire.ts', 'capture.ts'] },
-  {
-    rooms: ['control/protocol', 'control/client', 'control/server', 'control', 'agent'],
-    what: 'controlling a running vnet: protocol, client, server; the daemon `vnet node`',
-  },
-  { rooms: ['net.ts'] },
-  { rooms: ['bed'], what: '[drivers in memory](drivers/testing.md), on a fake clock' },
-  { rooms: ['cli', 'vnet.ts'], what: 'the command line' },
-  { rooms: ['kit'], what: 'doors: what the packages below may use of the rooms above' },
-  {
-    product: 'lan',
-    rooms: [
-      'lan/packet',
-      'lan/switch',
-      'lan/machines',
-      'lan/services/dhcp',
-      'lan/services',
-      'lan/config',
-      'lan/port',
-      'lan/uplink',
-      'lan',
-    ],
-    what: 'the network of `vnet lan`: switch, simulated machines, services, configuration, uplink',
-  },
-  {
-    product: 'guest',
-    rooms: ['guest'],
-    what: 'programs in a virtual machine with virtual time, in QEMU',
-  },
-  {
-    product: 'inet',
-    rooms: [
-      'inet/contract.ts',
-      'inet/ip',
-      'inet/udp.ts',
-      'inet/tcp',
-      'inet',
-      'inet/conform',
-      'inet/commands',
-    ],
-    what: '[TCP/IP of a host](../packages/inet/README.md) in TypeScript, also in a browser',
-  },
-  {
-    product: 'lab',
-    rooms: [
-      'lab/model',
-      'lab/nat',
-      'lab/carrier',
-      'lab/world',
-      'lab/memory/time',
-      'lab/memory/node',
-      'lab/memory',
-      'lab/kernel',
-      'lab/network',
-      'lab/nemesis',
-      'lab/history',
-      'lab/guest',
-      'lab/file',
-      'lab/explore',
-      'lab/story',
-      'lab/run',
-      'lab/toxiproxy',
-      'lab/commands',
-      'lab',
-    ],
-    what: '[networks in a unit test](../packages/lab/docs/testing.md), and their [exploration](../packages/lab/docs/explore.md)',
-  },
-  {
-    product: 'web',
-    rooms: ['web/http', 'web/metrics', 'web', 'web/page'],
-    what: '[the live page](../packages/web/docs/web.md), and counters for [Prometheus](../packages/web/docs/metrics.md)',
-  },
-  {
-    product: 'learn',
-    rooms: ['learn', 'learn/browser/playground'],
-    what: 'the checks of [the course](../packages/learn/docs/course.md)',
-  },
-  { product: 'exec', rooms: ['exec'], what: '`vnet exec`, a seccomp supervisor' },
+/** The rooms in the order in which they may import each other, each with its product, if any. */
+const table = [
+  ...core,
+  ...products.flatMap(({ product, uses, rooms }) =>
+    rooms.map(each => ({ uses, ...each, product })),
+  ),
 ]
-
-const order = floors.flatMap(({ rooms }) => rooms)
-/** The product of a room; undefined for the rooms of the core. */
-const productOf = room => floors.find(({ rooms }) => rooms.includes(room))?.product
-/** The products that a room or a product imports. The npm package of learn has no playground. */
-const uses = {
-  lab: ['lan', 'guest', 'inet'],
-  learn: ['guest', 'inet'],
-  'learn/browser/playground': ['inet', 'web'],
-}
+const order = table.map(({ room }) => room)
+const rowOf = room => table[order.indexOf(room)]
 /** The files of pure rooms that touch the system: they come right after linux. */
 const NODE = /\.node\.ts$/
 const nodeRank = order.indexOf('linux') + 0.5
-
-const pure = new Set([
-  ...['base', 'packet', 'netlink', 'skb', 'netdev', 'wire', 'capture', 'drivers', 'index.ts'],
-  ...['inet/contract.ts', 'inet/ip', 'inet/udp.ts', 'inet/tcp'],
-  ...['lan/packet', 'lan/switch', 'lan/machines', 'lan/services/dhcp', 'web/page'],
-])
-
-/** The packages that a room may import. */
-const packages = {
-  base: ['yaml'],
-  linux: ['ffi-rs'],
-  'web/metrics': ['prom-client'],
-  web: ['uplot', 'preact', '@preact/signals'],
-  learn: ['es-module-lexer/js', 'fflate'],
-  'web/page': [
-    '@noble/hashes/hmac.js',
-    '@noble/hashes/sha2.js',
-    '@noble/hashes/utils.js',
-    'uplot',
-    'preact',
-    'preact/hooks',
-    '@preact/signals',
-  ],
-  lab: ['vitest', 'vitest/suite', '@playwright/test'],
-  'lab/guest': ['vitest', 'vitest/suite'],
-}
 
 /** Of web the page imports types only: it runs in a browser, for which it is compiled. */
 const excepted = (room, to) => room === 'web/page' && to === 'web'
@@ -189,22 +58,6 @@ export function drawing(root, tree) {
     folders: [...new Set(within.map(({ path }) => folderOf(path)))],
     arrows: [...arrows.values()].sort(),
   }
-}
-
-/** Returns the table of the folders of src in docs/internals.md. */
-export function table() {
-  const rows = floors.filter(({ what }) => what !== undefined)
-  const folders = rooms => [
-    ...new Set(rooms.filter(room => !room.endsWith('.ts')).map(room => room.split('/')[0])),
-  ]
-  return rows
-    .map(
-      ({ rooms, what, product }) =>
-        `| ${folders(rooms)
-          .map(name => `\`${existsSync(`packages/${name}/src`) ? 'packages' : 'src'}/${name}\``)
-          .join(', ')} | ${product ? `**${product}**: ` : ''}${what} |\n`,
-    )
-    .join('')
 }
 
 /**
@@ -304,9 +157,7 @@ function violationsIn(root, file, path, doors, imported) {
     `${path}:${source.slice(0, offset).split('\n').length}: ${message}`
   const room = roomOf(file)
   if (!order.includes(room)) {
-    return [
-      at(0, `${room} is not a known room of src: give it a floor in scripts/check-imports.mjs`),
-    ]
+    return [at(0, `${room} is not a known room of src: give it a line in scripts/rooms.mjs`)]
   }
   const top = path.startsWith('packages/') ? `${file.split('/')[0]}/` : ''
   const program = programOf(file, source)
@@ -385,14 +236,15 @@ function isAddon(node) {
   return name === 'native' || (name === 'calls' && type === 'Identifier')
 }
 
-/** The deepest folder above `file` that has a floor, else its first folder. */
+/** The deepest folder above `file` that has a line, else its first folder. */
 export function roomOf(file) {
   const names = file.split('/')
   const above = names.map((_, i) => names.slice(0, i + 1).join('/'))
   return above.findLast(name => order.includes(name)) ?? names[0]
 }
 
-const isPure = file => pure.has(roomOf(file)) && !NODE.test(file)
+/** Whether a source file may touch no system. */
+export const isPure = file => rowOf(roomOf(file))?.pure === true && !NODE.test(file)
 const rankOf = file => (NODE.test(file) ? nodeRank : order.indexOf(roomOf(file)))
 
 const isMutable = node => node.type === 'VariableDeclaration' && ['let', 'var'].includes(node.kind)
@@ -472,15 +324,16 @@ function complaintAbout(specifier, file, room, top) {
     return complaintAboutModule(target, specifier, file, room)
   }
   if (isBuiltin(specifier)) return isPure(file) ? `a builtin of Node (${specifier})` : undefined
-  return packages[room]?.includes(specifier) ? undefined : `the package ${specifier}`
+  return rowOf(room).packages?.includes(specifier) ? undefined : `the package ${specifier}`
 }
 
 /** Returns why a file may not use a module of src or of a package, or undefined. */
 function complaintAboutModule(target, specifier, file, room) {
   const to = roomOf(target)
   if (excepted(room, to)) return undefined
-  const [mine, other] = [productOf(room), productOf(to)]
-  if (mine && other && mine !== other && !(uses[room] ?? uses[mine])?.includes(other)) {
+  const { product: mine, uses } = rowOf(room)
+  const other = rowOf(to)?.product
+  if (mine && other && mine !== other && !uses?.includes(other)) {
     return `${other}, another product (${specifier})`
   }
   const isAbove =
@@ -544,11 +397,9 @@ const textOf = node =>
     : node.value
 
 if (process.argv[1] === import.meta.filename) {
-  const { values, positionals } = readOptions({ table: flag, drawing: flag }, 1)
+  const { values, positionals } = readOptions({ drawing: flag }, 1)
   const [tree] = positionals
-  if (values.table) {
-    process.stdout.write(table())
-  } else if (values.drawing) {
+  if (values.drawing) {
     const { folders, arrows } = drawing('.', tree)
     for (const [from, to, isUp] of arrows) {
       console.log(`${from} -> ${to}${isUp ? ' UP' : ''}`)
@@ -557,7 +408,7 @@ if (process.argv[1] === import.meta.filename) {
       `${folders.length} folders, ${arrows.length} arrows, ${arrows.filter(([, , isUp]) => isUp).length} up`,
     )
   }
-  const found = values.table || values.drawing ? [] : violations(resolve(tree ?? '.'))
+  const found = values.drawing ? [] : violations(resolve(tree ?? '.'))
   for (const violation of found) {
     console.error(violation)
   }

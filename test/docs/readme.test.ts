@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { runMain } from '#support/run-main.ts'
 import { withFigures } from '../../bench/figures.mjs'
-import { table } from '../../scripts/check-imports.mjs'
+import { generatedFiles } from '../../scripts/generate-rooms.mjs'
+import { core, products } from '../../scripts/rooms.mjs'
 
 const readme = readFileSync('README.md', 'utf8')
 /** The folders with pages. */
@@ -59,15 +60,22 @@ test('no page that is read as a whole has more than 250 lines', () => {
   expect(long).toEqual([])
 })
 
-test('docs/internals.md has a line for every folder of src, in the order in which they may import each other', () => {
-  expect(readFileSync('docs/internals.md', 'utf8')).toContain(table())
-  const folders = readdirSync('src', { withFileTypes: true }).filter(entry => entry.isDirectory())
-  for (const { name } of folders) {
-    expect(table()).toContain(`\`src/${name}\``)
-  }
-  for (const name of ['lan', 'guest', 'inet', 'lab', 'web', 'learn', 'exec']) {
-    expect(table()).toContain(`**${name}**`)
-  }
+test.each(Object.entries(generatedFiles()))(
+  '%s follows from scripts/rooms.mjs and the doors: npm run generate writes it',
+  (path, text) => {
+    expect(readFileSync(path, 'utf8')).toBe(text)
+  },
+)
+
+test('scripts/rooms.mjs has each folder of src and each package with commands', () => {
+  const foldersIn = (path: string) =>
+    readdirSync(path, { withFileTypes: true }).filter(entry => entry.isDirectory())
+  const rooms = new Set(core.map(({ room }) => room.split('/')[0]))
+  expect(foldersIn('src').filter(({ name }) => !rooms.has(name))).toEqual([])
+  const packages = foldersIn('packages').filter(({ name }) => existsSync(`packages/${name}/src`))
+  expect(packages.map(({ name }) => name).sort()).toEqual(
+    products.map(({ product }) => product).sort(),
+  )
 })
 
 test('every command that the README names has a help text', async () => {
