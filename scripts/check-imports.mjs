@@ -6,7 +6,7 @@
  *
  * The rooms have one order, that of scripts/rooms.mjs: a room imports only from rooms before it.
  * The last are those of products, which import the core but not each other, except as `uses` says.
- * A product imports the core through doors (setup/doors.mjs), and may use of them what its room may.
+ * A product imports the core through doors (setup/doors.mjs), and uses of them what its room may.
  * In pure rooms, files use no builtin of Node, no package and no room that does, except for files
  * named *.node.ts, which may use `linux` and the rooms before it. src never imports 'vnet' by name,
  * because that would load a second copy of everything. A type-only import counts like any other. No

@@ -8,21 +8,19 @@
  * kernel, `toward` it, `drop` or `warn`; the `part` is the name of a ring in the driver's data, the
  * length of which the cells show while the driver runs.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { rolldown } from 'rolldown'
 import { sources } from './course-bundle.mjs'
 import { readOptions } from './options.mjs'
-import { colours } from './palette.mjs'
+import { figureStyle } from './palette.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 const PAGE = 'packages/web/src/page'
 const UNIT = 8
 /** Pixels per unit, where there is room. */
 const SCALE = 1.25
-
-const read = path => readFileSync(join(root, path), 'utf8')
 
 /** The paths of the descriptions in a repository. */
 export function figureFiles(directory = root) {
@@ -35,20 +33,6 @@ export function figureFiles(directory = root) {
     ...within('packages/learn/docs', /\/pictures\/[\w-]+\.js$/),
     ...within('docs', /\/pictures\/[\w-]+\.js$/),
   ].sort()
-}
-
-/** The style of a figure in a file of its own, which follows the scheme of the page around it. */
-function style() {
-  const rules = read('docs/.vitepress/theme/figure.css').replace(/\/\*.*?\*\//gs, '')
-  const used = Object.entries(colours).filter(([name]) => rules.includes(`var(--${name})`))
-  const values = scheme =>
-    `.figure{${used.map(([name, colour]) => `--${name}:${colour[scheme]}`).join(';')}}`
-  const small = rules
-    .replace(/\s*\n\s*/g, '')
-    .replaceAll(': ', ':')
-    .replaceAll(' {', '{')
-    .replaceAll(';}', '}')
-  return `${values('light')}@media (prefers-color-scheme:dark){${values('dark')}}${small}`
 }
 
 /** Imports the shapes of the live page, and what draws them as text. */
@@ -77,7 +61,7 @@ async function loadShapes() {
 /** Returns a function that returns the SVG of a description. */
 export async function figureDrawer() {
   const { h, renderToString, ...shapes } = await loadShapes()
-  const css = style()
+  const css = figureStyle('figure.css')
   const units = squares => squares.map(each => each * UNIT)
   const point = at => {
     const [x, y] = units(at)

@@ -1,12 +1,13 @@
 /**
- * npm run generate: writes the tables of rooms in docs/internals.md and CONTRIBUTING.md from
- * scripts/rooms.mjs and the doors of the tree.
+ * npm run generate: draws docs/pictures/doors.svg, and writes the tables of rooms in
+ * docs/internals.md and CONTRIBUTING.md, from scripts/rooms.mjs and the doors of the tree.
  */
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { isPure, roomOf } from './check-imports.mjs'
 import { core, products } from './rooms.mjs'
+import { roomsPicture } from './rooms-picture.mjs'
 import { Doors } from './setup/doors.mjs'
 
 const root = resolve(import.meta.dirname, '..')
@@ -33,7 +34,12 @@ export function roomsWithDoors() {
         ...each,
         doors: names.map(door => {
           const through = mine.filter(name => name.door === door)
-          return { door, names: through.length, pure: through.every(({ pure }) => pure) }
+          return {
+            door,
+            kit: door.startsWith('vnet/kit/'),
+            names: through.length,
+            pure: through.every(({ pure }) => pure),
+          }
         }),
       }
     })
@@ -45,10 +51,13 @@ function doorsOf(product) {
   const { name, exports = {} } = JSON.parse(readFileSync(manifest, 'utf8'))
   return Object.entries(exports)
     .filter(([path, { source }]) => source !== undefined && !path.includes('*'))
-    .map(([path]) => `${name}${path.slice(1)}`)
+    .map(([path]) => ({
+      door: `${name}${path.slice(1)}`,
+      kit: path === './commands' || path.startsWith('./kit'),
+    }))
 }
 
-const quoted = names => names.map(name => `\`${name}\``).join(', ')
+const quoted = doors => doors.map(({ door }) => `\`${door}\``).join(', ')
 
 /** Returns the table of docs/internals.md: a line for each room of the core, and each product. */
 function roomsTable() {
@@ -56,7 +65,7 @@ function roomsTable() {
     ...roomsWithDoors().map(({ room, pure, what, doors }) => [
       `\`src/${room}\`${pure ? ', pure' : ''}`,
       what,
-      quoted(doors.map(({ door }) => door)),
+      quoted(doors),
     ]),
     ...products.map(({ product, what, uses = [] }) => [
       `\`packages/${product}\``,
@@ -83,7 +92,20 @@ function foldersTable() {
   )
 }
 
-/** The rows of a table that begin with a folder of src or of packages. */
+/** Returns the packages with their doors, and what they and their rooms may use. */
+const packagesWithDoors = () =>
+  products.map(({ product, uses, rooms }) => ({
+    product,
+    doors: doorsOf(product),
+    uses: [
+      ['doors', ...(uses ?? [])].join(', '),
+      ...rooms
+        .filter(each => each.uses !== undefined)
+        .map(({ room, uses }) => `${room.split('/').at(-1)}: ${uses.join(', ')}`),
+    ].join('; '),
+  }))
+
+/** The rows of a table whose first cell is a folder of src or of packages. */
 const ROWS = /(?:^\| `(?:src|packages)\/.*\n)+/m
 
 /** Returns the text of a page with the rows of its table of rooms replaced. */
@@ -96,6 +118,11 @@ function withRows(page, rows) {
 /** Returns the texts of all files that follow from the table, by their paths. */
 export function generatedFiles() {
   return {
+    'docs/pictures/doors.svg': roomsPicture(
+      // The doors of kit are drawn in the rooms behind them.
+      roomsWithDoors().filter(({ room }) => room !== 'kit'),
+      packagesWithDoors(),
+    ),
     'CONTRIBUTING.md': withRows('CONTRIBUTING.md', foldersTable()),
     'docs/internals.md': withRows(
       'docs/internals.md',

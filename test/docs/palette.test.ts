@@ -10,6 +10,7 @@ const filesIn = (folder: string, end: RegExp) =>
 const files = [
   ...filesIn('docs', /\.svg$/),
   ...filesIn('docs/performance', /\.svg$/),
+  ...filesIn('docs/pictures', /\.svg$/),
   ...filesIn('docs/.vitepress/front', /\.svg$/),
   ...filesIn('docs/.vitepress/theme', /\.css$/),
   ...filesIn('packages/lab/docs/found', /\.svg$/),
