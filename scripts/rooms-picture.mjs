@@ -7,7 +7,7 @@ import { figureStyle } from './palette.mjs'
 /** The width of the text on the site, where the picture is as large as it says. */
 const WIDTH = 688
 const MARGIN = 12
-/** Where rooms, doors and what they may use begin. */
+/** The columns: rooms, their doors, and what they may use. */
 const [ROOM, DOORS, USES] = [28, 156, 542]
 const DOORS_END = USES - 16
 /** Pixels of a character of 11 and of 12 pixels with a fixed width, and characters of the words. */
