@@ -167,10 +167,3 @@ function pathOf(place: string): string {
   const path = found.replace(/[?#].*(?=:\d+:\d+$)/, '')
   return attempt(() => decodeURIComponent(path)) ?? path
 }
-
-/** Makes the stack of an error lead to a call. Returns the error. */
-export function thrownAt<E extends Error>({ stack }: Trace, error: E): E {
-  // The first line has the name of the error, the rest is where the call was made.
-  error.stack = String(stack).replace(/^.*/, () => String(error))
-  return error
-}

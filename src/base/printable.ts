@@ -11,9 +11,6 @@ const UNPRINTABLE = /[\p{Cc}\p{Bidi_Control}\p{Cs}\u2028\u2029]/gu
  */
 export const printable = (text: string): string => text.replace(UNPRINTABLE, escapeOf)
 
-/** Like printable(), but doubles each backslash, so that different texts have different results. */
-export const distinct = (text: string): string => printable(text.replaceAll('\\', '\\\\'))
-
 /**
  * Like printable(), for text of several lines: keeps line breaks. JSON keeps its meaning: the
  * characters that JSON.stringify does not escape get JSON's own escape.

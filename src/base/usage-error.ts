@@ -67,11 +67,6 @@ export function listed(names: readonly string[]): string {
   return names.slice(0, NAMES).join(', ') + more
 }
 
-/** Returns the known names for the error about a wrong one, and the name that may be meant. */
-export function namesFor(wrong: string, known: readonly string[]): string {
-  return listed(known) + didYouMean(wrong, known)
-}
-
 /** Letters to insert, remove, replace or swap with their neighbour to make `b` of `a`. */
 function distanceOf(a: string, b: string): number {
   let before: number[] = []

@@ -4,16 +4,12 @@
  * namespaces, and persistent interfaces of the user, are used where they are.
  */
 
-import { setImmediate } from 'node:timers/promises'
 import type { Native } from '../linux/native.ts'
-import { canReturn, hasCapability, ownCommand, sudoCommand } from '../linux/privileges.ts'
+import { hasCapability, ownCommand, sudoCommand } from '../linux/privileges.ts'
 import { checkTun, execInAllNamespaces, execInUserNamespace } from '../linux/rootless.ts'
 import { getLinks, type Link, RouteSocket } from '../linux/rtnetlink.ts'
-import { CAP_NET_ADMIN, CAP_NET_BROADCAST, CAP_SYS_ADMIN } from '../linux/uapi.ts'
+import { CAP_NET_ADMIN } from '../linux/uapi.ts'
 import type { CommonOptions } from './parse/options.ts'
-
-/** The capabilities that a lab needs. */
-const OF_LABS = [CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_NET_BROADCAST]
 
 /** Set to the process id after the program has entered; children inherit it, but not the id. */
 const ENTERED = 'VNET_ROOTLESS'
@@ -50,36 +46,23 @@ export function enterNamespaces(
     names = namesOf()
   }
   if (links.some(link => names.includes(link.name))) return
-  checkTun(native, sudoCommand())
-  process.env[ENTERED] = String(process.pid)
-  execInUserNamespace(native, ownCommand())
+  enterOwnNamespaces(native)
 }
 
 /**
- * Like enterNamespaces, into the namespaces of `vnet rootless`, for the lab of an ordinary user,
- * and of root without capabilities, as in a container. `prepare` is called before, outside;
- * descriptors that it returns remain open.
+ * Executes the program again in a user and a network namespace of its own, with `mount` also in a
+ * mount namespace. `prepare` is called before, outside; descriptors that it returns remain open.
+ * Throws a VnetError if entering fails.
  */
-export async function enterForLab(
+export function enterOwnNamespaces(
   native: Native,
-  prepare?: () => readonly number[],
-): Promise<void> {
-  const isRoot = process.geteuid?.() === 0
-  // pasta(1) takes root, so a user with capabilities enters, too.
-  const canStay = isRoot
-    ? OF_LABS.every(hasCapability) && canReturn(native)
-    : hasCapability(CAP_NET_ADMIN) && prepare === undefined
-  if (canStay || enterCommand() !== undefined) return
-  // A signal that Node has caught and not yet handled would be lost by the exec. Node looks for
-  // signals between two immediates.
-  native.endBySignals(1)
-  for (let i = 0; i < 2; i++) {
-    await setImmediate()
-  }
+  { mount = false, prepare = (): readonly number[] => [] } = {},
+): never {
   checkTun(native, sudoCommand())
-  const descriptors = Int32Array.from(prepare?.() ?? [])
+  const descriptors = Int32Array.from(prepare())
   process.env[ENTERED] = String(process.pid)
-  execInAllNamespaces(native, ownCommand(), descriptors)
+  const execute = mount ? execInAllNamespaces : execInUserNamespace
+  return execute(native, ownCommand(), descriptors)
 }
 
 /** Returns whether the user may attach to the interface: a persistent TAP of that user or group. */

@@ -10,15 +10,14 @@ export {
   isOwnDefect,
   messageOrDescription,
   type Trace,
-  thrownAt,
   traceOf,
 } from '../base/exception.ts'
 export { LimitedLog } from '../base/log.ts'
 export { type HeapItem, MomentHeap } from '../base/moment-heap.ts'
 export { hostName, isForeign } from '../base/own-request.ts'
-export { distinct, optionName, printable, printableLines, shellWord } from '../base/printable.ts'
+export { optionName, printable, printableLines, shellWord } from '../base/printable.ts'
 export { pairSeed, stream } from '../base/random.ts'
 export { type Rate, TokenBucket } from '../base/token-bucket.ts'
 export { inNextTurn, type Turns, type Work } from '../base/turns.ts'
-export { asUsageError, checkOptions, didYouMean, listed, namesFor } from '../base/usage-error.ts'
+export { asUsageError, checkOptions, didYouMean, listed } from '../base/usage-error.ts'
 export { within } from '../base/within.ts'

@@ -35,7 +35,7 @@ export {
   withoutUndefined,
 } from '../cli/parse/option.ts'
 export { collect, duration, shared, wholeNumber } from '../cli/parse/options.ts'
-export { terminalStreams } from '../cli/process/inherited-files.ts'
+export { namedDescriptors } from '../cli/process/inherited-files.ts'
 export {
   complain,
   EXIT_FAILURE,
@@ -47,4 +47,4 @@ export {
 } from '../cli/process/io.ts'
 export { passSignals } from '../cli/process/pass-signals.ts'
 export { ReplayInput } from '../cli/replay/input.ts'
-export { enterCommand, enterForLab } from '../cli/rootless.ts'
+export { enterCommand, enterOwnNamespaces } from '../cli/rootless.ts'

@@ -15,9 +15,7 @@ export {
 export {
   echo,
   fillChecksum,
-  fillHeader,
   IPDEFTTL,
-  makeReply,
   setPlain,
   solicitorAt,
   toAdvertisement,

@@ -20,12 +20,11 @@ export {
   whyNotLinux,
 } from '../linux/native.ts'
 export {
-  canReturn,
   dropPrivileges,
   hasCapability,
   sharesUserNamespace,
 } from '../linux/privileges.ts'
-export { cpuTimeOf, fieldsOf, processorWaitOf, statOf } from '../linux/proc-stat.ts'
+export { cpuTimeOf, fieldsOf, statOf } from '../linux/proc-stat.ts'
 export {
   DOWNLOAD_PROGRAMS,
   findProgram,
@@ -39,7 +38,6 @@ export { checkRegular, openOutput, readTextFile, refuseForeign } from '../linux/
 export { notX64 } from '../linux/requirements.ts'
 export {
   confined,
-  networkOnly,
   startRemover,
   whyNoTun,
   whyNotConfined,

@@ -8,24 +8,19 @@ export { inNetns, openNetnsOf } from '../linux/netns-name.ts'
 export {
   openFilteredSocket,
   openPacketSocket,
-  packetsArrived,
   socketFilter,
 } from '../linux/packet-socket.ts'
 export { compileFilter, compileNumericFilter, nameIn } from '../linux/pcap-filter.ts'
 export {
   addAddress,
   addressesOf,
-  delAddress,
   familyOf,
   getAddresses,
-  setNeighbour,
 } from '../linux/rtnetlink/address.ts'
 export { getLink, getLinks, type Link, setLink } from '../linux/rtnetlink/link.ts'
 export {
   addRule,
-  delRule,
   getRoutes,
-  outputTo,
   type Route,
   RT_TABLE_LOCAL,
   setNetworkRoute,

@@ -77,13 +77,6 @@ export function openFilteredSocket(
   return fd
 }
 
-/** Returns the frames received since the last call, also those without room (tp_packets). */
-export function packetsArrived(native: Native, fd: number): number {
-  const statistics = new Uint8Array(8)
-  if (native.getsockopt(fd, uapi.SOL_PACKET, uapi.PACKET_STATISTICS, statistics) < 0) return 0
-  return new DataView(statistics.buffer).getUint32(0, true)
-}
-
 /** Returns a program that accepts whole frames, each instruction as a struct sock_filter. */
 export const socketFilter = (filter: Condition): Uint8Array => encodeProgram(programOf(filter, -1))
 

@@ -1,21 +1,14 @@
 /** The rights of this program: it drops those for good that it does not need once it is ready. */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { attempt, ETIMEDOUT, shellWord } from '../base/index.ts'
-import { check, closing } from './errno.ts'
+import { check } from './errno.ts'
 import type { Native } from './native.ts'
-import { CLONE_NEWNET, O_RDONLY } from './uapi.ts'
 
 /** Whether the thread has CAP_*. Read from /proc: a program without rights loads no library. */
 export function hasCapability(capability: number): boolean {
   const [, effective = '0'] =
     /^CapEff:\s*(\w+)$/m.exec(readFileSync('/proc/thread-self/status', 'latin1')) ?? []
   return ((BigInt(`0x${effective}`) >> BigInt(capability)) & 1n) === 1n
-}
-
-/** Whether a thread that leaves its network namespace may return to it. */
-export function canReturn(native: Native): boolean {
-  const home = native.open('/proc/thread-self/ns/net', O_RDONLY, -1)
-  return home >= 0 && closing(native, home, () => native.setns(home, CLONE_NEWNET)) === 0
 }
 
 /** Whether a process is in our user namespace; also true if it ended or is hidden. */

@@ -1,4 +1,4 @@
-/** /proc/PID/stat (proc_pid_stat(5)), and schedstat (Documentation/scheduler/sched-stats.rst). */
+/** /proc/PID/stat (proc_pid_stat(5)). */
 import { readFileSync } from 'node:fs'
 import { attempt } from '../base/errno.ts'
 
@@ -35,10 +35,4 @@ export function fieldsOf(stat: string): readonly string[] {
 /** Returns the CPU time that is in the fields, in milliseconds. */
 export function cpuTimeOf(fields: readonly string[]): number {
   return (Number(fields[UTIME]) + Number(fields[STIME])) * MS_PER_TICK
-}
-
-/** Returns how long a process's main thread waited for a processor, in ms; 0 if unknown. */
-export function processorWaitOf(pid: number): number {
-  const fields = attempt(() => readFileSync(`/proc/${pid}/schedstat`, 'latin1'))?.split(' ')
-  return Number(fields?.[1] ?? 0) / 1e6
 }

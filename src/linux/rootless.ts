@@ -40,8 +40,12 @@ export function execInAllNamespaces(
 }
 
 /** Like execRootless, with no mount namespace: other terminals enter these without one. */
-export function execInUserNamespace(native: Native, command: readonly string[]): never {
-  return exec(native, ['user,net', ...command])
+export function execInUserNamespace(
+  native: Native,
+  command: readonly string[],
+  descriptors: Int32Array,
+): never {
+  return exec(native, ['user,net', ...command], descriptors)
 }
 
 /** Like execRootless, in the namespaces of this process. */
@@ -53,11 +57,7 @@ export function execHere(
   return exec(native, ['--execute', ...command], descriptors)
 }
 
-function exec(
-  native: Native,
-  words: readonly string[],
-  descriptors: Int32Array = new Int32Array(),
-): never {
+function exec(native: Native, words: readonly string[], descriptors: Int32Array): never {
   const launcher = launcherPath()
   throw new VnetError(native.exec([launcher, ...words], descriptors), ['exec', launcher])
 }
@@ -85,13 +85,6 @@ export const whyNoTun = (native?: Native): string | undefined =>
 export function confined(command: readonly string[], rights: 'all' | 'none'): string[] {
   return [launcherPath(), rights === 'all' ? 'check' : 'check,none', ...command]
 }
-
-/** Returns a command that runs another one with the rights to use the network only. */
-export const networkOnly = (command: readonly string[]): string[] => [
-  launcherPath(),
-  '--network',
-  ...command,
-]
 
 /** Returns a command that runs another one, which is killed when this process ends in any way. */
 export function withParent(command: readonly string[]): string[] {

@@ -12,7 +12,6 @@ import {
   type Route,
   RouteSocket,
   setLink,
-  setNeighbour,
 } from '#src/linux/rtnetlink.ts'
 import { AF_INET, AF_INET6, ifreq, ifreqName, TUNGETIFF } from '#src/linux/uapi.ts'
 import { IFF_NOARP, IFF_UP } from '#src/netdev/if.ts'
@@ -47,21 +46,6 @@ function refusal(call: () => unknown): VnetError {
   }
   throw new Error('it was not refused')
 }
-
-test('setNeighbour sets hardware addresses, of IPv4 and IPv6, as if they had been resolved, and outside the limit', () => {
-  home.ip('link add left type veth peer name right', 'link set left up')
-  for (const [i, address] of ['198.18.0.2', '2001:db8::2'].entries()) {
-    const bytes = parsePrefix(`${address}/32`)!.bytes
-    setNeighbour(sock, indexOf('left'), bytes, Uint8Array.of(2, 0, 0, 0, 0, 9))
-    setNeighbour(sock, indexOf('left'), bytes, Uint8Array.of(2, 0, 0, 0, 0, i))
-    expect(home.ip(`neigh show ${address} dev left`)).toMatch(
-      new RegExp(`lladdr 02:00:00:00:00:0${i} extern_learn +REACHABLE`),
-    )
-  }
-  expect(
-    refusal(() => setNeighbour(sock, 99, Uint8Array.of(1, 2, 3, 4), new Uint8Array(6))).message,
-  ).toContain('RTM_NEWNEIGH 1.2.3.4')
-})
 
 describe('links', () => {
   test('getLink finds an interface by name and by index, with the properties that `ip link` shows', () => {

@@ -6,14 +6,7 @@ import { createInterface } from 'node:readline'
 import { attempt } from 'vnet'
 import { describeException, within } from 'vnet/kit/base'
 import { PROGRAM } from 'vnet/kit/cli'
-import {
-  cpuTimeOf,
-  missingPrograms,
-  networkOnly,
-  processorWaitOf,
-  statOf,
-  withParent,
-} from 'vnet/kit/linux'
+import { cpuTimeOf, missingPrograms, statOf, withParent } from 'vnet/kit/linux'
 import { PRINTED_TOO_MUCH } from './commands/driver-console.ts'
 import {
   Explained,
@@ -28,6 +21,8 @@ import {
   type Result,
   resultOf,
 } from './exercise.ts'
+import { networkOnly } from './network-only.ts'
+import { processorWaitOf } from './processor-wait.ts'
 
 /** src and dist are equally deep. */
 const RESTRICT = new URL('../dist/commands/restrict-live.js', import.meta.url).href

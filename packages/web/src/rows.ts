@@ -3,7 +3,7 @@
 import { formatAddress, IFF_UP, type Prefix, parsePrefix } from 'vnet'
 import type { CaptureRecord } from 'vnet/capture'
 import type { DeviceStats, FoundDevice, StepHalt } from 'vnet/control'
-import { distinct, printable } from 'vnet/kit/base'
+import { printable } from 'vnet/kit/base'
 import { type CapturedFrame, directionOf, dropReasonOf, FramePrinter } from 'vnet/kit/capture'
 import { labPlace } from 'vnet/kit/control'
 import { flipAddress } from 'vnet/kit/drivers'
@@ -21,6 +21,7 @@ import type {
   StepInfo,
   VnetRow,
 } from './feed-types.ts'
+import { distinct } from './http/distinct.ts'
 
 /** The links of `preset NAME`. */
 export const presets = [...PRESETS].map(([name, { up, down }]) => ({ name, up, down }))

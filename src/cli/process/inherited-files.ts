@@ -35,21 +35,11 @@ export function closeInheritedFiles({ argv, execArgv, env, platform }: Started):
 }
 
 /** Returns open descriptors past stderr that words name, as /dev/fd/63 for a shell's `<(...)`. */
-function namedDescriptors(words: readonly string[]): readonly number[] {
+export function namedDescriptors(words: readonly string[]): readonly number[] {
   const numbers = Array.from(words.join('\n').matchAll(NAMED), ([, fd]) => Number(fd))
   return [...new Set(numbers)]
     .filter(fd => fd > STDERR && attempt(() => fstatSync(fd)))
     .sort((a, b) => a - b)
-}
-
-/** Returns `stdio` of a program for this terminal: its arguments may name inherited descriptors. */
-export function terminalStreams(args: readonly string[]): ('inherit' | 'ignore' | number)[] {
-  const named = namedDescriptors(args)
-  const length = 1 + (named.at(-1) ?? STDERR)
-  return Array.from({ length }, (_, fd) => {
-    if (fd <= STDERR) return 'inherit'
-    return named.includes(fd) ? fd : 'ignore'
-  })
 }
 
 /** Marks descriptors past stderr close-on-exec: Node stops at the first unused number above 15. */

@@ -1,8 +1,7 @@
 /**
- * Replies to the sender of a frame, made in its own slot: turned around unchanged, as for a ping,
- * or with new link and IP headers directly before the data; and replies to address resolution, ARP
- * (RFC 826) and IPv6 neighbour discovery (RFC 4861). The caller decides for which addresses it
- * replies: the simulated hosts', or the far network's.
+ * Replies to the sender of a frame, made in its own slot: turned around unchanged, as for a ping;
+ * and replies to address resolution, ARP (RFC 826) and IPv6 neighbour discovery (RFC 4861). The
+ * caller decides for which addresses it replies: the simulated hosts', or the far network's.
  */
 import * as arp from '../../packet/arp.ts'
 import * as ethernet from '../../packet/ethernet.ts'
@@ -12,13 +11,7 @@ import { checksumUpdate, finish, get16, onesComplementSum, put16 } from '../../p
 import * as ipv4 from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type SkBuff } from '../../skb/sk-buff.ts'
-import {
-  ICMP_CHECK,
-  isIcmpChecksumRight,
-  type Packet,
-  pseudoHeaderSum,
-  setPositions,
-} from './packet.ts'
+import { ICMP_CHECK, isIcmpChecksumRight, type Packet, pseudoHeaderSum } from './packet.ts'
 
 /** TTL and hop limit of packets that hosts send (net.ipv4.ip_default_ttl). */
 export const IPDEFTTL = 64
@@ -45,50 +38,6 @@ export function turnAround(skb: SkBuff, { isIpv6, nh }: Packet): void {
   bytes[nh + TTL] = IPDEFTTL
   const check = checksumUpdate(ipv4.headerChecksum(bytes, nh), before, get16(bytes, nh + TTL))
   ipv4.setHeaderChecksum(bytes, nh, check)
-}
-
-/**
- * Makes the frame a reply that carries the `length` bytes at `packet.h`, with the checksum at
- * `field` from there. The slot must reach that far. Options and extension headers are removed.
- */
-export function makeReply(skb: SkBuff, packet: Packet, length: number, field: number): void {
-  const { bytes, data } = skb
-  const { isIpv6, h, sourceAt } = packet
-  const nh = h - (isIpv6 ? ipv6.IPV6_HLEN : ipv4.IPV4_HLEN)
-  if (nh !== packet.nh) {
-    // In both families the two addresses end the fixed header.
-    const addresses = 2 * (isIpv6 ? ipv6.IPV6_ALEN : ipv4.IPV4_ALEN)
-    bytes.copyWithin(h - addresses, sourceAt, sourceAt + addresses)
-    bytes.copyWithin(nh - ethernet.ETH_HLEN, data, data + ethernet.ETH_HLEN)
-  }
-  skb.data = nh - ethernet.ETH_HLEN
-  skb.len = 0
-  skb.put(h + length - skb.data)
-  setPlain(skb)
-  ethernet.swapAddresses(bytes, skb.data)
-  if (isIpv6) {
-    ipv6.swapAddresses(bytes, nh)
-  } else {
-    ipv4.swapAddresses(bytes, nh)
-  }
-  setPositions(packet, isIpv6, nh, h)
-  packet.end = h + length
-  fillHeader(skb, packet)
-  fillChecksum(skb, packet, field)
-}
-
-/** Writes an IP header, except for the addresses, which must be set. */
-export function fillHeader(
-  { bytes }: SkBuff,
-  { isIpv6, nh, h, end, protocol }: Packet,
-  hops = IPDEFTTL,
-): void {
-  if (isIpv6) {
-    ipv6.create(bytes, nh, protocol, end - h, hops)
-    return
-  }
-  ipv4.create(bytes, nh, protocol, end - h, hops)
-  ipv4.fillHeaderChecksum(bytes, nh)
 }
 
 /** Marks a frame as one packet with complete checksums. */

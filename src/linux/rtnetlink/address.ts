@@ -1,6 +1,6 @@
 /** Protocol addresses of interfaces (RTM_NEWADDR, RTM_GETADDR). include/uapi/linux/if_addr.h. */
 import * as netlink from '../../netlink/index.ts'
-import { formatAddress, formatPrefix, type Prefix } from '../../packet/address.ts'
+import { formatPrefix, type Prefix } from '../../packet/address.ts'
 import * as uapi from '../uapi.ts'
 import { getLink, nameOf } from './link.ts'
 import type { RouteSocket } from './route-socket.ts'
@@ -57,17 +57,6 @@ export function addAddress(
   })
 }
 
-/** Removes an address from an interface. */
-export function delAddress(sock: RouteSocket, ifindex: number, cidr: Prefix): void {
-  const { bytes, prefixLen } = cidr
-  sock.request({
-    type: uapi.RTM_DELADDR,
-    what: () => ['RTM_DELADDR', `${formatPrefix(cidr)} on ${nameOf(sock, ifindex)}`],
-    write: builder =>
-      builder.payload(ifaddrmsg(familyOf(bytes), prefixLen, ifindex)).binary(uapi.IFA_LOCAL, bytes),
-  })
-}
-
 /** An interface's addresses, the first `most`: if it has more, the socket cannot be used again. */
 export function getAddresses(
   sock: RouteSocket,
@@ -109,31 +98,4 @@ export function addressesOf(sock: RouteSocket, name: string): string[] {
   const link = getLink(sock, { name })
   const all = link === undefined ? [] : getAddresses(sock, link.ifindex)
   return all.map(formatPrefix).filter(cidr => !cidr.startsWith('fe80:'))
-}
-
-const NDMSG = 12
-
-/**
- * Sets the hardware address of a host, as if it had just been resolved: the kernel confirms it
- * again after a while. The entry does not count against the limit of all namespaces
- * (net.ipv4.neigh.default.gc_thresh3).
- */
-export function setNeighbour(
-  sock: RouteSocket,
-  ifindex: number,
-  address: Uint8Array,
-  mac: Uint8Array,
-): void {
-  const message = new Uint8Array(NDMSG)
-  message[0] = familyOf(address)
-  netlink.putU32(message, 4, ifindex)
-  netlink.putU16(message, 8, uapi.NUD_REACHABLE)
-  message[10] = uapi.NTF_EXT_LEARNED
-  sock.request({
-    type: uapi.RTM_NEWNEIGH,
-    flags: netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE,
-    what: () => ['RTM_NEWNEIGH', `${formatAddress(address)} on ${nameOf(sock, ifindex)}`],
-    write: builder =>
-      builder.payload(message).binary(uapi.NDA_DST, address).binary(uapi.NDA_LLADDR, mac),
-  })
 }

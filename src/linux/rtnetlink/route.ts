@@ -168,16 +168,6 @@ export function overlappingRoute(
   })
 }
 
-/** Returns the index that the most specific unicast route leads to; undefined if local or none. */
-export function outputTo(routes: readonly Route[], address: Uint8Array): number | undefined {
-  const to = { bytes: address, prefixLen: 8 * address.length }
-  const leading = routes.filter(({ dst, prefixLen }) =>
-    prefixesIntersect({ bytes: dst, prefixLen }, to),
-  )
-  const [best] = leading.sort((a, b) => b.prefixLen - a.prefixLen)
-  return best?.type === uapi.RTN_UNICAST ? best.oif : undefined
-}
-
 function isDefault({ family, dst, prefixLen }: Route): boolean {
   return prefixLen <= 1 || (family === uapi.AF_INET6 && prefixLen === 3 && dst[0] === 0x20)
 }
@@ -339,18 +329,7 @@ export interface RoutingRule {
  * VnetError.
  */
 export function addRule(sock: RouteSocket, rule: RoutingRule): void {
-  sock.request(ruleRequest(uapi.RTM_NEWRULE, rule))
-}
-
-/** Removes the first rule that matches the given properties. Throws a VnetError. */
-export function delRule(sock: RouteSocket, rule: RoutingRule): void {
-  sock.request(ruleRequest(uapi.RTM_DELRULE, rule))
-}
-
-function ruleRequest(
-  type: number,
-  { family, table, priority, iif, fwmark, to }: RoutingRule,
-): RouteRequest {
+  const { family, table, priority, iif, fwmark, to } = rule
   // struct fib_rule_hdr has the layout of struct rtmsg.
   const header = rtmsg({
     family,
@@ -358,13 +337,10 @@ function ruleRequest(
     table,
     type: uapi.FR_ACT_TO_TBL,
   })
-  return {
-    type,
-    flags: type === uapi.RTM_NEWRULE ? netlink.NLM_F_CREATE : 0,
-    what: () => [
-      type === uapi.RTM_NEWRULE ? 'RTM_NEWRULE' : 'RTM_DELRULE',
-      `iif ${iif} table ${table}`,
-    ],
+  sock.request({
+    type: uapi.RTM_NEWRULE,
+    flags: netlink.NLM_F_CREATE,
+    what: () => ['RTM_NEWRULE', `iif ${iif} table ${table}`],
     write(builder) {
       builder.payload(header)
       if (iif !== undefined) {
@@ -382,5 +358,5 @@ function ruleRequest(
       // struct fib_rule_port_range.
       builder.binary(FRA_DPORT_RANGE, new Uint8Array(Uint16Array.of(first, last).buffer))
     },
-  }
+  })
 }

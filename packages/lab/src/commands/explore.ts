@@ -11,7 +11,6 @@ import {
   EXIT_FAILURE,
   EXIT_OK,
   endOf,
-  enterForLab,
   fail,
   type Io,
   statusOf,
@@ -25,6 +24,7 @@ import { pageOf } from '../explore/page.ts'
 import { readLabFile } from '../file/read.ts'
 import { LabUnavailableError } from '../model/rights.ts'
 import { createLab } from '../network/create-lab.ts'
+import { enterForLab } from '../run/enter-for-lab.ts'
 import { exploredWorld, type WorldName } from '../world/world.ts'
 import { isInside, realPlace } from './guest-file.ts'
 import { hostOf } from './lab.ts'

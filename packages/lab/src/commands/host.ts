@@ -7,7 +7,6 @@ import {
   EXIT_OK,
   endOf,
   enterCommand,
-  enterForLab,
   type Io,
   type WithUndefined,
   withoutUndefined,
@@ -16,6 +15,7 @@ import { dropPrivileges, loadNative } from 'vnet/kit/linux'
 import { uapi } from 'vnet/kit/net'
 import { type TapHostOptions, tapHost } from '../network/create-tap-host.ts'
 import type { LabHost } from '../network/host.ts'
+import { enterForLab } from '../run/enter-for-lab.ts'
 import { fileServer } from './serve-files.ts'
 
 export interface HostCommandOptions

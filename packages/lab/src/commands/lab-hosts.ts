@@ -12,13 +12,13 @@ import {
   type Io,
   passSignals,
   statusOf,
-  terminalStreams,
 } from 'vnet/kit/cli'
 import { otherUserLine, otherUsers } from 'vnet/kit/control'
 import { closing, loadNative } from 'vnet/kit/linux'
 import { makeLabDirectory } from '../kernel/leftovers.ts'
 import { Programs } from '../kernel/programs.ts'
 import { addressVariables, type Host, HostsFile } from '../model/hosts.ts'
+import { terminalStreams } from '../run/run-command.ts'
 import {
   checkOwner,
   findHost,

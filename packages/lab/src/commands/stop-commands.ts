@@ -6,8 +6,8 @@ import { createInterface, type Interface } from 'node:readline'
 import { MachineEnded } from '@vnet/guest/internal/machine'
 import type { OnGuestStop } from '@vnet/guest/internal/run'
 import { attempt } from 'vnet'
-import { namesFor } from 'vnet/kit/base'
 import { EXIT_FAILURE, type Io } from 'vnet/kit/cli'
+import { namesFor } from '../model/options.ts'
 import type { LookResult, StopReply } from './virtual-stops.ts'
 
 const NS_PER_S = 1e9

@@ -5,12 +5,13 @@
  */
 import { stopMachine } from '@vnet/guest/internal/inside'
 import { NSEC_PER_MSEC, UsageError } from 'vnet'
-import { describeException, durationOf, namesFor } from 'vnet/kit/base'
+import { describeException, durationOf } from 'vnet/kit/base'
 import { statusOf } from 'vnet/kit/cli'
 import { compileFilter } from 'vnet/kit/net'
 import type { Direction } from 'vnet/wire'
 import type { FileLab } from '../file/file-lab.ts'
 import type { LabPlan } from '../file/read.ts'
+import { namesFor } from '../model/options.ts'
 import type { LabFault } from '../network/fault.ts'
 
 /** A time since the start of the command, or a packet of a link. */

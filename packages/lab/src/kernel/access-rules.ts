@@ -9,14 +9,13 @@ import { closing, closingOnError } from 'vnet/kit/linux'
 import { openTun } from 'vnet/kit/machine'
 import {
   addRule,
-  delRule,
   forwardedServers,
   getLink,
   getRoutes,
   hasSysctl,
   MACHINE,
   OUTSIDE,
-  outputTo,
+  type Route,
   RouteSocket,
   RT_TABLE_LOCAL,
   readSysctl,
@@ -26,7 +25,7 @@ import {
   WayOut,
   writeSysctl,
 } from 'vnet/kit/net'
-import { dns, get32, long, toPrefix } from 'vnet/kit/packet'
+import { dns, get32, long, prefixesIntersect, toPrefix } from 'vnet/kit/packet'
 import type { AccessOptions, FirewallRule, SocketPlace } from '../model/index.ts'
 import { FOR_ROUTER, firewallRules, HTTP_PORT } from '../model/index.ts'
 import { FIRST_PORT, LAST_PORT, type NatForward, PORT_CONTROL_PORT } from '../nat/nat-table.ts'
@@ -337,7 +336,7 @@ export function routeHairpin(place: SocketPlace, { name, address, nextHop }: Out
   }
   addRule(sock, { ...local, priority: 3 })
   // The rule that precedes all others has priority 0.
-  delRule(sock, local)
+  delLocalRule(sock)
   hairpinPorts(sock, address, FIRST_PORT, LAST_PORT)
 }
 
@@ -366,4 +365,30 @@ export function routeOutside(
 function hairpinPorts(sock: RouteSocket, address: number, first: number, last: number): void {
   const to = { address: Uint8Array.from(long(address)), ports: [first, last] } as const
   addRule(sock, { family: uapi.AF_INET, table: HAIRPIN_TABLE, priority: 2, to })
+}
+
+/** The size of struct fib_rule_hdr. */
+const FIB_RULE_HDR = 12
+
+/** `ip -4 rule del lookup local`: removes the first such rule. Throws a VnetError. */
+export function delLocalRule(sock: RouteSocket): void {
+  const message = new Uint8Array(FIB_RULE_HDR)
+  message[0] = uapi.AF_INET
+  message[4] = RT_TABLE_LOCAL
+  message[7] = uapi.FR_ACT_TO_TBL
+  sock.request({
+    type: uapi.RTM_DELRULE,
+    what: () => ['RTM_DELRULE', 'lookup local'],
+    write: builder => builder.payload(message),
+  })
+}
+
+/** Returns the index that the most specific unicast route leads to; undefined if local or none. */
+export function outputTo(routes: readonly Route[], address: Uint8Array): number | undefined {
+  const to = { bytes: address, prefixLen: 8 * address.length }
+  const leading = routes.filter(({ dst, prefixLen }) =>
+    prefixesIntersect({ bytes: dst, prefixLen }, to),
+  )
+  const [best] = leading.sort((a, b) => b.prefixLen - a.prefixLen)
+  return best?.type === uapi.RTN_UNICAST ? best.oif : undefined
 }

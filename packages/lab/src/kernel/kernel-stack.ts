@@ -3,20 +3,22 @@
  * keeps the namespace open, so that it ends with the process at the latest.
  */
 
-import { IFF_UP } from 'vnet'
+import { formatAddress, formatPrefix, IFF_UP, type Prefix } from 'vnet'
 import { check, closeFd, closingOnError, type Native } from 'vnet/kit/linux'
 import {
   addAddress,
-  delAddress,
+  familyOf,
   getLink,
   getLinks,
   hasSysctl,
+  type Link,
   RouteSocket,
   setLink,
-  setNeighbour,
   setNetworkRoute,
+  uapi,
   writeSysctl,
 } from 'vnet/kit/net'
+import { netlink } from 'vnet/kit/netlink'
 import { toPrefix } from 'vnet/kit/packet'
 import type { SocketPlace } from '../model/place.ts'
 import { enter } from '../world/code.ts'
@@ -148,10 +150,11 @@ export class KernelStack implements HostStack {
     isUp: boolean,
     added: readonly string[],
   ): void {
-    this.#onInterface(name, (sock, ifindex) => {
+    this.#onInterface(name, (sock, dev) => {
+      const { ifindex } = dev
       // With the first address of a network, the kernel deletes the others.
       for (const cidr of [...removed].reverse()) {
-        delAddress(sock, ifindex, toPrefix(cidr))
+        delAddress(sock, dev, toPrefix(cidr))
       }
       setLink(sock, ifindex, { flags: { set: isUp ? IFF_UP : 0, mask: IFF_UP } })
       for (const cidr of added) {
@@ -164,9 +167,9 @@ export class KernelStack implements HostStack {
   }
 
   setNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void {
-    this.#onInterface(name, (sock, ifindex) => {
+    this.#onInterface(name, (sock, dev) => {
       for (const cidr of cidrs) {
-        setNeighbour(sock, ifindex, toPrefix(cidr).bytes, mac)
+        setNeighbour(sock, dev, toPrefix(cidr).bytes, mac)
       }
     })
   }
@@ -183,7 +186,7 @@ export class KernelStack implements HostStack {
   }
 
   routeGroups(name: string): void {
-    this.#onInterface(name, routeGroups)
+    this.#onInterface(name, (sock, { ifindex }) => routeGroups(sock, ifindex))
   }
 
   end(): void {
@@ -194,11 +197,11 @@ export class KernelStack implements HostStack {
     closeFd(this.place.native, this.place.nsfd)
   }
 
-  #onInterface(name: string, fn: (sock: RouteSocket, ifindex: number) => void): void {
+  #onInterface(name: string, fn: (sock: RouteSocket, dev: Interface) => void): void {
     using sock = this.#open()
-    const { ifindex } = getLink(sock, { name }) ?? {}
-    if (ifindex !== undefined) {
-      fn(sock, ifindex)
+    const dev = getLink(sock, { name })
+    if (dev !== undefined) {
+      fn(sock, dev)
     }
   }
 
@@ -213,4 +216,50 @@ const GROUPS = toPrefix('224.0.0.0/4')
 /** With several interfaces, the kernel sends to groups by the first one that was made. */
 function routeGroups(sock: RouteSocket, ifindex: number): void {
   setNetworkRoute(sock, { dst: GROUPS, oif: ifindex, metric: ifindex })
+}
+
+/** Sizes of struct ifaddrmsg and struct ndmsg. */
+const IFADDRMSG = 8
+const NDMSG = 12
+
+/** An interface; its name is for errors. */
+type Interface = Pick<Link, 'ifindex' | 'name'>
+
+/** Removes an address from an interface. Throws a VnetError. */
+export function delAddress(sock: RouteSocket, { ifindex, name }: Interface, cidr: Prefix): void {
+  const { bytes, prefixLen } = cidr
+  const message = new Uint8Array(IFADDRMSG)
+  message[0] = familyOf(bytes)
+  message[1] = prefixLen
+  netlink.putU32(message, 4, ifindex)
+  sock.request({
+    type: uapi.RTM_DELADDR,
+    what: () => ['RTM_DELADDR', `${formatPrefix(cidr)} on ${name}`],
+    write: builder => builder.payload(message).binary(uapi.IFA_LOCAL, bytes),
+  })
+}
+
+/**
+ * Sets the hardware address of a host, as if it had just been resolved: the kernel confirms it
+ * again after a while. The entry does not count against the limit of all namespaces
+ * (net.ipv4.neigh.default.gc_thresh3). Throws a VnetError.
+ */
+export function setNeighbour(
+  sock: RouteSocket,
+  { ifindex, name }: Interface,
+  address: Uint8Array,
+  mac: Uint8Array,
+): void {
+  const message = new Uint8Array(NDMSG)
+  message[0] = familyOf(address)
+  netlink.putU32(message, 4, ifindex)
+  netlink.putU16(message, 8, uapi.NUD_REACHABLE)
+  message[10] = uapi.NTF_EXT_LEARNED
+  sock.request({
+    type: uapi.RTM_NEWNEIGH,
+    flags: netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE,
+    what: () => ['RTM_NEWNEIGH', `${formatAddress(address)} on ${name}`],
+    write: builder =>
+      builder.payload(message).binary(uapi.NDA_DST, address).binary(uapi.NDA_LLADDR, mac),
+  })
 }

@@ -6,11 +6,12 @@
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { FileError, UsageError, VnetError } from 'vnet'
-import { type Trace, thrownAt, traceOf } from 'vnet/kit/base'
+import { type Trace, traceOf } from 'vnet/kit/base'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { ErrorForm, FaultListener, WorkerReply, WorkerRequest } from '../carrier/protocol.ts'
 import { builtModule } from '../model/built-module.ts'
 import { outside } from '../world/code.ts'
+import { thrownAt } from '../world/world.ts'
 
 interface Pending {
   readonly from: Trace

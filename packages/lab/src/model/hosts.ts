@@ -6,11 +6,10 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { formatAddress, parseIpv4, UsageError, withErrno } from 'vnet'
-import { namesFor } from 'vnet/kit/base'
 import { nameserversInside, resolvConf } from 'vnet/kit/net'
 import { dns, ipv4Bytes } from 'vnet/kit/packet'
 import { openFile } from './open-file.ts'
-import { shown } from './options.ts'
+import { namesFor, shown } from './options.ts'
 import { type HostAddress, type NameServer, placeOf } from './place.ts'
 import { NAT64_PREFIX } from './subnet.ts'
 

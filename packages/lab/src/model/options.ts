@@ -4,7 +4,7 @@
  */
 import { inspect } from 'node:util'
 import { attempt, UsageError } from 'vnet'
-import { checkOptions, didYouMean, durationOf } from 'vnet/kit/base'
+import { checkOptions, didYouMean, durationOf, listed } from 'vnet/kit/base'
 import { schema as schemaHeader } from 'vnet/kit/config'
 import { parseSize } from 'vnet/kit/wire'
 
@@ -85,6 +85,11 @@ export function checkForm(what: string, value: unknown, { text, schema, accepts 
   const words = schema?.enum?.filter(word => word !== false) ?? []
   const meant = typeof value === 'string' ? didYouMean(value, words) : ''
   throw new UsageError(`${what}: ${shown(value)} is not ${text}${meant}`)
+}
+
+/** Returns the known names for the error about a wrong one, and the name that may be meant. */
+export function namesFor(wrong: string, known: readonly string[]): string {
+  return listed(known) + didYouMean(wrong, known)
 }
 
 /** The form of an option that is one of some words; `what` names it: 'a NAT, which are'. */

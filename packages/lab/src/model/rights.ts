@@ -1,6 +1,6 @@
 /** Checks whether this process can make labs. */
 import { explain, VnetError } from 'vnet'
-import { canReturn, closeFd, hasCapability, loadNative, type Native } from 'vnet/kit/linux'
+import { closeFd, closing, hasCapability, loadNative, type Native } from 'vnet/kit/linux'
 import { uapi } from 'vnet/kit/net'
 
 const NEEDED = Object.entries({
@@ -63,7 +63,8 @@ function loaded(): Native | string {
   }
 }
 
-function lackOf(native: Native): string | undefined {
+/** Returns what this process lacks for a lab in its own namespaces, if it lacks something. */
+export function lackOf(native: Native): string | undefined {
   const missing = NEEDED.filter(([, capability]) => !hasCapability(capability)).map(
     ([name]) => name,
   )
@@ -71,4 +72,10 @@ function lackOf(native: Native): string | undefined {
   return canReturn(native)
     ? undefined
     : 'a lab needs a network namespace that belongs to its user namespace'
+}
+
+/** Whether a thread that leaves its network namespace may return to it. */
+function canReturn(native: Native): boolean {
+  const home = native.open('/proc/thread-self/ns/net', uapi.O_RDONLY, -1)
+  return home >= 0 && closing(native, home, () => native.setns(home, uapi.CLONE_NEWNET)) === 0
 }

@@ -1,11 +1,12 @@
 /** Hit: the hosts that faults hit which name none. */
 
 import { NSEC_PER_MSEC, UsageError } from 'vnet'
-import { messageOrDescription, namesFor } from 'vnet/kit/base'
+import { messageOrDescription } from 'vnet/kit/base'
 import {
   FOREVER,
   type Form,
   lastingOf,
+  namesFor,
   needsRepair,
   type PlannedFault,
   shown,

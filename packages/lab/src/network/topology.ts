@@ -1,9 +1,8 @@
 /** Topologies: a whole network of a lab as one object. */
 
 import { UsageError } from 'vnet'
-import { namesFor } from 'vnet/kit/base'
 import { checkName } from '../model/hosts.ts'
-import { checkForm, checkForms, type Forms, LIST, OBJECT } from '../model/options.ts'
+import { checkForm, checkForms, type Forms, LIST, namesFor, OBJECT } from '../model/options.ts'
 import type { LabHost } from './host.ts'
 import { LAN_OPTIONS, type LabLan, type LabLanOptions } from './lan.ts'
 import type { LabLink } from './link.ts'

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { attempt } from 'vnet'
-import { type Io, passSignals, statusOf, terminalStreams } from 'vnet/kit/cli'
+import { type Io, namedDescriptors, passSignals, statusOf } from 'vnet/kit/cli'
 import { statOf } from 'vnet/kit/linux'
 import type { LabHost } from '../network/host.ts'
 
@@ -52,4 +52,17 @@ function commandOf(launcher: number | undefined): number | undefined {
     readFileSync(`/proc/${launcher}/task/${launcher}/children`, 'latin1'),
   )
   return children === undefined ? undefined : Number(children.trim().split(' ').at(-1))
+}
+
+/** The last descriptor that every program has. */
+const STDERR = 2
+
+/** Returns `stdio` of a program for this terminal: its arguments may name inherited descriptors. */
+export function terminalStreams(args: readonly string[]): ('inherit' | 'ignore' | number)[] {
+  const named = namedDescriptors(args)
+  const length = 1 + (named.at(-1) ?? STDERR)
+  return Array.from({ length }, (_, fd) => {
+    if (fd <= STDERR) return 'inherit'
+    return named.includes(fd) ? fd : 'ignore'
+  })
 }

@@ -1,10 +1,11 @@
 /** `vnet run`: a command on the machine's network, past a wire. */
 import { constants } from 'node:os'
 import { FileError, UsageError } from 'vnet'
-import { complain, EXIT_FAILURE, enterCommand, enterForLab, type Io } from 'vnet/kit/cli'
+import { complain, EXIT_FAILURE, enterCommand, type Io } from 'vnet/kit/cli'
 import { loadNative, type Native } from 'vnet/kit/linux'
 import { addressesOf, prepareWayOut, RouteSocket, takenPort } from 'vnet/kit/net'
 import { addressesOf as addressesOnLink, LabUnavailableError, RUN_ROUTER } from '../model/index.ts'
+import { enterForLab } from './enter-for-lab.ts'
 
 /** The options of `vnet run`, under the names of its flags. Times are milliseconds. */
 export interface RunOptions {

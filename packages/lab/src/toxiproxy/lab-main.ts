@@ -5,11 +5,12 @@
  */
 import net, { type Socket } from 'node:net'
 import { explain, UsageError, VnetError } from 'vnet'
-import { enterCommand, enterForLab } from 'vnet/kit/cli'
+import { enterCommand } from 'vnet/kit/cli'
 import { loadNative } from 'vnet/kit/linux'
 import { createLabWith } from '../network/create-lab.ts'
 import type { LabHost } from '../network/host.ts'
 import type { LabLink } from '../network/link.ts'
+import { enterForLab } from '../run/enter-for-lab.ts'
 import type { LabCall, LabReply, LinkAddress } from './lab-process.ts'
 import { TcpPort } from './tcp-port.ts'
 

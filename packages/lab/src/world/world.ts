@@ -4,6 +4,7 @@
  */
 import { inspect } from 'node:util'
 import { UsageError } from 'vnet'
+import type { Trace } from 'vnet/kit/base'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { HostParts, HostStack, RunningPrograms } from './host-stack.ts'
 
@@ -96,4 +97,11 @@ export function isRequired(): boolean {
   const { VNET_REQUIRED = '' } = process.env
   if (/^[01]?$/.test(VNET_REQUIRED)) return VNET_REQUIRED === '1'
   throw new Error(`VNET_REQUIRED=${VNET_REQUIRED}: it is 1 or 0`)
+}
+
+/** Makes the stack of an error lead to a call. Returns the error. */
+export function thrownAt<E extends Error>({ stack }: Trace, error: E): E {
+  // The first line has the name of the error, the rest is where the call was made.
+  error.stack = String(stack).replace(/^.*/, () => String(error))
+  return error
 }

@@ -26,7 +26,6 @@ import {
 import {
   echo,
   fillChecksum,
-  fillHeader,
   ICMP_CHECK,
   isIcmpChecksumRight,
   type Packet,
@@ -35,6 +34,7 @@ import {
   toAdvertisement,
 } from 'vnet/kit/drivers'
 import { put32 } from 'vnet/kit/packet'
+import { fillHeader } from './reply.ts'
 import type { HostState } from './state.ts'
 import { receiveIcmpError } from './tcp.ts'
 

@@ -1,17 +1,11 @@
 /** Frames that a host sends on its own, at most 1514 bytes each; a longer one is not sent. */
 
 import { arp, ethernet, ipv4, ipv6, type SkBuff, udp } from 'vnet'
-import {
-  createPacket,
-  fillChecksum,
-  fillHeader,
-  ICMP_CHECK,
-  IPDEFTTL,
-  setPositions,
-} from 'vnet/kit/drivers'
+import { createPacket, fillChecksum, ICMP_CHECK, IPDEFTTL, setPositions } from 'vnet/kit/drivers'
 import { OWNER_STAGE } from 'vnet/kit/netdev'
 import { ipv4Bytes } from 'vnet/kit/packet'
 import type { SegmentHost } from './host.ts'
+import { fillHeader } from './reply.ts'
 import type { HostState } from './state.ts'
 
 /** Bytes of IP packet that Ethernet carries. */

@@ -18,8 +18,9 @@ import {
   type SkBuff,
   tcp,
 } from 'vnet'
-import { isChecksumRight, makeReply, type Packet } from 'vnet/kit/drivers'
+import { isChecksumRight, type Packet } from 'vnet/kit/drivers'
 import { OWNER_STAGE } from 'vnet/kit/netdev'
+import { makeReply } from './reply.ts'
 import type { HostState, Services } from './state.ts'
 
 /** Takes over a frame with a segment to a host. */

@@ -12,9 +12,10 @@ import {
   type SkBuff,
   udp,
 } from 'vnet'
-import { isChecksumRight, makeReply, type Packet, turnAround } from 'vnet/kit/drivers'
+import { isChecksumRight, type Packet, turnAround } from 'vnet/kit/drivers'
 import type { SmallService, UdpHandler } from './host.ts'
 import { PORT_UNREACHABLE, sendError } from './icmp.ts'
+import { makeReply } from './reply.ts'
 import { sendUdp } from './send.ts'
 import type { HostState } from './state.ts'
 

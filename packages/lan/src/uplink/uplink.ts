@@ -24,7 +24,6 @@ import {
   inNetns,
   type Link,
   openPacketSocket,
-  packetsArrived,
   RouteSocket,
   uapi,
   type WatchedState,
@@ -276,3 +275,10 @@ export function openUplink(native: Native, net: Net, text: string): Uplink | und
 /** Whether this is a TAP of an earlier run that no process has open: it becomes a port again. */
 const isIdleTap = ({ tun }: Link): boolean =>
   tun?.type === 'tap' && tun.numQueues + tun.numDisabledQueues === 0
+
+/** Returns the frames received since the last call, also those without room (tp_packets). */
+function packetsArrived(native: Native, fd: number): number {
+  const statistics = new Uint8Array(8)
+  if (native.getsockopt(fd, uapi.SOL_PACKET, uapi.PACKET_STATISTICS, statistics) < 0) return 0
+  return new DataView(statistics.buffer).getUint32(0, true)
+}

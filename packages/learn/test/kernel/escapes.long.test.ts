@@ -8,11 +8,12 @@ import { type AddressInfo, createServer } from 'node:net'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { confined, networkOnly } from '#src/linux/rootless.ts'
+import { confined } from '#src/linux/rootless.ts'
 import { exerciseOf } from '#support/course.ts'
 import { fileDirectory } from '#support/fresh-directory.ts'
 import type { Result } from '../../src/exercise.ts'
 import { COURSE } from '../../src/folder.ts'
+import { networkOnly } from '../../src/network-only.ts'
 import { runWorker } from '../../src/worker.ts'
 
 const directory = fileDirectory()

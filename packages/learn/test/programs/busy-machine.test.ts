@@ -2,10 +2,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import * as procStat from '#src/linux/proc-stat.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 import type { LiveCheck } from '../../src/exercise.ts'
 import { onVnet, runLive } from '../../src/live.ts'
+import * as processorWait from '../../src/processor-wait.ts'
 
 const directory = freshDirectory()
 const file = join(directory, 'driver.mjs')
@@ -25,7 +25,7 @@ test.each([
   [12_000, { result: 'not run', why: `${LATE}, of which it waited 12 s for a processor` }],
   [9_000, { result: 'failed', seen: LATE }],
 ])('a start that waited %i ms for a processor is judged accordingly', async (waited, expected) => {
-  vi.spyOn(procStat, 'processorWaitOf').mockReturnValue(waited)
+  vi.spyOn(processorWait, 'processorWaitOf').mockReturnValue(waited)
   const check: LiveCheck = {
     title: 'it starts',
     read: '',

@@ -5,8 +5,8 @@
 import { Counter, Gauge, Registry, type RegistryContentType } from 'prom-client'
 import { IFF_UP, kernelName, type LinkStats64Field, linkStats64Fields } from 'vnet'
 import type { RuntimeInfo } from 'vnet/control'
-import { distinct } from 'vnet/kit/base'
 import { QUEUE_COUNTERS, type QueueCounterField, queueCounterFields } from 'vnet/kit/control'
+import { distinct } from '../http/distinct.ts'
 import {
   type Asked,
   type HttpOptions,
