@@ -14,12 +14,12 @@ const root = resolve(import.meta.dirname, '..')
 
 /**
  * Returns the rooms of the core that have a text, each with the doors through which it offers
- * names: how many, and whether these are pure.
+ * names: how many, and whether all of these are pure.
  */
 export function roomsWithDoors() {
   const doors = new Doors(root)
   const kit = readdirSync(join(root, 'src/kit')).map(file => `vnet/kit/${file.slice(0, -3)}`)
-  const offered = [...doors.public, ...kit.sort()].flatMap(door =>
+  const offered = [...doors.public, ...kit].flatMap(door =>
     [...doors.exportsOf(doors.pathOf(door)).values()].map(({ file }) => {
       const name = doors.nameOf(file)
       return { door, room: roomOf(name), pure: isPure(name) }
@@ -27,83 +27,82 @@ export function roomsWithDoors() {
   )
   return core
     .filter(({ what }) => what !== undefined)
-    .map(each => {
-      const mine = offered.filter(({ room }) => room === each.room)
-      const names = [...new Set(mine.map(({ door }) => door))]
-      return {
-        ...each,
-        doors: names.map(door => {
-          const through = mine.filter(name => name.door === door)
-          return {
-            door,
-            kit: door.startsWith('vnet/kit/'),
-            names: through.length,
-            pure: through.every(({ pure }) => pure),
-          }
-        }),
-      }
-    })
+    .map(each => ({
+      ...each,
+      doors: doorsOfRoom(offered.filter(({ room }) => room === each.room)),
+    }))
+}
+
+/** Returns the doors of names, public ones first, each kind by the number of names. */
+function doorsOfRoom(offered) {
+  const doors = [...new Set(offered.map(({ door }) => door))].map(door => {
+    const names = offered.filter(name => name.door === door)
+    return {
+      door,
+      kit: door.startsWith('vnet/kit/'),
+      names: names.length,
+      pure: names.every(({ pure }) => pure),
+    }
+  })
+  return doors.sort(
+    (a, b) => a.kit - b.kit || b.names - a.names || a.door.localeCompare(b.door, 'en'),
+  )
+}
+
+/** Returns the packages with their doors, and the other packages that they may use. */
+export function packagesWithDoors() {
+  return products.map(({ product, what, uses = [], rooms }) => {
+    const ofRooms = rooms.flatMap(({ room, uses: more = [] }) =>
+      more
+        .filter(name => !uses.includes(name))
+        .map(name => `${name} (${room.replace(/^.*\//, '')})`),
+    )
+    return { product, what, doors: doorsOfPackage(product), uses: [...uses, ...ofRooms] }
+  })
 }
 
 /** Returns the doors of a package, as its manifest exports them. */
-function doorsOf(product) {
+function doorsOfPackage(product) {
   const manifest = join(root, 'packages', product, 'package.json')
   const { name, exports = {} } = JSON.parse(readFileSync(manifest, 'utf8'))
   return Object.entries(exports)
     .filter(([path, { source }]) => source !== undefined && !path.includes('*'))
     .map(([path]) => ({
       door: `${name}${path.slice(1)}`,
-      kit: path === './commands' || path.startsWith('./kit'),
+      kit: /^\.\/(?:commands$|kit\b)/.test(path),
     }))
 }
 
-const quoted = doors => doors.map(({ door }) => `\`${door}\``).join(', ')
-
-/** Returns the table of docs/internals.md: a line for each room of the core, and each product. */
+/** Returns the table of docs/internals.md: a line for each room of the core, and each package. */
 function roomsTable() {
-  const rows = [
-    ...roomsWithDoors().map(({ room, pure, what, doors }) => [
-      `\`src/${room}\`${pure ? ', pure' : ''}`,
-      what,
-      quoted(doors),
-    ]),
-    ...products.map(({ product, what, uses = [] }) => [
-      `\`packages/${product}\``,
-      `${what}${uses.length > 0 ? `; it uses ${uses.join(', ')}` : ''}`,
-      quoted(doorsOf(product)),
-    ]),
-  ]
-  return rows.map(cells => `| ${cells.join(' | ')} |\n`).join('')
+  const quoted = names => names.map(name => `\`${name}\``)
+  const row = (room, what, uses, doors) => {
+    const all = uses.length > 0 ? `${what}; it may use ${uses.join(', ')}` : what
+    return `| ${room} | ${all} | ${quoted(doors.map(({ door }) => door)).join(', ')} |\n`
+  }
+  return [
+    ...roomsWithDoors().map(({ room, pure, what, packages = [], doors }) =>
+      row(`\`src/${room}\`${pure ? ', pure' : ''}`, what, quoted(packages), doors),
+    ),
+    ...packagesWithDoors().map(({ product, what, uses, doors }) =>
+      row(`\`packages/${product}\``, what, uses, doors),
+    ),
+  ].join('')
 }
 
 /** Returns the table of CONTRIBUTING.md: a line for each folder, which may be several rooms. */
 function foldersTable() {
-  const folders = new Map()
+  const rows = new Map()
   for (const { room, what } of core) {
     if (what === undefined || room.endsWith('.ts')) continue
     const folder = `src/${room.split('/')[0]}`
-    folders.set(folder, [...(folders.get(folder) ?? []), what])
+    rows.set(folder, [...(rows.get(folder) ?? []), what])
   }
   for (const { product, what } of products) {
-    folders.set(`packages/${product}`, [what])
+    rows.set(`packages/${product}`, [what])
   }
-  return Array.from(folders, ([folder, what]) => `| \`${folder}\` | ${what.join('; ')} |\n`).join(
-    '',
-  )
+  return Array.from(rows, ([folder, what]) => `| \`${folder}\` | ${what.join('; ')} |\n`).join('')
 }
-
-/** Returns the packages with their doors, and what they and their rooms may use. */
-const packagesWithDoors = () =>
-  products.map(({ product, uses, rooms }) => ({
-    product,
-    doors: doorsOf(product),
-    uses: [
-      ['doors', ...(uses ?? [])].join(', '),
-      ...rooms
-        .filter(each => each.uses !== undefined)
-        .map(({ room, uses }) => `${room.split('/').at(-1)}: ${uses.join(', ')}`),
-    ].join('; '),
-  }))
 
 /** The rows of a table whose first cell is a folder of src or of packages. */
 const ROWS = /(?:^\| `(?:src|packages)\/.*\n)+/m
@@ -118,16 +117,16 @@ function withRows(page, rows) {
 /** Returns the texts of all files that follow from the table, by their paths. */
 export function generatedFiles() {
   return {
+    // The doors of kit are drawn in the rooms behind them.
     'docs/pictures/doors.svg': roomsPicture(
-      // The doors of kit are drawn in the rooms behind them.
       roomsWithDoors().filter(({ room }) => room !== 'kit'),
       packagesWithDoors(),
     ),
-    'CONTRIBUTING.md': withRows('CONTRIBUTING.md', foldersTable()),
     'docs/internals.md': withRows(
       'docs/internals.md',
       roomsTable().replaceAll('](docs/', '](').replaceAll('](packages/', '](../packages/'),
     ),
+    'CONTRIBUTING.md': withRows('CONTRIBUTING.md', foldersTable()),
   }
 }
 
