@@ -20,7 +20,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 import { parseAst } from 'rolldown/parseAst'
 import { flag, readOptions } from './options.mjs'
 import { core, products } from './rooms.mjs'
-import { Doors } from './setup/doors.mjs'
+import { Doors, visit } from './setup/doors.mjs'
 
 /** The rooms in the order in which they may import each other, each with its product, if any. */
 const table = [
@@ -194,24 +194,13 @@ const CLOSER = 'linux/errno.ts'
 const UNSEEN_CLOSE =
   'native.close() returns a failure that nobody sees: use closeFd() of linux/errno.ts'
 
-/** Calls `visit` for each node of a syntax tree, a node before those in it. */
-function walk(node, visit) {
-  if (node === null || typeof node !== 'object') return
-  if (!Array.isArray(node)) {
-    visit(node)
-  }
-  for (const key in node) {
-    walk(node[key], visit)
-  }
-}
-
 /**
  * Where a syntax tree calls close() of an object named `native` or `calls`, with a descriptor, or
  * takes it out of the object.
  */
 function closesOf(program) {
   const found = []
-  walk(program, node => {
+  visit(program, node => {
     if (isClose(node)) {
       found.push(node.start)
     }
@@ -349,7 +338,7 @@ export function importsOf(program) {
   const found = []
   /** Calls of import() of which the node around them takes names. */
   const loads = new Set()
-  walk(program, node => {
+  visit(program, node => {
     const { load, names } = loadedBy(node) ?? { load: node, names: namesOf(node) }
     const from = importedBy(load)
     if (!from || loads.has(load)) return

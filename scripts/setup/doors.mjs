@@ -234,8 +234,8 @@ export class Doors {
   }
 }
 
-/** Calls `seen` with each node of a syntax tree, and its parent. */
-function visit(node, seen, parent) {
+/** Calls `seen` with each node of a syntax tree, and its parent, a node before those in it. */
+export function visit(node, seen, parent) {
   if (Array.isArray(node)) {
     for (const each of node) {
       visit(each, seen, parent)
