@@ -27,7 +27,7 @@ export function apiReference() {
     )
     return Object.entries(exports).flatMap(([path, { types }]) => {
       // What products import of each other, and what vnet imports of them.
-      if (types === undefined || path.includes('*') || path === './commands') return []
+      if (types === undefined || /\*|^\.\/(commands|kit)$/.test(path)) return []
       const entry = path.replace(/^\./, name)
       const file = resolve(root, folder, types)
       const page = `${entry.replace('@', '').replaceAll('/', '-')}.md`
@@ -136,7 +136,9 @@ function sourceOf({ declarations, imports }, own) {
 /** Returns the file of declarations of a door; undefined for another specifier. */
 function declarationsOf(specifier) {
   const door = doors.pathOf(specifier)
-  return door && resolve(root, 'dist', doors.nameOf(door).replace(/\.ts$/, '.d.ts'))
+  return (
+    door && resolve(root, relative(root, door).replace(/(^|\/)src\/(.*)\.ts$/, '$1dist/$2.d.ts'))
+  )
 }
 
 /** Reads a file of declarations. */
@@ -147,11 +149,7 @@ function read(file) {
   const module = { doc: fileDoc(file), declarations: [], lists: [], stars: [], imports: new Map() }
   files.set(file, module)
   const target = path => {
-    const [, name, inside] = /^@vnet\/(\w+)\/internal\/(.*)$/.exec(path) ?? []
-    const found =
-      inside === undefined
-        ? (declarationsOf(path) ?? resolve(dirname(file), path.replace(/\.tsx?$/, '.d.ts')))
-        : resolve(root, `packages/${name}`, `dist/${inside}.d.ts`)
+    const found = declarationsOf(path) ?? resolve(dirname(file), path.replace(/\.tsx?$/, '.d.ts'))
     return existsSync(found) ? found : undefined
   }
   for (const { doc, code } of statements(text)) {

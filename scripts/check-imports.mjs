@@ -6,12 +6,13 @@
  *
  * The rooms have one order, that of scripts/rooms.mjs: a room imports only from rooms before it.
  * The last are those of products, which import the core but not each other, except as `uses` says.
- * A product imports the core through doors (setup/doors.mjs), and uses of them what its room may.
- * In pure rooms, files use no builtin of Node, no package and no room that does, except for files
- * named *.node.ts, which may use `linux` and the rooms before it. src never imports 'vnet' by name,
- * because that would load a second copy of everything. A type-only import counts like any other. No
- * module keeps mutable state: `let` or `var` at its top level, or a collection that is empty there,
- * except for `kept`. Only linux/errno.ts calls the addon's close(), because it looks at the result.
+ * A product imports the core and other products through doors (setup/doors.mjs), and may use of
+ * them what its room may. In pure rooms, files use no builtin of Node, no package and no room that
+ * does, except for files named *.node.ts, which may use `linux` and the rooms before it. src never
+ * imports 'vnet' by name, because that would load a second copy of everything. A type-only import
+ * counts like any other. No module keeps mutable state: `let` or `var` at its top level, or a
+ * collection that is empty there, except for `kept`. Only linux/errno.ts calls the addon's close(),
+ * because it looks at the result.
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -20,13 +21,16 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 import { parseAst } from 'rolldown/parseAst'
 import { flag, readOptions } from './options.mjs'
 import { core, products } from './rooms.mjs'
-import { Doors, visit } from './setup/doors.mjs'
+import { Doors, isKit, visit } from './setup/doors.mjs'
 
-/** The rooms in the order in which they may import each other, each with its product, if any. */
+/**
+ * The rooms in the order in which they may import each other, each with its product, if any. The
+ * door of a product for other packages is the last of its rooms, so that none of them imports it.
+ */
 const table = [
   ...core,
   ...products.flatMap(({ product, uses, rooms }) =>
-    rooms.map(each => ({ uses, ...each, product })),
+    [...rooms, { room: `${product}/kit.ts` }].map(each => ({ uses, ...each, product })),
   ),
 ]
 const order = table.map(({ room }) => room)
@@ -90,7 +94,7 @@ export function violations(root) {
   const imported = new Map()
   return [
     ...files.flatMap(({ file, path }) => violationsIn(root, file, path, doors, imported)),
-    ...violationsOfDoors(root, files, doors, imported),
+    ...violationsOfDoors(root, doors, imported),
   ]
 }
 
@@ -98,24 +102,28 @@ export function violations(root) {
 const DOOR_MAX = 60
 
 /**
- * What is wrong with the doors in src/kit: they only export from modules of src, few names, each of
- * which a package uses, and no public door has it.
+ * What is wrong with the doors for the packages of this repository: they only export from modules
+ * beside them, few names, each of which another package uses, and no public door has it.
  */
-function violationsOfDoors(root, files, doors, imported) {
-  const kit = files.filter(({ file }) => file.startsWith('kit/'))
-  if (kit.length === 0) return []
+function violationsOfDoors(root, doors, imported) {
   const used = usersOfDoors(imported)
-  const places = doors.public.flatMap(specifier =>
-    [...doors.exportsOf(doors.pathOf(specifier)).values()].map(place => [place, specifier]),
+  return [...doors.packages.values()].flatMap(specifiers =>
+    violationsOfPackage(specifiers, root, doors, used),
   )
-  return kit.flatMap(({ file, path }) => {
-    const specifier = `vnet/${file.replace(/\.ts$/, '')}`
-    const { body } = programOf(file, readFileSync(join(root, path), 'utf8'))
-    const exported = [...doors.exportsOf(join(root, path))]
-    const isOther = ({ type, source, specifiers }) =>
-      source == null || (type === 'ImportDeclaration' && specifiers.length > 0)
+}
+
+function violationsOfPackage(specifiers, root, doors, used) {
+  const places = specifiers
+    .filter(specifier => !isKit(specifier))
+    .flatMap(specifier =>
+      [...doors.exportsOf(doors.pathOf(specifier)).values()].map(place => [place, specifier]),
+    )
+  return specifiers.filter(isKit).flatMap(specifier => {
+    const path = doors.pathOf(specifier)
+    const { body } = programOf(path, readFileSync(path, 'utf8'))
+    const exported = [...doors.exportsOf(path)]
     return [
-      ...(body.some(isOther) ? ['a door only exports from modules'] : []),
+      ...(body.every(isOfDoor) ? [] : ['a door only exports names from modules']),
       ...(exported.length > DOOR_MAX ? [`${exported.length} names, at most ${DOOR_MAX}`] : []),
       ...exported.flatMap(([name, place]) => {
         const home = places.find(
@@ -125,8 +133,15 @@ function violationsOfDoors(root, files, doors, imported) {
         if (home !== undefined) return [`${name} is in ${home[1]}`]
         return used.has(`${specifier} ${name}`) ? [] : [`no package uses ${name}`]
       }),
-    ].map(message => `${path}:1: ${message}`)
+    ].map(message => `${relative(root, path)}:1: ${message}`)
   })
+}
+
+/** Whether a statement may be in a door: an export of names, or an import for its effect. */
+function isOfDoor({ type, source, specifiers, exported }) {
+  if (!source?.value.startsWith('.')) return false
+  if (type === 'ExportAllDeclaration') return exported !== null
+  return type === 'ExportNamedDeclaration' || specifiers.length === 0
 }
 
 /** Returns the syntax tree of a source file. */
@@ -164,8 +179,8 @@ function violationsIn(root, file, path, doors, imported) {
   imported.set(path, importsOf(program))
   const imports = imported.get(path).map(({ specifier, names, start }) => {
     const complaint =
-      top !== '' && /^vnet(\/|$)/.test(specifier)
-        ? complaintAboutDoor(doors, { specifier, names, file, room })
+      top !== '' && /^(@vnet\/\w+|vnet)(\/|$)/.test(specifier)
+        ? complaintAboutDoor(doors, { specifier, names, file, room, top })
         : complaintAbout(specifier, file, room, top)
     return complaint && at(start, `${room} may not import ${complaint}`)
   })
@@ -280,13 +295,17 @@ const isFilled = node =>
   })
 
 /** Returns why the names of a door may not be imported, or undefined. Without names it is all. */
-function complaintAboutDoor(doors, { specifier, names, file, room }) {
+function complaintAboutDoor(doors, { specifier, names, file, room, top }) {
   const path = doors.pathOf(specifier)
   if (path === undefined) return `the package ${specifier}`
+  if (doors.nameOf(path).startsWith(top)) return `its own package by name (${specifier})`
   const exported = doors.exportsOf(path)
   const missing = names?.find(name => !exported.has(name))
   if (missing !== undefined) return `${missing}, which ${specifier} does not have`
   const targets = (names ?? [...exported.keys()]).map(name => exported.get(name).file)
+  if (targets.length === 0) {
+    targets.push(path)
+  }
   for (const target of new Set(targets)) {
     const complaint = complaintAboutModule(doors.nameOf(target), specifier, file, room)
     if (complaint !== undefined) return complaint
@@ -302,15 +321,12 @@ function complaintAbout(specifier, file, room, top) {
   // Drivers are loaded by computed names.
   if (specifier === undefined) return isPure(file) ? 'what is named only at run time' : undefined
   const isRelative = /^\.\.?(\/|$)/.test(specifier)
-  const [, name, inside] = (top !== '' && /^@vnet\/(\w+)\/internal\/(.*)$/.exec(specifier)) || []
-  if (isRelative || inside !== undefined) {
-    const target = isRelative
-      ? relative('src', resolve('src', dirname(file), specifier)).replaceAll(sep, '/')
-      : `${name}/${inside}.ts`
-    if (target.startsWith('..') || (isRelative && !target.startsWith(top))) {
-      return `what lies outside its src (${specifier})`
-    }
-    return complaintAboutModule(target, specifier, file, room)
+  if (isRelative) {
+    const target = relative('src', resolve('src', dirname(file), specifier)).replaceAll(sep, '/')
+    const isOutside = target.startsWith('..') || !target.startsWith(top)
+    return isOutside
+      ? `what lies outside its src (${specifier})`
+      : complaintAboutModule(target, specifier, file, room)
   }
   if (isBuiltin(specifier)) return isPure(file) ? `a builtin of Node (${specifier})` : undefined
   return rowOf(room).packages?.includes(specifier) ? undefined : `the package ${specifier}`

@@ -21,7 +21,7 @@ const IMPORT =
 const MODULE = /^(packages\/[^/]+\/)?src\/.*\.ts$/
 
 /** An entry of a package. Its `import()` is in the text of a program, which runs compiled files. */
-const ENTRY = /^(vnet|@vnet\/\w+)(\/(?!internal\/)|$)/
+const ENTRY = /^(vnet|@vnet\/\w+)(\/|$)/
 
 /** Returns the path of an imported file: `src/wire/parse.ts`; undefined for other packages. */
 const pathOf = (file, specifier) =>

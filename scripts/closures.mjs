@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { parseAst } from 'rolldown/parseAst'
 import { importsOf, programOf, roomOf, sources } from './check-imports.mjs'
 import { flag, readOptions } from './options.mjs'
+import { builtModule } from './setup/built-module.mjs'
 import { joinedFileOf } from './setup/joined.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -186,10 +187,9 @@ function loadedFiles(entries) {
     if (isData(file)) continue
     const program = parseAst(readFileSync(join(root, file), 'utf8'), {}, file)
     for (const { source } of program.body.filter(isLoaded)) {
-      const [, product, name] =
-        /^(?:vnet\/built|@vnet\/(\w+)\/internal)\/(.*)$/.exec(source.value) ?? []
-      if (name !== undefined) {
-        found.add(`${product === undefined ? '' : `packages/${product}/`}dist/${name}.js`)
+      const { folder, module } = builtModule(source.value) ?? {}
+      if (module !== undefined) {
+        found.add(join(folder, 'dist', `${module}.js`))
       } else if (source.value.startsWith('.')) {
         found.add(join(dirname(file), source.value))
       }

@@ -10,6 +10,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { rolldown } from 'rolldown'
 import { readOptions } from './options.mjs'
+import { builtModule } from './setup/built-module.mjs'
 import { throughDoors } from './setup/doors.mjs'
 
 const root = resolve(import.meta.dirname, '..')
@@ -17,12 +18,10 @@ const COURSE = join(root, 'packages/learn/course')
 
 /** Patterns of specifiers, and their files. */
 const FILES = [
-  [/^vnet\/built\/(.*)$/, 'src/$1.ts'],
   [/^vnet\/(drivers|bed)$/, 'src/$1/index.ts'],
   [/^vnet$/, 'src/index.ts'],
   [/^@vnet\/learn$/, 'packages/learn/src/index.ts'],
   [/^@vnet\/learn\/conform$/, 'packages/learn/src/conform.ts'],
-  [/^@vnet\/(inet|web)\/internal\/(.*)$/, 'packages/$1/src/$2.ts'],
 ]
 
 /** Reads the cases of `vnet conform` from files, of which the bundle contains the texts. */
@@ -43,17 +42,22 @@ export const readGroup = name => ({ name, cases: parseCases(texts[name]) })`
 /** What touches the system has a counterpart for browsers. */
 const NODE = /\.node\.ts$/
 
+function pathOf(specifier, importer) {
+  const { folder, module } = builtModule(specifier) ?? {}
+  if (module !== undefined) return join(root, folder, 'src', `${module}.ts`)
+  const [pattern, file] = FILES.find(([pattern]) => pattern.test(specifier)) ?? []
+  if (pattern !== undefined) return join(root, specifier.replace(pattern, file))
+  const isRelative = /^\.\.?\//.test(specifier) && importer !== undefined
+  return isRelative ? resolve(importer, '..', specifier) : undefined
+}
+
 /** Resolves the packages to their source, and sees through doors. */
 export const sources = [
   {
     name: 'sources',
     async resolveId(specifier, importer) {
-      const [pattern, file] = FILES.find(([pattern]) => pattern.test(specifier)) ?? []
-      const isRelative = /^\.\.?\//.test(specifier) && importer !== undefined
-      const path = pattern
-        ? join(root, specifier.replace(pattern, file))
-        : isRelative && resolve(importer, '..', specifier)
-      if (!path) return undefined
+      const path = pathOf(specifier, importer)
+      if (path === undefined) return undefined
       const counterpart = path.replace(NODE, '.browser.ts')
       return existsSync(counterpart) ? counterpart : path
     },

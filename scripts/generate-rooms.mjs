@@ -3,7 +3,7 @@
  * docs/internals.md and CONTRIBUTING.md, from scripts/rooms.mjs and the doors of the tree.
  */
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { isPure, roomOf } from './check-imports.mjs'
 import { core, products } from './rooms.mjs'
@@ -18,8 +18,7 @@ const root = resolve(import.meta.dirname, '..')
  */
 export function roomsWithDoors() {
   const doors = new Doors(root)
-  const kit = readdirSync(join(root, 'src/kit')).map(file => `vnet/kit/${file.slice(0, -3)}`)
-  const offered = [...doors.public, ...kit].flatMap(door =>
+  const offered = doors.packages.get('vnet').flatMap(door =>
     [...doors.exportsOf(doors.pathOf(door)).values()].map(({ file }) => {
       const name = doors.nameOf(file)
       return { door, room: roomOf(name), pure: isPure(name) }

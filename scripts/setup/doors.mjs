@@ -1,18 +1,21 @@
 /**
- * Doors: the modules of the core that packages import. Public ones have a name in the exports of
- * package.json, such as `vnet/bed`; `vnet/kit/NAME` is src/kit/NAME.ts, for the packages of this
- * repository. A door shows a reader what a room offers, and as a file it would load all of that. So
- * nothing loads it: compiled packages, the course's bundle and the tests see through doors, and
- * import the modules behind them as `vnet/built/MODULE`.
+ * Doors: the modules of the core and of a package that other packages import. Public ones have a
+ * name in the exports of package.json, such as `vnet/bed` and `@vnet/lan`. `vnet/kit/NAME`, which
+ * is src/kit/NAME.ts, and `@vnet/NAME/kit`, which is packages/NAME/src/kit.ts, are for the packages
+ * of this repository. A door shows a reader what a room or a package offers, and as a file it would
+ * load all of that. So nothing loads it: compiled packages, the course's bundle and the tests see
+ * through doors, and import the modules behind them as `vnet/built/MODULE` or
+ * `@vnet/NAME/built/MODULE`.
  */
 
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative, sep } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { parseAst } from 'rolldown/parseAst'
+import { builtModule, slashed } from './built-module.mjs'
 
-/** A specifier that may be a door's: `vnet`, `vnet/NAME` or `vnet/kit/NAME`. */
-const DOOR = String.raw`vnet(?:/(?!built/)[\w-]+){0,2}`
+/** A specifier that may be a door's: a package, or one or two names in it. */
+const DOOR = String.raw`(?:vnet|@vnet/\w+)(?:/(?!built/)[\w-]+){0,3}`
 const NAMED = new RegExp(`^(import|export) (type )?\\{([^}]*)\\} from (['"])(${DOOR})\\4;?`, 'gm')
 const WHOLE = new RegExp(`^import (?:\\* as (\\w+) from )?(['"])(${DOOR})\\2;?`, 'gm')
 const TAKEN = new RegExp(
@@ -22,43 +25,40 @@ const TAKEN = new RegExp(
 const MEMBER = new RegExp(`\\(await import\\((['"])(${DOOR})\\1\\)\\)\\.(\\w+)`, 'g')
 const LEFT = new RegExp(`(?<!typeof )\\bimport\\(\\s*['"]${DOOR}['"]`)
 
-/** The doors of the core in `root`. */
+/** The doors of the core and the packages in `root`. */
 export class Doors {
   #root
+  /** The specifiers of the doors of each package, by its name. */
+  packages = new Map()
   /** The paths of doors by their specifiers. */
-  #public
+  #paths = new Map()
   #exported = new Map()
 
   constructor(root) {
     this.#root = root
-    const manifest = join(root, 'package.json')
-    const { exports = {} } = existsSync(manifest) ? JSON.parse(readFileSync(manifest, 'utf8')) : {}
-    this.#public = new Map(
-      Object.entries(exports)
-        .filter(([name, { source }]) => source !== undefined && !name.includes('*'))
-        .map(([name, { source }]) => [`vnet${name.slice(1)}`, join(root, source)]),
-    )
-  }
-
-  /** The specifiers of the public doors. */
-  get public() {
-    return [...this.#public.keys()]
+    const folders = ['.', ...namesOfFiles(join(root, 'packages')).map(name => `packages/${name}`)]
+    for (const [name, doors] of folders.map(folder => doorsOf(join(root, folder)))) {
+      this.packages.set(name, [...doors.keys()])
+      for (const [specifier, path] of doors) {
+        this.#paths.set(specifier, path)
+      }
+    }
   }
 
   /** Names what the doors export. */
   get digest() {
-    const kit = join(this.#root, 'src/kit')
-    const paths = [...this.#public.values(), ...readdirSync(kit).map(name => join(kit, name))]
-    const places = paths.map(path => [path, [...this.exportsOf(path)]])
+    const places = Array.from(this.#paths.values(), path => [path, [...this.exportsOf(path)]])
     return createHash('sha256').update(JSON.stringify(places)).digest('hex')
   }
 
   /** Returns the path of a door's source; undefined for another specifier. */
   pathOf(specifier) {
-    const [, name] = /^vnet\/kit\/([\w-]+)$/.exec(specifier) ?? []
-    const path =
-      name === undefined ? this.#public.get(specifier) : join(this.#root, 'src/kit', `${name}.ts`)
-    return path !== undefined && existsSync(path) ? path : undefined
+    return this.#paths.get(specifier)
+  }
+
+  /** Returns the file that a specifier in a module leads to; undefined outside of `root`. */
+  #fileOf(path, specifier) {
+    return specifier.startsWith('.') ? join(dirname(path), specifier) : this.pathOf(specifier)
   }
 
   /**
@@ -80,7 +80,8 @@ export class Doors {
 
   #add(found, statement, path, body) {
     const { type, source, declaration, specifiers = [], exported } = statement
-    const from = source && join(dirname(path), source.value)
+    const from = source && this.#fileOf(path, source.value)
+    if (from === undefined) return
     if (type === 'ExportAllDeclaration') {
       const all = exported
         ? [[exported.name, { file: from, own: '*', isType: false }]]
@@ -108,10 +109,11 @@ export class Doors {
   /** Returns the place of a name that a module exports by itself: declared there, or imported. */
   #importedAs(name, path, body) {
     for (const { type, source, specifiers } of body) {
-      if (type !== 'ImportDeclaration' || !source.value.startsWith('.')) continue
+      if (type !== 'ImportDeclaration') continue
       const found = specifiers.find(({ local }) => local.name === name)
       if (found === undefined) continue
-      const file = join(dirname(path), source.value)
+      const file = this.#fileOf(path, source.value)
+      if (file === undefined) return undefined
       return found.type === 'ImportNamespaceSpecifier'
         ? { file, own: '*', isType: false }
         : this.exportsOf(file).get(found.imported.name)
@@ -120,21 +122,31 @@ export class Doors {
     return { file: path, own: name, isType: own?.[1] ?? false }
   }
 
-  /** Returns the specifiers that a door imports for their effect. */
+  /** Returns the specifiers that a door imports for their effect, also through other doors. */
   #effectsOf(path) {
     return parse(path)
       .body.filter(({ type, specifiers }) => type === 'ImportDeclaration' && !specifiers.length)
-      .map(({ source }) => this.#built(join(dirname(path), source.value)))
+      .flatMap(({ source: { value } }) => {
+        const door = this.pathOf(value)
+        return door ? this.#effectsOf(door) : [this.#built(this.#fileOf(path, value))]
+      })
   }
 
-  /** Returns the name of a source file of the core: `base/clock.ts`. */
+  /** Returns the name of a source file: `base/clock.ts`, or `lan/driver.ts` of a package. */
   nameOf(file) {
-    return slashed(relative(join(this.#root, 'src'), file))
+    return this.#placeOf(file).filter(Boolean).join('/')
   }
 
   /** Returns the specifier of a module behind a door. */
   #built(file) {
-    return `vnet/built/${this.nameOf(file).replace(/\.ts$/, '')}`
+    const [name, module] = this.#placeOf(file)
+    return `${name === undefined ? 'vnet' : `@vnet/${name}`}/built/${module.replace(/\.ts$/, '')}`
+  }
+
+  /** Returns the folder in packages of a source file, if it has one, and its name in `src`. */
+  #placeOf(file) {
+    const path = slashed(relative(this.#root, file))
+    return /^(?:packages\/([^/]+)\/)?src\/(.*)$/.exec(path).slice(1)
   }
 
   /** Returns where a name of a door is: a specifier, and the name there. Throws if it has none. */
@@ -268,8 +280,8 @@ export function throughDoors(root) {
     name: 'vnet-doors',
     enforce: 'pre',
     resolveId: id => {
-      const [, module] = /^vnet\/built\/(.*)$/.exec(id) ?? []
-      return module === undefined ? undefined : join(root, 'src', `${module}.ts`)
+      const { folder, module } = builtModule(id) ?? {}
+      return module && join(root, folder, 'src', `${module}.ts`)
     },
     transform: (code, id) =>
       isPackageSource(id) ? { code: doors.seeThrough(code, id), map: null } : undefined,
@@ -282,6 +294,30 @@ export function throughDoors(root) {
       define(({ id }) => (isPackageSource(id) ? key : undefined))
     },
   }
+}
+
+/** Whether a door is for the packages of this repository alone. */
+export const isKit = specifier => /\/kit(\/|$)/.test(specifier)
+
+const namesOfFiles = folder => (existsSync(folder) ? readdirSync(folder) : [])
+
+/** Returns the name of a package, and the paths of its doors by their specifiers. */
+function doorsOf(folder) {
+  const manifest = join(folder, 'package.json')
+  const { name, exports = {} } = existsSync(manifest)
+    ? JSON.parse(readFileSync(manifest, 'utf8'))
+    : {}
+  const doors = new Map()
+  for (const [path, { source }] of Object.entries(exports)) {
+    // vnet alone loads commands.
+    if (source === undefined || path === './commands') continue
+    const [specifier, file] = [`${name}${path.slice(1)}`, join(folder, source)]
+    const names = namesOfFiles(dirname(file)).sort()
+    for (const each of names.filter(one => path.endsWith('/*') || one === basename(file))) {
+      doors.set(specifier.replace('*', basename(each, '.ts')), join(dirname(file), each))
+    }
+  }
+  return [name, doors]
 }
 
 /** Returns the names that a statement declares, each with whether it is a type. */
@@ -303,9 +339,6 @@ function namesOf({ type, name, properties }) {
 }
 
 const parse = path => parseAst(readFileSync(path, 'utf8'), { lang: 'ts', astType: 'ts' }, path)
-
-/** Returns a path with the separators of URLs. */
-const slashed = path => path.replaceAll(sep, '/')
 
 /** Returns statements in place of one, in as many lines. */
 const inLines = (all, statements) =>

@@ -5,8 +5,9 @@
 
 import { readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative, resolve } from 'node:path'
+import { slashed } from './built-module.mjs'
 import { Doors } from './doors.mjs'
-import { JOINED, joinedModules, slashed, withJoined } from './joined.mjs'
+import { JOINED, joinedModules, withJoined } from './joined.mjs'
 
 const { DIST, PROJECT } = process.env
 const dist = resolve(DIST)

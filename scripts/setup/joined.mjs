@@ -7,6 +7,7 @@
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
+import { builtModule, slashed } from './built-module.mjs'
 
 /**
  * The joined files of each project, in order. Each holds modules with their static imports, except
@@ -143,7 +144,7 @@ export function seeThroughDoors(dist) {
 }
 
 /** A module that imports a door, or a namespace. */
-const MAY_NEED_DOORS = /['"]vnet['"/]|\bimport \* as /
+const MAY_NEED_DOORS = /['"]@?vnet['"/]|\bimport \* as /
 
 /** Changes the text of each compiled module in `dist`. Without doors, none has needed them yet. */
 async function changeFiles(dist, change) {
@@ -166,7 +167,7 @@ async function changeFiles(dist, change) {
   }
 }
 
-const SPECIFIER = String.raw`\.[^'"]+\.js|(?:vnet\/built|@vnet\/\w+\/internal)\/[^'"]+`
+const SPECIFIER = String.raw`\.[^'"]+\.js|(?:vnet|@vnet\/\w+)\/built\/[^'"]+`
 /** The place of a statement: those in place of the import of a door stand in one line. */
 const START = '(?<=^|; )'
 const STATIC = new RegExp(
@@ -182,9 +183,7 @@ const DYNAMIC = new RegExp(`\\bimport\\((['"])(${SPECIFIER})\\1\\)`, 'g')
  */
 export function withJoined(text, path, doors, read = new Map()) {
   const moduleOf = specifier =>
-    specifier.startsWith('.')
-      ? join(dirname(path), specifier)
-      : join(distOf(specifier), specifier.replace(INTERNAL, '$2.js'))
+    specifier.startsWith('.') ? join(dirname(path), specifier) : compiledOf(specifier)
   // A namespace of a module would load its file, which only exports from a joined one.
   const isJoined = specifier => knownExports(moduleOf(specifier), read) !== undefined
   const spaces = Array.from(text.matchAll(SPACE)).filter(([, , from]) => isJoined(from))
@@ -211,23 +210,18 @@ export function withJoined(text, path, doors, read = new Map()) {
     })
 }
 
-/** A specifier of a module in another package: the prefix, and the module's name. */
-const INTERNAL = /^(.*\/(?:built|internal)\/)(.*)$/
-
-/** Returns the directory of the compiled modules of the package that a specifier names. */
-function distOf(specifier) {
-  const [, name] = /^@vnet\/(\w+)\//.exec(specifier) ?? []
-  return resolve(name === undefined ? 'dist' : `packages/${name}/dist`)
+/** Returns the path of the compiled module of another package. */
+function compiledOf(specifier) {
+  const { folder, module } = builtModule(specifier)
+  return resolve(folder, 'dist', `${module}.js`)
 }
-
-/** Returns a path as a specifier, which has no backslash on Windows. */
-export const slashed = path => path.replaceAll(sep, '/')
 
 /** Returns the specifier of a joined file, for a module that names one of its modules. */
 function specifierFor(file, specifier, path) {
   if (!specifier.startsWith('.')) {
-    const [, prefix] = INTERNAL.exec(specifier)
-    return `${prefix}${slashed(relative(distOf(specifier), file)).slice(0, -'.js'.length)}`
+    const { folder, module } = builtModule(specifier)
+    const joined = slashed(relative(resolve(folder, 'dist'), file)).slice(0, -'.js'.length)
+    return `${specifier.slice(0, -module.length)}${joined}`
   }
   const found = slashed(relative(dirname(path), file))
   return found.startsWith('.') ? found : `./${found}`

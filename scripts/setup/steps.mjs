@@ -109,7 +109,7 @@ export const steps = [
   },
 ]
 
-const JOIN = ['join.config.mjs', 'joined.mjs', 'doors.mjs', 'entries.mjs'].map(
+const JOIN = ['join.config.mjs', 'joined.mjs', 'built-module.mjs', 'doors.mjs', 'entries.mjs'].map(
   name => `scripts/setup/${name}`,
 )
 

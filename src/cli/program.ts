@@ -71,7 +71,7 @@ const DRIVERS: readonly LazyDriver[] = [
     name: 'lan',
     usage: '[OPTIONS] [[NETNS/]IF ...]',
     description: 'Ethernet ports on a network of their own: gateway, hosts, DHCP, DNS',
-    load: () => fromPackage<{ driver: unknown }>('@vnet/lan', 'internal/driver', 'vnet lan'),
+    load: () => fromPackage<{ driver: unknown }>('@vnet/lan', 'built/driver', 'vnet lan'),
     examples: {
       'vnet lan eth9 --hosts 8': 'a port with a network of 8 hosts behind it',
       'vnet lan eth9 --config lan.yaml': 'a network from a file',

@@ -43,8 +43,7 @@ const manifest = manifests[0] as Manifest
 const entries = manifests.flatMap(({ name, exports }) =>
   Object.entries(exports)
     .filter(
-      ([entry, target]) =>
-        typeof target === 'object' && entry !== './commands' && !entry.includes('*'),
+      ([entry, target]) => typeof target === 'object' && !/\*|^\.\/(commands|kit)$/.test(entry),
     )
     .map(([entry]) => join(name, entry)),
 )

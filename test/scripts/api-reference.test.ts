@@ -16,9 +16,7 @@ const entries = ['.', 'packages/lab', 'packages/lan', 'packages/learn'].flatMap(
     readFileSync(join(folder, 'package.json'), 'utf8'),
   ) as Manifest
   return Object.entries(exports)
-    .filter(
-      ([path, { types }]) => types !== undefined && path !== './commands' && !path.includes('*'),
-    )
+    .filter(([path, { types }]) => types !== undefined && !/\*|^\.\/(commands|kit)$/.test(path))
     .map(([path, target]) => ({
       entry: path.replace(/^\./, name),
       file: resolve(folder, target.default),

@@ -60,15 +60,16 @@ test('an import of an entry in the text of a program does not count', () => {
   expect(withoutQuickTest(root)).toEqual([])
 })
 
-test('a module of a package is found under its own name', () => {
+test('a module of another package is found, by its path or as a door', () => {
   write({
     'test/a.test.ts': "import '#src/a.ts'",
     'packages/lan/test/b.slow.test.ts':
-      "import { b } from '@vnet/lan/internal/x/b'\nimport '@vnet/lan'",
+      "import { b } from '../../lab/src/x/b.ts'\nimport '@vnet/lan'\nimport '@vnet/lan/kit'",
   })
   const slow = 'packages/lan/test/b.slow.test.ts'
   expect(withoutQuickTest(root)).toEqual([
+    ['packages/lab/src/x/b.ts', slow],
     ['packages/lan/src/index.ts', slow],
-    ['packages/lan/src/x/b.ts', slow],
+    ['packages/lan/src/kit.ts', slow],
   ])
 })

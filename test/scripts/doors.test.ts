@@ -7,12 +7,33 @@ import { Doors } from '../../scripts/setup/doors.mjs'
 
 const root = fileDirectory()
 const FILES = {
-  'package.json': JSON.stringify({ exports: { '.': { source: './src/index.ts' } } }),
+  'package.json': JSON.stringify({
+    name: 'vnet',
+    exports: {
+      '.': { source: './src/index.ts' },
+      './kit/*': { source: './src/kit/*.ts' },
+      './built/*': { default: './dist/*.js' },
+    },
+  }),
   'src/index.ts': "import './effect.ts'\nexport * from './a.ts'\nexport * as b from './b.ts'",
   'src/a.ts':
     'export class A {}\nexport const one = 1\nexport type T = 1\nconst own = 2\nexport { own as two }',
   'src/b.ts': 'export const { x, y } = { x: 1, y: 2 }',
   'src/kit/mixed.ts': "export { one as first, type T } from '../a.ts'\nexport { x } from '../b.ts'",
+  'packages/lan/package.json': JSON.stringify({
+    name: '@vnet/lan',
+    exports: {
+      '.': { source: './src/index.ts' },
+      './commands': { source: './src/commands/index.ts' },
+      './kit': { source: './src/kit.ts' },
+      './none': { source: './src/none.ts' },
+    },
+  }),
+  'packages/lan/src/index.ts':
+    "import 'vnet'\nimport { x } from 'vnet'\nexport { A, type T } from 'vnet'\nexport * from './port/c.ts'\nexport { b } from 'other'\nexport { x }",
+  'packages/lan/src/kit.ts': "export { d as inner } from './port/c.ts'",
+  'packages/lan/src/port/c.ts': 'export const c = 1\nconst d = 2\nexport { d }',
+  'packages/lan/src/commands/index.ts': 'export const commands = []',
 }
 for (const [file, text] of Object.entries(FILES)) {
   mkdirSync(dirname(join(root, file)), { recursive: true })
@@ -40,6 +61,24 @@ test.each([
   ],
   ["const { b } = await import('vnet')", "const b = await import('vnet/built/b')"],
   ["(await import('vnet/kit/mixed')).first()", "(await import('vnet/built/a')).one()"],
+  [
+    "import { c, A } from '@vnet/lan'",
+    "import { c } from '@vnet/lan/built/port/c'; import { A } from 'vnet/built/a';",
+  ],
+  ["import { inner } from '@vnet/lan/kit'", "import { d as inner } from '@vnet/lan/built/port/c';"],
+  ["import '@vnet/lan'", "import 'vnet/built/effect';"],
+  ["import * as lan from '@vnet/lan'", "import * as lan from '@vnet/lan/built/index';"],
+  [
+    "const { inner } = await import('@vnet/lan/kit')",
+    "const { d: inner } = await import('@vnet/lan/built/port/c')",
+  ],
+  ["(await import('@vnet/lan/kit')).inner()", "(await import('@vnet/lan/built/port/c')).d()"],
+  [
+    "import { commands } from '@vnet/lan/commands'",
+    "import { commands } from '@vnet/lan/commands'",
+  ],
+  ["import { a } from '@vnet/lan/none'", "import { a } from '@vnet/lan/none'"],
+  ["import { c } from '@vnet/lan/built/port/c'", "import { c } from '@vnet/lan/built/port/c'"],
   ["import { a } from 'vnet/other'", "import { a } from 'vnet/other'"],
   ["import { a } from 'vnets'", "import { a } from 'vnets'"],
 ])('%s becomes %s', (text, expected) => {
@@ -54,7 +93,9 @@ test('lines keep their numbers', () => {
 
 test.each([
   ["import { none } from 'vnet'", 'vnet does not export none'],
+  ["import { b } from '@vnet/lan'", '@vnet/lan does not export b'],
   ["await Promise.all([import('vnet')])", "the module: import('vnet') would load a whole room"],
+  ["const kit = await import('@vnet/lan/kit')", "import('@vnet/lan/kit') would load a whole room"],
 ])('%s is an error', (text, message) => {
   expect(() => through(text)).toThrow(message)
 })

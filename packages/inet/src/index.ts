@@ -23,7 +23,7 @@ export type { ForwardedPacket, IpStack, StackRoute } from './ip/stack.ts'
 export { type JoinedPort, joinPort } from './port.ts'
 export type { TcpOptions } from './tcp/host.ts'
 export type { Tcp } from './tcp/tcp.ts'
-export type { Udp, UdpSocket } from './udp.ts'
+export type { InterfaceChoice, Udp, UdpSocket } from './udp.ts'
 
 /** The environment of a host. */
 export interface InetOptions {

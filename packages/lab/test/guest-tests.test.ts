@@ -1,7 +1,7 @@
 /** How the output of a guest becomes the results of its tests, with a fake of the guest. */
 import { Buffer } from 'node:buffer'
-import * as guestModule from '@vnet/guest/internal/guest'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import * as guestModule from '../../guest/src/guest.ts'
 import type { GuestResult } from '../src/guest/guest-protocol.ts'
 import { takeGuestResults } from '../src/guest/guest-tests.ts'
 

@@ -1,8 +1,9 @@
 /** Wires and commands in the world of the playground, and the messages to its page. */
-import type { DeviceCounters, Message } from '@vnet/web/internal/feed-types'
+
 import { describe, expect, test } from 'vitest'
 import { cable, loop, snull } from '#src/drivers/index.ts'
 import { dropText } from '#src/netdev/frame-drop.ts'
+import type { DeviceCounters, Message } from '../../web/src/feed-types.ts'
 import { packetsIn, start } from './support/playground-world.ts'
 
 const LOSS = 'wire ab, stage 1 loss 20%'

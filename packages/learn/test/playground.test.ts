@@ -1,11 +1,11 @@
 /** Drivers in the world of the playground, whose time these tests move. */
 import { join } from 'node:path'
-import type { Message } from '@vnet/web/internal/feed-types'
 import { describe, expect, test } from 'vitest'
 import { cable, loop, snull } from '#src/drivers/index.ts'
 import type { Driver } from '#src/netdev/driver.ts'
 import { solutionOf } from '#support/course.ts'
 import { fileDirectory, written } from '#support/fresh-directory.ts'
+import type { Message } from '../../web/src/feed-types.ts'
 import { driverOf, start } from './support/playground-world.ts'
 
 const SAMPLE = join(import.meta.dirname, '../src/browser/playground/sample.js')

@@ -43,9 +43,6 @@ describe('each room imports only from rooms before it', () => {
     ['control/a.ts', '../linux/b.ts'],
     ['packages/lan/src/a.ts', './switch/b.ts'],
     ['packages/lan/src/machines/a.ts', '../switch/b.ts'],
-    ['packages/lab/src/a.ts', '@vnet/lan/internal/switch/b'],
-    ['packages/learn/src/browser/playground/a.ts', '@vnet/inet/internal/b'],
-    ['packages/learn/src/browser/playground/a.ts', '@vnet/web/internal/b'],
     ['base/a.ts', 'yaml'],
     ['bed/a.ts', '../linux/b.ts'],
     ['cli/a.ts', '../control/b.ts'],
@@ -93,19 +90,9 @@ describe('each room imports only from rooms before it', () => {
     ['bed/a.ts', '../cli/b.ts', 'bed may not import cli (../cli/b.ts)'],
     ['cli/a.ts', '@vnet/exec/commands', 'cli may not import the package @vnet/exec/commands'],
     [
-      'packages/web/src/a.ts',
+      'packages/lab/src/a.ts',
       '@vnet/lan/internal/b',
-      'web may not import lan, another product (@vnet/lan/internal/b)',
-    ],
-    [
-      'packages/lan/src/a.ts',
-      '@vnet/lab/internal/b',
-      'lan may not import lab, another product (@vnet/lab/internal/b)',
-    ],
-    [
-      'packages/learn/src/a.ts',
-      '@vnet/lab/internal/b',
-      'learn may not import lab, another product (@vnet/lab/internal/b)',
+      'lab may not import the package @vnet/lan/internal/b',
     ],
     [
       'packages/lan/src/a.ts',
@@ -150,17 +137,29 @@ describe('each room imports only from rooms before it', () => {
 
 describe('packages use of a door what their floor may', () => {
   const name = 'packages/lan/src/machines/a.ts'
-  const manifest = { exports: { '.': { source: './src/index.ts' } } }
+  const exports = { '.': { source: './src/index.ts' } }
+  const ofCore = { ...exports, './kit/*': { source: './src/kit/*.ts' } }
+  const ofPackage = {
+    ...exports,
+    './commands': { source: './src/commands/index.ts' },
+    './kit': { source: './src/kit.ts' },
+  }
   const files = {
-    'package.json': JSON.stringify(manifest),
+    'package.json': JSON.stringify({ name: 'vnet', exports: ofCore }),
     'src/index.ts': "export { clock, type Clock } from './base/clock.ts'",
     'src/base/clock.ts': 'export const clock = 1\nexport interface Clock {}\nexport const own = 2',
     'src/linux/tap.ts': 'export const tap = 1\nexport type Tap = 1',
     'src/kit/base.ts': "export { own } from '../base/clock.ts'",
     'src/kit/linux.ts': "export { type Tap, tap } from '../linux/tap.ts'",
+    'packages/lan/package.json': JSON.stringify({ name: '@vnet/lan', exports: ofPackage }),
+    'packages/lan/src/index.ts': "import 'vnet'\nexport { lan } from './driver.ts'",
+    'packages/lan/src/driver.ts': 'export const lan = 1\nexport const config = 2',
+    'packages/lan/src/commands/index.ts': 'export const commands = 1',
+    'packages/lan/src/kit.ts': "export { config } from './driver.ts'",
     // The other names of the doors have a user, too.
     'packages/lab/src/a.ts': "import { own } from 'vnet/kit/base'\nimport * as a from 'vnet'",
     'packages/lab/src/b.ts': "const { tap, Tap } = await import('vnet/kit/linux')",
+    'packages/lab/src/d.ts': "import { config } from '@vnet/lan/kit'",
   }
   const write = (changed: Record<string, string>) => {
     for (const [file, text] of Object.entries({ ...files, ...changed })) {
@@ -192,7 +191,63 @@ describe('packages use of a door what their floor may', () => {
   })
 
   test.each([
-    ['export const a = 1', 'a door only exports from modules', 'no package uses a'],
+    ["import { lan } from '@vnet/lan'"],
+    ["import '@vnet/lan'"],
+    ["import { config } from '@vnet/lan/kit'"],
+    ["const { config } = await import('@vnet/lan/kit')"],
+  ])('%s is allowed in a package that may use the lan, and refused in others', source => {
+    const [specifier] = /@vnet[^']*/.exec(source) ?? []
+    const [lab, web] = ['packages/lab/src/memory/c.ts', 'packages/web/src/c.ts']
+    expect(write({ [lab]: source })).toEqual([])
+    expect(write({ [lab]: '', [web]: source })).toEqual([
+      `${web}:1: web may not import lan, another product (${specifier})`,
+    ])
+    write({ [web]: '' })
+  })
+
+  test.each([
+    ["import { lan } from '@vnet/lan/internal/driver'", 'the package @vnet/lan/internal/driver'],
+    ["import { lan } from '@vnet/lan/built/driver'", 'the package @vnet/lan/built/driver'],
+    ["import { commands } from '@vnet/lan/commands'", 'the package @vnet/lan/commands'],
+    ["const { a } = await import('@vnet/lan/internal/a')", 'the package @vnet/lan/internal/a'],
+    ["import type { A } from '@vnet/lan/internal/a'", 'the package @vnet/lan/internal/a'],
+    ["import { a } from '@vnet/lan/kit'", 'a, which @vnet/lan/kit does not have'],
+  ])('%s is refused', (source, message) => {
+    const file = 'packages/lab/src/memory/c.ts'
+    expect(write({ [file]: source })).toEqual([`${file}:1: lab/memory may not import ${message}`])
+    write({ [file]: '' })
+  })
+
+  test.each([
+    ["import { config } from '@vnet/lan/kit'", 'its own package by name (@vnet/lan/kit)'],
+    ["import { config } from './kit.ts'", 'lan/kit.ts (./kit.ts)'],
+  ])('%s is refused in the package of the door', (source, message) => {
+    const file = 'packages/lan/src/c.ts'
+    expect(write({ [file]: source })).toEqual([`${file}:1: lan may not import ${message}`])
+    write({ [file]: '' })
+  })
+
+  test.each([
+    ["export { lan as config } from './driver.ts'", 'config is in @vnet/lan'],
+    ["export { config, config as other } from './driver.ts'", 'no package uses other'],
+    [
+      "export * from './driver.ts'",
+      'a door only exports names from modules',
+      'lan is in @vnet/lan',
+    ],
+    ["export { own as config } from 'vnet/kit/base'", 'a door only exports names from modules'],
+    [
+      "import { config } from './driver.ts'\nexport { config }",
+      'a door only exports names from modules',
+    ],
+  ])('a door of a package with %s is refused', (source, ...messages) => {
+    const path = 'packages/lan/src/kit.ts'
+    expect(write({ [path]: source })).toEqual(messages.map(message => `${path}:1: ${message}`))
+    write({})
+  })
+
+  test.each([
+    ['export const a = 1', 'a door only exports names from modules', 'no package uses a'],
     ["export { clock } from '../base/clock.ts'", 'clock is in vnet'],
     [`export { ${Array.from({ length: 61 }, (_, i) => `own as a${i}`)} } from '../base/clock.ts'`],
   ])('a door with %s is refused', (source, ...messages) => {

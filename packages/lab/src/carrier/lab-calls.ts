@@ -373,8 +373,7 @@ export class Calls {
     if (first === undefined) return []
     const [{ PacketWatch: LoadedPacketWatch }, { FaultPlan: LoadedFaultPlan, PACKET_STOP }] =
       await Promise.all([import('./packet-watch.ts'), import('./fault-plan.ts')])
-    const guest = first.stops ? await import('@vnet/guest/internal/inside') : undefined
-    const ask = guest && (() => guest.stopMachine(PACKET_STOP).toString())
+    const ask = first.stops ? await loadStop(PACKET_STOP) : undefined
     const known = this.#watched.get(first.lab)
     const onFault = (event: FaultEvent) => this.#platform.onFault?.(first.lab, event)
     const make = () => new LoadedFaultPlan(first.plan, { clock: this.#net.clock, ask, onFault })
@@ -410,6 +409,12 @@ export class Calls {
     const cable = this.found(link)
     return await cable.inOrder(() => fn(cable))
   }
+}
+
+/** Returns a function that stops the machine around this guest, and returns its host's reply. */
+async function loadStop(why: string): Promise<() => string> {
+  const { stopMachine } = await import('@vnet/guest/kit')
+  return () => stopMachine(why).toString()
 }
 
 /** The calls that only pass on to a link: in order, or immediately because they wait themselves. */

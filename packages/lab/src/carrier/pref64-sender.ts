@@ -3,7 +3,7 @@
  * namespace. The advertisements make the router a default router. They contain no prefix of the
  * link, so that hosts keep the addresses that the lab has set.
  */
-import { RaSender } from '@vnet/lan/internal/services/router-advert'
+import { RaSender } from '@vnet/lan/kit'
 import { type Clock, icmpv6, ipv6 } from 'vnet'
 import { check, closeFd, closingOnError, startPoller } from 'vnet/kit/linux'
 import { getLink, RouteSocket, socketFilter, uapi } from 'vnet/kit/net'

@@ -1,5 +1,5 @@
 /** The messages between a lab's thread and the worker that carries its frames. */
-import type { LanFile } from '@vnet/lan/internal/config/schema'
+import type { LanFile } from '@vnet/lan/kit'
 import type { VnetError } from 'vnet'
 import type { StageReport } from 'vnet/control'
 import type { WireAttachment } from 'vnet/kit/control'

@@ -1,6 +1,7 @@
 /** A segment of `vnet lan` in the worker. Each port is a link of its own. */
-import { toLanConfig } from '@vnet/lan/internal/config/config'
-import { lan } from '@vnet/lan/internal/driver'
+
+import { lan } from '@vnet/lan'
+import { toLanConfig } from '@vnet/lan/kit'
 import type { NetDevice } from 'vnet'
 import { insmod, type WireResources } from 'vnet/kit/netdev'
 import type { Net } from 'vnet/net'

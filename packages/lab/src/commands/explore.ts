@@ -156,7 +156,7 @@ const isUnavailable = (error: unknown): error is Error =>
 
 /** Rejects with a GuestSetupError without QEMU, and with a UsageError for a file elsewhere. */
 async function checkGuestFor(path: string): Promise<void> {
-  const { checkGuest } = await import('@vnet/guest/internal/guest')
+  const { checkGuest } = await import('@vnet/guest/kit')
   checkGuest()
   if (!isInside(path, process.cwd())) {
     throw new UsageError(

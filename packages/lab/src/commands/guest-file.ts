@@ -1,7 +1,7 @@
 /** Paths of files in a guest, which has one directory of this machine, at its real path. */
 import { realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { isBelow } from '@vnet/guest/internal/programs'
+import { isBelow } from '@vnet/guest/kit'
 
 /** Returns the absolute path of a file, in which only the last name may be a symbolic link. */
 export const realPlace = (file: string): string =>

@@ -1,5 +1,5 @@
 /** The commands of labs. Each loads its code when it runs. */
-import { guestOptions } from '@vnet/guest/internal/commands/index'
+import { guestOptions } from '@vnet/guest/kit'
 import { NSEC_PER_MSEC } from 'vnet'
 import {
   collect,

@@ -4,8 +4,7 @@
  */
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { type GuestCommandOptions, guest } from '@vnet/guest/internal/commands/guest'
-import { stopMachine } from '@vnet/guest/internal/inside'
+import { type GuestCommandOptions, guest, stopMachine } from '@vnet/guest/kit'
 import { attempt, UsageError } from 'vnet'
 import { type Io, PROGRAM } from 'vnet/kit/cli'
 import type { FileLab } from '../file/file-lab.ts'

@@ -1,7 +1,7 @@
 /** `vnet lab`: makes the network that a file describes, and runs a command in it. */
 import { parse } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { GuestCommandOptions } from '@vnet/guest/internal/commands/guest'
+import type { GuestCommandOptions } from '@vnet/guest/kit'
 import { UsageError } from 'vnet'
 import { EXIT_FAILURE, EXIT_OK, endOf, fail, type Io, statusOf } from 'vnet/kit/cli'
 import { loadNative } from 'vnet/kit/linux'

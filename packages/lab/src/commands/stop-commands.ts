@@ -3,8 +3,7 @@
  * unless it starts with `do`. Another run gets the same replies.
  */
 import { createInterface, type Interface } from 'node:readline'
-import { MachineEnded } from '@vnet/guest/internal/machine'
-import type { OnGuestStop } from '@vnet/guest/internal/run'
+import { MachineEnded, type OnGuestStop } from '@vnet/guest/kit'
 import { attempt } from 'vnet'
 import { EXIT_FAILURE, type Io } from 'vnet/kit/cli'
 import { namesFor } from '../model/options.ts'

@@ -3,7 +3,7 @@
  * is the lab's side of a stop. The reply to a stop may have a command; when the command has ended,
  * the lab stops again.
  */
-import { stopMachine } from '@vnet/guest/internal/inside'
+import { stopMachine } from '@vnet/guest/kit'
 import { NSEC_PER_MSEC, UsageError } from 'vnet'
 import { describeException, durationOf } from 'vnet/kit/base'
 import { statusOf } from 'vnet/kit/cli'

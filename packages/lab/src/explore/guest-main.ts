@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { serialize } from 'node:v8'
-import { stopMachine } from '@vnet/guest/internal/inside'
+import { stopMachine } from '@vnet/guest/kit'
 import { makeTemporaryDirectory } from 'vnet/kit/linux'
 import { loadScenario } from './load-scenario.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'

@@ -9,12 +9,15 @@ import { deserialize } from 'node:v8'
 import {
   addProgram,
   type GuestOptions,
+  GuestRun,
+  type GuestStop,
+  LastOutput,
+  MachineEnded,
   type Prepared,
   prepareGuest,
-} from '@vnet/guest/internal/guest'
-import { MachineEnded } from '@vnet/guest/internal/machine'
-import { LastOutput, takeOutput } from '@vnet/guest/internal/output'
-import { GuestRun, type GuestStop, replyText } from '@vnet/guest/internal/run'
+  replyText,
+  takeOutput,
+} from '@vnet/guest/kit'
 import { attempt } from 'vnet'
 import { writeFile } from 'vnet/kit/linux'
 import { PACKET_STOP, type PlanReply } from '../carrier/fault-plan.ts'

@@ -1,7 +1,7 @@
 /** Reads a lab file, and checks it without running anything. */
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { toLanConfig } from '@vnet/lan/internal/config/config'
+import { toLanConfig } from '@vnet/lan/kit'
 import { FileError, UsageError } from 'vnet'
 import { ConfigFile } from 'vnet/kit/config'
 import { readTextFile } from 'vnet/kit/linux'

@@ -4,7 +4,7 @@
  * the tables that the lab checks them with. packages/lab/docs/lab.schema.json is made from it
  * (scripts/generate-schemas.mjs).
  */
-import { lanSchema } from '@vnet/lan/internal/config/schema'
+import { lanSchema } from '@vnet/lan/kit'
 import { schema } from 'vnet/kit/config'
 import { scenarioOfSteps, stepKeys } from 'vnet/kit/wire'
 import type { Direction, FaultAction, FaultWhen } from 'vnet/wire'

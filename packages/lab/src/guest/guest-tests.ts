@@ -100,7 +100,7 @@ async function runFile(
   tests: readonly string[],
   onOutput: (stream: 'out' | 'err', text: Buffer) => void,
 ): Promise<void> {
-  const { runInGuest } = await import('@vnet/guest/internal/guest')
+  const { runInGuest } = await import('@vnet/guest/kit')
   const vitest = vitestPath()
   const order: Order = { file: filepath, tests, words: vitestWords(), project: projectName }
   const script = fileURLToPath(builtModule('./guest-tests-main.ts', import.meta.url))

@@ -3,8 +3,8 @@
  * kernel. A firewall admits the packets of these connections in both directions.
  */
 
-import type { ForwardedPacket } from '@vnet/inet/internal/ip/stack'
-import { IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/internal/ip/version'
+import type { ForwardedPacket } from '@vnet/inet'
+import { IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/kit'
 import { type Clock, icmp, icmpv6, ipv4, NSEC_PER_SEC } from 'vnet'
 import { get16, UpperHeader } from 'vnet/kit/packet'
 

@@ -2,7 +2,7 @@
  * HostPort: the port of a device of a link in memory. The network stack of a host is at its other
  * side, in place of the kernel.
  */
-import { type JoinedPort, joinPort } from '@vnet/inet/internal/port'
+import { type JoinedPort, joinPort } from '@vnet/inet'
 import { MemoryPort } from 'vnet/bed'
 import type { LinkChange, LinkRequest, PortSpec } from 'vnet/net'
 import type { MemoryStack } from './memory-stack.ts'

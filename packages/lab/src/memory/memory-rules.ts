@@ -4,8 +4,8 @@
  * has the same for the kernel.
  */
 
-import type { ForwardedPacket, IpStack, StackRoute } from '@vnet/inet/internal/ip/stack'
-import { IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/internal/ip/version'
+import type { ForwardedPacket, IpStack, StackRoute } from '@vnet/inet'
+import { IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/kit'
 import { checksum, ipv4, type Prefix, parseAddress, tcp } from 'vnet'
 import { get16, isInPrefix, long, put16, sameBytes } from 'vnet/kit/packet'
 import {

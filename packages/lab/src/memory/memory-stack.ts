@@ -3,10 +3,8 @@ import type dgram from 'node:dgram'
 import type net from 'node:net'
 import type { Socket } from 'node:net'
 import type os from 'node:os'
-import { InetHost, type TcpOptions } from '@vnet/inet/internal/index'
-import { COUNTERS } from '@vnet/inet/internal/ip/counters'
-import type { StackInterface } from '@vnet/inet/internal/ip/interface'
-import type { IpStack } from '@vnet/inet/internal/ip/stack'
+import { InetHost, type IpStack, type StackInterface, type TcpOptions } from '@vnet/inet'
+import { COUNTERS } from '@vnet/inet/kit'
 import {
   type Clock,
   ETH_ALEN,

@@ -2,7 +2,7 @@
  * LabLan: a segment of `vnet lan` in a lab, with its gateway, simulated hosts, DHCP, DNS and router
  * advertisements. Hosts are ports of it.
  */
-import type { LanFile } from '@vnet/lan/internal/config/schema'
+import type { LanFile } from '@vnet/lan/kit'
 import { formatAddress, type Prefix, parsePrefix, UsageError } from 'vnet'
 import { networkOf, plus } from 'vnet/kit/packet'
 import { withoutPrefix } from '../model/hosts.ts'

@@ -2,18 +2,18 @@
 import { Buffer } from 'node:buffer'
 import { existsSync, rmSync } from 'node:fs'
 import { serialize } from 'node:v8'
-import type { Prepared } from '@vnet/guest/internal/guest'
-import { MachineEnded } from '@vnet/guest/internal/machine'
-import type { MailRecord } from '@vnet/guest/internal/mail'
-import { type GuestStop, ProgramMissing } from '@vnet/guest/internal/run'
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
+import type { Prepared } from '../../../guest/src/guest.ts'
+import { MachineEnded } from '../../../guest/src/machine.ts'
+import type { MailRecord } from '../../../guest/src/mail.ts'
+import { type GuestStop, ProgramMissing } from '../../../guest/src/run.ts'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import type { GuestReply } from '../../src/explore/guest-main.ts'
 import { type GuestMachines, GuestRunner } from '../../src/explore/guest-runner.ts'
 import type { RunSpec } from '../../src/explore/run-once.ts'
 import { formatName, type WatchedPacket } from '../../src/model/packet-name.ts'
 
-vi.mock('@vnet/guest/internal/cache', async original => ({
+vi.mock('../../../guest/src/cache.ts', async original => ({
   ...(await original<object>()),
   neededPrograms: () => [],
   rememberProgram: () => {},

@@ -7,14 +7,14 @@ import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, readFileSync, renameSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { cacheDirectory } from '@vnet/guest/internal/cache'
 import {
+  cacheDirectory,
   dependenciesOf,
   downloadPackages,
+  GuestSetupError,
   type Kernel,
   newestKernel,
-} from '@vnet/guest/internal/kernel'
-import { GuestSetupError } from '@vnet/guest/internal/programs'
+} from '@vnet/guest/kit'
 import { installing, MODULE_PROGRAMS, missingPrograms, notX64, writeFile } from 'vnet/kit/linux'
 
 /** Headers for modules of the course, and the guest; src and dist are equally deep. */

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { cpio } from '@vnet/guest/internal/cpio'
+import { cpio } from '@vnet/guest/kit'
 import { makeTemporaryDirectory, writeFile } from 'vnet/kit/linux'
 import { type LiveCheck, notRun, type Result, resultOf, USUAL_HEADING } from '../exercise.ts'
 import { runLive } from '../live.ts'

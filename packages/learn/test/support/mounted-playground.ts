@@ -1,7 +1,7 @@
 /**
  * The script of a page with the playground: `?fake` without a driver, `?broken` without a picture.
  */
-import type { Picture } from '@vnet/web/internal/picture-types'
+import type { Picture } from '../../../web/src/picture-types.ts'
 import { mountPlayground } from '../../src/browser/playground/playground.ts'
 
 interface Compiled {

@@ -1,10 +1,11 @@
 /** A world of the playground whose time a test moves. */
-import type { FeedMessage, Message } from '@vnet/web/internal/feed-types'
+
 import { onTestFinished } from 'vitest'
 import { CaptureReader } from '#src/capture/reader.ts'
 import type { CaptureRecord } from '#src/capture/record.ts'
 import type { Driver } from '#src/netdev/driver.ts'
 import { exportedDriver } from '#src/netdev/module.ts'
+import type { FeedMessage, Message } from '../../../web/src/feed-types.ts'
 import { World, type WorldOptions } from '../../src/browser/playground/world.ts'
 
 const START = Date.UTC(2026, 0, 1)

@@ -1,6 +1,6 @@
 /** ICMP errors about segments of a peer, which host.misbehave sends without a cause. */
-import type { IpStack } from '@vnet/inet/internal/ip/stack'
-import { IP4 } from '@vnet/inet/internal/ip/version'
+import type { IpStack } from '@vnet/inet'
+import { IP4 } from '@vnet/inet/kit'
 import { ETH_HLEN, icmp, ipv4, tcp, UsageError } from 'vnet'
 import { get16, put16, put32 } from 'vnet/kit/packet'
 import type { Segment } from './segment.ts'

@@ -2,7 +2,7 @@
  * The text of host.misbehave: words in the manner of a wire, such as `window 0 for 10s`, with `|`
  * between them or not, and `match FILTER ( ... )` around them. Loaded on demand, like libpcap.
  */
-import type { IpStack } from '@vnet/inet/internal/ip/stack'
+import type { IpStack } from '@vnet/inet'
 import { didYouMean } from 'vnet/kit/base'
 import { compileFilter } from 'vnet/kit/net'
 import { Cursor, pointing, whole } from 'vnet/kit/wire'

@@ -2,8 +2,8 @@
  * Rewriter: changes the TCP segments of a host where they leave its network stack, which does not
  * notice: to a peer the host looks like one with such a TCP.
  */
-import type { IpStack } from '@vnet/inet/internal/ip/stack'
-import { WINDOW_SCALE } from '@vnet/inet/internal/tcp/receive'
+import type { IpStack } from '@vnet/inet'
+import { WINDOW_SCALE } from '@vnet/inet/kit'
 import { tcp } from 'vnet'
 import { put16 } from 'vnet/kit/packet'
 import type { WireFilter } from 'vnet/wire'

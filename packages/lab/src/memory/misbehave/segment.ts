@@ -1,6 +1,5 @@
 /** TCP segments in Ethernet frames, as a host sends them, to be cut and changed. */
-import { fillChecksum } from '@vnet/inet/internal/ip/checksum'
-import { IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/internal/ip/version'
+import { fillChecksum, IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/kit'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, ethernet, ipv4, ipv6, tcp } from 'vnet'
 import { put32, UpperHeader } from 'vnet/kit/packet'
 

@@ -8,7 +8,7 @@
  */
 import net from 'node:net'
 import { TLSSocket } from 'node:tls'
-import type { Tcp } from '@vnet/inet/internal/tcp/tcp'
+import type { Tcp } from '@vnet/inet'
 import { symbolOf } from '../../world/dgram-state.ts'
 import type { Boot } from '../time/boot.ts'
 import type { NativeTcp } from './native-stream.ts'

@@ -1,6 +1,6 @@
 /** Addresses as Node writes them: `{ address: '198.18.0.1', family: 'IPv4', port: 80 }`. */
 import { getSystemErrorName } from 'node:util'
-import { unmapped } from '@vnet/inet/internal/udp'
+import { unmapped } from '@vnet/inet/kit'
 import { formatAddress, ipv4, ipv6, parseAddress, VnetError } from 'vnet'
 
 /** The properties that Node reads after getsockname and getpeername. */

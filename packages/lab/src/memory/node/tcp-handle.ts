@@ -7,8 +7,7 @@
  * network stack. After a crash of the host, calls have no effect and never end.
  */
 import { AsyncResource } from 'node:async_hooks'
-import type { Endpoint, TcpConnection, TcpEvents } from '@vnet/inet/internal/contract'
-import type { Tcp } from '@vnet/inet/internal/tcp/tcp'
+import type { Endpoint, Tcp, TcpConnection, TcpEvents } from '@vnet/inet'
 import { EBADF, ECANCELED, EINVAL, NSEC_PER_SEC } from 'vnet'
 import type { Boot } from '../time/boot.ts'
 import { readNative } from './native-callbacks.ts'

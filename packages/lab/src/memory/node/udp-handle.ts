@@ -9,9 +9,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import type dgram from 'node:dgram'
 import { isIP } from 'node:net'
-import type { Endpoint, UdpBinding, UdpEvents } from '@vnet/inet/internal/contract'
-import { isUnspecified } from '@vnet/inet/internal/ip/version'
-import type { InterfaceChoice, Udp, UdpSocket } from '@vnet/inet/internal/udp'
+import type { Endpoint, InterfaceChoice, Udp, UdpBinding, UdpEvents, UdpSocket } from '@vnet/inet'
 import { EBADF, EINVAL, ENODEV } from 'vnet'
 import { type DgramHandle, dgramState, symbolOf } from '../../world/dgram-state.ts'
 import type { Boot } from '../time/boot.ts'
@@ -243,9 +241,8 @@ export class UdpHandle implements DgramHandle, UdpEvents {
 function choiceOf(text: string | undefined): InterfaceChoice | undefined | null {
   if (text === undefined) return undefined
   const [address = '', zone] = text.split('%')
-  const bytes = addressBytes(address)
-  if (bytes === undefined) return null
-  return zone ?? (isUnspecified(bytes) ? undefined : bytes)
+  if (addressBytes(address) === undefined) return null
+  return zone ?? bindBytes(address)
 }
 
 const BIND_STATE_UNBOUND = 0

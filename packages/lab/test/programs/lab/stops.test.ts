@@ -1,7 +1,7 @@
 /** What --stop-at names, and the lines that a stopped lab gets. */
 import { Readable } from 'node:stream'
-import { ProgramMissing } from '@vnet/guest/internal/run'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { ProgramMissing } from '../../../../guest/src/run.ts'
 import { readLine, StopCommands } from '../../../src/commands/stop-commands.ts'
 import { readStop, Stops } from '../../../src/commands/virtual-stops.ts'
 import type { FileLab } from '../../../src/file/file-lab.ts'

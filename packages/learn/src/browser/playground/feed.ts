@@ -1,6 +1,13 @@
 /** Feed: messages about the devices of the playground, as a server sends them to the live page. */
-import type { DeviceId, FeedMessage } from '@vnet/web/internal/feed-types'
-import { deviceId, presets, rowCounters, stepInfo, vnetRows } from '@vnet/web/internal/rows'
+import {
+  type DeviceId,
+  deviceId,
+  type FeedMessage,
+  presets,
+  rowCounters,
+  stepInfo,
+  vnetRows,
+} from '@vnet/web/kit'
 import type { DeviceEvent, FoundDevice } from 'vnet/control'
 import {
   commands,

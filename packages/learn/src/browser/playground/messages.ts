@@ -1,10 +1,5 @@
 /** The messages between the page of the playground and its worker. */
-import type {
-  CommandResult,
-  DeviceId,
-  FeedMessage,
-  PageCommand,
-} from '@vnet/web/internal/feed-types'
+import type { CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/kit'
 
 /** A driver of the site, or one of the visitor: its file's name, and its text. */
 export type PlaygroundDriver =

@@ -2,7 +2,7 @@
 
 // In time: a driver that waits for the network would look like one that does not return.
 import 'vnet/kit/debug'
-import type { FeedMessage } from '@vnet/web/internal/feed-types'
+import type { FeedMessage } from '@vnet/web/kit'
 import type { Driver } from 'vnet'
 import { cable, loop, snull } from 'vnet/drivers'
 import { describeException, messageOrDescription } from 'vnet/kit/base'

@@ -2,8 +2,14 @@
  * The playground: a driver that runs in a worker of the page, its picture, buttons that send frames
  * through it, and a log of the programs at its ends.
  */
-import type { DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
-import type { Picture, PictureOptions, PictureView } from '@vnet/web/internal/picture-types'
+import type {
+  DeviceId,
+  FeedMessage,
+  PageCommand,
+  Picture,
+  PictureOptions,
+  PictureView,
+} from '@vnet/web/kit'
 import {
   button,
   element,

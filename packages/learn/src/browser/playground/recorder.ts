@@ -1,6 +1,5 @@
 /** Recorder: captures all devices of the playground, for the rows of a page and for a file. */
-import type { DeviceId, FlightRow, FrameRow } from '@vnet/web/internal/feed-types'
-import { flightRow, frameRow } from '@vnet/web/internal/rows'
+import { type DeviceId, type FlightRow, type FrameRow, flightRow, frameRow } from '@vnet/web/kit'
 import { NSEC_PER_MSEC } from 'vnet'
 import { CaptureReader, type CaptureRecord } from 'vnet/capture'
 import { Capture, FramePrinter } from 'vnet/kit/capture'

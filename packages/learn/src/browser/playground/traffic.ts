@@ -1,5 +1,5 @@
 /** The hosts of the playground, and their programs: ping, UDP, TCP, and a steady flow. */
-import { InetHost, joinPort } from '@vnet/inet/internal/index'
+import { InetHost, joinPort } from '@vnet/inet'
 import {
   type Alarm,
   type Clock,

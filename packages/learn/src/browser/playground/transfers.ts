@@ -1,5 +1,5 @@
 /** Transfers: TCP connections from host a, on each of which b receives the same number of bytes. */
-import type { TcpConnection } from '@vnet/inet/internal/index'
+import type { TcpConnection } from '@vnet/inet'
 import { type Alarm, explain, formatAddress, NSEC_PER_MSEC, NSEC_PER_SEC, VnetError } from 'vnet'
 import type { TrafficOptions } from './traffic.ts'
 

@@ -1,5 +1,5 @@
 /** The page's side of the playground's worker: it starts one, and ends one that hangs. */
-import type { CommandRequest, CommandResult, FeedMessage } from '@vnet/web/internal/feed-types'
+import type { CommandRequest, CommandResult, FeedMessage } from '@vnet/web/kit'
 import { syntaxErrorIn } from '../check.ts'
 import { type ConfinedWorker, confinedWorker, flood, silence } from '../confined-worker.ts'
 import type { PlaygroundDriver, PlaygroundReply, PlaygroundRequest } from './messages.ts'

@@ -4,13 +4,13 @@
  * b. With one device the driver itself replies, or the host talks to itself over it: then a and b
  * are one host.
  */
-import type {
-  CommandResult,
-  DeviceId,
-  FeedMessage,
-  PageCommand,
-} from '@vnet/web/internal/feed-types'
-import { deviceId } from '@vnet/web/internal/rows'
+import {
+  type CommandResult,
+  type DeviceId,
+  deviceId,
+  type FeedMessage,
+  type PageCommand,
+} from '@vnet/web/kit'
 import {
   type Clock,
   type Driver,
