@@ -10,7 +10,7 @@ import { compileNumericFilter } from '../linux/pcap-filter.ts'
 import { readTextFile } from '../linux/regular-file.ts'
 import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
 import { buildGroups, directed, type Group } from '../wire/grammar/groups.ts'
-import { readText } from '../wire/parse.ts'
+import { readWireText } from '../wire/parse.ts'
 import { parseScenario } from '../wire/scenario-file.ts'
 
 /** The maximum size of a text in UTF-8 bytes. */
@@ -76,9 +76,9 @@ function checkText(text: string, resources: StrangerResources): void {
   if (length > TEXT_MAX) {
     throw new UsageError(`it has ${length} bytes: at most ${TEXT_MAX} are taken`)
   }
-  const read = readText(text)
+  const read = readWireText(text)
   for (const direction of ['ab', 'ba'] as const) {
-    const groups = directed(read, direction)
+    const groups = directed(read.groups, direction)
     const stages = stagesOf(groups)
     if (stages.length > STAGES_MAX) {
       throw new UsageError(`it has ${stages.length} stages: at most ${STAGES_MAX} are taken`)

@@ -2,12 +2,11 @@
  * 'vnet/kit/wire', for the packages of this repository, of the same version: texts of a wire,
  * scenarios and fault stages, for those who read or make them.
  */
-export type { ReadText, WireEnd } from '../wire/directed-wire.ts'
-export { Cursor, pointing, type TextOptions, whole } from '../wire/grammar/cursor.ts'
-export { filtersOf } from '../wire/grammar/groups.ts'
+export type { WireEnd } from '../wire/directed-wire.ts'
+export { Cursor } from '../wire/grammar/cursor.ts'
 export { HeldPackets } from '../wire/held.ts'
 export { directedWires, takenSeed, wireParams } from '../wire/params.ts'
-export { PRESETS, readText } from '../wire/parse.ts'
+export { PRESETS, type ReadWireText, readWireText } from '../wire/parse.ts'
 export { scenarioOf } from '../wire/scenario.ts'
 export { checkScenario, parseScenario, scenarioOfSteps, stepKeys } from '../wire/scenario-file.ts'
 export { LimitedQueue } from '../wire/stages/delay-queue.ts'

@@ -10,15 +10,14 @@ import type {
   WireResources,
   WireScenario,
   WireSide,
-  WireText,
 } from '../netdev/device-wire.ts'
 import { directionText, presetDirection } from '../netdev/device-wire.ts'
 import { NETDEV_WIRE, type Net, type NetDevice, netifRxFrom } from '../netdev/index.ts'
 import { Ring, SKB_DROP_REASON_TX_CARRIER, type SkBuff } from '../skb/index.ts'
 import { Chain, type ChainOptions, type Extra } from './chain.ts'
 import type { TextOptions } from './grammar/cursor.ts'
-import { buildGroups, directed, type Group } from './grammar/groups.ts'
-import { readText } from './parse.ts'
+import { buildGroups, directed } from './grammar/groups.ts'
+import { type ReadWireText, readWireText } from './parse.ts'
 import { type Direction, type Impairment, textOf, type Wire } from './wire.ts'
 
 /** The parts of a NetDevice that its wire uses, whatever its driver's own data. */
@@ -52,12 +51,6 @@ export interface DirectedWireOptions
   /** Called when the wire gets its first stages. */
   readonly onStages?: () => void
   readonly stage?: WireResources['stage']
-}
-
-/** A text that was read, and lines about what may be a mistake in it. */
-export interface ReadText extends WireText {
-  readonly groups: readonly Group[]
-  readonly notes: readonly string[]
 }
 
 /**
@@ -159,19 +152,17 @@ export class DirectedWire implements DeviceWire {
     this.#chain?.restart(seed)
   }
 
-  read(text: string): ReadText {
-    const notes: string[] = []
-    const groups = readText(text, { ...this.textOptions, note: line => notes.push(line) })
-    return { text, groups, notes }
+  read(text: string): ReadWireText {
+    return readWireText(text, this.textOptions)
   }
 
-  change(text: string | ReadText, resources: WireResources): void {
+  change(text: string | ReadWireText, resources: WireResources): void {
     const read = typeof text === 'string' ? this.read(text) : text
     this.set(this.stagesOf(read, resources), read.text)
   }
 
   /** @internal Returns the stages of a text in this direction. Throws a UsageError. */
-  stagesOf({ groups, notes }: ReadText, resources: WireResources): Impairment[] {
+  stagesOf({ groups, notes }: ReadWireText, resources: WireResources): Impairment[] {
     for (const line of notes) {
       this.textOptions.note?.(`wire ${directionText(this)}: ${line}`)
     }

@@ -11,9 +11,9 @@ import { NETDEV_UNREGISTER, NETDEV_UP } from '../netdev/if.ts'
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { cutCable, plugCable } from '../netdev/netif.ts'
-import { DirectedWire, type ReadText, type WireDevice, type WireEnd } from './directed-wire.ts'
+import { DirectedWire, type WireDevice, type WireEnd } from './directed-wire.ts'
 import { noResources } from './grammar/groups.ts'
-import { parseWire } from './parse.ts'
+import { parseWire, type ReadWireText } from './parse.ts'
 import { runScenario, scenarioOf } from './scenario.ts'
 import type { Direction, Impairment } from './wire.ts'
 
@@ -102,7 +102,7 @@ export function directedWires(
   const [side, otherSide] = attached === undefined ? [] : (['in', 'out'] as const)
   const ab = new DirectedWire({ ...common, direction: 'ab', side, from: a, to: b })
   const ba = new DirectedWire({ ...common, direction: 'ba', side: otherSide, from: b, to: a })
-  let read: ReadText | undefined
+  let read: ReadWireText | undefined
   for (const [directed, own, name] of [
     [ab, wireAb, side ?? 'ab'] as const,
     [ba, wireBa, otherSide ?? 'ba'] as const,

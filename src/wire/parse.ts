@@ -3,11 +3,12 @@
  * some more, in any order. Each stage reads its own text (stages.ts).
  */
 import { didYouMean, parseDuration, type UsageError } from '../base/index.ts'
-import type { WireResources } from '../netdev/device-wire.ts'
+import type { WireResources, WireText } from '../netdev/device-wire.ts'
 import { Cursor, type TextOptions, type Token, whole } from './grammar/cursor.ts'
 import {
   buildGroups,
   directed,
+  filtersOf,
   type Group,
   type GroupLimit,
   type Item,
@@ -83,11 +84,34 @@ export function parseWire(
   direction: Direction = 'ab',
   options?: TextOptions,
 ): Impairment[] {
-  return buildGroups(directed(readText(text, options), direction), resources)
+  return buildGroups(directed(groupsOf(text, options), direction), resources)
 }
 
-/** Returns the groups of `text` for both directions; none if it is empty. Throws a UsageError. */
-export function readText(text: string, options?: TextOptions): Group[] {
+/** A text of a wire that was read, for both directions. */
+export interface ReadWireText extends WireText {
+  /** None if the text is empty. */
+  readonly groups: readonly Group[]
+  /** The filters that it names, as often as it names each. */
+  readonly filters: readonly string[]
+  /** Lines about what may be a mistake in it. */
+  readonly notes: readonly string[]
+}
+
+/**
+ * Reads the text of a wire, and neither compiles its filters nor reads its files. Times without a
+ * unit are microseconds if `bareUs` is true, and refused otherwise. Throws a UsageError, as
+ * parseWire does.
+ */
+export function readWireText(
+  text: string,
+  { bareUs = true }: Pick<TextOptions, 'bareUs'> = {},
+): ReadWireText {
+  const notes: string[] = []
+  const groups = groupsOf(text, { bareUs, note: line => notes.push(line) })
+  return { text, groups, filters: filtersOf(groups), notes }
+}
+
+function groupsOf(text: string, options?: TextOptions): Group[] {
   const c = new Cursor(text, options)
   if (c.peek() === undefined) return []
   const groups = readGroups(c)
@@ -239,7 +263,7 @@ function readPreset(c: Cursor): Group {
     throw c.error('a preset stands alone: put | between it and other words', behind)
   }
   const { up = '', down = '' } = preset ?? {}
-  return { items: [], limit: undefined, preset: { ab: readText(up), ba: readText(down) } }
+  return { items: [], limit: undefined, preset: { ab: groupsOf(up), ba: groupsOf(down) } }
 }
 
 /**

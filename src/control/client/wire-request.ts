@@ -3,7 +3,7 @@
 import { UsageError } from '../../base/usage-error.ts'
 import type { DeviceWire } from '../../netdev/device-wire.ts'
 import { buildGroups, directed } from '../../wire/grammar/groups.ts'
-import { readText } from '../../wire/parse.ts'
+import { readWireText } from '../../wire/parse.ts'
 import { LinuxWireResources } from '../../wire/wire-resources.node.ts'
 import {
   type CompilingResources,
@@ -78,7 +78,10 @@ export function wireChange(
     attachments.push(attachment)
   }
   const recorded = recording(resources, attach)
-  const groups = readText(text, { bareUs: true, ...(note !== undefined && { note }) })
+  const { groups, notes } = readWireText(text)
+  for (const line of notes) {
+    note?.(line)
+  }
   for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction]) {
     buildGroups(directed(groups, each), recorded)
   }

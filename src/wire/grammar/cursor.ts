@@ -102,7 +102,17 @@ export class Cursor {
       throw this.error(missing)
     }
     this.#at++
-    return pointing(this.text, token, () => parse(token.text))
+    return this.pointing(token, () => parse(token.text))
+  }
+
+  /** Has UsageErrors of `fn` point at the word of `span` that they name, or at all of `span`. */
+  pointing<T>(span: Span, fn: () => T): T {
+    return pointing(this.text, span, fn)
+  }
+
+  /** Reads a whole number: `what` it is, for the error about another. */
+  whole(missing: string, what: string, min?: number, max?: number): number {
+    return this.value(missing, whole(what, min, max))
   }
 
   optional<T>(parse: (text: string) => T, absent: T): T {
@@ -178,6 +188,7 @@ export class Cursor {
   }
 }
 
+/** Returns what parses a whole number. */
 export function whole(
   what: string,
   min = 1,
@@ -219,7 +230,7 @@ export function textError(text: string, span: Span, message: string): FileError 
   return new FileError(`${printable(told)}\n  ${line.trimEnd()}\n  ${carets}`, at + 1)
 }
 
-/** Has UsageErrors of `fn` point at the word of `span` that they name, or at all of `span`. */
+/** Cursor.pointing, in any text. */
 export function pointing<T>(text: string, span: Span, fn: () => T): T {
   try {
     return fn()

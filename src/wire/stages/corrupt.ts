@@ -3,7 +3,6 @@ import { UsageError } from '../../base/usage-error.ts'
 import { skbChecksumHelp } from '../../netdev/gso.ts'
 import { networkOffset } from '../../packet/vlan.ts'
 import { CHECKSUM_NONE, type SkBuff } from '../../skb/sk-buff.ts'
-import { whole } from '../grammar/cursor.ts'
 import { type StageKind, stageOf } from '../grammar/groups.ts'
 import { formatShare, join, parseShare, shareOf, trimmed } from '../units.ts'
 import { type Impairment, impairment, StageWire, type Wire } from '../wire.ts'
@@ -83,7 +82,7 @@ export const corruptKind: StageKind<CorruptSpec> = {
     return {
       share,
       correlation,
-      at: c.value('at needs the offset of a byte: at 14', whole('an offset', 0)),
+      at: c.whole('at needs the offset of a byte: at 14', 'an offset', 0),
     }
   },
   print({ share, correlation, at }) {

@@ -5,7 +5,7 @@
  */
 import { durationOf, formatDuration, UsageError } from '../../base/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { type Cursor, whole } from '../grammar/cursor.ts'
+import type { Cursor } from '../grammar/cursor.ts'
 import { type StageKind, stageOf } from '../grammar/groups.ts'
 import { formatShare, join, parseShare, shareOf, trimmed } from '../units.ts'
 import {
@@ -229,7 +229,7 @@ export const delayKind: StageKind<DelaySpec> = {
 function readReorder(c: Cursor): ReorderSpec {
   const share = c.share('reorder needs a percentage: reorder 25%')
   const correlation = c.optional(parseShare, 0)
-  const gap = c.takes('gap') ? c.value('gap needs a number of packets: gap 5', whole('a count')) : 1
+  const gap = c.takes('gap') ? c.whole('gap needs a number of packets: gap 5', 'a count') : 1
   return { share, correlation, gap }
 }
 

@@ -10,7 +10,6 @@
 import { UsageError } from '../../base/usage-error.ts'
 import { SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { whole } from '../grammar/cursor.ts'
 import { HeldPackets } from '../held.ts'
 import { join } from '../units.ts'
 import type { CodelOptions, CodelParams, CodelQueue, CodelSpec } from './codel.ts'
@@ -239,7 +238,7 @@ type FqCodelSpec = CodelSpec & { readonly quantum?: number }
 export const fqCodelKind: DisciplineKind<FqCodelSpec> = {
   read(c) {
     if (!c.takes('quantum')) return codelKind.read(c)
-    const quantum = c.value('quantum needs bytes: quantum 300', whole('a number of bytes'))
+    const quantum = c.whole('quantum needs bytes: quantum 300', 'a number of bytes')
     return { ...codelKind.read(c), quantum }
   },
   print({ quantum, ...spec }) {

@@ -1,7 +1,7 @@
 /** loss: drops packets by a model of loss, or marks them as having met congestion. */
 import { type Random, UsageError } from '../../base/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { type Cursor, whole } from '../grammar/cursor.ts'
+import type { Cursor } from '../grammar/cursor.ts'
 import { type StageKind, stageOf } from '../grammar/groups.ts'
 import { formatShare, join, parseShare, shareOf, trimmed } from '../units.ts'
 import { type Impairment, impairment, StageWire, type Wire } from '../wire.ts'
@@ -180,7 +180,7 @@ function readModel(c: Cursor): LossParams {
   if (c.takes('every')) {
     return {
       model: 'every',
-      n: c.value('every needs a number of packets: loss every 10', whole('a count')),
+      n: c.whole('every needs a number of packets: loss every 10', 'a count'),
     }
   }
   if (c.takes('burst')) {

@@ -7,7 +7,7 @@
 import { UsageError } from '../../base/usage-error.ts'
 import * as tcp from '../../packet/tcp.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { type Cursor, whole } from '../grammar/cursor.ts'
+import type { Cursor } from '../grammar/cursor.ts'
 import {
   buildGroups,
   directed,
@@ -174,7 +174,7 @@ function readSelection(c: Cursor): Selection {
     } else if (word.text === 'flow') {
       selection = { ...selection, flow: c.share('flow needs a share of the flows: flow 10%') }
     } else {
-      selection = { ...selection, nth: c.value('nth needs a number: nth 3', whole('a count')) }
+      selection = { ...selection, nth: c.whole('nth needs a number: nth 3', 'a count') }
     }
   }
   return selection

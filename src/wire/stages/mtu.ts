@@ -14,7 +14,6 @@ import * as ipv6 from '../../packet/ipv6.ts'
 import { tooBigLength, writeTooBig } from '../../packet/too-big.ts'
 import { SKB_DROP_REASON_PKT_TOO_BIG } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { whole } from '../grammar/cursor.ts'
 import { type StageKind, stageOf } from '../grammar/groups.ts'
 import { join, sizeOf } from '../units.ts'
 import { type Impairment, impairment, StageWire, type Wire } from '../wire.ts'
@@ -75,7 +74,7 @@ export const mtuKind: StageKind<MtuSpec> = {
   examples: ['mtu 1400', 'mtu 1400 icmp'],
   inner: { icmp: 'icmp follows mtu: mtu 1400 icmp' },
   read(c) {
-    const bytes = c.value('mtu needs a number of bytes: mtu 1400', whole('an MTU', 68, 65535))
+    const bytes = c.whole('mtu needs a number of bytes: mtu 1400', 'an MTU', 68, 65535)
     return { bytes, icmp: c.takes('icmp') }
   },
   print: ({ bytes, icmp }) => join([`mtu ${bytes}`, icmp && 'icmp']),

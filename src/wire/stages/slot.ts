@@ -6,7 +6,7 @@
 import { durationOf, formatDuration, UsageError } from '../../base/index.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { type Cursor, whole } from '../grammar/cursor.ts'
+import type { Cursor } from '../grammar/cursor.ts'
 import { type StageKind, stageOf } from '../grammar/groups.ts'
 import { formatSize, join, parseSize, sizeOf } from '../units.ts'
 import { type Impairment, impairment, type LimitSpec, type Wire } from '../wire.ts'
@@ -177,7 +177,7 @@ function readRoom(c: Cursor): { packets: number; bytes: number } {
   let bytes = 0
   while (c.is('packets') || c.is('bytes')) {
     if (c.takes('packets')) {
-      packets = c.value('packets needs a number: packets 16', whole('a count'))
+      packets = c.whole('packets needs a number: packets 16', 'a count')
     } else if (c.takes('bytes')) {
       bytes = c.value('bytes needs a size: bytes 64kb', parseSize)
     }

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { UsageError } from '#src/base/usage-error.ts'
 import type { WireResources } from '#src/netdev/device-wire.ts'
 import { type Item, noResources, printGroups, type StageKind } from '#src/wire/grammar/groups.ts'
-import { parseWire, readText } from '#src/wire/parse.ts'
+import { parseWire, readWireText } from '#src/wire/parse.ts'
 import { STAGES } from '#src/wire/stages.ts'
 
 /** Every example with its kind. */
@@ -16,7 +16,7 @@ export const EXAMPLES: readonly (readonly [kind: StageKind, text: string])[] = S
 
 /** Returns the only stage of a text. */
 export function stageIn(text: string): Item {
-  const [group, ...groups] = readText(text)
+  const [group, ...groups] = readWireText(text).groups
   const [item, ...items] = group?.items ?? []
   if (item === undefined || groups.length + items.length > 0) {
     throw new Error(`not one stage: ${text}`)
@@ -37,7 +37,7 @@ export const exampleText: fc.Arbitrary<string> = fc
       number => `${Number(number) * (factors[i++] ?? 1)}`,
     )
     // As it is printed, its numbers are those that the text has exactly.
-    return isStage(varied) ? printGroups(readText(varied)) : text
+    return isStage(varied) ? printGroups(readWireText(varied).groups) : text
   })
 
 /** Every filter, file and function of one's own. */

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { directed, type Group, type Item, printGroups } from '#src/wire/grammar/groups.ts'
-import { readText } from '#src/wire/parse.ts'
+import { readWireText } from '#src/wire/parse.ts'
 import { STAGES } from '#src/wire/stages.ts'
 import { forAll } from '#support/for-all.ts'
 import { either, SEED, scaled } from '#support/scale.ts'
 import { wires } from './arbitrary.ts'
 import { EXAMPLES, stageIn } from './examples.ts'
 
-const read = (text: string) => directed(readText(text), 'ab')
+const read = (text: string) => directed(readWireText(text).groups, 'ab')
 
 /** Omits the positions in the text. */
 function plain(groups: readonly Group[]): unknown[] {
@@ -83,7 +83,9 @@ describe('the examples of the kinds of stages', () => {
     '%s is a stage of its kind',
     (text, kind) => {
       expect(stageIn(text).kind).toBe(kind)
-      expect(plainItem(stageIn(printGroups(readText(text))))).toEqual(plainItem(stageIn(text)))
+      expect(plainItem(stageIn(printGroups(readWireText(text).groups)))).toEqual(
+        plainItem(stageIn(text)),
+      )
     },
   )
 })

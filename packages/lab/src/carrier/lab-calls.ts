@@ -6,7 +6,7 @@ import { attached, type LabPart } from 'vnet/kit/control'
 import { readTextFile } from 'vnet/kit/linux'
 import { OwnStages, type Recording } from 'vnet/kit/machine'
 import type { WireResources } from 'vnet/kit/netdev'
-import { filtersOf, readText } from 'vnet/kit/wire'
+import { readWireText } from 'vnet/kit/wire'
 import type { Net, Port } from 'vnet/net'
 import { PORT_CONTROL_PORT } from '../nat/nat-table.ts'
 import { CarriedCable } from './cable.ts'
@@ -171,7 +171,7 @@ export class Calls {
 
   /** Returns the filters that texts of wires name, each once. Throws a UsageError. */
   filters(texts: readonly string[]) {
-    return [...new Set(texts.flatMap(text => filtersOf(readText(text, WIRE_TEXT_OPTIONS))))]
+    return [...new Set(texts.flatMap(text => readWireText(text, WIRE_TEXT_OPTIONS).filters))]
   }
 
   /** Joins two hosts. Returns the number of the link. */

@@ -1,9 +1,8 @@
 /** The texts of a lab's wires, as in tc-netem(8), except that each time needs a unit. */
 import type { WireResources } from 'vnet/kit/netdev'
-import type { TextOptions } from 'vnet/kit/wire'
 import { type Direction, type Impairment, parseWire } from 'vnet/wire'
 
-export const WIRE_TEXT_OPTIONS: TextOptions = { bareUs: false }
+export const WIRE_TEXT_OPTIONS = { bareUs: false }
 
 /** Throws a UsageError. */
 export function parseLabWire(

@@ -5,7 +5,7 @@
 import type { IpStack } from '@vnet/inet'
 import { didYouMean } from 'vnet/kit/base'
 import { compileFilter } from 'vnet/kit/net'
-import { Cursor, pointing, whole } from 'vnet/kit/wire'
+import { Cursor } from 'vnet/kit/wire'
 import type { WireFilter } from 'vnet/wire'
 import { Rewriter, type Rule, type When } from './rewriter.ts'
 import { WORDS } from './words.ts'
@@ -38,7 +38,7 @@ function readRules(c: Cursor, filters: readonly WireFilter[]): Rule[] {
 function readMatch(c: Cursor, filters: readonly WireFilter[]): Rule[] {
   const token = c.peek()
   const text = c.filter(['('])
-  const filter = pointing(c.text, token ?? c.last, () => compileFilter(text))
+  const filter = c.pointing(token ?? c.last, () => compileFilter(text))
   const open = c.peek()
   if (!c.takes('(')) {
     throw c.error("match needs ( ... ) after its filter: match 'tcp port 80' ( window 0 )")
@@ -75,7 +75,7 @@ function readWhen(c: Cursor): When {
     when[word] =
       word === 'for'
         ? c.duration('for needs a time: for 10s')
-        : c.value(`${word} needs a number`, whole('a count'))
+        : c.whole(`${word} needs a number`, 'a count')
   }
   return when
 }

@@ -5,7 +5,7 @@
 
 import { tcp } from 'vnet'
 import { put16, put32 } from 'vnet/kit/packet'
-import { type Cursor, parseSize, whole } from 'vnet/kit/wire'
+import { type Cursor, parseSize } from 'vnet/kit/wire'
 import { icmpKind, sendError } from './icmp-kinds.ts'
 import { type Connection, type Rewriter, windowField } from './rewriter.ts'
 import { changed, has, like, nextOf, part, type Segment } from './segment.ts'
@@ -49,7 +49,7 @@ export const WORDS: ReadonlyMap<string, (c: Cursor) => Action> = new Map([
 ])
 
 function mss(c: Cursor): Action {
-  const size = c.value('mss needs bytes: mss 8', whole('a maximum segment size', 0, 0xffff))
+  const size = c.whole('mss needs bytes: mss 8', 'a maximum segment size', 0, 0xffff)
   // The option is the first one of the hosts.
   const applies = (s: Segment) => isSyn(s) && s.frame[s.h + tcp.TCP_HLEN] === tcp.OPT_MSS
   return { applies, act: s => [changed(s, (frame, h) => put16(frame, h + tcp.TCP_HLEN + 2, size))] }
@@ -106,7 +106,7 @@ function reset(after: number): Action {
 }
 
 function segments(c: Cursor): Action {
-  const size = c.value('segments needs the bytes of each: segments 1', whole('a length'))
+  const size = c.whole('segments needs the bytes of each: segments 1', 'a length')
   const count = (s: Segment) => Math.ceil(s.data.length / size)
   const at = (s: Segment, i: number) => part(s, i * size, Math.min((i + 1) * size, s.data.length))
   return {
@@ -132,7 +132,7 @@ function urgent(): Action {
 }
 
 function repeat(c: Cursor): Action {
-  const more = c.optional(whole('a number of repetitions', 1, 1000), 1)
+  const more = c.atNumber ? c.whole('', 'a number of repetitions', 1, 1000) : 1
   const applies = (s: Segment) => s.data.length > 0 || has(s, tcp.TCP_SYN | tcp.TCP_FIN)
   return { applies, act: s => Array.from({ length: 1 + more }, () => part(s, 0, s.data.length)) }
 }
@@ -140,13 +140,15 @@ function repeat(c: Cursor): Action {
 function icmp(c: Cursor): Action {
   const isTooBig = c.is('too-big')
   const kind = c.value('icmp needs a kind, or a type and a code: icmp 3/1', icmpKind)
-  const mtu = isTooBig ? c.optional(whole('an MTU', 68, 0xffff), 1280) : 0
+  const mtu = isTooBig ? mtuOf(c) : 0
   const act: Action['act'] = (s, _connection, _n, { ip }) => {
     sendError(ip, s, kind, mtu)
     return [s]
   }
   return { applies: s => has(s, tcp.TCP_ACK), act }
 }
+
+const mtuOf = (c: Cursor): number => (c.atNumber ? c.whole('', 'an MTU', 68, 0xffff) : 1280)
 
 function ackDelay(c: Cursor): Action {
   const time = c.duration('ack delay needs a time: ack delay 2s')
@@ -158,7 +160,7 @@ function ackDelay(c: Cursor): Action {
 }
 
 function ackDrop(c: Cursor): Action {
-  const count = c.optional(whole('a number of ACKs'), Number.POSITIVE_INFINITY)
+  const count = c.atNumber ? c.whole('', 'a number of ACKs') : Number.POSITIVE_INFINITY
   return { applies: isPureAck, act: (s, _, n) => (n <= count ? [] : [s]) }
 }
 
