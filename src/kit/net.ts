@@ -29,13 +29,4 @@ export { RouteSocket } from '../linux/rtnetlink/route-socket.ts'
 export { netnsCookie } from '../linux/socket-identity.ts'
 export { hasSysctl, readSysctl, writeSysctl } from '../linux/sysctl.ts'
 export * as uapi from '../linux/uapi.ts'
-export {
-  forwardedServers,
-  MACHINE,
-  nameserversInside,
-  OUTSIDE,
-  prepareWayOut,
-  resolvConf,
-  takenPort,
-  WayOut,
-} from '../linux/way-out.ts'
+export { WayOut } from '../linux/way-out.ts'

@@ -20,17 +20,11 @@ import { waitingForWayOut } from './rootless.ts'
 import { getRoutes, RouteSocket } from './rtnetlink.ts'
 import * as uapi from './uapi.ts'
 
-/** The interface of a namespace to the machine's network. */
-export const OUTSIDE = 'pasta0'
-
-/** The machine's loopback in namespaces with a way out (native/rootless/tcp-out.h). */
-export const MACHINE = '198.19.255.55'
-
 /**
  * The DNS servers in namespaces with a way out. They pass queries to the machine's first server of
  * their address family.
  */
-export const RESOLVER = '198.19.255.53'
+const RESOLVER = '198.19.255.53'
 const RESOLVER_6 = '2001:db8:0:ffff::53'
 
 /**
@@ -53,21 +47,6 @@ interface TcpOut {
   /** Ports of the machine's loopback to which MACHINE leads. */
   readonly localhost: readonly number[]
 }
-
-/**
- * Starts the process that waits for a namespace, before this process enters namespaces of its own.
- * Returns the descriptors that must remain open. Aside, it is not a child of this process, which
- * may become another program. Throws a VnetError without pasta.
- */
-export function prepareWayOut(native: Native, { isAside = false } = {}): readonly number[] {
-  pastaPath()
-  const fd = startWaiting(native, isAside)
-  process.env[WAITING] = `${process.pid} ${fd} ${userNamespace()} ${process.geteuid?.()}`
-  return [fd]
-}
-
-/** Returns the descriptor that this process has prepared, and not used; undefined without one. */
-export const preparedWayOut = (): number | undefined => prepared()?.fd
 
 interface Prepared {
   readonly fd: number
@@ -107,7 +86,13 @@ function refuseEnded(native: Native, fd: number, log: string): void {
   }
 }
 
+/** The connection of one namespace; its owner closes it. Static is what holds for all of them. */
 export class WayOut {
+  /** The interface of a namespace to the machine's network. */
+  static readonly INTERFACE = 'pasta0'
+  /** The machine's loopback, from a namespace (native/rootless/tcp-out.h). */
+  static readonly MACHINE = '198.19.255.55'
+
   /** The families of addresses that the machine has a default route for. */
   readonly families: readonly (4 | 16)[]
   /** The connection ends when all copies of this descriptor are closed. */
@@ -121,6 +106,23 @@ export class WayOut {
     this.#log = log
     this.families = families
     this.fd = fd
+  }
+
+  /**
+   * Starts the process that waits for a namespace, before this process enters namespaces of its
+   * own. Returns the descriptors that must remain open. Aside, it is not a child of this process,
+   * which may become another program. Throws a VnetError without pasta.
+   */
+  static prepare(native: Native, { isAside = false } = {}): readonly number[] {
+    pastaPath()
+    const fd = startWaiting(native, isAside)
+    process.env[WAITING] = `${process.pid} ${fd} ${userNamespace()} ${process.geteuid?.()}`
+    return [fd]
+  }
+
+  /** Returns the descriptor that this process has prepared, and not used; undefined without one. */
+  static prepared(): number | undefined {
+    return prepared()?.fd
   }
 
   /**
@@ -140,7 +142,7 @@ export class WayOut {
     if (waiting === undefined && familiesOf({ ...place, nsfd: -1 }).length === 0) {
       throw noWayOut(NO_ROUTE)
     }
-    const taken = waiting === undefined ? await takenPort(ports) : undefined
+    const taken = waiting === undefined ? await WayOut.takenPort(ports) : undefined
     if (taken !== undefined) throw noWayOut(`forward of port ${taken}: the port is in use`)
     delete process.env[WAITING]
     const fd = waiting?.fd ?? startWaiting(native)
@@ -163,11 +165,11 @@ export class WayOut {
         ...(waiting?.isOutside ? ['-', '-'] : [netns, mounted]),
         log,
         tcp?.localhost.join(',') ?? '',
-        nameservers()[0] ?? '',
+        nameserversOfMachine()[0] ?? '',
         pasta,
         ...namespaceOptions(waiting, netns, mounted),
         ...OPTIONS,
-        ...forwardedServers().flatMap(({ inside }) => ['--dns-forward', inside]),
+        ...WayOut.forwardedServers().flatMap(({ inside }) => ['--dns-forward', inside]),
         '--tcp-ports',
         ports.join(',') || 'none',
         '-P',
@@ -195,6 +197,57 @@ export class WayOut {
     })
   }
 
+  /**
+   * Returns the first TCP port that is in use on an address of this network namespace. It looks at
+   * both families, because pasta is content if it gets the port on one of them.
+   */
+  static async takenPort(ports: readonly number[]): Promise<number | undefined> {
+    for (const port of ports) {
+      for (const host of ['0.0.0.0', '::']) {
+        const server = createServer()
+        try {
+          server.listen({ port, host, ipv6Only: true })
+          await once(server, 'listening')
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return port
+        } finally {
+          // Otherwise it has nothing to close.
+          if (server.listening) {
+            await once(server.close(), 'close')
+          }
+        }
+      }
+    }
+    return undefined
+  }
+
+  /** Returns the machine's first DNS server of each family, and its address in a namespace. */
+  static forwardedServers(): { readonly own: string; readonly inside: string }[] {
+    const firsts = [false, true].flatMap(
+      isV6 => nameserversOfMachine().find(each => each.includes(':') === isV6) ?? [],
+    )
+    return firsts.map(own => ({ own, inside: own.includes(':') ? RESOLVER_6 : RESOLVER }))
+  }
+
+  /** Returns the DNS servers in a namespace, from where loopback leads nowhere. */
+  static nameservers(): string[] {
+    const forwarded = WayOut.forwardedServers()
+    const servers = nameserversOfMachine().map(
+      text => forwarded.find(({ own }) => own === text)?.inside ?? text,
+    )
+    const reached = new Set(servers.filter(text => !/^127\.|^::1$/.test(text)))
+    return reached.size > 0 ? [...reached] : [RESOLVER]
+  }
+
+  /** Returns the text of resolv.conf(5) in a namespace, with the other lines of the machine's. */
+  static resolvConf(): string {
+    const others =
+      resolvConfOfMachine().match(/^[ \t]*(search|domain|options|sortlist)[ \t].*$/gm) ?? []
+    return [...WayOut.nameservers().map(server => `nameserver ${server}`), ...others]
+      .map(line => `${line}\n`)
+      .join('')
+  }
+
   /** The SYNs of TCP connections that were dropped because there were too many connections. */
   get refused(): number {
     const lines = (attempt(() => readFileSync(this.#log, 'latin1')) ?? '').match(/^refused \d+$/gm)
@@ -212,30 +265,6 @@ const NO_ROUTE =
 
 const noWayOut = (reason: string) => new VnetError(ENETUNREACH, ['pasta', ''], reason)
 
-/**
- * Returns the first TCP port that is in use on an address of this network namespace. It looks at
- * both families, because pasta is content if it gets the port on one of them.
- */
-export async function takenPort(ports: readonly number[]): Promise<number | undefined> {
-  for (const port of ports) {
-    for (const host of ['0.0.0.0', '::']) {
-      const server = createServer()
-      try {
-        server.listen({ port, host, ipv6Only: true })
-        await once(server, 'listening')
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return port
-      } finally {
-        // Otherwise it has nothing to close.
-        if (server.listening) {
-          await once(server.close(), 'close')
-        }
-      }
-    }
-  }
-  return undefined
-}
-
 /** Nothing of the machine is reachable that is not on its network, and no port of the lab. */
 const OPTIONS = [
   ...[
@@ -245,7 +274,7 @@ const OPTIONS = [
     '--config-net',
     '--no-map-gw',
     '--ns-ifname',
-    OUTSIDE,
+    WayOut.INTERFACE,
   ],
   ...['--tcp-ns', 'none', '--udp-ns', 'none', '--udp-ports', 'none'],
 ]
@@ -293,35 +322,8 @@ function reasonIn(log: string): string {
 
 const resolvConfOfMachine = () => attempt(() => readFileSync('/etc/resolv.conf', 'latin1')) ?? ''
 
-/** Returns the machine's first DNS server of each family, and its address in namespaces. */
-export function forwardedServers(): { readonly own: string; readonly inside: string }[] {
-  const firsts = [false, true].flatMap(
-    isV6 => nameservers().find(each => each.includes(':') === isV6) ?? [],
-  )
-  return firsts.map(own => ({ own, inside: own.includes(':') ? RESOLVER_6 : RESOLVER }))
-}
-
-/** Returns the DNS servers in namespaces with a way out, from where loopback leads nowhere. */
-export function nameserversInside(): string[] {
-  const forwarded = forwardedServers()
-  const servers = nameservers().map(
-    text => forwarded.find(({ own }) => own === text)?.inside ?? text,
-  )
-  const reached = new Set(servers.filter(text => !/^127\.|^::1$/.test(text)))
-  return reached.size > 0 ? [...reached] : [RESOLVER]
-}
-
-/** Returns the text of resolv.conf(5) there, with the other lines of the machine's. */
-export function resolvConf(): string {
-  const others =
-    resolvConfOfMachine().match(/^[ \t]*(search|domain|options|sortlist)[ \t].*$/gm) ?? []
-  return [...nameserversInside().map(server => `nameserver ${server}`), ...others]
-    .map(line => `${line}\n`)
-    .join('')
-}
-
 /** Returns the addresses of the machine's DNS servers. */
-function nameservers(): string[] {
+function nameserversOfMachine(): string[] {
   const text = resolvConfOfMachine()
   const found = Array.from(
     text.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm),

@@ -10,7 +10,7 @@ import { loadNative, type Native } from '../../linux/native.ts'
 import { ownCommand } from '../../linux/privileges.ts'
 import { checkTun, execHere, execRootless } from '../../linux/rootless.ts'
 import { hasSysctl, readSysctl, writeSysctl } from '../../linux/sysctl.ts'
-import { preparedWayOut, prepareWayOut, resolvConf, WayOut } from '../../linux/way-out.ts'
+import { WayOut } from '../../linux/way-out.ts'
 
 /** The resolver of programs, and the file that they see instead, in the /run of the namespaces. */
 const RESOLV_CONF = '/etc/resolv.conf'
@@ -30,7 +30,7 @@ export async function rootless(
 ): Promise<never> {
   const native = loadNative()
   const given = inherited().flatMap((isGiven, fd) => (isGiven && fd > 2 ? [fd] : []))
-  const prepared = preparedWayOut()
+  const prepared = WayOut.prepared()
   if (internet && prepared !== undefined) {
     // This program has executed itself inside.
     const fd = await connect(native)
@@ -50,7 +50,7 @@ export async function rootless(
   return execRootless(
     native,
     ownCommand(),
-    Int32Array.from([...given, ...prepareWayOut(native, { isAside: true })]),
+    Int32Array.from([...given, ...WayOut.prepare(native, { isAside: true })]),
   )
 }
 
@@ -71,7 +71,7 @@ async function connect(native: Native): Promise<number> {
     }
     if (!existsSync(RESOLV_CONF)) return fd
     // DNS by TCP does not reach the machine's server here.
-    writeFile(OWN_RESOLV_CONF, resolvConf().replace(/\buse-vc\b/g, ''))
+    writeFile(OWN_RESOLV_CONF, WayOut.resolvConf().replace(/\buse-vc\b/g, ''))
     const { status, stderr } = spawnSync('mount', ['--bind', OWN_RESOLV_CONF, RESOLV_CONF], {
       encoding: 'utf8',
     })

@@ -9,12 +9,9 @@ import { closing, closingOnError } from 'vnet/kit/linux'
 import { openTun } from 'vnet/kit/machine'
 import {
   addRule,
-  forwardedServers,
   getLink,
   getRoutes,
   hasSysctl,
-  MACHINE,
-  OUTSIDE,
   type Route,
   RouteSocket,
   RT_TABLE_LOCAL,
@@ -110,7 +107,7 @@ function leadOut(place: SocketPlace, name: string, port: number): void {
   const isTcpOut = [nft.notIif(name), nft.protocol(ipv4.IPPROTO_TCP), nft.routedTo(name)]
   const toSocket = [nft.tproxy(port), nft.mark(TO_SOCKET)]
   // All replies of the machine's DNS server have the address inside in pasta.
-  const queries = forwardedServers().map(({ own, inside }) => {
+  const queries = WayOut.forwardedServers().map(({ own, inside }) => {
     const [from, to] = [own, inside].map(text => parseAddress(text) as Uint8Array) as [
       Uint8Array,
       Uint8Array,
@@ -163,7 +160,7 @@ export async function openWayOut(
   return closing(native, openGate(place), async gate => {
     const { fd, port } = transparentListener(place)
     return closing(native, fd, listener => {
-      leadOut(place, OUTSIDE, port)
+      leadOut(place, WayOut.INTERFACE, port)
       return WayOut.open(place, directory, ports, { gate, listener, localhost })
     })
   })
@@ -173,7 +170,7 @@ export async function openWayOut(
 export function leadLocalhost(place: SocketPlace, ports: readonly number[]): void {
   // The kernel routes no packet from 127.0.0.1 to another machine otherwise.
   writeSysctl(place.native, place.nsfd, 'net/ipv4/conf/all/route_localnet', '1')
-  const [own, machine] = [LOOPBACK, MACHINE].map(text =>
+  const [own, machine] = [LOOPBACK, WayOut.MACHINE].map(text =>
     get32(parseAddress(text) as Uint8Array, 0),
   ) as [number, number]
   const lead = (port: number) => [

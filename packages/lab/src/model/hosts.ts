@@ -6,7 +6,7 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { formatAddress, parseIpv4, UsageError, withErrno } from 'vnet'
-import { nameserversInside, resolvConf } from 'vnet/kit/net'
+import { WayOut } from 'vnet/kit/net'
 import { dns, ipv4Bytes } from 'vnet/kit/packet'
 import { openFile } from './open-file.ts'
 import { namesFor, shown } from './options.ts'
@@ -140,7 +140,7 @@ export class HostsFile {
   #writeResolver(host: Host): void {
     if (!fs.existsSync(RESOLVERS)) return
     const own = this.#resolverOf(host)
-    const usual = () => (host.isOnline ? resolvConf() : fs.readFileSync(RESOLVERS, 'utf8'))
+    const usual = () => (host.isOnline ? WayOut.resolvConf() : fs.readFileSync(RESOLVERS, 'utf8'))
     const text = own ? `nameserver ${own}\n` : usual()
     overwrite(join(this.etcOf(host), 'resolv.conf'), text)
   }
@@ -158,7 +158,7 @@ export class HostsFile {
     const isOutside = from.isOnline && name.includes('.') && placeOf(name) === undefined
     if (!isOutside || this.places(from, name).length > 0) return undefined
     const own = this.#resolverOf(from)
-    const all = own === undefined ? nameserversInside() : [own]
+    const all = own === undefined ? WayOut.nameservers() : [own]
     const ofV4 = all.filter(text => !text.includes(':'))
     return (ofV4.length > 0 ? ofV4 : all).map(address => [address, dns.DNS_PORT])
   }

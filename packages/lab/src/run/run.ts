@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 import { FileError, UsageError } from 'vnet'
 import { complain, EXIT_FAILURE, enterCommand, type Io } from 'vnet/kit/cli'
 import { loadNative, type Native } from 'vnet/kit/linux'
-import { addressesOf, prepareWayOut, RouteSocket, takenPort } from 'vnet/kit/net'
+import { addressesOf, RouteSocket, WayOut } from 'vnet/kit/net'
 import { addressesOf as addressesOnLink, LabUnavailableError, RUN_ROUTER } from '../model/index.ts'
 import { enterForLab } from './enter-for-lab.ts'
 
@@ -58,11 +58,11 @@ export async function run(
   if (repeated !== undefined) throw new UsageError(`--publish ${repeated}: the port is given twice`)
   try {
     const native = loadNative()
-    const taken = enterCommand() === undefined ? await takenPort(publish) : undefined
+    const taken = enterCommand() === undefined ? await WayOut.takenPort(publish) : undefined
     if (taken !== undefined) throw new LabUnavailableError(`--publish ${taken}: the port is in use`)
     if (isInsideRun(native)) throw new LabUnavailableError('vnet run cannot run inside vnet run')
     if (io.own) {
-      await enterForLab(native, internet ? () => prepareWayOut(native) : undefined)
+      await enterForLab(native, internet ? () => WayOut.prepare(native) : undefined)
     }
     // The worker starts while this thread loads the rest.
     const { LabWorker } = await import('../kernel/lab-worker.ts')
