@@ -14,7 +14,7 @@ import { Processes, run } from './processes.mjs'
 const HELP = `usage: npm run bench:stacks -- [--rounds 5] [--secs 4]
 `
 const root = fileURLToPath(new URL('..', import.meta.url))
-const SOURCES = `${root}packages/inet/test/stacks`
+const SOURCES = `${root}packages/conform/test/stacks`
 const BUILT = `${root}build/bench/stacks`
 const NETNS = `vnet-bench-${process.pid}`
 const [ADDRESS, ROUTER] = ['198.18.7.2', '198.18.7.1']

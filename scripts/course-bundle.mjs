@@ -25,14 +25,14 @@ const FILES = [
 ]
 
 /** Reads the cases of `vnet conform` from files, of which the bundle contains the texts. */
-const TABLE = join(root, 'packages/inet/src/conform/table.ts')
+const TABLE = join(root, 'packages/conform/src/table.ts')
 const GROUPS = ['arp', 'ipv4', 'icmp', 'udp']
 
 /** Returns the module with the texts of the files. */
 function tableOf() {
   const texts = GROUPS.map(name => [
     name,
-    readFileSync(join(root, `packages/inet/conform/${name}.txt`), 'utf8'),
+    readFileSync(join(root, `packages/conform/cases/${name}.txt`), 'utf8'),
   ])
   return `import { parseCases } from './notation.ts'
 const texts = ${JSON.stringify(Object.fromEntries(texts))}

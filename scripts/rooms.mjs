@@ -63,7 +63,7 @@ const rooms = (...names) => names.map(room => ({ room }))
 const pureRooms = (...names) => names.map(room => ({ room, pure: true }))
 
 /**
- * The packages with commands, which import the core through doors (setup/doors.mjs), and may use of
+ * The packages with sources, which import the core through doors (setup/doors.mjs). They may use of
  * them what their rooms may. They do not import each other, except as `uses` says, of a package or
  * of a room.
  */
@@ -86,8 +86,14 @@ export const products = [
     what: '[TCP/IP of a host](packages/inet/README.md) in TypeScript, also in a browser',
     rooms: [
       ...pureRooms('inet/contract.ts', 'inet/ip', 'inet/udp.ts', 'inet/tcp'),
-      ...rooms('inet', 'inet/conform', 'inet/commands'),
+      ...rooms('inet'),
     ],
+  },
+  {
+    product: 'conform',
+    what: '[cases of the RFCs](packages/conform/README.md) for any TCP/IP stack, and `vnet conform`',
+    uses: ['inet'],
+    rooms: rooms('conform', 'conform/commands'),
   },
   {
     product: 'lab',
@@ -127,7 +133,7 @@ export const products = [
   {
     product: 'learn',
     what: 'the checks of [the course](packages/learn/docs/course.md)',
-    uses: ['guest', 'inet'],
+    uses: ['guest', 'conform'],
     rooms: [
       { room: 'learn', packages: ['es-module-lexer/js', 'fflate'] },
       // The npm package has no playground.

@@ -42,6 +42,8 @@ const PAGES = [
   [/^docs\/README\.md$/, 'contents.md'],
   [/^docs\/(\w+)\/README\.md$/, '$1/index.md'],
   [/^docs\/(.*\.md)$/, '$1'],
+  // Links from elsewhere lead to this address.
+  [/^packages\/conform\/docs\/(.*\.md)$/, 'inet/$1'],
   [/^packages\/(\w+)\/docs\/(.*\.md)$/, '$1/$2'],
   [/^packages\/learn\/course\/(\d+-[\w-]+)\/README\.md$/, 'learn/$1.md'],
 ]

@@ -155,7 +155,9 @@ const compiled = source => source.replace(/(^|\/)src\//, '$1dist/').replace(/ts$
 /** The core, and the packages with code to compile, each after its imports. */
 const PROJECTS = [
   '.',
-  ...['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].map(name => `packages/${name}`),
+  ...['exec', 'lan', 'guest', 'inet', 'conform', 'lab', 'web', 'learn'].map(
+    name => `packages/${name}`,
+  ),
 ]
 /** Bundled for the site, and not compiled: what tsconfig.json excludes. */
 const BUNDLED = 'packages/learn/src/browser/'

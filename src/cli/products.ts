@@ -15,7 +15,7 @@ interface Product {
 
 export const PRODUCTS: readonly Product[] = [
   { name: '@vnet/lan', commands: ['lan'] },
-  { name: '@vnet/inet', commands: ['conform'] },
+  { name: '@vnet/conform', commands: ['conform'] },
   { name: '@vnet/lab', commands: ['lab', 'explore', 'run', 'test-from', 'host', 'toxiproxy'] },
   { name: '@vnet/web', commands: ['web', 'metrics'] },
   { name: '@vnet/learn', commands: ['learn', 'check', 'grade'] },

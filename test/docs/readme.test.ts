@@ -67,7 +67,7 @@ test.each(Object.entries(generatedFiles()))(
   },
 )
 
-test('scripts/rooms.mjs has each folder of src and each package with commands', () => {
+test('scripts/rooms.mjs has each folder of src and each package with sources', () => {
   const foldersIn = (path: string) =>
     readdirSync(path, { withFileTypes: true }).filter(entry => entry.isDirectory())
   const rooms = new Set(core.map(({ room }) => room.split('/')[0]))

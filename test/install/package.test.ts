@@ -202,11 +202,17 @@ test('the installed program prints its version, and has the commands of all pack
     'check',
     'grade',
     'exec',
+    'conform',
   ]) {
     expect(stdout).toMatch(new RegExp(`^ +${name}\\b`, 'm'))
   }
   expect(vnet('learn')).toMatchObject({ status: 0, stdout: expect.stringContaining('01-drop') })
   expect(vnet('exec', 'true')).toEqual({ status: 0, stdout: '', stderr: '' })
+  // The cases are files of the package.
+  expect(vnet('conform', '--list')).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('rst-in-window'),
+  })
 })
 
 test('a command of a package that is missing, or of another version, says what to install', () => {

@@ -64,6 +64,11 @@ const INSTEAD: readonly [RegExp, (...groups: string[]) => string, string][] = [
     'its own',
   ],
   [
+    /^\.\/my-stack (\S+) (\S+).*/,
+    (_, tap, address) => `ip link del ${tap}; started vnet host ${tap} --address ${address}/24`,
+    'a stack makes its TAP, like any other',
+  ],
+  [
     /^dhclient ([^#]*)/,
     (_, words) => `dhclient -d ${OWN_FILES} ${words} & ${LEASED} `,
     'its files are those of root',

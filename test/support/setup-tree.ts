@@ -22,7 +22,7 @@ const repository = resolve(import.meta.dirname, '../..')
 
 const SCRIPTS = ['bash', 'zsh'].map(shell => `src/cli/parse/completion.${shell}`)
 const PAGE = ['main.ts', 'style.css'].map(name => `packages/web/src/page/${name}`)
-const PACKAGES = ['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].map(
+const PACKAGES = ['exec', 'lan', 'guest', 'inet', 'conform', 'lab', 'web', 'learn'].map(
   name => `packages/${name}`,
 )
 

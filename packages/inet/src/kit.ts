@@ -1,9 +1,10 @@
 /**
  * '@vnet/inet/kit', for the packages of this repository, of the same version: what a host in memory
- * shows of the headers and counters of its packets.
+ * shows of the headers and counters of its packets, and TCP segments as records.
  */
 export { fillChecksum } from './ip/checksum.ts'
 export { COUNTERS } from './ip/counters.ts'
 export { IP4, IP6, type IpVersion, keyOf } from './ip/version.ts'
 export { WINDOW_SCALE } from './tcp/receive.ts'
+export { Header, Segment } from './tcp/segment.ts'
 export { unmapped } from './udp.ts'

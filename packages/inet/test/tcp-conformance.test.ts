@@ -1,8 +1,7 @@
 /** The cases of conformance on a host in memory. They also run on the kernel (test/kernel). */
+
+import { isPassive, readTable, runCase } from '@vnet/conform'
 import { expect, test } from 'vitest'
-import { isPassive } from '../src/conform/notation.ts'
-import { runCase } from '../src/conform/run-case.ts'
-import { readTable } from '../src/conform/table.ts'
 import { MemoryWorld } from './tcp-conformance/memory-world.ts'
 
 const cases = readTable().flatMap(group => group.cases)

@@ -1,7 +1,7 @@
 /** A sender that repeats a segment while routers report that no path leads to its peer. */
+
+import { parseCases, runCase } from '@vnet/conform'
 import { expect, test } from 'vitest'
-import { parseCases } from '../src/conform/notation.ts'
-import { runCase } from '../src/conform/run-case.ts'
 import { MemoryWorld } from './tcp-conformance/memory-world.ts'
 
 // The kernel does the same in each of them.

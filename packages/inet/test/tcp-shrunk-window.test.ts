@@ -1,7 +1,7 @@
 /** A sender with a peer that takes back an offered window (RFC 9293 sec. 3.8.6). */
+
+import { parseCases, runCase } from '@vnet/conform'
 import { expect, test } from 'vitest'
-import { parseCases } from '../src/conform/notation.ts'
-import { runCase } from '../src/conform/run-case.ts'
 import { MemoryWorld } from './tcp-conformance/memory-world.ts'
 
 // The kernel does the same in each of them.

@@ -1,9 +1,9 @@
 /** Timeouts, probes and windows that the conformance cases leave, because they take minutes. */
+
+import { parseCases, runCase } from '@vnet/conform'
 import { describe, expect, test } from 'vitest'
 import { EHOSTUNREACH, ETIMEDOUT } from '#src/base/errno.ts'
 import * as tcp from '#src/packet/tcp.ts'
-import { parseCases } from '../src/conform/notation.ts'
-import { runCase } from '../src/conform/run-case.ts'
 import { MemoryWorld } from './tcp-conformance/memory-world.ts'
 import { A, B, flagsOf, join, lengthOf, MS, Pair, pattern, SEC, User } from './tcp-pair.ts'
 

@@ -1,7 +1,5 @@
-/** '@vnet/learn/conform': cases of vnet conform (packages/inet/docs/conform.md) in memory. */
-import { CaseFailure, runCase } from '@vnet/inet/internal/conform/run-case'
-import { readGroup } from '@vnet/inet/internal/conform/table'
-import type { Sent, World } from '@vnet/inet/internal/conform/world'
+/** '@vnet/learn/conform': cases of vnet conform (packages/conform/docs/conform.md) in memory. */
+import { CaseFailure, readGroup, runCase, type Sent, type World } from '@vnet/conform'
 import { formatMac, NSEC_PER_MSEC } from 'vnet'
 import type { TestBed } from 'vnet/bed'
 import { print } from 'vnet/capture'

@@ -50,7 +50,7 @@ test('only exercises with cases of vnet conform load what runs them', async () =
     each => each.type === 'chunk',
   )
   const found = chunks.filter(({ moduleIds }) =>
-    moduleIds.some(id => id.endsWith('/inet/src/conform/run.ts')),
+    moduleIds.some(id => id.endsWith('/conform/src/run.ts')),
   )
   expect(found).toHaveLength(1)
   const [{ fileName = '' } = {}] = found

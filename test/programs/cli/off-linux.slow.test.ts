@@ -136,7 +136,7 @@ test.each(['darwin', 'win32'] as const)(
   platform => {
     const folders = [
       'dist',
-      ...['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].map(
+      ...['exec', 'lan', 'guest', 'inet', 'conform', 'lab', 'web', 'learn'].map(
         name => `packages/${name}/dist`,
       ),
     ]

@@ -1,10 +1,10 @@
 /** Runs the lines of an exchange on a host in memory or in the kernel, and notes its segments. */
 
-import { errorFrame, isForPeer, segmentOf, tcpFrame } from '../../src/conform/frames.ts'
-import { pattern } from '../../src/conform/layers.ts'
-import { parseCases, type Step } from '../../src/conform/notation.ts'
-import { Peer } from '../../src/conform/peer.ts'
-import type { Sent } from '../../src/conform/world.ts'
+import type { Sent } from '@vnet/conform'
+import { errorFrame, isForPeer, segmentOf, tcpFrame } from '../../../conform/src/frames.ts'
+import { pattern } from '../../../conform/src/layers.ts'
+import { parseCases, type Step } from '../../../conform/src/notation.ts'
+import { Peer } from '../../../conform/src/peer.ts'
 import { KernelHost } from '../tcp-conformance/kernel-host.ts'
 import { KernelWorld } from '../tcp-conformance/kernel-world.ts'
 import { MemoryWorld } from '../tcp-conformance/memory-world.ts'

@@ -1,5 +1,5 @@
 /** The command: see scripts/inet-differential.mjs. */
-import { build, parseLayers } from '../../src/conform/layers.ts'
+import { build, parseLayers } from '../../../conform/src/layers.ts'
 import { differences, Pair, report, Shrinker } from './differences.ts'
 import { compare, ExchangeHosts, reportExchange, shrunkExchange } from './exchange-hosts.ts'
 import { ExchangeSource } from './exchanges.ts'

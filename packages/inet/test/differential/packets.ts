@@ -4,7 +4,7 @@
  * simpler packet.
  */
 import { type Random, random } from '#src/base/random.ts'
-import { LAYER_KINDS } from '../../src/conform/layer-kinds.ts'
+import { LAYER_KINDS } from '../../../conform/src/layer-kinds.ts'
 
 /** A layer with its items: `{ name: 'ip', items: ['ttl 1'] }`. */
 export interface Part {

@@ -5,7 +5,7 @@ import * as ipv4 from '#src/packet/ipv4.ts'
 import * as ipv6 from '#src/packet/ipv6.ts'
 import { get16, get32, put16 } from '#src/packet/octets.ts'
 import { UpperHeader } from '#src/packet/upper-header.ts'
-import { wrongChecksum } from '../../src/conform/frames.ts'
+import { wrongChecksum } from '../../../conform/src/frames.ts'
 import { Segment } from '../../src/tcp/segment.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

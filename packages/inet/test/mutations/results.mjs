@@ -71,9 +71,9 @@ function rowOf({ name, rule, failures }, home) {
 const INTRO = (mutations, cases) => `# Mutations of the stack
 
 Each case of [\`vnet conform\`](conform.md) fails for a stack that breaks its rule. To show it, a
-script breaks the rules of [the stack of this package](linux.md) on purpose, one at a time, and runs
-the ${cases} cases against each mutant in memory. None of the ${mutations} mutations survives, and each case
-fails for one of them:
+script breaks the rules of [the stack of vnet](../../inet/docs/linux.md) on purpose, one at a time,
+and runs the ${cases} cases against each mutant in memory. None of the ${mutations} mutations survives, and
+each case fails for one of them:
 
     node scripts/conform-mutations.mjs
 

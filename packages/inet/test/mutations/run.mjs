@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url'
 import { bundleRunner, bundleStack } from './bundle.mjs'
 import { root } from './mutations.mjs'
 
-const CASES = join(root, 'packages/inet/conform')
+const CASES = join(root, 'packages/conform/cases')
 const CHILD = join(import.meta.dirname, 'child.mjs')
 /** Milliseconds for a case, which takes one. A mutant may hang or use up the memory. */
 const CASE_TIME = 10_000

@@ -1,8 +1,8 @@
 /** The cases that run against mutants of the stack. They are bundled without the stack. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Case, isPassive, parseCases } from '../../src/conform/notation.ts'
-import { runCase } from '../../src/conform/run-case.ts'
+import { type Case, isPassive, parseCases } from '../../../conform/src/notation.ts'
+import { runCase } from '../../../conform/src/run-case.ts'
 import { legalWorld } from '../tcp-conformance/legal-worlds.ts'
 import type { MemoryWorld } from '../tcp-conformance/memory-world.ts'
 

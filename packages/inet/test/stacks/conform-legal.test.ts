@@ -10,7 +10,7 @@ test('no legal change of the stack fails a case that must pass', { timeout: 300_
     [...wrong.keys()].map(failed => `${name}: ${failed}`),
   )
   expect(wrong).toEqual([])
-  expect(readFileSync(new URL('../../docs/conform-legal.md', import.meta.url), 'utf8')).toBe(
-    legalPage(outcome),
-  )
+  expect(
+    readFileSync(new URL('../../../conform/docs/conform-legal.md', import.meta.url), 'utf8'),
+  ).toBe(legalPage(outcome))
 })

@@ -1,8 +1,9 @@
 /** The calls of a conformance case to sockets, and the checks of their results. */
+
+import type { Program, World } from '@vnet/conform'
 import { NSEC_PER_MSEC } from '#src/base/clock.ts'
 import { errnoName } from '#src/base/errno.ts'
-import { pattern } from '../../src/conform/layers.ts'
-import type { Program, World } from '../../src/conform/world.ts'
+import { pattern } from '../../../conform/src/layers.ts'
 import type { Sockets, TestListener, TestSocket } from './sockets.ts'
 
 /** A port of the host on which nothing listens. */

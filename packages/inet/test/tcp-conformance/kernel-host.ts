@@ -5,6 +5,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { writeSync } from 'node:fs'
+import type { Sent, World } from '@vnet/conform'
 import { check, startPoller } from '#src/linux/errno.ts'
 import type { Native, Poller } from '#src/linux/native.ts'
 import { writeSysctl } from '#src/linux/sysctl.ts'
@@ -13,7 +14,6 @@ import { formatMac, parseAddress } from '#src/packet/address.ts'
 import { ETH_P_IPV6, etherType } from '#src/packet/ethernet.ts'
 import { put16 } from '#src/packet/octets.ts'
 import { type Netns, OwnNetns } from '#support/netns.ts'
-import type { Sent, World } from '../../src/conform/world.ts'
 
 /** The interface has no ARP: the kernel sends everything to its own hardware address. */
 const MAC = Uint8Array.of(2, 0, 0, 0, 0, 1)

@@ -1,9 +1,7 @@
 /** The conformance cases against the kernel of this machine, several at a time. */
 import { existsSync } from 'node:fs'
+import { type Case, isPassive, readTable, runPatiently } from '@vnet/conform'
 import { afterAll, beforeAll, test } from 'vitest'
-import { type Case, isPassive } from '../../src/conform/notation.ts'
-import { runPatiently } from '../../src/conform/run-case.ts'
-import { readTable } from '../../src/conform/table.ts'
 import { KernelHost } from './kernel-host.ts'
 import { KernelWorld } from './kernel-world.ts'
 

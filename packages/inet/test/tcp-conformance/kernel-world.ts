@@ -1,11 +1,11 @@
 /** A World on the Linux kernel. Each has a peer address of its own, so many can run at a time. */
 import { setTimeout } from 'node:timers/promises'
+import type { Sent, World } from '@vnet/conform'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
 import { check } from '#src/linux/errno.ts'
 import { AF_INET, AF_INET6, SOCK_NONBLOCK, SOCK_STREAM, sockaddrInet } from '#src/linux/uapi.ts'
 import { IPPROTO_TCP } from '#src/packet/ipv4.ts'
 import { get16 } from '#src/packet/octets.ts'
-import type { Sent, World } from '../../src/conform/world.ts'
 import { Calls } from './calls.ts'
 import type { KernelHost } from './kernel-host.ts'
 import { KernelSocket } from './kernel-socket.ts'

@@ -12,9 +12,9 @@ import { ETH_HLEN } from '#src/packet/ethernet.ts'
 import { IPV6_HLEN } from '#src/packet/ipv6.ts'
 import { concat, get16, put16 } from '#src/packet/octets.ts'
 import { TCP_FIN, TCP_PSH } from '#src/packet/tcp.ts'
-import { segmentOf } from '../../src/conform/frames.ts'
-import { Segments } from '../../src/conform/segments.ts'
-import { INTERFACE_TOLERANCE, type Sent, type World } from '../../src/conform/world.ts'
+import { segmentOf } from '../../../conform/src/frames.ts'
+import { Segments } from '../../../conform/src/segments.ts'
+import { INTERFACE_TOLERANCE, type Sent, type World } from '../../../conform/src/world.ts'
 
 type ChangeOfSent = (world: World) => (until: number) => Promise<Sent | undefined>
 

@@ -1,9 +1,10 @@
 /** A World on a host in memory, with a clock that stands still between steps. */
+
+import type { Sent, World } from '@vnet/conform'
 import { EADDRINUSE, isErrno } from '#src/base/errno.ts'
 import { random } from '#src/base/random.ts'
 import { FakeClock } from '#src/bed/fake-clock.ts'
 import { parseAddress } from '#src/packet/address.ts'
-import type { Sent, World } from '../../src/conform/world.ts'
 import type { TcpConnection } from '../../src/contract.ts'
 import { InetHost, type StackInterface } from '../../src/index.ts'
 import { MS } from '../tcp-pair.ts'
