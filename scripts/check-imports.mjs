@@ -29,8 +29,8 @@ import { Doors, isKit, visit } from './setup/doors.mjs'
  */
 const table = [
   ...core,
-  ...products.flatMap(({ product, uses, rooms }) =>
-    [...rooms, { room: `${product}/kit.ts` }].map(each => ({ uses, ...each, product })),
+  ...products.flatMap(({ product, uses, ofCore, rooms }) =>
+    [...rooms, { room: `${product}/kit.ts` }].map(each => ({ uses, ...each, ofCore, product })),
   ),
 ]
 const order = table.map(({ room }) => room)
@@ -336,11 +336,12 @@ function complaintAbout(specifier, file, room, top) {
 function complaintAboutModule(target, specifier, file, room) {
   const to = roomOf(target)
   if (excepted(room, to)) return undefined
-  const { product: mine, uses } = rowOf(room)
+  const { product: mine, uses, ofCore } = rowOf(room)
   const other = rowOf(to)?.product
   if (mine && other && mine !== other && !uses?.includes(other)) {
     return `${other}, another product (${specifier})`
   }
+  if (other === undefined && ofCore?.includes(to) === false) return `${to} (${specifier})`
   const isAbove =
     to === room ? NODE.test(target) && !NODE.test(file) : rankOf(target) >= rankOf(file)
   return isAbove || (isPure(file) && !isPure(target)) ? `${to} (${specifier})` : undefined

@@ -50,13 +50,13 @@ function doorsOfRoom(offered) {
 
 /** Returns the packages with their doors, and the other packages that they may use. */
 export function packagesWithDoors() {
-  return products.map(({ product, what, uses = [], rooms }) => {
+  return products.map(({ product, what, uses = [], ofCore, rooms }) => {
     const ofRooms = rooms.flatMap(({ room, uses: more = [] }) =>
       more
         .filter(name => !uses.includes(name))
         .map(name => `${name} (${room.replace(/^.*\//, '')})`),
     )
-    return { product, what, doors: doorsOfPackage(product), uses: [...uses, ...ofRooms] }
+    return { product, what, doors: doorsOfPackage(product), ofCore, uses: [...uses, ...ofRooms] }
   })
 }
 
@@ -83,9 +83,10 @@ function roomsTable() {
     ...roomsWithDoors().map(({ room, pure, what, packages = [], doors }) =>
       row(`\`src/${room}\`${pure ? ', pure' : ''}`, what, quoted(packages), doors),
     ),
-    ...packagesWithDoors().map(({ product, what, uses, doors }) =>
-      row(`\`packages/${product}\``, what, uses, doors),
-    ),
+    ...packagesWithDoors().map(({ product, what, uses, ofCore, doors }) => {
+      const few = ofCore ? [`only ${ofCore.join(' and ')} of the core`] : []
+      return row(`\`packages/${product}\``, what, [...few, ...uses], doors)
+    }),
   ].join('')
 }
 

@@ -22,7 +22,8 @@ const HEAD = 30
  * Returns the SVG of rooms of the core and of packages, both from the lowest to the highest.
  * @param {{ room: string, pure?: boolean, packages?: string[], doors: { door: string, kit: boolean,
  * names: number, pure: boolean }[] }[]} rooms
- * @param {{ product: string, uses: string[], doors: { door: string, kit: boolean }[] }[]} packages
+ * @param {{ product: string, uses: string[], ofCore?: string[] | undefined, doors: {
+ * door: string, kit: boolean }[] }[]} packages
  */
 export function roomsPicture(rooms, packages) {
   const upper = packages.map(packageLine).reverse()
@@ -54,10 +55,10 @@ function roomLine({ room, pure, packages = [], doors }, i) {
   }
 }
 
-const packageLine = ({ product, doors, uses }) => ({
+const packageLine = ({ product, doors, uses, ofCore = ['doors'] }) => ({
   name: product,
   doors,
-  uses: ['doors', ...uses].join(', '),
+  uses: [...ofCore, ...uses].join(', '),
 })
 
 /** Returns the shapes of a box with lines below a heading, from y on, and where it ends. */

@@ -64,8 +64,8 @@ const pureRooms = (...names) => names.map(room => ({ room, pure: true }))
 
 /**
  * The packages with sources, which import the core through doors (setup/doors.mjs). They may use of
- * them what their rooms may. They do not import each other, except as `uses` says, of a package or
- * of a room.
+ * them what their rooms may, or the rooms `ofCore` alone. They do not import each other, except as
+ * `uses` says, of a package or of a room.
  */
 export const products = [
   {
@@ -84,10 +84,8 @@ export const products = [
   {
     product: 'inet',
     what: '[TCP/IP of a host](packages/inet/README.md) in TypeScript, also in a browser',
-    rooms: [
-      ...pureRooms('inet/contract.ts', 'inet/ip', 'inet/udp.ts', 'inet/tcp'),
-      ...rooms('inet'),
-    ],
+    ofCore: ['base', 'packet'],
+    rooms: pureRooms('inet/contract.ts', 'inet/ip', 'inet/udp.ts', 'inet/tcp', 'inet'),
   },
   {
     product: 'conform',

@@ -1,7 +1,24 @@
 /** Joins a host to the port of a device in memory, in place of the kernel. */
-import type { MemoryPort } from 'vnet/bed'
 import type { StackInterface, StackInterfaceOptions } from './ip/interface.ts'
 import type { IpStack } from './ip/stack.ts'
+
+/** A frame that is only lent: `len` bytes at `data`. */
+interface LentFrame {
+  readonly bytes: Uint8Array
+  readonly data: number
+  readonly len: number
+}
+
+/** The kernel's side of a port in memory, such as a `MemoryPort` of `vnet/bed`. */
+interface KernelSide<Frame extends LentFrame> {
+  readonly link: { readonly name: string; readonly address: Uint8Array; readonly mtu: number }
+  readonly addresses: readonly string[]
+  readonly carrier: boolean
+  /** Called with each frame that the device sends, and its queue. */
+  onFrame: ((frame: Frame, queue: number) => void) | undefined
+  /** Sends a frame to the device. */
+  transmit(frame: Uint8Array, queue?: number): void
+}
 
 interface PortOptions extends Pick<StackInterfaceOptions, 'isNoArp'> {
   /** Returns the transmit queue of a frame; 0 for all by default. */
@@ -22,9 +39,9 @@ export interface JoinedPort {
  * Adds an interface with the name, the MAC, the MTU and the addresses of the port. From now on it
  * receives the frames of the port (`port.onFrame`) and transmits to it.
  */
-export function joinPort(
+export function joinPort<Frame extends LentFrame>(
   ip: IpStack,
-  port: MemoryPort,
+  port: KernelSide<Frame>,
   { isNoArp, queueOf }: PortOptions = {},
 ): JoinedPort {
   const { name, address, mtu } = port.link
@@ -39,7 +56,7 @@ export function joinPort(
   for (const cidr of port.addresses) {
     dev.addAddress(cidr)
   }
-  port.onFrame = skb => dev.receive(skb.bytes, skb.data, skb.len)
+  port.onFrame = ({ bytes, data, len }) => dev.receive(bytes, data, len)
   const follow = () => {
     dev.mtu = port.link.mtu
     dev.carrier = port.carrier

@@ -190,6 +190,14 @@ describe('packages use of a door what their floor may', () => {
     expect(write({ [name]: source })).toEqual([`${name}:1: lan/machines may not import ${message}`])
   })
 
+  test('the TCP/IP stack uses base and packet alone', () => {
+    const stack = 'packages/inet/src/a.ts'
+    expect(write({ [stack]: "import { clock } from 'vnet'" })).toEqual([])
+    expect(write({ [stack]: "import type { Tap } from 'vnet/kit/linux'" })).toEqual([
+      `${stack}:1: inet may not import linux (vnet/kit/linux)`,
+    ])
+  })
+
   test.each([
     ["import { lan } from '@vnet/lan'"],
     ["import '@vnet/lan'"],
