@@ -25,6 +25,7 @@ import { editorTypes } from '../../scripts/editor-types.mjs'
 import { writeServiceWorker } from '../../scripts/offline-site.mjs'
 import { colours } from '../../scripts/palette.mjs'
 import { throughDoors } from '../../scripts/setup/doors.mjs'
+import { onSite } from './pages.mjs'
 import { searchOptions } from './search.mjs'
 
 const root = join(import.meta.dirname, '../..')
@@ -34,25 +35,6 @@ const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_SHA, VNET_DOCS_BASE, VNET_D
 const ofAction =
   GITHUB_REPOSITORY && `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/blob/${GITHUB_SHA}/`
 const source = VNET_DOCS_SOURCE || ofAction
-
-/** Patterns of the paths of pages in the repository, and their paths on the site. */
-const PAGES = [
-  [/^docs\/\.vitepress\/front\.md$/, 'index.md'],
-  [/^README\.md$/, 'readme.md'],
-  [/^docs\/README\.md$/, 'contents.md'],
-  [/^docs\/(\w+)\/README\.md$/, '$1/index.md'],
-  [/^docs\/(.*\.md)$/, '$1'],
-  // Links from elsewhere lead to this address.
-  [/^packages\/conform\/docs\/(.*\.md)$/, 'inet/$1'],
-  [/^packages\/(\w+)\/docs\/(.*\.md)$/, '$1/$2'],
-  [/^packages\/learn\/course\/(\d+-[\w-]+)\/README\.md$/, 'learn/$1.md'],
-]
-
-/** Returns the path on the site of a file of the repository; undefined if it is not a page. */
-function onSite(path) {
-  const page = PAGES.find(([pattern]) => pattern.test(path))
-  return page && path.replace(...page)
-}
 
 /** The packages that the components of the site import, as their sources. */
 const PACKAGES = [

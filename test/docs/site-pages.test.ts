@@ -1,0 +1,24 @@
+/** The addresses of pages on the site. */
+import { readdirSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { onSite } from '../../docs/.vitepress/pages.mjs'
+
+test.each([
+  ['README.md', 'readme.md'],
+  ['docs/README.md', 'contents.md'],
+  ['docs/drivers/README.md', 'drivers/index.md'],
+  ['docs/wires.md', 'wires.md'],
+  ['packages/lab/docs/run.md', 'lab/run.md'],
+  ['packages/learn/course/01-drop/README.md', 'learn/01-drop.md'],
+  ['packages/lab/README.md', undefined],
+])('%s is at %s', (path, address) => {
+  expect(onSite(path)).toBe(address)
+})
+
+test('the pages of conform keep the addresses that they had as pages of inet', () => {
+  const pages = readdirSync('packages/conform/docs')
+  expect(pages).toContain('conform.md')
+  expect(pages.map(name => onSite(`packages/conform/docs/${name}`))).toEqual(
+    pages.map(name => `inet/${name}`),
+  )
+})
