@@ -5,13 +5,6 @@
 export { addressesOf, netnsOf } from '../control/client/addresses.ts'
 export { SERVED_TIMEOUT_MS } from '../control/client/client.ts'
 export { directoriesOf, otherUserLine, withPlaces } from '../control/client/find.ts'
-export {
-  deviceEvent,
-  deviceInfo,
-  deviceStats,
-  stepState,
-  wireInfo,
-} from '../control/client/replies.ts'
 export { clientResources, type WireChange, wireChange } from '../control/client/wire-request.ts'
 export { attached, encodeFilter, type WireAttachment } from '../control/protocol/attachment.ts'
 export { type As, Connection } from '../control/protocol/connection.ts'
@@ -22,7 +15,6 @@ export {
   watchDirectories,
 } from '../control/protocol/directory.ts'
 export {
-  scopeNumbers,
   VNET_GENL_ID,
   VNET_GENL_NAME,
   VNET_GENL_VERSION,
@@ -54,9 +46,7 @@ export type {
   SegmentEntry,
   StationEntry,
 } from '../control/protocol/segment-entry.ts'
-export { Events } from '../control/server/events.ts'
-export { LocalVnet } from '../control/server/local.ts'
-export { NO_CLIENT } from '../control/server/operation.ts'
+export { type LocalVnet, localVnet } from '../control/server/local.ts'
 export { Presence } from '../control/server/presence.ts'
 export { type Server, serveAt } from '../control/server/server.ts'
-export type { LabPart, RunningDriver } from '../control/server/subject.ts'
+export type { LabPart } from '../control/server/subject.ts'

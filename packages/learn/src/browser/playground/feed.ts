@@ -8,21 +8,9 @@ import {
   stepInfo,
   vnetRows,
 } from '@vnet/web/kit'
-import type { DeviceEvent, FoundDevice } from 'vnet/control'
-import {
-  commands,
-  deviceEvent,
-  deviceInfo,
-  deviceStats,
-  Events,
-  LocalVnet,
-  NO_CLIENT,
-  type RunningDriver,
-  scopeNumbers,
-  stepState,
-  wireInfo,
-} from 'vnet/kit/control'
-import { netlink } from 'vnet/kit/netlink'
+import type { Driver } from 'vnet'
+import type { Device, DeviceEvent, FoundDevice } from 'vnet/control'
+import { type LocalVnet, localVnet } from 'vnet/kit/control'
 import type { Net } from 'vnet/net'
 import type { Recorder } from './recorder.ts'
 
@@ -32,7 +20,8 @@ const PLACE = { vnet: 'playground', pid: 1 }
 /** The vnet to report about, and the receiver of the messages. */
 export interface FeedOptions {
   readonly net: Net
-  readonly module: RunningDriver
+  readonly driver: Driver
+  readonly params: Record<string, unknown>
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly addressesOf: (name: string) => readonly string[]
@@ -46,34 +35,18 @@ export interface FeedOptions {
 export class Feed {
   readonly vnet: LocalVnet
   readonly #options: FeedOptions
-  readonly #events: Events
+  readonly #subscription: Disposable
   #hello = ''
   #halt = ''
 
   constructor(options: FeedOptions) {
     this.#options = options
-    const { net, module, now } = options
-    const subject = { devices: net.devices, netnsOf: () => undefined, module, now }
-    this.vnet = new LocalVnet(subject)
-    this.#events = new Events(net, subject.netnsOf, now)
-    this.#events.subscribe({
-      ...NO_CLIENT,
-      notify: bytes => {
-        for (const message of netlink.messages(bytes, 0, bytes.length)) {
-          const { offset, length } = netlink.parseGenl(bytes, message)
-          this.#event(
-            deviceEvent(netlink.decodeAttributes(commands.event.reply, bytes, offset, length)),
-          )
-        }
-        return true
-      },
-    })
+    this.vnet = localVnet(options.net, options)
+    this.#subscription = this.vnet.subscribe(event => this.#event(event))
   }
 
   get devices(): readonly FoundDevice[] {
-    return this.vnet
-      .dump(commands.getDevices, {})
-      .map(reply => ({ ...deviceInfo(reply), ...PLACE }))
+    return this.vnet.devices().map(device => ({ ...device, ...PLACE }))
   }
 
   /** Sends the devices, if they have changed. */
@@ -88,33 +61,27 @@ export class Feed {
 
   stats(): void {
     const { now, send } = this.#options
-    const found = this.vnet.dump(commands.getStats, { scope: scopeNumbers.own }).flatMap(reply => {
-      const stats = deviceStats([reply])
-      return stats === undefined ? [] : rowCounters(deviceId({ ...PLACE, ...stats }), stats)
-    })
+    const found = this.vnet
+      .allStats()
+      .map(stats => rowCounters(deviceId({ ...PLACE, ...stats }), stats))
     send({ type: 'stats', time: now(), devices: found })
   }
 
   parts(): void {
-    this.#each((id, ifname, time) => {
-      const parts = this.vnet.dump(commands.getParts, { ifname }).map(({ part }) => part)
-      return { type: 'parts', time, id, parts }
+    this.#each((id, device, time) => {
+      return { type: 'parts', time, id, parts: this.vnet.parts(device) }
     })
   }
 
   wires(): void {
-    this.#each((id, ifname, time, hasWire) => {
-      const wire = hasWire ? wireInfo(this.vnet.dump(commands.getWire, { ifname })) : undefined
+    this.#each((id, device, time, hasWire) => {
+      const wire = hasWire ? this.vnet.wire(device) : undefined
       return { type: 'wire', time, id, wire }
     })
   }
 
   params(): void {
-    this.#each((id, ifname) => ({
-      type: 'params',
-      id,
-      params: this.vnet.dump(commands.getParam, { ifname }),
-    }))
+    this.#each((id, device) => ({ type: 'params', id, params: this.vnet.params(device) }))
   }
 
   frames(recorder: Recorder): void {
@@ -137,9 +104,7 @@ export class Feed {
   step(): void {
     const [first] = this.#options.net.devices
     if (first === undefined) return
-    const reply = this.vnet.one(commands.step, { ifname: first.name })
-    if (reply === undefined) return
-    const { mode, every, halt } = stepState(reply)
+    const { mode, every, halt } = this.vnet.step({ ifindex: first.ifindex, name: first.name })
     const step = halt && stepInfo(PLACE, halt)
     const key = `${mode} ${every} ${halt?.count} ${step?.id} ${step?.step} ${step?.queue}`
     if (key === this.#halt) return
@@ -148,7 +113,7 @@ export class Feed {
   }
 
   close(): void {
-    this.#events[Symbol.dispose]()
+    this.#subscription[Symbol.dispose]()
   }
 
   #event(event: DeviceEvent): void {
@@ -157,11 +122,12 @@ export class Feed {
   }
 
   #each(
-    make: (id: DeviceId, ifname: string, time: number, hasWire: boolean) => FeedMessage | undefined,
+    make: (id: DeviceId, device: Device, time: number, hasWire: boolean) => FeedMessage | undefined,
   ): void {
     const { net, now, send } = this.#options
-    for (const { name, wires } of net.devices) {
-      const message = make(deviceId({ ...PLACE, name }), name, now(), wires.length > 0)
+    for (const { ifindex, name, wires } of net.devices) {
+      const id = deviceId({ ...PLACE, name })
+      const message = make(id, { ifindex, name }, now(), wires.length > 0)
       if (message !== undefined) {
         send(message)
       }

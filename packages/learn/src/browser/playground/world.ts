@@ -21,8 +21,9 @@ import {
   UsageError,
   VnetError,
 } from 'vnet'
+import type { Device } from 'vnet/control'
 import { TestBed } from 'vnet/kit/bed'
-import { commands, type LocalVnet, wireChange } from 'vnet/kit/control'
+import { type LocalVnet, wireChange } from 'vnet/kit/control'
 import { LinuxWireResources } from 'vnet/kit/machine'
 import { LOGLEVEL_INFO, LOGLEVEL_WARNING, random } from 'vnet/net'
 import { Feed } from './feed.ts'
@@ -98,9 +99,15 @@ export class World {
     const chance = random(seed)
     this.#hosts = net.devices.map(dev => new Host(dev, bed.port(dev.name), clock, chance))
     const [a, b = a] = this.#hosts as [Host, Host?]
-    const module = { ...driver, values: bed.params }
     const addressesOf = (name: string) => bed.port(name).addresses
-    this.#feed = new Feed({ net, module, now: () => this.#now, addressesOf, send })
+    this.#feed = new Feed({
+      net,
+      driver,
+      params: bed.params,
+      now: () => this.#now,
+      addressesOf,
+      send,
+    })
     const recorded = net.devices.map(dev => ({
       id: deviceId({ vnet: '', pid: 1, name: dev.name }),
       name: dev.name,
@@ -147,7 +154,7 @@ export class World {
   command(id: DeviceId, command: PageCommand): CommandResult {
     const found = this.#feed.devices.find(device => deviceId(device) === id)
     if (found === undefined) return { ok: false, message: `there is no device ${id}` }
-    const result = runCommand(this.#feed.vnet, found.name, command)
+    const result = runCommand(this.#feed.vnet, found, command)
     if (command.do === 'param') {
       this.#feed.params()
     }
@@ -219,7 +226,7 @@ export class World {
 }
 
 /** Runs a command on a device. A failure, and a mistake of the user, are in the result. */
-function runCommand(vnet: LocalVnet, ifname: string, command: PageCommand): CommandResult {
+function runCommand(vnet: LocalVnet, device: Device, command: PageCommand): CommandResult {
   try {
     if (command.do === 'filter') {
       return {
@@ -227,7 +234,7 @@ function runCommand(vnet: LocalVnet, ifname: string, command: PageCommand): Comm
         program: new LinuxWireResources().filter(command.text).program.instructions,
       }
     }
-    run(vnet, ifname, command)
+    run(vnet, device, command)
     return { ok: true }
   } catch (error) {
     if (error instanceof VnetError || error instanceof UsageError) {
@@ -239,42 +246,34 @@ function runCommand(vnet: LocalVnet, ifname: string, command: PageCommand): Comm
 
 function run(
   vnet: LocalVnet,
-  ifname: string,
+  device: Device,
   command: Exclude<PageCommand, { do: 'filter' }>,
 ): void {
   switch (command.do) {
     case 'cut':
     case 'plug':
-      vnet.one(commands[command.do], { ifname })
+      vnet[command.do](device)
       return
     case 'reset':
-      vnet.one(commands.resetStats, { ifname })
+      vnet.resetStats(device)
       return
     case 'carrier':
-      vnet.one(commands.setCarrier, { ifname, carrier: command.on })
+      vnet.setCarrier(device, command.on)
       return
     case 'param':
-      vnet.one(commands.setParam, { ifname, name: command.name, value: command.value })
+      vnet.setParam(device, command.name, command.value)
       return
     case 'trigger':
-      vnet.one(commands.trigger, { ifname, fault: command.fault, queue: command.queue })
+      vnet.trigger(device, command.fault, command.queue)
       return
     case 'wire':
-      vnet.one(commands.setWire, {
-        ifname,
-        ...wireChange(command.text, { direction: command.direction }),
-      })
+      vnet.setWire(device, command.text, command)
       return
     case 'check-wire':
       wireChange(command.text)
       return
     case 'step':
-      vnet.one(commands.step, {
-        ifname,
-        mode: command.mode,
-        every: command.every,
-        count: command.count,
-      })
+      vnet.step(device, command.mode, command)
       return
     default:
       throw new UsageError(`there is no command ${(command as PageCommand).do}`)
