@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { isPure, roomOf } from './check-imports.mjs'
+import { readOptions } from './options.mjs'
 import { core, products } from './rooms.mjs'
 import { roomsPicture } from './rooms-picture.mjs'
 import { Doors } from './setup/doors.mjs'
@@ -131,6 +132,7 @@ export function generatedFiles() {
 }
 
 if (process.argv[1] === import.meta.filename) {
+  readOptions()
   for (const [path, text] of Object.entries(generatedFiles())) {
     writeFileSync(join(root, path), text)
   }

@@ -165,23 +165,22 @@ function wrapped(content) {
 
 /** Returns the wall between the packages and the core, which explains doors, from y on. */
 function doorsWall(left, y) {
-  const kinds = [
-    [{ label: 'vnet/NAME' }, 'public: what programs import'],
-    [{ label: 'kit/NAME', kit: true }, 'vnet/kit/NAME: for the packages of this repository'],
-    [
-      { label: 'NAME 9', kit: true, system: true },
-      'offers 9 names of the room; dashed: some need Node',
-    ],
-  ]
-  const end = y + kinds.length * 24 + 16
+  const [first, second, third, fourth] = [20, 44, 68, 92].map(down => y + down)
+  const end = y + 112
+  const door = (kinds, label, middle) => doorShape({ ...kinds, label, x: left, width: 76 }, middle)
+  const words = (content, middle) => text(left + 86, middle, content, 'words')
   return {
     shapes: [
       box('wall', y, end),
-      text(ROOM, y + 20, 'doors', 'words name'),
-      ...kinds.flatMap(([door, meaning], i) => [
-        doorShape({ ...door, x: left, width: 76 }, y + 20 + i * 24),
-        text(left + 86, y + 20 + i * 24, meaning, 'words'),
-      ]),
+      text(ROOM, first, 'doors', 'words name'),
+      door({}, 'vnet/NAME', first),
+      words('public: what programs import', first),
+      door({ kit: true }, 'kit/NAME', second),
+      words('vnet/kit/NAME: for the packages of this repository', second),
+      door({ kit: true, system: true }, 'NAME 9', third),
+      words('9 names of the room; dashed: some in files *.node.ts', third),
+      text(left, fourth, 'pure', 'words pure'),
+      words('no Node and no kernel, except in files *.node.ts', fourth),
     ],
     end,
   }

@@ -70,7 +70,7 @@ function shapesOf(svg: string): { doors: Shape[]; texts: Shape[] } {
       kind,
       x: Number(x),
       y: Number(y) - 10,
-      width: content.length * (kind === 'room' ? 7.3 : 7.6),
+      width: content.length * (kind === 'room' ? 7.3 : 7),
       height: 13,
       content,
     })),
