@@ -9,19 +9,20 @@ import { isPure, roomOf } from './check-imports.mjs'
 import { readOptions } from './options.mjs'
 import { core, products } from './rooms.mjs'
 import { roomsPicture } from './rooms-picture.mjs'
-import { Doors } from './setup/doors.mjs'
+import { Doors, isKit } from './setup/doors.mjs'
 
 const root = resolve(import.meta.dirname, '..')
+/** The doors of the core and the packages. */
+const tree = new Doors(root)
 
 /**
  * Returns the rooms of the core that have a text, each with the doors through which it offers
  * names: how many, and whether all of these are pure.
  */
 export function roomsWithDoors() {
-  const doors = new Doors(root)
-  const offered = doors.packages.get('vnet').flatMap(door =>
-    [...doors.exportsOf(doors.pathOf(door)).values()].map(({ file }) => {
-      const name = doors.nameOf(file)
+  const offered = tree.packages.get('vnet').flatMap(door =>
+    [...tree.exportsOf(tree.pathOf(door)).values()].map(({ file }) => {
+      const name = tree.nameOf(file)
       return { door, room: roomOf(name), pure: isPure(name) }
     }),
   )
@@ -39,7 +40,7 @@ function doorsOfRoom(offered) {
     const names = offered.filter(name => name.door === door)
     return {
       door,
-      kit: door.startsWith('vnet/kit/'),
+      kit: isKit(door),
       names: names.length,
       pure: names.every(({ pure }) => pure),
     }
@@ -49,46 +50,43 @@ function doorsOfRoom(offered) {
   )
 }
 
-/** Returns the packages with their doors, and the other packages that they may use. */
+/** Returns the packages with their doors, and what they may use of the core and of each other. */
 export function packagesWithDoors() {
   return products.map(({ product, what, uses = [], ofCore, rooms }) => {
-    const ofRooms = rooms.flatMap(({ room, uses: more = [] }) =>
-      more
-        .filter(name => !uses.includes(name))
-        .map(name => `${name} (${room.replace(/^.*\//, '')})`),
-    )
-    return { product, what, doors: doorsOfPackage(product), ofCore, uses: [...uses, ...ofRooms] }
+    const ofRooms = rooms
+      .filter(each => each.uses !== undefined)
+      .map(({ room, uses }) => `${uses.join(' and ')} (${room.replace(/^.*\//, '')})`)
+    return {
+      product,
+      pure: rooms.every(({ pure }) => pure),
+      what,
+      doors: tree.packages.get(`@vnet/${product}`).map(door => ({
+        door,
+        kit: isKit(door),
+        names: tree.exportsOf(tree.pathOf(door)).size,
+      })),
+      ofCore,
+      uses: [...uses, ...ofRooms],
+    }
   })
-}
-
-/** Returns the doors of a package, as its manifest exports them. */
-function doorsOfPackage(product) {
-  const manifest = join(root, 'packages', product, 'package.json')
-  const { name, exports = {} } = JSON.parse(readFileSync(manifest, 'utf8'))
-  return Object.entries(exports)
-    .filter(([path, { source }]) => source !== undefined && !path.includes('*'))
-    .map(([path]) => ({
-      door: `${name}${path.slice(1)}`,
-      kit: /^\.\/(?:commands$|kit\b)/.test(path),
-    }))
 }
 
 /** Returns the table of docs/internals.md: a line for each room of the core, and each package. */
 function roomsTable() {
   const quoted = names => names.map(name => `\`${name}\``)
-  const row = (room, what, uses, doors) => {
+  const row = ({ path, pure, what, uses, doors }) => {
     const all = uses.length > 0 ? `${what}; it may use ${uses.join(', ')}` : what
-    return `| ${room} | ${all} | ${quoted(doors.map(({ door }) => door)).join(', ')} |\n`
+    const names = quoted(doors.map(({ door }) => door)).join(', ')
+    return `| \`${path}\`${pure ? ', pure' : ''} | ${all} | ${names} |\n`
   }
-  return [
-    ...roomsWithDoors().map(({ room, pure, what, packages = [], doors }) =>
-      row(`\`src/${room}\`${pure ? ', pure' : ''}`, what, quoted(packages), doors),
-    ),
-    ...packagesWithDoors().map(({ product, what, uses, ofCore, doors }) => {
-      const few = ofCore ? [`only ${ofCore.join(' and ')} of the core`] : []
-      return row(`\`packages/${product}\``, what, [...few, ...uses], doors)
-    }),
-  ].join('')
+  const rooms = roomsWithDoors().map(({ room, packages = [], ...rest }) =>
+    row({ ...rest, path: `src/${room}`, uses: quoted(packages) }),
+  )
+  const packages = packagesWithDoors().map(({ product, ofCore, uses, ...rest }) => {
+    const few = ofCore ? [`only ${ofCore.join(' and ')} of the core`] : []
+    return row({ ...rest, path: `packages/${product}`, uses: [...few, ...uses] })
+  })
+  return [...rooms, ...packages].join('')
 }
 
 /** Returns the table of CONTRIBUTING.md: a line for each folder, which may be several rooms. */

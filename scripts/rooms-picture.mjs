@@ -22,8 +22,8 @@ const HEAD = 30
  * Returns the SVG of rooms of the core and of packages, both from the lowest to the highest.
  * @param {{ room: string, pure?: boolean, packages?: string[], doors: { door: string, kit: boolean,
  * names: number, pure: boolean }[] }[]} rooms
- * @param {{ product: string, uses: string[], ofCore?: string[] | undefined, doors: {
- * door: string, kit: boolean }[] }[]} packages
+ * @param {{ product: string, pure?: boolean, ofCore?: string[] | undefined, uses: string[],
+ * doors: { door: string, kit: boolean, names: number }[] }[]} packages
  */
 export function roomsPicture(rooms, packages) {
   const upper = packages.map(packageLine).reverse()
@@ -46,20 +46,24 @@ export function roomsPicture(rooms, packages) {
 
 function roomLine({ room, pure, packages = [], doors }, i) {
   const beneath = pure ? 'pure rooms beneath' : 'rooms beneath'
-  const uses = [...(pure ? [] : ['Node']), ...(i > 0 ? [beneath] : []), ...packages].join(', ')
   return {
     name: room,
     pure,
     doors: doors.map(each => ({ ...each, system: pure && !each.pure })),
-    uses: pure ? `pure: only ${uses}` : uses,
+    none: 'no door',
+    uses: worded(pure, [...(pure ? [] : ['Node']), ...(i > 0 ? [beneath] : []), ...packages]),
   }
 }
 
-const packageLine = ({ product, doors, uses, ofCore = ['doors'] }) => ({
+const packageLine = ({ product, pure, doors, uses, ofCore = ['doors'] }) => ({
   name: product,
+  pure,
   doors,
-  uses: [...ofCore, ...uses].join(', '),
+  none: 'only commands',
+  uses: worded(pure, [...ofCore, ...uses]),
 })
+
+const worded = (pure, uses) => `${pure ? 'pure: only ' : ''}${uses.join(', ')}`
 
 /** Returns the shapes of a box with lines below a heading, from y on, and where it ends. */
 function section(heading, lines, left, y) {
@@ -98,7 +102,7 @@ function grouped(lines) {
 }
 
 /** Returns the name of a room with its doors, between y and `end`. */
-function lineShapes({ name, pure }, rows, left, y, end) {
+function lineShapes({ name, pure, none }, rows, left, y, end) {
   const middle = y + (DOOR_LINE + PAD) / 2
   const stripe = `<path class="stripe" d="M${MARGIN + 8} ${y + 6}V${end - 5}"/>`
   return [
@@ -106,7 +110,7 @@ function lineShapes({ name, pure }, rows, left, y, end) {
     ...(pure ? [stripe] : []),
     text(ROOM, middle, name, 'room'),
     ...rows.flatMap((doors, i) => doors.map(door => doorShape(door, middle + i * DOOR_LINE))),
-    ...(rows.length === 0 ? [text(left, middle, 'no door', 'words muted')] : []),
+    ...(rows.length === 0 ? [text(left, middle, none, 'words muted')] : []),
   ]
 }
 
@@ -115,7 +119,7 @@ function doorRows(doors, left) {
   const rows = []
   let x = DOORS_END
   for (const { door, names, ...rest } of doors) {
-    const label = [door.replace(/^vnet\/kit\//, 'kit/'), names ?? []].flat().join(' ')
+    const label = `${door.replace(/^vnet\/kit\//, 'kit/')} ${names}`
     const width = Math.ceil(label.length * DOOR_CHARACTER) + 12
     if (x + width > DOORS_END) {
       rows.push([])

@@ -28,11 +28,15 @@ const rooms = [
   },
 ]
 const packages = [
-  { product: 'one', uses: [], doors: [{ door: '@vnet/one/commands', kit: true }] },
+  { product: 'one', uses: [], doors: [] },
+  { product: 'clean', pure: true, ofCore: ['low', 'middle'], uses: [], doors: [] },
   {
     product: 'two',
     uses: ['one', 'another', 'a-third', 'a-fourth', 'a-fifth'],
-    doors: [{ door: '@vnet/two', kit: false }],
+    doors: [
+      { door: '@vnet/two', kit: false, names: 64 },
+      { door: '@vnet/two/kit', kit: true, names: 8 },
+    ],
   },
 ]
 
@@ -107,16 +111,16 @@ test('a picture has packages above doors above rooms, the lowest room at the bot
     .texts.filter(({ kind }) => kind === 'room' || kind === 'words name')
     .map(({ content }) => content)
   expect(names).toEqual([
-    ...['packages', 'two', 'one', 'doors', 'core', 'crowded', 'a/room/of/a/long/name'],
-    ...['system', 'middle', 'low'],
+    ...['packages', 'two', 'clean', 'one', 'doors', 'core'],
+    ...['crowded', 'a/room/of/a/long/name', 'system', 'middle', 'low'],
   ])
 })
 
 test('a door is public or of kit, and dashed in a pure room if some of its names need Node', () => {
   const { doors } = shapesOf(roomsPicture(rooms, packages))
   expect(Object.fromEntries(doors.map(({ content, kind }) => [content, kind]))).toMatchObject({
-    '@vnet/two': 'public',
-    '@vnet/one/commands': 'kit',
+    '@vnet/two 64': 'public',
+    '@vnet/two/kit 8': 'kit',
     'vnet 173': 'public',
     'vnet/wire 61': 'public',
     'kit/machine 2': 'kit system',
@@ -131,13 +135,14 @@ test('neighbours that may use the same share a brace with its words', () => {
   )
   expect(groups).toEqual([
     'doors, one, another, a-third, a-fourth, a-fifth',
+    'pure: only low, middle',
     'doors',
     'Node, rooms beneath',
     'pure: only pure rooms beneath',
     'pure: only yaml',
   ])
-  expect(svg.match(/class="stripe"/g)).toHaveLength(2)
-  expect(svg.match(/<g class="pure">/g)).toHaveLength(2)
+  expect(svg.match(/class="stripe"/g)).toHaveLength(3)
+  expect(svg.match(/<g class="pure">/g)).toHaveLength(3)
 })
 
 test('each name of a door is counted in one room, which declares it', () => {
@@ -165,15 +170,17 @@ test('packages have the doors of their manifests, and use what the table says', 
   const found = packagesWithDoors()
   expect(found.map(({ product }) => product)).toEqual(products.map(({ product }) => product))
   const of = (name: string) => found.find(({ product }) => product === name)
-  expect(of('lab')?.doors).toEqual(
+  const doorsOf = (name: string) =>
+    of(name)?.doors.map(({ door, kit }: { door: string; kit: boolean }) => [door, kit])
+  expect(doorsOf('lab')).toEqual(
     expect.arrayContaining([
-      { door: '@vnet/lab', kit: false },
-      { door: '@vnet/lab/vitest', kit: false },
-      { door: '@vnet/lab/commands', kit: true },
+      ['@vnet/lab', false],
+      ['@vnet/lab/vitest', false],
     ]),
   )
+  expect(doorsOf('guest')).toEqual([['@vnet/guest/kit', true]])
+  expect(doorsOf('exec')).toEqual([])
   expect(of('lab')?.uses).toEqual(expect.arrayContaining(['lan', 'guest', 'inet']))
-  expect(of('learn')?.uses).toContain('web (playground)')
-  const all = found.flatMap(({ doors }) => doors.map(({ door }) => door))
-  expect(all.filter(door => /[*]|package\.json/.test(door))).toEqual([])
+  expect(of('learn')?.uses).toContain('inet and web (playground)')
+  expect(of('inet')).toMatchObject({ pure: true, ofCore: ['base', 'packet'], uses: [] })
 })
