@@ -15,7 +15,7 @@ import { parseAst } from 'rolldown/parseAst'
 import { builtModule, slashed } from './built-module.mjs'
 
 /** A specifier that may be a door's: a package, or one or two names in it. */
-const DOOR = String.raw`(?:vnet|@vnet/\w+)(?:/(?!built/)[\w-]+){0,3}`
+const DOOR = String.raw`(?:vnet|@vnet/\w+)(?:/(?!built/)[\w-]+){0,2}`
 const NAMED = new RegExp(`^(import|export) (type )?\\{([^}]*)\\} from (['"])(${DOOR})\\4;?`, 'gm')
 const WHOLE = new RegExp(`^import (?:\\* as (\\w+) from )?(['"])(${DOOR})\\2;?`, 'gm')
 const TAKEN = new RegExp(

@@ -1,5 +1,5 @@
 /** Modules that import doors import what is behind them, by scripts/setup/doors.mjs. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { fileDirectory } from '#support/fresh-directory.ts'
@@ -98,6 +98,24 @@ test.each([
   ["const kit = await import('@vnet/lan/kit')", "import('@vnet/lan/kit') would load a whole room"],
 ])('%s is an error', (text, message) => {
   expect(() => through(text)).toThrow(message)
+})
+
+const manifests = ['.', ...readdirSync('packages').map(name => `packages/${name}`)].map(
+  folder => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest,
+)
+interface Manifest {
+  readonly name: string
+  readonly exports?: Readonly<Record<string, { readonly types?: string | null }>>
+}
+
+test('a package offers its files only as modules behind doors, which have no types', () => {
+  const all = manifests.flatMap(({ name, exports = {} }) =>
+    Object.entries(exports).map(([path, target]) => ({ name, path, types: target.types })),
+  )
+  const open = all.filter(({ path, types }) => path.includes('*') && types !== null)
+  expect(open).toMatchObject([{ name: 'vnet', path: './kit/*' }])
+  const built = all.filter(({ types }) => types === null).map(({ path }) => path)
+  expect([...new Set(built)]).toEqual(['./built/*'])
 })
 
 test('a compiled module imports the names that it takes from a namespace', () => {
