@@ -104,7 +104,7 @@ started() {
   fifo=$(mktemp -u); mkfifo "$fifo"
   "$@" > "$fifo" & vnet=$!
   exec 9< "$fifo"
-  while read -r line <&9; do case $line in ready|*http://*) break; esac; done
+  while read -r line <&9; do case $line in ready*|*http://*) break; esac; done
 }
 `
 

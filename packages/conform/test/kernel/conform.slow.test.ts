@@ -1,6 +1,6 @@
 /**
  * The cases that need no program on the host, and `vnet conform`, on this machine's kernel;
- * test/stacks/conform-command.test.ts has what it says and refuses.
+ * test/stacks/command.test.ts has what it says and refuses.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
