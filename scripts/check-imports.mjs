@@ -2,17 +2,17 @@
  * node scripts/check-imports.mjs [ROOT]: checks the imports of ROOT/src and ROOT/packages, prints
  * one line per violation, exits 1 if there is one. With --drawing TREE, such as packages/lab/src,
  * it prints the arrows between the folders of TREE, of which the files at its top are one, and
- * marks those that run up.
+ * marks the arrows that run up.
  *
  * The rooms have one order, that of scripts/rooms.mjs: a room imports only from rooms before it.
- * The last are those of products, which import the core but not each other, except as `uses` says.
- * A product imports the core and other products through doors (setup/doors.mjs), and may use of
- * them what its room may. In pure rooms, files use no builtin of Node, no package and no room that
- * does, except for files named *.node.ts, which may use `linux` and the rooms before it. src never
- * imports 'vnet' by name, because that would load a second copy of everything. A type-only import
- * counts like any other. No module keeps mutable state: `let` or `var` at its top level, or a
- * collection that is empty there, except for `kept`. Only linux/errno.ts calls the addon's close(),
- * because it looks at the result.
+ * The last are the rooms of products, which import the core but not each other, except as `uses`
+ * says. A product imports the core and other products through doors (setup/doors.mjs), and may use
+ * of them what its room may. In pure rooms, files use no builtin of Node, no package and no room
+ * that does, except for files named *.node.ts, which may use `linux` and the rooms before it. src
+ * never imports 'vnet' by name, because that would load a second copy of everything. A type-only
+ * import counts like any other. No module keeps mutable state: `let` or `var` at its top level, or
+ * a collection that is empty there, except for `kept`. Only linux/errno.ts calls the addon's
+ * close(), because it looks at the result.
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -98,12 +98,12 @@ export function violations(root) {
   ]
 }
 
-/** The most names of a door, so that it can be read at once. */
+/** The most names of a door, which a reader should see together. */
 const DOOR_MAX = 60
 
 /**
- * What is wrong with the doors for the packages of this repository: they only export from modules
- * beside them, few names, each of which another package uses, and no public door has it.
+ * Returns the violations of doors for the packages of this repository: they only export names from
+ * modules beside them, few ones, each of which another package uses and no public door has.
  */
 function violationsOfDoors(root, doors, imported) {
   const used = usersOfDoors(imported)

@@ -1,6 +1,6 @@
 /**
  * The names of modules in other packages: `vnet/built/MODULE`, and `@vnet/lan/built/MODULE`.
- * Compiled packages import what is behind doors by them (doors.mjs).
+ * Compiled packages import what doors export by these names (doors.mjs).
  */
 
 import { sep } from 'node:path'

@@ -4,7 +4,7 @@
  * is src/kit/NAME.ts, and `@vnet/NAME/kit`, which is packages/NAME/src/kit.ts, are for the packages
  * of this repository. A door shows a reader what a room or a package offers, and as a file it would
  * load all of that. So nothing loads it: compiled packages, the course's bundle and the tests see
- * through doors, and import the modules behind them as `vnet/built/MODULE` or
+ * through doors, and import the modules of the names as `vnet/built/MODULE` or
  * `@vnet/NAME/built/MODULE`.
  */
 
@@ -137,7 +137,7 @@ export class Doors {
     return this.#placeOf(file).filter(Boolean).join('/')
   }
 
-  /** Returns the specifier of a module behind a door. */
+  /** Returns the specifier by which compiled packages import a source file. */
   #built(file) {
     const [name, module] = this.#placeOf(file)
     return `${name === undefined ? 'vnet' : `@vnet/${name}`}/built/${module.replace(/\.ts$/, '')}`
@@ -157,9 +157,9 @@ export class Doors {
   }
 
   /**
-   * Returns the text of a module that imports what is behind doors, without types. Lines keep their
-   * numbers. The text is TypeScript, or was compiled from it. Throws an error that names `path` if
-   * a door is imported as a whole at run time.
+   * Returns the text of a module that imports the modules of names, not their doors, and no types.
+   * Lines keep their numbers. The text is TypeScript, or was compiled from it. Throws an error that
+   * names `path` if a door is imported as a whole at run time.
    */
   seeThrough(text, path) {
     if (!text.includes('vnet')) return text
@@ -246,7 +246,7 @@ export class Doors {
   }
 }
 
-/** Calls `seen` with each node of a syntax tree, and its parent, a node before those in it. */
+/** Calls `seen` with each node of a syntax tree, and its parent, from the outside in. */
 export function visit(node, seen, parent) {
   if (Array.isArray(node)) {
     for (const each of node) {

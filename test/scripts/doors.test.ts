@@ -1,4 +1,4 @@
-/** Modules that import doors import what is behind them, by scripts/setup/doors.mjs. */
+/** Modules that import doors import the modules of the names, by scripts/setup/doors.mjs. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -108,7 +108,7 @@ interface Manifest {
   readonly exports?: Readonly<Record<string, { readonly types?: string | null }>>
 }
 
-test('a package offers its files only as modules behind doors, which have no types', () => {
+test('a package offers its files only as built modules, which have no types', () => {
   const all = manifests.flatMap(({ name, exports = {} }) =>
     Object.entries(exports).map(([path, target]) => ({ name, path, types: target.types })),
   )

@@ -28,7 +28,7 @@ test('no compiled module imports a door', () => {
   expect(found).toEqual([])
 })
 
-test('each module behind a door is offered by its package', () => {
+test('each module that compiled modules import is offered by its package', () => {
   const { resolve } = createRequire(import.meta.url)
   for (const specifier of new Set(imported)) {
     expect(() => resolve(specifier), specifier).not.toThrow()
