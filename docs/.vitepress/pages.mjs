@@ -5,7 +5,6 @@ const PAGES = [
   [/^docs\/\.vitepress\/front\.md$/, 'index.md'],
   [/^README\.md$/, 'readme.md'],
   [/^docs\/README\.md$/, 'contents.md'],
-  [/^docs\/(\w+)\/README\.md$/, '$1/index.md'],
   [/^docs\/(.*\.md)$/, '$1'],
   // Where these pages have always been on the site.
   [/^packages\/conform\/docs\/(.*\.md)$/, 'inet/$1'],

@@ -6,7 +6,6 @@ import { onSite } from '../../docs/.vitepress/pages.mjs'
 test.each([
   ['README.md', 'readme.md'],
   ['docs/README.md', 'contents.md'],
-  ['docs/drivers/README.md', 'drivers/index.md'],
   ['docs/wires.md', 'wires.md'],
   ['packages/lab/docs/run.md', 'lab/run.md'],
   ['packages/learn/course/01-drop/README.md', 'learn/01-drop.md'],

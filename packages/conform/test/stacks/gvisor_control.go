@@ -1,4 +1,5 @@
-// A control port (packages/inet/docs/conform-control.md) of this machine, with sockets of gVisor's netstack.
+// A control port (packages/conform/docs/conform-control.md) of this machine, with sockets of
+// gVisor's netstack.
 package main
 
 import (

@@ -1,4 +1,7 @@
-/* A control port (packages/inet/docs/conform-control.md) of this machine, with sockets of lwIP. */
+/*
+ * A control port (packages/conform/docs/conform-control.md) of this machine, with sockets of
+ * lwIP.
+ */
 #define _GNU_SOURCE /* strerrorname_np */
 #include <arpa/inet.h>
 #include <errno.h>
