@@ -8,11 +8,12 @@
  * The last are the rooms of products, which import the core but not each other, except as `uses`
  * says. A product imports the core and other products through doors (setup/doors.mjs), and may use
  * of them what its room may. In pure rooms, files use no builtin of Node, no package and no room
- * that does, except for files named *.node.ts, which may use `linux` and the rooms before it. src
- * never imports 'vnet' by name, because that would load a second copy of everything. A type-only
- * import counts like any other. No module keeps mutable state: `let` or `var` at its top level, or
- * a collection that is empty there, except for `kept`. Only linux/errno.ts calls the addon's
- * close(), because it looks at the result.
+ * that does, except for files named *.node.ts, which may use `linux` and the rooms before it. A
+ * pure file imports such a file only if a *.browser.ts beside it replaces it in a bundle. src never
+ * imports 'vnet' by name, because that would load a second copy of everything. A type-only import
+ * counts like any other. No module keeps mutable state: `let` or `var` at its top level, or a
+ * collection that is empty there, except for `kept`. Only linux/errno.ts calls the addon's close(),
+ * because it looks at the result.
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -91,10 +92,14 @@ export function sources(root) {
 export function violations(root) {
   const doors = new Doors(root)
   const files = sources(root)
-  const imported = new Map()
+  const names = new Set(files.map(({ file }) => file))
+  const counterparts = [...names].filter(
+    file => NODE.test(file) && names.has(file.replace(NODE, '.browser.ts')),
+  )
+  const tree = { root, doors, imported: new Map(), counterparts: new Set(counterparts) }
   return [
-    ...files.flatMap(({ file, path }) => violationsIn(root, file, path, doors, imported)),
-    ...violationsOfDoors(root, doors, imported),
+    ...files.flatMap(({ file, path }) => violationsIn(tree, file, path)),
+    ...violationsOfDoors(root, doors, tree.imported),
   ]
 }
 
@@ -165,8 +170,12 @@ export function usersOfDoors(imported) {
   return users
 }
 
-/** Returns the violations in a file, and notes its imports in `imported`, by its path. */
-function violationsIn(root, file, path, doors, imported) {
+/**
+ * Returns the violations in a file, and notes its imports in `tree.imported`, by its path. A file
+ * of `tree.counterparts` has a counterpart for browsers.
+ */
+function violationsIn(tree, file, path) {
+  const { root, imported } = tree
   const source = readFileSync(join(root, path), 'utf8')
   const at = (offset, message) =>
     `${path}:${source.slice(0, offset).split('\n').length}: ${message}`
@@ -180,8 +189,8 @@ function violationsIn(root, file, path, doors, imported) {
   const imports = imported.get(path).map(({ specifier, names, start }) => {
     const complaint =
       top !== '' && /^(@vnet\/\w+|vnet)(\/|$)/.test(specifier)
-        ? complaintAboutDoor(doors, { specifier, names, file, room, top })
-        : complaintAbout(specifier, file, room, top)
+        ? complaintAboutDoor(tree, { specifier, names, file, room, top })
+        : complaintAbout(tree, { specifier, file, room, top })
     return complaint && at(start, `${room} may not import ${complaint}`)
   })
   const state = program.body.map(node => {
@@ -295,7 +304,8 @@ const isFilled = node =>
   })
 
 /** Returns why the names of a door may not be imported, or undefined. Without names it is all. */
-function complaintAboutDoor(doors, { specifier, names, file, room, top }) {
+function complaintAboutDoor(tree, { specifier, names, file, room, top }) {
+  const { doors } = tree
   const path = doors.pathOf(specifier)
   if (path === undefined) return `the package ${specifier}`
   if (doors.nameOf(path).startsWith(top)) return `its own package by name (${specifier})`
@@ -307,7 +317,7 @@ function complaintAboutDoor(doors, { specifier, names, file, room, top }) {
     targets.push(path)
   }
   for (const target of new Set(targets)) {
-    const complaint = complaintAboutModule(doors.nameOf(target), specifier, file, room)
+    const complaint = complaintAboutModule(tree, doors.nameOf(target), { specifier, file, room })
     if (complaint !== undefined) return complaint
   }
   return undefined
@@ -317,7 +327,7 @@ function complaintAboutDoor(doors, { specifier, names, file, room, top }) {
  * Returns why `specifier` may not be imported, or undefined. A computed specifier is undefined.
  * `top` is `lan/` for a file of packages/lan/src, and empty for one of src.
  */
-function complaintAbout(specifier, file, room, top) {
+function complaintAbout(tree, { specifier, file, room, top }) {
   // Drivers are loaded by computed names.
   if (specifier === undefined) return isPure(file) ? 'what is named only at run time' : undefined
   const isRelative = /^\.\.?(\/|$)/.test(specifier)
@@ -326,14 +336,14 @@ function complaintAbout(specifier, file, room, top) {
     const isOutside = target.startsWith('..') || !target.startsWith(top)
     return isOutside
       ? `what lies outside its src (${specifier})`
-      : complaintAboutModule(target, specifier, file, room)
+      : complaintAboutModule(tree, target, { specifier, file, room })
   }
   if (isBuiltin(specifier)) return isPure(file) ? `a builtin of Node (${specifier})` : undefined
   return rowOf(room).packages?.includes(specifier) ? undefined : `the package ${specifier}`
 }
 
 /** Returns why a file may not use a module of src or of a package, or undefined. */
-function complaintAboutModule(target, specifier, file, room) {
+function complaintAboutModule({ counterparts }, target, { specifier, file, room }) {
   const to = roomOf(target)
   if (excepted(room, to)) return undefined
   const { product: mine, uses, ofCore } = rowOf(room)
@@ -344,7 +354,9 @@ function complaintAboutModule(target, specifier, file, room) {
   if (other === undefined && ofCore?.includes(to) === false) return `${to} (${specifier})`
   const isAbove =
     to === room ? NODE.test(target) && !NODE.test(file) : rankOf(target) >= rankOf(file)
-  return isAbove || (isPure(file) && !isPure(target)) ? `${to} (${specifier})` : undefined
+  return isAbove || (isPure(file) && !isPure(target) && !counterparts.has(target))
+    ? `${to} (${specifier})`
+    : undefined
 }
 
 /**

@@ -4,8 +4,9 @@
  * tables of docs/internals.md and CONTRIBUTING.md from it. Links in a text start at the root.
  *
  * A room is a folder of src, a folder in it that has a line of its own, or a file in src itself.
- * It uses the rooms before it; a pure room uses neither Node nor rooms that do. `packages` are the
- * packages of npm that it may import.
+ * It uses the rooms before it; a pure room uses neither Node nor rooms that do, but of pure rooms
+ * also files `*.node.ts` with a `*.browser.ts` beside them. `packages` are the packages of npm that
+ * it may import.
  */
 
 /** The rooms of the core, from the lowest to the highest. One without a text only exports. */
@@ -44,13 +45,26 @@ export const core = [
   { room: 'tap.ts' },
   { room: 'wire.ts', what: 'cables and attached wires for programs' },
   { room: 'capture.ts', what: 'captures of interfaces for programs' },
-  { room: 'control/protocol', what: 'the protocol that controls a running vnet' },
-  { room: 'control/client', what: 'its clients: finding vnets, requests, events' },
-  { room: 'control/server', what: 'its server in each vnet' },
+  {
+    room: 'control/protocol',
+    pure: true,
+    what: 'the protocol that controls a running vnet: requests, replies, events',
+  },
+  { room: 'control/operations', pure: true, what: 'what a vnet does on request' },
+  {
+    room: 'control/sockets',
+    what: 'where the sockets of running vnets are, and connections to them',
+  },
+  { room: 'control/client', what: 'clients: finding vnets, requests, events' },
+  { room: 'control/server', what: 'the server in each vnet' },
   { room: 'control' },
   { room: 'agent', what: 'the daemon `vnet node`' },
   { room: 'net.ts', what: 'a `Net` on Linux for programs' },
-  { room: 'bed', what: '[drivers in memory](docs/drivers/testing.md), on a fake clock' },
+  {
+    room: 'bed',
+    pure: true,
+    what: '[drivers in memory](docs/drivers/testing.md), on a fake clock',
+  },
   {
     room: 'cli',
     what: 'the command line: `parse`, `process` (streams, signals, lockups), `commands`, `replay`',

@@ -44,7 +44,7 @@ export const JOINED = {
     'linux/joined-machine': [
       'cli/process/pass-signals',
       'control/protocol/attachment',
-      'control/protocol/directory',
+      'control/sockets/directory',
       'linux/ffi',
       'linux/netns-name',
       'linux/packet-socket',

@@ -1,5 +1,5 @@
 /** AttachRequest: what is attached, and where. */
-import type { DeviceOwner } from '../control/server/subject.ts'
+import type { DeviceOwner } from '../control/operations/subject.ts'
 import type { PodNetns } from './pod-netns.ts'
 import type { Spec } from './spec.ts'
 

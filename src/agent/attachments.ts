@@ -16,8 +16,8 @@ import {
   printable,
   VnetError,
 } from '../base/index.ts'
-import { isSameNamespace, ownNamespace } from '../control/protocol/directory.ts'
-import type { DeviceChange, DeviceOwner } from '../control/server/subject.ts'
+import type { DeviceChange, DeviceOwner } from '../control/operations/subject.ts'
+import { isSameNamespace, ownNamespace } from '../control/sockets/directory.ts'
 import { type Native, netnsCookieOf } from '../linux/index.ts'
 import { inNetns, netnsPath } from '../linux/netns-name.ts'
 import { getLink, RouteSocket } from '../linux/rtnetlink.ts'

@@ -2,8 +2,9 @@
  * What users change on attachments while they run: wires, the filter, a cut cable, a detach. The
  * next attachment of the same owner continues with it, whatever its interface is called.
  */
+
+import type { DeviceChange } from '../control/operations/subject.ts'
 import { attached, type WireAttachment } from '../control/protocol/attachment.ts'
-import type { DeviceChange } from '../control/server/subject.ts'
 import type { DeviceWire, WireResources } from '../netdev/device-wire.ts'
 import { cutCable, type NetDevice } from '../netdev/index.ts'
 import { isPodNetns, type PodNetns } from './pod-netns.ts'

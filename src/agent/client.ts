@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { attempt, ECONNREFUSED, VnetError } from '../base/errno.ts'
 import { anyText, flag, integer, object, oneOf, string, type TypeOf } from '../base/schema.ts'
-import { RUN_DIRECTORY } from '../control/protocol/run-directory.ts'
+import { RUN_DIRECTORY } from '../control/sockets/run-directory.ts'
 
 const text = string('a text of at most 4096 characters', { maxLength: 4096 })
 const pidOrIndex = integer(1, Number.MAX_SAFE_INTEGER)

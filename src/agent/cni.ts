@@ -7,7 +7,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { type End, otherEnds } from '../attach/inside.ts'
 import { attempt, UsageError } from '../base/index.ts'
-import type { DeviceOwner } from '../control/server/subject.ts'
+import type { DeviceOwner } from '../control/operations/subject.ts'
 import { readTextFile } from '../linux/regular-file.ts'
 import type { Attachments } from './attachments.ts'
 import type { AgentReply } from './client.ts'

@@ -9,7 +9,7 @@ import {
   listeningSocket,
 } from '../attach/engine.ts'
 import { endsOf, netnsOf } from '../attach/inside.ts'
-import type { DeviceOwner } from '../control/server/subject.ts'
+import type { DeviceOwner } from '../control/operations/subject.ts'
 import type { AttachRequest } from './attach-request.ts'
 import { type Attachments, detachedText } from './attachments.ts'
 import type { Mistake } from './mistakes.ts'

@@ -1,5 +1,5 @@
 /** The containers and pods that have no wire, or not the wanted one, because of a mistake. */
-import type { DeviceOwner, MistakeList } from '../control/server/subject.ts'
+import type { DeviceOwner, MistakeList } from '../control/operations/subject.ts'
 import { isThere, type PodNetns } from './pod-netns.ts'
 
 /** A pod, as its runtime names it. */

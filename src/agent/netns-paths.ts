@@ -1,6 +1,6 @@
 /** Where network namespaces have a name or a path. */
 import { statSync } from 'node:fs'
-import { listed } from '../control/protocol/run-directory.ts'
+import { listed } from '../control/sockets/run-directory.ts'
 import { netnsPath } from '../linux/netns-name.ts'
 
 /** Returns a name or path of each of the namespaces that still has one; none of our own. */

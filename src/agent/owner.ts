@@ -1,6 +1,6 @@
 /** The containers and pods that attachments are for, as people name them. */
 
-import type { DeviceOwner } from '../control/server/subject.ts'
+import type { DeviceOwner } from '../control/operations/subject.ts'
 
 /** The digits of an id that `docker ps` shows. */
 const SHORT = 12

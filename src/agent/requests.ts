@@ -18,10 +18,10 @@ import {
   UsageError,
   VnetError,
 } from '../base/index.ts'
-import { peerOf } from '../control/protocol/connection.ts'
-import { removeQuietly } from '../control/protocol/directory.ts'
 import { ListeningSocket } from '../control/server/listening-socket.ts'
 import { isMember, Rights } from '../control/server/rights.ts'
+import { peerOf } from '../control/sockets/connection.ts'
+import { removeQuietly } from '../control/sockets/directory.ts'
 import {
   AF_UNIX,
   check,

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import type { Counted } from '../attach/attachment.ts'
 import type { Log } from '../base/index.ts'
-import type { NetNamespace } from '../control/protocol/directory.ts'
+import type { NetNamespace } from '../control/sockets/directory.ts'
 import { readTextFile, replaceFile } from '../linux/index.ts'
 import type { AttachRequest } from './attach-request.ts'
 import { type Change, isChange } from './changes.ts'

@@ -96,7 +96,7 @@ async function parseFor(
 }
 
 async function unknownCommand(word: string, { find = {} }: Io): Promise<UsageError> {
-  const { readDirectories } = await import('../control/protocol/directory.ts')
+  const { readDirectories } = await import('../control/sockets/directory.ts')
   const { directoriesOf } = await import('../control/client/find.ts')
   const names = readDirectories(directoriesOf(find)).flatMap(({ interfaces }) =>
     interfaces.map(({ name }) => name),

@@ -1,7 +1,7 @@
 /** How an interface is named and described: on the command line, in tables and in `--json`. */
 import { printable } from '../base/printable.ts'
 import type { DeviceStats, FoundDevice, WireDirection } from '../control/index.ts'
-import type { EntryInterface, LabNames } from '../control/protocol/directory.ts'
+import type { EntryInterface, LabNames } from '../control/sockets/directory.ts'
 import type { WireSide } from '../netdev/device-wire.ts'
 import { IFF_UP } from '../netdev/if.ts'
 

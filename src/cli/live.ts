@@ -7,7 +7,7 @@ import {
   type Log,
   messageOrDescription,
 } from '../base/index.ts'
-import type { DeviceOwner } from '../control/server/subject.ts'
+import type { DeviceOwner } from '../control/operations/subject.ts'
 import { CAP_NET_ADMIN, CAP_SYS_ADMIN, dropPrivileges, type Native } from '../linux/index.ts'
 import type { LinuxPlatform } from '../linux/platform.ts'
 import {

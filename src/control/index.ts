@@ -15,8 +15,8 @@ export {
   findVnets,
   supported,
 } from './client/find.ts'
-export type * from './client/types.ts'
-export type { Entry, EntryInterface } from './protocol/directory.ts'
 export type { QueueCounters } from './protocol/queue-counters.ts'
 export type { SegmentEntryKind } from './protocol/segment-entry.ts'
+export type * from './protocol/types.ts'
 export { type ServerOptions, serveControl } from './server/server.ts'
+export type { Entry, EntryInterface } from './sockets/directory.ts'

@@ -5,15 +5,9 @@
 export { addressesOf, netnsOf } from '../control/client/addresses.ts'
 export { SERVED_TIMEOUT_MS } from '../control/client/client.ts'
 export { directoriesOf, otherUserLine, withPlaces } from '../control/client/find.ts'
-export { clientResources, type WireChange, wireChange } from '../control/client/wire-request.ts'
+export { type LocalVnet, localVnet } from '../control/operations/local.ts'
+export type { LabPart } from '../control/operations/subject.ts'
 export { attached, encodeFilter, type WireAttachment } from '../control/protocol/attachment.ts'
-export { type As, Connection } from '../control/protocol/connection.ts'
-export {
-  ownNamespace,
-  readDirectories,
-  removeQuietly,
-  watchDirectories,
-} from '../control/protocol/directory.ts'
 export {
   VNET_GENL_ID,
   VNET_GENL_NAME,
@@ -29,15 +23,6 @@ export {
   type QueueCounterField,
   queueCounterFields,
 } from '../control/protocol/queue-counters.ts'
-export {
-  makeRunDirectory,
-  namedDirectory,
-  otherUsers,
-  outerUid,
-  privateCandidates,
-  RUN_DIRECTORY,
-  type RunDirectory,
-} from '../control/protocol/run-directory.ts'
 export type {
   CounterEntry,
   HostEntry,
@@ -46,7 +31,22 @@ export type {
   SegmentEntry,
   StationEntry,
 } from '../control/protocol/segment-entry.ts'
-export { type LocalVnet, localVnet } from '../control/server/local.ts'
+export { clientResources, type WireChange, wireChange } from '../control/protocol/wire-request.ts'
 export { Presence } from '../control/server/presence.ts'
 export { type Server, serveAt } from '../control/server/server.ts'
-export type { LabPart } from '../control/server/subject.ts'
+export { type As, Connection } from '../control/sockets/connection.ts'
+export {
+  ownNamespace,
+  readDirectories,
+  removeQuietly,
+  watchDirectories,
+} from '../control/sockets/directory.ts'
+export {
+  makeRunDirectory,
+  namedDirectory,
+  otherUsers,
+  outerUid,
+  privateCandidates,
+  RUN_DIRECTORY,
+  type RunDirectory,
+} from '../control/sockets/run-directory.ts'

@@ -10,12 +10,12 @@
  */
 import { EPERM } from '../base/errno.ts'
 import { putU16, putU32 } from '../netlink/index.ts'
+import { encodeProgram } from '../netlink/sock-filter.ts'
 import * as codes from '../packet/bpf-codes.ts'
 import { type Condition, not, or, programOf, testing } from '../packet/condition.ts'
 import { loading } from '../packet/filter-primitives.ts'
 import { check, closingOnError, setBuffer } from './errno.ts'
 import type { Native } from './native.ts'
-import { encodeProgram } from './sock-filter.ts'
 import * as uapi from './uapi.ts'
 
 /** Size in bytes: some hundred frames of 64 KiB, about as much as the transmit ring of a TAP. */

@@ -6,6 +6,7 @@
  */
 import { didYouMean, explain, printable, UsageError, VnetError } from '../base/index.ts'
 import { getU32, getU64 } from '../netlink/host-order.ts'
+import { decodeProgram, INSTRUCTION_LEN } from '../netlink/sock-filter.ts'
 import {
   type BpfInstruction,
   BpfProgram,
@@ -17,7 +18,6 @@ import { compileExpression } from '../packet/filter-expression.ts'
 import { copyMemory, findLibrary, type SharedLibrary } from './ffi.ts'
 import { whyNotLinux } from './native.ts'
 import { LIBPCAP_MISSING } from './requirements.ts'
-import { decodeProgram, INSTRUCTION_LEN } from './sock-filter.ts'
 
 /** The second is the name in Debian and Ubuntu. */
 const SONAMES: readonly string[] = ['libpcap.so.1', 'libpcap.so.0.8']

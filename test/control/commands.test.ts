@@ -3,8 +3,8 @@
  */
 import { describe, expect, test } from 'vitest'
 import { LOGLEVEL_DEBUG } from '#src/base/log.ts'
+import { vnetFamily } from '#src/control/operations/vnet-family.ts'
 import { VNET_GENL_ID } from '#src/control/protocol/family.ts'
-import { vnetFamily } from '#src/control/server/vnet-family.ts'
 import { driver } from '#src/drivers/snull/driver.ts'
 import { bool, defaultParams, int } from '#src/netdev/driver.ts'
 import type { NetDevice } from '#src/netdev/net-device.ts'

@@ -5,11 +5,11 @@
  */
 import { expect, test } from 'vitest'
 import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP, EPERM } from '#src/base/errno.ts'
+import { Events } from '#src/control/operations/events.ts'
+import { vnetFamily } from '#src/control/operations/vnet-family.ts'
 import { VNET_GENL_ID } from '#src/control/protocol/family.ts'
 import type { Client, Parts } from '#src/control/server/dispatch.ts'
-import { Events } from '#src/control/server/events.ts'
 import { nlctrl } from '#src/control/server/nlctrl.ts'
-import { vnetFamily } from '#src/control/server/vnet-family.ts'
 import { driver } from '#src/drivers/snull/driver.ts'
 import { defaultParams } from '#src/netdev/driver.ts'
 import * as netlink from '#src/netlink/index.ts'

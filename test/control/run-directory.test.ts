@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { makeRunDirectory } from '#src/control/protocol/run-directory.ts'
+import { makeRunDirectory } from '#src/control/sockets/run-directory.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 
 const directory = freshDirectory()

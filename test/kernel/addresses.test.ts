@@ -2,7 +2,7 @@
 import { fstatSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
 import { addressesOf } from '#src/control/client/addresses.ts'
-import { ownNamespace } from '#src/control/protocol/directory.ts'
+import { ownNamespace } from '#src/control/sockets/directory.ts'
 import { O_RDONLY } from '#src/linux/uapi.ts'
 import { OwnNetns, processIn } from '#support/netns.ts'
 import { openFiles } from '#support/open-files.ts'

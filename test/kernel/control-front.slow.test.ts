@@ -1,8 +1,8 @@
 /** The process that serves clients without rights, as these clients and the owner meet it. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Connection } from '#src/control/protocol/connection.ts'
 import { commands, VNET_GENL_ID, vnetAttributes } from '#src/control/protocol/family.ts'
+import { Connection } from '#src/control/sockets/connection.ts'
 import { startPoller } from '#src/linux/errno.ts'
 import { loadNative } from '#src/linux/native.ts'
 import {

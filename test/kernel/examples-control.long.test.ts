@@ -16,7 +16,7 @@ import {
 import { dirname, extname, join, resolve } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { ControlClient } from '#src/control/index.ts'
-import { ownNamespace, readDirectories } from '#src/control/protocol/directory.ts'
+import { ownNamespace, readDirectories } from '#src/control/sockets/directory.ts'
 import { fileDirectory } from '#support/fresh-directory.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { outcome } from '#support/netns.ts'

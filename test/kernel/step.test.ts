@@ -1,7 +1,7 @@
 /** One ping through snull, step by step. */
 import { expect, test } from 'vitest'
 import { ControlClient, type DeviceEvent, type StepHalt } from '#src/control/index.ts'
-import { readDirectories } from '#src/control/protocol/directory.ts'
+import { readDirectories } from '#src/control/sockets/directory.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { PROGRAM, spawnVnet, stopConserved } from '#support/vnet-process.ts'
 

@@ -2,9 +2,9 @@
  * Makes requests and collects the replies that a client gets, without sockets.
  */
 
+import type { Family } from '#src/control/operations/operation.ts'
 import { commands } from '#src/control/protocol/family.ts'
 import { type Client, dispatch } from '#src/control/server/dispatch.ts'
-import type { Family } from '#src/control/server/operation.ts'
 import * as netlink from '#src/netlink/index.ts'
 
 const PORT = 4242

@@ -6,7 +6,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { privateCandidates } from '#src/control/protocol/run-directory.ts'
+import { privateCandidates } from '#src/control/sockets/run-directory.ts'
 import type { Netns, Outcome } from './netns.ts'
 
 const SERVER = fileURLToPath(new URL('vnet-commands.mjs', import.meta.url))

@@ -3,7 +3,7 @@
  * families.
  */
 import { describe, expect, test } from 'vitest'
-import type { Entry } from '#src/control/protocol/directory.ts'
+import type { Entry } from '#src/control/sockets/directory.ts'
 import * as netlink from '#src/netlink/index.ts'
 import { addresseeOf, vnetFor } from '../src/addressee.ts'
 import { kernelsPart, merged, packed } from '../src/family-dump.ts'

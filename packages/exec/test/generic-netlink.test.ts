@@ -1,8 +1,8 @@
 /** Datagrams from a program's generic netlink sockets, and where the sockets come from. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ECONNREFUSED, EFAULT, ENOBUFS } from '#src/base/errno.ts'
-import type { Entry } from '#src/control/protocol/directory.ts'
 import { VNET_GENL_ID } from '#src/control/protocol/family.ts'
+import type { Entry } from '#src/control/sockets/directory.ts'
 import {
   AF_NETLINK,
   NETLINK_GENERIC,

@@ -4,8 +4,8 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ECONNREFUSED, ENOBUFS, EPERM } from '#src/base/errno.ts'
-import type { Entry } from '#src/control/protocol/directory.ts'
 import { VNET_GENL_ID } from '#src/control/protocol/family.ts'
+import type { Entry } from '#src/control/sockets/directory.ts'
 import * as netlink from '#src/netlink/index.ts'
 import type { SentRequest } from '../src/conversations.ts'
 import { relayOf, type Sent } from '../src/relay.ts'

@@ -1,7 +1,7 @@
 /** Placeholders on real generic netlink sockets, and the replies kept for them. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { EAGAIN, ENOBUFS } from '#src/base/errno.ts'
-import { ownNamespace } from '#src/control/protocol/directory.ts'
+import { ownNamespace } from '#src/control/sockets/directory.ts'
 import { check } from '#src/linux/errno.ts'
 import { loadNative } from '#src/linux/native.ts'
 import * as uapi from '#src/linux/uapi.ts'

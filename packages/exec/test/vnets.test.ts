@@ -1,8 +1,8 @@
 /** Finds the vnet of an interface by the files alone, and reads the files again when needed. */
 import { utimesSync } from 'node:fs'
 import { beforeEach, expect, test } from 'vitest'
-import { ownNamespace } from '#src/control/protocol/directory.ts'
 import { Announcement } from '#src/control/server/presence.ts'
+import { ownNamespace } from '#src/control/sockets/directory.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 import { ReachableVnets } from '../src/vnets.ts'
 

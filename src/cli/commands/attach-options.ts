@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs'
 import type { AgentRequest } from '../../agent/client.ts'
 import { EINVAL, ENOENT, UsageError, VnetError } from '../../base/index.ts'
-import type { DeviceOwner } from '../../control/server/subject.ts'
+import type { DeviceOwner } from '../../control/operations/subject.ts'
 import { checkLinux } from '../../linux/native.ts'
 import { interfaceArg } from '../../netdev/driver.ts'
 import type { QueryOptions } from '../ask.ts'

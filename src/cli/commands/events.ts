@@ -14,8 +14,8 @@ import {
   isSameNamespace,
   readDirectories,
   watchDirectories,
-} from '../../control/protocol/directory.ts'
-import type { RunDirectory } from '../../control/protocol/run-directory.ts'
+} from '../../control/sockets/directory.ts'
+import type { RunDirectory } from '../../control/sockets/run-directory.ts'
 import { directionText } from '../../netdev/device-wire.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { askVnets, fail, failEnded, type QueryOptions } from '../ask.ts'

@@ -4,7 +4,7 @@ import { ENODEV, EPIPE, isErrno, reasonOf, UsageError, VnetError } from '../../b
 import { CaptureFile } from '../../capture/capture-file.node.ts'
 import { ControlClient, SERVED_TIMEOUT_MS } from '../../control/client/client.ts'
 import { findVnets, isOfLab } from '../../control/client/find.ts'
-import type { CaptureRequest } from '../../control/client/types.ts'
+import type { CaptureRequest } from '../../control/protocol/types.ts'
 import { loadNative } from '../../linux/native.ts'
 import { onReaderGone } from '../../linux/pipe-reader.ts'
 import { enterUserNamespace, fail } from '../ask.ts'

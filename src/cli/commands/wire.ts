@@ -103,7 +103,7 @@ async function change(
 ): Promise<number> {
   // Loaded here, because it loads all kinds of stages.
   const { clientResources, onlyChange, wireChange } = await import(
-    '../../control/client/wire-request.ts'
+    '../../control/protocol/wire-request.ts'
   )
   const notes = new Set<string>()
   const resources = clientResources()

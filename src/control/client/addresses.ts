@@ -3,8 +3,8 @@ import { attempt } from '../../base/errno.ts'
 import { closing, loadNative, type Native, netnsCookieOf } from '../../linux/index.ts'
 import { inNetns, netnsNameOf, openNetnsOf, placeOf } from '../../linux/netns-name.ts'
 import { addressesOf as linkAddresses, RouteSocket } from '../../linux/rtnetlink.ts'
-import { isSameNamespace, ownNamespace } from '../protocol/directory.ts'
 import { labPlace } from '../protocol/lab-place.ts'
+import { isSameNamespace, ownNamespace } from '../sockets/directory.ts'
 import type { FoundDevice } from './find.ts'
 
 /**

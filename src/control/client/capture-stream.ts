@@ -1,7 +1,7 @@
 /** CaptureStream: a vnet's capture, on a separate connection that carries only pcapng. */
 import { Socket } from 'node:net'
 import { check, type Native } from '../../linux/index.ts'
-import type { Detached } from '../protocol/connection.ts'
+import type { Detached } from '../protocol/detached.ts'
 
 /** A running capture. It keeps the process alive until its end. */
 export interface CaptureStream extends AsyncDisposable {

@@ -14,7 +14,6 @@ import { type Addon, loadNative, type Native, netnsCookieOf } from '../../linux/
 import { IFNAMSIZ } from '../../netdev/if.ts'
 import * as netlink from '../../netlink/index.ts'
 import { encodeFilter } from '../protocol/attachment.ts'
-import { type NetNamespace, ownNamespace } from '../protocol/directory.ts'
 import {
   commands,
   eventNumbers,
@@ -23,9 +22,6 @@ import {
   VNET_IFREQ_LEN,
 } from '../protocol/family.ts'
 import { encodeFrames } from '../protocol/frame-list.ts'
-import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
-import { type CaptureStream, VnetCapture } from './capture-stream.ts'
-import { Exchanges, type Request } from './exchange.ts'
 import {
   deviceEvent,
   deviceInfo,
@@ -35,7 +31,8 @@ import {
   segmentInfo,
   stepState,
   wireInfo,
-} from './replies.ts'
+} from '../protocol/replies.ts'
+import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
 import type {
   CaptureRequest,
   Device,
@@ -56,8 +53,11 @@ import type {
   SubscribeOptions,
   Subscription,
   WireInfo,
-} from './types.ts'
-import type { WireChange } from './wire-request.ts'
+} from '../protocol/types.ts'
+import type { WireChange } from '../protocol/wire-request.ts'
+import { type NetNamespace, ownNamespace } from '../sockets/directory.ts'
+import { type CaptureStream, VnetCapture } from './capture-stream.ts'
+import { Exchanges, type Request } from './exchange.ts'
 
 /** How long a vnet may take for the next part of its reply. */
 const TIMEOUT_MS = 5000
@@ -202,7 +202,7 @@ export class ControlClient {
     const change =
       typeof text === 'object'
         ? text
-        : (await import('./wire-request.ts')).wireChange(text, { direction })
+        : (await import('../protocol/wire-request.ts')).wireChange(text, { direction })
     await this.#change(vnet, commands.setWire, { ...which(device), ...change }, device.name)
   }
 

@@ -9,8 +9,9 @@
 import * as errnos from '../../base/errno.ts'
 import type { Native } from '../../linux/native.ts'
 import * as netlink from '../../netlink/index.ts'
-import { Connection, type ConnectionListener, type Detached } from '../protocol/connection.ts'
+import type { Detached } from '../protocol/detached.ts'
 import { VNET_GENL_ID, VNET_GENL_VERSION } from '../protocol/family.ts'
+import { Connection, type ConnectionListener } from '../sockets/connection.ts'
 
 /** Bytes of a reply at most, all parts together: an endless dump must not take all memory. */
 const REPLY_MAX = 64 << 20

@@ -1,17 +1,17 @@
 /** Finds running vnets and their interfaces here: in this namespace, or of a vnet started in it. */
 import { ECONNREFUSED, EOPNOTSUPP, isErrno, listed, VnetError } from '../../base/index.ts'
-import type { Entry, EntryInterface, LabNames, NetNamespace } from '../protocol/directory.ts'
-import { isSameNamespace, ownNamespace, readDirectories } from '../protocol/directory.ts'
 import { labPlace } from '../protocol/lab-place.ts'
-import type { RunDirectory, Untrusted } from '../protocol/run-directory.ts'
+import type { DeviceInfo } from '../protocol/types.ts'
+import type { Entry, EntryInterface, LabNames, NetNamespace } from '../sockets/directory.ts'
+import { isSameNamespace, ownNamespace, readDirectories } from '../sockets/directory.ts'
+import type { RunDirectory, Untrusted } from '../sockets/run-directory.ts'
 import {
   namedDirectory,
   otherUsers,
   trustedDirectories,
   untrustedDirectories,
-} from '../protocol/run-directory.ts'
+} from '../sockets/run-directory.ts'
 import type { ControlClient } from './client.ts'
-import type { DeviceInfo } from './types.ts'
 
 /**
  * A device that findVnets found, with the vnet to send requests about it to: a client takes `vnet`

@@ -4,8 +4,8 @@
  * request names, and it checks each program by the kernel's rules before it runs it.
  */
 import { UsageError } from '../../base/usage-error.ts'
-import { decodeProgram, encodeProgram } from '../../linux/sock-filter.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
+import { decodeProgram, encodeProgram } from '../../netlink/sock-filter.ts'
 import { BpfProgram, type CompiledFilter, packetFilter } from '../../packet/bpf.ts'
 
 /** A file or a filter by its text. */

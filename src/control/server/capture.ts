@@ -17,9 +17,9 @@ import {
 } from '../../linux/index.ts'
 import { NETDEV_UNREGISTER } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
-import type { Detached } from '../protocol/connection.ts'
-import type { Caller, Heir } from './operation.ts'
-import type { Subject, WantedCapture } from './subject.ts'
+import type { Caller, Heir } from '../operations/operation.ts'
+import type { Subject, WantedCapture } from '../operations/subject.ts'
+import type { Detached } from '../protocol/detached.ts'
 
 /** Concurrent captures, each with a buffer. The last KEPT are for clients with rights. */
 const CAPTURES = 16

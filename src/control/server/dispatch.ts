@@ -5,7 +5,13 @@
  */
 import { EINVAL, EIO, ENOENT, EOPNOTSUPP, EPERM, explain, VnetError } from '../../base/errno.ts'
 import * as netlink from '../../netlink/index.ts'
-import { type Caller, type Family, MissingAttribute, Refusal, type Write } from './operation.ts'
+import {
+  type Caller,
+  type Family,
+  MissingAttribute,
+  Refusal,
+  type Write,
+} from '../operations/operation.ts'
 
 /** A part of a dump ends with the message that reaches this many bytes. */
 const PART_BYTES = 8192

@@ -8,6 +8,7 @@ import { setPriority } from 'node:os'
 import { attempt, EPERM, Turns, VnetError } from '../../base/index.ts'
 import { check, loadNative, type Native, TimerfdClock } from '../../linux/index.ts'
 import { decodeAttributes, GENL_HDRLEN, NLMSG_HDRLEN } from '../../netlink/index.ts'
+import type { Caller, Family, Operation } from '../operations/operation.ts'
 import { commands } from '../protocol/family.ts'
 import {
   ClientSocket,
@@ -18,7 +19,6 @@ import {
 } from './front.ts'
 import { acceptingAt } from './listening-socket.ts'
 import { nlctrl } from './nlctrl.ts'
-import type { Caller, Family, Operation } from './operation.ts'
 import { Relay } from './relay.ts'
 import { Rights } from './rights.ts'
 import { type Session, Sessions } from './sessions.ts'

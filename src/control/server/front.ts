@@ -29,11 +29,11 @@ import { check, closeFd, closeFds, closingOnError, startPoller } from '../../lin
 import type { Native, Poller } from '../../linux/native.ts'
 import { MSG_DONTWAIT, SOCK_NONBLOCK, SOCK_SEQPACKET, SOCK_STREAM } from '../../linux/uapi.ts'
 import { MessageBuilder, NLMSG_MIN_TYPE, readMessage } from '../../netlink/index.ts'
-import { Connection, type ConnectionListener, MESSAGE_MAX } from '../protocol/connection.ts'
+import type { Family, Heir } from '../operations/operation.ts'
+import { Connection, type ConnectionListener, MESSAGE_MAX } from '../sockets/connection.ts'
 import type { Batches } from './batches.ts'
 import { type Client, type Dispatch, dispatch, type Parts } from './dispatch.ts'
 import { MESSAGE_DESCRIPTORS } from './listening-socket.ts'
-import type { Family, Heir } from './operation.ts'
 
 /** Types of messages, of which none ends a reply. */
 export const FRONT_READY = 8

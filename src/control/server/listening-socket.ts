@@ -16,7 +16,7 @@ import {
   SOL_SOCKET,
   sockaddrUn,
 } from '../../linux/uapi.ts'
-import { removeQuietly } from '../protocol/directory.ts'
+import { removeQuietly } from '../sockets/directory.ts'
 
 /** Connections at most that wait. They are accepted in order: one user could delay the others. */
 const BACKLOG = 64

@@ -16,7 +16,7 @@ import {
   type Operation,
   operation,
   type Write,
-} from './operation.ts'
+} from '../operations/operation.ts'
 
 const opPolicy = policy({ id: u32(genl.CTRL_ATTR_OP_ID), flags: u32(genl.CTRL_ATTR_OP_FLAGS) })
 const groupPolicy = policy({

@@ -11,9 +11,9 @@ import { attempt, describeException, ENOENT, isErrno } from '../../base/index.ts
 import { type Native, netnsCookieOf } from '../../linux/index.ts'
 import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../../netdev/if.ts'
 import type { Net, NetDevice } from '../../netdev/index.ts'
-import type { EntryInterface, NetNamespace } from '../protocol/directory.ts'
-import { ownNamespace, removeQuietly, startTime } from '../protocol/directory.ts'
-import { makeRunDirectory, privateCandidates, RUN_DIRECTORY } from '../protocol/run-directory.ts'
+import type { EntryInterface, NetNamespace } from '../sockets/directory.ts'
+import { ownNamespace, removeQuietly, startTime } from '../sockets/directory.ts'
+import { makeRunDirectory, privateCandidates, RUN_DIRECTORY } from '../sockets/run-directory.ts'
 import { ListeningSocket } from './listening-socket.ts'
 
 /** Every user may connect; the mode of the directory keeps others away. */

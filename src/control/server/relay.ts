@@ -8,7 +8,8 @@ import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../base/clock.ts'
 import { closeFd } from '../../linux/errno.ts'
 import type { Native } from '../../linux/native.ts'
 import * as netlink from '../../netlink/index.ts'
-import { Connection, type ConnectionListener, MESSAGE_MAX } from '../protocol/connection.ts'
+import type { Heir, Later } from '../operations/operation.ts'
+import { Connection, type ConnectionListener, MESSAGE_MAX } from '../sockets/connection.ts'
 import { BATCH } from './batches.ts'
 import {
   type ClientSocket,
@@ -18,7 +19,6 @@ import {
   FRONT_READY,
   READ_MAX,
 } from './front.ts'
-import type { Heir, Later } from './operation.ts'
 
 /** Requests with replies of several parts that are remembered: these are not shared. */
 const LONG = 64

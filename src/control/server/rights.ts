@@ -10,8 +10,8 @@ import { readFileSync } from 'node:fs'
 import { attempt, ENOPROTOOPT, ERANGE } from '../../base/errno.ts'
 import { closing, type Native, OVERFLOW_GID, SO_PEERGROUPS, SOL_SOCKET } from '../../linux/index.ts'
 import { getU32 } from '../../netlink/index.ts'
-import { type Peer, peerPidfd } from '../protocol/connection.ts'
-import { startTime } from '../protocol/directory.ts'
+import { type Peer, peerPidfd } from '../sockets/connection.ts'
+import { startTime } from '../sockets/directory.ts'
 
 const ROOT = 0
 const CAP_NET_ADMIN = 12n

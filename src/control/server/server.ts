@@ -8,19 +8,19 @@ import { describeException, type Log, messageOrDescription } from '../../base/in
 import { eventLoopClock } from '../../linux/clock.ts'
 import type { Addon, Native } from '../../linux/native.ts'
 import type { Net } from '../../netdev/net.ts'
+import { Events } from '../operations/events.ts'
+import type { Caller, Family } from '../operations/operation.ts'
+import type { RunningDriver, Subject } from '../operations/subject.ts'
+import { vnetFamily } from '../operations/vnet-family.ts'
 import { Batches } from './batches.ts'
 import { Captures } from './capture.ts'
-import { Events } from './events.ts'
 import type { Front, FrontOptions } from './front.ts'
 import { nlctrl } from './nlctrl.ts'
-import type { Caller, Family } from './operation.ts'
 import { Presence, type PresenceOptions } from './presence.ts'
 import { Rights } from './rights.ts'
 import { Runtime } from './runtime.ts'
 import { Sessions } from './sessions.ts'
 import type { Deputy } from './snapshot.ts'
-import type { RunningDriver, Subject } from './subject.ts'
-import { vnetFamily } from './vnet-family.ts'
 
 const ROOT = 0
 

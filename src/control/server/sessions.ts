@@ -3,17 +3,17 @@
 import { EBUSY, EMFILE, ENFILE, ENOBUFS, ENOMEM, type Turns, type Work } from '../../base/index.ts'
 import { closeFd, MSG_DONTWAIT, type Native } from '../../linux/index.ts'
 import { MessageBuilder, NLMSG_HDRLEN, writeAck } from '../../netlink/index.ts'
+import type { Heir, Later } from '../operations/operation.ts'
 import {
   Connection,
   type ConnectionListener,
   MESSAGE_MAX,
   type Peer,
   peerOf,
-} from '../protocol/connection.ts'
+} from '../sockets/connection.ts'
 import type { Batches } from './batches.ts'
 import { type Client, type Dispatch, dispatch, type Parts } from './dispatch.ts'
 import type { Accepting } from './listening-socket.ts'
-import type { Heir, Later } from './operation.ts'
 import type { Missing, Rights } from './rights.ts'
 
 /** The number of concurrent connections; more wait. The last KEPT are for clients with rights. */

@@ -7,8 +7,8 @@ import type { Clock } from '../../base/clock.ts'
 import { NETDEV_REGISTER } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import { genlmsghdr, MessageBuilder, NLM_F_MULTI } from '../../netlink/index.ts'
+import { type Caller, type Family, NO_CLIENT } from '../operations/operation.ts'
 import { commands } from '../protocol/family.ts'
-import { type Caller, type Family, NO_CLIENT } from './operation.ts'
 
 /** Nanoseconds of work at a beat. */
 const BEAT_NS = 200_000

@@ -13,6 +13,8 @@ import {
   parseGenl,
   policy,
 } from '../../netlink/index.ts'
+import { type Family, type Operation, operation, type Write } from '../operations/operation.ts'
+import { matches, type Which } from '../operations/subject.ts'
 import {
   commands,
   VNET_GENL_ID,
@@ -21,9 +23,7 @@ import {
   vnetAttributes,
 } from '../protocol/family.ts'
 import { acceptingAt } from './listening-socket.ts'
-import { type Family, type Operation, operation, type Write } from './operation.ts'
 import { Sessions } from './sessions.ts'
-import { matches, type Which } from './subject.ts'
 
 /** Milliseconds for which accepted clients still get replies when the thread has returned. */
 const LAST_MS = 1000

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { isNamed } from '#src/cli/device-text.ts'
 import { withPlaces } from '#src/control/client/find.ts'
-import type { Entry } from '#src/control/protocol/directory.ts'
+import type { Entry } from '#src/control/sockets/directory.ts'
 
 /** Returns a vnet with interfaces of these names: `my:client/server`. */
 function vnet(pid: number, ...names: readonly string[]): Entry {

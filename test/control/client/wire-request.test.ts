@@ -2,8 +2,8 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { wireChange } from '#src/control/client/wire-request.ts'
 import { attached } from '#src/control/protocol/attachment.ts'
+import { wireChange } from '#src/control/protocol/wire-request.ts'
 import { parseWire } from '#src/wire/parse.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 

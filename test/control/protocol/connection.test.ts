@@ -2,13 +2,13 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EAGAIN, EBADF, ECONNRESET, ENAMETOOLONG, ENOENT, EPROTO } from '#src/base/errno.ts'
+import { ListeningSocket } from '#src/control/server/listening-socket.ts'
 import {
   Connection,
   type ConnectionListener,
   MESSAGE_MAX,
   peerPidfd,
-} from '#src/control/protocol/connection.ts'
-import { ListeningSocket } from '#src/control/server/listening-socket.ts'
+} from '#src/control/sockets/connection.ts'
 import { loadNative } from '#src/linux/native.ts'
 import { MSG_DONTWAIT } from '#src/linux/uapi.ts'
 import { MessageBuilder } from '#src/netlink/index.ts'

@@ -4,11 +4,11 @@ import { expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '#src/base/clock.ts'
 import { Turns, type Work } from '#src/base/turns.ts'
 import { FakeClock } from '#src/bed/fake-clock.ts'
-import { Connection } from '#src/control/protocol/connection.ts'
+import { type Family, operation } from '#src/control/operations/operation.ts'
 import { BATCH, Batches } from '#src/control/server/batches.ts'
 import { ListeningSocket } from '#src/control/server/listening-socket.ts'
-import { type Family, operation } from '#src/control/server/operation.ts'
 import { Sessions } from '#src/control/server/sessions.ts'
+import { Connection } from '#src/control/sockets/connection.ts'
 import { loadNative } from '#src/linux/native.ts'
 import {
   genlmsghdr,

@@ -1,7 +1,8 @@
 /** The families of a net, to which tests send requests. */
+
+import type { Family } from '#src/control/operations/operation.ts'
+import { vnetFamily } from '#src/control/operations/vnet-family.ts'
 import { nlctrl } from '#src/control/server/nlctrl.ts'
-import type { Family } from '#src/control/server/operation.ts'
-import { vnetFamily } from '#src/control/server/vnet-family.ts'
 import { addDevice, type MemoryNet } from '#support/memory-net.ts'
 
 export const GET_DEVICES = 2

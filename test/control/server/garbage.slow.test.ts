@@ -4,8 +4,8 @@
  */
 import { getHeapSpaceStatistics } from 'node:v8'
 import { expect, test } from 'vitest'
-import type { Caller, Family } from '#src/control/server/operation.ts'
-import { vnetFamily } from '#src/control/server/vnet-family.ts'
+import type { Caller, Family } from '#src/control/operations/operation.ts'
+import { vnetFamily } from '#src/control/operations/vnet-family.ts'
 import { parseLink } from '#src/linux/rtnetlink/link.ts'
 import { MessageBuilder, messages, NLM_F_DUMP, NLMSG_HDRLEN } from '#src/netlink/index.ts'
 import { ask, request } from '#support/genl-request.ts'

@@ -1,7 +1,7 @@
 /** Which clients make a vnet read the kernel's statistics. */
 import { expect, test, vi } from 'vitest'
-import type { Family } from '#src/control/server/operation.ts'
-import { vnetFamily } from '#src/control/server/vnet-family.ts'
+import type { Family } from '#src/control/operations/operation.ts'
+import { vnetFamily } from '#src/control/operations/vnet-family.ts'
 import { NLM_F_DUMP } from '#src/netlink/index.ts'
 import { ask, read, request } from '#support/genl-request.ts'
 import { addDevice, memoryNets } from '#support/memory-net.ts'

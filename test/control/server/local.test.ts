@@ -3,8 +3,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import { ENOENT, EOPNOTSUPP, VnetError } from '#src/base/errno.ts'
 import { UsageError } from '#src/base/usage-error.ts'
 import { TestBed } from '#src/bed/test-bed.ts'
-import type { DeviceEvent } from '#src/control/client/types.ts'
-import { localVnet } from '#src/control/server/local.ts'
+import { localVnet } from '#src/control/operations/local.ts'
+import type { DeviceEvent } from '#src/control/protocol/types.ts'
 import { cable } from '#src/drivers/index.ts'
 
 const NOW = 1234

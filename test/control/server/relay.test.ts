@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '#src/base/clock.ts'
 import { FakeClock } from '#src/bed/fake-clock.ts'
+import type { Later } from '#src/control/operations/operation.ts'
 import { BATCH } from '#src/control/server/batches.ts'
 import {
   type ClientSocket,
@@ -9,7 +10,6 @@ import {
   FRONT_MORE,
   FRONT_READY,
 } from '#src/control/server/front.ts'
-import type { Later } from '#src/control/server/operation.ts'
 import { type Asker, Relay } from '#src/control/server/relay.ts'
 import { loadNative } from '#src/linux/native.ts'
 import { MSG_DONTWAIT, SOCK_NONBLOCK, SOCK_STREAM } from '#src/linux/uapi.ts'

@@ -1,8 +1,8 @@
 /** What another thread replies with while the thread of a vnet does not return. */
 import { expect, test } from 'vitest'
+import { vnetFamily } from '#src/control/operations/vnet-family.ts'
 import { commands } from '#src/control/protocol/family.ts'
 import { publish, Snapshot } from '#src/control/server/snapshot.ts'
-import { vnetFamily } from '#src/control/server/vnet-family.ts'
 import { messages, parseGenl } from '#src/netlink/index.ts'
 import { addDevice, freshNet, turn } from '#support/memory-net.ts'
 

@@ -16,20 +16,20 @@ import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EAGAIN, ENOPROTOOPT } from '#src/base/errno.ts'
 import { ControlClient, findVnets, serveControl } from '#src/control/index.ts'
-import { Connection } from '#src/control/protocol/connection.ts'
+import { scopeNumbers, vnetAttributes } from '#src/control/protocol/family.ts'
+import { Connection } from '#src/control/sockets/connection.ts'
 import {
   type Entry,
   ownNamespace,
   readDirectories,
   startTime,
-} from '#src/control/protocol/directory.ts'
-import { scopeNumbers, vnetAttributes } from '#src/control/protocol/family.ts'
+} from '#src/control/sockets/directory.ts'
 import {
   makeRunDirectory,
   namedDirectory,
   otherUsers,
   trustedDirectories,
-} from '#src/control/protocol/run-directory.ts'
+} from '#src/control/sockets/run-directory.ts'
 import { loadNative, type Native } from '#src/linux/native.ts'
 import { SO_PASSRIGHTS } from '#src/linux/uapi.ts'
 import type { UserData } from '#src/netdev/ops.ts'

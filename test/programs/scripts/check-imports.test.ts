@@ -21,6 +21,15 @@ function check(file: string, source: string): string[] {
   return violations(root)
 }
 
+test('a pure file imports a file for Node only if a browser has another in its place', () => {
+  const importing = "import '../netdev/c.node.ts'"
+  const refused = 'bed may not import netdev (../netdev/c.node.ts)'
+  check('netdev/c.node.ts', '')
+  expect(check('bed/d.ts', importing)).toEqual([`src/bed/d.ts:1: ${refused}`])
+  check('netdev/c.browser.ts', '')
+  expect(check('bed/d.ts', importing)).toEqual([])
+})
+
 describe('each room imports only from rooms before it', () => {
   test.each([
     ['skb/a.ts', '../packet/b.ts'],
@@ -44,7 +53,7 @@ describe('each room imports only from rooms before it', () => {
     ['packages/lan/src/a.ts', './switch/b.ts'],
     ['packages/lan/src/machines/a.ts', '../switch/b.ts'],
     ['base/a.ts', 'yaml'],
-    ['bed/a.ts', '../linux/b.ts'],
+    ['bed/a.ts', '../drivers/b.ts'],
     ['cli/a.ts', '../control/b.ts'],
     ['cli/commands/a.ts', '../../linux/b.ts'],
     ['index.ts', './drivers/b.ts'],

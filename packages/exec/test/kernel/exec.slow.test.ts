@@ -17,7 +17,7 @@ import {
   test,
 } from 'vitest'
 import { attempt } from '#src/base/errno.ts'
-import { ownNamespace, readDirectories } from '#src/control/protocol/directory.ts'
+import { ownNamespace, readDirectories } from '#src/control/sockets/directory.ts'
 import { fileDirectory } from '#support/fresh-directory.ts'
 import { type Child, type Netns, OwnNetns, outcome } from '#support/netns.ts'
 import { asNobodyIn, NOBODY } from '#support/privileges.ts'

@@ -4,14 +4,14 @@
  */
 import { statSync } from 'node:fs'
 import { EFAULT, ENODEV, EOPNOTSUPP, VnetError } from '#src/base/errno.ts'
-import { Connection } from '#src/control/protocol/connection.ts'
+import { operation } from '#src/control/operations/operation.ts'
 import { commands, VNET_GENL_ID, VNET_GENL_NAME } from '#src/control/protocol/family.ts'
-import { makeRunDirectory } from '#src/control/protocol/run-directory.ts'
 import { type Client, dispatch } from '#src/control/server/dispatch.ts'
 import { ListeningSocket } from '#src/control/server/listening-socket.ts'
 import { nlctrl } from '#src/control/server/nlctrl.ts'
-import { operation } from '#src/control/server/operation.ts'
 import { Announcement } from '#src/control/server/presence.ts'
+import { Connection } from '#src/control/sockets/connection.ts'
+import { makeRunDirectory } from '#src/control/sockets/run-directory.ts'
 import { loadNative } from '#src/linux/native.ts'
 import { MessageBuilder } from '#src/netlink/index.ts'
 

@@ -3,7 +3,7 @@
  * array, and its arguments make a call. Records the results of all calls.
  */
 
-import { ownNamespace } from '#src/control/protocol/directory.ts'
+import { ownNamespace } from '#src/control/sockets/directory.ts'
 import { check } from '#src/linux/errno.ts'
 import { loadNative } from '#src/linux/native.ts'
 import { AF_NETLINK, NETLINK_GENERIC, SOCK_RAW, sockaddrNl } from '#src/linux/uapi.ts'

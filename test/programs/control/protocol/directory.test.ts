@@ -4,13 +4,13 @@ import { once } from 'node:events'
 import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { Announcement } from '#src/control/server/presence.ts'
 import {
   type Entry,
   ownNamespace,
   readDirectories,
   watchDirectories,
-} from '#src/control/protocol/directory.ts'
-import { Announcement } from '#src/control/server/presence.ts'
+} from '#src/control/sockets/directory.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 
 const self = process.geteuid?.() ?? 0

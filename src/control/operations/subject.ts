@@ -4,9 +4,8 @@ import { ENODEV, ENOTUNIQ, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import type { Driver, NetDevice, Params } from '../../netdev/index.ts'
 import type { PacketFilter } from '../../packet/bpf.ts'
 import type { WireAttachment } from '../protocol/attachment.ts'
-import { vnetAttributes } from '../protocol/family.ts'
+import { type Reply, vnetAttributes } from '../protocol/family.ts'
 import { type Caller, MissingAttribute } from './operation.ts'
-import type { Runtime } from './runtime.ts'
 
 /**
  * The running program as its operations see it. Absent parts are things that this program does not
@@ -21,7 +20,8 @@ export interface Subject {
   readonly module?: RunningDriver | undefined
   readonly events?: { subscribe(caller: Caller, wanted: SubscriptionSpec): void } | undefined
   readonly captures?: { start(wanted: WantedCapture, caller: Caller): void } | undefined
-  readonly runtime?: Pick<Runtime, 'read'> | undefined
+  /** Reads the resources that the program uses. */
+  readonly runtime?: { read(): Resources } | undefined
   /** The container or pod that an attachment is for. */
   readonly ownerOf?: ((dev: NetDevice) => DeviceOwner | undefined) | undefined
   /** The mistakes of `vnet node`; undefined in other programs. */
@@ -30,6 +30,12 @@ export interface Subject {
   readonly changed?: ((dev: NetDevice, change: DeviceChange) => void) | undefined
   /** The wall clock, in milliseconds since 1970. */
   readonly now: () => number
+}
+
+type RuntimeReply = Reply<'getRuntime'>['runtime']
+/** As a reply has them; the delay of the event loop is unknown at first. */
+type Resources = Omit<RuntimeReply, 'loopDelay'> & {
+  readonly loopDelay: RuntimeReply['loopDelay'] | undefined
 }
 
 /** A container or pod, and the name of the interface inside. */

@@ -3,7 +3,8 @@
 import { EPROTO, explain, VnetError } from '../../base/errno.ts'
 import type { Driver, Net } from '../../netdev/index.ts'
 import * as netlink from '../../netlink/index.ts'
-import { deviceEvent, deviceInfo, deviceStats, stepState, wireInfo } from '../client/replies.ts'
+import { commands, scopeNumbers } from '../protocol/family.ts'
+import { deviceEvent, deviceInfo, deviceStats, stepState, wireInfo } from '../protocol/replies.ts'
 import type {
   Device,
   DeviceEvent,
@@ -15,9 +16,8 @@ import type {
   StepOptions,
   StepState,
   WireInfo,
-} from '../client/types.ts'
-import { wireChange } from '../client/wire-request.ts'
-import { commands, scopeNumbers } from '../protocol/family.ts'
+} from '../protocol/types.ts'
+import { wireChange } from '../protocol/wire-request.ts'
 import { Events } from './events.ts'
 import { type Command, NO_CLIENT, type Operation, type Write } from './operation.ts'
 import type { Subject } from './subject.ts'

@@ -4,7 +4,7 @@
  */
 import { EINVAL, VnetError, type Work } from '../../base/index.ts'
 import * as netlink from '../../netlink/index.ts'
-import type { Detached } from '../protocol/connection.ts'
+import type { Detached } from '../protocol/detached.ts'
 
 /** Writes the attributes of one message of a reply. */
 export type Write = (builder: netlink.MessageBuilder) => void

@@ -2,9 +2,9 @@
 
 import { EPROTO, NSEC_PER_MSEC, VnetError } from '../../base/index.ts'
 import type { LinkStats64, StageReport } from '../../netdev/index.ts'
-import type { Reply } from '../protocol/family.ts'
-import { countersWith, type QueueCounters } from '../protocol/queue-counters.ts'
-import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
+import type { Reply } from './family.ts'
+import { countersWith, type QueueCounters } from './queue-counters.ts'
+import type { SegmentEntryKind } from './segment-entry.ts'
 import type {
   DeviceEvent,
   DeviceInfo,

@@ -10,8 +10,8 @@ import {
   encodeFilter,
   recording,
   type WireAttachment,
-} from '../protocol/attachment.ts'
-import { VNET_WIRE_ATTACHMENTS_MAX, VNET_WIRE_TEXT_MAX } from '../protocol/family.ts'
+} from './attachment.ts'
+import { VNET_WIRE_ATTACHMENTS_MAX, VNET_WIRE_TEXT_MAX } from './family.ts'
 
 /** Room in a message for the headers of an attachment. */
 const OVERHEAD = 16

@@ -2,8 +2,9 @@
  * Filter programs as bytes: arrays of struct sock_filter { u16 code; u8 jt; u8 jf; u32 k } in host
  * byte order (linux/filter.h). libpcap's struct bpf_insn has the same layout.
  */
-import { getU16, getU32, putU16, putU32 } from '../netlink/host-order.ts'
+
 import type { BpfInstruction } from '../packet/bpf.ts'
+import { getU16, getU32, putU16, putU32 } from './host-order.ts'
 
 export const INSTRUCTION_LEN = 8
 

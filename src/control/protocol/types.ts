@@ -1,9 +1,9 @@
 /** The arguments and results of a client, in the terms of a program. All types are public. */
 
 import type { DeviceWire, LinkStats64, StageReport } from '../../netdev/index.ts'
-import type { eventNumbers, Reply } from '../protocol/family.ts'
-import type { QueueCounters } from '../protocol/queue-counters.ts'
-import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
+import type { eventNumbers, Reply } from './family.ts'
+import type { QueueCounters } from './queue-counters.ts'
+import type { SegmentEntryKind } from './segment-entry.ts'
 
 /** A reply about a device. */
 type Named<R extends { readonly ifname: string; readonly netns?: string | undefined }> = Omit<

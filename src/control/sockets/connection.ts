@@ -9,6 +9,7 @@ import { closeFd } from '../../linux/errno.ts'
 import { type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/native.ts'
 import * as uapi from '../../linux/uapi.ts'
 import { align4, getU32, NLMSG_HDRLEN } from '../../netlink/index.ts'
+import type { Detached } from '../protocol/detached.ts'
 
 /** Bytes of a message at most: an attribute of 64 KiB, and others. More ends the connection. */
 export const MESSAGE_MAX = 68 * 1024
@@ -30,16 +31,6 @@ export interface Peer {
 
 /** Another user to connect as: the server sees this uid and gid. */
 export type As = Pick<Peer, 'uid' | 'gid'>
-
-/** The parts of a connection that was given to another owner. */
-export interface Detached {
-  /** The descriptor, non-blocking; it belongs to the new owner. */
-  readonly fd: number
-  /** Bytes that were received and not handed on. */
-  readonly input: Uint8Array
-  /** Bytes that are still to be sent. */
-  readonly output: Uint8Array
-}
 
 /**
  * The owner of a Connection, as the Connection calls it. It may send on the connection, pause or
