@@ -199,12 +199,17 @@ describe('packages use of a door what their floor may', () => {
     expect(write({ [name]: source })).toEqual([`${name}:1: lan/machines may not import ${message}`])
   })
 
-  test('the TCP/IP stack uses base and packet alone', () => {
+  test('the TCP/IP stack uses base and packet alone, and no other pure room', () => {
     const stack = 'packages/inet/src/a.ts'
-    expect(write({ [stack]: "import { clock } from 'vnet'" })).toEqual([])
-    expect(write({ [stack]: "import type { Tap } from 'vnet/kit/linux'" })).toEqual([
-      `${stack}:1: inet may not import linux (vnet/kit/linux)`,
+    const more = {
+      'src/index.ts': `${files['src/index.ts']}\nexport type { Port } from './netdev/port.ts'`,
+      'src/netdev/port.ts': 'export interface Port {}',
+    }
+    expect(write({ ...more, [stack]: "import { clock } from 'vnet'" })).toEqual([])
+    expect(write({ ...more, [stack]: "import type { Port } from 'vnet'" })).toEqual([
+      `${stack}:1: inet may not import netdev (vnet)`,
     ])
+    write({ [stack]: '' })
   })
 
   test.each([
