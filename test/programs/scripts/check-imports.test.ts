@@ -227,6 +227,21 @@ describe('packages use of a door what their floor may', () => {
     write({ [web]: '' })
   })
 
+  test('the playground of the course may use the page, and the rest of the course may not', () => {
+    const web = {
+      'packages/web/package.json': JSON.stringify({ name: '@vnet/web', exports }),
+      'packages/web/src/index.ts': 'export const page = 1',
+    }
+    const [playground, learn] = ['browser/playground/c.ts', 'c.ts'].map(
+      file => `packages/learn/src/${file}`,
+    ) as [string, string]
+    const source = "import { page } from '@vnet/web'"
+    expect(write({ ...web, [playground]: source, [learn]: source })).toEqual([
+      `${learn}:1: learn may not import web, another product (@vnet/web)`,
+    ])
+    write({ [playground]: '', [learn]: '' })
+  })
+
   test.each([
     ["import { lan } from '@vnet/lan/internal/driver'", 'the package @vnet/lan/internal/driver'],
     ["import { lan } from '@vnet/lan/built/driver'", 'the package @vnet/lan/built/driver'],
