@@ -30,10 +30,11 @@ export async function isolated(name, help, optionsOf, measure) {
  */
 function runInside() {
   const namespaces = ['--net', '--pid', '--fork', '--kill-child', '--mount-proc']
-  const { status } = spawnSync(
+  const { status, error } = spawnSync(
     'setpriv',
     ['--pdeathsig', 'KILL', 'unshare', ...namespaces, process.execPath, ...process.argv.slice(1)],
     { stdio: 'inherit', env: { ...process.env, [NAMESPACES]: '1' } },
   )
+  if (error) throw error
   return status ?? 1
 }

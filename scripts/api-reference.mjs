@@ -26,7 +26,7 @@ export function apiReference() {
       readFileSync(resolve(root, folder, 'package.json'), 'utf8'),
     )
     return Object.entries(exports).flatMap(([path, { types }]) => {
-      // What products import of each other, and what vnet imports of them.
+      // What packages import of each other, and what vnet imports of them.
       if (types === undefined || /\*|^\.\/(commands|kit)$/.test(path)) return []
       const entry = path.replace(/^\./, name)
       const file = resolve(root, folder, types)

@@ -7,13 +7,13 @@
  * The rooms have one order, that of scripts/rooms.mjs: a room imports only from rooms before it.
  * The last are the rooms of products, which import the core but not each other, except as `uses`
  * says. A product imports the core and other products through doors (setup/doors.mjs), and may use
- * of them what its room may. In pure rooms, files use no builtin of Node, no package and no room
- * that does, except for files named *.node.ts, which may use `linux` and the rooms before it. A
- * pure file imports such a file only if a *.browser.ts beside it replaces it in a bundle. src never
- * imports 'vnet' by name, because that would load a second copy of everything. A type-only import
- * counts like any other. No module keeps mutable state: `let` or `var` at its top level, or a
- * collection that is empty there, except for `kept`. Only linux/errno.ts calls the addon's close(),
- * because it looks at the result.
+ * of them what its room may. In pure rooms, files use no builtin of Node, no package but those of
+ * the table and no room that does, except for files named *.node.ts, which may use `linux` and the
+ * rooms before it. A pure file imports such a file only if a *.browser.ts beside it replaces it in
+ * a bundle. src never imports 'vnet' by name, because that would load a second copy of everything.
+ * A type-only import counts like any other. No module keeps mutable state: `let` or `var` at its
+ * top level, or a collection that is empty there, except for `kept`. Only linux/errno.ts calls the
+ * addon's close(), because it looks at the result.
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'

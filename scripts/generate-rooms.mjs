@@ -55,7 +55,7 @@ export function packagesWithDoors() {
   return products.map(({ product, what, uses = [], ofCore, rooms }) => {
     const ofRooms = rooms
       .filter(each => each.uses !== undefined)
-      .map(({ room, uses }) => `${uses.join(' and ')} (${room.replace(/^.*\//, '')})`)
+      .map(({ room, uses }) => `${room.replace(/^.*\//, '')}: ${uses.join(' and ')}`)
     return {
       product,
       pure: rooms.every(({ pure }) => pure),

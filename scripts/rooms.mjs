@@ -4,12 +4,15 @@
  * tables of docs/internals.md and CONTRIBUTING.md from it. Links in a text start at the root.
  *
  * A room is a folder of src, a folder in it that has a line of its own, or a file in src itself.
- * It uses the rooms before it; a pure room uses neither Node nor rooms that do, but of pure rooms
- * also files `*.node.ts` with a `*.browser.ts` beside them. `packages` are the packages of npm that
- * it may import.
+ * It uses the rooms before it. A pure room uses neither Node nor rooms that do. It may use a
+ * `*.node.ts` of a pure room if a `*.browser.ts` is beside it. `packages` are the packages of npm
+ * that it may import.
  */
 
-/** The rooms of the core, from the lowest to the highest. One without a text only exports. */
+/**
+ * The rooms of the core, from the lowest to the highest. A room without a text is in
+ * no table: it only exports, or starts the program.
+ */
 export const core = [
   { room: 'base', pure: true, packages: ['yaml'], what: 'errors, clocks, logs, limits' },
   {
@@ -18,7 +21,7 @@ export const core = [
     what: 'headers and messages as functions over bytes: Ethernet, IP, TCP, ARP, DHCP, DNS',
   },
   { room: 'netlink', pure: true, what: 'messages of netlink as functions over bytes' },
-  { room: 'skb', pure: true, what: 'frame memory, and who owns it' },
+  { room: 'skb', pure: true, what: 'frame memory, and who owns it; the reasons of drops' },
   {
     room: 'netdev',
     pure: true,
@@ -50,7 +53,11 @@ export const core = [
     pure: true,
     what: 'the protocol that controls a running vnet: requests, replies, events',
   },
-  { room: 'control/operations', pure: true, what: 'what a vnet does on request' },
+  {
+    room: 'control/operations',
+    pure: true,
+    what: 'what a vnet does on request; `localVnet` requests it without a socket',
+  },
   {
     room: 'control/sockets',
     what: 'where the sockets of running vnets are, and connections to them',
@@ -77,9 +84,9 @@ const rooms = (...names) => names.map(room => ({ room }))
 const pureRooms = (...names) => names.map(room => ({ room, pure: true }))
 
 /**
- * The packages with sources, which import the core through doors (setup/doors.mjs). They may use of
- * them what their rooms may, or the rooms `ofCore` alone. They do not import each other, except as
- * `uses` says, of a package or of a room.
+ * The packages with sources, which import the core through doors (setup/doors.mjs). `ofCore`
+ * names the only rooms of the core that a package may use; without it, all that its own rooms may.
+ * They do not import each other, except as `uses` says, of a package or of a room.
  */
 export const products = [
   {

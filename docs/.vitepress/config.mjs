@@ -255,7 +255,6 @@ export default {
     'README.md': 'contents.md',
     'site/:page.md': ':page.md',
     'site/:package/:page.md': ':package/:page.md',
-    ':folder/README.md': ':folder/index.md',
   },
   srcExclude: ['node_modules/**', 'site/checks/**'],
   lastUpdated: false,

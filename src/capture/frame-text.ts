@@ -47,8 +47,11 @@ export function directionOf({ flags = 0 }: CapturedPacket): 'tx' | 'rx' {
   return (flags & DIRECTIONS) === FLAG_INBOUND ? 'rx' : 'tx'
 }
 
-/** Returns `wire ab, stage 1 loss 5% (...)`, or `dropped`; undefined for a frame that passed. */
-export function dropReasonOf({ verdict, comments = [] }: CapturedPacket): string | undefined {
+/**
+ * Returns what the comment of a dropped frame says: `wire ab, stage 1 loss 5% (...)`, or `dropped`
+ * without one; undefined for a frame that passed.
+ */
+export function dropComment({ verdict, comments = [] }: CapturedPacket): string | undefined {
   if (verdict === undefined) return undefined
   const comment = comments.find(each => each.startsWith('dropped')) ?? 'dropped'
   return comment.replace(/^dropped: /, '')

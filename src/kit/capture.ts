@@ -7,7 +7,7 @@ export { Capture, type CaptureSetup } from '../capture/capture.ts'
 export {
   type CapturedFrame,
   directionOf,
-  dropReasonOf,
+  dropComment,
   FramePrinter,
 } from '../capture/frame-text.ts'
 export { Input } from '../capture/input.ts'

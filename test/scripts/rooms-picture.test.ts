@@ -181,6 +181,6 @@ test('packages have the doors of their manifests, and use what the table says', 
   expect(doorsOf('guest')).toEqual([['@vnet/guest/kit', true]])
   expect(doorsOf('exec')).toEqual([])
   expect(of('lab')?.uses).toEqual(expect.arrayContaining(['lan', 'guest', 'inet']))
-  expect(of('learn')?.uses).toContain('inet and web (playground)')
+  expect(of('learn')?.uses).toContain('playground: inet and web')
   expect(of('inet')).toMatchObject({ pure: true, ofCore: ['base', 'packet'], uses: [] })
 })

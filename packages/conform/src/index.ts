@@ -3,10 +3,11 @@
  * a stack takes part as a `World`, which gives it frames and returns the frames that it sends:
  *
  *     for (const one of readTable().flatMap(({ cases }) => cases).filter(isPassive)) {
- *       const reason = await runCase(one, new MyWorld())
+ *       const skipped = await runCase(one, new MyWorld()) // rejects with a CaseFailure
  *     }
  */
 export { type Case, isPassive, parseCases, type Step } from './notation.ts'
+export type { Recorded } from './run.ts'
 export { CaseFailure, type Outcome, runCase, runPatiently } from './run-case.ts'
 export type { Station, Stations } from './stations.ts'
 export { type Group, readGroup, readTable } from './table.ts'

@@ -1,6 +1,6 @@
 /**
- * '@vnet/inet/kit', for the packages of this repository, of the same version: what a host in memory
- * shows of the headers and counters of its packets, and TCP segments as records.
+ * '@vnet/inet/kit', for the packages of this repository, of the same version: checksums, versions
+ * and counters of IP, and TCP segments as records.
  */
 export { fillChecksum } from './ip/checksum.ts'
 export { COUNTERS } from './ip/counters.ts'

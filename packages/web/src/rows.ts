@@ -4,7 +4,7 @@ import { formatAddress, IFF_UP, type Prefix, parsePrefix } from 'vnet'
 import type { CaptureRecord } from 'vnet/capture'
 import type { DeviceStats, FoundDevice, StepHalt } from 'vnet/control'
 import { printable } from 'vnet/kit/base'
-import { type CapturedFrame, directionOf, dropReasonOf, FramePrinter } from 'vnet/kit/capture'
+import { type CapturedFrame, directionOf, dropComment, FramePrinter } from 'vnet/kit/capture'
 import { labPlace } from 'vnet/kit/control'
 import { flipAddress } from 'vnet/kit/drivers'
 import { dropText, stageDropText } from 'vnet/kit/netdev'
@@ -181,7 +181,7 @@ export function frameRow(
   printer: FramePrinter,
 ): FrameRow {
   const { queue = 0 } = packet
-  const dropped = dropReasonOf(packet)
+  const dropped = dropComment(packet)
   return {
     number,
     time: timeOf(packet),
@@ -211,7 +211,7 @@ const timeOf = ({ seconds, nanoseconds }: CaptureRecord): number =>
 
 /** An earlier vnet sends no fields. */
 function dropOf(packet: CaptureRecord): FlightDrop | undefined {
-  const reason = dropReasonOf(packet)
+  const reason = dropComment(packet)
   if (reason === undefined) return undefined
   const { drop = { reason } } = packet
   const { wire } = drop

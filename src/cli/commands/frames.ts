@@ -1,12 +1,6 @@
 /** `vnet frames`: a line for each frame that passes the interfaces, until Ctrl-C. */
 import { printable } from '../../base/printable.ts'
-import {
-  directionOf,
-  dropReasonOf,
-  FramePrinter,
-  isGso,
-  PRINTED,
-} from '../../capture/frame-text.ts'
+import { directionOf, dropComment, FramePrinter, isGso, PRINTED } from '../../capture/frame-text.ts'
 import { CaptureError } from '../../capture/input.ts'
 import type { CapturedPacket } from '../../capture/packet.ts'
 import { CaptureReader } from '../../capture/reader.ts'
@@ -90,7 +84,7 @@ export class FrameLines {
    * its direction and queue, the frame as tcpdump prints it, and the reason for its drop, if any.
    */
   line(device: string, packet: CapturedPacket): string {
-    const reason = dropReasonOf(packet)
+    const reason = dropComment(packet)
     const why = reason === 'dropped' ? reason : `dropped: ${reason}`
     const gso = isGso(packet) ? ', gso' : ''
     const at = `${device} ${directionOf(packet)}-${packet.queue ?? 0}`
@@ -111,7 +105,7 @@ export class FrameLines {
       id,
       length,
       gso: isGso(packet),
-      dropped: dropReasonOf(packet) ?? null,
+      dropped: dropComment(packet) ?? null,
       text: this.#printer.print(packet),
     })}\n`
   }

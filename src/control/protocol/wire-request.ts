@@ -32,7 +32,7 @@ export interface WireChange {
 export interface WireChangeOptions {
   /** The direction that is changed; both by default. */
   readonly direction?: DeviceWire['direction'] | undefined
-  /** Called with lines about what may be a mistake. */
+  /** Called with lines about what may be a mistake, once the whole text is read. */
   readonly note?: (line: string) => void
   /** By default clientResources(). */
   readonly resources?: CompilingResources

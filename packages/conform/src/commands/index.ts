@@ -33,7 +33,7 @@ export const commands: readonly LazyCommand[] = [
   defineCommand({
     name: 'conform',
     group: 'Labs:',
-    description: 'check a TCP/IP stack behind an interface against the RFCs',
+    description: 'check a TCP/IP stack at an interface against the RFCs',
     args: ['[[NETNS/]IF]'],
     options: [
       option('--address <address>', 'address of the stack; once for IPv4, once for IPv6', {

@@ -1,6 +1,6 @@
 /**
- * Worlds of stacks that obey the RFCs, but unlike the stack of this package. They decide
- * like `vnet conform` on an interface.
+ * Worlds of stacks that obey the RFCs, but unlike the stack of vnet. They decide like
+ * `vnet conform` on an interface.
  */
 
 import {

@@ -1,3 +1,4 @@
+/** Replies with new link and IP headers directly before the data, in the slot of the frame. */
 import { ethernet, ipv4, ipv6, type SkBuff } from 'vnet'
 import { fillChecksum, IPDEFTTL, type Packet, setPlain, setPositions } from 'vnet/kit/drivers'
 

@@ -10,11 +10,14 @@ interface Manifest {
   readonly exports?: Readonly<Record<string, { readonly default?: string }>>
 }
 
-/** Each entry of a package that has Node load the package. */
+/**
+ * Each entry of a package that has Node load the package. A `kit` is for the packages of this
+ * repository, whose compiled files import the modules behind it.
+ */
 const entries = PACKAGES.flatMap(folder => {
   const { name, exports = {} } = manifestOf(folder) as Manifest
   return Object.entries(exports)
-    .filter(([, target]) => target.default !== undefined && !/\*|commands/.test(target.default))
+    .filter(([, target]) => target.default !== undefined && !/\*|commands|kit/.test(target.default))
     .map(([path, target]) => ({
       entry: join(name, path),
       file: resolve(folder, target.default as string),
