@@ -1,4 +1,5 @@
 /** The addresses of pages on the site. */
+import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { onSite } from '../../docs/.vitepress/pages.mjs'
@@ -20,4 +21,12 @@ test('the pages of conform keep the addresses that they had as pages of inet', (
   expect(pages.map(name => onSite(`packages/conform/docs/${name}`))).toEqual(
     pages.map(name => `inet/${name}`),
   )
+})
+
+test('no two pages have the same address', () => {
+  const listed = ['ls-files', '--cached', '--others', '--exclude-standard', '--', '*.md']
+  const pages = execFileSync('git', listed, { encoding: 'utf8' }).trimEnd().split('\n')
+  const addresses = pages.map(onSite).filter(address => address !== undefined)
+  expect(addresses).toContain('inet/conform.md')
+  expect(addresses.filter((address, i) => addresses.indexOf(address) !== i)).toEqual([])
 })

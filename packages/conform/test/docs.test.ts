@@ -49,6 +49,10 @@ test.each([
     'packages/conform/docs/conform-control.md',
     `Linux passes ${controlled - differing} of ${controlled} cases with it`,
   ],
+  ['packages/conform/README.md', `any language. ${cases.length} cases`],
+  ['packages/conform/README.md', `discard and chargen: ${passive} cases.`],
+  ['packages/conform/README.md', `a case asks for: ${controlled} cases.`],
+  ['packages/conform/package.json', `packet by packet: ${cases.length} cases, and`],
   ['CHANGELOG.md', `${passive} cases of ARP`],
   ['CHANGELOG.md', `at a control port, ${controlled}\n  run`],
 ])('%s says: %s', (file, text) => {
