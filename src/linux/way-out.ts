@@ -54,7 +54,7 @@ interface Prepared {
   readonly isRoot: boolean
 }
 
-function prepared(): Prepared | undefined {
+function readPrepared(): Prepared | undefined {
   const [pid, fd, user, uid] = (process.env[WAITING] ?? '').split(' ')
   return pid === String(process.pid)
     ? { fd: Number(fd), isOutside: user !== userNamespace(), isRoot: uid === '0' }
@@ -86,7 +86,7 @@ function refuseEnded(native: Native, fd: number, log: string): void {
   }
 }
 
-/** The connection of one namespace; its owner closes it. Static is what holds for all of them. */
+/** The way out of one namespace; its owner closes it. Static members hold for all namespaces. */
 export class WayOut {
   /** The interface of a namespace to the machine's network. */
   static readonly INTERFACE = 'pasta0'
@@ -122,7 +122,7 @@ export class WayOut {
 
   /** Returns the descriptor that this process has prepared, and not used; undefined without one. */
   static prepared(): number | undefined {
-    return prepared()?.fd
+    return readPrepared()?.fd
   }
 
   /**
@@ -138,7 +138,7 @@ export class WayOut {
   ): Promise<WayOut> {
     const { native } = place
     const pasta = pastaPath()
-    const waiting = prepared()
+    const waiting = readPrepared()
     if (waiting === undefined && familiesOf({ ...place, nsfd: -1 }).length === 0) {
       throw noWayOut(NO_ROUTE)
     }

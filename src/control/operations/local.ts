@@ -36,8 +36,8 @@ export const localVnet = (net: Net, options: LocalVnetOptions): LocalVnet =>
   new LocalVnet(net, options)
 
 /**
- * The methods of ControlClient for one vnet, in its own program: they return at once, and throw
- * what a client's reject with. It needs no end; its subscriptions do.
+ * The methods of ControlClient for one vnet, in its own program: they return immediately, and
+ * throw what a client's reject with. It needs no close(); dispose of its subscriptions.
  */
 export class LocalVnet {
   readonly #net: Net

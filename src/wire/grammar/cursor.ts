@@ -105,7 +105,10 @@ export class Cursor {
     return this.pointing(token, () => parse(token.text))
   }
 
-  /** Has UsageErrors of `fn` point at the word of `span` that they name, or at all of `span`. */
+  /**
+   * Calls `fn`. Its UsageErrors then point at the word of `span` that they name, or at all of
+   * `span`.
+   */
   pointing<T>(span: Span, fn: () => T): T {
     return pointing(this.text, span, fn)
   }
@@ -117,6 +120,11 @@ export class Cursor {
 
   optional<T>(parse: (text: string) => T, absent: T): T {
     return this.atNumber ? this.value('', parse) : absent
+  }
+
+  /** Reads a whole number as whole() does; returns `absent` if the token here is no number. */
+  optionalWhole(absent: number, what: string, min?: number, max?: number): number {
+    return this.optional(whole(what, min, max), absent)
   }
 
   duration(missing: string): number {
@@ -188,7 +196,7 @@ export class Cursor {
   }
 }
 
-/** Returns what parses a whole number. */
+/** Returns a parser of whole numbers. */
 export function whole(
   what: string,
   min = 1,
@@ -230,7 +238,7 @@ export function textError(text: string, span: Span, message: string): FileError 
   return new FileError(`${printable(told)}\n  ${line.trimEnd()}\n  ${carets}`, at + 1)
 }
 
-/** Cursor.pointing, in any text. */
+/** Like Cursor.pointing, in any text. */
 export function pointing<T>(text: string, span: Span, fn: () => T): T {
   try {
     return fn()

@@ -250,6 +250,7 @@ test.each([
     /^'widow' is not a word of misbehave; did you mean 'window'\?\n {2}widow 0\n {2}\^{5}$/,
   ],
   ['repeat | window', /^window needs a size or shrink: window 0\n {2}repeat \| window\n {17}\^$/],
+  ['repeat 1001', /^'1001' is not a number of repetitions: a whole number from 1 to 1000\n/],
   ['window 0 for 10', /no unit.*\n.*\n {15}\^\^$/],
   ['icmp tired', /^'tired' is not an ICMP error: net-unreachable.*\n.*\n {7}\^{5}$/],
   ['icmp 3/300', /^'3\/300' is not an ICMP error/],

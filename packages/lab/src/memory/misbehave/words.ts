@@ -132,7 +132,7 @@ function urgent(): Action {
 }
 
 function repeat(c: Cursor): Action {
-  const more = c.atNumber ? c.whole('', 'a number of repetitions', 1, 1000) : 1
+  const more = c.optionalWhole(1, 'a number of repetitions', 1, 1000)
   const applies = (s: Segment) => s.data.length > 0 || has(s, tcp.TCP_SYN | tcp.TCP_FIN)
   return { applies, act: s => Array.from({ length: 1 + more }, () => part(s, 0, s.data.length)) }
 }
@@ -140,15 +140,13 @@ function repeat(c: Cursor): Action {
 function icmp(c: Cursor): Action {
   const isTooBig = c.is('too-big')
   const kind = c.value('icmp needs a kind, or a type and a code: icmp 3/1', icmpKind)
-  const mtu = isTooBig ? mtuOf(c) : 0
+  const mtu = isTooBig ? c.optionalWhole(1280, 'an MTU', 68, 0xffff) : 0
   const act: Action['act'] = (s, _connection, _n, { ip }) => {
     sendError(ip, s, kind, mtu)
     return [s]
   }
   return { applies: s => has(s, tcp.TCP_ACK), act }
 }
-
-const mtuOf = (c: Cursor): number => (c.atNumber ? c.whole('', 'an MTU', 68, 0xffff) : 1280)
 
 function ackDelay(c: Cursor): Action {
   const time = c.duration('ack delay needs a time: ack delay 2s')
@@ -160,7 +158,7 @@ function ackDelay(c: Cursor): Action {
 }
 
 function ackDrop(c: Cursor): Action {
-  const count = c.atNumber ? c.whole('', 'a number of ACKs') : Number.POSITIVE_INFINITY
+  const count = c.optionalWhole(Number.POSITIVE_INFINITY, 'a number of ACKs')
   return { applies: isPureAck, act: (s, _, n) => (n <= count ? [] : [s]) }
 }
 
