@@ -108,7 +108,8 @@ const DOOR_MAX = 60
 
 /**
  * Returns the violations of doors for the packages of this repository: they only export names from
- * modules beside them, few ones, each of which another package uses and no public door has.
+ * modules beside them, at most DOOR_MAX names, each of which another package uses and no public
+ * door has.
  */
 function violationsOfDoors(root, doors, imported) {
   const used = usersOfDoors(imported)

@@ -97,12 +97,29 @@ describe('each room imports only from rooms before it', () => {
     ],
     ['drivers/a.ts', '@vnet/lan', 'drivers may not import the package @vnet/lan'],
     ['bed/a.ts', '../cli/b.ts', 'bed may not import cli (../cli/b.ts)'],
-    ['cli/a.ts', '@vnet/exec/commands', 'cli may not import the package @vnet/exec/commands'],
+    ['bed/a.ts', '../linux/b.ts', 'bed may not import linux (../linux/b.ts)'],
     [
-      'packages/lab/src/a.ts',
-      '@vnet/lan/internal/b',
-      'lab may not import the package @vnet/lan/internal/b',
+      'control/protocol/a.ts',
+      'node:net',
+      'control/protocol may not import a builtin of Node (node:net)',
     ],
+    [
+      'control/protocol/a.ts',
+      '../../linux/b.ts',
+      'control/protocol may not import linux (../../linux/b.ts)',
+    ],
+    [
+      'control/operations/a.ts',
+      '../sockets/b.ts',
+      'control/operations may not import control/sockets (../sockets/b.ts)',
+    ],
+    [
+      'control/operations/a.ts',
+      '../../linux/b.ts',
+      'control/operations may not import linux (../../linux/b.ts)',
+    ],
+    ['cli/a.ts', '@vnet/exec/commands', 'cli may not import the package @vnet/exec/commands'],
+    ['packages/lab/src/a.ts', '@vnet/lan/other', 'lab may not import the package @vnet/lan/other'],
     [
       'packages/lan/src/a.ts',
       '../../exec/src/b.ts',
@@ -144,7 +161,7 @@ describe('each room imports only from rooms before it', () => {
   })
 })
 
-describe('packages use of a door what their floor may', () => {
+describe('packages use of a door what their room may', () => {
   const name = 'packages/lan/src/machines/a.ts'
   const exports = { '.': { source: './src/index.ts' } }
   const ofCore = { ...exports, './kit/*': { source: './src/kit/*.ts' } }
@@ -246,8 +263,8 @@ describe('packages use of a door what their floor may', () => {
     ["import { lan } from '@vnet/lan/internal/driver'", 'the package @vnet/lan/internal/driver'],
     ["import { lan } from '@vnet/lan/built/driver'", 'the package @vnet/lan/built/driver'],
     ["import { commands } from '@vnet/lan/commands'", 'the package @vnet/lan/commands'],
-    ["const { a } = await import('@vnet/lan/internal/a')", 'the package @vnet/lan/internal/a'],
-    ["import type { A } from '@vnet/lan/internal/a'", 'the package @vnet/lan/internal/a'],
+    ["const { a } = await import('@vnet/lan/built/a')", 'the package @vnet/lan/built/a'],
+    ["import type { A } from '@vnet/lan/built/a'", 'the package @vnet/lan/built/a'],
     ["import { a } from '@vnet/lan/kit'", 'a, which @vnet/lan/kit does not have'],
   ])('%s is refused', (source, message) => {
     const file = 'packages/lab/src/memory/c.ts'
