@@ -36,7 +36,7 @@ const table = [
 ]
 const order = table.map(({ room }) => room)
 const rowOf = room => table[order.indexOf(room)]
-/** The files of pure rooms that touch the system: they come right after linux. */
+/** The files of pure rooms that touch the system: they come right after linux, or later. */
 const NODE = /\.node\.ts$/
 const nodeRank = order.indexOf('linux') + 0.5
 
@@ -93,10 +93,11 @@ export function violations(root) {
   const doors = new Doors(root)
   const files = sources(root)
   const names = new Set(files.map(({ file }) => file))
-  const counterparts = [...names].filter(
-    file => NODE.test(file) && names.has(file.replace(NODE, '.browser.ts')),
+  const replaced = files.filter(
+    ({ file }) => NODE.test(file) && names.has(file.replace(NODE, '.browser.ts')),
   )
-  const tree = { root, doors, imported: new Map(), counterparts: new Set(counterparts) }
+  const counterparts = new Map(replaced.map(({ file, path }) => [file, join(root, path)]))
+  const tree = { root, doors, imported: new Map(), counterparts }
   return [
     ...files.flatMap(({ file, path }) => violationsIn(tree, file, path)),
     ...violationsOfDoors(root, doors, tree.imported),
@@ -172,8 +173,8 @@ export function usersOfDoors(imported) {
 }
 
 /**
- * Returns the violations in a file, and notes its imports in `tree.imported`, by its path. A file
- * of `tree.counterparts` has a counterpart for browsers.
+ * Returns the violations in a file, and notes its imports in `tree.imported`, by its path. The
+ * files of `tree.counterparts`, each with its full path, have counterparts for browsers.
  */
 function violationsIn(tree, file, path) {
   const { root, imported } = tree
@@ -187,11 +188,11 @@ function violationsIn(tree, file, path) {
   const top = path.startsWith('packages/') ? `${file.split('/')[0]}/` : ''
   const program = programOf(file, source)
   imported.set(path, importsOf(program))
-  const imports = imported.get(path).map(({ specifier, names, start }) => {
+  const imports = imported.get(path).map(({ start, ...taken }) => {
     const complaint =
-      top !== '' && /^(@vnet\/\w+|vnet)(\/|$)/.test(specifier)
-        ? complaintAboutDoor(tree, { specifier, names, file, room, top })
-        : complaintAbout(tree, { specifier, file, room, top })
+      top !== '' && /^(@vnet\/\w+|vnet)(\/|$)/.test(taken.specifier)
+        ? complaintAboutDoor(tree, { ...taken, file, room, top })
+        : complaintAbout(tree, { ...taken, file, room, top })
     return complaint && at(start, `${room} may not import ${complaint}`)
   })
   const state = program.body.map(node => {
@@ -259,7 +260,7 @@ export function roomOf(file) {
 
 /** Whether a source file may touch no system. */
 export const isPure = file => rowOf(roomOf(file))?.pure === true && !NODE.test(file)
-const rankOf = file => (NODE.test(file) ? nodeRank : order.indexOf(roomOf(file)))
+const rankOf = file => Math.max(order.indexOf(roomOf(file)), NODE.test(file) ? nodeRank : -1)
 
 const isMutable = node => node.type === 'VariableDeclaration' && ['let', 'var'].includes(node.kind)
 
@@ -304,31 +305,41 @@ const isFilled = node =>
     )
   })
 
-/** Returns why the names of a door may not be imported, or undefined. Without names it is all. */
-function complaintAboutDoor(tree, { specifier, names, file, room, top }) {
+/** Returns why the names of a door may not be imported, or undefined. */
+function complaintAboutDoor(tree, { specifier, names, values, file, room, top }) {
   const { doors } = tree
   const path = doors.pathOf(specifier)
   if (path === undefined) return `the package ${specifier}`
-  if (doors.nameOf(path).startsWith(top)) return `its own package by name (${specifier})`
-  const exported = doors.exportsOf(path)
-  const missing = names?.find(name => !exported.has(name))
+  const door = doors.nameOf(path)
+  if (door.startsWith(top)) return `its own package by name (${specifier})`
+  const missing = names?.find(name => !doors.exportsOf(path).has(name))
   if (missing !== undefined) return `${missing}, which ${specifier} does not have`
-  const targets = (names ?? [...exported.keys()]).map(name => exported.get(name).file)
-  if (targets.length === 0) {
-    targets.push(path)
-  }
-  for (const target of new Set(targets)) {
-    const complaint = complaintAboutModule(tree, doors.nameOf(target), { specifier, file, room })
-    if (complaint !== undefined) return complaint
-  }
-  return undefined
+  const complaints = behindDoor(doors, path, { names, values }).map(({ target, values }) =>
+    complaintAboutModule(tree, doors.nameOf(target), { specifier, values, file, room }),
+  )
+  return [complaintAboutProduct(roomOf(door), { specifier, room }), ...complaints].find(Boolean)
+}
+
+/**
+ * Returns the files to which an import of a door leads, each with the values taken of it. Without
+ * names it is all of the door; the door's effects alone for an import of none.
+ */
+function behindDoor(doors, path, { names, values }) {
+  const exported = doors.exportsOf(path)
+  const effects = names === undefined || names.length === 0 ? doors.effectsOf(path) : []
+  const places = (names ?? [...exported.keys()]).map(name => {
+    const { file, own, isType } = exported.get(name)
+    if (isType || values?.includes(name) === false) return { target: file, values: [] }
+    return { target: file, values: own === '*' ? undefined : [own] }
+  })
+  return [...effects.map(target => ({ target, values: [] })), ...places]
 }
 
 /**
  * Returns why `specifier` may not be imported, or undefined. A computed specifier is undefined.
  * `top` is `lan/` for a file of packages/lan/src, and empty for one of src.
  */
-function complaintAbout(tree, { specifier, file, room, top }) {
+function complaintAbout(tree, { specifier, values, file, room, top }) {
   // Drivers are loaded by computed names.
   if (specifier === undefined) return isPure(file) ? 'what is named only at run time' : undefined
   const isRelative = /^\.\.?(\/|$)/.test(specifier)
@@ -337,43 +348,64 @@ function complaintAbout(tree, { specifier, file, room, top }) {
     const isOutside = target.startsWith('..') || !target.startsWith(top)
     return isOutside
       ? `what lies outside its src (${specifier})`
-      : complaintAboutModule(tree, target, { specifier, file, room })
+      : complaintAboutModule(tree, target, { specifier, values, file, room })
   }
   if (isBuiltin(specifier)) return isPure(file) ? `a builtin of Node (${specifier})` : undefined
   return rowOf(room).packages?.includes(specifier) ? undefined : `the package ${specifier}`
 }
 
+/** Returns why a room may not use one of another product, or undefined. */
+function complaintAboutProduct(to, { specifier, room }) {
+  const { product: mine, uses } = rowOf(room)
+  const other = rowOf(to)?.product
+  return mine && other && mine !== other && !uses?.includes(other)
+    ? `${other}, another product (${specifier})`
+    : undefined
+}
+
 /** Returns why a file may not use a module of src or of a package, or undefined. */
-function complaintAboutModule({ counterparts }, target, { specifier, file, room }) {
+function complaintAboutModule(tree, target, { specifier, values, file, room }) {
   const to = roomOf(target)
   if (excepted(room, to)) return undefined
-  const { product: mine, uses, ofCore } = rowOf(room)
-  const other = rowOf(to)?.product
-  if (mine && other && mine !== other && !uses?.includes(other)) {
-    return `${other}, another product (${specifier})`
-  }
-  if (other === undefined && ofCore?.includes(to) === false) return `${to} (${specifier})`
+  const complaint = complaintAboutProduct(to, { specifier, room })
+  if (complaint !== undefined) return complaint
+  const isCore = rowOf(to)?.product === undefined
+  if (isCore && rowOf(room).ofCore?.includes(to) === false) return `${to} (${specifier})`
   const isAbove =
     to === room ? NODE.test(target) && !NODE.test(file) : rankOf(target) >= rankOf(file)
-  return isAbove || (isPure(file) && !isPure(target) && !counterparts.has(target))
-    ? `${to} (${specifier})`
-    : undefined
+  if (isAbove) return `${to} (${specifier})`
+  if (!isPure(file) || isPure(target)) return undefined
+  const path = tree.counterparts.get(target)
+  return path === undefined ? `${to} (${specifier})` : complaintAboutBrowser(tree, path, values)
+}
+
+/**
+ * Returns which value of a file for Node its counterpart for browsers lacks, or undefined. Types
+ * need none there: they are gone when a bundle puts it in place.
+ */
+function complaintAboutBrowser({ doors }, path, values) {
+  const counterpart = path.replace(NODE, '.browser.ts')
+  const isValue = (file, name) => doors.exportsOf(file).get(name)?.isType === false
+  const taken = values ?? [...doors.exportsOf(path).keys()].filter(name => isValue(path, name))
+  const lacking = taken.find(name => !isValue(counterpart, name))
+  return lacking && `${lacking}, which ${doors.nameOf(counterpart)} does not have`
 }
 
 /**
  * Every import, export ... from, import(), import type and import = require() in a syntax tree,
- * wherever it stands, with the names that it takes, if it says which.
+ * wherever it stands, with the names that it takes, if it says which, and with those of them that
+ * it takes as values, not as types.
  */
 export function importsOf(program) {
   const found = []
   /** Calls of import() of which the node around them takes names. */
   const loads = new Set()
   visit(program, node => {
-    const { load, names } = loadedBy(node) ?? { load: node, names: namesOf(node) }
+    const { load, ...taken } = loadedBy(node) ?? { load: node, ...takenBy(node) }
     const from = importedBy(load)
     if (!from || loads.has(load)) return
     loads.add(load)
-    found.push({ specifier: textOf(from), names, start: load.start })
+    found.push({ specifier: textOf(from), ...taken, start: load.start })
   })
   return found
 }
@@ -387,15 +419,25 @@ function loadedBy({ type, id, init, object, property }) {
   if (awaited?.type !== 'AwaitExpression') return undefined
   const load = awaited.argument
   if (load.type !== 'ImportExpression') return undefined
-  return { load, names: isPattern ? id.properties.map(({ key }) => key.name) : [property.name] }
+  const names = isPattern ? id.properties.map(({ key }) => key.name) : [property.name]
+  return { load, names, values: names }
 }
 
-/** Returns the names that an import takes; undefined if it may take all. */
-function namesOf({ specifiers }) {
-  const names = specifiers?.map(({ imported, local }) => (imported ?? local).name)
+/** Returns the names that an import takes, and the values; undefined if it may take all. */
+function takenBy(node) {
+  const { type, specifiers } = node
   const isWhole = specifiers?.some(({ type }) => type === 'ImportNamespaceSpecifier')
-  return isWhole ? undefined : names
+  const named = isWhole ? undefined : specifiers
+  const isType = ({ importKind, exportKind }) => [importKind, exportKind].includes('type')
+  const isAllTypes = type === 'TSImportType' || isType(node)
+  return {
+    names: named?.map(nameOf),
+    values: isAllTypes ? [] : named?.filter(each => !isType(each)).map(nameOf),
+  }
 }
+
+/** Returns the name that a specifier of an import or an export has in the other module. */
+const nameOf = ({ imported, local }) => (imported ?? local).name
 
 const importing = [
   'ImportDeclaration',

@@ -122,13 +122,16 @@ export class Doors {
     return { file: path, own: name, isType: own?.[1] ?? false }
   }
 
-  /** Returns the specifiers that a door imports for their effect, also through other doors. */
-  #effectsOf(path) {
+  /**
+   * Returns the files that a door imports for their effect, also through other doors. If what it
+   * imports is not in `root`, the door is such a file itself.
+   */
+  effectsOf(path) {
     return parse(path)
       .body.filter(({ type, specifiers }) => type === 'ImportDeclaration' && !specifiers.length)
       .flatMap(({ source: { value } }) => {
         const door = this.pathOf(value)
-        return door ? this.#effectsOf(door) : [this.#built(this.#fileOf(path, value))]
+        return door ? this.effectsOf(door) : [this.#fileOf(path, value) ?? path]
       })
   }
 
@@ -178,7 +181,7 @@ export class Doors {
         if (name !== undefined) return `import * as ${name} from '${this.#built(file)}';`
         return inLines(
           all,
-          this.#effectsOf(file).map(each => `import '${each}'`),
+          this.effectsOf(file).map(each => `import '${this.#built(each)}'`),
         )
       })
       .replace(TAKEN, (all, names, _, door) =>

@@ -30,6 +30,54 @@ test('a pure file imports a file for Node only if a browser has another in its p
   expect(check('bed/d.ts', importing)).toEqual([])
 })
 
+describe('the file for a browser has what a pure file takes of the one for Node', () => {
+  const both = 'export class A {}\nexport type T = 1\n'
+  const ofNode = `${both}export class B {}\nexport interface I {}`
+  const node = '../netdev/c.node.ts'
+
+  test.each([
+    [`import { A, type B, type I } from '${node}'`],
+    [`import type { B } from '${node}'`],
+    [`import type * as all from '${node}'`],
+    [`export type { B } from '${node}'`],
+    [`export type C = import('${node}').B`],
+    [`export const load = async () => (await import('${node}')).A`],
+  ])('%s is allowed', source => {
+    check('netdev/c.node.ts', ofNode)
+    check('netdev/c.browser.ts', both)
+    expect(check('bed/d.ts', source)).toEqual([])
+  })
+
+  const refused = 'bed may not import B, which netdev/c.browser.ts does not have'
+
+  test.each([
+    [`import { A, B } from '${node}'`],
+    [`import { B as other } from '${node}'`],
+    [`import * as all from '${node}'`],
+    [`export { B } from '${node}'`],
+    [`export * from '${node}'`],
+    [`export const load = async () => (await import('${node}')).B`],
+    [`export const load = () => import('${node}')`],
+  ])('%s is refused', source => {
+    check('netdev/c.node.ts', ofNode)
+    check('netdev/c.browser.ts', both)
+    expect(check('bed/d.ts', source)).toEqual([`src/bed/d.ts:1: ${refused}`])
+  })
+
+  test('a type does not replace a class', () => {
+    check('netdev/c.node.ts', ofNode)
+    check('netdev/c.browser.ts', 'export type B = 1')
+    expect(check('bed/d.ts', `import { B } from '${node}'`)).toEqual([`src/bed/d.ts:1: ${refused}`])
+  })
+
+  test('files that touch the system may take all of it', () => {
+    check('netdev/c.node.ts', ofNode)
+    check('netdev/c.browser.ts', both)
+    expect(check('tap.ts', "import { A, B } from './netdev/c.node.ts'")).toEqual([])
+    expect(check('bed/d.node.ts', `import { A, B } from '${node}'`)).toEqual([])
+  })
+})
+
 describe('each room imports only from rooms before it', () => {
   test.each([
     ['skb/a.ts', '../packet/b.ts'],
@@ -54,6 +102,8 @@ describe('each room imports only from rooms before it', () => {
     ['packages/lan/src/machines/a.ts', '../switch/b.ts'],
     ['base/a.ts', 'yaml'],
     ['bed/a.ts', '../drivers/b.ts'],
+    ['bed/a.node.ts', '../drivers/b.ts'],
+    ['bed/a.node.ts', '../linux/b.ts'],
     ['cli/a.ts', '../control/b.ts'],
     ['cli/commands/a.ts', '../../linux/b.ts'],
     ['index.ts', './drivers/b.ts'],
@@ -98,6 +148,7 @@ describe('each room imports only from rooms before it', () => {
     ['drivers/a.ts', '@vnet/lan', 'drivers may not import the package @vnet/lan'],
     ['bed/a.ts', '../cli/b.ts', 'bed may not import cli (../cli/b.ts)'],
     ['bed/a.ts', '../linux/b.ts', 'bed may not import linux (../linux/b.ts)'],
+    ['attach/a.ts', '../bed/b.node.ts', 'attach may not import bed (../bed/b.node.ts)'],
     [
       'control/protocol/a.ts',
       'node:net',
@@ -214,6 +265,52 @@ describe('packages use of a door what their room may', () => {
     ["import { other } from 'vnet/kit/base'", 'other, which vnet/kit/base does not have'],
   ])('%s is refused', (source, message) => {
     expect(write({ [name]: source })).toEqual([`${name}:1: lan/machines may not import ${message}`])
+  })
+
+  test.each([
+    ["import 'vnet'", 'linux (vnet)'],
+    ["import * as all from 'vnet'", 'linux (vnet)'],
+    ["import { clock } from 'vnet'"],
+  ])('%s loads what a door imports for its effect if it says no names', (source, ...messages) => {
+    const door = `import './linux/tap.ts'\n${files['src/index.ts']}`
+    expect(write({ 'src/index.ts': door, [name]: source })).toEqual([
+      'src/index.ts:1: index.ts may not import linux (./linux/tap.ts)',
+      ...messages.map(message => `${name}:1: lan/machines may not import ${message}`),
+    ])
+  })
+
+  test('a door that imports a builtin for its effect is refused, and so are pure users of it', () => {
+    const more = {
+      'src/index.ts': `import 'node:fs'\n${files['src/index.ts']}`,
+      'src/kit/linux.ts': `import 'node:fs'\n${files['src/kit/linux.ts']}`,
+    }
+    expect(write({ ...more, [name]: "import 'vnet'\nimport 'vnet/kit/linux'" })).toEqual([
+      'src/index.ts:1: index.ts may not import a builtin of Node (node:fs)',
+      `${name}:2: lan/machines may not import kit (vnet/kit/linux)`,
+      'src/kit/linux.ts:1: a door only exports names from modules',
+    ])
+  })
+
+  test('a door may be imported for its effect alone, whatever its names touch', () => {
+    const door = `import '../base/clock.ts'\n${files['src/kit/linux.ts']}`
+    expect(write({ 'src/kit/linux.ts': door, [name]: "import 'vnet/kit/linux'" })).toEqual([])
+  })
+
+  test('the file for a browser has what a pure file takes through a door', () => {
+    const both = {
+      'src/linux/tap.ts': '',
+      'src/wire/c.node.ts': 'export const tap = 1\nexport interface Tap {}',
+      'src/wire/c.browser.ts': 'export const other = 1',
+      'src/kit/linux.ts': "export { type Tap, tap } from '../wire/c.node.ts'",
+    }
+    const taking = (source: string) => write({ ...both, [name]: source })
+    expect(taking("import type { tap } from 'vnet/kit/linux'")).toEqual([])
+    expect(taking("import { type Tap } from 'vnet/kit/linux'")).toEqual([])
+    const refused = 'lan/machines may not import tap, which wire/c.browser.ts does not have'
+    expect(taking("import { tap } from 'vnet/kit/linux'")).toEqual([`${name}:1: ${refused}`])
+    expect(taking("import * as all from 'vnet/kit/linux'")).toEqual([`${name}:1: ${refused}`])
+    both['src/kit/linux.ts'] += "\nexport * as all from '../wire/c.node.ts'"
+    expect(taking("import { all } from 'vnet/kit/linux'")).toEqual([`${name}:1: ${refused}`])
   })
 
   test('the TCP/IP stack uses base and packet alone, and no other pure room', () => {
