@@ -100,7 +100,8 @@ test('a persistent TAP that is up, as NetworkManager creates for a tun profile, 
 test('the gateway replies to ping by its address and by its name', async () => {
   const vnet = await leased()
   await pingWithoutLoss(near, '-c 2 -i 0.05 198.18.0.1')
-  expect(await says('ping', '-4', '-c', '1', 'gateway')).toContain('PING gateway.lan (198.18.0.1)')
+  // Not its first line: glibc 2.36 may return an empty canonical name for two right answers.
+  expect(await says('ping', '-4', '-c', '1', 'gateway')).toContain('from gateway.lan (198.18.0.1)')
   await stopLan(vnet)
 })
 
