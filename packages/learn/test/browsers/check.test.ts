@@ -46,6 +46,10 @@ const COLUMN = {
   cause: 'SpiderMonkey has another column in a chain of calls',
   pattern: /(?<=\.js:\d+):\d+/g,
 }
+const UNDEFINED = {
+  cause: 'SpiderMonkey has other words and another column for a member of undefined',
+  pattern: /(?<=TypeError: ).*?(?= \(at )|(?<=\.js:\d+):\d+/g,
+}
 
 type Differences = Readonly<Record<string, { readonly cause: string; readonly pattern: RegExp }>>
 
@@ -56,6 +60,8 @@ const DIFFERENCES: Readonly<Record<BrowserName, Differences>> = {
     ...IN_ALL,
     'drops-too in 03-ring': COLUMN,
     'starts in 03-ring': COLUMN,
+    'cuts-tcp-only in 09-offloads': COLUMN,
+    'alloc-unchecked in 21-udp': UNDEFINED,
     'the skeleton of 17-release': COLUMN,
     'released-twice in 17-release': COLUMN,
     'never-unlocks in 13-two-cpus': METHOD,
