@@ -10,8 +10,8 @@
  */
 
 /**
- * The rooms of the core, from the lowest to the highest. A room without a text is in
- * no table: it only exports, or starts the program.
+ * The rooms of the core, from the lowest to the highest. A room without a text is in no table: it
+ * only exports, or starts the program.
  */
 export const core = [
   { room: 'base', pure: true, packages: ['yaml'], what: 'errors, clocks, logs, limits' },
@@ -84,9 +84,9 @@ const rooms = (...names) => names.map(room => ({ room }))
 const pureRooms = (...names) => names.map(room => ({ room, pure: true }))
 
 /**
- * The packages with sources, which import the core through doors (setup/doors.mjs). `ofCore`
- * names the only rooms of the core that a package may use; without it, all that its own rooms may.
- * They do not import each other, except as `uses` says, of a package or of a room.
+ * The packages with sources, which import the core through doors (setup/doors.mjs). `ofCore` names
+ * the only rooms of the core that a package may use. Without it, a package uses what its own rooms
+ * may. Packages import each other only as `uses` says, of a package or of a room.
  */
 export const products = [
   {
