@@ -1,7 +1,7 @@
 /** Frames of the peer around TCP segments and ICMP errors, and a look at the frames of the host. */
 
 import { Segment } from '@vnet/inet/kit'
-import { checksum, ETH_HLEN, ETH_P_IP, ETH_P_IPV6, ethernet, ipv4, ipv6 } from 'vnet'
+import { checksum, ETH_HLEN, ETH_P_IP, ETH_P_IPV6, ethernet, icmpv6, ipv4, ipv6 } from 'vnet'
 import { UpperHeader } from 'vnet/kit/packet'
 import { build, type Context, type Layer, parseLayers } from './layers.ts'
 import type { Stations } from './stations.ts'
@@ -39,36 +39,44 @@ export function errorFrame(
 
 /**
  * ICMP and ICMPv6 messages that have another reason than the peer's latest frame: time exceeded
- * about fragments of an earlier case, router solicitations, and reports of groups.
+ * about fragments of an earlier case, router solicitations and advertisements, and reports of
+ * groups.
  */
 const LATE: readonly number[] = [11]
-const LATE6: readonly number[] = [3, 133, 143]
+const LATE6: readonly number[] = [3, 133, 134, 143]
 
-/** Whether layers are such a message. */
-export const isLate = (layers: readonly Layer[]): boolean =>
-  layers.some(({ name, fields: { type } }) =>
-    (name === 'icmp6' ? LATE6 : LATE).includes(type as number),
-  )
+/** Returns the type of such a message, if layers are one. No type is in both lists. */
+export const lateType = (layers: readonly Layer[]): number | undefined =>
+  layers
+    .map(({ name, fields: { type } }) =>
+      (name === 'icmp6' ? LATE6 : LATE).find(late => late === type),
+    )
+    .find(type => type !== undefined)
 
 /**
- * Whether the host sends a frame because of the peer: to it, or ICMP and TCP to any station. With
- * `takesLate`, also messages that may be about an earlier case.
+ * Whether the host sends a frame because of the peer: to it, or ICMP and TCP to any station. Of the
+ * messages that have another reason, only those of the type `late` count; a host that looks whether
+ * its own address is free does it for itself.
  */
-export function isForPeer({ peer }: Stations, frame: Uint8Array, takesLate = false): boolean {
-  const type = ethernet.etherType(frame, 0)
-  const isV6 = type === ETH_P_IPV6
-  const protocol4 = type === ETH_P_IP ? frame[ETH_HLEN + 9] : undefined
+export function isForPeer({ peer }: Stations, frame: Uint8Array, late?: number): boolean {
+  const etherType = ethernet.etherType(frame, 0)
+  const isV6 = etherType === ETH_P_IPV6
+  const protocol4 = etherType === ETH_P_IP ? frame[ETH_HLEN + 9] : undefined
   const protocol = isV6 ? frame[ETH_HLEN + 6] : protocol4
-  const [icmp, at, late] = isV6
+  const [icmp, at, others] = isV6
     ? [ipv6.NEXTHDR_ICMP, ipv6.IPV6_HLEN, LATE6]
     : [ipv4.IPPROTO_ICMP, ipv4.IPV4_HLEN, LATE]
-  if (!takesLate && protocol === icmp && late.some(each => each === frame[ETH_HLEN + at])) {
-    return false
-  }
+  const type = protocol === icmp ? frame[ETH_HLEN + at] : undefined
+  if (others.some(each => each === type && each !== late)) return false
+  if (isV6 && type === icmpv6.NDISC_NEIGHBOUR_SOLICITATION && hasNoSource(frame)) return false
   return (
     ethernet.isSameAddress(frame, 0, peer.mac) || protocol === icmp || protocol === ipv4.IPPROTO_TCP
   )
 }
+
+/** Whether an IPv6 packet has no source: so a host asks for an own address (RFC 4862, 5.4.2). */
+const hasNoSource = (frame: Uint8Array): boolean =>
+  frame.subarray(ipv6.sourceAt(ETH_HLEN), ipv6.sourceAt(ETH_HLEN) + 16).every(octet => octet === 0)
 
 /** Returns the TCP segment of a frame; undefined if it has none. */
 export function segmentOf(frame: Uint8Array): Segment | undefined {

@@ -2,7 +2,7 @@
 
 import type { Segment } from '@vnet/inet/kit'
 import { NSEC_PER_MSEC, tcp } from 'vnet'
-import { errorFrame, isForPeer, isLate, segmentOf, tcpFrame, wrongChecksum } from './frames.ts'
+import { errorFrame, isForPeer, lateType, segmentOf, tcpFrame, wrongChecksum } from './frames.ts'
 import { build, type Context, differences, type Layer, parseLayers } from './layers.ts'
 import { type Items, type Range, range, type Step } from './notation.ts'
 import { Peer } from './peer.ts'
@@ -81,8 +81,8 @@ export class Run {
   #lastOwn = 0
   /** What lines asked for, by the index of the frame that was like it. */
   readonly #asked = new Map<number, Items | readonly Layer[]>()
-  /** Whether the current line is about a message that is ignored otherwise. */
-  #takesLate = false
+  /** The type of a message that is ignored unless a line is about it, from that line on. */
+  #late: number | undefined
   /** The port of the host to which peers connect, unless a program listens. */
   #port = CLOSED_PORT
   #pings = 0
@@ -289,7 +289,7 @@ export class Run {
   /** Skips frames until one is like `layers`. */
   async #recv(layers: readonly Layer[], time: readonly [number, number]): Promise<void> {
     const latest = this.#before + time[1] * NSEC_PER_MSEC + this.#world.tolerance.late
-    this.#takesLate = isLate(layers)
+    this.#late = lateType(layers)
     let last = new Error(NOTHING)
     for (;;) {
       const sent = await this.#nextFrame(latest)
@@ -426,7 +426,7 @@ export class Run {
       const sent = await this.#world.next(until)
       if (sent === undefined) return undefined
       const { frame, at } = sent
-      if (!isForPeer(this.#world, frame, this.#takesLate)) continue
+      if (!isForPeer(this.#world, frame, this.#late)) continue
       const index = this.frames.push({ frame, at, isFromHost: true }) - 1
       const checksum = wrongChecksum(sent)
       if (checksum !== undefined) throw new WrongFrame(`${checksum} is wrong`, index)

@@ -8,7 +8,7 @@ import { completeChecksum } from '#src/packet/upper-header.ts'
 import { MemoryWorld } from '../../inet/test/tcp-conformance/memory-world.ts'
 import { captureOf } from '../src/capture.ts'
 import { segmentOf } from '../src/frames.ts'
-import { pattern } from '../src/layers.ts'
+import { build, parseLayers, pattern } from '../src/layers.ts'
 import { type Case, parseCases } from '../src/notation.ts'
 import { CaseFailure, runCase } from '../src/run-case.ts'
 import { readGroup } from '../src/table.ts'
@@ -158,6 +158,38 @@ test('a closed window may be probed with a byte after a while, and with no more'
   expect(window.problem(1, 2, 200 * MS)).toContain('ends at 1')
   window.offer(1, 100, 300 * MS)
   expect(window.problem(101, 1, 900 * MS)).toContain('ends at 101')
+})
+
+/** Returns a frame of the host that nobody has asked for. */
+const unasked = (layers: string): Uint8Array =>
+  build(
+    { stations: new MemoryWorld(4, {}, false), port: 0, sent: new Uint8Array(0) },
+    parseLayers(layers),
+  )
+
+test.each([
+  [
+    'a router solicitation',
+    'ether from host, to group / ip6, from host, to group / icmp6 type 133',
+  ],
+  [
+    'a look for another host with its new address',
+    'ether from host, to solicited / ip6, from zero, to solicited / nd type 135',
+  ],
+  ['a report of groups', 'ether from host, to group / ip6, from host, to group / icmp6 type 143'],
+])(
+  '%s right after an error about fragments is not a reply to the next frame',
+  async (_, layers) => {
+    const one = readGroup('ipv4').cases.find(({ name }) => name === 'fragments-timeout') as Case
+    const failure = await failureOf(one, sent => [sent, { frame: unasked(layers), at: sent.at }])
+    expect(failure?.reason).toBe(undefined)
+  },
+)
+
+test('a second error about the same fragments is a reply', async () => {
+  const one = readGroup('ipv4').cases.find(({ name }) => name === 'fragments-timeout') as Case
+  const failure = await failureOf(one, sent => [sent, sent])
+  expect(failure?.reason).toBe('the host has replied')
 })
 
 /** Returns the frames of a capture of a failure. */
