@@ -25,7 +25,7 @@ import { editorTypes } from '../../scripts/editor-types.mjs'
 import { writeServiceWorker } from '../../scripts/offline-site.mjs'
 import { colours } from '../../scripts/palette.mjs'
 import { throughDoors } from '../../scripts/setup/doors.mjs'
-import { onSite } from './pages.mjs'
+import { MOVED, onSite, redirects } from './pages.mjs'
 import { searchOptions } from './search.mjs'
 
 const root = join(import.meta.dirname, '../..')
@@ -282,6 +282,9 @@ export default {
   buildEnd({ outDir }) {
     cpSync(checks, join(outDir, bundle), { recursive: true })
     cpSync(join(root, 'packages/web/src/page/icon.svg'), join(outDir, 'icon.svg'))
+    for (const [path, html] of redirects(MOVED, VNET_DOCS_BASE || '/')) {
+      writeFileSync(join(outDir, path), html)
+    }
     writeServiceWorker(outDir)
     // After the last line of VitePress.
     const look =

@@ -17,3 +17,27 @@ export function onSite(path) {
   const page = PAGES.find(([pattern]) => pattern.test(path))
   return page && path.replace(...page)
 }
+
+/**
+ * Pages that have become parts of others: their addresses on the site, and where they lead now.
+ * Their headings live on in the other pages.
+ */
+export const MOVED = {}
+
+/**
+ * Returns `[path, html]` of a file of the built site for each moved page. It leads to the same
+ * heading of the other page, or to the start of the part. `base` is the path of the site.
+ */
+export function redirects(moved, base) {
+  return Object.entries(moved).map(([from, to]) => {
+    const [page, heading] = to.split('#')
+    const href = base + page.replace(/\.md$/, '.html')
+    const html = `<!doctype html>
+<meta charset="utf-8">
+<title>Moved</title>
+<script>location.replace('${href}' + (location.hash || '#${heading}'))</script>
+<a href="${href}#${heading}">This page is a part of another one now.</a>
+`
+    return [from.replace(/\.md$/, '.html'), html]
+  })
+}

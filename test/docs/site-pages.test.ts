@@ -1,8 +1,8 @@
 /** The addresses of pages on the site. */
 import { execFileSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { onSite } from '../../docs/.vitepress/pages.mjs'
+import { MOVED, onSite, redirects } from '../../docs/.vitepress/pages.mjs'
 
 test.each([
   ['README.md', 'readme.md'],
@@ -23,10 +23,35 @@ test('the pages of conform keep the addresses that they had as pages of inet', (
   )
 })
 
+const listed = ['ls-files', '--cached', '--others', '--exclude-standard', '--', '*.md']
+const pages = execFileSync('git', listed, { encoding: 'utf8' }).trimEnd().split('\n')
+const addresses = pages.map(onSite).filter(address => address !== undefined)
+
 test('no two pages have the same address', () => {
-  const listed = ['ls-files', '--cached', '--others', '--exclude-standard', '--', '*.md']
-  const pages = execFileSync('git', listed, { encoding: 'utf8' }).trimEnd().split('\n')
-  const addresses = pages.map(onSite).filter(address => address !== undefined)
   expect(addresses).toContain('inet/conform.md')
   expect(addresses.filter((address, i) => addresses.indexOf(address) !== i)).toEqual([])
+})
+
+test('the address of a page that has moved leads to a heading of another page', () => {
+  const anchors = (page: string) =>
+    [...readFileSync(page, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, text = '']) =>
+      text
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+        .replaceAll(' ', '-')
+        .replace(/^(?=\d)/, '_'),
+    )
+  const dead = Object.entries(MOVED).filter(([from, to]: [string, string]) => {
+    const [address, heading = ''] = to.split('#')
+    const page = pages.find(path => onSite(path) === address)
+    return addresses.includes(from) || page === undefined || !anchors(page).includes(heading)
+  })
+  expect(dead).toEqual([])
+})
+
+test('a moved page keeps the heading of its address, and has a link without scripts', () => {
+  const [[path, html] = []] = redirects({ 'lab/old.md': 'lab/new.md#a-part' }, '/base/')
+  expect(path).toBe('lab/old.html')
+  expect(html).toContain("location.replace('/base/lab/new.html' + (location.hash || '#a-part'))")
+  expect(html).toContain('<a href="/base/lab/new.html#a-part">')
 })
