@@ -25,6 +25,7 @@ import { editorTypes } from '../../scripts/editor-types.mjs'
 import { writeServiceWorker } from '../../scripts/offline-site.mjs'
 import { colours } from '../../scripts/palette.mjs'
 import { throughDoors } from '../../scripts/setup/doors.mjs'
+import { inlineFigures } from './figures.mjs'
 import { MOVED, onSite, redirects } from './pages.mjs'
 import { searchOptions } from './search.mjs'
 
@@ -204,23 +205,6 @@ function resolveLinks(markdown) {
       }
       if (!isText || !token.type.startsWith('link_')) continue
       Object.assign(token, { type: token.type.replace('link', 'span'), tag: 'span', attrs: null })
-    }
-  })
-}
-
-/** Puts figures into their pages, so that they have the page's scheme and text. */
-function inlineFigures(markdown) {
-  markdown.core.ruler.push('figures', state => {
-    const directory = dirname(state.env.realPath ?? state.env.path ?? '')
-    for (const token of state.tokens.flatMap(({ children }) => children ?? [])) {
-      const src = token.type === 'image' ? token.attrGet('src') : ''
-      const svg = /^[^:]+\.svg$/.test(src) ? readFileSync(join(directory, src), 'utf8') : ''
-      if (!svg.includes('class="figure"')) continue
-      const label = `aria-label="${markdown.utils.escapeHtml(token.content.replace(/\s+/g, ' '))}"`
-      const content = svg
-        .replace(/<(title|style)>.*?<\/\1>/gs, '')
-        .replace('<svg ', `<svg v-pre ${label} `)
-      Object.assign(token, { type: 'html_inline', content: content.replace(/\n/g, '') })
     }
   })
 }

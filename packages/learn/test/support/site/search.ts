@@ -3,11 +3,15 @@ import { readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { searchOptions } from '../../../../../docs/.vitepress/search.mjs'
+import { counted, fastIndex, OPTIONS, ranks } from '../../../../../scripts/questions.mjs'
 import { BASE } from './visit.ts'
 
 /** Loads a package of the site: MiniSearch, which VitePress has. The build installs it. */
 const require = createRequire(new URL('../../../../../docs/package.json', import.meta.url))
+
+/** How many of the thirty questions find their page. These numbers only grow. */
+const FIRST = 11
+const AMONG_THREE = 14
 
 const COURSE_PAGE = /^learn\/course\.html/
 
@@ -29,21 +33,32 @@ const FOUND: readonly [string, RegExp][] = [
   ['how to learn drivers', COURSE_PAGE],
 ]
 
+/** The index of the site. `npm run docs` has built it in the directory. */
+async function builtIndex(directory: string) {
+  const chunks = join(directory, 'assets/chunks')
+  const file = readdirSync(chunks).find(name => name.startsWith('@localSearchIndexroot')) ?? ''
+  const { default: text } = await import(join(chunks, file))
+  return require('minisearch').loadJSON(text, OPTIONS)
+}
+
 export function searchTests(directory: string): void {
   test.each(FOUND)('a search for "%s" finds the right page first', async (words, page) => {
-    const chunks = join(directory, 'assets/chunks')
-    const file = readdirSync(chunks).find(name => name.startsWith('@localSearchIndexroot')) ?? ''
-    const { default: text } = await import(join(chunks, file))
-    const MiniSearch = require('minisearch')
-    // As VPLocalSearchBox.vue loads it.
-    const boost = { title: 4, text: 2, titles: 1 }
-    const index = MiniSearch.loadJSON(text, {
-      fields: ['title', 'titles', 'text'],
-      storeFields: ['title', 'titles'],
-      searchOptions: { fuzzy: 0.2, prefix: true, boost, ...searchOptions },
-    })
+    const index = await builtIndex(directory)
     const ids = index.search(words).map(({ id }: { id: string }) => id.slice(BASE.length))
     expect(ids[0]).toMatch(page)
     expect(ids.filter((id: string) => id.startsWith('site/'))).toEqual([])
+  })
+
+  test('most questions find their page first, and the others among the first three', async () => {
+    const found = ranks(await builtIndex(directory))
+    expect(found).toHaveLength(30)
+    const { first, amongThree } = counted(found)
+    expect(first).toBeGreaterThanOrEqual(FIRST)
+    expect(amongThree).toBeGreaterThanOrEqual(AMONG_THREE)
+  })
+
+  test('scripts/questions.mjs finds what the site does', async () => {
+    const found = (index: unknown) => ranks(index).map(({ question, rank }) => [question, rank])
+    expect(found(await fastIndex())).toEqual(found(await builtIndex(directory)))
   })
 }

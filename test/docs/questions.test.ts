@@ -1,0 +1,37 @@
+/** The questions that the search of the site is asked: their pages exist, or are planned. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { onSite } from '../../docs/.vitepress/pages.mjs'
+import { QUESTIONS } from '../../docs/.vitepress/questions.mjs'
+
+const files = execFileSync('git', ['ls-files', '*.md'], { encoding: 'utf8' }).trim().split('\n')
+const pages = new Map(
+  files.flatMap(file => {
+    const page = onSite(file)
+    return page === undefined ? [] : [[page.replace(/\.md$/, ''), file] as const]
+  }),
+)
+
+/** Pages of replies that are not written yet. */
+const PLANNED = ['install', 'seeds']
+
+test('each question is asked once, and its pages exist', () => {
+  expect(new Set(QUESTIONS.map(({ question }) => question)).size).toBe(30)
+  const named = new Set(QUESTIONS.flatMap(({ pages }) => pages))
+  expect([...named].filter(page => !pages.has(page) && !PLANNED.includes(page))).toEqual([])
+})
+
+test('no heading is one of the questions', () => {
+  const plain = (text: string) =>
+    text
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, ' ')
+      .trim()
+  const asked = QUESTIONS.map(({ question }) => plain(question))
+  const headings = [...pages.values()].flatMap(file =>
+    [...readFileSync(file, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => heading),
+  )
+  expect(headings.length).toBeGreaterThan(500)
+  expect(headings.filter(heading => asked.includes(plain(heading)))).toEqual([])
+})
