@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { onSite } from '../../docs/.vitepress/pages.mjs'
 import { QUESTIONS } from '../../docs/.vitepress/questions.mjs'
+import { searchOptions } from '../../docs/.vitepress/search.mjs'
 
 const files = execFileSync('git', ['ls-files', '*.md'], { encoding: 'utf8' }).trim().split('\n')
 const pages = new Map(
@@ -34,4 +35,15 @@ test('no heading is one of the questions', () => {
   )
   expect(headings.length).toBeGreaterThan(500)
   expect(headings.filter(heading => asked.includes(plain(heading)))).toEqual([])
+})
+
+test('a question is about the words that few pages have', () => {
+  const { processTerm } = searchOptions
+  expect('Is it Safe in production'.split(' ').map(processTerm)).toEqual([
+    null,
+    null,
+    'safe',
+    null,
+    'production',
+  ])
 })
