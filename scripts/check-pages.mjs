@@ -1,0 +1,228 @@
+/**
+ * node scripts/check-pages.mjs [ROOT] [--write]: prints one line for each page that is too long,
+ * has a paragraph that is too long, explains before it shows, repeats a fact of another page, or
+ * repeats options of commands, and exits 1 if there is one.
+ *
+ * Pages that do so already are in scripts/page-exceptions.json, which only gets shorter: it is a
+ * mistake, too, if a page needs less than it is allowed. --write then writes what pages need.
+ *
+ * Not checked are records, which the search of the site leaves out (`search: false` in their front
+ * matter), pages that are generated as a whole, and CHANGELOG.md. Blocks of code and generated
+ * blocks, from `<!-- NAME -->` to `<!-- /NAME -->`, are not counted.
+ */
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, posix, resolve } from 'node:path'
+import { trackedFiles } from './check-prose.mjs'
+import { flag, readOptions } from './options.mjs'
+
+/** Words of a page. */
+const PAGE = 1500
+/** Words of a paragraph, or of an item of a list. */
+const PARAGRAPH = 90
+/** Words of a page that shows how to do something, before it shows it. */
+const BEFORE_CODE = 60
+
+const EXCEPTIONS = 'scripts/page-exceptions.json'
+
+/** Pages that are generated as a whole, records and templates. */
+const NOT_PAGES =
+  /^(docs\/(README|commands[\w-]*)\.md|CHANGELOG\.md|docs\/records\/|examples\/found\/)|\/template\//
+
+/** Pages that explain, list or compare: they have no task to show first. */
+const NOT_HOW_TO =
+  /^docs\/(choose|comparison|control|drivers\/exports|faq|glossary|internals[\w-]*|json|kernel-map|running|security[\w-]*|statistics|tap-reference|troubleshooting|wires|seeds|install|performance[\w-]*|playground)\.md$|^packages\/(conform\/docs\/conform-cases|exec\/docs\/exec|inet\/docs\/linux|lab\/docs\/(nemesis|packages|testing-(links|nat|routers))|lan\/docs\/lan-config|learn\/docs\/to-the-kernel-rules|web\/docs\/metrics)\.md$/
+
+/**
+ * Facts that one page says, its home. Another page has a clause about it at most, in a paragraph
+ * with a link to the home.
+ */
+export const HOMES = [
+  [
+    'how vnet is installed',
+    'docs/install.md',
+    /clone (of vnet )?that was\s+built\s+once|npm install[^\n]*\.\.\/vnet/,
+  ],
+  ['how pasta is installed', 'docs/install.md', /apt(-get)? install passt/],
+  ['filters that need libpcap', 'docs/install.md', /libpcap0\.8/],
+  ['VNET_REQUIRED', 'docs/install.md', /VNET_REQUIRED/],
+  ['how to run without root', 'docs/rootless.md', /run\s+`(node dist\/vnet\.js|vnet) rootless/],
+  ['options of containers', 'docs/rootless.md', /seccomp=unconfined/],
+  ['how a second terminal enters', 'docs/rootless.md', /second\s+terminal\s+enters/],
+  ['filters and IPv6', 'docs/wires.md', /(try|tries)\s+IPv6(\s+first)?|never\s+match(es)?\s+IPv6/],
+  ['what ab and ba are', 'docs/wires.md', /`ab` (leads|is|are)\b/],
+  ['what a seed repeats', 'docs/seeds.md', /\bsame\s+seed\b/],
+  [
+    'exit statuses',
+    'docs/commands.md',
+    /exit\s+status\s+is\s+[012]|exits?\s+with\s+(status\s+)?[012]\b/,
+  ],
+  ['what remains after kill -9', 'docs/faq.md', /kill -9/],
+  [
+    'versions that were tried',
+    'docs/records/tried.md',
+    /\b([Nn]ot tried|(could not be|was not|were not) (reached|run))\b/,
+  ],
+]
+
+const wordsOf = text => text.match(/\S+/g)?.length ?? 0
+
+/** Returns the text of a page without its front matter and generated blocks. */
+const written = page =>
+  page
+    .replace(/^---\n[\s\S]*?\n---\n/, '')
+    .replace(/<!-- ([\w-]+) -->[\s\S]*?<!-- \/\1 -->/g, '')
+    .replace(/<!--[\s\S]*?-->/g, '')
+
+/** Returns text without code: fenced, or indented after an empty line outside of a list. */
+const withoutCode = text =>
+  text
+    .replace(/^( *)```[\s\S]*?^\1```.*$/gm, '')
+    .replace(/(^|\n)\n(?: {4}[^\n]*\n|\n(?= {4}))+/g, '\n\n')
+
+/** Returns the paragraphs, the items of lists and the rows of tables of a text. */
+const passages = text =>
+  text
+    .split(/\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|\n(?=#+ |\|)/)
+    .map(passage => passage.trim())
+    .filter(passage => passage !== '' && !passage.startsWith('#'))
+
+const isProse = passage => !/^[|<!]/.test(passage)
+
+/** Returns the options that the pages of commands list. */
+function optionsOf(root, files) {
+  const pages = files.filter(file => /^docs\/commands[\w-]*\.md$/.test(file))
+  const rows = pages.flatMap(file => [
+    ...readFileSync(join(root, file), 'utf8').matchAll(/^\| `(--[a-z0-9-]+)/gm),
+  ])
+  return new Set(rows.map(([, option]) => option))
+}
+
+/** Returns whether a passage of a page has a link to another page. */
+const linksTo = (passage, page, home) =>
+  [...passage.matchAll(/\]\(([^)#]+)/g)].some(
+    ([, path]) => posix.join(posix.dirname(page), path) === home,
+  )
+
+/**
+ * Returns what is wrong with a page by the names of the rules: a number, or the names of facts. A
+ * rule that the page keeps is missing.
+ */
+export function findings(file, page, options) {
+  const text = written(page)
+  const prose = withoutCode(text)
+  const parts = passages(prose)
+  const found = {}
+  const words = wordsOf(prose)
+  if (words > PAGE) {
+    found.words = words
+  }
+  const long = parts.filter(part => isProse(part) && wordsOf(part) > PARAGRAPH)
+  if (long.length > 0) {
+    found.paragraphs = long.length
+  }
+  const lead = text.split(/^ *```|\n\n {4}\S|!\[/m)[0]
+  const isHowTo = /(^|\/)docs\//.test(file) && !NOT_HOW_TO.test(file)
+  if (isHowTo && wordsOf(lead) > BEFORE_CODE) {
+    found.before = wordsOf(lead)
+  }
+  const facts = HOMES.filter(
+    ([, home, pattern]) =>
+      file !== home && parts.some(part => pattern.test(part) && !linksTo(part, file, home)),
+  )
+  if (facts.length > 0) {
+    found.facts = facts.map(([fact]) => fact)
+  }
+  const rows = parts.filter(part => options.has(/^\| `(--[a-z0-9-]+)/.exec(part)?.[1]))
+  if (rows.length > 0) {
+    found.options = rows.length
+  }
+  return found
+}
+
+/** What the rules say about a page that needs `needed`. */
+const MESSAGES = {
+  words: needed => `${needed} words, at most ${PAGE}: a page has one job`,
+  paragraphs: needed => `paragraphs or items with more than ${PARAGRAPH} words: ${needed}`,
+  before: needed => `${needed} words before the first code, at most ${BEFORE_CODE}`,
+  options: needed => `rows of options that docs/commands*.md have: ${needed}`,
+}
+/** The rules whose numbers are words. */
+const LENGTHS = new Set(['words', 'before'])
+const homeOf = fact => HOMES.find(([name]) => name === fact)?.[1]
+
+/**
+ * Returns the mistakes of pages by paths, and what the list of exceptions may still have. `allowed`
+ * is that list.
+ */
+export function checkPages(pages, options, allowed) {
+  const mistakes = []
+  const left = {}
+  for (const file of new Set([...Object.keys(allowed), ...pages.keys()])) {
+    const found = pages.has(file) ? findings(file, pages.get(file), options) : {}
+    const may = allowed[file] ?? {}
+    const rest = {}
+    for (const [rule, message] of Object.entries(MESSAGES)) {
+      const [needed, most] = [found[rule] ?? 0, may[rule] ?? 0]
+      if (needed > most) {
+        mistakes.push(`${file}: ${message(needed)}`)
+      }
+      // A page that is too long may lose some words without a change of the list.
+      if (needed < most && (needed === 0 || !LENGTHS.has(rule))) {
+        mistakes.push(notNeeded(file, `${rule} ${most}`, needed))
+      }
+      if (Math.min(needed, most) > 0) {
+        rest[rule] = Math.min(needed, most)
+      }
+    }
+    const [needed, most] = [found.facts ?? [], may.facts ?? []]
+    for (const fact of needed.filter(fact => !most.includes(fact))) {
+      mistakes.push(`${file}: ${fact}: ${homeOf(fact)} is the page for it; link to it instead`)
+    }
+    for (const fact of most.filter(fact => !needed.includes(fact))) {
+      mistakes.push(notNeeded(file, fact, 0))
+    }
+    const facts = most.filter(fact => needed.includes(fact))
+    if (facts.length > 0) {
+      rest.facts = facts
+    }
+    if (Object.keys(rest).length > 0) {
+      left[file] = rest
+    }
+  }
+  return { mistakes, left }
+}
+
+const notNeeded = (file, exception, needed) =>
+  `${EXCEPTIONS}: ${file} needs ${needed === 0 ? 'no exception' : needed} for "${exception}": --write`
+
+/** Returns whether a page is a record: the search of the site leaves it out. */
+const isRecord = page => /^search: false$/m.test(/^---\n[\s\S]*?\n---\n/.exec(page)?.[0] ?? '')
+
+/** Returns the texts of the pages of `root` by their paths. */
+function pagesOf(root, files) {
+  const pages = files
+    .filter(file => file.endsWith('.md') && !NOT_PAGES.test(file))
+    .map(file => [file, readFileSync(join(root, file), 'utf8')])
+  return new Map(pages.filter(([, page]) => !isRecord(page)))
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { values, positionals } = readOptions({ write: flag }, 1)
+  const root = resolve(positionals[0] ?? '.')
+  const files = trackedFiles(root)
+  const path = join(root, EXCEPTIONS)
+  const allowed = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {}
+  const pages = pagesOf(root, files)
+  const options = optionsOf(root, files)
+  if (values.write) {
+    const { left } = checkPages(pages, options, allowed)
+    writeFileSync(path, `${JSON.stringify(left, null, 2)}\n`)
+  }
+  const now = values.write ? JSON.parse(readFileSync(path, 'utf8')) : allowed
+  const { mistakes } = checkPages(pages, options, now)
+  for (const line of mistakes) {
+    console.error(line)
+  }
+  process.exitCode = mistakes.length > 0 ? 1 : 0
+}

@@ -1,0 +1,121 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { checkPages, findings } from '../../../scripts/check-pages.mjs'
+
+const OPTIONS = new Set(['--wire'])
+const code = '\n```sh\nvnet run\n```\n'
+const words = (count: number) => `${'word '.repeat(count - 1)}word`
+/** Paragraphs of 50 words. */
+const long = (count: number) =>
+  Array(count / 50)
+    .fill(words(50))
+    .join('\n\n')
+
+const found = (page: string, file = 'docs/a.md') => findings(file, page, OPTIONS)
+
+test.each([
+  [`${code}${long(1500)}`, {}, '1,500 words'],
+  [`${code}${long(1500)}\n\nword`, { words: 1501 }, '1,501 words'],
+  [`${code}${long(1500)}\n${code}`, {}, 'code is not counted'],
+  [`${code}${long(1450)}\n\nIt is:\n\n    ${words(60)}\n`, {}, 'indented code neither'],
+  [`${code}${long(1500)}\n<!-- keys -->\n${long(50)}\n<!-- /keys -->\n`, {}, 'a generated block'],
+  [`${code}${words(90)}`, {}, 'a paragraph of 90 words'],
+  [`${code}${words(91)}`, { paragraphs: 1 }, 'one of 91 words'],
+  [`${code}- ${words(60)}\n- ${words(60)}\n`, {}, 'a list is read by its items'],
+  [`${code}- ${words(60)}\n  ${words(60)}\n`, { paragraphs: 1 }, 'a long item'],
+  [`${code}| ${words(60)} | ${words(60)} |\n`, {}, 'a row of a table has columns'],
+  [`# A\n\n${words(58)}\n${code}`, {}, 'code after 60 words'],
+  [`# A\n\n${words(59)}\n${code}`, { before: 61 }, 'code after 61 words'],
+  [`# A\n\n${words(58)}\n\n    vnet run\n`, {}, 'indented code shows something, too'],
+  [`${code}| \`--wire TEXT\` | the wire |\n`, { options: 1 }, 'an option of docs/commands.md'],
+  [`${code}| \`--other\` | the rest |\n`, {}, 'another option'],
+])('finds in %j %j: %s', (page, expected) => {
+  expect(found(page)).toEqual(expected)
+})
+
+test.each([
+  ['docs/security.md', 'a page that explains'],
+  ['README.md', 'a page outside of the documentation'],
+])('%s may explain before it shows: %s', file => {
+  expect(found(`# A\n\n${words(61)}\n${code}`, file)).toEqual({})
+})
+
+test('a fact of another page needs a link to that page in its paragraph', () => {
+  const fact = `${code}After \`kill -9\`, nothing remains`
+  expect(found(fact)).toEqual({ facts: ['what remains after kill -9'] })
+  expect(found(`${fact} ([more](faq.md#ends)).`)).toEqual({})
+  expect(found(`${fact}.\n\n[More](faq.md#ends).`)).toEqual({
+    facts: ['what remains after kill -9'],
+  })
+  expect(found(fact, 'docs/faq.md')).toEqual({})
+})
+
+test('exceptions only get fewer', () => {
+  const pages = new Map([['docs/a.md', `${code}${words(100)}\n\nkill -9\n`]])
+  const check = (allowed: object) => checkPages(pages, OPTIONS, allowed)
+  const fact = 'what remains after kill -9'
+  expect(check({}).mistakes).toEqual([
+    'docs/a.md: paragraphs or items with more than 90 words: 1',
+    `docs/a.md: ${fact}: docs/faq.md is the page for it; link to it instead`,
+  ])
+  const exact = { 'docs/a.md': { paragraphs: 1, facts: [fact] } }
+  expect(check(exact)).toEqual({ mistakes: [], left: exact })
+  const wide = {
+    'docs/a.md': { paragraphs: 2, words: 1600, facts: [fact, 'exit statuses'] },
+    'docs/gone.md': { options: 3 },
+  }
+  const start = 'scripts/page-exceptions.json: docs/'
+  expect(check(wide)).toEqual({
+    mistakes: [
+      `${start}a.md needs no exception for "words 1600": --write`,
+      `${start}a.md needs 1 for "paragraphs 2": --write`,
+      `${start}a.md needs no exception for "exit statuses": --write`,
+      `${start}gone.md needs no exception for "options 3": --write`,
+    ],
+    left: exact,
+  })
+})
+
+test('a page that is too long may lose words, and gets none', () => {
+  const allowed = { 'docs/a.md': { words: 1600 } }
+  const check = (count: number) =>
+    checkPages(new Map([['docs/a.md', code + long(count)]]), OPTIONS, allowed)
+  expect(check(1550)).toEqual({ mistakes: [], left: { 'docs/a.md': { words: 1550 } } })
+  expect(check(1650).mistakes).toEqual(['docs/a.md: 1650 words, at most 1500: a page has one job'])
+})
+
+test('the script reads the pages of the repository but records, and writes fewer exceptions', () => {
+  const root = freshDirectory()
+  const files = {
+    'docs/a.md': `${code}${words(91)}\n`,
+    'docs/record.md': `---\nsearch: false\n---\n${words(91)}\n`,
+    'docs/commands-labs.md': `| \`--wire TEXT\` | ${words(91)} |\n`,
+    'packages/lab/docs/run.md': `${code}| \`--wire TEXT\` | the wire |\n`,
+    'scripts/page-exceptions.json': JSON.stringify({
+      'docs/a.md': { paragraphs: 2 },
+      'packages/lab/docs/run.md': { options: 1 },
+    }),
+  }
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, file)), { recursive: true })
+    writeFileSync(join(root, file), text)
+  }
+  execFileSync('git', ['init', '-q', root])
+  execFileSync('git', ['add', '.'], { cwd: root })
+  const run = (...options: string[]) => {
+    const args = [resolve('scripts/check-pages.mjs'), root, ...options]
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    return [status, stderr.trim()]
+  }
+  const message = 'scripts/page-exceptions.json: docs/a.md needs 1 for "paragraphs 2": --write'
+  expect(run()).toEqual([1, message])
+  expect(run('--write')).toEqual([0, ''])
+  expect(JSON.parse(readFileSync(join(root, 'scripts/page-exceptions.json'), 'utf8'))).toEqual({
+    'docs/a.md': { paragraphs: 1 },
+    'packages/lab/docs/run.md': { options: 1 },
+  })
+  expect(run()).toEqual([0, ''])
+})
