@@ -1,23 +1,15 @@
 /**
- * node scripts/commands-page.mjs: writes docs/commands.md and docs/commands-*.md from the tables of
- * commands of the last build.
+ * node scripts/commands-page.mjs: writes docs/commands-*.md, and the list and the sections of
+ * commands in docs/commands.md, from the tables of commands of the last build. The other text of
+ * docs/commands.md is written by hand.
  */
 
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { descriptionOf, nameOf, termOf, usageOf } from '../dist/cli/parse/help.js'
 
-const HEAD = `# Commands
-
-This page and the pages that it links to list every command of vnet with its arguments, options and
-examples: the text of \`vnet COMMAND --help\`, from which they are made. In a clone that is not
-installed, \`vnet\` is \`node dist/vnet.js\`.
-
-The exit status is 0, 1 if the command failed or a running vnet refused it, or 2 if an option or
-argument is wrong. Errors are one line on standard error. IF is the name of an interface; NETNS/IF
-is one in another network namespace. Times have a unit: \`50us\`, \`20ms\`, \`30s\`.
-`
 const COMMON = 'Options of every driver'
 const INDEX = 'commands.md'
+const docs = new URL('../docs/', import.meta.url)
 
 /** The groups of commands that have a page of their own, each with the purpose of the page. */
 const GROUPS = {
@@ -28,8 +20,11 @@ const GROUPS = {
   Labs: 'that run programs over bad links and in labs',
 }
 
-/** Returns the pages by file names. `common` are the options that every driver has. */
-export function commandsPages(commands, common) {
+/**
+ * Returns the pages by file names. `common` are the options that every driver has, `index` is the
+ * text of docs/commands.md, whose list and sections are replaced.
+ */
+export function commandsPages(commands, common, index) {
   const groups = groupBy(commands, ({ group }) => group.replace(':', ''))
   const isCommon = new Set(common.map(({ long }) => long))
   const drivers = commands.filter(command => common.every(({ long }) => has(command, long)))
@@ -37,21 +32,29 @@ export function commandsPages(commands, common) {
     all.flatMap(command => section(command, drivers.includes(command) ? isCommon : new Set(), file))
   const linksFrom = (all, file, between = ', ') =>
     all.map(command => link(command, file)).join(between)
-  const index = [
-    HEAD,
-    '| commands | |\n|---|---|',
-    ...[...groups].map(([group, all]) => `| ${group} | ${linksFrom(all, INDEX)} |`),
-    '',
+  const list = [...groups].map(([group, all]) => `| ${group} | ${linksFrom(all, INDEX)} |`)
+  const rest = [
     ...[...groups].flatMap(([group, all]) => (group in GROUPS ? [] : sections(all, INDEX))),
     `## ${COMMON}\n\n${linksFrom(drivers, INDEX, ',\n')}\nand driver files have these options, too.\n`,
     ...tables(common),
   ]
   const pages = Object.entries(GROUPS).map(([group, purpose]) => {
     const file = fileOf(group)
-    const head = `# Commands: ${group.toLowerCase()}\n\nThis page lists the commands ${purpose}.\n[Commands](${INDEX}) lists all others.\n`
+    const head = `# Commands: ${group.toLowerCase()}\n\nThe commands ${purpose}.\n[Commands](${INDEX}) has all others, exit statuses, names of interfaces and units.\n`
     return [file, [head, ...sections(groups.get(group), file)].join('\n')]
   })
-  return { [INDEX]: index.join('\n'), ...Object.fromEntries(pages) }
+  const listed = withBlock(index, 'list', ['| commands | |', '|---|---|', ...list].join('\n'))
+  return { [INDEX]: withBlock(listed, 'sections', rest.join('\n')), ...Object.fromEntries(pages) }
+}
+
+/** Returns a page with `text` between the marks of this name. Throws if it lacks the marks. */
+function withBlock(page, name, text) {
+  const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
+  const [before, old, after] = page.split(new RegExp(`(?<=^${start}\n)|(?=^${end}$)`, 'm'))
+  if (old === undefined || after === undefined) {
+    throw new Error(`docs/${INDEX}: the marks ${start} and ${end} are missing`)
+  }
+  return `${before}\n${text.trim()}\n\n${after}`
 }
 
 /** Returns the page of a group. */
@@ -112,7 +115,9 @@ if (process.argv[1] === import.meta.filename) {
     import('../dist/cli/program.js'),
     import('../dist/cli/parse/options.js'),
   ])
-  for (const [file, page] of Object.entries(commandsPages(await allCommands(), commonOptions()))) {
-    writeFileSync(new URL(`../docs/${file}`, import.meta.url), page)
+  const index = readFileSync(new URL(INDEX, docs), 'utf8')
+  const pages = commandsPages(await allCommands(), commonOptions(), index)
+  for (const [file, page] of Object.entries(pages)) {
+    writeFileSync(new URL(file, docs), page)
   }
 }
