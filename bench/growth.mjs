@@ -1,8 +1,8 @@
 /**
  * `npm run bench:growth`: CPU time against size, and the exponent of its growth. Needs root.
  * `-- --only TEXT` takes rows with it in their title, `--rounds N` the least of so many samples
- * (2 by default), and `--publish` writes the table into docs/performance-time.md. Each sample has a
- * process of its own.
+ * (2 by default), and `--publish` writes the table into docs/records/performance-time.md. Each
+ * sample has a process of its own.
  */
 import { once } from 'node:events'
 import { cpus } from 'node:os'
@@ -27,7 +27,7 @@ const LOOKING = 4
 const PORT = 8097
 /** Seconds that a sample may take. */
 const SAMPLE = 1800
-const DOCUMENT = fileURLToPath(new URL('../docs/performance-time.md', import.meta.url))
+const DOCUMENT = fileURLToPath(new URL('../docs/records/performance-time.md', import.meta.url))
 /** The packets of a scenario with many faults. */
 const PACKETS = 10
 

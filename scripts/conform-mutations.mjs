@@ -4,7 +4,7 @@
  * and prints the mutations with the cases that fail. Exits 1 and names them if a mutation fails no
  * case or a case fails for no mutation. With --legal, changes the stack in ways that break no rule,
  * and exits 1 if a case fails that must pass. With --pages, also writes the pages in
- * packages/conform/docs. With --only, runs those with a name that matches a regular expression.
+ * packages/conform/records. With --only, runs those with a name that matches a regular expression.
  */
 import { writeFileSync } from 'node:fs'
 import { legalPage, runLegalChanges } from '../packages/inet/test/mutations/legal.mjs'
@@ -12,7 +12,7 @@ import { readLegalChanges, readMutations } from '../packages/inet/test/mutations
 import { gaps, pagesOf, runMutations } from '../packages/inet/test/mutations/results.mjs'
 import { flag, readOptions, refuse, text } from './options.mjs'
 
-const DOCS = new URL('../packages/conform/docs/', import.meta.url)
+const RECORDS = new URL('../packages/conform/records/', import.meta.url)
 
 /** Returns whether each mutation fails a case, and each case fails for one. */
 async function breakRules(mutations, { only, pages }) {
@@ -32,7 +32,7 @@ async function breakRules(mutations, { only, pages }) {
   if (survivors.length > 0 || (only === undefined && uncovered.length > 0)) return false
   if (pages) {
     for (const [name, text] of Object.entries(pagesOf(outcome))) {
-      writeFileSync(new URL(name, DOCS), text)
+      writeFileSync(new URL(name, RECORDS), text)
     }
   }
   return true
@@ -50,7 +50,7 @@ async function keepRules(changes, { pages }) {
   })
   if (outcome.results.some(({ wrong }) => wrong.size > 0)) return false
   if (pages) {
-    writeFileSync(new URL('conform-legal.md', DOCS), legalPage(outcome))
+    writeFileSync(new URL('conform-legal.md', RECORDS), legalPage(outcome))
   }
   return true
 }

@@ -1,5 +1,5 @@
 /**
- * node scripts/found-diagrams.mjs: draws packages/lab/docs/found/NAME.svg for each diagram of
+ * node scripts/found-diagrams.mjs: draws packages/lab/records/found/NAME.svg for each diagram of
  * found.md. Each is that of explore's page, of the first run that failed, as an SVG of its own.
  * `npm install` in examples/found comes first.
  */
@@ -9,16 +9,16 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 const root = resolve(import.meta.dirname, '..')
-const docs = join(root, 'packages/lab/docs')
+const records = join(root, 'packages/lab/records')
 /** Pixels of a row, of the names of hosts, and of the times. */
 const [ROW, HEAD, TIMES] = [40, 44, 84]
 
 const names = [
-  ...readFileSync(join(docs, 'found.md'), 'utf8').matchAll(/\(found\/(\S+)\.svg\)/g),
+  ...readFileSync(join(records, 'found.md'), 'utf8').matchAll(/\(found\/(\S+)\.svg\)/g),
 ].map(([, name]) => name)
 const directory = mkdtempSync(join(tmpdir(), 'vnet-diagrams-'))
 process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
-mkdirSync(join(docs, 'found'), { recursive: true })
+mkdirSync(join(records, 'found'), { recursive: true })
 for (const name of names) {
   const page = join(directory, `${name}.html`)
   const vnet = [join(root, 'dist/vnet.js'), 'explore', join(root, `examples/found/${name}.mjs`)]
@@ -30,7 +30,7 @@ for (const name of names) {
     // It says so if a fault has failed.
     if (error.status !== 1) throw error
   }
-  writeFileSync(join(docs, `found/${name}.svg`), pictureOf(name, readFileSync(page, 'utf8')))
+  writeFileSync(join(records, `found/${name}.svg`), pictureOf(name, readFileSync(page, 'utf8')))
   console.log(`found/${name}.svg`)
 }
 

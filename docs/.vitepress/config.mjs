@@ -49,10 +49,11 @@ const exercises = filesIn('packages/learn/course')
   .map(name => `packages/learn/course/${name}/README.md`)
   .filter(onSite)
 const pagesOfPackages = filesIn('packages').flatMap(name => {
-  const folder = `packages/${name}/docs`
-  return filesIn(folder)
-    .map(file => join(folder, file))
-    .filter(onSite)
+  return ['docs', 'records'].flatMap(folder =>
+    filesIn(`packages/${name}/${folder}`)
+      .map(file => join('packages', name, folder, file))
+      .filter(onSite),
+  )
 })
 
 /** The paths in the repository of the copied pages, by the paths of their copies. */
@@ -237,6 +238,7 @@ export default {
   base: VNET_DOCS_BASE || '/',
   rewrites: {
     'README.md': 'contents.md',
+    'records/:page.md': ':page.md',
     'site/:page.md': ':page.md',
     'site/:package/:page.md': ':package/:page.md',
   },

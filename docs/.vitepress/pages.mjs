@@ -5,10 +5,11 @@ const PAGES = [
   [/^docs\/\.vitepress\/front\.md$/, 'index.md'],
   [/^README\.md$/, 'readme.md'],
   [/^docs\/README\.md$/, 'contents.md'],
-  [/^docs\/(.*\.md)$/, '$1'],
+  // Records keep the addresses that they had as pages.
+  [/^docs\/(?:records\/)?(.*\.md)$/, '$1'],
   // Where these pages have always been on the site.
-  [/^packages\/conform\/docs\/(.*\.md)$/, 'inet/$1'],
-  [/^packages\/(\w+)\/docs\/(.*\.md)$/, '$1/$2'],
+  [/^packages\/conform\/(?:docs|records)\/(.*\.md)$/, 'inet/$1'],
+  [/^packages\/(\w+)\/(?:docs|records)\/(.*\.md)$/, '$1/$2'],
   [/^packages\/learn\/course\/(\d+-[\w-]+)\/README\.md$/, 'learn/$1.md'],
 ]
 

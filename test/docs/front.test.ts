@@ -4,14 +4,14 @@ import { expect, test } from 'vitest'
 import { reportLines } from '../../packages/lab/src/run/run-report.ts'
 
 const front = readFileSync('docs/.vitepress/front.md', 'utf8').replace(/\s+/g, ' ')
-const found = readFileSync('packages/lab/docs/found.md', 'utf8')
+const found = readFileSync('packages/lab/records/found.md', 'utf8')
 
 test('the front page has the numbers of found.md', () => {
   const [, count, often] =
     /^(\d+) packages, (\d+) of them with over 4 million downloads a month/m.exec(found) ?? []
   expect(count).toBeDefined()
   expect(front).toContain(
-    `[${count} packages of npm](../../packages/lab/docs/found.md), ${often} of them with over 4`,
+    `[${count} packages of npm](../../packages/lab/records/found.md), ${often} of them with over 4`,
   )
   const packages = [...front.matchAll(/\[([\w-]+)\]\(\S+found\.md#\S+\), (\d+ M)/g)]
   expect(packages).toHaveLength(3)

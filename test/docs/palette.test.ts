@@ -13,7 +13,7 @@ const files = [
   ...filesIn('docs/pictures', /\.svg$/),
   ...filesIn('docs/.vitepress/front', /\.svg$/),
   ...filesIn('docs/.vitepress/theme', /\.css$/),
-  ...filesIn('packages/lab/docs/found', /\.svg$/),
+  ...filesIn('packages/lab/records/found', /\.svg$/),
   ...filesIn('packages/web/src/page', /\.(svg|css)$/),
   'packages/lab/templates/page.css',
 ]

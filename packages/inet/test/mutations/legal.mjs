@@ -28,10 +28,14 @@ export function legalPage({ results, must }) {
   const rows = results.map(
     ({ rule, others }) => `| ${rule} | ${others.map(name => `\`${name}\``).join(', ')} |`,
   )
-  return `# Legal stacks
+  return `---
+search: false
+---
 
-The RFCs leave choices to a stack. A case of [\`vnet conform\`](conform.md) at the level \`must\`
-passes with each of them. To show it, a script changes [the stack of
+# Legal stacks
+
+The RFCs leave choices to a stack. A case of [\`vnet conform\`](../docs/conform.md) at the level
+\`must\` passes with each of them. To show it, a script changes [the stack of
 vnet](../../inet/docs/linux.md) to other choices, one at a time, then to the smallest and the
 largest together, and runs the cases against each in memory, with the time limits of an interface:
 

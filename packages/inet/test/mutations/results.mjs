@@ -48,7 +48,7 @@ export function pagesOf({ results, cases }) {
         const rows = part.filter(each => each.section === section).map(each => rowOf(each, home))
         return `\n## ${section}\n\n| rule | cases that fail |\n|---|---|\n${rows.join('\n')}\n`
       })
-      return [name, text(results.length, cases.length) + tables.join('')]
+      return [name, HEAD + text(results.length, cases.length) + tables.join('')]
     }),
   )
 }
@@ -68,11 +68,14 @@ function rowOf({ name, rule, failures }, home) {
   return `| ${rule} | ${shown.map(each => `\`${each}\``).join(', ')}${others > 0 ? ` and ${others} more` : ''} |`
 }
 
+/** Keeps the pages out of the search of the site. */
+const HEAD = '---\nsearch: false\n---\n\n'
+
 const INTRO = (mutations, cases) => `# Mutations of the stack
 
-Each case of [\`vnet conform\`](conform.md) fails for a stack that breaks its rule. To show it, a
-script breaks the rules of [the stack of vnet](../../inet/docs/linux.md) on purpose, one at a time,
-and runs the ${cases} cases against each mutant in memory. None of the ${mutations} mutations survives, and
+Each case of [\`vnet conform\`](../docs/conform.md) fails for a stack that breaks its rule. To show
+it, a script breaks the rules of [the stack of vnet](../../inet/docs/linux.md) on purpose, one at a
+time, and runs the ${cases} cases against each mutant in memory. None of the ${mutations} mutations survives, and
 each case fails for one of them:
 
     node scripts/conform-mutations.mjs

@@ -11,6 +11,6 @@ test('no legal change of the stack fails a case that must pass', { timeout: 300_
   )
   expect(wrong).toEqual([])
   expect(
-    readFileSync(new URL('../../../conform/docs/conform-legal.md', import.meta.url), 'utf8'),
+    readFileSync(new URL('../../../conform/records/conform-legal.md', import.meta.url), 'utf8'),
   ).toBe(legalPage(outcome))
 })

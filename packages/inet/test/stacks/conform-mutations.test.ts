@@ -14,7 +14,7 @@ test('each mutation of the stack fails a case, and each case fails for one', {
   const outcome = await runMutations(readMutations())
   expect(gaps(outcome)).toEqual({ survivors: [], uncovered: [] })
   for (const [name, text] of Object.entries(pagesOf(outcome))) {
-    expect(readFileSync(new URL(`../../../conform/docs/${name}`, import.meta.url), 'utf8')).toBe(
+    expect(readFileSync(new URL(`../../../conform/records/${name}`, import.meta.url), 'utf8')).toBe(
       text,
     )
   }

@@ -30,7 +30,7 @@ export function spread<T>(items: readonly T[], seed: number): T[] {
   return [...order].map(i => items[i] as T)
 }
 
-/** The faults that have broken most programs, first (packages/lab/docs/hunted.md). */
+/** The faults that have broken most programs, first (packages/lab/records/hunted.md). */
 const PROMISING: readonly FaultKind['verb'][] = [
   'reset',
   'silence',

@@ -1,10 +1,12 @@
-/** packages/lab/docs/found.md has a row for each scenario of examples/found, and says the same. */
+/**
+ * packages/lab/records/found.md has a row for each scenario of examples/found, and says the same.
+ */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { FOUND, foundNames } from '../support/found.ts'
 
-const page = readFileSync(new URL('../../docs/found.md', import.meta.url), 'utf8')
+const page = readFileSync(new URL('../../records/found.md', import.meta.url), 'utf8')
 const { dependencies } = JSON.parse(readFileSync(join(FOUND, 'package.json'), 'utf8'))
 const rows = page
   .split('\n')
@@ -35,6 +37,6 @@ test('no diagram is missing', () => {
   )
   expect(pictures.length).toBe(5)
   for (const file of pictures) {
-    expect(existsSync(new URL(`../../docs/${file}`, import.meta.url))).toBe(true)
+    expect(existsSync(new URL(`../../records/${file}`, import.meta.url))).toBe(true)
   }
 })

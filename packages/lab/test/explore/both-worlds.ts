@@ -1,7 +1,7 @@
 /**
  * Compares the verdicts of an exploration in memory with its verdicts in the kernel, point by
  * point. A difference is known if a row of DIFFERENCES has it; the same rows are in
- * packages/lab/docs/hunted.md.
+ * packages/lab/records/hunted.md.
  */
 import type { ExploredPacket } from '../../src/explore/points.ts'
 import type { ExploreReport } from '../../src/explore/report.ts'

@@ -1,5 +1,5 @@
 /**
- * The defects of packages/lab/docs/found.md repeat in both worlds, with the versions of
+ * The defects of packages/lab/records/found.md repeat in both worlds, with the versions of
  * examples/found/package.json, and survivors survive. It prints a line for each.
  */
 import { execFileSync } from 'node:child_process'

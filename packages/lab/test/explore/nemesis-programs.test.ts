@@ -1,6 +1,6 @@
 /**
  * Programs that people use keep their promises when their hosts and links fail. The scenarios are
- * examples/nemesis; packages/lab/docs/hunted.md has a table of what this prints.
+ * examples/nemesis; packages/lab/records/hunted.md has a table of what this prints.
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,5 +1,5 @@
 /**
- * Servers and clients that people use survive every single fault (packages/lab/docs/hunted.md).
+ * Servers and clients that people use survive every single fault (packages/lab/records/hunted.md).
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, readdirSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** examples/found: the smallest scenarios of the defects of packages/lab/docs/found.md. */
+/** examples/found: the smallest scenarios of the defects of packages/lab/records/found.md. */
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 

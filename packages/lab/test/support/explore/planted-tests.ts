@@ -15,7 +15,7 @@ const LIMIT = 600_000
 const TIMEOUT = '5min'
 
 const folder = new URL('../../explore/planted/', import.meta.url)
-const rows = readFileSync(new URL('../../../docs/hunted.md', import.meta.url), 'utf8').split('\n')
+const rows = readFileSync(new URL('../../../records/hunted.md', import.meta.url), 'utf8').split('\n')
 
 export function plantedIn(world: NamedPlanted['world']): Promise<readonly NamedPlanted[]> {
   const url = new URL(`${world}/`, folder)

@@ -1,0 +1,48 @@
+/** Records, docs/records and packages/NAME/records: data that pages lead to, out of the search. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { expect, test } from 'vitest'
+import { onSite } from '../../docs/.vitepress/pages.mjs'
+
+const isRecord = (path: string) => /^(docs|packages\/\w+)\/records\/.*\.md$/.test(path)
+const listed = ['ls-files', '--cached', '--others', '--exclude-standard', '--', '*.md']
+const pages = [...new Set(execFileSync('git', listed, { encoding: 'utf8' }).trimEnd().split('\n'))]
+const records = pages.filter(isRecord)
+const read = (path: string) => readFileSync(path, 'utf8')
+
+/** Returns the pages that a page links to. */
+const linksOf = (page: string) =>
+  [...read(page).matchAll(/\]\((?![a-z]+:)([^)#\s]+)/g)].map(([, path = '']) =>
+    join(dirname(page), path),
+  )
+
+test('no record is in the search of the site', () => {
+  expect(records.length).toBeGreaterThan(5)
+  const found = records.filter(record => !read(record).startsWith('---\nsearch: false\n---\n'))
+  expect(found).toEqual([])
+})
+
+test('a page leads to every record, by a link or through another record', () => {
+  const reached = new Set(pages.filter(page => !isRecord(page)).flatMap(linksOf))
+  // A set visits what is added to it meanwhile.
+  for (const page of reached) {
+    if (!isRecord(page)) continue
+    for (const link of linksOf(page)) {
+      reached.add(link)
+    }
+  }
+  expect(records.filter(record => !reached.has(record))).toEqual([])
+})
+
+test.each([
+  ['packages/lab/records/found.md', 'lab/found.md'],
+  ['packages/lab/records/hunted.md', 'lab/hunted.md'],
+  ['packages/lab/records/test-from-checked.md', 'lab/test-from-checked.md'],
+  ['packages/conform/records/conform-mutations.md', 'inet/conform-mutations.md'],
+  ['packages/conform/records/conform-stacks.md', 'inet/conform-stacks.md'],
+  ['docs/records/performance-time.md', 'performance-time.md'],
+])('%s keeps its address on the site, %s', (path, address) => {
+  expect(records).toContain(path)
+  expect(onSite(path)).toBe(address)
+})
