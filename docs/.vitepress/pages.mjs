@@ -23,7 +23,9 @@ export function onSite(path) {
  * Pages that have become parts of others: their addresses on the site, and where they lead now.
  * Their headings live on in the other pages.
  */
-export const MOVED = {}
+export const MOVED = {
+  'embed.md': 'tap.md#embed-a-driver-in-your-program',
+}
 
 /**
  * Returns `[path, html]` of a file of the built site for each moved page. It leads to the same

@@ -285,9 +285,11 @@ test.each([
   },
 )
 
-test('the program of docs/embed.md type-checks in strict TypeScript', () => {
+test('the program of docs/tap.md that embeds a driver type-checks in strict TypeScript', () => {
   const [, program = ''] =
-    /^```js\n(.*?)^```$/ms.exec(readFileSync(join(root, 'docs/embed.md'), 'utf8')) ?? []
+    /^## Embed a driver.*?^```js\n(.*?)^```$/ms.exec(
+      readFileSync(join(root, 'docs/tap.md'), 'utf8'),
+    ) ?? []
   writeFileSync(join(consumer, 'embed.ts'), program)
   const compilerOptions = { ...strictest, target: 'es2022' }
   writeFileSync(

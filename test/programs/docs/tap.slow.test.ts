@@ -1,7 +1,7 @@
-/** docs/tap.md, docs/tap-reference.md and docs/embed.md: their programs do what the pages show. */
+/** docs/tap.md and docs/tap-reference.md: their programs do what the pages show. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -13,11 +13,9 @@ import { startStreams } from '#support/verified-streams.ts'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
 
 const page = readPages('docs/tap.md', 'docs/tap-reference.md')
-const [ping = '', bridge = '', tunnel = '', watch = '', fd = '', memory = ''] = [
+const [ping = '', bridge = '', tunnel = '', watch = '', embed = '', , fd = '', memory = ''] = [
   ...page.matchAll(/^```js\n(.*?)^```$/gms),
 ].map(([, code]) => code as string)
-
-const [, embed = ''] = readFileSync('docs/embed.md', 'utf8').match(/^```js\n(.*?)^```$/ms) ?? []
 
 const kernelTest = test.skipIf(reasonToSkipKernelTests() !== undefined)
 
@@ -169,7 +167,7 @@ kernelTest(
 )
 
 kernelTest(
-  'the program of docs/embed.md runs a driver, which clients find, and removes its interface',
+  'the last program of docs/tap.md runs a driver, which clients find, and removes its interface',
   async () => {
     const netns = own.addQuiet()
     const program = await start(netns, embed)
