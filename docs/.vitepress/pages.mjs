@@ -24,7 +24,11 @@ export function onSite(path) {
  * Their headings live on in the other pages.
  */
 export const MOVED = {
+  'drivers/gso.md': 'drivers/napi.md#offloads-checksums-and-segmentation',
+  'drivers/ioctls.md': 'drivers/several-devices.md#a-private-ioctl',
   'embed.md': 'tap.md#embed-a-driver-in-your-program',
+  'write-a-driver-interrupt.md': 'write-a-driver-test.md#_7-an-interrupt',
+  'write-a-driver-timer.md': 'write-a-driver.md#_5-private-data-and-a-timer',
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * docs/write-a-driver.md and its sequels work: their blocks are assembled into files as they
+  * docs/write-a-driver.md and its sequel work: their blocks are assembled into files as they
  * describe, in a directory of links to this clone. Their commands run there in a network namespace
  * and must print what the pages show; what `node --test` prints also with a newer Node. Every step
  * is strict TypeScript.
@@ -27,9 +27,7 @@ const DOWNLOAD = 300_000
 /** ms for one part: its pings wait, and its programs start one after the other. */
 const PART = 300_000
 
-const page = readPages(
-  ...['', '-timer', '-interrupt', '-test'].map(part => `docs/write-a-driver${part}.md`),
-)
+const page = readPages('docs/write-a-driver.md', 'docs/write-a-driver-test.md')
 const needsRoot = (section: string) => /^ready$/m.test(section)
 const skipped = reasonToSkipKernelTests() !== undefined
 
