@@ -8,9 +8,8 @@ import { readPages } from '#support/pages.ts'
 
 const read = (path: string) => readFileSync(path, 'utf8')
 const page = readPages(
-  ...['to-the-kernel', 'to-the-kernel-interrupt', 'to-the-kernel-rules'].map(
-    name => `packages/learn/docs/${name}.md`,
-  ),
+  'packages/learn/docs/to-the-kernel.md',
+  'packages/learn/docs/to-the-kernel-rules.md',
 )
 const blocks = (kind: string) =>
   [...page.matchAll(RegExp(`^\`\`\`${kind}\n(.*?)^\`\`\`$`, 'gms'))].map(([, code]) => code!)

@@ -1,4 +1,4 @@
-/** The commands of to-the-kernel.md and to-the-kernel-check.md do what these pages show. */
+/** The commands of to-the-kernel.md do what the page shows. */
 import { execFile } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,10 +12,7 @@ import { findKernelFiles } from '../../src/kernel/build.ts'
 import { checkModule, LIMIT_MS } from '../support/kernel-module.ts'
 
 const directory = freshDirectory()
-const page = readPages(
-  'packages/learn/docs/to-the-kernel.md',
-  'packages/learn/docs/to-the-kernel-check.md',
-)
+const page = readPages('packages/learn/docs/to-the-kernel.md')
 
 test('vnet learn --kernel and vnet check --kernel print what the page shows', {
   timeout: LIMIT_MS,
