@@ -27,6 +27,8 @@ export const MOVED = {
   'drivers/gso.md': 'drivers/napi.md#offloads-checksums-and-segmentation',
   'drivers/ioctls.md': 'drivers/several-devices.md#a-private-ioctl',
   'embed.md': 'tap.md#embed-a-driver-in-your-program',
+  'lan/lan-device.md': 'lan/lan-config.md#a-device-of-your-own',
+  'lan/lan-uplink.md': 'lan/lan.md#real-hosts-on-the-segment',
   'learn/to-the-kernel-check.md': 'learn/to-the-kernel.md#check-it-in-a-virtual-machine',
   'learn/to-the-kernel-interrupt.md': 'learn/to-the-kernel.md#the-timer-and-the-interrupt',
   'write-a-driver-interrupt.md': 'write-a-driver-test.md#_7-an-interrupt',

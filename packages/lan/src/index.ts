@@ -1,6 +1,6 @@
 /**
  * '@vnet/lan': the simulated network of `vnet lan`. A driver file gives its hosts their own
- * handlers (packages/lan/docs/lan-device.md), or connects segments and hosts to its own driver.
+ * handlers (packages/lan/docs/lan-config.md), or connects segments and hosts to its own driver.
  */
 import 'vnet'
 
