@@ -7,7 +7,7 @@
  * The logarithm of the rate and the delay follow Ornstein-Uhlenbeck processes: normal values that
  * forget earlier ones in the time `memory`. `delay` maps them to its quantiles, so the shares of
  * the time agree with the model. A rate with `walk` is a Brownian motion (rateWalk). The
- * sources of the figures are in docs/wires-links.md.
+ * sources of the figures are in docs/records/drawn-links.md.
  */
 import {
   durationOf,
@@ -190,9 +190,7 @@ const KINDS = Object.fromEntries(NAMES.map(name => [name, linkKind(name)])) as R
 
 export const linkKinds: readonly StageKind<LinkSpec>[] = Object.values(KINDS)
 
-/**
- * The options of link(). The figures of the models and their sources are in docs/wires-links.md.
- */
+/** The options of link(). The figures of the models are in docs/wires-links.md. */
 export interface LinkOptions {
   /** The time between handovers, in milliseconds or with a unit: from 1s to 1h. */
   readonly handover?: number | string
