@@ -13,7 +13,13 @@ import { random } from '../dist/base/random.js'
 import { readOptions, refuse, text } from './options.mjs'
 
 const COURSE = ['packages/learn/course/*/README.md', 'packages/learn/docs/to-the-kernel*.md']
-const PAGES = ['docs/kernel-map*.md', 'docs/ldd*.md', 'docs/drivers/*.md', ...COURSE]
+const PAGES = [
+  'docs/kernel-map.md',
+  'docs/records/kernel-map*.md',
+  'docs/ldd*.md',
+  'docs/drivers/*.md',
+  ...COURSE,
+]
 
 /** Headings, code that is fenced or indented, and the first two lines of a table. */
 const UNREAD = /^```.*?^```|^(?:#| {4})[^\n]*|^\|[^\n]*\n\|[-| ]+$/gms

@@ -1,39 +1,52 @@
-/** The kernel map, docs/kernel-map*.md, is complete, and the files, names and tests in it exist. */
+/**
+ * The kernel map, docs/records/kernel-map.json, is complete, and the files, names and tests in it
+ * exist. docs/kernel-map.md and docs/records/kernel-map-*.md follow from it.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { list } from '#support/list.ts'
-import { readPages } from '#support/pages.ts'
 
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
-const page = readPages(
-  ...[
-    'kernel-map',
-    'kernel-map-frames',
-    'kernel-map-control',
-    'kernel-map-ldd3',
-    'kernel-map-register',
-  ].map(name => `docs/${name}.md`),
-)
+const data = read('docs/records/kernel-map.json')
 
+/** A name, step or paragraph of a text about the kernel, what has its place here, and tests. */
 interface Row {
-  readonly section: string
-  readonly text: string
-  readonly cells: readonly string[]
+  readonly kernel: string
+  readonly here: string
+  /** Each the path of a file, and the title of a test in it: `test/x.test.ts: a title`. */
+  readonly tests: readonly string[]
 }
 
-const rows: readonly Row[] = page.split(/^## /m).flatMap(text => {
-  const [section = '', ...lines] = text.split('\n')
-  const table = lines.filter(line => line.startsWith('|'))
-  return table
-    .slice(2)
-    .map(line => ({ section, text: line, cells: line.split('|').map(cell => cell.trim()) }))
-})
+/** A name that the course or a page uses, and what it does here. */
+interface Name {
+  readonly kernel: string
+  readonly here: string
+  readonly does: string
+}
+
+interface KernelMap {
+  readonly names: readonly Name[]
+  readonly pages: readonly {
+    readonly sections: readonly { readonly title: string; readonly rows: readonly Row[] }[]
+  }[]
+}
+
+const map: KernelMap = JSON.parse(data)
+const rows = map.pages.flatMap(({ sections }) =>
+  sections.flatMap(({ title, rows }) => rows.map(row => ({ section: title, ...row }))),
+)
 
 /** Returns the texts in backticks, in order. */
 const quoted = (cell = '') => [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)
 const namesIn = (cell: string) => quoted(cell).flatMap(code => code.match(/[\w/.%-]+/g) ?? [])
 const isIdentifier = (code: string) => /^[A-Za-z_]\w*$/.test(code)
+
+/** Returns the identifiers of a text of code. */
+const namesOfCode = (code: string) => code.match(/[A-Za-z_]\w+/g) ?? []
+
+/** A name of vnet, which the texts about the kernel have, too. */
+const OURS = ['vnet_nl']
 
 /** Returns a source without its comments: a name that occurs only in comments does not count. */
 function codeOf(path: string): string {
@@ -165,7 +178,7 @@ const wanted: Record<string, string[]> = {
 
 test.each(Object.entries(wanted))('%s: every name has a row', (section, names) => {
   const there = new Set(
-    rows.filter(row => row.section === section).flatMap(({ cells }) => namesIn(cells[1] ?? '')),
+    rows.filter(row => row.section === section).flatMap(({ kernel }) => namesIn(kernel)),
   )
   expect(names.filter(name => !there.has(name) && !there.has(`-${name}`))).toEqual([])
 })
@@ -175,22 +188,25 @@ test('every section belongs to one of the texts', () => {
 })
 
 test('no cell is empty, and no row occurs twice', () => {
-  const broken = rows.filter(({ cells }) => cells.length !== 5 || cells.slice(1, 4).includes(''))
-  expect(broken.map(({ text }) => text)).toEqual([])
-  const names = rows.map(({ section, cells }) => `${section}: ${cells[1]}`)
+  const isBroken = (cell: string) => cell === '' || /[|\n]/.test(cell)
+  expect(rows.filter(({ kernel, here }) => [kernel, here].some(isBroken))).toEqual([])
+  expect(map.names.filter(({ kernel, here, does }) => [kernel, here, does].some(isBroken))).toEqual(
+    [],
+  )
+  const names = rows.map(({ section, kernel }) => `${section}: ${kernel}`)
   expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([])
 })
 
 test('every file in the map exists, and has the names next to it', () => {
-  const kernelNames = new Set(rows.flatMap(({ cells }) => namesIn(cells[1] ?? '')))
+  const kernelNames = new Set(rows.flatMap(({ kernel }) => namesIn(kernel)))
   const wrong: string[] = []
-  for (const { text, cells } of rows) {
+  for (const { kernel, here } of rows) {
     let file: string | undefined
-    for (const code of quoted(cells[2])) {
+    for (const code of quoted(here)) {
       if (code.startsWith('src/')) {
         file = code
         if (!existsSync(new URL(file, root))) {
-          wrong.push(`${file} is not there: ${text}`)
+          wrong.push(`${file} is not there: ${kernel}`)
         }
         continue
       }
@@ -198,17 +214,17 @@ test('every file in the map exists, and has the names next to it', () => {
       if (file === undefined) {
         // A name before the first file is one of the kernel.
         if (!kernelNames.has(code)) {
-          wrong.push(`${code} has no row: ${text}`)
+          wrong.push(`${code} has no row: ${kernel}`)
         }
       } else if (
         existsSync(new URL(file, root)) &&
         !new RegExp(`\\b${code}\\b`).test(codeOf(file))
       ) {
-        wrong.push(`${code} is not in ${file}: ${text}`)
+        wrong.push(`${code} is not in ${file}: ${kernel}`)
       }
     }
     if (file === undefined) {
-      wrong.push(`no file: ${text}`)
+      wrong.push(`no file: ${kernel}`)
     }
   }
   expect(wrong).toEqual([])
@@ -221,7 +237,7 @@ test('every option in the map is one of the program or of a driver', () => {
       .map(name => `${dir}/${name}`),
   )
   const code = files.map(codeOf).join('\n')
-  const options = [...page.matchAll(/`--([a-z-]+)`/g)].map(([, name = '']) => name)
+  const options = [...data.matchAll(/`--([a-z-]+)`/g)].map(([, name = '']) => name)
   expect(options.length).toBeGreaterThan(10)
   const camel = (name: string) =>
     name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
@@ -234,18 +250,68 @@ test('every option in the map is one of the program or of a driver', () => {
 
 test('every test in the map exists under its title', () => {
   const wrong: string[] = []
-  for (const { text, cells } of rows) {
-    const named = [...(cells[3] ?? '').matchAll(/`(test\/[^`]+)` "([^"]*)"/g)]
-    if (named.length === 0) {
-      wrong.push(`no test: ${text}`)
+  for (const { kernel, tests } of rows) {
+    if (tests.length === 0) {
+      wrong.push(`no test: ${kernel}`)
     }
-    for (const [, file = '', title = ''] of named) {
+    for (const named of tests) {
+      const [, file = '', title = ''] = /^(\S+): (.*)$/.exec(named) ?? []
       if (!existsSync(new URL(file, root))) {
-        wrong.push(`${file} is not there: ${text}`)
+        wrong.push(`${named} is not there: ${kernel}`)
       } else if (!titlesOf(file).includes(title)) {
         wrong.push(`"${title}" is not in ${file}`)
       }
     }
   }
   expect([...new Set(wrong)]).toEqual([])
+})
+
+/** Pages that use names of the kernel: all but the pages that only map them. */
+const USERS = [
+  ...['docs', 'docs/drivers', 'packages/learn/docs', 'packages/exec/docs'].flatMap(folder =>
+    readdirSync(new URL(folder, root)).map(name => `${folder}/${name}`),
+  ),
+  ...readdirSync(new URL('packages/learn/course', root)).map(
+    name => `packages/learn/course/${name}/README.md`,
+  ),
+].filter(
+  path =>
+    path.endsWith('.md') && !/kernel-map|docs\/ldd/.test(path) && existsSync(new URL(path, root)),
+)
+
+test('every name of the map that the course or a page uses has a sentence: what it does here', () => {
+  const isName = (code: string) => /^[A-Za-z]\w*_\w+$/.test(code) || /^[A-Z]\w+$/.test(code)
+  const known = new Set(rows.flatMap(({ kernel }) => namesIn(kernel)).filter(isName))
+  const used = new Set(
+    USERS.flatMap(path => quoted(read(path).replace(/^```.*?^```/gms, '')).flatMap(namesOfCode)),
+  )
+  const said = new Set(map.names.flatMap(({ kernel }) => namesIn(kernel)))
+  const wanted = [...known].filter(name => used.has(name) && !OURS.includes(name))
+  expect(wanted.length).toBeGreaterThan(80)
+  expect(wanted.filter(name => !said.has(name))).toEqual([])
+})
+
+test('what has the place of a name with a sentence exists in the sources', () => {
+  const sources = ['src', 'packages/learn/src', 'packages/learn/course'].flatMap(dir =>
+    readdirSync(new URL(dir, root), { recursive: true, encoding: 'utf8' })
+      .filter(name => /\.(ts|js)$/.test(name))
+      .map(name => codeOf(`${dir}/${name}`)),
+  )
+  const words = new Set(sources.join('\n').match(/[\w-]+/g))
+  const missing = map.names.flatMap(({ here }) =>
+    quoted(here)
+      .flatMap(code => code.match(/[\w-]+/g) ?? [])
+      .filter(word => !words.has(word) && !words.has(word.replace(/^--/, ''))),
+  )
+  expect(missing).toEqual([])
+})
+
+test('no name has two sentences', () => {
+  const said = map.names.flatMap(({ kernel }) => namesIn(kernel))
+  expect(said.filter((name, i) => said.indexOf(name) !== i)).toEqual([])
+})
+
+test('docs/kernel-map.md has at most 450 words that are written by hand', () => {
+  const page = read('docs/kernel-map.md').replace(/^\|.*\n|^```.*?^```\n/gms, '')
+  expect(page.match(/\S+/g)!.length).toBeLessThanOrEqual(450)
 })

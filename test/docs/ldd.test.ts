@@ -8,13 +8,7 @@ import { readPages } from '#support/pages.ts'
 
 const read = (path: string) => readFileSync(path, 'utf8')
 const page = readPages('docs/ldd.md', 'docs/ldd-continued.md')
-const map = readPages(
-  'docs/kernel-map.md',
-  'docs/kernel-map-frames.md',
-  'docs/kernel-map-control.md',
-  'docs/kernel-map-ldd3.md',
-  'docs/kernel-map-register.md',
-)
+const map = read('docs/records/kernel-map.json')
 
 /** The identifiers of a column: 1 is the book's, 2 the kernel's of today, 3 ours. */
 function names(column: number): string[] {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { onSite } from '../../docs/.vitepress/pages.mjs'
+import { generatedFiles } from '../../scripts/generate-records.mjs'
 
 const isRecord = (path: string) => /^(docs|packages\/\w+)\/records\/.*\.md$/.test(path)
 const listed = ['ls-files', '--cached', '--others', '--exclude-standard', '--', '*.md']
@@ -35,6 +36,13 @@ test('a page leads to every record, by a link or through another record', () => 
   expect(records.filter(record => !reached.has(record))).toEqual([])
 })
 
+test.each(Object.entries(generatedFiles()))(
+  '%s follows from its data: npm run generate writes it',
+  (path, text) => {
+    expect(read(path)).toBe(text)
+  },
+)
+
 test.each([
   ['packages/lab/records/found.md', 'lab/found.md'],
   ['packages/lab/records/hunted.md', 'lab/hunted.md'],
@@ -42,6 +50,7 @@ test.each([
   ['packages/conform/records/conform-mutations.md', 'inet/conform-mutations.md'],
   ['packages/conform/records/conform-stacks.md', 'inet/conform-stacks.md'],
   ['docs/records/performance-time.md', 'performance-time.md'],
+  ['docs/records/kernel-map-frames.md', 'kernel-map-frames.md'],
 ])('%s keeps its address on the site, %s', (path, address) => {
   expect(records).toContain(path)
   expect(onSite(path)).toBe(address)

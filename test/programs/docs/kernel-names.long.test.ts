@@ -1,6 +1,6 @@
 /**
- * Names of today's kernel in docs/ldd.md, docs/kernel-map.md and their parts exist in its headers,
- * of the newest kernel whose headers the machine has.
+ * Names of today's kernel in docs/ldd.md, its second half and the records of the kernel map exist
+ * in its headers, of the newest kernel whose headers the machine has.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -16,8 +16,9 @@ const rows = (paths: string) =>
 const identifiers = (text: string) =>
   [...text.matchAll(/`([^`]+)`/g)].flatMap(([, code]) => code!.match(/[A-Za-z_]\w{2,}/g) ?? [])
 
-const MAP =
-  'docs/kernel-map.md docs/kernel-map-frames.md docs/kernel-map-control.md docs/kernel-map-ldd3.md docs/kernel-map-register.md'
+const MAP = ['device', 'frames', 'control', 'ldd3', 'register']
+  .map(name => `docs/records/kernel-map-${name}.md`)
+  .join(' ')
 
 /** Those that no header has any more, as the pages say. */
 const GONE = ['NETIF_F_NO_CSUM']

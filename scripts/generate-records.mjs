@@ -1,0 +1,99 @@
+/**
+ * npm run generate: writes the records that follow from data. docs/records/kernel-map.json gives
+ * docs/records/kernel-map-*.md and the tables of docs/kernel-map.md.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { readOptions } from './options.mjs'
+
+const root = resolve(import.meta.dirname, '..')
+const read = path => readFileSync(join(root, path), 'utf8')
+
+/** Keeps a page out of the search of the site. */
+const HEAD = '---\nsearch: false\n---\n\n'
+
+/** Returns a table in Markdown. */
+function table(head, rows) {
+  const line = cells => `| ${cells.join(' | ')} |`
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')
+}
+
+/** Returns a paragraph in lines of at most 100 columns. */
+const wrap = text => text.replace(/(.{1,100})(?:\s+|$)/g, '$1\n').trimEnd()
+
+/** Returns a page with the text between its marks `<!-- name -->` and `<!-- /name -->` replaced. */
+function withBlock(page, name, text) {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
+  const [before, rest] = page.split(begin)
+  const after = rest?.split(end)[1]
+  if (after === undefined) throw new Error(`the marks ${begin} and ${end} are missing`)
+  return `${before}${begin}\n\n${text}\n\n${end}${after}`
+}
+
+const shownTest = test => test.replace(/^(\S+): (.*)$/, '`$1` "$2"')
+
+/** Returns the page of a part of the kernel map: a row has the files, and tests that show it. */
+function mapPage({ title, purpose, sections }) {
+  const parts = sections.map(({ title: section, head, before, rows }) => {
+    const cells = rows.map(({ kernel, here, tests }) => [
+      kernel,
+      here,
+      tests.map(shownTest).join(', '),
+    ])
+    const text = before === undefined ? '' : `${wrap(before)}\n\n`
+    return `## ${section}\n\n${text}${table([head, 'here', 'test'], cells)}\n`
+  })
+  const links = '[Kernel map](../kernel-map.md) explains the terms and lists the other pages.'
+  return `${HEAD}# ${title}\n\n${wrap(`${purpose} ${links}`)}\n\n${parts.join('\n')}`
+}
+
+/** A cell that only names things of the kernel: `a`, `b`; today `c`. */
+const NAMES = /^`[^`]+`((?:, |; today )`[^`]+`)*$/
+/** A path that names of the file follow. */
+const PATH = /`(?:src|packages)\/[^`]+` (?=`)/g
+
+const namesIn = cell =>
+  [...cell.matchAll(/`(?:struct )?([^`]+)`/g)].map(([, name]) => name.replace(/\(.*/, ''))
+const keyOf = cell => namesIn(cell)[0].toLowerCase().replace(/^_+/, '')
+const byName = (a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)
+
+/** Returns the rows of names that have no sentence: `[kernel, here]`, each name once, in order. */
+function otherNames({ names, pages }) {
+  const seen = new Set(names.flatMap(({ kernel }) => namesIn(kernel)))
+  const rows = pages.flatMap(({ sections }) => sections.flatMap(section => section.rows))
+  const others = []
+  for (const { kernel, here } of rows) {
+    const own = NAMES.test(kernel) ? namesIn(kernel) : []
+    if (own.every(name => seen.has(name))) continue
+    for (const name of own) {
+      seen.add(name)
+    }
+    others.push([kernel, here.replace(PATH, '').replaceAll('](../', '](')])
+  }
+  return others.sort(([a], [b]) => byName(a, b))
+}
+
+/** Returns the texts of all files that follow from data, by their paths. */
+export function generatedFiles() {
+  const map = JSON.parse(read('docs/records/kernel-map.json'))
+  const names = map.names
+    .map(({ kernel, here, does }) => [kernel, here, does])
+    .sort(([a], [b]) => byName(a, b))
+  const withNames = withBlock(
+    read('docs/kernel-map.md'),
+    'names',
+    table(['kernel', 'here', 'what it does here'], names),
+  )
+  const others = table(['kernel', 'here'], otherNames(map))
+  return {
+    'docs/kernel-map.md': withBlock(withNames, 'others', others),
+    ...Object.fromEntries(map.pages.map(page => [`docs/records/${page.file}`, mapPage(page)])),
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  readOptions()
+  for (const [path, text] of Object.entries(generatedFiles())) {
+    writeFileSync(join(root, path), text)
+  }
+}
