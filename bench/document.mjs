@@ -1,5 +1,6 @@
 /** Tables in documents, which the bench writes. */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { withBlock, withoutBlock } from '../scripts/blocks.mjs'
 
 /**
  * Reads a document with a table between `<!-- NAME -->` and `<!-- /NAME -->`; `text` is all but
@@ -7,14 +8,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
  * after minutes.
  */
 export function openTable(file, name) {
-  const marks = [`<!-- ${name} -->`, `<!-- /${name} -->`]
-  const [before, rest] = readFileSync(file, 'utf8').split(marks[0])
-  const after = rest?.split(marks[1])[1]
-  if (after === undefined) {
-    throw new Error(`${file}: the marks ${marks.join(' and ')} of the table are missing`)
-  }
+  const page = readFileSync(file, 'utf8')
   return {
-    text: before + after,
-    write: table => writeFileSync(file, `${before}${marks[0]}\n\n${table}\n\n${marks[1]}${after}`),
+    text: withoutBlock(page, name, file),
+    write: table => writeFileSync(file, withBlock(page, name, table, file)),
   }
 }

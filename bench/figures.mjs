@@ -5,8 +5,8 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { withBlock } from '../scripts/blocks.mjs'
 
-const [BEGIN, END] = ['<!-- figures -->', '<!-- /figures -->']
 const ROWS = [
   ['veth', 'veth, in the kernel'],
   ['relay-offload', 'a relay in C on the same TAPs'],
@@ -40,12 +40,7 @@ export function figuresTable({ cases, environment: { cpu, cpus } }) {
 }
 
 /** Returns a document with the table between its marks. Throws if it has no marks. */
-export function withFigures(text, report) {
-  const [before, rest] = text.split(BEGIN)
-  const after = rest?.split(END)[1]
-  if (after === undefined) throw new Error(`the marks ${BEGIN} and ${END} are missing`)
-  return `${before}${BEGIN}\n\n${figuresTable(report)}\n\n${END}${after}`
-}
+export const withFigures = (text, report) => withBlock(text, 'figures', figuresTable(report))
 
 if (process.argv[1] === import.meta.filename) {
   const file = name => fileURLToPath(new URL(`../${name}`, import.meta.url))

@@ -2,7 +2,8 @@
  * Reasons for which a frame is dropped. Names are taken from the kernel's `enum skb_drop_reason`
  * (include/net/dropreason-core.h), or follow its pattern. The numbers are vnet's own: they index
  * rows of counters, and the kernel's change between releases. A new one has the next number, and
- * needs its meaning in packages/web/src/page/drop-cause.ts and a row of docs/statistics.md.
+ * needs its cause in packages/web/src/page/drop-cause.ts, from which `npm run generate` makes the
+ * table of docs/statistics.md.
  */
 
 export const SKB_NOT_DROPPED_YET = 0

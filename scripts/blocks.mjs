@@ -1,0 +1,39 @@
+/** Generated blocks of pages: the text between `<!-- NAME -->` and `<!-- /NAME -->`. */
+
+/**
+ * Returns a page with a block replaced. Throws an error with the name of the file if the page lacks
+ * the block, or has it twice.
+ */
+export function withBlock(page, name, block, file = 'the page') {
+  const { before, after } = partsOf(page, name, file)
+  return `${before}<!-- ${name} -->\n\n${block.trim()}\n\n<!-- /${name} -->${after}`
+}
+
+/** Returns the text of a page without the block. Throws like withBlock. */
+export function withoutBlock(page, name, file) {
+  const { before, after } = partsOf(page, name, file)
+  return before + after
+}
+
+function partsOf(page, name, file) {
+  const marks = [`<!-- ${name} -->`, `<!-- /${name} -->`]
+  const [before, rest, ...more] = page.split(marks[0])
+  const [, after, ...others] = rest?.split(marks[1]) ?? []
+  if (after === undefined || more.length > 0 || others.length > 0) {
+    throw new Error(`${file}: it must have the marks ${marks.join(' and ')}, once`)
+  }
+  return { before, after }
+}
+
+/** Returns the names of the blocks of a page. */
+export const blocksOf = page =>
+  [...page.matchAll(/^<!-- \/([\w-]+) -->$/gm)].map(([, name]) => name)
+
+/** Returns a table. A column without a title has an empty one. */
+export function table(titles, rows) {
+  const line = cells => `| ${cells.join(' | ')} |`
+  return [line(titles), `|${'---|'.repeat(titles.length)}`, ...rows.map(line)].join('\n')
+}
+
+/** Returns a text as one cell of a table. */
+export const cell = text => text.replaceAll('|', '\\|')

@@ -1,0 +1,44 @@
+/**
+ * npm run generate: writes the tables of hand-written pages that follow from code, each between the
+ * marks `<!-- NAME -->` and `<!-- /NAME -->`. It reads the modules of the last build.
+ */
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { withBlock } from './blocks.mjs'
+import { readOptions } from './options.mjs'
+import { reasonsTable } from './tables/statistics.mjs'
+
+const root = resolve(import.meta.dirname, '..')
+
+/**
+ * The blocks of each page. `from` are the modules from which a block follows; `block` gets what
+ * each exports, in this order.
+ */
+export const PAGES = {
+  'docs/statistics.md': {
+    reasons: { from: ['packages/web/src/page/drop-cause.ts'], block: reasonsTable },
+  },
+}
+
+/** Returns the text that a page should have. `load` returns the exports of a module. */
+export async function generatedPage(path, load) {
+  let page = readFileSync(join(root, path), 'utf8')
+  for (const [name, { from, block }] of Object.entries(PAGES[path])) {
+    const modules = await Promise.all(from.map(load))
+    page = withBlock(page, name, block(...modules), path)
+  }
+  return page
+}
+
+/** Returns the compiled file of a module. */
+const built = path => path.replace(/(^|\/)src\//, '$1dist/').replace(/\.ts$/, '.js')
+
+if (process.argv[1] === import.meta.filename) {
+  readOptions()
+  for (const path of Object.keys(PAGES)) {
+    const load = module => import(pathToFileURL(join(root, built(module))).href)
+    writeFileSync(join(root, path), await generatedPage(path, load))
+  }
+}
