@@ -37,3 +37,13 @@ export function table(titles, rows) {
 
 /** Returns a text as one cell of a table. */
 export const cell = text => text.replaceAll('|', '\\|')
+
+/** Returns a text in which the first of each phrase is a link. Throws if a phrase is not in it. */
+export function linked(text, links) {
+  let result = text
+  for (const [phrase, target] of Object.entries(links)) {
+    if (!result.includes(phrase)) throw new Error(`no text has '${phrase}', which is a link`)
+    result = result.replace(phrase, `[${phrase}](${target})`)
+  }
+  return result
+}

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { withBlock } from './blocks.mjs'
 import { readOptions } from './options.mjs'
+import { metricsTable } from './tables/metrics.mjs'
 import { reasonsTable } from './tables/statistics.mjs'
 
 const root = resolve(import.meta.dirname, '..')
@@ -19,6 +20,9 @@ const root = resolve(import.meta.dirname, '..')
 export const PAGES = {
   'docs/statistics.md': {
     reasons: { from: ['packages/web/src/page/drop-cause.ts'], block: reasonsTable },
+  },
+  'packages/web/docs/metrics.md': {
+    metrics: { from: ['packages/web/src/metrics/names.ts'], block: metricsTable },
   },
 }
 

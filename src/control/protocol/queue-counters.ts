@@ -41,7 +41,7 @@ export const QUEUE_COUNTERS: Readonly<Record<QueueCounterField, QueueCounter>> =
     of: ({ counters }, q) => counters.groMerged[q] ?? 0,
   },
   made: {
-    help: 'Frames made from transmitted ones on their way',
+    help: 'Frames added to the transmitted ones: duplicates, segments of GSO frames but the first, and frames that a wire sends itself',
     of: ({ counters }, q) => counters.made[q] ?? 0,
   },
 }

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import type { RuntimeInfo, StageReport } from '#src/control/index.ts'
 import { countersWith, queueCounterFields } from '#src/control/protocol/queue-counters.ts'
 import { type LinkStats64, linkStats64Fields } from '#src/netdev/stats.ts'
+import { METRICS } from '../../src/metrics/names.ts'
 import { metricName, metricsText, OPEN_METRICS, PROMETHEUS_TEXT } from '../../src/metrics/server.ts'
 import type { DeviceSnapshot, Snapshot } from '../../src/metrics/snapshot.ts'
 
@@ -197,16 +198,29 @@ test('without a vnet, no metrics are served', async () => {
   expect((await metricsText({ devices: [], vnets: [] }, OPEN_METRICS)).trim()).toBe('# EOF')
 })
 
-test('packages/web/docs/metrics.md has every metric, and its alerts and the dashboard use only existing ones', async () => {
+test('a scrape of everything has each metric of the table, in its type and with its labels', async () => {
+  const text = await metricsText(whole, PROMETHEUS_TEXT)
+  const isFamily = (name: string) => name.includes('*')
+  const fieldNames = new Set(linkStats64Fields.map(metricName))
+  const found: Record<string, readonly string[]> = {}
+  for (const [, name = '', labels = ''] of text.matchAll(/^(\w+)\{(.*)\} /gm)) {
+    const [, group = '', field = ''] = /^(vnet_network|vnet_queue)_(.*)_total$/.exec(name) ?? []
+    const names = [...labels.matchAll(/(\w+)="/g)].map(([, label]) => label!)
+    found[fieldNames.has(field) ? `${group}_*_total` : name] = names
+    expect(text).toContain(`# TYPE ${name} ${name.endsWith('_total') ? 'counter' : 'gauge'}\n`)
+  }
+  const declared = Object.entries(METRICS).map(([name, { labels }]) => [name, labels])
+  expect(found).toEqual(Object.fromEntries(declared))
+  expect(Object.keys(METRICS).filter(isFamily)).toEqual([
+    'vnet_network_*_total',
+    'vnet_queue_*_total',
+  ])
+  expect(text).toContain('# HELP vnet_queue_receive_packets_total Counter receive_packets of the q')
+})
+
+test('the alerts of packages/web/docs/metrics.md and the dashboard use existing metrics only', async () => {
   const names = namesIn(await metricsText(whole, PROMETHEUS_TEXT))
   const page = doc('metrics.md')
-  const fieldNames = new Set([...linkStats64Fields, ...queueCounterFields].map(metricName))
-  for (const name of names) {
-    const [, group, field = ''] = /^(vnet_network|vnet_queue)_(.*)_total$/.exec(name) ?? []
-    expect(page).toContain(
-      `\`${group !== undefined && fieldNames.has(field as never) ? `${group}_*_total` : name}\``,
-    )
-  }
   const dashboard = JSON.parse(doc('grafana.json')) as {
     panels: { targets: { expr: string }[] }[]
     templating: unknown
