@@ -20,7 +20,7 @@ FROM ${NODE_SLIM_IMAGE}
 ARG VERSION=
 ARG REVISION=
 LABEL org.opencontainers.image.title="vnet" \
-  org.opencontainers.image.description="Networks that fail on command: network emulation on TAP interfaces" \
+  org.opencontainers.image.description="Network emulation and fault injection for tests, and Linux network drivers in TypeScript, on real TAP interfaces" \
   org.opencontainers.image.licenses="MIT" \
   org.opencontainers.image.version="${VERSION}" \
   org.opencontainers.image.revision="${REVISION}"

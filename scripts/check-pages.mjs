@@ -140,19 +140,19 @@ export function findings(file, page, options) {
   return found
 }
 
-/** What the rules say about a page that needs `needed`. */
+/** The message of each rule about a page that needs `needed`. */
 const MESSAGES = {
   words: needed => `${needed} words, at most ${PAGE}: a page has one job`,
   paragraphs: needed => `paragraphs or items with more than ${PARAGRAPH} words: ${needed}`,
   before: needed => `${needed} words before the first code, at most ${BEFORE_CODE}`,
   options: needed => `rows of options that docs/commands*.md have: ${needed}`,
 }
-/** The rules whose numbers are words. */
+/** The rules with numbers of words. */
 const LENGTHS = new Set(['words', 'before'])
 const homeOf = fact => HOMES.find(([name]) => name === fact)?.[1]
 
 /**
- * Returns the mistakes of pages by paths, and what the list of exceptions may still have. `allowed`
+ * Returns the mistakes of pages by paths, and the exceptions that are still needed. `allowed`
  * is that list.
  */
 export function checkPages(pages, options, allowed) {

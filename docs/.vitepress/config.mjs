@@ -233,8 +233,7 @@ const NEEDS_SERVER = `if (location.protocol === 'file:') addEventListener('DOMCo
 // biome-ignore lint/style/noDefaultExport: VitePress loads its configuration by the default export.
 export default {
   title: 'vnet',
-  description:
-    'Networks that fail, in tests and lessons: TAP, drivers and impairments in TypeScript',
+  description: JSON.parse(read('package.json')).description,
   base: VNET_DOCS_BASE || '/',
   rewrites: {
     'README.md': 'contents.md',

@@ -1,7 +1,7 @@
 /** The order in which the search of the site shows sections of pages. */
 export const searchOptions = {
   /**
-   * Returns a word of a question as the index has it; null for a word that any page may have, such
+   * Returns a word of a question like in the index; null for a word that any page may have, such
    * as "is". Without such words, a question is about its other words. VitePress sends the text of
    * these functions to the browser, so they use nothing outside.
    */

@@ -50,6 +50,11 @@ function isInstalledFor(url: string | undefined): boolean {
   }
 }
 
+const ownPackage = (): { readonly version: string; readonly description: string } =>
+  createRequire(import.meta.url)('../../package.json')
+
 /** Returns the version of this package. */
-export const packageVersion = (): string =>
-  createRequire(import.meta.url)('../../package.json').version
+export const packageVersion = (): string => ownPackage().version
+
+/** Returns what this package is for: a sentence without its full stop. */
+export const packagePurpose = (): string => ownPackage().description

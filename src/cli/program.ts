@@ -3,6 +3,7 @@ import { UsageError } from '../base/usage-error.ts'
 import type { Driver } from '../netdev/driver.ts'
 import { controlCommands } from './commands/control-commands.ts'
 import { isDriverFile, loadDriver } from './driver-file.ts'
+import { packagePurpose } from './own-package.ts'
 import { defineCommand, type LazyCommand, option } from './parse/option.ts'
 import { commonOptions } from './parse/options.ts'
 import { EXIT_OK, type Io } from './process/io.ts'
@@ -15,10 +16,9 @@ const MAKING = 'Interfaces:'
 /** Command lines for the help of the program, each with its effect. */
 const EXAMPLES = {
   vnet: 'vnet0; then `ping 198.18.0.2`',
+  "vnet run --wire 'loss 5%' -- pytest": 'any program over a bad link, without root',
   "vnet snull --wire 'delay 20ms'": 'sn0 and sn1, with a bad link between them',
   'vnet ./my-driver.js': 'the driver that the file exports',
-  'vnet stats sn0': 'what vnet and the kernel counted, and why frames were dropped',
-  "vnet wire sn0 'loss 1%'": 'other impairments while traffic flows',
   'vnet rootless -- npx vitest run': 'tests with interfaces, without root',
 }
 
@@ -157,6 +157,7 @@ export async function printHelp(
     const named = [...driversBeside(commands).map(listed), ...commands]
     io.out(
       programHelp(
+        packagePurpose(),
         named.filter(({ under }) => under === undefined),
         Object.entries(EXAMPLES),
       ),

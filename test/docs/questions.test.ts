@@ -37,7 +37,7 @@ test('no heading is one of the questions', () => {
   expect(headings.filter(heading => asked.includes(plain(heading)))).toEqual([])
 })
 
-test('a question is about the words that few pages have', () => {
+test('a question is about words that few pages have', () => {
   const { processTerm } = searchOptions
   expect('Is it Safe in production'.split(' ').map(processTerm)).toEqual([
     null,

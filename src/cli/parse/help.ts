@@ -19,8 +19,9 @@ const WRITTEN: Readonly<Record<string, string>> = {
   'FILE...': '[[NETNS/]IF...] FILE|-',
 }
 
-/** Returns `vnet --help`. */
+/** Returns `vnet --help`. `purpose` is the sentence about the program. */
 export function programHelp(
+  purpose: string,
   commands: readonly LazyCommand[],
   examples: readonly Example[],
 ): string {
@@ -29,7 +30,7 @@ export function programHelp(
   return [
     'Usage: vnet [COMMAND] [OPTIONS]',
     '',
-    'Live Linux network interfaces whose driver is TypeScript. Without COMMAND: loop.',
+    ...wrapped(`${purpose}. Without COMMAND: loop.`, COLUMNS),
     '',
     ...groups.flatMap(([heading, items]) =>
       item(heading, width, items.map(([name]) => name).join(' '), ''),

@@ -16,7 +16,7 @@ const long = (count: number) =>
 
 const found = (page: string, file = 'docs/a.md') => findings(file, page, OPTIONS)
 
-test.each([
+test.each<[string, object, string]>([
   [`${code}${long(1500)}`, {}, '1,500 words'],
   [`${code}${long(1500)}\n\nword`, { words: 1501 }, '1,501 words'],
   [`${code}${long(1500)}\n${code}`, {}, 'code is not counted'],
