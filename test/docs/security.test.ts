@@ -1,4 +1,4 @@
-/** docs/security.md and docs/security-users.md: their limits match the code. */
+/** docs/security*.md: their limits match the code. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '#src/base/clock.ts'
@@ -8,7 +8,13 @@ import { readPages } from '#support/pages.ts'
 
 const docs = new URL('../../docs/', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, docs), 'utf8')
-const page = readPages('docs/security.md', 'docs/security-users.md').replace(/\s+/g, ' ')
+const page = readPages(
+  'docs/security.md',
+  'docs/security-users.md',
+  'docs/security-programs.md',
+  'docs/security-requests.md',
+  'docs/security-services.md',
+).replace(/\s+/g, ' ')
 
 /** Returns the value of a constant in a source file. */
 function constant(file: string, name: string): number {
@@ -38,7 +44,7 @@ test('the limits of a host on a TAP match the code', () => {
   expect(page).toContain(`${frames.toLocaleString('en')} of its frames wait`)
 })
 
-test('the limits in docs/security.md and docs/security-users.md match the code', () => {
+test('the limits of requests, captures and connections match the code', () => {
   expect(page).toContain(`at most ${VNET_WIRE_ATTACHMENTS_MAX.toLocaleString('en')} bytes`)
   const filterMax = constant('linux/pcap-filter.ts', 'TEXT_MAX')
   expect(page).toContain(`A filter has at most ${filterMax.toLocaleString('en')} characters`)
