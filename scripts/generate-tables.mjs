@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { withBlock } from './blocks.mjs'
 import { readOptions } from './options.mjs'
+import { labKeys, lanKeys } from './tables/keys.mjs'
 import { metricsTable } from './tables/metrics.mjs'
 import { reasonsTable } from './tables/statistics.mjs'
 
@@ -23,6 +24,15 @@ export const PAGES = {
   },
   'packages/web/docs/metrics.md': {
     metrics: { from: ['packages/web/src/metrics/names.ts'], block: metricsTable },
+  },
+  'packages/lan/docs/lan-config.md': {
+    keys: { from: ['packages/lan/src/config/schema.ts'], block: lanKeys },
+  },
+  'packages/lab/docs/lab.md': {
+    keys: {
+      from: ['packages/lab/src/file/schema.ts', 'packages/lan/src/config/schema.ts'],
+      block: labKeys,
+    },
   },
 }
 

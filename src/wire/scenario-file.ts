@@ -33,8 +33,8 @@ const wireText = either(anyText, oneOf(false))
 export const stepKeys = {
   at: about('When, after the start or the start of a round.', time),
   wire: about('The text of both directions; off takes the stages out.', wireText),
-  'wire-ab': wireText,
-  'wire-ba': wireText,
+  'wire-ab': about('The text of direction ab.', wireText),
+  'wire-ba': about('The text of direction ba.', wireText),
   carrier: about('off cuts the cable, on plugs it in again.', either(flag, oneOf('on', 'off'))),
 }
 const step = object(

@@ -35,9 +35,15 @@ const domain = schema.string('a domain', { pattern: `${names}\\.?$`, maxLength: 
 
 const port = schema.object(
   {
-    port: schema.integer(1, 65535, 'a port'),
-    protocol: schema.about('Default: tcp.', schema.oneOf('tcp', 'udp')),
-    service: schema.oneOf('echo', 'discard', 'daytime', 'chargen', 'http'),
+    port: schema.about('The port.', schema.integer(1, 65535, 'a port')),
+    protocol: schema.about(
+      'The protocol; http is TCP only. Default: tcp.',
+      schema.oneOf('tcp', 'udp'),
+    ),
+    service: schema.about(
+      'The service.',
+      schema.oneOf('echo', 'discard', 'daytime', 'chargen', 'http'),
+    ),
     body: schema.about(
       'The body of every HTTP response. Default: the name of the host.',
       schema.anyText,
@@ -55,7 +61,10 @@ const host = schema.object({
       pattern: names.replaceAll('9-]', '9%-]').concat('$'),
     },
   ),
-  mac: schema.about('Default: made from the first address of the host.', macAddress),
+  mac: schema.about(
+    'The MAC address. Default: made from the first address of the host.',
+    macAddress,
+  ),
   ip: schema.about(
     'An IPv4 address or several; with count, that of the first host.',
     schema.oneOrMore(ipv4),
@@ -65,11 +74,11 @@ const host = schema.object({
     schema.oneOrMore(ipv6),
   ),
   count: schema.about(
-    'The number of hosts of this kind, at consecutive addresses.',
+    'The number of hosts of this kind, at consecutive addresses. Default: one host.',
     schema.integer(1, 1_000_000),
   ),
   services: schema.about(
-    'Echo, discard, daytime, chargen. Default: true; false if the uplink has an address.',
+    'Whether it has echo, discard, daytime and chargen, on their own ports. Default: true; false if an uplink has an address, unless --serve is given.',
     schema.flag,
   ),
   ports: schema.about('Services on other ports.', schema.list(port)),
@@ -77,7 +86,7 @@ const host = schema.object({
 
 const dnsName = '^[!--/-~]{1,63}(\\.[!--/-~]{1,63})*\\.?$'
 const dns = schema.object({
-  domain: schema.about('Default: lan.', domain),
+  domain: schema.about('The domain of all names. Default: lan.', domain),
   records: schema.about(
     'More names and their addresses. A name without a final dot gets the domain.',
     {
@@ -88,9 +97,12 @@ const dns = schema.object({
 })
 
 const ra = schema.object({
-  prefix: schema.about('Prefix from which clients make addresses. Default: network6.', network6),
+  prefix: schema.about(
+    'The prefix from which clients make addresses. Default: network6.',
+    network6,
+  ),
   lifetime: schema.about(
-    'Seconds as a default router. Default: three times maxInterval.',
+    'Seconds for which the gateway is a default router. Default: three times maxInterval.',
     schema.integer(0, 65535),
   ),
   validLifetime: schema.about('Seconds for which the prefix is valid. Default: 86400.', lifetime),
@@ -98,13 +110,13 @@ const ra = schema.object({
     'Seconds for which the prefix is preferred. Default: 14400.',
     lifetime,
   ),
-  mtu: schema.integer(1280, 65535),
-  hopLimit: schema.about('Default: 64.', schema.integer(0, 255)),
-  rdnss: schema.about('Resolvers. Default: the gateway; an empty list: none.', {
+  mtu: schema.about('The MTU of the link. Default: not sent.', schema.integer(1280, 65535)),
+  hopLimit: schema.about('The hop limit of clients. Default: 64.', schema.integer(0, 255)),
+  rdnss: schema.about('Resolvers; an empty list: none. Default: the gateway.', {
     ...schema.list(ipv6),
     maxItems: 8,
   }),
-  dnssl: schema.about('Search domains. Default: the domain of dns; an empty list: none.', {
+  dnssl: schema.about('Search domains; an empty list: none. Default: the domain of dns.', {
     ...schema.list(domain),
     maxItems: 6,
   }),
@@ -127,21 +139,30 @@ export const lanSchema = {
   title: 'configuration of vnet lan',
   ...schema.object({
     $schema: schema.anyText,
-    network: schema.about('Default: 198.18.0.0/24.', network),
+    network: schema.about('The IPv4 network. Default: 198.18.0.0/24.', network),
     network6: schema.about(
-      'Default: 2001:db8:0:1::/64; false: no IPv6.',
+      'The IPv6 network; false: no IPv6. Default: 2001:db8:0:1::/64.',
       schema.either(network6, off),
     ),
-    gateway: schema.object({
-      name: schema.about('Default: gateway.', hostName),
-      mac: macAddress,
-      ip: schema.about('Default: the first address of network.', ipv4),
-      ip6: schema.about('Default: the first address of network6.', ipv6),
-    }),
-    hosts: schema.list(host),
-    dhcp: schema.about('false: no DHCP server.', schema.either(dhcp, off)),
-    dns: schema.about('false: no DNS server.', schema.either(dns, off)),
-    ra: schema.about('Router advertisements; false: none.', schema.either(ra, off)),
+    gateway: schema.about(
+      'The gateway, which has the DHCP and DNS servers.',
+      schema.object({
+        name: schema.about('Its DNS name. Default: gateway.', hostName),
+        mac: schema.about('Its MAC address. Default: made from its first address.', macAddress),
+        ip: schema.about('Its IPv4 address. Default: the first address of network.', ipv4),
+        ip6: schema.about('Its IPv6 address. Default: the first address of network6.', ipv6),
+      }),
+    ),
+    hosts: schema.about('Simulated hosts. Default: none.', schema.list(host)),
+    dhcp: schema.about(
+      'The DHCP server; false: none. Default: on; off if an uplink has an address, unless --serve is given.',
+      schema.either(dhcp, off),
+    ),
+    dns: schema.about('The DNS server; false: none. Default: on.', schema.either(dns, off)),
+    ra: schema.about(
+      'Router advertisements; false: none. Default: on; off if an uplink has an address, unless --serve is given.',
+      schema.either(ra, off),
+    ),
   }),
 }
 

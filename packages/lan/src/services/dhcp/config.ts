@@ -25,52 +25,80 @@ const scalar = schema.either(schema.anyText, { type: 'integer' } as schema.Typed
 const optionsSchema = schema.record(
   schema.either(scalar, schema.flag, schema.list(scalar), { type: 'null' } as schema.Typed<null>),
 )
-const boot = schema.object({ nextServer: ipv4, serverName: textSchema, file: textSchema })
+const boot = schema.object({
+  nextServer: schema.about(
+    'The server of the file. Default: the gateway, if there is a file.',
+    ipv4,
+  ),
+  serverName: schema.about('The name of the server.', textSchema),
+  file: schema.about('The name of the file.', textSchema),
+})
 
 const clientIdSchema = schema.string('a client identifier such as 01:02:00:00', {
   pattern: '^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){0,254}$',
 })
 const reservation = schema.object(
   {
-    mac: macAddress,
-    clientId: schema.about('Option 61 in hex, including its type byte.', clientIdSchema),
-    address: ipv4,
-    hostname: schema.string('a host name', { pattern: `^${label}$`, maxLength: 253 }),
-    options: optionsSchema,
-    boot,
+    mac: schema.about('The MAC address of the client, or instead its clientId.', macAddress),
+    clientId: schema.about(
+      'Option 61 of the client in hex, including its type byte.',
+      clientIdSchema,
+    ),
+    address: schema.about('The address that the client gets in any case.', ipv4),
+    hostname: schema.about(
+      'The name of the client.',
+      schema.string('a host name', { pattern: `^${label}$`, maxLength: 253 }),
+    ),
+    options: schema.about('Options of this client, before those of `dhcp`.', optionsSchema),
+    boot: schema.about('The network boot of this client.', boot),
   },
   'address',
 )
 
 export const dhcp = schema.object({
   pool: schema.about(
-    'Addresses for any client. Default: the 100th to the 199th of the network.',
+    'Addresses for any client. Default: the 100th to the 199th of the network; of one smaller than /24 the upper half.',
     schema.oneOrMore(range),
   ),
-  reservations: schema.list(reservation),
+  reservations: schema.about('Addresses of certain clients.', schema.list(reservation)),
   leaseTime: schema.about(
     'Seconds for a client that requests no time. Default: 3600.',
     secondsOrInfinite,
   ),
-  minLeaseTime: secondsSchema,
-  maxLeaseTime: secondsOrInfinite,
-  renewalTime: secondsSchema,
-  rebindingTime: secondsSchema,
-  offerTime: secondsSchema,
-  declineTime: secondsSchema,
+  minLeaseTime: schema.about(
+    'The shortest lease, for a client that requests less. Default: 60, or leaseTime if that is less.',
+    secondsSchema,
+  ),
+  maxLeaseTime: schema.about(
+    'The longest lease, for a client that requests more. Default: leaseTime.',
+    secondsOrInfinite,
+  ),
+  renewalTime: schema.about(
+    'When a client renews its lease (T1). Default: after a half of the lease.',
+    secondsSchema,
+  ),
+  rebindingTime: schema.about(
+    'When it asks any server (T2). Default: after seven eighths of the lease.',
+    secondsSchema,
+  ),
+  offerTime: schema.about('How long an offered address is kept. Default: 30.', secondsSchema),
+  declineTime: schema.about(
+    'How long an address that a client declined is not offered. Default: 600.',
+    secondsSchema,
+  ),
   authoritative: schema.about(
-    'Whether this is the only DHCP server. Default: true; false with --uplink.',
+    'Whether this is the only DHCP server. Default: true; false with an uplink.',
     schema.flag,
   ),
   options: schema.about(
-    'By name (router, dns-server, ntp-server) or number; null removes a default.',
+    'Options by name or number; null removes a default. Default: mask, router, resolver, broadcast address and domain.',
     optionsSchema,
   ),
   always: schema.about(
     'Options that are sent even if a client does not request them.',
     schema.list(textSchema),
   ),
-  boot,
+  boot: schema.about('Network boot.', boot),
 })
 
 type OptionsSpec = schema.TypeOf<typeof optionsSchema>
