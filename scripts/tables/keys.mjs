@@ -40,7 +40,7 @@ function next(schema, key) {
 
 const alternatives = schema => schema.anyOf?.flatMap(alternatives) ?? [schema]
 
-/** Returns a schema in words: `a list: an IPv4 address`. */
+/** Returns the name of the values of a schema: `a list: an IPv4 address`. */
 function wordsFor(schema) {
   const {
     type,
@@ -121,7 +121,7 @@ export const labKeys = ({ labSchema }, { lanSchema }) =>
       {
         'routers.*': 'Keys of each of `routers`:',
         'cables.*': 'Keys of each of `cables`:',
-        'lans.*': 'Keys of each of `lans`, besides those of a file of vnet lan:',
+        'lans.*': 'Keys of each of `lans`, besides the keys of a file of vnet lan:',
         'run.*': 'Keys of each program of `run`:',
         'faults.*': 'Keys of each of `faults`:',
         'scenario.*': 'Keys of each step of `scenario`:',

@@ -1,6 +1,6 @@
 /**
- * The metrics of a scrape, in the order of packages/web/docs/metrics.md, whose table is made from
- * this one (npm run generate). Names are as in node_exporter's detailed netdev, with `vnet` for
+ * The metrics of a scrape, from which `npm run generate` makes the table of
+ * packages/web/docs/metrics.md. Names are as in node_exporter's detailed netdev, with `vnet` for
  * `node`. Those that end in `_total` are counters, all others gauges.
  */
 import { QUEUE_COUNTERS, type QueueCounterField } from 'vnet/kit/control'
