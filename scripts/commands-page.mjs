@@ -6,6 +6,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { descriptionOf, nameOf, termOf, usageOf } from '../dist/cli/parse/help.js'
+import { withBlock } from './blocks.mjs'
 
 const COMMON = 'Options of every driver'
 const INDEX = 'commands.md'
@@ -43,18 +44,13 @@ export function commandsPages(commands, common, index) {
     const head = `# Commands: ${group.toLowerCase()}\n\nThe commands ${purpose}.\n[Commands](${INDEX}) has all others, exit statuses, names of interfaces and units.\n`
     return [file, [head, ...sections(groups.get(group), file)].join('\n')]
   })
-  const listed = withBlock(index, 'list', ['| commands | |', '|---|---|', ...list].join('\n'))
+  const listed = withBlock(
+    index,
+    'list',
+    ['| commands | |', '|---|---|', ...list].join('\n'),
+    `docs/${INDEX}`,
+  )
   return { [INDEX]: withBlock(listed, 'sections', rest.join('\n')), ...Object.fromEntries(pages) }
-}
-
-/** Returns a page with `text` between the marks of this name. Throws if it lacks the marks. */
-function withBlock(page, name, text) {
-  const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
-  const [before, old, after] = page.split(new RegExp(`(?<=^${start}\n)|(?=^${end}$)`, 'm'))
-  if (old === undefined || after === undefined) {
-    throw new Error(`docs/${INDEX}: the marks ${start} and ${end} are missing`)
-  }
-  return `${before}\n${text.trim()}\n\n${after}`
 }
 
 /** Returns the page of a group. */

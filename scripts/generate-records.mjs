@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { table, withBlock } from './blocks.mjs'
 import { readOptions } from './options.mjs'
 
 const root = resolve(import.meta.dirname, '..')
@@ -12,23 +13,8 @@ const read = path => readFileSync(join(root, path), 'utf8')
 /** Keeps a page out of the search of the site. */
 const HEAD = '---\nsearch: false\n---\n\n'
 
-/** Returns a table in Markdown. */
-function table(head, rows) {
-  const line = cells => `| ${cells.join(' | ')} |`
-  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')
-}
-
 /** Returns a paragraph in lines of at most 100 columns. */
 const wrap = text => text.replace(/(.{1,100})(?:\s+|$)/g, '$1\n').trimEnd()
-
-/** Returns a page with the text between its marks `<!-- name -->` and `<!-- /name -->` replaced. */
-function withBlock(page, name, text) {
-  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
-  const [before, rest] = page.split(begin)
-  const after = rest?.split(end)[1]
-  if (after === undefined) throw new Error(`the marks ${begin} and ${end} are missing`)
-  return `${before}${begin}\n\n${text}\n\n${end}${after}`
-}
 
 const shownTest = test => test.replace(/^(\S+): (.*)$/, '`$1` "$2"')
 
