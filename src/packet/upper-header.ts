@@ -100,6 +100,27 @@ export function wholeTransport(
   return undefined
 }
 
+/**
+ * Returns how many bytes of TCP payload the Ethernet frame at `at` has, without padding. 0 also for
+ * frames of other protocols, and for fragments after the first, whose header is elsewhere.
+ */
+export function tcpPayloadLength(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  upper: UpperHeader,
+): number {
+  const network = networkOffset(bytes, at, length)
+  const nh = at + network
+  const type = network < 0 ? 0 : get16(bytes, nh - 2)
+  if (type !== ETH_P_IP && type !== ETH_P_IPV6) return 0
+  if (upper.find(bytes, nh, at + length) === 0) return 0
+  const { h, end, protocol } = upper
+  if (h < 0 || protocol !== ipv4.IPPROTO_TCP) return 0
+  const header = tcp.parse(bytes, h, end - h)
+  return header < 0 ? 0 : end - h - header
+}
+
 /** Whether a packet of IP of the EtherType is at `nh`. */
 function isIp(type: number, bytes: Uint8Array, nh: number, length: number): boolean {
   if (type === ETH_P_IP) return ipv4.parse(bytes, nh, length) >= 0

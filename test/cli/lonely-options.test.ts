@@ -39,6 +39,7 @@ test.each([
   ],
   [['run', '--after', '1s', '--', 'true'], '--after: --wire is missing'],
   [['run', '--nth', '1', '--', 'true'], '--nth: it is for the packets of --drop FILTER'],
+  [['run', '--data', '--', 'true'], '--data: it is for the packets of --drop FILTER'],
   [['run', '--delay', '1s', '--', 'true'], '--delay: it is for the packets of --drop FILTER'],
   [['run', '--no-internet', '--publish', '80', '--', 'true'], /^--publish: with --no-internet /],
   [['lab', 'x.yaml', '--host', 'a'], '--host: there is no command: -- COMMAND'],

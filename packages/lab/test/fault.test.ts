@@ -1,5 +1,7 @@
 /** Whether a fault has hit a packet, as a test asks and as a failed test reports it. */
 import dgram from 'node:dgram'
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
 import { describe, expect } from 'vitest'
 import { UsageError } from '#src/base/usage-error.ts'
 import type { Lab, LabLink } from '../src/index.ts'
@@ -46,6 +48,28 @@ describe('a fault', () => {
       ),
       'no packet was hit by drop on a-b, ab',
     ])
+  })
+
+  test('with data counts the writes of an upload, not its handshake', async ({ lab }) => {
+    const [a, b] = lab.hosts('a', 'b')
+    const link = await lab.cable(a, b)
+    const server = createServer()
+    await b.listen(server, 8080)
+    const fault = await link.ab.drop('tcp dst port 8080', { nth: 3, data: true })
+    expect(() => fault.expectHit()).toThrow(
+      'no packet was hit by drop "tcp dst port 8080" nth 3 data on a-b, ab',
+    )
+    const accepted = once(server, 'connection')
+    const socket = await a.connect(8080, 'b')
+    const [arrived] = (await accepted) as [Socket]
+    const hits: number[] = []
+    for (let write = 1; write <= 4; write++) {
+      socket.write('x')
+      await once(arrived, 'data')
+      hits.push(fault.hits)
+    }
+    expect(hits).toEqual([0, 0, 1, 1])
+    socket.destroy()
   })
 
   test('that is removed, or of which the test expects no hit, is not listed', async ({ lab }) => {

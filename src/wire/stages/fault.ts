@@ -3,6 +3,7 @@
  * and the count selects: `drop(filter, { nth: 3 })` drops the third.
  */
 import { durationOf, formatDuration, UsageError } from '../../base/index.ts'
+import { tcpPayloadLength, UpperHeader } from '../../packet/upper-header.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../grammar/cursor.ts'
 import type { StageKind } from '../grammar/groups.ts'
@@ -12,14 +13,15 @@ import { FaultActions } from './fault-actions.ts'
 import { type FaultVerb, TIMELESS_VERBS } from './fault-verbs.ts'
 
 /**
- * Which of the matching packets are hit: the first N, the Nth or every Nth. With `after` (in ms, or
- * '2s') packets count from that time on; time 0 is the first packet of all, whether it matches or
- * not.
+ * Which of the matching packets are hit: the first N, the Nth or every Nth, of those with TCP
+ * payload if `data` is true, repetitions included. With `after` (in ms, or '2s') packets count from
+ * that time on; time 0 is the first packet of all, whether it matches or not.
  */
 export interface FaultWhen {
   readonly first?: number
   readonly nth?: number
   readonly every?: number
+  readonly data?: boolean
   readonly after?: number | string
 }
 
@@ -39,10 +41,10 @@ interface FaultSpec {
   readonly when: When
 }
 
-/** At most one of first, nth and every; `after`, in ns, alone or with one of them. */
-type When = { readonly [K in keyof FaultWhen]: number }
+/** At most one of first, nth and every. `data` and `after`, in ns, alone or with one of them. */
+type When = Omit<FaultWhen, 'after'> & { readonly after?: number }
 
-/** A fault's parameters; conditions that are not given are 0. */
+/** A fault's parameters; conditions that are not given are 0 or false. */
 interface FaultParams extends Required<When> {
   readonly action: FaultVerb
   readonly time: number
@@ -58,6 +60,7 @@ class FaultWire extends StageWire<FaultParams> implements Wire {
   #began = Number.NaN
   #matched = 0
   readonly #actions = new FaultActions(this.next, this.env)
+  readonly #upper = new UpperHeader()
 
   push(skb: SkBuff): void {
     const { action, filter } = this.params
@@ -90,9 +93,10 @@ class FaultWire extends StageWire<FaultParams> implements Wire {
   }
 
   #isHit(skb: SkBuff): boolean {
-    const { action, first, nth, every } = this.params
+    const { action, first, nth, every, data } = this.params
     // Packets to which the action does not apply are not counted.
     if (!this.#actions.applies(action, skb)) return false
+    if (data && tcpPayloadLength(skb.bytes, skb.data, skb.len, this.#upper) === 0) return false
     const n = ++this.#matched
     if (first !== 0) return n <= first
     if (nth !== 0) return n === nth
@@ -101,13 +105,14 @@ class FaultWire extends StageWire<FaultParams> implements Wire {
 }
 
 const COUNTS = ['first', 'nth', 'every'] as const
-const CONDITIONS: readonly string[] = [...COUNTS, 'after']
+const CONDITIONS: readonly string[] = [...COUNTS, 'data', 'after']
 const count = whole('a count')
 
 export const faultKind: StageKind<FaultSpec> = {
   kind: 'fault',
   examples: [
     "drop 'tcp port 80' nth 3",
+    "drop 'tcp dst port 8080' nth 3 data",
     'duplicate arp first 1',
     "delay 200ms 'tcp port 80' nth 3",
     'corrupt udp every 10',
@@ -127,7 +132,9 @@ export const faultKind: StageKind<FaultSpec> = {
     const action = c.last.text as FaultVerb
     const time = action === 'delay' && { time: c.duration('delay needs a time: delay 20ms') }
     if (c.atNumber && action === 'drop') {
-      throw c.error('drop needs a filter and first, nth, every or after; at random it is loss 1%')
+      throw c.error(
+        'drop needs a filter and first, nth, every, data or after; at random it is loss 1%',
+      )
     }
     const token = c.peek()
     const isFiltered = token !== undefined && (token.quoted || !CONDITIONS.includes(token.text))
@@ -141,6 +148,7 @@ export const faultKind: StageKind<FaultSpec> = {
       time !== undefined && formatDuration(time),
       filter !== '' && quoted(filter),
       ...COUNTS.map(key => when[key] !== undefined && `${key} ${when[key]}`),
+      when.data && 'data',
       when.after !== undefined && `after ${formatDuration(when.after)}`,
     ])
   },
@@ -174,17 +182,22 @@ function readWhen(c: Cursor, action: string): When {
     c.next()
     const counted = COUNTS.find(other => when[other] !== undefined)
     if (when[name] !== undefined) throw c.error(`${name} is given twice`, word)
-    if (name !== 'after' && counted !== undefined) {
+    if (isCount(name) && counted !== undefined) {
       throw c.error(`a fault has either ${counted} or ${name}`, word)
     }
-    const isAfter = name === 'after'
-    const value = isAfter
-      ? c.duration('after needs a time: after 2s')
-      : c.value(`${name} needs a number: ${name} 3`, count)
-    when = { ...when, [name]: value }
+    when = { ...when, [name]: valueAfter(c, name) }
   }
   if (Object.keys(when).length > 0) return when
-  throw c.error(`${action} needs first N, nth N, every N or after T: every 1 for all packets`)
+  throw c.error(`${action} needs first N, nth N, every N, data or after T: every 1 for all packets`)
+}
+
+const isCount = (name: string): boolean => COUNTS.some(each => each === name)
+
+/** Reads what follows the word of a condition. */
+function valueAfter(c: Cursor, name: keyof When): number | true {
+  if (name === 'data') return true
+  if (name === 'after') return c.duration('after needs a time: after 2s')
+  return c.value(`${name} needs a number: ${name} 3`, count)
 }
 
 function make(
@@ -193,8 +206,9 @@ function make(
   onHit: (() => void) | undefined,
   text: string,
 ): Impairment {
-  const { first = 0, nth = 0, after = 0, every = first === 0 && nth === 0 ? 1 : 0 } = when
-  const params: FaultParams = { action, time, filter, first, nth, every, after, onHit }
+  const { first = 0, nth = 0, data = false, after = 0 } = when
+  const { every = first === 0 && nth === 0 ? 1 : 0 } = when
+  const params: FaultParams = { action, time, filter, first, nth, every, data, after, onHit }
   return impairment('fault', params, (p, next, env) => new FaultWire(p, next, env), { text })
 }
 
@@ -223,8 +237,11 @@ export function fault(
   if (counts.some(n => !(Number.isInteger(n) && n > 0))) {
     throw new UsageError('first, nth and every are whole numbers of at least 1')
   }
-  if (Object.values(when).every(value => value === undefined)) {
-    throw new UsageError('a fault needs first, nth, every or after')
+  if (when.data !== undefined && typeof when.data !== 'boolean') {
+    throw new UsageError('data is true or false')
+  }
+  if (Object.values(when).every(value => value === undefined || value === false)) {
+    throw new UsageError('a fault needs first, nth, every, data or after')
   }
   const { after, ...counted } = when
   const spec: FaultSpec = {

@@ -1,11 +1,12 @@
 /**
  * match: sends selected packets through the stages of one branch, and all others through another
  * branch or straight on. A packet is selected if it meets all given conditions: a filter, `syn`,
- * `flow P` and `nth N`. A packet that enters a branch has left the match; the stages of the branch
+ * `flow P`, `data` and `nth N`. A packet that enters a branch has left the match; the stages of the branch
  * count its fate.
  */
 import { UsageError } from '../../base/usage-error.ts'
 import * as tcp from '../../packet/tcp.ts'
+import { tcpPayloadLength, UpperHeader } from '../../packet/upper-header.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import type { Cursor } from '../grammar/cursor.ts'
 import {
@@ -34,6 +35,8 @@ interface Selection {
   readonly syn?: boolean
   /** The share of the flows, from 0 to 1. Packets that are not IP have no flow. */
   readonly flow?: number
+  /** True for packets with TCP payload. */
+  readonly data?: boolean
   /** The number of the only packet, counted among packets that meet the other conditions. */
   readonly nth?: number
 }
@@ -68,6 +71,7 @@ class MatchWire implements Wire {
   #otherwise: Wire
   readonly #env: WireEnv
   readonly #key: number
+  readonly #upper = new UpperHeader()
   #matched = 0
 
   constructor(params: MatchParams, env: WireEnv) {
@@ -90,11 +94,11 @@ class MatchWire implements Wire {
   change(params: unknown): boolean {
     const before = this.#params
     this.#params = params as MatchParams
-    const { filter, syn, flow, nth, then, otherwise } = this.#params
+    const { filter, then, otherwise } = this.#params
     const isSameFilter =
       filter === before.filter ||
       (filter?.text !== undefined && filter.text === before.filter?.text)
-    if (!isSameFilter || syn !== before.syn || flow !== before.flow || nth !== before.nth) {
+    if (!isSameFilter || CONDITIONS.some(name => this.#params[name] !== before[name])) {
       this.#matched = 0
     }
     this.#then = this.#env.inner('then', then)
@@ -103,13 +107,14 @@ class MatchWire implements Wire {
   }
 
   #selects(skb: SkBuff): boolean {
-    const { filter, syn, flow, nth } = this.#params
+    const { filter, syn, flow, data, nth } = this.#params
     if (filter !== undefined && !filter(skb.bytes, skb.data, skb.len)) return false
     if (syn === true && !isSyn(skb)) return false
     if (flow !== undefined) {
       const hash = flowHash(skb, this.#key)
       if (hash < 0 || hash >= flow * HASHES) return false
     }
+    if (data && tcpPayloadLength(skb.bytes, skb.data, skb.len, this.#upper) === 0) return false
     return nth === undefined || ++this.#matched === nth
   }
 }
@@ -119,7 +124,8 @@ function isSyn(skb: SkBuff): boolean {
   return header >= 0 && (tcp.flags(skb.bytes, header) & tcp.TCP_SYN) !== 0
 }
 
-const CONDITIONS: readonly string[] = ['syn', 'flow', 'nth']
+const CONDITIONS = ['syn', 'flow', 'data', 'nth'] as const
+const isCondition = (word: string): boolean => CONDITIONS.some(name => name === word)
 
 export const matchKind: StageKind<MatchSpec> = {
   kind: 'match',
@@ -128,16 +134,18 @@ export const matchKind: StageKind<MatchSpec> = {
     "match 'udp port 53' ( delay 5ms ) else ( loss 10% )",
     'match syn ( loss 50% )',
     'match flow 10% nth 3 ( delay 1s )',
+    "match 'tcp port 80' data nth 3 ( delay 1s )",
   ],
   inner: {
     else: 'else follows match FILTER ( ... )',
     syn: 'syn follows match: match syn ( loss 50% )',
     flow: 'flow follows match: match flow 10% ( loss 50% )',
+    data: 'data follows match, or the count of a fault: match data ( loss 50% )',
   },
   repeats: true,
   read(c, branch) {
     const token = c.peek()
-    const isFiltered = token === undefined || token.quoted || !CONDITIONS.includes(token.text)
+    const isFiltered = token === undefined || token.quoted || !isCondition(token.text)
     const filter = isFiltered ? c.filter(['(', ...CONDITIONS]) : ''
     const selection = readSelection(c)
     const matching = branch("match needs ( ... ) after its filter: match 'tcp port 80' ( loss 1% )")
@@ -166,11 +174,11 @@ export const matchKind: StageKind<MatchSpec> = {
 
 function readSelection(c: Cursor): Selection {
   let selection: Selection = {}
-  for (let word = c.peek(); word !== undefined && CONDITIONS.includes(word.text); word = c.peek()) {
+  for (let word = c.peek(); word !== undefined && isCondition(word.text); word = c.peek()) {
     if (word.text in selection) throw c.error(`${word.text} is given twice`, word)
     c.next()
-    if (word.text === 'syn') {
-      selection = { ...selection, syn: true }
+    if (word.text === 'syn' || word.text === 'data') {
+      selection = { ...selection, [word.text]: true }
     } else if (word.text === 'flow') {
       selection = { ...selection, flow: c.share('flow needs a share of the flows: flow 10%') }
     } else {
@@ -181,7 +189,7 @@ function readSelection(c: Cursor): Selection {
 }
 
 function print(
-  { filter, syn, flow, nth }: Selection & { filter: string },
+  { filter, syn, flow, data, nth }: Selection & { filter: string },
   then: string,
   otherwise: string,
 ): string {
@@ -190,6 +198,7 @@ function print(
     filter !== '' && quoted(filter),
     syn && 'syn',
     flow !== undefined && `flow ${formatShare(flow)}`,
+    data && 'data',
     nth !== undefined && `nth ${nth}`,
     '(',
     then,
@@ -212,7 +221,7 @@ export function match(
   then: readonly Impairment[],
   otherwise: readonly Impairment[] = [],
 ): Impairment {
-  const { filter, syn, flow, nth }: MatchOptions =
+  const { filter, syn, flow, data, nth }: MatchOptions =
     typeof which === 'function' ? { filter: which } : which
   if (nth !== undefined && !(Number.isInteger(nth) && nth > 0)) {
     throw new UsageError(`nth ${nth}: it must be a whole number of at least 1`)
@@ -220,6 +229,7 @@ export function match(
   const selection: Selection = {
     ...(syn === true && { syn }),
     ...(flow !== undefined && { flow: shareOf(flow) }),
+    ...(data === true && { data }),
     ...(nth !== undefined && { nth }),
   }
   const filterText = filter === undefined ? '' : (filter.text ?? 'a function')

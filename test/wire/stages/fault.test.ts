@@ -1,12 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import { CHECKSUM_NONE } from '#src/skb/sk-buff.ts'
+import { parseWire } from '#src/wire/parse.ts'
 import { drop, type FaultAction, type FaultWhen, fault } from '#src/wire/stages/fault.ts'
 import { loss } from '#src/wire/stages/loss.ts'
+import { textOf } from '#src/wire/wire.ts'
 import { ones, putWord } from '#support/frames.ts'
 import { plainFrame, testWires } from '#support/wire.ts'
-import { buildFrame, plain } from '../../packet/frames.ts'
+import { buildFrame, type Packet, plain, plain6 } from '../../packet/frames.ts'
 
 const testWire = testWires()
+
+const EXTENDED = [{ header: 60, octets: [1, 4, 0, 0, 0, 0] }]
 
 /** Matches frames with an odd first payload byte. */
 const odd = (bytes: Uint8Array, at: number) => (bytes[at + 14] & 1) === 1
@@ -57,6 +61,68 @@ describe('selection', () => {
 
   test('a fault without a filter hits any packet', () => {
     expect(survivors({ every: 3 }, 'none')).toEqual([0, 1, 3, 4, 6, 7, 9])
+  })
+})
+
+describe('with data', () => {
+  const tcp = (payload: number, changes: Partial<Packet> = {}, padding = 0): Uint8Array => {
+    const packet = {
+      ...plain,
+      kind: 'tcp' as const,
+      payload: new Array<number>(payload).fill(7),
+      ...changes,
+    }
+    return buildFrame({ packet, tags: [], padding: new Array<number>(padding).fill(0) })
+  }
+  const { source, destination } = plain6
+  const V6 = { source, destination }
+  /** Returns which frames a fault drops, counted from 1. */
+  const dropped = (when: FaultWhen, frames: readonly Uint8Array[]): number[] => {
+    const wire = testWire([drop(undefined, when)])
+    for (const each of frames) {
+      wire.sendFrame(each)
+    }
+    const passed = new Set(wire.received.map(({ id }) => id))
+    return frames.map((_, i) => i + 1).filter(id => !passed.has(id))
+  }
+
+  test.each([
+    ['a segment with a byte', tcp(1), true],
+    ['an acknowledgment in a padded frame', tcp(0, {}, 6), false],
+    ['an acknowledgment with IP options', tcp(0, { options: [1, 1, 1, 0] }), false],
+    ['a segment with IP options', tcp(3, { options: [1, 1, 1, 0] }), true],
+    ['an acknowledgment over IPv6', tcp(0, V6), false],
+    [
+      'an acknowledgment behind an extension header',
+      tcp(0, { ...V6, extensions: EXTENDED }),
+      false,
+    ],
+    ['a segment behind an extension header', tcp(2, { ...V6, extensions: EXTENDED }), true],
+    ['the first fragment of a segment', tcp(60, { fragment: { first: true, at: 40 } }), true],
+    ['the second fragment of a segment', tcp(60, { fragment: { first: false, at: 40 } }), false],
+    ['a datagram', tcp(9, { kind: 'udp' }), false],
+    ['an echo request', tcp(9, { kind: 'icmp' }), false],
+    ['a frame that is not IP', plainFrame(60), false],
+  ])('%s counts: %s', (_what, bytes, counts) => {
+    expect(dropped({ data: true }, [bytes])).toEqual(counts ? [1] : [])
+  })
+
+  test('a fault counts the payloads of all connections, and repetitions again', () => {
+    const upload = [tcp(0, { flags: 2 }), tcp(0), tcp(900), tcp(0), tcp(900), tcp(900), tcp(900)]
+    expect(dropped({ nth: 3, data: true }, upload)).toEqual([6])
+    expect(dropped({ first: 2, data: true }, upload)).toEqual([3, 5])
+    expect(dropped({ every: 2, data: true }, upload)).toEqual([5, 7])
+    expect(dropped({ nth: 3, data: false }, upload)).toEqual([3])
+  })
+
+  test('a fault prints data behind its count, and data alone is every segment with payload', () => {
+    expect(drop(undefined, { nth: 3, data: true, after: '2s' }).text).toBe(
+      'drop nth 3 data after 2s',
+    )
+    expect(textOf(parseWire('drop data nth 3'))).toBe('drop nth 3 data')
+    expect(textOf(parseWire('delay 20ms data'))).toBe('delay 20ms data')
+    expect(() => drop(undefined, { data: false })).toThrow('needs first, nth, every, data or after')
+    expect(() => drop(undefined, { data: 1 as never })).toThrow('data is true or false')
   })
 })
 
@@ -145,7 +211,7 @@ describe('changes', () => {
 
 test('a fault with contradictory conditions is refused', () => {
   expect(() => drop(odd, { first: 1, nth: 2 })).toThrow('a fault has one of first, nth and every')
-  expect(() => drop(odd, {})).toThrow('a fault needs first, nth, every or after')
+  expect(() => drop(odd, {})).toThrow('a fault needs first, nth, every, data or after')
   expect(() => drop(odd, { every: 0.5 })).toThrow(
     'first, nth and every are whole numbers of at least 1',
   )
@@ -159,7 +225,9 @@ test('a fault with contradictory conditions is refused', () => {
 
 test('unknown words of a fault are refused, with a list of the known ones', () => {
   const misspelt = { nht: 1, every: 1 }
-  expect(() => drop(odd, misspelt)).toThrow("a fault has no 'nht', but first, nth, every, after")
+  expect(() => drop(odd, misspelt)).toThrow(
+    "a fault has no 'nht', but first, nth, every, data, after",
+  )
   for (const action of ['explode', {}, null]) {
     expect(() => fault(action as FaultAction, odd, { nth: 1 })).toThrow(
       `a fault is one of drop, duplicate, swap, corrupt, tamper, ce, reset or { delay }, not ${JSON.stringify(action)}`,

@@ -126,16 +126,16 @@ test('a match may lie in a match', () => {
 const [SYN, ACK] = [2, 16]
 
 /** A TCP segment of `port` to port 80, in IPv4 or IPv6. */
-function segment(version: 4 | 6, port: number, flags: number): Uint8Array {
-  const tcp = new Uint8Array(20)
+function segment(version: 4 | 6, port: number, flags: number, payload = 0): Uint8Array {
+  const tcp = new Uint8Array(20 + payload)
   putWord(tcp, 0, port)
   tcp.set([0, 80], 2)
   tcp.set([0x50, flags], 12)
   const header = new Uint8Array(version === 4 ? 20 : 40).fill(1)
   if (version === 4) {
-    header.set([0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6])
+    header.set([0x45, 0, 0, 40 + payload, 0, 1, 0x40, 0, 64, 6])
   } else {
-    header.set([0x60, 0, 0, 0, 0, 20, 6, 64])
+    header.set([0x60, 0, 0, 0, 0, 20 + payload, 6, 64])
   }
   return ethernet(version === 4 ? 0x0800 : 0x86dd, [...header, ...tcp])
 }
@@ -164,6 +164,15 @@ test('match nth counts only packets that meet the other conditions, and selects 
   expect(selected('syn nth 2', frames)).toEqual([3])
   expect(selected('nth 2 syn', frames)).toEqual([3])
   expect(selected('nth 4', frames)).toEqual([4])
+})
+
+test('match data selects the segments with payload of both families', () => {
+  const frames = ([4, 6] as const).flatMap(version =>
+    [0, 5].map(payload => segment(version, 1, ACK, payload)),
+  )
+  expect(selected('data', [...frames, plainFrame(60)])).toEqual([2, 4])
+  expect(selected('nth 2 data', frames)).toEqual([4])
+  expect(selected('data syn', frames)).toEqual([])
 })
 
 test('a match that is set again counts on, and starts at 0 with another condition', () => {
@@ -205,8 +214,8 @@ test('match flow does not select packets that are not IP', () => {
 })
 
 test('a match of a program has the conditions of the text', () => {
-  expect(match({ syn: true, flow: '10%', nth: 3 }, [loss(1)]).text).toBe(
-    'match syn flow 10% nth 3 ( loss 100% )',
+  expect(match({ syn: true, flow: '10%', data: true, nth: 3 }, [loss(1)]).text).toBe(
+    'match syn flow 10% data nth 3 ( loss 100% )',
   )
   expect(match({ filter: odd, flow: 0.5 }, []).text).toBe("match 'odd' flow 50% ( )")
   expect(() => match({ nth: 0 }, [])).toThrow('nth 0: it must be a whole number of at least 1')

@@ -79,6 +79,7 @@ export const commands: readonly LazyCommand[] = [
       option('--nth <n>', 'only the Nth of them, in each direction', { parse: number }),
       option('--first <n>', 'only the first N', { parse: number }),
       option('--every <n>', 'only every Nth', { parse: number }),
+      option('--data', 'count only TCP packets with payload'),
       option('--mtu <n>', 'MTU (1500; 65520 without a wire)', { parse: wholeNumber(68, 65_520) }),
       option('--no-internet', 'leave out the network of the machine'),
       option(

@@ -8,7 +8,15 @@ import type { Direction, FaultAction, FaultWhen } from 'vnet/wire'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
 import type { DirectionReport, EndReport, FaultSpec, LinkReport } from '../carrier/protocol.ts'
-import { COUNT, checkForm, checkForms, checkNone, type Form, type Forms } from '../model/options.ts'
+import {
+  COUNT,
+  checkForm,
+  checkForms,
+  checkNone,
+  FLAG,
+  type Form,
+  type Forms,
+} from '../model/options.ts'
 import type { NatForward } from '../nat/nat-table.ts'
 import type { WireDirections, WireSpec } from '../world/wire-spec.ts'
 import { compiled, directionsOf, filtersOf, WIRE, WIRE_TEXT } from '../world/wire-spec.ts'
@@ -42,7 +50,13 @@ export const ACTION: Form = {
     schema.object({ delay: schema.anyText }, 'delay'),
   ),
 }
-export const WHEN: Forms<FaultWhen> = { first: COUNT, nth: COUNT, every: COUNT, after: TIME }
+export const WHEN: Forms<FaultWhen> = {
+  first: COUNT,
+  nth: COUNT,
+  every: COUNT,
+  data: FLAG,
+  after: TIME,
+}
 
 /**
  * Throws a UsageError for arguments of `fault` of a wrong form. The worker checks the filter
@@ -100,8 +114,9 @@ export class LinkDirection {
 
   /**
    * Applies `action` to the packets that `filter` (pcap-filter(7)) matches, or only to the matches
-   * that `when` selects: `{ first: 3 }`, `{ nth: 2 }`, `{ every: 10 }`, `{ after: '2s' }`. Counts
-   * start when the promise is fulfilled. Faults run before the stages of the wire, the oldest
+   * that `when` selects: `{ first: 3 }`, `{ nth: 2 }`, `{ every: 10 }`, `{ after: '2s' }`, and
+   * `{ nth: 2, data: true }` among TCP packets with payload. Counts start when the promise is
+   * fulfilled. Faults run before the stages of the wire, the oldest
    * first. Rejects with a UsageError for a wrong filter.
    */
   fault(action: FaultAction, filter?: string, when: FaultWhen = EVERY): Promise<LabFault> {
@@ -434,8 +449,8 @@ function faultText(
 ): string {
   const verb = typeof action === 'string' ? action : `delay ${action.delay}`
   const given = Object.entries(when).filter(
-    ([name, value]) => value !== undefined && !(name === 'every' && value === 1),
+    ([name, value]) => value !== undefined && value !== false && !(name === 'every' && value === 1),
   )
-  const words = given.map(([name, value]) => `${name} ${value}`)
+  const words = given.map(([name, value]) => (value === true ? name : `${name} ${value}`))
   return [verb, ...(filter === undefined ? [] : [`"${filter}"`]), ...words].join(' ')
 }

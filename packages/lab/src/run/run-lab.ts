@@ -313,19 +313,20 @@ async function play(
  * its own packets. Throws a UsageError for options that do not fit together.
  */
 async function checkFaults(
-  { drop, delay, nth, first, every, quiet = false }: RunOptions,
+  { drop, delay, nth, first, every, data, quiet = false }: RunOptions,
   log: (line: string) => void,
 ): Promise<((link: LabLink) => Promise<LabFault>)[]> {
-  const given = Object.entries({ nth, first, every }).filter(([, n]) => n !== undefined)
+  const counts = Object.entries({ nth, first, every }).filter(([, n]) => n !== undefined)
   if (drop === undefined) {
-    const [option] = delay === undefined ? given.map(([name]) => name) : ['delay']
+    const given = Object.entries({ delay, nth, first, every, data })
+    const [option] = given.find(([, value]) => value !== undefined) ?? []
     if (option !== undefined) {
       throw new UsageError(`--${option}: it is for the packets of --drop FILTER`)
     }
     return []
   }
-  if (given.length > 1) {
-    throw new UsageError(`--${given[1]?.[0]}: give one of --nth, --first and --every`)
+  if (counts.length > 1) {
+    throw new UsageError(`--${counts[1]?.[0]}: give one of --nth, --first and --every`)
   }
   const { compileFilter } = await import('vnet/kit/net')
   const { noteOfFilter } = await import('vnet/kit/packet')
@@ -335,7 +336,8 @@ async function checkFaults(
     log(`--drop: ${note}`)
   }
   const action = delay === undefined ? 'drop' : { delay }
-  const when = given.length === 0 ? undefined : Object.fromEntries(given)
+  const isEvery = counts.length === 0 && !data
+  const when = isEvery ? undefined : { ...Object.fromEntries(counts), ...(data && { data }) }
   return (['ab', 'ba'] as const).map(direction => link => link[direction].fault(action, drop, when))
 }
 

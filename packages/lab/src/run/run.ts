@@ -26,6 +26,7 @@ export interface RunOptions {
   readonly nth: number | undefined
   readonly first: number | undefined
   readonly every: number | undefined
+  readonly data: boolean | undefined
   readonly repeat: number | undefined
   readonly json: string | undefined
   readonly quiet: boolean | undefined

@@ -5,7 +5,7 @@
  */
 import type { Random } from 'vnet/net'
 
-export type Attributes = Readonly<Record<string, number | string>>
+export type Attributes = Readonly<Record<string, number | string | boolean>>
 
 /** `Own` are the attributes of the kind. They have been checked when the kind gets them. */
 export interface ToxicKind<Own extends Attributes = Attributes> {

@@ -86,13 +86,10 @@ export function textOf(toxic: Toxic, { port, address, isUdp }: LinkAddress): str
   const { isOfData = false, text } = kindOf(type)
   if (text === undefined || toxicity <= 0) return ''
   const isV6 = address.includes(':')
-  // The kernel's packets of these connections have neither options nor extension headers of IP.
-  const data = isV6
-    ? 'ip6[4:2] - ((ip6[52] & 240) >> 2) > 0'
-    : 'ip[2:2] - ((ip[32] & 240) >> 2) > 20'
-  const only = isOfData && !isUdp ? ` and ${data}` : ''
-  const filter = `${isUdp ? 'udp' : 'tcp'} ${isUpstream(toxic) ? 'dst' : 'src'} port ${port}${only}`
+  const filter = `${isUdp ? 'udp' : 'tcp'} ${isUpstream(toxic) ? 'dst' : 'src'} port ${port}`
+  const flow = toxicity < 1 ? `flow ${formatShare(toxicity)} ` : ''
+  const data = isOfData && !isUdp ? 'data ' : ''
   // Ethernet, IP, and UDP or TCP with timestamps.
   const headers = 14 + (isV6 ? 40 : 20) + (isUdp ? 8 : 32)
-  return `match '${filter}' ${toxicity < 1 ? `flow ${formatShare(toxicity)} ` : ''}( ${text(attributes, headers)} )`
+  return `match '${filter}' ${flow}${data}( ${text(attributes, headers)} )`
 }

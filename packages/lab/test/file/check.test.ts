@@ -131,6 +131,7 @@ test.each([
   ],
   ['tcp port 80', 'tcp prt 80', "13:65: faults[0].filter: filter 'tcp prt 80': syntax error"],
   ['nth: 2', 'nth: 0', '13:83: faults[0].nth: expected a whole number from 1 to'],
+  ['nth: 2', 'nth: 2, data: 1', '13:92: faults[0].data: expected true or false'],
   ['nth: 2', 'nth: 2, first: 1', '13:5: faults[0]: a fault has one of first, nth and every'],
   ['delay: 5ms', 'delay: 5', "14:57: faults[1].action.delay: expected text, got '5'"],
   ['delay: 5ms', 'delay: five', '14:5: faults[1]: '],

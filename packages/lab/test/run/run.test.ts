@@ -317,6 +317,19 @@ describe('the wire', () => {
     expect(report.retransmissions).toBe(1)
   })
 
+  test('drops the request with --data, not the handshake before it', () => {
+    const { report } = reported(
+      '--drop',
+      'tcp dst port 80',
+      '--nth',
+      '1',
+      '--data',
+      ...sh(`${fetched} >/dev/null`),
+    )
+    expect(report.retransmissions).toBe(1)
+    expect(report.out.lost).toEqual([{ packets: 1, by: "drop 'tcp dst port 80' nth 1 data" }])
+  })
+
   test('loses the packets of a full queue once, in its direction', () => {
     const pings = `ping -q -c20 -i0.002 -W1 ${SERVER_ADDRESS}`
     const { report } = reported('--wire-out', 'delay 200ms limit 5', ...sh(pings))

@@ -105,8 +105,12 @@ test.each([
 test('a drop takes one of first, nth and every', () => {
   const at = { port: 7, address: '198.18.1.2', isUdp: false }
   const text = (attributes: Attributes) =>
-    textOf(toxicOf('drop', { filter: '', first: 0, nth: 0, every: 0, ...attributes }), at)
+    textOf(
+      toxicOf('drop', { filter: '', first: 0, nth: 0, every: 0, data: false, ...attributes }),
+      at,
+    )
   expect(text({ nth: 3 })).toContain('( drop  nth 3 )')
   expect(text({})).toContain('( drop  every 1 )')
+  expect(text({ nth: 3, data: true })).toContain('( drop  nth 3 data )')
   expect(() => text({ first: 1, nth: 3 })).toThrow('drop takes one of first, nth and every, not 2')
 })
