@@ -41,7 +41,7 @@ test('the address of a page that has moved leads to a heading of another page', 
         .replaceAll(' ', '-')
         .replace(/^(?=\d)/, '_'),
     )
-  const dead = Object.entries(MOVED).filter(([from, to]: [string, string]) => {
+  const dead = Object.entries<string>(MOVED).filter(([from, to]) => {
     const [address, heading = ''] = to.split('#')
     const page = pages.find(path => onSite(path) === address)
     return addresses.includes(from) || page === undefined || !anchors(page).includes(heading)

@@ -32,7 +32,7 @@ test.each<[string, object, string]>([
   [`# A\n\n${words(58)}\n\n    vnet run\n`, {}, 'indented code shows something, too'],
   [`${code}| \`--wire TEXT\` | the wire |\n`, { options: 1 }, 'an option of docs/commands.md'],
   [`${code}| \`--other\` | the rest |\n`, {}, 'another option'],
-])('finds in %j %j: %s', (page, expected) => {
+])('finds in %j %j: %s', (page, expected, _title) => {
   expect(found(page)).toEqual(expected)
 })
 
