@@ -33,6 +33,7 @@ export const MOVED = {
   'learn/to-the-kernel-interrupt.md': 'learn/to-the-kernel.md#the-timer-and-the-interrupt',
   'write-a-driver-interrupt.md': 'write-a-driver-test.md#_7-an-interrupt',
   'write-a-driver-timer.md': 'write-a-driver.md#_5-private-data-and-a-timer',
+  'lab/history.md': 'lab/explore-further.md#histories-of-operations',
   'replay.md': 'capture.md#replaying-captures',
 }
 

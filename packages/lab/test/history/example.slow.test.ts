@@ -1,11 +1,12 @@
-/** The example of packages/lab/docs/history.md fails with the reason that the page shows. */
+/** The example of a history in packages/lab/docs/explore-further.md fails with its reason. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { explore } from '../../src/index.ts'
 
-const page = readFileSync(new URL('../../docs/history.md', import.meta.url), 'utf8')
+const file = readFileSync(new URL('../../docs/explore-further.md', import.meta.url), 'utf8')
+const page = file.slice(file.indexOf('## Histories of operations'))
 const directory = mkdtempSync(join(tmpdir(), 'vnet-history-'))
 const module = join(directory, 'replica.scenario.mjs')
 
