@@ -27,6 +27,8 @@ export const MOVED = {
   'drivers/gso.md': 'drivers/napi.md#offloads-checksums-and-segmentation',
   'drivers/ioctls.md': 'drivers/several-devices.md#a-private-ioctl',
   'embed.md': 'tap.md#embed-a-driver-in-your-program',
+  'lab/recipes-loss.md': 'lab/recipes.md#packet-loss',
+  'lab/testing-routers.md': 'lab/testing-links.md#add-a-router',
   'lan/lan-device.md': 'lan/lan-config.md#a-device-of-your-own',
   'lan/lan-uplink.md': 'lan/lan.md#real-hosts-on-the-segment',
   'learn/to-the-kernel-check.md': 'learn/to-the-kernel.md#check-it-in-a-virtual-machine',

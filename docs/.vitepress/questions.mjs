@@ -6,7 +6,7 @@
  */
 export const QUESTIONS = [
   // Questions of testers, students and Node developers about these pages.
-  { question: 'lose third packet upload vitest', pages: ['lab/recipes-loss', 'lab/recipes'] },
+  { question: 'lose third packet upload vitest', pages: ['lab/recipes'] },
   { question: 'delay on running container for one port', pages: ['containers', 'attach'] },
   { question: 'is it safe in production', pages: ['faq', 'attach'] },
   { question: 'replace toxiproxy', pages: ['lab/toxiproxy'] },
@@ -26,16 +26,16 @@ export const QUESTIONS = [
   // Issues of toxiproxy ask for these, and of its clients.
   {
     question: 'set packet loss to 10 percent',
-    pages: ['wires', 'lab/run', 'lab/recipes-loss', 'lab/recipes', 'lab/toxiproxy'],
+    pages: ['wires', 'lab/run', 'lab/recipes', 'lab/toxiproxy'],
   },
   { question: 'proxy for UDP traffic', pages: ['lab/toxiproxy'] },
   {
     question: 'simulate a half open connection',
-    pages: ['lab/nemesis', 'lab/recipes-loss', 'lab/recipes'],
+    pages: ['lab/nemesis', 'lab/recipes'],
   },
   {
     question: 'connection reset by peer during a response',
-    pages: ['lab/recipes-loss', 'lab/recipes', 'lab/toxiproxy'],
+    pages: ['lab/recipes', 'lab/toxiproxy'],
   },
   {
     question: 'different latency upstream and downstream',
@@ -44,11 +44,11 @@ export const QUESTIONS = [
   // Issues of programs that call tc-netem (pumba, comcast, chaosblade), and of WSL.
   { question: 'slow down incoming traffic too', pages: ['attach', 'wires', 'comparison'] },
   { question: 'specified qdisc not found on WSL', pages: ['install', 'faq', 'comparison'] },
-  { question: 'reorder packets', pages: ['wires', 'lab/recipes-loss', 'lab/recipes'] },
+  { question: 'reorder packets', pages: ['wires', 'lab/recipes'] },
   // Issues of mininet, and of programs around it.
   {
     question: 'hosts cannot reach the internet',
-    pages: ['lab/testing-routers', 'lab/testing-links', 'lab/lab'],
+    pages: ['lab/testing-links', 'lab/lab'],
   },
   {
     question: 'open a shell on a host from another terminal',

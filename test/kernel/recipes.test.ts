@@ -1,14 +1,13 @@
-/** Every recipe of packages/lab/docs/recipes.md and recipes-loss.md does what it says. */
+/** Every recipe of packages/lab/docs/recipes.md does what it says. */
 import { on, once } from 'node:events'
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 import { dirname } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { readPages } from '#support/pages.ts'
 import { createLab, type Lab } from '../../packages/lab/src/index.ts'
 
-const page = readPages('packages/lab/docs/recipes.md', 'packages/lab/docs/recipes-loss.md')
+const page = readFileSync('packages/lab/docs/recipes.md', 'utf8')
 const recipes = [...page.matchAll(/^### (.*?)\n(.*?)^```js\n(.*?)^```$/gms)].map(
   ([, title = '', , body = '']) => ({
     title,
