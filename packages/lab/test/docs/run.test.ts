@@ -1,11 +1,12 @@
-/** run.md and the programs that were tried. */
+/** The record of what was tried, and the programs that test/run runs. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { table } from '../support/tried-programs.ts'
 
-const page = readFileSync(new URL('../../docs/run.md', import.meta.url), 'utf8')
+const page = readFileSync(new URL('../../../../docs/records/tried.md', import.meta.url), 'utf8')
 
-test('run.md has the table of the programs that were tried', () => {
-  const [, start = ''] = page.split('## Programs that were tried\n')
-  expect(start.match(/^\|.*$/gm)?.join('\n')).toBe(table())
+test('the record has the table of the programs that were tried in vnet run', () => {
+  const [, start = ''] = page.split('## Programs in vnet run\n')
+  const [section = ''] = start.split('\n## ')
+  expect(section.match(/^\|.*$/gm)?.join('\n')).toBe(table())
 })

@@ -5,4 +5,4 @@ import { TRIED } from '../support/tried-programs.ts'
 
 const { expectRun } = triedPrograms()
 
-test.each(TRIED)('$program runs as run.md says: $did', expectRun)
+test.each(TRIED)('$program runs as the record says: $did', expectRun)

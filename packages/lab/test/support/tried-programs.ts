@@ -1,6 +1,6 @@
 /**
  * Programs of Debian and npm, unchanged in `vnet run`. test/run runs each against the stand-in for
- * the Internet, and a test holds the table of run.md against this one.
+ * the Internet, and a test holds the table of docs/records/tried.md against this one.
  */
 import {
   aptRepository,
@@ -24,9 +24,9 @@ import {
 
 export interface Tried {
   readonly program: string
-  /** As tried for the page: Debian 12, Node 20. */
+  /** As tried for the record: Debian 12, Node 20. */
   readonly version: string
-  /** Columns of the page; the result is "works" by default. */
+  /** Columns of the record; the result is "works" by default. */
   readonly did: string
   readonly result?: string
   readonly serve?: Serve
@@ -392,7 +392,7 @@ export const TRIED: readonly Tried[] = [
   },
 ]
 
-/** The table of run.md: a row for the programs that did the same with the same result. */
+/** The table of the record: a row for the programs that did the same with the same result. */
 export function table(): string {
   const rows = new Map<string, string[]>()
   for (const { program, version, did, result = 'works' } of TRIED) {
