@@ -6,21 +6,27 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { parse } from 'yaml'
 import { withBlock } from './blocks.mjs'
 import { readOptions } from './options.mjs'
+import { controlTable } from './tables/control.mjs'
 import { labKeys, lanKeys } from './tables/keys.mjs'
 import { metricsTable } from './tables/metrics.mjs'
 import { reasonsTable } from './tables/statistics.mjs'
 
 const root = resolve(import.meta.dirname, '..')
+const read = path => readFileSync(join(root, path), 'utf8')
 
 /**
- * The blocks of each page. `from` are the modules from which a block follows; `block` gets what
- * each exports, in this order.
+ * The blocks of each page. `from` are the modules and YAML files from which a block follows, and
+ * `block` gets the exports or the value of each, in this order.
  */
 export const PAGES = {
   'docs/statistics.md': {
     reasons: { from: ['packages/web/src/page/drop-cause.ts'], block: reasonsTable },
+  },
+  'docs/control-programs.md': {
+    commands: { from: ['docs/vnet_nl.yaml'], block: controlTable },
   },
   'packages/web/docs/metrics.md': {
     metrics: { from: ['packages/web/src/metrics/names.ts'], block: metricsTable },
@@ -38,10 +44,12 @@ export const PAGES = {
 
 /** Returns the text that a page should have. `load` returns the exports of a module. */
 export async function generatedPage(path, load) {
-  let page = readFileSync(join(root, path), 'utf8')
+  let page = read(path)
   for (const [name, { from, block }] of Object.entries(PAGES[path])) {
-    const modules = await Promise.all(from.map(load))
-    page = withBlock(page, name, block(...modules), path)
+    const sources = await Promise.all(
+      from.map(source => (source.endsWith('.yaml') ? parse(read(source)) : load(source))),
+    )
+    page = withBlock(page, name, block(...sources), path)
   }
   return page
 }

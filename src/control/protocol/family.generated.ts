@@ -669,14 +669,18 @@ const which = {
 }
 
 export const commands = {
-  /** Returns the text byte for byte. */
+  /** Returns a text byte for byte. */
   echo: {
     name: 'ECHO',
     cmd: 1,
     request: strict({ text: echoAttributes.text }),
     reply: policy({ text: echoAttributes.text }),
   },
-  /** Returns the devices of a vnet, or one of them. */
+  /**
+   * Returns the interfaces of a vnet, or one of them: name, index, driver, flags, carrier, MTU,
+   * address, queues, peer, faults and their descriptions; in a lab also whether it is a router's,
+   * and its segment.
+   */
   getDevices: {
     name: 'GET_DEVICES',
     cmd: 2,
@@ -706,7 +710,11 @@ export const commands = {
       owner: vnetAttributes.owner,
     }),
   },
-  /** Returns statistics. A dump has all devices and, on request, their queues. */
+  /**
+   * Returns every field of rtnl_link_stats64, as counted by vnet and, for root and the owner, by
+   * the kernel, drops by reason, and the time; with VNET_SCOPE_QUEUE also the counters of each
+   * queue; with VNET_SCOPE_OWN without the kernel's counters and without counters that are 0.
+   */
   getStats: {
     name: 'GET_STATS',
     cmd: 3,
@@ -732,11 +740,11 @@ export const commands = {
       bypassed: vnetAttributes.bypassed,
     }),
   },
-  /** Sets the statistics of a device to 0, including `kernel-stats`. Requires rights. */
+  /** Sets the statistics of an interface to 0, including `kernel-stats`. */
   resetStats: { name: 'RESET_STATS', cmd: 4, changes: true, request: strict({ ...which }) },
   /**
-   * Turns the carrier of a device on or off as its driver would: a fault of this end alone, which
-   * the driver may end when a link goes down or up. Requires rights.
+   * Turns the carrier of one end on or off, as its driver would: the other end keeps its carrier,
+   * frames may still pass, and the driver may turn it on again when a link goes down and up.
    */
   setCarrier: {
     name: 'SET_CARRIER',
@@ -745,9 +753,9 @@ export const commands = {
     request: strict({ ...which, carrier: required(vnetAttributes.carrier) }),
   },
   /**
-   * Returns a parameter of the driver, as in /sys/module/NAME/parameters, or a dump of all. If the
-   * request names a device, the device must exist; the parameters are the same for all devices of
-   * the vnet.
+   * Returns a parameter of the driver, as in /sys/module/NAME/parameters, or a dump of all: value,
+   * type, range, and whether it can be set while the driver runs. If the request names an
+   * interface, it must exist; the parameters are the same for all interfaces of the vnet.
    */
   getParam: {
     name: 'GET_PARAM',
@@ -763,7 +771,7 @@ export const commands = {
       range: vnetAttributes.paramRange,
     }),
   },
-  /** Sets a parameter that may change while the driver runs. Requires rights. */
+  /** Sets a parameter while the driver runs. */
   setParam: {
     name: 'SET_PARAM',
     cmd: 7,
@@ -774,7 +782,11 @@ export const commands = {
       value: required(vnetAttributes.paramValue),
     }),
   },
-  /** Causes one fault now, on `queue` if it is a fault of a queue. Requires rights. */
+  /**
+   * Causes one fault now, on `queue` if it is a fault of a queue: one that GET_DEVICES lists (snull
+   * has `lockup`, `lost-interrupt`, `stuck`, `flap`), or another that the driver has. The text of
+   * EOPNOTSUPP names the nearest fault, or lists them all.
+   */
   trigger: {
     name: 'TRIGGER',
     cmd: 8,
@@ -785,7 +797,7 @@ export const commands = {
       queue: vnetAttributes.queue,
     }),
   },
-  /** Runs a private ioctl, SIOCSIFMAP or SIOCGIFMAP. The driver decides which require rights. */
+  /** Runs a private ioctl of the driver, SIOCSIFMAP or SIOCGIFMAP. */
   ioctl: {
     name: 'IOCTL',
     cmd: 9,
@@ -802,9 +814,11 @@ export const commands = {
     }),
   },
   /**
-   * Sends events on the connection of the request from now on. If the request names an interface,
-   * which need not exist yet, only its events are sent. The next SUBSCRIBE replaces this one. A
-   * client that does not read in time loses events; NLMSG_OVERRUN stands in their place.
+   * Sends events on the connection of the request from now on, of all interfaces or of one, which
+   * need not exist yet: registered, unregistered, up, down, timeout, drops, carrier-on,
+   * carrier-off, cut, plugged, wire (with the new text of a direction), step (where a frame waits,
+   * without its bytes), each with its time. The next SUBSCRIBE replaces this one. A client that
+   * does not read in time loses events; NLMSG_OVERRUN stands in their place.
    */
   subscribe: {
     name: 'SUBSCRIBE',
@@ -836,8 +850,9 @@ export const commands = {
     }),
   },
   /**
-   * Returns what is on the segment behind the devices of a vnet, one entry a message. If the
-   * request names a device, the device must exist. EOPNOTSUPP if the driver has no segment.
+   * Returns the contents of the segment of the interfaces, one entry a message: hosts, leases,
+   * neighbours, stations, counters. If the request names an interface, it must exist. EOPNOTSUPP if
+   * the driver has no segment.
    */
   getSegment: {
     name: 'GET_SEGMENT',
@@ -852,16 +867,17 @@ export const commands = {
     }),
   },
   /**
-   * Cuts the cable of a device: until PLUG neither end has a carrier, also after a link went down
-   * and up. The kernel drops and counts what it would send; frames that it had queued are dropped
-   * as TX_CARRIER. Requires rights.
+   * Cuts the cable of an interface. Until PLUG neither end has a carrier, even after a link went
+   * down and up. The kernel drops and counts frames sent from then on (tx_dropped, in its own
+   * column); frames that it had already queued are dropped as TX_CARRIER.
    */
   cut: { name: 'CUT', cmd: 14, changes: true, request: strict({ ...which }) },
-  /** Plugs the cable of a device in again, at both ends. Requires rights. */
+  /** Plugs the cable in again, at both ends. */
   plug: { name: 'PLUG', cmd: 15, changes: true, request: strict({ ...which }) },
   /**
-   * Returns the wires of a device: a message with `time`, direction and text for each direction,
-   * and then one for each stage. EOPNOTSUPP if the device has no wire.
+   * Returns the wire of an interface: a message for each direction with its text and whether the
+   * interface transmits in it, and then one for each stage with its counts. EOPNOTSUPP if the
+   * interface has no wire.
    */
   getWire: {
     name: 'GET_WIRE',
@@ -880,10 +896,7 @@ export const commands = {
       bypassed: vnetAttributes.bypassed,
     }),
   },
-  /**
-   * Replaces the stages of the wires of a device by those that the text describes. What is in
-   * flight arrives. Requires rights.
-   */
+  /** Replaces the stages of both directions or of one. Packets in flight are not lost. */
   setWire: {
     name: 'SET_WIRE',
     cmd: 17,
@@ -897,11 +910,11 @@ export const commands = {
     }),
   },
   /**
-   * Captures the frames of devices. After the acknowledgement the connection carries no more
-   * messages, but a pcapng stream of the vnet. The client ends it by any byte, by shutting down its
-   * writing end, or by closing the connection. Unless that is closed, the vnet then sends the
-   * interface statistics and closes it. Requires the rights of a change, or membership of the group
-   * of `--capture-group`.
+   * Captures the frames of interfaces: of all, also later ones, or of a list; with a snaplen, a
+   * filter, or drops only. After the acknowledgement the connection carries no more messages, but a
+   * pcapng stream. The client ends it by any byte, by shutting down its writing end, or by closing
+   * the connection. Unless that is closed, the vnet then sends the interface statistics and closes
+   * it.
    */
   capture: {
     name: 'CAPTURE',
@@ -915,8 +928,9 @@ export const commands = {
     }),
   },
   /**
-   * Lets an interface receive frames, in order. They are counted as made by the device. ENETDOWN if
-   * the interface is down. Requires rights.
+   * Makes an interface receive frames, in order. Returns how many it took, and how many of these it
+   * dropped: shorter than an Ethernet header, or longer than the MTU, the header and a VLAN tag.
+   * They are counted as made by the interface. ENETDOWN if it is down.
    */
   inject: {
     name: 'INJECT',
@@ -929,8 +943,9 @@ export const commands = {
     }),
   },
   /**
-   * Returns the parts of a device, one a message: its queues, the rings and buffers of its driver,
-   * its interrupts and polls, and its share of the frame memory.
+   * Returns the parts of an interface as they are at this moment, one a message: its transmit
+   * queues, the rings and buffers of its driver (`ndoGetParts`, or the rings in its `priv`), its
+   * interrupts and polls, and its share of the frame memory.
    */
   getParts: {
     name: 'GET_PARTS',
@@ -939,9 +954,10 @@ export const commands = {
     reply: policy({ part: required(vnetAttributes.part) }),
   },
   /**
-   * Makes each frame wait before each step of its path, runs the next step, or turns that off. All
-   * devices of the vnet wait, since a frame passes from one to another. Returns what waits then.
-   * EINVAL for `next` while the mode is off. Requires rights.
+   * Makes each frame of the vnet wait before each step of its path, runs the next step, or turns
+   * that off. All interfaces of the vnet wait, since a frame passes from one to another. Returns
+   * the waiting frame: the step, the interface, the first 256 bytes of the frame, and the lines of
+   * the driver that run next. EINVAL for `next` while the mode is off.
    */
   step: {
     name: 'STEP',
@@ -961,8 +977,10 @@ export const commands = {
     }),
   },
   /**
-   * Returns what the program of the vnet uses: its event loop, garbage collection, memory, CPU time
-   * and frame memory.
+   * Returns the program's resource use: time that its event loop worked and waited, the delay of
+   * the loop since the last request, pauses for garbage collection, memory, CPU time, slots of the
+   * frame memory. Delay and pauses are measured from the first request until 90 seconds after the
+   * last.
    */
   getRuntime: {
     name: 'GET_RUNTIME',
@@ -974,8 +992,9 @@ export const commands = {
     }),
   },
   /**
-   * Returns the scenario of the wires of a device: a message with `scenario`, and then one for each
-   * step. EOPNOTSUPP if the device has no scenario.
+   * Returns the scenario of the wire of an interface (`--scenario`): a message with its file, when
+   * its time 0 was, and the length of a round, and then one for each step with its time and its
+   * changes, as text. EOPNOTSUPP if the interface has none.
    */
   getScenario: {
     name: 'GET_SCENARIO',
@@ -984,8 +1003,8 @@ export const commands = {
     reply: policy({ scenario: vnetAttributes.scenario, step: vnetAttributes.scenarioStep }),
   },
   /**
-   * Returns the present mistakes of `vnet node`: a message with `mistake-count`, and then one for
-   * each. EOPNOTSUPP if the vnet is another program.
+   * Returns the mistakes of `vnet node`: a message with how many there were, and then one for each
+   * that still is. EOPNOTSUPP if the vnet is another program.
    */
   getMistakes: {
     name: 'GET_MISTAKES',

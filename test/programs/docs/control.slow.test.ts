@@ -1,12 +1,11 @@
 /**
- * docs/control.md names every command of the program, and docs/control-programs.md every command of
- * the family and every method of the client.
+ * docs/control.md names every command of the program, and docs/control-programs.md every method of
+ * the client.
  */
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { parse } from 'yaml'
 import { ControlClient } from '#src/control/index.ts'
 import { readPages } from '#support/pages.ts'
 import { runMain } from '#support/run-main.ts'
@@ -15,19 +14,6 @@ const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.m
 const page = readPages('docs/control.md', 'docs/control-programs.md')
 const section = (heading: string) =>
   page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
-
-test('docs/control-programs.md has a row for every command of the family, with the rights that it requires', () => {
-  const { list } = parse(read('docs/vnet_nl.yaml')).operations
-  for (const { name, flags = [] } of list as { name: string; flags?: string[] }[]) {
-    if (name === 'event') continue
-    const row = new RegExp(
-      `^\\| ${name.toUpperCase().replaceAll('-', '_')} \\|.*\\| (.*) \\|$`,
-      'm',
-    ).exec(section('What can'))
-    expect([name, flags.includes('admin-perm')]).toEqual([name, row?.[1] === 'root, owner'])
-    expect(row, name).not.toBeNull()
-  }
-})
 
 test('docs/control.md has a row for every command that queries a running vnet', async () => {
   const { stdout } = await runMain('help', '--all')

@@ -91,7 +91,7 @@ test.each([
   ['"attributes":["text"]', '"attributes":["txt"]', ['operations echo: there is no attribute txt']],
   ['"mcgrp":"events"', '"mcgrp":"event"', ['operations event: there is no group event']],
   [
-    '"doc":"Returns the text byte for byte."',
+    '"doc":"Returns a text byte for byte."',
     '"note":"x"',
     ['operations echo: unknown key note', 'operations echo: doc is missing'],
   ],
