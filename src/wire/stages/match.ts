@@ -1,8 +1,8 @@
 /**
  * match: sends selected packets through the stages of one branch, and all others through another
  * branch or straight on. A packet is selected if it meets all given conditions: a filter, `syn`,
- * `flow P`, `data` and `nth N`. A packet that enters a branch has left the match; the stages of the branch
- * count its fate.
+ * `flow P`, `data` and `nth N`. A packet that enters a branch has left the match; the stages of the
+ * branch count its fate.
  */
 import { UsageError } from '../../base/usage-error.ts'
 import * as tcp from '../../packet/tcp.ts'

@@ -61,8 +61,10 @@ const router = options<RouterEntry>(
     ...LINK_ABOUTS,
     preset: 'The options of a kind of network. Other options replace its own.',
     nat: 'How addresses inside are translated. Default: they are not.',
-    udpTimeout: 'How long a UDP mapping lasts without a packet from inside, such as 30s or a number of milliseconds. Default: 120s.',
-    tcpTimeout: 'How long a TCP mapping lasts without a packet from inside, such as 30s or a number of milliseconds. Default: 7440s.',
+    udpTimeout:
+      'How long a UDP mapping lasts without a packet from inside, such as 30s or a number of milliseconds. Default: 120s.',
+    tcpTimeout:
+      'How long a TCP mapping lasts without a packet from inside, such as 30s or a number of milliseconds. Default: 7440s.',
     hairpin: 'Whether hosts inside reach each other by the address outside. Default: false.',
     portMapping: 'Whether hosts inside get ports outside by PCP and NAT-PMP. Default: false.',
     forward:
@@ -135,6 +137,7 @@ export const faultSchema = options<FaultEntry>(
     first: 'It hits the first N packets.',
     nth: 'It hits the Nth packet.',
     every: 'It hits every Nth packet. Default: every packet.',
+    data: 'Whether only TCP packets with payload count, retransmissions included. Default: false.',
     after: 'It hits packets from this time after the first one on; counting starts then.',
   },
   'link',
