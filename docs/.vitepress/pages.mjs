@@ -27,16 +27,18 @@ export const MOVED = {
   'drivers/gso.md': 'drivers/napi.md#offloads-checksums-and-segmentation',
   'drivers/ioctls.md': 'drivers/several-devices.md#a-private-ioctl',
   'embed.md': 'tap.md#embed-a-driver-in-your-program',
+  'inet/conform-control-programs.md': 'inet/conform.md#a-control-port',
+  'inet/conform-control.md': 'inet/conform.md#a-control-port',
+  'lab/history.md': 'lab/explore-further.md#histories-of-operations',
   'lab/recipes-loss.md': 'lab/recipes.md#packet-loss',
   'lab/testing-routers.md': 'lab/testing-links.md#add-a-router',
   'lan/lan-device.md': 'lan/lan-config.md#a-device-of-your-own',
   'lan/lan-uplink.md': 'lan/lan.md#real-hosts-on-the-segment',
   'learn/to-the-kernel-check.md': 'learn/to-the-kernel.md#check-it-in-a-virtual-machine',
   'learn/to-the-kernel-interrupt.md': 'learn/to-the-kernel.md#the-timer-and-the-interrupt',
+  'replay.md': 'capture.md#replaying-captures',
   'write-a-driver-interrupt.md': 'write-a-driver-test.md#_7-an-interrupt',
   'write-a-driver-timer.md': 'write-a-driver.md#_5-private-data-and-a-timer',
-  'lab/history.md': 'lab/explore-further.md#histories-of-operations',
-  'replay.md': 'capture.md#replaying-captures',
 }
 
 /**

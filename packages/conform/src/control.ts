@@ -1,4 +1,4 @@
-/** The control port: a program makes the calls (packages/conform/docs/conform-control.md). */
+/** The control port: a program makes the calls (packages/conform/docs/conform.md). */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,4 +1,4 @@
-/** All cases on Linux, with the program of packages/conform/docs/conform-control.md. */
+/** All cases on Linux, with packages/conform/examples/control.c. */
 import { expect, test } from 'vitest'
 import { runAll } from '../support/controlled.ts'
 

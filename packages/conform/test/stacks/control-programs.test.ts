@@ -1,4 +1,4 @@
-/** All cases on Linux, with the programs of packages/conform/docs/conform-control-programs.md. */
+/** All cases on Linux, with the programs in packages/conform/examples in Go and Rust. */
 import { expect, test } from 'vitest'
 import { runAll } from '../support/controlled.ts'
 

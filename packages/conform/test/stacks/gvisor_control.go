@@ -1,4 +1,4 @@
-// A control port (packages/conform/docs/conform-control.md) of this machine, with sockets of
+// A control port (packages/conform/docs/conform.md) of this machine, with sockets of
 // gVisor's netstack.
 package main
 

@@ -1,5 +1,5 @@
 /*
- * A control port (packages/conform/docs/conform-control.md) of this machine, with sockets of
+ * A control port (packages/conform/docs/conform.md) of this machine, with sockets of
  * lwIP.
  */
 #define _GNU_SOURCE /* strerrorname_np */

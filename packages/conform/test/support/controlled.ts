@@ -1,6 +1,6 @@
-/** Runs cases with the programs of packages/conform/docs/conform-control.md and its second page. */
+/** Runs cases with the programs in packages/conform/examples. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
@@ -8,21 +8,18 @@ import { type Netns, outcome } from '#support/netns.ts'
 import { PROGRAM } from '#support/vnet-process.ts'
 import { ServedHost } from './served-host.ts'
 
-const docs = ['', '-programs']
-  .map(name => readFileSync(`packages/conform/docs/conform-control${name}.md`, 'utf8'))
-  .join()
-
-/** Returns the last block of a language in the pages. */
-function blockOf(language: string): string {
-  const text = docs.split(`\`\`\`${language}\n`).at(-1)?.split('```')[0]
-  if (text === undefined) throw new Error(`the pages have no block of ${language}`)
+/** Returns the settings of Linux, commands of the page. */
+function settings(): string {
+  const page = readFileSync('packages/conform/docs/conform.md', 'utf8')
+  const [, text] = /^```sh\n(sysctl .*?)^```$/ms.exec(page) ?? []
+  if (text === undefined) throw new Error('the page has no settings of Linux')
   return text
 }
 
 /** Gives the near end an address, to reach the control port, and the host the page's settings. */
 export function prepare({ near, far }: ServedHost, directory: string): void {
   near.ip('addr add 192.0.2.1/24 dev veth0')
-  writeFileSync(join(directory, 'settings.sh'), blockOf('sh'))
+  writeFileSync(join(directory, 'settings.sh'), settings())
   far.exec(`sh -e ${directory}/settings.sh`)
 }
 
@@ -67,13 +64,10 @@ export async function runAll(
   const directory = mkdtempSync(join(tmpdir(), 'vnet-control-'))
   const host = await ServedHost.start()
   try {
-    writeFileSync(
-      join(directory, `control.${language}`),
-      blockOf({ rs: 'rust' }[language] ?? language),
-    )
+    const name = `control.${language}`
+    copyFileSync(join('packages/conform/examples', name), join(directory, name))
     const [compiler = '', ...options] = compile
-    const file = `control.${language}`
-    execFileSync(compiler, [...options, '-o', 'control', file], { cwd: directory, stdio: 'pipe' })
+    execFileSync(compiler, [...options, '-o', 'control', name], { cwd: directory, stdio: 'pipe' })
     prepare(host, directory)
     await startControlled(host.far, [join(directory, 'control'), ...args.split(' ')])
     const { stdout, stderr } = await conformControlled(host, directory, '--json')

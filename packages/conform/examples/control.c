@@ -1,58 +1,3 @@
-# A control port for `vnet conform`
-
-182 further cases need a program on the tested host, which connects, listens, reads, writes and
-closes as the case says. The program waits at a port, the control port:
-
-```sh
-./control 192.0.2.2 7000                                                    # on the host
-sudo vnet conform tap0 --address 192.0.2.2 --control 192.0.2.2:7000
-```
-
-It serves one connection at a time. vnet sends a line for each call, and the program replies with a
-line. vnet may reach it by the tested stack, by another interface, or, if the stack is a program of
-this machine, at 127.0.0.1, which is the default: `--control 7000`. For the first, the interface
-needs an address, because this machine's kernel connects.
-
-## Security
-
-The control port has no password: any program that reaches it can open connections from the host.
-Run the program only for a test, and bind it to an address of a test network, or to 127.0.0.1.
-
-## Requests
-
-The program has one listener, and one socket, which the latest `connect` or successful `accept` has
-made. No request waits: if its call would block, the reply is 0 or `EAGAIN`.
-
-| request | effect | reply |
-|---|---|---|
-| `connect ADDRESS PORT` | starts to connect a new socket | 0, or `EINPROGRESS` |
-| `listen ADDRESS BACKLOG` | listens at a free port | the port |
-| `accept` | takes a connection, if one has arrived | 1, or 0 |
-| `unlisten` | closes the listener | 0 |
-| `ready` | | 1 if the connect has ended, or the socket takes bytes; else 0 |
-| `error` | clears the error of the socket: `SO_ERROR` | 0, or the name of the error |
-| `write N` | writes the N bytes after the line | how many were taken |
-| `read N` | reads at most N bytes | their number, in the next line the bytes; 0: the end |
-| `shutdown` | sends FIN | 0 |
-| `close`, `reset` | closes the socket; `reset` with a reset | 0 |
-| `nodelay 0`, `nodelay 1` | sets `TCP_NODELAY` | 0 |
-| `keepalive IDLE INTERVAL PROBES` | turns probes on; times in milliseconds | 0 |
-| `state` | | the state, as ss(8) writes it: `FIN-WAIT-2` |
-| `end` | closes everything, best with resets: the next case follows | 0 |
-
-If a call fails, the reply is the name of its error, such as `ECONNRESET` or `EPIPE`. The RFCs have
-no such names, so any error passes where a case expects one. The reply to a request that the program
-does not know is `?`, and the case is skipped. A program may leave out what its library does not
-have. If the reply is something else, or takes more than 10 s, the run ends.
-
-## In C
-
-This program has all but `keepalive`. Linux passes 413 of 415 cases with it; two of `should` differ,
-as without a program. [Programs in Go and Rust](conform-control-programs.md) have what their
-libraries have. [test/stacks](../test/stacks) has control ports for the sockets of lwIP and for
-gVisor's netstack.
-
-```c
 /* cc -o control control.c && ./control ADDRESS PORT */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -138,20 +83,3 @@ int main(int argc, char **argv) {
     close(control);
   }
 }
-```
-
-## Linux
-
-Some cases have the choices of Linux without its newer additions. In the namespace of the tested
-host, the settings are:
-
-```sh
-sysctl -w net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0        # each error is sent
-sysctl -w net.ipv4.tcp_congestion_control=reno                       # RFC 5681
-sysctl -w net.ipv4.tcp_early_retrans=0 net.ipv4.tcp_frto=0           # no RFC 8985, 7, no RFC 5682
-sysctl -w net.ipv4.tcp_syncookies=0                                  # a full backlog drops SYNs
-sysctl -w net.ipv4.tcp_no_metrics_save=1                             # each case starts anew
-sysctl -w net.ipv4.tcp_tso_win_divisor=255                           # no wait for a larger write
-sysctl -w net.ipv4.tcp_retrans_collapse=0                            # segments keep their sizes
-sysctl -w net.ipv4.tcp_wmem='4096 131072 4194304' net.ipv4.tcp_rmem='4096 131072 6291456'
-```
