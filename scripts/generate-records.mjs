@@ -1,10 +1,12 @@
 /**
- * npm run generate: writes the records that follow from data. docs/records/kernel-map.json gives
- * docs/records/kernel-map-*.md and the tables of docs/kernel-map.md.
+ * npm run generate: writes what follows from the data of records. docs/records/kernel-map.json
+ * gives docs/records/kernel-map-*.md and the tables of docs/kernel-map.md. In packages/lab/records,
+ * found.json and hunted.json give the tables of found.md and hunted.md.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { table, withBlock } from './blocks.mjs'
+import { foundTables, huntedTables } from './found.mjs'
 import { readOptions } from './options.mjs'
 
 const root = resolve(import.meta.dirname, '..')
@@ -59,20 +61,28 @@ function otherNames({ names, pages }) {
   return others.sort(([a], [b]) => byName(a, b))
 }
 
+/** Returns a page with the texts of its marks replaced, by its path. */
+function pageWith(path, blocks) {
+  const text = Object.entries(blocks).reduce(
+    (page, [name, block]) => withBlock(page, name, block),
+    read(path),
+  )
+  return { [path]: text }
+}
+
 /** Returns the texts of all files that follow from data, by their paths. */
 export function generatedFiles() {
   const map = JSON.parse(read('docs/records/kernel-map.json'))
   const names = map.names
     .map(({ kernel, here, does }) => [kernel, here, does])
     .sort(([a], [b]) => byName(a, b))
-  const withNames = withBlock(
-    read('docs/kernel-map.md'),
-    'names',
-    table(['kernel', 'here', 'what it does here'], names),
-  )
-  const others = table(['kernel', 'here'], otherNames(map))
   return {
-    'docs/kernel-map.md': withBlock(withNames, 'others', others),
+    ...pageWith('docs/kernel-map.md', {
+      names: table(['kernel', 'here', 'what it does here'], names),
+      others: table(['kernel', 'here'], otherNames(map)),
+    }),
+    ...pageWith('packages/lab/records/found.md', foundTables()),
+    ...pageWith('packages/lab/records/hunted.md', huntedTables()),
     ...Object.fromEntries(map.pages.map(page => [`docs/records/${page.file}`, mapPage(page)])),
   }
 }

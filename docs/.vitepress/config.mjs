@@ -22,6 +22,7 @@ import { basename, dirname, join, relative } from 'node:path'
 import { withoutMarkers } from '../../packages/learn/src/exercise.ts'
 import { bundleCourse } from '../../scripts/course-bundle.mjs'
 import { editorTypes } from '../../scripts/editor-types.mjs'
+import { foundPackages } from '../../scripts/found.mjs'
 import { writeServiceWorker } from '../../scripts/offline-site.mjs'
 import { colours } from '../../scripts/palette.mjs'
 import { throughDoors } from '../../scripts/setup/doors.mjs'
@@ -91,7 +92,7 @@ for (const path of exercises) {
 }
 const bundle = `checks-${createHash('sha256').update(contents.join('\n')).digest('hex').slice(0, 12)}`
 
-/** Returns the text of the front page with its pictures, and with the figures of README.md. */
+/** Returns the front page with its pictures, the figures of README.md, and what explore found. */
 function frontPage() {
   const bars = [...read('README.md').matchAll(/^\| (.+) \| ([\d.]+) Gbit\/s/gm)]
   const most = Math.max(...bars.map(([, , value]) => value))
@@ -99,6 +100,7 @@ function frontPage() {
     const part = `--part: ${(value / most).toFixed(3)}`
     return `<dt>${name}</dt><dd style="${part}"><span></span>${value} Gbit/s</dd>`
   })
+  const { packages, often } = foundPackages()
   return read(FRONT)
     .replaceAll(/!\[\]\((.*)\)/g, (_, file) =>
       read(join(dirname(FRONT), file))
@@ -106,6 +108,8 @@ function frontPage() {
         .trim(),
     )
     .replace('<!-- bars -->', `<dl class="bars">${list.join('')}</dl>`)
+    .replace('<!-- packages -->', packages.length)
+    .replace('<!-- often -->', often)
 }
 
 /** Returns the colours of code in a scheme, `light` or `dark`. */
@@ -237,7 +241,8 @@ export default {
   base: VNET_DOCS_BASE || '/',
   rewrites: {
     'README.md': 'contents.md',
-    'records/:page.md': ':page.md',
+    'records/kernel-map-:part.md': 'kernel-map-:part.md',
+    'records/performance-time.md': 'performance-time.md',
     'site/:page.md': ':page.md',
     'site/:package/:page.md': ':package/:page.md',
   },

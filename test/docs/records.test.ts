@@ -51,7 +51,8 @@ test.each([
   ['packages/conform/records/conform-stacks.md', 'inet/conform-stacks.md'],
   ['docs/records/performance-time.md', 'performance-time.md'],
   ['docs/records/kernel-map-frames.md', 'kernel-map-frames.md'],
-])('%s keeps its address on the site, %s', (path, address) => {
+  ['docs/records/tried.md', 'records/tried.md'],
+])('%s is at %s on the site', (path, address) => {
   expect(records).toContain(path)
   expect(onSite(path)).toBe(address)
 })

@@ -40,3 +40,21 @@ test('no diagram is missing', () => {
     expect(existsSync(new URL(`../../records/${file}`, import.meta.url))).toBe(true)
   }
 })
+
+test('every row of found.json and hunted.json has the fields of a hunt, or says that they are not recorded', () => {
+  const read = (name: string) =>
+    JSON.parse(readFileSync(new URL(`../../records/${name}.json`, import.meta.url), 'utf8'))
+  const { defects } = read('found')
+  const { packages, programs } = read('hunted')
+  const BY = ['reading', 'unaided', 'not recorded']
+  const isText = (text: unknown) => typeof text === 'string' && text !== ''
+  const broken = [
+    ...defects.filter((row: Record<string, unknown>) =>
+      ['status', 'found', 'reported', 'node'].some(field => !isText(row[field])),
+    ),
+    ...packages.filter((row: Record<string, unknown>) => !isText(row.date) || !isText(row.node)),
+    ...programs.filter((row: Record<string, unknown>) => !isText(row.date)),
+    ...[...defects, ...packages, ...programs].filter(row => !BY.includes(row.by)),
+  ]
+  expect(broken).toEqual([])
+})
