@@ -65,7 +65,8 @@ export const HOMES = [
   ],
 ]
 
-const wordsOf = text => text.match(/\S+/g)?.length ?? 0
+/** Words have a letter or a digit: the lines of a table are none. */
+const wordsOf = text => text.match(/\S*[\p{L}\p{N}]\S*/gu)?.length ?? 0
 
 /** Returns the text of a page without its front matter and generated blocks. */
 const written = page =>

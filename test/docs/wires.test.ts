@@ -11,7 +11,7 @@ const page = readPages(
   'docs/wires.md',
   'docs/wires-links.md',
   'docs/wires-time.md',
-  'docs/wires-compared.md',
+  'docs/records/wires-compared.md',
 )
 const section = (heading: string) =>
   page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
@@ -80,7 +80,7 @@ test('the scenario in docs/wires-time.md is one', () => {
   expect([steps.length, repeat, steps[2]?.carrier]).toEqual([4, 60e9, false])
 })
 
-test('docs/wires-compared.md names existing tests, and keywords that a wire has', () => {
+test('docs/records/wires-compared.md names existing tests, and keywords that a wire has', () => {
   const table = rows('What other tools do')
   const tests = table.flatMap(([, , , files = '']) =>
     [...files.matchAll(/`(.*?)`/g)].map(([, file]) => file),
