@@ -1,4 +1,4 @@
-/** The defects of the book's snull that docs/ldd-continued.md lists: a test for each row. */
+/** The defects of the book's snull that docs/records/snull.md lists: a test for each row. */
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '#src/base/clock.ts'
 import type { MemoryPort } from '#src/bed/memory-port.ts'
