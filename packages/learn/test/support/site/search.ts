@@ -10,22 +10,22 @@ import { BASE } from './visit.ts'
 const require = createRequire(new URL('../../../../../docs/package.json', import.meta.url))
 
 /** How many of the thirty questions find their page. These numbers only grow. */
-const FIRST = 14
-const AMONG_THREE = 20
+const FIRST = 24
+const AMONG_THREE = 29
 
 const COURSE_PAGE = /^learn\/course\.html/
 
 /** What people type, and the pages of which one must be first. */
 const FOUND: readonly [string, RegExp][] = [
   ['slow network', /^lab\/(run|recipes)\.html/],
-  ['packet loss', /^(lab\/recipes-loss|wires)\.html/],
+  ['packet loss', /^(lab\/recipes|wires)\.html/],
   ['latency', /^lab\/recipes\.html/],
-  ['NAT', /^lab\/testing-nat\.html/],
+  ['NAT', /^lab\/(testing-nat|recipes)\.html/],
   ['TAP', /^tap\.html/],
   ['driver', /^write-a-driver\.html/],
   ['flaky', /^(lab\/(explore|testing)|guest\/find-failures)\.html/],
   ['playwright', /^lab\/browsers\.html/],
-  ['install', /^readme\.html#install/],
+  ['install', /^(install\.html|readme\.html#install)/],
   ['learn', COURSE_PAGE],
   ['course', COURSE_PAGE],
   ['tutorial', COURSE_PAGE],
