@@ -19,7 +19,7 @@ const PUBLISH = {
   secs: '1',
   json: 'docs/performance.json',
   charts: 'docs/performance',
-  targets: 'docs/performance.md',
+  targets: 'docs/records/performance-targets.md',
 }
 
 export const HELP = `Usage: npm run bench -- [OPTIONS]

@@ -39,7 +39,7 @@ const TYPES = {
 const root = fileURLToPath(new URL('..', import.meta.url))
 const PUBLISHED = {
   json: join(root, 'docs/performance.json'),
-  targets: join(root, 'docs/performance.md'),
+  targets: join(root, 'docs/records/performance-targets.md'),
 }
 
 const HELP = `usage: npm run bench:site -- [--runs N] [--secs S] [--site DIRECTORY] [--publish]
@@ -47,7 +47,8 @@ const HELP = `usage: npm run bench:site -- [--runs N] [--secs S] [--site DIRECTO
   --runs     visits of each page, and measurements of each playground, 1 to 100 (5)
   --secs     seconds of each measurement of a playground, 1 to 60 (5)
   --site     a built site whose base is /; otherwise it is built first
-  --publish  write the figures into docs/performance.json, and the table of docs/performance.md
+  --publish  write the figures into docs/performance.json, and the table of
+             docs/records/performance-targets.md
 `
 
 function readAll() {

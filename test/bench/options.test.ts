@@ -77,7 +77,7 @@ describe('parseOptions', () => {
     const files = {
       json: 'docs/performance.json',
       charts: 'docs/performance',
-      targets: 'docs/performance.md',
+      targets: 'docs/records/performance-targets.md',
     }
     expect(parsed('--publish')).toMatchObject({ rounds: 5, seconds: 1, ...files })
     expect(parsed('--publish', '--rounds', '7', '--json', 'x')).toMatchObject({
