@@ -22,7 +22,7 @@ export type Memories = Readonly<Record<keyof typeof MEMORIES, string>>
 
 /**
  * The settings of virtual time for QEMU; TIME_WORDS are the kernel's. The reason of each is in
- * packages/guest/docs/virtual-time.md.
+ * docs/records/virtual-time.md.
  */
 export const TIME_ARGUMENTS: readonly string[] = [
   ...['-accel', 'tcg,tb-size=512', '-seed', '1', '-rtc', 'base=2026-01-01,clock=vm'],
