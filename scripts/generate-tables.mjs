@@ -13,6 +13,7 @@ import { controlTable } from './tables/control.mjs'
 import { labKeys, lanKeys } from './tables/keys.mjs'
 import { metricsTable } from './tables/metrics.mjs'
 import { reasonsTable } from './tables/statistics.mjs'
+import { presetsTable, wordsTables } from './tables/wires.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 const read = path => readFileSync(join(root, path), 'utf8')
@@ -27,6 +28,10 @@ export const PAGES = {
   },
   'docs/control-programs.md': {
     commands: { from: ['docs/vnet_nl.yaml'], block: controlTable },
+  },
+  'docs/wires.md': {
+    words: { from: ['src/wire/words.ts'], block: wordsTables },
+    presets: { from: ['src/wire/parse.ts', 'src/wire/words.ts'], block: presetsTable },
   },
   'packages/web/docs/metrics.md': {
     metrics: { from: ['packages/web/src/metrics/names.ts'], block: metricsTable },

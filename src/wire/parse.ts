@@ -270,7 +270,7 @@ function readPreset(c: Cursor): Group {
  * The links that `preset NAME` stands for. The client is at end a, the network at end b: `up` is
  * the text of direction ab, `down` of ba. A round-trip time is split evenly. The queue before a
  * rate holds about half a second of traffic, at least 16kb. Packets in flight are not in it: they
- * are after the `|`. Sources and figures are in docs/wires.md.
+ * are after the `|`. Sources are in words.ts.
  */
 export const PRESETS: ReadonlyMap<string, { readonly up: string; readonly down: string }> = new Map(
   Object.entries(presets),

@@ -1,11 +1,13 @@
-/** The pages on wires have every keyword and preset, and their examples do what they say. */
+/** The words of wires have every keyword and preset, and the examples of pages do what they say. */
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { WireResources } from '#src/netdev/device-wire.ts'
 import { KEYWORDS, PRESETS, parseWire } from '#src/wire/parse.ts'
 import { parseScenario } from '#src/wire/scenario-file.ts'
 import { STAGES } from '#src/wire/stages.ts'
+import { PRESET_SOURCES, WORDS } from '#src/wire/words.ts'
 import { readPages } from '#support/pages.ts'
+import { EXAMPLES } from '../wire/grammar/examples.ts'
 
 const page = readPages(
   'docs/wires.md',
@@ -31,28 +33,18 @@ const resources: WireResources = {
     Object.assign((next: unknown) => next, { kind: name === 'every' ? 'stage' : name }),
 }
 
-test('docs/wires.md has a row for every keyword, and its examples are wire specs', () => {
-  const table = rows('The words')
-  const named = table.flatMap(([text = '']) =>
-    [...text.matchAll(/`([a-z_0-9]+)/g)].map(([, word]) => word),
-  )
-  const inside = ['gap', 'once', 'icmp', 'at', 'else']
-  for (const word of KEYWORDS) {
-    if (!inside.includes(word)) {
-      expect(named).toContain(word)
-    }
-  }
-  for (const [, , , example = ''] of table) {
-    const [, text = ''] = /^`(.*)`$/.exec(example) ?? []
+test('every keyword is described, and every example is a wire spec', () => {
+  const words = Object.values(WORDS).flat()
+  const named = words.flatMap(({ text }) => text.match(/(?<!\S)[a-z_0-9]+/g) ?? [])
+  const inside = words.flatMap(({ text }) => text.match(/(?<=\[)[a-z_]+/g) ?? [])
+  expect([...KEYWORDS].filter(word => ![...named, ...inside].includes(word))).toEqual([])
+  for (const text of words.flatMap(({ examples }) => examples)) {
     expect(parseWire(text, resources).length, text).toBeGreaterThan(0)
   }
 })
 
-test('docs/wires.md has the spec of every preset', () => {
-  const table = rows('Presets').map(([name, up, down, source]) => [name, up, down, source !== ''])
-  expect(table).toEqual(
-    [...PRESETS].map(([name, { up, down }]) => [`\`${name}\``, `\`${up}\``, `\`${down}\``, true]),
-  )
+test('every preset has the source of its figures', () => {
+  expect(Object.keys(PRESET_SOURCES)).toEqual([...PRESETS.keys()])
 })
 
 /** The names of stages in the list of the page, if they differ from the kinds. */
@@ -67,7 +59,7 @@ test('docs/wires.md states the order of stages in one group', () => {
   // A group has at most one of the stages with a queue.
   const kinds = STAGES.filter(({ kind, part }) => part?.key !== 'queue' || kind === 'rate')
   expect(list.split(/,\s+/)).toEqual(kinds.map(({ kind }) => LISTED[kind] ?? kind))
-  const texts = kinds.map(({ examples: [text] }) => text)
+  const texts = kinds.map(kind => EXAMPLES.find(([of]) => of === kind)?.[1])
   const stages = parseWire(texts.reverse().join(' '), resources)
   expect(stages.map(({ kind }) => kind)).toEqual(kinds.map(({ kind }) => kind))
 })

@@ -1,8 +1,8 @@
 /**
  * Groups of stages. Each kind of stage is one file of stages/ with a StageKind, which reads and
- * prints the text of a stage and builds its impairment; stages.ts lists them. Between text and
- * impairment is the spec of the stage: plain values that can be printed and compared. Its times are
- * in ns, shares from 0 to 1, rates in bit/s, sizes in bytes.
+ * prints the text of a stage and builds its impairment; stages.ts lists them and words.ts describes
+ * them. Between text and impairment is the spec of the stage: plain values that can be printed and
+ * compared. Its times are in ns, shares from 0 to 1, rates in bit/s, sizes in bytes.
  */
 import { formatDuration, NSEC_PER_SEC, UsageError } from '../../base/index.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
@@ -13,11 +13,6 @@ import { type Cursor, pointing, type Span } from './cursor.ts'
 /** A kind of stage. `S` is its spec. */
 export interface StageKind<S = unknown> {
   readonly kind: string
-  /**
-   * Texts of single stages of this kind, as users write them, the simplest first. Together they
-   * have each keyword of the kind. Tests draw random wires from them.
-   */
-  readonly examples: readonly string[]
   /** The keywords that only this kind starts with; by default `kind`. */
   readonly keywords?: readonly string[]
   /** The keywords inside its text, each with the error message for the keyword elsewhere. */

@@ -71,7 +71,6 @@ export function finishChecksum(skb: SkBuff): void {
 
 export const corruptKind: StageKind<CorruptSpec> = {
   kind: 'corrupt',
-  examples: ['corrupt 0.1%', 'corrupt 1% 25%', 'corrupt 1% at 50'],
   inner: { at: 'at follows corrupt: corrupt at 14' },
   read(c) {
     const share = c.is('at')

@@ -157,12 +157,6 @@ function delayAt(
 
 export const delayKind: StageKind<DelaySpec> = {
   kind: 'delay',
-  examples: [
-    'delay 20ms',
-    'delay 20ms 5ms 25%',
-    'delay 20ms 5ms distribution pareto ordered',
-    'delay 20ms reorder 25% 50% gap 5',
-  ],
   inner: {
     distribution:
       'distribution follows the times of a delay or slot: delay 20ms 5ms distribution normal',

@@ -25,7 +25,6 @@ class DuplicateWire extends StageWire<DuplicateSpec> implements Wire {
 
 export const duplicateKind: StageKind<DuplicateSpec> = {
   kind: 'duplicate',
-  examples: ['duplicate 1%', 'duplicate 10% 25%'],
   read(c) {
     const share = c.share('duplicate needs a percentage: duplicate 1%')
     return { share, correlation: c.optional(parseShare, 0) }

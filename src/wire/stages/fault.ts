@@ -110,17 +110,6 @@ const count = whole('a count')
 
 export const faultKind: StageKind<FaultSpec> = {
   kind: 'fault',
-  examples: [
-    "drop 'tcp port 80' nth 3",
-    "drop 'tcp dst port 8080' nth 3 data",
-    'duplicate arp first 1',
-    "delay 200ms 'tcp port 80' nth 3",
-    'corrupt udp every 10',
-    'swap udp nth 1',
-    "tamper 'tcp port 80' nth 3",
-    'ce tcp nth 5',
-    "reset 'tcp port 22' after 2s",
-  ],
   keywords: WORDS,
   repeats: true,
   starts(c, keywords) {

@@ -25,7 +25,6 @@ function dropAll(kind: string): StageKind<GateSpec> {
   })
   return {
     kind,
-    examples: [kind],
     read: () => ({}),
     print: () => kind,
     build: (_, { text }) => impairment(kind, null, make, { text, takesGso: true }),
@@ -111,7 +110,6 @@ class HoldWire extends StageWire<HoldParams> implements Wire {
 
 export const holdKind: StageKind<GateSpec> = {
   kind: 'hold',
-  examples: ['hold'],
   holds: true,
   read: () => ({}),
   print: () => 'hold',

@@ -153,7 +153,6 @@ function linkKind(name: LinkName): StageKind<LinkSpec> {
   const { handover: own } = MODELS[name]
   return {
     kind: name,
-    examples: [name, `${name} codel`, ...(own === undefined ? [] : [`${name} handover 10s`])],
     ...(own !== undefined && {
       inner: { handover: 'handover follows lte, 5g, starlink or wifi: lte handover 10s' },
     }),

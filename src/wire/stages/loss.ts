@@ -144,14 +144,6 @@ class LossWire extends StageWire<LossSpec> implements Wire {
 
 export const lossKind: StageKind<LossSpec> = {
   kind: 'loss',
-  examples: [
-    'loss 1%',
-    'loss 1% 25% ecn',
-    'loss 1% burst 5',
-    'loss every 100',
-    'loss state 1% 20% 10% 90% 0.1%',
-    'loss gemodel 1% 10% 70% 0.1%',
-  ],
   inner: { ecn: 'ecn follows a loss model, red or codel: loss 1% ecn' },
   read: c => ({ model: readModel(c), ecn: c.takes('ecn') }),
   print: ({ model, ecn }) => join([`loss ${printModel(model)}`, ecn && 'ecn']),

@@ -129,13 +129,6 @@ const isCondition = (word: string): boolean => CONDITIONS.some(name => name === 
 
 export const matchKind: StageKind<MatchSpec> = {
   kind: 'match',
-  examples: [
-    "match 'tcp port 80' ( loss 1% )",
-    "match 'udp port 53' ( delay 5ms ) else ( loss 10% )",
-    'match syn ( loss 50% )',
-    'match flow 10% nth 3 ( delay 1s )',
-    "match 'tcp port 80' data nth 3 ( delay 1s )",
-  ],
   inner: {
     else: 'else follows match FILTER ( ... )',
     syn: 'syn follows match: match syn ( loss 50% )',

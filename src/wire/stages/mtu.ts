@@ -71,7 +71,6 @@ function ipLength({ bytes, data, len }: SkBuff): number {
 
 export const mtuKind: StageKind<MtuSpec> = {
   kind: 'mtu',
-  examples: ['mtu 1400', 'mtu 1400 icmp'],
   inner: { icmp: 'icmp follows mtu: mtu 1400 icmp' },
   read(c) {
     const bytes = c.whole('mtu needs a number of bytes: mtu 1400', 'an MTU', 68, 65535)

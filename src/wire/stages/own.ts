@@ -12,7 +12,6 @@ const isNumber = (text: string) =>
 export const ownKind: StageKind<{ readonly name: string; readonly values: readonly StageValue[] }> =
   {
     kind: 'stage',
-    examples: ['stage every 5'],
     repeats: true,
     read(c) {
       const name = c.value(

@@ -50,7 +50,6 @@ class PolicerWire extends StageWire<PolicerSpec> implements Wire {
 
 export const policerKind: StageKind<PolicerSpec> = {
   kind: 'policer',
-  examples: ['policer 10mbit burst 15kb'],
   read(c) {
     const bits = c.rate('policer needs a rate: policer 10mbit burst 15kb')
     if (!c.takes('burst')) throw c.error('policer needs a burst: policer 10mbit burst 15kb')

@@ -120,7 +120,6 @@ class RateWire extends QueueWire<RateParams> implements Wire {
 
 export const rateKind: StageKind<RateSpec> = {
   kind: 'rate',
-  examples: ['rate 10mbit', 'rate 10mbit 26 48 5 burst 15kb', 'rate 10mbit fq_codel ecn'],
   inner: { burst: 'burst follows rate or loss: rate 10mbit burst 15kb, loss 1% burst 5' },
   holds: true,
   part: queuePart,

@@ -123,11 +123,6 @@ class SlotWire extends QueueWire<SlotParams> implements Wire {
 
 export const slotKind: StageKind<SlotSpec> = {
   kind: 'slot',
-  examples: [
-    'slot 5ms 20ms',
-    'slot 10ms packets 16 bytes 64kb',
-    'slot distribution normal 10ms 2ms',
-  ],
   inner: {
     packets: 'packets follows slot: slot 10ms packets 16',
     bytes: 'bytes follows slot: slot 10ms bytes 64kb',

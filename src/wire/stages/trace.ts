@@ -189,7 +189,6 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
 
 export const traceKind: StageKind<TraceSpec> = {
   kind: 'trace',
-  examples: ['trace verizon.up', 'trace verizon.up once codel'],
   inner: { once: 'once follows trace: trace verizon.up once' },
   holds: true,
   part: queuePart,

@@ -27,7 +27,6 @@ class TruncateWire extends StageWire<TruncateSpec> implements Wire {
 
 export const truncateKind: StageKind<TruncateSpec> = {
   kind: 'truncate',
-  examples: ['truncate 64', 'truncate 64 1%'],
   read(c) {
     const bytes = c.value('truncate needs a number of bytes: truncate 64', parseSize)
     return { bytes, share: c.optional(parseShare, 1) }

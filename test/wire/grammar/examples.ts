@@ -1,18 +1,13 @@
 /**
- * Random texts of stages from the examples of each kind in STAGES, with other numbers. A new kind
- * of stage needs no generator of its own.
+ * Random texts of stages from the examples of src/wire/words.ts, with other numbers. A new kind of
+ * stage needs no generator of its own.
  */
 import fc from 'fast-check'
 import { UsageError } from '#src/base/usage-error.ts'
 import type { WireResources } from '#src/netdev/device-wire.ts'
 import { type Item, noResources, printGroups, type StageKind } from '#src/wire/grammar/groups.ts'
 import { parseWire, readWireText } from '#src/wire/parse.ts'
-import { STAGES } from '#src/wire/stages.ts'
-
-/** Every example with its kind. */
-export const EXAMPLES: readonly (readonly [kind: StageKind, text: string])[] = STAGES.flatMap(
-  kind => kind.examples.map(text => [kind, text] as const),
-)
+import { WORDS } from '#src/wire/words.ts'
 
 /** Returns the only stage of a text. */
 export function stageIn(text: string): Item {
@@ -23,6 +18,13 @@ export function stageIn(text: string): Item {
   }
   return item
 }
+
+/** Every example of a stage, with its kind. A preset is not a stage. */
+export const EXAMPLES: readonly (readonly [kind: StageKind, text: string])[] = Object.values(WORDS)
+  .flat()
+  .flatMap(({ examples }) => examples)
+  .filter(text => !text.startsWith('preset '))
+  .map(text => [stageIn(text).kind, text])
 
 /** The factors of a number. Those of 1 keep it. */
 const factor = fc.constantFrom(0, 0.1, 0.5, 1, 1, 1, 2, 10)
