@@ -87,23 +87,23 @@ describe('with data', () => {
   }
 
   test.each([
-    ['a segment with a byte', tcp(1), true],
-    ['an acknowledgment in a padded frame', tcp(0, {}, 6), false],
-    ['an acknowledgment with IP options', tcp(0, { options: [1, 1, 1, 0] }), false],
-    ['a segment with IP options', tcp(3, { options: [1, 1, 1, 0] }), true],
-    ['an acknowledgment over IPv6', tcp(0, V6), false],
+    ['a segment with a byte', true, tcp(1)],
+    ['an acknowledgment in a padded frame', false, tcp(0, {}, 6)],
+    ['an acknowledgment with IP options', false, tcp(0, { options: [1, 1, 1, 0] })],
+    ['a segment with IP options', true, tcp(3, { options: [1, 1, 1, 0] })],
+    ['an acknowledgment over IPv6', false, tcp(0, V6)],
     [
       'an acknowledgment behind an extension header',
-      tcp(0, { ...V6, extensions: EXTENDED }),
       false,
+      tcp(0, { ...V6, extensions: EXTENDED }),
     ],
-    ['a segment behind an extension header', tcp(2, { ...V6, extensions: EXTENDED }), true],
-    ['the first fragment of a segment', tcp(60, { fragment: { first: true, at: 40 } }), true],
-    ['the second fragment of a segment', tcp(60, { fragment: { first: false, at: 40 } }), false],
-    ['a datagram', tcp(9, { kind: 'udp' }), false],
-    ['an echo request', tcp(9, { kind: 'icmp' }), false],
-    ['a frame that is not IP', plainFrame(60), false],
-  ])('%s counts: %s', (_what, bytes, counts) => {
+    ['a segment behind an extension header', true, tcp(2, { ...V6, extensions: EXTENDED })],
+    ['the first fragment of a segment', true, tcp(60, { fragment: { first: true, at: 40 } })],
+    ['the second fragment of a segment', false, tcp(60, { fragment: { first: false, at: 40 } })],
+    ['a datagram', false, tcp(9, { kind: 'udp' })],
+    ['an echo request', false, tcp(9, { kind: 'icmp' })],
+    ['a frame that is not IP', false, plainFrame(60)],
+  ])('%s counts: %s', (_what, counts, bytes) => {
     expect(dropped({ data: true }, [bytes])).toEqual(counts ? [1] : [])
   })
 

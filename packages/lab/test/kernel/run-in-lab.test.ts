@@ -60,6 +60,11 @@ test('a link that is cut after a while loses what follows', async () => {
   expect(end.status).toBe(0)
 })
 
+test('a drop of packets with TCP payload leaves pings alone', async () => {
+  expect((await runHere(PING, { drop: 'icmp', data: true })).end.status).toBe(0)
+  expect((await runHere(`! ${PING}`, { drop: 'icmp' })).end.status).toBe(0)
+})
+
 test('options that do not belong together are refused before a lab is made', async () => {
   await expect(runHere('true', { nth: 1 })).rejects.toThrow(
     '--nth: it is for the packets of --drop FILTER',
