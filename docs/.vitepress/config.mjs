@@ -1,9 +1,9 @@
 /**
  * The site of these pages. `npm run docs` builds it in docs/.vitepress/dist; a dead link is an
- * error. The list of pages on the left comes from the headings and links of README.md and of
- * api/README.md, which scripts/api-reference.mjs writes. Pages outside of docs/ are copied to
- * docs/site when the site is built: the front page, the README of the repository, the pages of the
- * packages, and the exercises of the course, which are checked on their pages.
+ * error. The list of pages on the left has the groups of scripts/generate-contents.mjs, and the
+ * pages of api/README.md, which scripts/api-reference.mjs writes. Pages outside of docs/ are copied
+ * to docs/site when the site is built: the front page, the README of the repository, the pages of
+ * the packages, and the exercises of the course, which are checked on their pages.
  *
  * VNET_DOCS_BASE is the path of the site on its server; VNET_DOCS_SOURCE, or the repository of
  * GitHub Actions, is where links to files that are not pages lead. Without it they are plain text.
@@ -23,6 +23,7 @@ import { withoutMarkers } from '../../packages/learn/src/exercise.ts'
 import { bundleCourse } from '../../scripts/course-bundle.mjs'
 import { editorTypes } from '../../scripts/editor-types.mjs'
 import { foundPackages } from '../../scripts/found.mjs'
+import { GROUPS } from '../../scripts/generate-contents.mjs'
 import { writeServiceWorker } from '../../scripts/offline-site.mjs'
 import { colours } from '../../scripts/palette.mjs'
 import { throughDoors } from '../../scripts/setup/doors.mjs'
@@ -139,49 +140,40 @@ function exerciseOf(relativePath) {
 }
 
 /**
- * An entry of the list of pages: the text of a link with a capital letter, or the page's title up
- * to its colon. A title that the entries before, `others`, have already is whole.
+ * An entry of the list of pages: the page's title up to its colon. A title that the entries before,
+ * `others`, have already is whole.
  */
-function entry(path, text = '', others = []) {
-  const [, title = text, more = ''] = /^# ([^:\n]*)(.*)/m.exec(read(path)) ?? []
-  const isTaken = others.some(other => other.text === title)
-  const shown = /^[A-Z\d]|^`?vnet/.test(text) ? text : title + (isTaken ? more : '')
+function entry(path, others = []) {
+  const [, title, more] = /^# ([^:\n]*)(.*)/m.exec(read(path))
+  const isTaken = others.some(({ text }) => text === title)
   return {
-    text: shown.replaceAll('`', '').replace(/\s+/g, ' '),
+    text: (title + (isTaken ? more : '')).replaceAll('`', ''),
     link: `/${onSite(path).replace(/(\bindex)?\.md$/, '')}`,
   }
 }
 
-/** Groups of links to pages, by the headings of README.md, and the pages of the API. */
-function sidebar() {
-  const groups = [
-    { text: 'vnet', items: [{ text: 'What vnet is, and installation', link: '/readme' }] },
-  ]
-  const addLinks = index => {
-    for (const [, heading, text, href] of read(index).matchAll(
-      /^##+ (.*)$|\[([^\]]+)\]\(([^):#]+\.md)\)/gm,
-    )) {
-      if (heading) {
-        groups.push({ text: heading, items: [] })
-      }
-      const path = join(dirname(index), href ?? '')
-      if (onSite(path) === undefined) continue
-      const { items } = groups.at(-1)
-      const added = entry(path, text, items)
-      if (items.every(({ link }) => link !== added.link)) {
-        items.push(added)
-      }
-    }
+/** A group of the list of pages: those that are on the site, in order. */
+function group(text, paths) {
+  const items = []
+  for (const path of paths.filter(path => onSite(path) !== undefined)) {
+    items.push(entry(path, items))
   }
-  addLinks('docs/README.md')
-  groups.push({ text: 'API', items: [] })
-  addLinks('docs/api/README.md')
+  return { text, items }
+}
+
+/** The groups of the contents of the documentation, the exercises, and the API. */
+function sidebar() {
+  const groups = Object.entries(GROUPS).map(([text, paths]) => group(text, paths))
   const at = groups.findIndex(({ text }) => text === 'Learn drivers')
   groups.splice(at + 1, 0, {
     text: 'Exercises',
     collapsed: true,
-    items: exercises.map(path => entry(path, /^# (.*)$/m.exec(read(path))[1])),
+    items: exercises.map(path => ({ ...entry(path), text: /^# (.*)$/m.exec(read(path))[1] })),
   })
+  const links = read('docs/api/README.md').matchAll(/\]\(([\w-]+\.md)\)/g)
+  const api = Array.from(links, ([, name]) => `docs/api/${name}`)
+  groups.push(group('API', api))
+  groups[0].items.unshift({ text: 'What vnet is', link: '/readme' })
   return groups.filter(({ items }) => items.length > 0)
 }
 

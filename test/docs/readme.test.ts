@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { runMain } from '#support/run-main.ts'
 import { withFigures } from '../../bench/figures.mjs'
+import { contentsPage, GROUPS, opening } from '../../scripts/generate-contents.mjs'
 import { generatedFiles } from '../../scripts/generate-rooms.mjs'
 import { core, products } from '../../scripts/rooms.mjs'
 
@@ -21,32 +21,29 @@ test('the test in the README is the one in packages/lab/docs/testing.md, without
   expect(page.replace(', { signal: AbortSignal.timeout(500) }', '')).toContain(code)
 })
 
-test('the index of the documentation links to every page, of the core and of the packages', () => {
-  const linked = [...readFileSync('docs/README.md', 'utf8').matchAll(/\]\(([^)#]+)/g)].map(
-    ([, path]) => join('docs', path as string),
-  )
+test('the contents have every page of the core and of the packages once', () => {
+  const listed = Object.values(GROUPS).flat()
   for (const folder of folders) {
     const pages = readdirSync(folder).filter(name => name.endsWith('.md') && name !== 'README.md')
     expect(pages, folder).not.toEqual([])
-    for (const page of pages) {
-      expect(linked).toContain(`${folder}/${page}`)
-    }
+    expect(listed).toEqual(expect.arrayContaining(pages.map(page => `${folder}/${page}`)))
   }
+  expect(listed.filter((page, i) => listed.indexOf(page) !== i)).toEqual([])
 })
 
-test('the index has the general pages first, then a list for each package in the order of CONTRIBUTING.md', () => {
-  const packages = [
-    ...readFileSync('CONTRIBUTING.md', 'utf8').matchAll(/^\| `packages\/(\w+)`/gm),
-  ].map(([, name]) => name)
-  const sections = readFileSync('docs/README.md', 'utf8').split(/^## /m).slice(1)
-  const lists = sections.slice(-packages.length)
-  expect(lists.map(section => section.split('\n')[0])).toEqual(
-    packages.map(name => `Package ${name}`),
-  )
-  for (const [i, name] of packages.entries()) {
-    const links = [...lists[i]!.matchAll(/\]\(([^)#]+)/g)].map(([, path = '']) => path)
-    expect(links.filter(path => !path.startsWith(`../packages/${name}/`))).toEqual([])
-  }
+test('docs/README.md follows from the pages: npm run generate writes it', () => {
+  const read = (path: string) => readFileSync(path, 'utf8')
+  expect(read('docs/README.md')).toBe(contentsPage(read))
+})
+
+test.each([
+  ['# A\n\nFirst, with a [link](b.md). Second.\n', 'First, with a link.', 'a link is its text'],
+  ['# A\n\n```sh\nls\n```\n\nRun\n`ls`: it lists.\n', 'Run `ls`: it lists.', 'code comes first'],
+  ['# A\n\nThe command:\n\n    ls\n', 'The command.', 'code follows'],
+  ['---\ntitle: x\n---\n\n# A\n\nversion 1.2 is here. B\n', 'version 1.2 is here.', 'a number'],
+  ['# A\n\n![](a.png)\n\n| a |\n|---|\n\nText\n', 'Text', 'pictures and tables come first'],
+])('the first sentence of %j is "%s": %s', (page, sentence) => {
+  expect(opening(page)).toEqual({ title: 'A', sentence })
 })
 
 // The pages of commands, the first one except for its head, and tables between marks are generated.
