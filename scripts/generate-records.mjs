@@ -35,6 +35,12 @@ function mapPage({ title, purpose, sections }) {
   return `${HEAD}# ${title}\n\n${wrap(`${purpose} ${links}`)}\n\n${parts.join('\n')}`
 }
 
+/** Returns the section of a topic: names, and what they do here. */
+function topicTable({ title, names }) {
+  const rows = names.map(({ kernel, here, does }) => [kernel, here, does])
+  return `### ${title}\n\n${table(['kernel', 'here', 'what it does here'], rows)}`
+}
+
 /** A cell that only names things of the kernel: `a`, `b`; today `c`. */
 const NAMES = /^`[^`]+`((?:, |; today )`[^`]+`)*$/
 /** A path that names of the file follow. */
@@ -46,8 +52,9 @@ const keyOf = cell => namesIn(cell)[0].toLowerCase().replace(/^_+/, '')
 const byName = (a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)
 
 /** Returns the rows of names that have no sentence: `[kernel, here]`, each name once, in order. */
-function otherNames({ names, pages }) {
-  const seen = new Set(names.flatMap(({ kernel }) => namesIn(kernel)))
+function otherNames({ topics, pages }) {
+  const said = topics.flatMap(({ names }) => names)
+  const seen = new Set(said.flatMap(({ kernel }) => namesIn(kernel)))
   const rows = pages.flatMap(({ sections }) => sections.flatMap(section => section.rows))
   const others = []
   for (const { kernel, here } of rows) {
@@ -73,12 +80,9 @@ function pageWith(path, blocks) {
 /** Returns the texts of all files that follow from data, by their paths. */
 export function generatedFiles() {
   const map = JSON.parse(read('docs/records/kernel-map.json'))
-  const names = map.names
-    .map(({ kernel, here, does }) => [kernel, here, does])
-    .sort(([a], [b]) => byName(a, b))
   return {
     ...pageWith('docs/kernel-map.md', {
-      names: table(['kernel', 'here', 'what it does here'], names),
+      names: map.topics.map(topicTable).join('\n\n'),
       others: table(['kernel', 'here'], otherNames(map)),
     }),
     ...pageWith('packages/lab/records/found.md', foundTables()),

@@ -26,13 +26,14 @@ interface Name {
 }
 
 interface KernelMap {
-  readonly names: readonly Name[]
+  readonly topics: readonly { readonly names: readonly Name[] }[]
   readonly pages: readonly {
     readonly sections: readonly { readonly title: string; readonly rows: readonly Row[] }[]
   }[]
 }
 
 const map: KernelMap = JSON.parse(data)
+const sentences = map.topics.flatMap(({ names }) => names)
 const rows = map.pages.flatMap(({ sections }) =>
   sections.flatMap(({ title, rows }) => rows.map(row => ({ section: title, ...row }))),
 )
@@ -190,7 +191,7 @@ test('every section belongs to one of the texts', () => {
 test('no cell is empty, and no row occurs twice', () => {
   const isBroken = (cell: string) => cell === '' || /[|\n]/.test(cell)
   expect(rows.filter(({ kernel, here }) => [kernel, here].some(isBroken))).toEqual([])
-  expect(map.names.filter(({ kernel, here, does }) => [kernel, here, does].some(isBroken))).toEqual(
+  expect(sentences.filter(({ kernel, here, does }) => [kernel, here, does].some(isBroken))).toEqual(
     [],
   )
   const names = rows.map(({ section, kernel }) => `${section}: ${kernel}`)
@@ -285,7 +286,7 @@ test('every name of the map that the course or a page uses has a sentence: what 
   const used = new Set(
     USERS.flatMap(path => quoted(read(path).replace(/^```.*?^```/gms, '')).flatMap(namesOfCode)),
   )
-  const said = new Set(map.names.flatMap(({ kernel }) => namesIn(kernel)))
+  const said = new Set(sentences.flatMap(({ kernel }) => namesIn(kernel)))
   const wanted = [...known].filter(name => used.has(name) && !OURS.includes(name))
   expect(wanted.length).toBeGreaterThan(80)
   expect(wanted.filter(name => !said.has(name))).toEqual([])
@@ -298,7 +299,7 @@ test('what has the place of a name with a sentence exists in the sources', () =>
       .map(name => codeOf(`${dir}/${name}`)),
   )
   const words = new Set(sources.join('\n').match(/[\w-]+/g))
-  const missing = map.names.flatMap(({ here }) =>
+  const missing = sentences.flatMap(({ here }) =>
     quoted(here)
       .flatMap(code => code.match(/[\w-]+/g) ?? [])
       .filter(word => !words.has(word) && !words.has(word.replace(/^--/, ''))),
@@ -307,7 +308,7 @@ test('what has the place of a name with a sentence exists in the sources', () =>
 })
 
 test('no name has two sentences', () => {
-  const said = map.names.flatMap(({ kernel }) => namesIn(kernel))
+  const said = sentences.flatMap(({ kernel }) => namesIn(kernel))
   expect(said.filter((name, i) => said.indexOf(name) !== i)).toEqual([])
 })
 
