@@ -30,6 +30,7 @@ export function figureFiles(directory = root) {
       .filter(path => pattern.test(path) && !path.includes('node_modules'))
   return [
     ...within('packages/learn/course', /\/figure\.js$/),
+    ...within('packages/lab/docs', /\/pictures\/[\w-]+\.js$/),
     ...within('packages/learn/docs', /\/pictures\/[\w-]+\.js$/),
     ...within('docs', /\/pictures\/[\w-]+\.js$/),
   ].sort()
