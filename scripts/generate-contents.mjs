@@ -60,7 +60,7 @@ export const GROUPS = {
   'For developers of vnet': [
     'CONTRIBUTING.md',
     ...inDocs('internals internals-memory internals-kernel internals-tools internals-lan'),
-    ...inDocs('internals-exec internals-tests'),
+    ...inDocs('internals-exec internals-tests internals-add'),
     'bench/README.md',
     'CHANGELOG.md',
   ],
