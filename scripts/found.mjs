@@ -60,9 +60,21 @@ export function foundTables() {
   }
 }
 
+const PACKAGES = ['package', 'promise, and where', 'points', '']
+const PROGRAMS = ['program', 'promise (manual page)', 'points', 'what happens']
+const VERDICTS = ['points', 'passed', 'slower', 'missed', 'failed', 'seconds']
+const NEMESIS = ['points', 'tried', 'passed', 'slower', 'failed', 'seconds']
+const PLANTED = ['kind of program', 'fault', 'events', 'seconds']
+
+const protocolTable = protocols =>
+  table(
+    ['protocol', 'server and client', ...VERDICTS],
+    protocols.map(each => [each.protocol, each.programs, ...VERDICTS.map(name => each[name])]),
+  )
+
 /** Returns the text of the marks of hunted.md, by their names. */
 export function huntedTables() {
-  const { packages, programs } = read('hunted.json')
+  const { packages, programs, protocols, protocolsInKernel, planted, nemesis } = read('hunted.json')
   const points = packages.reduce((sum, each) => sum + each.points, 0)
   const rows = packages.map(each => [
     [`${each.package} ${each.version}`, each.part].filter(Boolean).join(', '),
@@ -72,10 +84,20 @@ export function huntedTables() {
   ])
   const count = `${packages.length} packages, ${points.toLocaleString('en')} points:`
   return {
-    packages: `${count}\n\n${table(['package', 'promise, and where', 'points', ''], rows)}`,
+    packages: `${count}\n\n${table(PACKAGES, rows)}`,
     programs: table(
-      ['program', 'promise (manual page)', 'points', 'what happens'],
+      PROGRAMS,
       programs.map(each => [each.program, each.promise, each.points, each.result]),
+    ),
+    protocols: protocolTable(protocols),
+    'protocols-in-kernel': protocolTable(protocolsInKernel),
+    planted: table(
+      ['bug', ...PLANTED],
+      planted.map(each => [each.bug, each.program, each.fault, each.events, each.seconds]),
+    ),
+    nemesis: table(
+      ['server and client', ...NEMESIS],
+      nemesis.map(each => [each.programs, ...NEMESIS.map(name => each[name])]),
     ),
   }
 }

@@ -43,6 +43,27 @@ test.each(Object.entries(generatedFiles()))(
   },
 )
 
+test('the package has every page that its messages, units and manifests name', () => {
+  const lines = execFileSync(
+    'git',
+    ['grep', '-hE', 'docs/[a-z]', '--', 'src', 'deploy', 'systemd'],
+    {
+      encoding: 'utf8',
+    },
+  )
+  const named = lines
+    .split('\n')
+    .filter(line => !/^\s*(\*|\/\*|\/\/)/.test(line))
+    .flatMap(line => line.match(/(?<!packages\/\w+\/)\bdocs\/[\w/-]+\.(md|yaml)\b/g) ?? [])
+  expect(named).toContain('docs/statistics.md')
+  const shipped = /^docs\/((drivers\/)?[\w-]+\.md|vnet_nl\.yaml)$/
+  expect(named.filter(path => !shipped.test(path))).toEqual([])
+  const { files } = JSON.parse(read('package.json'))
+  expect(files).toEqual(
+    expect.arrayContaining(['docs/*.md', 'docs/drivers/*.md', 'docs/vnet_nl.yaml']),
+  )
+})
+
 test.each([
   ['packages/lab/records/found.md', 'lab/found.md'],
   ['packages/lab/records/hunted.md', 'lab/hunted.md'],
