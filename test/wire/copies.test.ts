@@ -120,26 +120,6 @@ test('segments of a GSO frame that was copied whole share what is left', () => {
   expect([wire.received.length, refused(wire)]).toEqual([3 * 61 + 3, 3 * 61 - 3])
 })
 
-test.each([
-  [2 ** 18 - 1, 0],
-  [2 ** 18, 2],
-])(
-  'a frame that was held while %i others were copied is refused %i more copies',
-  (others, expected) => {
-    const gate = hold()
-    let isFirst = true
-    const first = () => isFirst
-    const stages = [...twice(1), match(first, [gate]), match(first, twice(1))]
-    const wire = makeWire(stages, { receive: () => {}, poison: false })
-    wire.send(1)
-    isFirst = false
-    wire.send(others)
-    isFirst = true
-    gate.release()
-    expect(refused(wire)).toBe(expected)
-  },
-)
-
 test('a simulation drops the same copies as a live wire', () => {
   const wire = makeWire(parseWire(text(8)))
   wire.send(3)

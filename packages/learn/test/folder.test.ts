@@ -1,33 +1,14 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
 import { runMain } from '#support/run-main.ts'
 import { loadExercises } from '../src/commands/exercise-file.ts'
 import { withMistake } from '../src/exercise.ts'
-import { COURSE, exerciseNamed, markDone } from '../src/folder.ts'
+import { exerciseNamed, markDone } from '../src/folder.ts'
+import { attack } from './support/own-checks.ts'
 
 const directory = freshDirectory()
-
-/** Makes a student's directory with a program as an exercise's checks, which writes `done`. */
-function attack(): { readonly own: string; readonly done: string } {
-  const own = join(directory, 'students/y/21-sample')
-  const done = join(directory, 'done')
-  const checks = join(directory, 'students/y/checks')
-  mkdirSync(own, { recursive: true })
-  cpSync(join(COURSE, '01-drop'), checks, { recursive: true })
-  cpSync(join(COURSE, '01-drop/solution.js'), join(own, 'drop.js'))
-  const program = `import { writeFileSync } from 'node:fs'\nwriteFileSync(${JSON.stringify(done)}, '')\n`
-  writeFileSync(
-    join(checks, 'exercise.js'),
-    `${program}${readFileSync(join(COURSE, '01-drop/exercise.js'), 'utf8')}`,
-  )
-  writeFileSync(
-    join(own, 'package.json'),
-    JSON.stringify({ type: 'module', vnet: { exercise: checks } }),
-  )
-  return { own, done }
-}
 
 test.each([
   ['its directory', ''],
@@ -35,7 +16,7 @@ test.each([
 ])(
   'vnet check of %s runs no exercise that a package.json names, which may be a student’s',
   async (_, file) => {
-    const { own, done } = attack()
+    const { own, done } = attack(directory)
     const { status, stdout, stderr } = await runMain('check', '--memory-only', join(own, file))
     expect([status, stdout, existsSync(done)]).toEqual([2, '', false])
     const checks = join(directory, 'students/y/checks')
@@ -47,18 +28,9 @@ test.each([
 )
 
 test('vnet check runs no exercise.js of the directory that it checks', async () => {
-  const { done } = attack()
+  const { done } = attack(directory)
   const { status } = await runMain('check', '--memory-only', join(directory, 'students/y/checks'))
   expect([status, existsSync(done)]).toEqual([2, false])
-})
-
-test('--from selects an exercise that is not of the course', async () => {
-  const { own, done } = attack()
-  const from = join(directory, 'trusted')
-  cpSync(join(COURSE, '01-drop'), join(from, '21-sample'), { recursive: true })
-  const { status, stdout } = await runMain('check', '--memory-only', '--from', from, own)
-  expect([status, existsSync(done)]).toEqual([0, false])
-  expect(stdout).toMatch(/^21-sample: 5 passed, 2 not run\.$/m)
 })
 
 test('the mark of a passed exercise replaces a link, and leaves alone the file to which it leads', () => {

@@ -14,6 +14,8 @@ test.each([
   ['scripts/inet-differential', ['--sedes', '3'], "Unknown option '--sedes'"],
   ['scripts/inet-differential', ['--seed'], "Option '--seed <value>' argument missing"],
   ['scripts/statements', ['3'], '3: expected only options'],
+  ['scripts/statements', ['--sed', '3'], "Unknown option '--sed'"],
+  ['scripts/generate-rooms', ['--drawing'], "Unknown option '--drawing'"],
   [
     'scripts/conform-mutations',
     ['--only', '['],

@@ -3,9 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 
 test.each([
-  ['statements --sed 3', "Unknown option '--sed'"],
   ['check-imports --table', "Unknown option '--table'"],
-  ['generate-rooms --drawing', "Unknown option '--drawing'"],
   ['check-prose . packages', 'packages: expected fewer words'],
 ])('node scripts/%s is refused in one line', (line, message) => {
   const [script = '', ...args] = line.split(' ')

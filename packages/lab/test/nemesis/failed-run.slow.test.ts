@@ -1,7 +1,8 @@
-/** What happened in a run that failed by a lost packet, after all packets were tried. */
+/** What happened in runs that failed, by a lost packet or a fault of a link or host. */
 import { expect, test } from 'vitest'
 import { pageOf } from '../../src/explore/page.ts'
-import { exploreOne, rowsOf } from '../support/failed-runs.ts'
+import type { RunSpan } from '../../src/explore/result.ts'
+import { checkReport, exploreOne, rowsOf } from '../support/failed-runs.ts'
 
 test('a fault of a packet has a diagram, too', async () => {
   const report = await exploreOne('drop')
@@ -12,3 +13,29 @@ test('a fault of a packet has a diagram, too', async () => {
     '0.0 client to server: ab packet 1 , hit',
   ])
 })
+
+test.each<[string, Partial<RunSpan>, string]>([
+  [
+    'mute forever',
+    { starts: 'client-server ab loses all packets', to: undefined },
+    'at 0.0 ms client-server ab loses all packets',
+  ],
+  [
+    'deaf forever',
+    { starts: 'client-server ba loses all packets', to: undefined },
+    'at 0.0 ms client-server ba loses all packets',
+  ],
+  ['silence 1h on server', { host: 'server', to: undefined }, 'at 0.0 ms server is cut off'],
+  [
+    'mute 1s on server',
+    { host: 'server', to: 1000 },
+    'at 0.0 ms server sends nothing, at 1000.0 ms server sends again',
+  ],
+  [
+    'deaf 1s on server',
+    { host: 'server', to: 1000 },
+    'at 0.0 ms server receives nothing, at 1000.0 ms server receives again',
+  ],
+  ['pause 10s on server', { host: 'server', to: undefined }, 'at 0.0 ms server stops'],
+  ['crash on server', { host: 'server', to: undefined }, 'at 0.0 ms server crashes'],
+])('the report of %s says what happened and when', checkReport)

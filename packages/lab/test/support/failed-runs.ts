@@ -1,5 +1,6 @@
 /** Runs of explore that fail, and the diagrams of their reports. */
 import { expect } from 'vitest'
+import type { RunSpan } from '../../src/explore/result.ts'
 import { type ExploreReport, explore, type LabScenario } from '../../src/index.ts'
 import { echoDatagrams } from './echo.ts'
 
@@ -23,6 +24,18 @@ export const exploreOne = async (
   filter = 'udp dst port 5000',
 ): Promise<ExploreReport> => {
   return explore(asking, { world: 'memory', captures: false, faults: [fault], filter, stopAt: 1 })
+}
+
+/** Checks that the report of a run with this fault has its span, and a line about it. */
+export async function checkReport(
+  fault: string,
+  wanted: Partial<RunSpan>,
+  line: string,
+): Promise<void> {
+  const report = await exploreOne(fault)
+  const span = { link: 'client-server', from: 0, ...wanted }
+  expect(report.failures.map(({ run }) => run?.spans)).toEqual([[expect.objectContaining(span)]])
+  expect(String(report).split('\n')).toContain(`  ${line}`)
 }
 
 /** Returns the rows of the diagram: their text, and the bars as [class, x, y, height]. */

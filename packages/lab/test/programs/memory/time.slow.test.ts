@@ -1,6 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { fileDirectory } from '#support/fresh-directory.ts'
 import { start } from '../../memory/time/started.ts'
 import { MODULE, run } from './timed-program.ts'
 
@@ -170,4 +172,34 @@ test('time does not wait for a child process without ref', async () => {
   child.unref()
   await time.sleep('1h')
   expect(time.now).toBe(3_600_000)
+})
+
+test('time stands still for a request of before the world, such as the close of a module', () => {
+  const fifo = join(fileDirectory(), 'fifo')
+  execFileSync('mkfifo', [fifo])
+  // The open of one end waits for the other, which is opened in real time.
+  const earlier = `
+    const { open, openSync } = await import('node:fs')
+    open('${fifo}', () => log('opened'))
+    setTimeout(() => openSync('${fifo}', 'w'), 50)`
+  const program = `
+    setTimeout(() => log('rung'), 1000)
+    setTimeout(() => log('without ref'), 1001).unref()`
+  const { status, lines } = run(program, [], earlier)
+  expect([status, lines]).toEqual([0, ['opened', 'rung']])
+})
+
+test('an exception of a timer ends a process that does not catch it', () => {
+  const { status, stderr } = run("setTimeout(() => { throw new Error('of the timer') }, 1)")
+  expect(status).toBe(1)
+  expect(stderr).toContain('of the timer')
+})
+
+test('time stands still until a child process ends', async () => {
+  const time = start()
+  const timer = setInterval(() => {}, 1)
+  const child = execFile(process.execPath, ['-p', '1'])
+  await once(child, 'close')
+  clearInterval(timer)
+  expect(time.now).toBe(0)
 })

@@ -1,9 +1,6 @@
-import { execFile, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { fileDirectory } from '#support/fresh-directory.ts'
 import { start } from '../../memory/time/started.ts'
 import { run } from './timed-program.ts'
 
@@ -24,21 +21,6 @@ test('a pending timer keeps its process alive, also after a time without one', (
   expect([status, lines]).toEqual([0, ['rung at 3600000', 'rung again at 7200000']])
 })
 
-test('time stands still for a request of before the world, such as the close of a module', () => {
-  const fifo = join(fileDirectory(), 'fifo')
-  execFileSync('mkfifo', [fifo])
-  // The open of one end waits for the other, which is opened in real time.
-  const earlier = `
-    const { open, openSync } = await import('node:fs')
-    open('${fifo}', () => log('opened'))
-    setTimeout(() => openSync('${fifo}', 'w'), 50)`
-  const program = `
-    setTimeout(() => log('rung'), 1000)
-    setTimeout(() => log('without ref'), 1001).unref()`
-  const { status, lines } = run(program, [], earlier)
-  expect([status, lines]).toEqual([0, ['opened', 'rung']])
-})
-
 test('a world that has waited for something does not keep its process alive', () => {
   const program = `
     setTimeout(() => log('rung'), 1000)
@@ -46,21 +28,6 @@ test('a world that has waited for something does not keep its process alive', ()
     inRealTime(time.hold(), 2)`
   const { status, lines } = run(program, [], 'const inRealTime = setTimeout')
   expect([status, lines]).toEqual([0, ['rung']])
-})
-
-test('an exception of a timer ends a process that does not catch it', () => {
-  const { status, stderr } = run("setTimeout(() => { throw new Error('of the timer') }, 1)")
-  expect(status).toBe(1)
-  expect(stderr).toContain('of the timer')
-})
-
-test('time stands still until a child process ends', async () => {
-  const time = start()
-  const timer = setInterval(() => {}, 1)
-  const child = execFile(process.execPath, ['-p', '1'])
-  await once(child, 'close')
-  clearInterval(timer)
-  expect(time.now).toBe(0)
 })
 
 test('time continues with one line about a real connection without events, which it names', async () => {
