@@ -3,12 +3,13 @@
  * marks `<!-- NAME -->` and `<!-- /NAME -->`. It reads the modules of the last build.
  */
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parse } from 'yaml'
 import { withBlock } from './blocks.mjs'
 import { readOptions } from './options.mjs'
+import { checksOf } from './tables/checks.mjs'
 import { controlTable } from './tables/control.mjs'
 import { labKeys, lanKeys } from './tables/keys.mjs'
 import { metricsTable } from './tables/metrics.mjs'
@@ -45,6 +46,14 @@ export const PAGES = {
       block: labKeys,
     },
   },
+}
+
+for (const name of readdirSync(join(root, 'packages/learn/course'))) {
+  if (!/^\d/.test(name)) continue
+  const folder = `packages/learn/course/${name}`
+  PAGES[`${folder}/README.md`] = {
+    checks: { from: [`${folder}/exercise.js`], block: checksOf },
+  }
 }
 
 /** Returns the text that a page should have. `load` returns the exports of a module. */

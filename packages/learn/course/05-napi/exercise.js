@@ -209,7 +209,7 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'is polled again for what is left',
+      title: 'is polled again for the frames that remain',
       read: 'Budget',
       async run(_, { another }) {
         for (const n of [150, BUDGET]) {

@@ -211,7 +211,7 @@ export const exercise = defineExercise({
   ],
   live: [
     {
-      title: 'pings go on after lockups, and vnet stats shows the errors',
+      title: 'pings continue after lockups, and vnet stats shows the errors',
       needs: ['ping'],
       allow: WATCHDOG,
       read: 'See it live',

@@ -108,7 +108,7 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'learns a station from what it sends, and forwards to its port alone',
+      title: 'learns a station from its frames, and forwards to its port alone',
       read: 'Learn and forward',
       run(bed) {
         send(bed, 1, MAC.b, MAC.a)

@@ -202,7 +202,7 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'goes on counting after a reset',
+      title: 'continues to count after a reset',
       read: 'Reset',
       run(bed) {
         transmit(bed, ABORTED)

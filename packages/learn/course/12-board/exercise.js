@@ -404,7 +404,7 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'leaves nothing behind when it is taken down, and begins as new',
+      title: 'leaves nothing behind when it is taken down, and starts as new',
       allow: WATCHDOG,
       read: 'Power',
       params: { timeout: TIMEOUT },
@@ -476,7 +476,7 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'goes on after the link flapped',
+      title: 'continues after the link flapped',
       read: 'Power',
       run(bed) {
         trigger(bed, 'flap')

@@ -226,7 +226,7 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'drops a frame when there is no memory for its descriptor, and goes on',
+      title: 'drops a frame when there is no memory for its descriptor, and continues',
       read: 'What may fail',
       run(bed) {
         // The first finds an empty ring, the third a frame in it.

@@ -171,7 +171,7 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'goes on when its other end was deleted',
+      title: 'continues when its other end was deleted',
       read: 'Whose buffer is it',
       async run(bed) {
         transmit(bed, 1, 3)

@@ -172,7 +172,7 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'tells the sender that a port is closed',
+      title: 'reports a closed port to the sender',
       read: 'Port unreachable',
       async run(bed) {
         const rule =
