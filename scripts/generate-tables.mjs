@@ -11,6 +11,7 @@ import { withBlock } from './blocks.mjs'
 import { readOptions } from './options.mjs'
 import { checksOf } from './tables/checks.mjs'
 import { controlTable } from './tables/control.mjs'
+import { exploreOptions } from './tables/explore.mjs'
 import { labKeys, lanKeys } from './tables/keys.mjs'
 import { metricsTable } from './tables/metrics.mjs'
 import { reasonsTable } from './tables/statistics.mjs'
@@ -21,7 +22,8 @@ const read = path => readFileSync(join(root, path), 'utf8')
 
 /**
  * The blocks of each page. `from` are the modules and YAML files from which a block follows, and
- * `block` gets the exports or the value of each, in this order.
+ * `block` gets the exports or the value of each, in this order, and then the text of each file of
+ * `texts`.
  */
 export const PAGES = {
   'docs/statistics.md': {
@@ -33,6 +35,9 @@ export const PAGES = {
   'docs/wires.md': {
     words: { from: ['src/wire/words.ts'], block: wordsTables },
     presets: { from: ['src/wire/parse.ts', 'src/wire/words.ts'], block: presetsTable },
+  },
+  'packages/lab/docs/explore.md': {
+    options: { texts: ['packages/lab/src/explore/scenario.ts'], block: exploreOptions },
   },
   'packages/web/docs/metrics.md': {
     metrics: { from: ['packages/web/src/metrics/names.ts'], block: metricsTable },
@@ -59,11 +64,11 @@ for (const name of readdirSync(join(root, 'packages/learn/course'))) {
 /** Returns the text that a page should have. `load` returns the exports of a module. */
 export async function generatedPage(path, load) {
   let page = read(path)
-  for (const [name, { from, block }] of Object.entries(PAGES[path])) {
+  for (const [name, { from = [], texts = [], block }] of Object.entries(PAGES[path])) {
     const sources = await Promise.all(
       from.map(source => (source.endsWith('.yaml') ? parse(read(source)) : load(source))),
     )
-    page = withBlock(page, name, block(...sources), path)
+    page = withBlock(page, name, block(...sources, ...texts.map(read)), path)
   }
   return page
 }

@@ -57,52 +57,76 @@ export type Invariant = (lab: Lab) => Promise<unknown> | unknown
  * as `options`; options of the call replace them one by one.
  */
 export interface ExploreOptions {
-  /** The links with faults in their packets, such as `client-server`. All by default. */
+  /** The links with faults in their packets, such as `['client-server']`. All by default. */
   readonly links?: readonly string[]
   /** The packets that are faulted, as a filter of pcap-filter(7). All by default. */
   readonly filter?: string
-  /** The faults. `drop`, `duplicate`, `delay` and `corrupt` by default. */
+  /**
+   * The faults, such as `['drop', 'delay 100ms']`. By default `drop`, `duplicate`, `delay` and
+   * `corrupt`.
+   */
   readonly faults?: readonly string[]
-  /** Lengths of bursts: `[2, 3]` also loses each two and each three packets in a row. */
+  /**
+   * With `[2, 3]` each two and each three packets in a row are lost, too, in the columns `burst 2`
+   * and `burst 3`.
+   */
   readonly bursts?: readonly number[]
-  /** 2 also faults the packets that appear only after a fault, such as retransmissions. */
+  /**
+   * 2 also faults the packets that appear only after a fault, such as retransmissions. Their rows
+   * name that fault.
+   */
   readonly depth?: 1 | 2
-  /** Also tries all pairs of faults that a run survives one by one: the nearest packets first. */
+  /**
+   * Also tries all pairs of faults that a run survives one by one, the nearest packets first. There
+   * are many: set a `budget`.
+   */
   readonly pairs?: boolean
-  /** Tries so many sets of two to five faults, which the seed draws from survived faults. */
+  /** Also tries this many random sets of two to five such faults, which the `seed` draws. */
   readonly schedules?: number
-  /** Starts no more runs after this time, such as '60s'. */
+  /**
+   * Starts no more runs after this time, such as `'60s'`. The faults that it allows are spread over
+   * the run. Past its middle, failures are repeated before other faults are tried. The report has
+   * the number of the others.
+   */
   readonly budget?: number | string
-  /** How many runs of a module run at a time. The number of cores by default. */
+  /** How many runs of a module run at a time. By default the number of cores. */
   readonly concurrency?: number
   /**
    * Runs the process of a module again after a run that has passed and has left nothing, which
-   * saves its start. The state of the module then outlives the run. Default false. It is for the
-   * kernel: in memory, threads always run again.
+   * saves its start. The state of the module then outlives the run. False by default. Refused in a
+   * guest; in memory, threads always run again.
    */
   readonly reuse?: boolean
-  /** Time limit of a run. Three times the clean run, and the cost of the fault, by default. */
+  /**
+   * Time limit of a run, also of a clean one. By default three times the clean run, and the cost of
+   * the fault.
+   */
   readonly timeout?: number | string
   /** Starts no more runs after this many failures. */
   readonly stopAt?: number
-  /** The seed of the labs. Default 1. */
+  /** The seed of the labs and of schedules. 1 by default. */
   readonly seed?: number
   /**
-   * The world of the labs, like the option of createLab. In memory, thousands of runs take seconds,
-   * and each failure of faults of packets is repeated in the kernel where that is possible. In a
-   * guest, programs run in virtual time, for a module.
+   * The world of the labs, like the option of createLab: `'kernel'`, `'memory'` in virtual time and
+   * without programs, or `'guest'` in virtual time, for a module. `test.explore` takes memory by
+   * default, and the kernel for a scenario that starts programs.
    */
   readonly world?: WorldName
   /**
-   * The hosts that are hit by faults of hosts, `silence`, `mute` and `deaf` that name none: names,
-   * or a function that returns names at the moment of the fault, which a module exports as `hit`.
+   * The hosts that are hit by faults of hosts, `silence`, `mute` and `deaf` that name none: a name,
+   * a list of names, or a function of the lab that returns them at the moment of the fault. A
+   * module exports the function as `hit`.
    */
   readonly hit?: Hit
-  /** Runs after a scenario that has succeeded. A module exports it as `invariant` instead. */
+  /**
+   * Runs with the lab after a scenario that has succeeded. A module exports it as `invariant`
+   * instead.
+   */
   readonly invariant?: Invariant
   /**
-   * TCP's least retransmission timeout on the hosts of the labs, in memory and where the kernel can
-   * set it (net.ipv4.tcp_rto_min_us, Linux 6.11): '50ms' by default; false leaves 200 ms.
+   * TCP's least retransmission timeout on the hosts of the labs: `'50ms'` by default, false for 200
+   * ms. In the kernel it needs Linux 6.11 (net.ipv4.tcp_rto_min_us); the report says what it is. A
+   * lost SYN is repeated after 1 s in any case.
    */
   readonly rtoMin?: number | string | false
   /**
@@ -115,7 +139,10 @@ export interface ExploreOptions {
    * False records none.
    */
   readonly captures?: string | false
-  /** Called when a point was tried, and when its run was repeated. */
+  /**
+   * Called when a point was tried, and when its run was repeated, with
+   * `{ done, total, failed, left }`. `left` is in milliseconds.
+   */
   readonly onProgress?: (progress: Progress) => void
 }
 

@@ -1,0 +1,30 @@
+/** The options of explore in packages/lab/docs/explore.md. */
+import { cell, linked, table } from '../blocks.mjs'
+
+/** Phrases of the rows that are links, and the headings to which they lead. */
+const LINKS = {
+  schedules: { 'random sets': 'explore-further.md#schedules' },
+  budget: { 'spread over the run': 'explore-further.md#many-nodes' },
+  reuse: { again: 'explore-further.md#warm-processes' },
+  world: {
+    "`'memory'`": 'explore-further.md#in-memory',
+    "`'guest'`": 'explore-further.md#in-a-guest',
+  },
+  hit: { 'hit by faults of hosts': 'nemesis.md#hosts-of-faults' },
+}
+
+/** Returns the table of the options. `source` is the text of the module that declares them. */
+export function exploreOptions(source) {
+  const [, body = ''] = /^export interface ExploreOptions \{\n([\s\S]*?)^\}/m.exec(source) ?? []
+  const options = [...body.matchAll(/^ {2}\/\*\*([\s\S]*?)\*\/\n {2}readonly (\w+)/gm)]
+  return table(
+    ['option', ''],
+    options.map(([, comment, name]) => {
+      const text = comment
+        .replace(/\n\s*\*/g, ' ')
+        .replace(/\s+/g, ' ')
+        .trim()
+      return [`\`${name}\``, cell(linked(text, LINKS[name] ?? {}))]
+    }),
+  )
+}
