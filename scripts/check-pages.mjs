@@ -65,7 +65,7 @@ export const HOMES = [
   ],
 ]
 
-/** Words have a letter or a digit: the lines of a table are none. */
+/** Words have a letter or a digit, unlike the lines of a table. */
 const wordsOf = text => text.match(/\S*[\p{L}\p{N}]\S*/gu)?.length ?? 0
 
 /** Returns the text of a page without its front matter and generated blocks. */
@@ -106,55 +106,47 @@ const linksTo = (passage, page, home) =>
   )
 
 /**
- * Returns what is wrong with a page by the names of the rules: a number, or the names of facts. A
- * rule that the page keeps is missing.
+ * Returns the mistakes of a page by the names of rules: a length in words, or a count. The rules
+ * are in MESSAGES, the facts in HOMES. A rule that the page keeps is missing.
  */
 export function findings(file, page, options) {
   const text = written(page)
   const prose = withoutCode(text)
   const parts = passages(prose)
-  const found = {}
-  const words = wordsOf(prose)
-  if (words > PAGE) {
-    found.words = words
-  }
-  const long = parts.filter(part => isProse(part) && wordsOf(part) > PARAGRAPH)
-  if (long.length > 0) {
-    found.paragraphs = long.length
-  }
-  const lead = text.split(/^ *```|\n\n {4}\S|!\[/m)[0]
+  const count = isSo => parts.filter(isSo).length
+  const lead = wordsOf(text.split(/^ *```|\n\n {4}\S|!\[/m)[0])
   const isHowTo = /(^|\/)docs\//.test(file) && !NOT_HOW_TO.test(file)
-  if (isHowTo && wordsOf(lead) > BEFORE_CODE) {
-    found.before = wordsOf(lead)
+  const found = {
+    words: wordsOf(prose) > PAGE ? wordsOf(prose) : 0,
+    paragraphs: count(part => isProse(part) && wordsOf(part) > PARAGRAPH),
+    before: isHowTo && lead > BEFORE_CODE ? lead : 0,
+    options: count(part => options.has(/^\| `(--[a-z0-9-]+)/.exec(part)?.[1])),
   }
-  const facts = HOMES.filter(
-    ([, home, pattern]) =>
-      file !== home && parts.some(part => pattern.test(part) && !linksTo(part, file, home)),
-  )
-  if (facts.length > 0) {
-    found.facts = facts.map(([fact]) => fact)
+  for (const [fact, home, pattern] of HOMES.filter(([, home]) => home !== file)) {
+    found[fact] = count(part => pattern.test(part) && !linksTo(part, file, home))
   }
-  const rows = parts.filter(part => options.has(/^\| `(--[a-z0-9-]+)/.exec(part)?.[1]))
-  if (rows.length > 0) {
-    found.options = rows.length
-  }
-  return found
+  return Object.fromEntries(Object.entries(found).filter(([, number]) => number > 0))
 }
 
-/** The message of each rule about a page that needs `needed`. */
 const MESSAGES = {
   words: needed => `${needed} words, at most ${PAGE}: a page has one job`,
   paragraphs: needed => `paragraphs or items with more than ${PARAGRAPH} words: ${needed}`,
   before: needed => `${needed} words before the first code, at most ${BEFORE_CODE}`,
   options: needed => `rows of options that docs/commands*.md have: ${needed}`,
 }
-/** The rules with numbers of words. */
+/** The rules about lengths. */
 const LENGTHS = new Set(['words', 'before'])
-const homeOf = fact => HOMES.find(([name]) => name === fact)?.[1]
+
+/** Returns the message about a page that needs `needed` of a rule. */
+function message(rule, needed) {
+  if (rule in MESSAGES) return MESSAGES[rule](needed)
+  const [, home] = HOMES.find(([fact]) => fact === rule)
+  return `${rule}: ${home} is the page for it; link to it instead`
+}
 
 /**
- * Returns the mistakes of pages by paths, and the exceptions that are still needed. `allowed`
- * is that list.
+ * Returns the mistakes of pages by paths, and the exceptions that are still needed. `allowed` is
+ * the list of exceptions: an object like that of findings for each page.
  */
 export function checkPages(pages, options, allowed) {
   const mistakes = []
@@ -162,40 +154,22 @@ export function checkPages(pages, options, allowed) {
   for (const file of new Set([...Object.keys(allowed), ...pages.keys()])) {
     const found = pages.has(file) ? findings(file, pages.get(file), options) : {}
     const may = allowed[file] ?? {}
-    const rest = {}
-    for (const [rule, message] of Object.entries(MESSAGES)) {
+    for (const rule of new Set([...Object.keys(found), ...Object.keys(may)])) {
       const [needed, most] = [found[rule] ?? 0, may[rule] ?? 0]
       if (needed > most) {
-        mistakes.push(`${file}: ${message(needed)}`)
+        mistakes.push(`${file}: ${message(rule, needed)}`)
       }
       // A page that is too long may lose some words without a change of the list.
       if (needed < most && (needed === 0 || !LENGTHS.has(rule))) {
-        mistakes.push(notNeeded(file, `${rule} ${most}`, needed))
+        mistakes.push(`${EXCEPTIONS}: ${file} needs ${needed} for "${rule}", not ${most}: --write`)
       }
       if (Math.min(needed, most) > 0) {
-        rest[rule] = Math.min(needed, most)
+        left[file] = { ...left[file], [rule]: Math.min(needed, most) }
       }
-    }
-    const [needed, most] = [found.facts ?? [], may.facts ?? []]
-    for (const fact of needed.filter(fact => !most.includes(fact))) {
-      mistakes.push(`${file}: ${fact}: ${homeOf(fact)} is the page for it; link to it instead`)
-    }
-    for (const fact of most.filter(fact => !needed.includes(fact))) {
-      mistakes.push(notNeeded(file, fact, 0))
-    }
-    const facts = most.filter(fact => needed.includes(fact))
-    if (facts.length > 0) {
-      rest.facts = facts
-    }
-    if (Object.keys(rest).length > 0) {
-      left[file] = rest
     }
   }
   return { mistakes, left }
 }
-
-const notNeeded = (file, exception, needed) =>
-  `${EXCEPTIONS}: ${file} needs ${needed === 0 ? 'no exception' : needed} for "${exception}": --write`
 
 /** Returns whether a page is a record: the search of the site leaves it out. */
 const isRecord = page => /^search: false$/m.test(/^---\n[\s\S]*?\n---\n/.exec(page)?.[0] ?? '')

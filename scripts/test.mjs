@@ -1,11 +1,11 @@
 /**
  * What `npm test` runs once set-up is done; USAGE has its arguments. Formatter and linter, type
- * checks, the import rule and the width of comments are checked beside the quick tests, which wait
- * at first, and before all tests, which take long. With arguments only tests run. With --long, the
- * tests of the addon run under sanitizers, then all tests that scale (test/support/scale.ts) at
- * their full size. A suite has a time limit. The last lines are what did not run, and `N passed, N
- * failed, N skipped`. In CI a skipped kernel test is a failure. Off Linux, only the tests in memory
- * run, and one line names their folders.
+ * checks, the import rule, the width of comments and the pages are checked beside the quick tests,
+ * which wait at first, and before all tests, which take long. With arguments only tests run. With
+ * --long, the tests of the addon run under sanitizers, then all tests that scale
+ * (test/support/scale.ts) at their full size. A suite has a time limit. The last lines are what did
+ * not run, and `N passed, N failed, N skipped`. In CI a skipped kernel test is a failure. Off
+ * Linux, only the tests in memory run, and one line names their folders.
  */
 
 import { spawn } from 'node:child_process'
@@ -45,6 +45,7 @@ const checks = files => [
   ['types', ...tool('tsc'), '-p', 'test', '--singleThreaded'],
   ['imports', process.execPath, script('check-imports.mjs'), root],
   ['comments and documents', process.execPath, script('check-prose.mjs'), root],
+  ['pages', process.execPath, script('check-pages.mjs'), root],
 ]
 
 /** Formatter and linter, for these files only, unless they are undefined. */

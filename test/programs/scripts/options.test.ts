@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 test.each([
   ['check-imports --table', "Unknown option '--table'"],
   ['check-prose . packages', 'packages: expected fewer words'],
+  ['check-pages --wirte', "Unknown option '--wirte'"],
 ])('node scripts/%s is refused in one line', (line, message) => {
   const [script = '', ...args] = line.split(' ')
   const { status, stdout, stderr } = spawnSync(

@@ -38,7 +38,7 @@ beforeEach(() => {
   for (const tool of ['biome', 'tsc']) {
     program(`node_modules/.bin/${tool}`, '')
   }
-  for (const script of ['check-imports', 'check-prose', 'sanitize']) {
+  for (const script of ['check-imports', 'check-pages', 'check-prose', 'sanitize']) {
     program(`scripts/${script}.mjs`, '')
   }
   symlinkSync(
@@ -79,8 +79,8 @@ const run = (args: string[] = [], env: NodeJS.ProcessEnv = {}) =>
   execute([join(root, 'scripts/test.mjs'), ...args], env, root)
 const calls = () => readFileSync(join(root, 'calls'), 'utf8').trimEnd().split('\n')
 const linesOf = (text: string) => text.trimEnd().split('\n')
-const CHECKS = ['format and lint', 'types', 'imports', 'comments and documents'].map(name =>
-  expect.stringMatching(`^ok +${name} \\([0-9.]+ s\\)$`),
+const CHECKS = ['format and lint', 'types', 'imports', 'comments and documents', 'pages'].map(
+  name => expect.stringMatching(`^ok +${name} \\([0-9.]+ s\\)$`),
 )
 const COUNTS = '2 passed, 0 failed, 0 skipped'
 
@@ -90,7 +90,7 @@ test('quick tests run beside the checks, and the last lines name what did not ru
     0,
     ['vitest was here, for the quick tests', ...CHECKS, SLOW, LONG, SUITES, COUNTS],
   ])
-  expect(calls()).toHaveLength(5)
+  expect(calls()).toHaveLength(6)
   expect(calls().join('\n')).not.toContain('coverage')
   expect(calls()).toContainEqual(expect.stringMatching(/biome ci .* \.$/))
 })
@@ -103,7 +103,7 @@ test.each([[['--all']], [['--coverage']], [['--all', '--coverage']]])(
       0,
       [...CHECKS, 'vitest was here', LONG, SUITES, COUNTS],
     ])
-    expect(calls()).toHaveLength(5)
+    expect(calls()).toHaveLength(6)
     expect(calls().at(-1)).toMatch(
       args.includes('--coverage')
         ? /vitest run .* --coverage( --coverage.thresholds.lines=87)?$/
@@ -116,6 +116,7 @@ test.each([
   ['node_modules/.bin/biome', 0],
   ['scripts/check-imports.mjs', 2],
   ['scripts/check-prose.mjs', 3],
+  ['scripts/check-pages.mjs', 4],
 ])('when %s fails, its output is shown and the quick run fails', async (path, place) => {
   program(path, "console.log('what is wrong'); process.exitCode = 7")
   const { code, stdout } = await run()
@@ -126,7 +127,7 @@ test.each([
     'what is wrong',
     COUNTS,
   ])
-  expect(lines.filter(line => line.startsWith('ok'))).toHaveLength(3)
+  expect(lines.filter(line => line.startsWith('ok'))).toHaveLength(4)
 })
 
 test('a check that fails ends a run of all before its tests', async () => {
@@ -134,7 +135,7 @@ test('a check that fails ends a run of all before its tests', async () => {
   const { code, stdout } = await run(['--all'])
   expect(code).toBe(7)
   expect(stdout).toMatch(/FAILED {2}imports .*\nwhat is wrong\n/)
-  expect(calls()).toHaveLength(4)
+  expect(calls()).toHaveLength(5)
 })
 
 test('a check that a signal ended is a failure, with the exit code of a shell', async () => {
