@@ -7,7 +7,7 @@
  * The projects are folders. unit: the tests that need no privileges; they share processes and
  * loaded modules, which saves a quarter of the CPU time. programs (test/programs): tests that
  * start programs; they share processes of their own, because fork(2) takes 50 ms in a process of
- * 1 GiB, which those of unit become. alone (test/alone): tests that replace modules, and those
+ * 1 GiB, which the processes of unit become. alone (test/alone): tests that replace modules, or
  * that measure what compiled code allocates, one process per file. kernel (test/kernel): as
  * root, in network namespaces that the tests make; the files of kernel/smoke share processes.
  * Where that is impossible, all kernel tests are skipped and the reason is printed once. The
@@ -75,10 +75,10 @@ const cores = availableParallelism()
 
 /**
  * Runs the files of a project one after the other, because processes that files share end before a
- * file of another project. In a quick run those of the kernel are first: they wait, and the checks
- * of scripts/test.mjs compute meanwhile. Long tests start first, and those of test/kernel/explore
- * and test/kernel/waiting, which take long because they wait for lost packets, timers of the kernel
- * and DHCP: none then runs alone at the end.
+ * file of another project. The files of the kernel are first in a quick run: they wait, and the
+ * checks of scripts/test.mjs compute meanwhile. Long tests start first, also test/kernel/explore and
+ * test/kernel/waiting, which take long because they wait for lost packets, timers of the kernel and
+ * DHCP: none then runs alone at the end.
  */
 class ByProject extends BaseSequencer {
   async sort(files) {
@@ -140,7 +140,7 @@ const common = {
 
 const unit = {
   ...common,
-  // They also wait, for programs that they start and for timers. In a long run they compute.
+  // They also wait, for programs that they start and for timers. Tests of a long run compute.
   maxWorkers: isLong ? cores : cores + 1,
   // The slowest tests without a timeout of their own take 2 s, many times that under load.
   testTimeout: isLong ? 900_000 : 60_000,

@@ -212,7 +212,7 @@ function violationsIn(tree, file, path) {
   return [...imports, ...state, ...stale, ...closes].filter(found => found !== undefined)
 }
 
-/** What a statement declares, exported or not. */
+/** The declaration of a statement, exported or not. */
 const declaredBy = node => node.declaration ?? node
 
 /** The file that calls the addon's close(). */
@@ -381,7 +381,7 @@ function complaintAboutModule(tree, target, { specifier, values, file, room }) {
 
 /**
  * Returns which value of a file for Node its counterpart for browsers lacks, or undefined. Types
- * need none there: they are gone when a bundle puts it in place.
+ * need none there: a bundle that puts it in place has no types.
  */
 function complaintAboutBrowser({ doors }, path, values) {
   const counterpart = path.replace(NODE, '.browser.ts')
