@@ -76,9 +76,9 @@ const cores = availableParallelism()
 /**
  * Runs the files of a project one after the other, because processes that files share end before a
  * file of another project. The files of the kernel are first in a quick run: they wait, and the
- * checks of scripts/test.mjs compute meanwhile. Long tests start first, also test/kernel/explore and
- * test/kernel/waiting, which take long because they wait for lost packets, timers of the kernel and
- * DHCP: none then runs alone at the end.
+ * checks of scripts/test.mjs compute meanwhile. Long tests start first, also test/kernel/explore
+ * and test/kernel/waiting, which take long because they wait for lost packets, timers of the kernel
+ * and DHCP: none then runs alone at the end.
  */
 class ByProject extends BaseSequencer {
   async sort(files) {
