@@ -23,8 +23,8 @@ export const figure = {
     { text: 'server', at: [26, 28], tone: 'muted' },
     { box: 'sockets', near: true, at: [3, 14, 13, 4] },
     { box: 'sockets', near: true, at: [26, 14, 13, 4] },
-    { box: 'eth0', lines: ['a TAP'], near: true, at: [3, 20, 13, 6] },
-    { box: 'eth0', lines: ['a TAP'], near: true, at: [26, 20, 13, 6] },
+    { box: 'interface', lines: ['a TAP'], near: true, at: [3, 20, 13, 6] },
+    { box: 'interface', lines: ['a TAP'], near: true, at: [26, 20, 13, 6] },
     {
       line: [
         [9, 18],
