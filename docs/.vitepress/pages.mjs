@@ -34,7 +34,6 @@ export const MOVED = {
   'lab/recipes-loss.md': 'lab/recipes.md#packet-loss',
   'lab/testing-routers.md': 'lab/testing-links.md#add-a-router',
   'kubernetes.md': 'containers.md#kubernetes',
-  'lab/history.md': 'lab/explore-further.md#histories-of-operations',
   'lan/lan-device.md': 'lan/lan-config.md#a-device-of-your-own',
   'lan/lan-uplink.md': 'lan/lan.md#real-hosts-on-the-segment',
   'learn/to-the-kernel-check.md': 'learn/to-the-kernel.md#check-it-in-a-virtual-machine',

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { onSite } from '../../docs/.vitepress/pages.mjs'
 import { QUESTIONS } from '../../docs/.vitepress/questions.mjs'
 import { searchOptions } from '../../docs/.vitepress/search.mjs'
+import { counted, ranks } from '../../scripts/questions.mjs'
 
 const files = execFileSync('git', ['ls-files', '*.md'], { encoding: 'utf8' }).trim().split('\n')
 const pages = new Map(
@@ -43,4 +44,18 @@ test('a question is about words that few pages have', () => {
     null,
     'production',
   ])
+})
+
+test('a rank is the place of the first section of a right page', () => {
+  const [{ question = '', pages = [] } = {}, other] = QUESTIONS
+  const found = ['learn/01-drop.html#a', `x-${pages[0]}.html`, `${pages.at(-1)}.html#b`]
+  const index = {
+    search: (asked: string) =>
+      asked === question ? found.map(page => ({ id: `/some/site/${page}` })) : [],
+  }
+  const [first, second, ...others] = ranks(index)
+  expect(first).toMatchObject({ question, rank: 3 })
+  expect(second).toMatchObject({ question: other?.question, rank: Number.POSITIVE_INFINITY })
+  expect(others).toHaveLength(28)
+  expect(counted(ranks(index))).toEqual({ first: 0, amongThree: 1 })
 })
