@@ -25,7 +25,7 @@ export const searchOptions = {
       return 10
     }
     if (
-      /\/(api\/|kernel-map|internals|commands|contents|choose|comparison|performance|json|glossary)/.test(
+      /\/(api\/|kernel-map|internals|commands|contents|choose|comparison|performance|json|glossary|SKILL)/.test(
         id,
       )
     ) {
