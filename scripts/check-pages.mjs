@@ -31,7 +31,7 @@ const NOT_PAGES =
 
 /** Pages that explain, list or compare: they have no task to show first. */
 const NOT_HOW_TO =
-  /^docs\/(choose|comparison|control|drivers\/exports|faq|glossary|internals[\w-]*|json|kernel-map|running|security[\w-]*|statistics|tap-reference|troubleshooting|wires|seeds|install|performance[\w-]*|playground)\.md$|^packages\/(conform\/docs\/conform-cases|exec\/docs\/exec|inet\/docs\/linux|lab\/docs\/(nemesis|packages|testing-(links|nat|routers))|lan\/docs\/lan-config|learn\/docs\/to-the-kernel-rules|web\/docs\/metrics)\.md$/
+  /^docs\/(choose|comparison|control|drivers\/exports|faq|glossary|internals[\w-]*|json|kernel-map|running|security[\w-]*|statistics|tap-reference|troubleshooting|wires|seeds|install|performance[\w-]*|playground)\.md$|^packages\/(conform\/docs\/conform-cases|exec\/docs\/exec|inet\/docs\/linux|lab\/docs\/(nemesis|packages|testing-(links|nat))|lan\/docs\/lan-config|learn\/docs\/to-the-kernel-rules|web\/docs\/metrics)\.md$/
 
 /**
  * Facts that one page says, its home. Another page has a clause about it at most, in a paragraph

@@ -22,9 +22,13 @@ const require = createRequire(join(ROOT, 'docs/package.json'))
 export const OPTIONS = {
   fields: ['title', 'titles', 'text'],
   storeFields: ['title', 'titles'],
-  searchOptions: { fuzzy: 0.2, prefix: true, boost: { title: 4, text: 2, titles: 1 } },
+  searchOptions: {
+    fuzzy: 0.2,
+    prefix: true,
+    boost: { title: 4, text: 2, titles: 1 },
+    ...searchOptions,
+  },
 }
-Object.assign(OPTIONS.searchOptions, searchOptions)
 
 /** The parts of a rendered page, by its headings, like in localSearchPlugin.ts of VitePress. */
 const HEADING = /<h(\d*).*?>(.*?<a.*? href="#.*?".*?>.*?<\/a>)<\/h\1>/gi
