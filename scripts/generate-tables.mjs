@@ -12,6 +12,7 @@ import { readOptions } from './options.mjs'
 import { checksOf } from './tables/checks.mjs'
 import { controlTable } from './tables/control.mjs'
 import { exploreOptions } from './tables/explore.mjs'
+import { commonFields, fieldValues, outputs } from './tables/json.mjs'
 import { labKeys, lanKeys } from './tables/keys.mjs'
 import { metricsTable } from './tables/metrics.mjs'
 import { reasonsTable } from './tables/statistics.mjs'
@@ -28,6 +29,11 @@ const read = path => readFileSync(join(root, path), 'utf8')
 export const PAGES = {
   'docs/statistics.md': {
     reasons: { from: ['packages/web/src/page/drop-cause.ts'], block: reasonsTable },
+  },
+  'docs/json.md': {
+    common: { from: ['src/cli/json-fields.ts'], block: commonFields },
+    objects: { from: ['src/cli/json-fields.ts'], block: outputs },
+    fields: { from: ['src/cli/json-fields.ts'], block: fieldValues },
   },
   'docs/control-programs.md': {
     commands: { from: ['docs/vnet_nl.yaml'], block: controlTable },

@@ -1,6 +1,6 @@
-/** docs/json.md has the fields that each command prints with --json. */
-import { readFileSync } from 'node:fs'
+/** The fields of docs/json.md are the fields that each command prints with --json. */
 import { beforeEach, expect, test } from 'vitest'
+import { COMMON, OUTPUTS } from '#src/cli/json-fields.ts'
 import { driver as loop } from '#src/drivers/loop.ts'
 import { driver as snull } from '#src/drivers/snull/driver.ts'
 import { servedNets } from '#support/served-nets.ts'
@@ -10,15 +10,10 @@ beforeEach(async () => {
   await serve({ ...snull, segment: () => [] }, ['sn0', 'red/sn1'])
 })
 
-const page = readFileSync(new URL('../../docs/json.md', import.meta.url), 'utf8')
-const rows = [...page.matchAll(/^\| (`[^|]+`|an error[^|]*) \| `(\w+)` \| (`.*`) \|$/gm)].map(
-  ([, command = '', event = '', fields = '']) =>
-    [
-      command.replaceAll('`', ''),
-      event,
-      [...fields.matchAll(/`(\w+)`/g)].map(([, name]) => name),
-    ] as const,
-)
+/** Commands that print no line for each of many things. */
+const rows = OUTPUTS.filter(
+  ({ command, when }) => when === undefined || command === 'an error',
+).map(({ command, event, fields }) => [command, event, Object.keys(fields)] as const)
 
 const ARGS: Readonly<Record<string, readonly string[]>> = {
   list: [],
@@ -35,7 +30,7 @@ const ARGS: Readonly<Record<string, readonly string[]>> = {
 const asked = rows.filter(([command]) => command !== 'detach')
 
 test.each(asked)(
-  'vnet %s --json prints %s objects with the fields of the page',
+  'vnet %s --json prints %s objects with their fields',
   async (command, event, fields) => {
     const isError = event === 'error'
     const [name = ''] = command.split(' ')
@@ -60,6 +55,15 @@ test('list --all names the namespace of an interface of another pid namespace, a
   })
 })
 
-test('the page has a row for each kind of object that is printed once', () => {
+test('there is an output for each kind of object that is printed once', () => {
   expect(rows.length).toBe(17)
+})
+
+test('a field without a text is one that means the same everywhere', () => {
+  for (const { command, fields } of OUTPUTS) {
+    const common = Object.entries(fields).filter(([, text]) => text === '')
+    expect(Object.keys(COMMON), command).toEqual(
+      expect.arrayContaining(common.map(([name]) => name)),
+    )
+  }
 })

@@ -117,7 +117,7 @@ async function listed(client: ControlClient, device: FoundDevice) {
   return { ...deviceFields(device), ...link, drops: stats === undefined ? null : dropsOf(stats) }
 }
 
-type Listed = Awaited<ReturnType<typeof listed>>
+export type Listed = Awaited<ReturnType<typeof listed>>
 
 /** Only a table with containers or pods has a column for them. */
 function table(
