@@ -233,8 +233,11 @@ export default {
   base: VNET_DOCS_BASE || '/',
   rewrites: {
     'README.md': 'contents.md',
-    'records/kernel-map-:part.md': 'kernel-map-:part.md',
-    'records/performance-time.md': 'performance-time.md',
+    ...Object.fromEntries(
+      filesIn('docs/records')
+        .filter(file => file.endsWith('.md'))
+        .map(file => [`records/${file}`, onSite(`docs/records/${file}`)]),
+    ),
     'site/:page.md': ':page.md',
     'site/:package/:page.md': ':package/:page.md',
   },

@@ -5,8 +5,8 @@ const PAGES = [
   [/^docs\/\.vitepress\/front\.md$/, 'index.md'],
   [/^README\.md$/, 'readme.md'],
   [/^docs\/README\.md$/, 'contents.md'],
-  // Records that were pages keep their addresses; `rewrites` of config.mjs has these, too.
-  [/^docs\/records\/((?:kernel-map-\w+|performance-time)\.md)$/, '$1'],
+  // Records that were pages keep their addresses.
+  [/^docs\/records\/((?:kernel-map-\w+|performance-time|wires-compared)\.md)$/, '$1'],
   [/^docs\/(.*\.md)$/, '$1'],
   // Where these pages have always been on the site.
   [/^packages\/conform\/(?:docs|records)\/(.*\.md)$/, 'inet/$1'],

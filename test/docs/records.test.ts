@@ -71,6 +71,7 @@ test.each([
   ['packages/conform/records/conform-mutations.md', 'inet/conform-mutations.md'],
   ['packages/conform/records/conform-stacks.md', 'inet/conform-stacks.md'],
   ['docs/records/performance-time.md', 'performance-time.md'],
+  ['docs/records/wires-compared.md', 'wires-compared.md'],
   ['docs/records/kernel-map-frames.md', 'kernel-map-frames.md'],
   ['docs/records/tried.md', 'records/tried.md'],
 ])('%s is at %s on the site', (path, address) => {
