@@ -22,12 +22,12 @@ import { basename, dirname, join, relative } from 'node:path'
 import { withoutMarkers } from '../../packages/learn/src/exercise.ts'
 import { bundleCourse } from '../../scripts/course-bundle.mjs'
 import { editorTypes } from '../../scripts/editor-types.mjs'
-import { foundPackages } from '../../scripts/found.mjs'
 import { GROUPS } from '../../scripts/generate-contents.mjs'
 import { writeServiceWorker } from '../../scripts/offline-site.mjs'
 import { colours } from '../../scripts/palette.mjs'
 import { throughDoors } from '../../scripts/setup/doors.mjs'
 import { inlineFigures } from './figures.mjs'
+import { FRONT, frontPage } from './front.mjs'
 import { MOVED, onSite, redirects } from './pages.mjs'
 import { searchOptions } from './search.mjs'
 
@@ -44,7 +44,6 @@ const PACKAGES = [
   { find: '@vnet/web/picture', replacement: join(root, 'packages/web/src/page/picture.tsx') },
 ]
 
-const FRONT = 'docs/.vitepress/front.md'
 const read = path => readFileSync(join(root, path), 'utf8')
 const filesIn = folder => (existsSync(join(root, folder)) ? readdirSync(join(root, folder)) : [])
 const exercises = filesIn('packages/learn/course')
@@ -92,26 +91,6 @@ for (const path of exercises) {
   contents.push(read(path), solution)
 }
 const bundle = `checks-${createHash('sha256').update(contents.join('\n')).digest('hex').slice(0, 12)}`
-
-/** Returns the front page with its pictures, the figures of README.md, and what explore found. */
-function frontPage() {
-  const bars = [...read('README.md').matchAll(/^\| (.+) \| ([\d.]+) Gbit\/s/gm)]
-  const most = Math.max(...bars.map(([, , value]) => value))
-  const list = bars.map(([, name, value]) => {
-    const part = `--part: ${(value / most).toFixed(3)}`
-    return `<dt>${name}</dt><dd style="${part}"><span></span>${value} Gbit/s</dd>`
-  })
-  const { packages, often } = foundPackages()
-  return read(FRONT)
-    .replaceAll(/!\[\]\((.*)\)/g, (_, file) =>
-      read(join(dirname(FRONT), file))
-        .replace(/<style>.*<\/style>/, '')
-        .trim(),
-    )
-    .replace('<!-- bars -->', `<dl class="bars">${list.join('')}</dl>`)
-    .replace('<!-- packages -->', packages.length)
-    .replace('<!-- often -->', often)
-}
 
 /** Returns the colours of code in a scheme, `light` or `dark`. */
 function codeTheme(scheme) {

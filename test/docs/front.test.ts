@@ -1,20 +1,30 @@
 /** The front page of the site says the same as the pages to which it leads. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { frontPage } from '../../docs/.vitepress/front.mjs'
 import { reportLines } from '../../packages/lab/src/run/run-report.ts'
 import { foundPackages } from '../../scripts/found.mjs'
 
 const front = readFileSync('docs/.vitepress/front.md', 'utf8').replace(/\s+/g, ' ')
 
-test('the front page takes the numbers of packages from found.json, and has their downloads', () => {
-  expect(front).toContain('[<!-- packages --> packages of npm]')
-  expect(front).toContain('<!-- often --> of them with over 4 million downloads a month')
-  const { packages } = foundPackages()
-  const named = [...front.matchAll(/\[([\w-]+)\]\(\S+found\.md#\S+\), (\d+ M)/g)]
+test('the front page has the numbers of found.json, and the downloads of the packages it names', () => {
+  const { packages, often } = foundPackages()
+  const built = frontPage().replace(/\s+/g, ' ')
+  expect(built).toContain(`defects in [${packages.length} packages of npm]`)
+  expect(built).toContain(`, ${often} of them with over 4 million downloads a month`)
+  expect(built).not.toContain('<!--')
+  const named = [...built.matchAll(/\[([\w-]+)\]\(\S+found\.md#\S+\), (\d+ M)/g)]
   expect(named).toHaveLength(3)
   for (const [, name, downloads] of named) {
     expect(packages).toContainEqual({ name, downloads, isMany: true })
   }
+})
+
+test('the front page has the throughputs of the README as bars', () => {
+  const bars = [...frontPage().matchAll(/<\/span>([\d.]+) Gbit\/s/g)].map(([, value]) => value)
+  expect(bars).toHaveLength(3)
+  const readme = readFileSync('README.md', 'utf8')
+  expect(bars.every(value => readme.includes(`| ${value} Gbit/s`))).toBe(true)
 })
 
 test('the front page has the number of packages that run on hosts', () => {
