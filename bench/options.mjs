@@ -34,7 +34,7 @@ What to measure:
   --candidates NAME,...   ${namesIn(cases()).join(', ')}
   --variant NAME=OPTIONS  add a candidate: vnet with these options, as 'busy=--busy-poll 50us'; repeatable
   --metrics NAME,...      ${Object.keys(METRICS).join(', ')}
-                          (default: depends on the part, see bench/README.md)
+                          (default: depends on the part, see bench/parts.md)
   --rounds N              number of rounds, 1 to 100 (default 3)
   --secs S                seconds per measurement, 0.5 to 10 (default 1)
 

@@ -61,7 +61,7 @@ export const GROUPS = {
     'CONTRIBUTING.md',
     ...inDocs('internals internals-memory internals-kernel internals-tools internals-lan'),
     ...inDocs('internals-exec internals-tests internals-add'),
-    'bench/README.md',
+    ...['README', 'parts', 'strangers'].map(name => `bench/${name}.md`),
     'CHANGELOG.md',
   ],
   Packages: [
