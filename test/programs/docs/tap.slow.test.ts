@@ -13,9 +13,17 @@ import { startStreams } from '#support/verified-streams.ts'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
 
 const page = readPages('docs/tap.md', 'docs/tap-reference.md')
-const [ping = '', bridge = '', tunnel = '', watch = '', embed = '', , fd = '', memory = ''] = [
-  ...page.matchAll(/^```js\n(.*?)^```$/gms),
-].map(([, code]) => code as string)
+const [
+  ping = '',
+  send = '',
+  bridge = '',
+  tunnel = '',
+  watch = '',
+  embed = '',
+  ,
+  fd = '',
+  memory = '',
+] = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code as string)
 
 const kernelTest = test.skipIf(reasonToSkipKernelTests() !== undefined)
 
@@ -75,7 +83,21 @@ kernelTest('the first program of the page answers every ping, and counts its rep
   expect(interfaces(netns)).toEqual(['lo'])
 })
 
-kernelTest('the second program of the page joins two namespaces, also for TCP', async () => {
+kernelTest(
+  'the second program of the page sends a request, to which the machine replies',
+  async () => {
+    const netns = own.addQuiet()
+    const file = join(directory, 'program.js')
+    writeFileSync(file, send)
+    expect(await netns.run(`${process.execPath} ${file}`)).toMatchObject({
+      status: 0,
+      stdout: 'the machine replied\n',
+    })
+    expect(interfaces(netns)).toEqual(['lo'])
+  },
+)
+
+kernelTest('the third program of the page joins two namespaces, also for TCP', async () => {
   const [home, left, right] = [own.add(), own.addQuiet(), own.addQuiet()]
   const code = bridge.replace("'left'", `'${left.name}'`).replace("'right'", `'${right.name}'`)
   const program = await start(home, code)
@@ -91,7 +113,7 @@ kernelTest('the second program of the page joins two namespaces, also for TCP', 
 })
 
 kernelTest(
-  'the third program of the page is a tunnel whose packets fit the link below',
+  'the fourth program of the page is a tunnel whose packets fit the link below',
   async () => {
     const [left, right] = [own.addQuiet(), own.addQuiet()]
     left.ip(`link add under0 type veth peer under0 netns ${right.name}`)
