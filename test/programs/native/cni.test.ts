@@ -1,4 +1,4 @@
-/** The CNI plugin where no daemon listens, beside the daemon's own code for a pod without a wire. */
+/** The CNI plugin where no daemon listens, beside the daemon's code for a pod without a wire. */
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Attachments } from '#src/agent/attachments.ts'
