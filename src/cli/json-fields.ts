@@ -168,7 +168,8 @@ export const OUTPUTS: readonly Output[] = [
       bypassed: 'frames of the direction that passed without the wire',
       direction: '`ab` or `ba`',
       text: 'the text of the stage, or of the direction',
-      stage: 'its kind, with a number if the wire has several: `loss`, `loss 2`; null for a direction without stages',
+      stage:
+        'its kind, with a number if the wire has several: `loss`, `loss 2`; null for a direction without stages',
       path: 'the stages that it is in, such as `match then`; empty for others',
       in: 'packets that came to it',
       out: 'packets that left it',
