@@ -12,6 +12,7 @@ import { readOptions } from './options.mjs'
 import { checksOf } from './tables/checks.mjs'
 import { controlTable } from './tables/control.mjs'
 import { exploreOptions } from './tables/explore.mjs'
+import { exportsTable } from './tables/exports.mjs'
 import { commonFields, fieldValues, outputs } from './tables/json.mjs'
 import { labKeys, lanKeys } from './tables/keys.mjs'
 import { metricsTable } from './tables/metrics.mjs'
@@ -29,6 +30,9 @@ const read = path => readFileSync(join(root, path), 'utf8')
 export const PAGES = {
   'docs/statistics.md': {
     reasons: { from: ['packages/web/src/page/drop-cause.ts'], block: reasonsTable },
+  },
+  'docs/drivers/exports.md': {
+    names: { from: [], block: exportsTable },
   },
   'docs/json.md': {
     common: { from: ['src/cli/json-fields.ts'], block: commonFields },
@@ -80,7 +84,7 @@ export async function generatedPage(path, load) {
 }
 
 /** Returns the compiled file of a module. */
-const built = path => path.replace(/(^|\/)src\//, '$1dist/').replace(/\.ts$/, '.js')
+export const built = path => path.replace(/(^|\/)src\//, '$1dist/').replace(/\.ts$/, '.js')
 
 if (process.argv[1] === import.meta.filename) {
   readOptions()

@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { blocksOf, withBlock, withoutBlock } from '../../scripts/blocks.mjs'
-import { generatedPage, PAGES } from '../../scripts/generate-tables.mjs'
+import { blocksOf, linked, table, withBlock, withoutBlock } from '../../scripts/blocks.mjs'
+import { built, generatedPage, PAGES } from '../../scripts/generate-tables.mjs'
+import { checksOf } from '../../scripts/tables/checks.mjs'
+import { keysTable, objectAt } from '../../scripts/tables/keys.mjs'
 
 const load = (module: string) => import(/* @vite-ignore */ resolve(module))
 
@@ -31,3 +33,57 @@ test.each(['no marks', '<!-- one -->', '<!-- one --> <!-- one --> <!-- /one -->'
     )
   },
 )
+
+test('the first of a phrase is a link, and a phrase that no text has is refused', () => {
+  expect(linked('a link and a link', { link: 'x.md' })).toBe('a [link](x.md) and a link')
+  expect(() => linked('a text', { link: 'x.md' })).toThrow("no text has 'link'")
+})
+
+test('a module is loaded from the build of its package', () => {
+  expect(
+    ['src/wire/words.ts', 'packages/web/src/a/b.ts', 'packages/learn/x/a.js'].map(built),
+  ).toEqual(['dist/wire/words.js', 'packages/web/dist/a/b.js', 'packages/learn/x/a.js'])
+})
+
+const about = (description: string, rest: object) => ({ ...rest, description })
+const keys = {
+  type: 'object',
+  properties: {
+    $schema: { type: 'string' },
+    n: about('A number. Default: 5; 6 on Sundays.', { type: 'integer', minimum: 1, maximum: 9 }),
+    many: about('Some.', { type: 'array', items: { enum: ['a|b', false] } }),
+    of: about('By name.', {
+      anyOf: [{ enum: [false] }, { additionalProperties: { properties: { inner: {} } } }],
+    }),
+    one: about('First.', { anyOf: [{ type: 'string' }, { items: { type: 'string' } }] }),
+  },
+  required: ['one'],
+}
+
+test('the table of keys has required ones first, and a column for defaults', () => {
+  const titles = ['key', 'value', 'default', 'what it is']
+  expect(keysTable(keys)).toBe(
+    table(titles, [
+      ['`one`', 'text, or a list', 'required', 'First.'],
+      ['`n`', 'a whole number from 1 to 9', '5; 6 on Sundays', 'A number.'],
+      ['`many`', 'a list: `a\\|b`, `false`', '', 'Some.'],
+      ['`of`', '`false` or a mapping', '', 'By name.'],
+    ]),
+  )
+})
+
+test('an object in a schema is found by its path, and a key without a description is refused', () => {
+  const inner = objectAt(keys, 'of.*')
+  expect(() => keysTable(inner, 'of.*.')).toThrow('of.*.inner has no description')
+  expect(() => objectAt(keys, 'gone')).toThrow('the schema has no gone')
+})
+
+test('the list of checks says which need iperf3, and which --kernel leaves out', () => {
+  const exercise = {
+    memory: [{ title: 'drops it' }],
+    live: [{ title: 'pings', needs: ['ping', 'iperf3'], notInKernel: 'why' }],
+  }
+  expect(checksOf({ exercise })).toBe(
+    '`vnet check` runs these checks in memory:\n\n- drops it\n\nand these on a live interface:\n\n- pings (needs `iperf3`, not with `--kernel`)',
+  )
+})
