@@ -4,7 +4,11 @@ import { cell, linked, table } from '../blocks.mjs'
 /** Below this, a limit is one that a user may meet. */
 const HUGE = 2 ** 32
 
-/** Returns the table of the keys of an object. Throws if one has no description. */
+/**
+ * Returns the table of the keys of an object. Throws if one has no description.
+ *
+ * @param {{ properties: object, required?: readonly string[] }} schema
+ */
 export function keysTable({ properties, required = [] }, path = '') {
   const keys = Object.entries(properties).filter(([key]) => key !== '$schema')
   const isAsked = ([key]) => required.includes(key)
