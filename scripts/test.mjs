@@ -2,10 +2,10 @@
  * What `npm test` runs once set-up is done; USAGE has its arguments. Formatter and linter, type
  * checks, the import rule, the width of comments and the pages are checked beside the quick tests,
  * which wait at first, and before all tests, which take long. With arguments only tests run. With
- * --long, the tests that scale (test/support/scale.ts) run at their full size, and beside them those
- * of the addon under sanitizers. A suite has a time limit. The last lines are what did not run, and
- * `N passed, N failed, N skipped`. In CI a skipped kernel test is a failure. Off Linux, only the
- * tests in memory run, and one line names their folders.
+ * --long, the tests that scale (test/support/scale.ts) run at their full size, and beside them
+ * those of the addon under sanitizers. A suite has a time limit. The last lines are what did not
+ * run, and `N passed, N failed, N skipped`. In CI a skipped kernel test is a failure. Off Linux,
+ * only the tests in memory run, and one line names their folders.
  */
 
 import { spawn } from 'node:child_process'
