@@ -49,6 +49,12 @@ describe.each(BROWSERS)('%s', browser => {
     widthTests(visit)
     scriptlessTests(visit)
   }
+  test('the address of a page that has moved leads to the same heading of another one', async () => {
+    const page = await visit.page('write-a-driver-timer.html#_6-parameters')
+    await page.waitForURL('**/write-a-driver.html#_6-parameters')
+    expect(await page.locator('h2:target').textContent()).toContain('6. Parameters')
+  })
+
   offlineTests(visit)
 
   test('no page asks for anything outside of the site', () => {
