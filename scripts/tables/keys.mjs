@@ -133,7 +133,7 @@ export const labKeys = ({ labSchema }, { lanSchema }) =>
       { 'lans.*': Object.keys(lanSchema.properties) },
     ),
     {
-      "each link's own": 'testing.md#what-repeats',
+      "each link's own": '../../../docs/seeds.md#where-the-seed-is-shown',
       'stages of your own': '../../../docs/write-a-wire.md#use-it-by-name',
       'disk of each host': 'nemesis.md#the-disk',
       'The options of a kind of network': 'testing-nat.md#presets',
