@@ -41,7 +41,7 @@ export const exercise = defineExercise({
   version: 1,
   driver: 'mirror.js',
   title: 'A mirror: frames back to the kernel',
-  summary: 'a mirror: every address answers ping',
+  summary: 'a mirror: every address replies to ping',
   kernelNames: ['netif_rx', 'eth_type_trans', 'ip_hdr', 'eth_hdr', 'pkt_type'],
   rules: [
     {
@@ -197,7 +197,7 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'every address answers ping',
+      title: 'every address replies to ping',
       read: 'Hand it over',
       run(bed) {
         for (const to of ['198.18.0.9', '198.18.0.77']) {

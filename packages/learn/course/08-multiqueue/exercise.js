@@ -124,7 +124,7 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'stops only the queue whose ring is full',
+      title: 'stops only the queue with a full ring',
       read: 'Stop and wake one',
       async run(bed, { another }) {
         transmit(bed, 1, SLOTS)
@@ -150,7 +150,7 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'wakes only the queue whose ring has room',
+      title: 'wakes only the queue with room in its ring',
       read: 'Stop and wake one',
       run(bed) {
         transmit(bed, 1, SLOTS)
@@ -262,7 +262,7 @@ export const exercise = defineExercise({
   ],
   live: [
     {
-      title: 'four TCP connections at once get their data through rings of eight',
+      title: 'four simultaneous TCP connections get their data through rings of eight',
       needs: ['iperf3', 'sh'],
       read: 'See it live',
       async run({ vnet, run }) {
@@ -305,7 +305,7 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'pings to several addresses at once lose nothing',
+      title: 'simultaneous pings to several addresses lose nothing',
       needs: ['ping', 'ip'],
       read: 'See it live',
       run(live) {
