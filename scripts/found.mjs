@@ -12,7 +12,7 @@ const read = name => JSON.parse(readFileSync(join(records, name), 'utf8'))
 /** Downloads a month that are many. */
 const MANY = 4e6
 
-/** Returns downloads a month in words: `550 M`, `95 k`. */
+/** Returns downloads a month as text: `550 M`, `95 k`. */
 const shownDownloads = n => (n < 1e5 ? `${n / 1e3} k` : `${n / 1e6} M`)
 
 /** Returns the packages with a defect, and how many of them have over 4 million downloads. */

@@ -35,7 +35,7 @@ function mapPage({ title, purpose, sections }) {
   return `${HEAD}# ${title}\n\n${wrap(`${purpose} ${links}`)}\n\n${parts.join('\n')}`
 }
 
-/** Returns the section of a topic: names, and what they do here. */
+/** Returns the section of a topic: names with a sentence about each. */
 function topicTable({ title, names }) {
   const rows = names.map(({ kernel, here, does }) => [kernel, here, does])
   return `### ${title}\n\n${table(['kernel', 'here', 'what it does here'], rows)}`

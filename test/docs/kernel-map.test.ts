@@ -18,7 +18,7 @@ interface Row {
   readonly tests: readonly string[]
 }
 
-/** A name that the course or a page uses, and what it does here. */
+/** A name that the course or a page uses, with a sentence about it. */
 interface Name {
   readonly kernel: string
   readonly here: string
