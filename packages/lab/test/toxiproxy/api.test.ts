@@ -182,7 +182,7 @@ describe('refuses', () => {
     ],
     [
       { type: 'drop', attributes: { Nht: 3 } },
-      `drop has no "Nht": it takes filter, first, nth, every; did you mean 'nth'?`,
+      `drop has no "Nht": it takes filter, first, nth, every, data; did you mean 'nth'?`,
     ],
     [{ type: 'silence', attributes: { percent: 1 } }, 'silence has no "percent": it takes none'],
     [
