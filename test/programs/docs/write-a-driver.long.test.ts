@@ -1,5 +1,5 @@
 /**
-  * docs/write-a-driver.md and its sequel work: their blocks are assembled into files as they
+ * docs/write-a-driver.md and its sequel work: their blocks are assembled into files as they
  * describe, in a directory of links to this clone. Their commands run there in a network namespace
  * and must print what the pages show; what `node --test` prints also with a newer Node. Every step
  * is strict TypeScript.
