@@ -18,7 +18,7 @@ import { npm, run, tool } from './command.mjs'
 import { writeEntries } from './entries.mjs'
 import { importJoined, JOINED, seeThroughDoors } from './joined.mjs'
 import { ADDON, GUEST_PROGRAM, PROGRAMS } from './prebuilds.mjs'
-import { digest, filesUnder, isStamped, stamp } from './stamp.mjs'
+import { digest, filesUnder } from './stamp.mjs'
 
 const { join } = posix
 
@@ -27,10 +27,8 @@ const isOfAddon = file => /^native\/(addon\/|[^/]+$)/.test(file)
 
 const isOfProgram = file => !file.startsWith('native/addon/')
 
-/** The makefiles are for all targets. Their stamp is of what node-gyp makes them from. */
-const MAKEFILES = 'build/.vnet-makefiles'
-const makefileInputs = () =>
-  digest(['binding.gyp', 'native/binding.gyp'], [process.version, nodeHeaders(), process.env.CXX])
+/** Whether this process has written the makefiles, which are for all targets. */
+let isConfigured = false
 
 /** A step that builds targets of native/binding.gyp. `names` are its files in build/Release. */
 function nativeStep(name, names, isInput) {
@@ -49,11 +47,10 @@ function nativeStep(name, names, isInput) {
       ),
     outputs: () => names.map(file => `build/Release/${file}`),
     make: async () => {
-      const makefiles = makefileInputs()
-      const commands = isStamped(MAKEFILES, makefiles) ? ['build'] : ['configure', 'build']
+      const commands = isConfigured ? ['build'] : ['configure', 'build']
       const options = ['--jobs', 'max', ...nodeHeaders()]
       await run(what, [...tool('node-gyp'), ...commands, ...targets, ...options])
-      stamp(MAKEFILES, makefiles)
+      isConfigured = true
     },
   }
 }

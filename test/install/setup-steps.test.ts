@@ -137,19 +137,12 @@ test('a test builds no program that only guests need, and --programs does', asyn
   expect([tree.steps(), tree.has('build/Release/vnet-guest')]).toEqual([[guest], true])
 })
 
-test('makefiles are written once for the addon and the programs, and again once they change', async () => {
-  await tree.setUp()
-  await tree.setUp({ args: ['--programs'] })
-  tree.write('native/binding.gyp', '{}')
+test('makefiles are written once for the addon and the programs', async () => {
   await tree.setUp({ args: ['--programs'] })
   const lines = tree.callLines().filter(line => line.startsWith('node-gyp '))
-  const programs = ['build', expect.stringMatching(/^vnet-/)]
   expect(lines.map(line => line.split(' ').slice(1, 3))).toEqual([
     ['configure', 'build'],
-    programs,
-    ['build', 'vnet-guest'],
-    ['configure', 'build'],
-    programs,
+    ['build', expect.stringMatching(/^vnet-/)],
     ['build', 'vnet-guest'],
   ])
 })

@@ -99,7 +99,6 @@ export class SetupTree {
       'tsconfig.build.json',
       'tsconfig.types.json',
       'binding.gyp',
-      'native/binding.gyp',
       'native/addon/addon.cc',
       'native/rootless/rootless.cc',
       'src/index.ts',
