@@ -44,19 +44,23 @@ export function errorFrame(
  */
 const LATE: readonly number[] = [11]
 const LATE6: readonly number[] = [3, 133, 134, 143]
+const SOLICITATION = icmpv6.NDISC_NEIGHBOUR_SOLICITATION
 
-/** Returns the type of such a message, if layers are one. No type is in both lists. */
+/**
+ * Returns the type of such a message, or of a neighbour solicitation, if layers are one. No type is
+ * in both lists.
+ */
 export const lateType = (layers: readonly Layer[]): number | undefined =>
   layers
     .map(({ name, fields: { type } }) =>
-      (name === 'icmp6' ? LATE6 : LATE).find(late => late === type),
+      (name === 'icmp' ? LATE : [...LATE6, SOLICITATION]).find(late => late === type),
     )
     .find(type => type !== undefined)
 
 /**
  * Whether the host sends a frame because of the peer: to it, or ICMP and TCP to any station. Of the
- * messages that have another reason, only those of the type `late` count; a host that looks whether
- * its own address is free does it for itself.
+ * messages that have another reason, only those of the type `late` count; so does the neighbour
+ * solicitation by which a host looks whether its own address is free.
  */
 export function isForPeer({ peer }: Stations, frame: Uint8Array, late?: number): boolean {
   const etherType = ethernet.etherType(frame, 0)
@@ -68,7 +72,7 @@ export function isForPeer({ peer }: Stations, frame: Uint8Array, late?: number):
     : [ipv4.IPPROTO_ICMP, ipv4.IPV4_HLEN, LATE]
   const type = protocol === icmp ? frame[ETH_HLEN + at] : undefined
   if (others.some(each => each === type && each !== late)) return false
-  if (isV6 && type === icmpv6.NDISC_NEIGHBOUR_SOLICITATION && hasNoSource(frame)) return false
+  if (isV6 && type === SOLICITATION && late !== type && hasNoSource(frame)) return false
   return (
     ethernet.isSameAddress(frame, 0, peer.mac) || protocol === icmp || protocol === ipv4.IPPROTO_TCP
   )

@@ -192,6 +192,17 @@ test('a second error about the same fragments is a reply', async () => {
   expect(failure?.reason).toBe('the host has replied')
 })
 
+test('a line may ask for the look of a host for its own address', async () => {
+  const [one] = parseCases(`case address: title
+    must RFC 4862, 5.4.2
+    ipv6
+    send ip6 / icmp6 echo, id 1, seq 1 / data 8
+    recv ip6, from zero / nd ns`)
+  const look = unasked('ether from host, to solicited / ip6, from zero, to solicited / nd type 135')
+  expect(await failureOf(one as Case, sent => [sent, { frame: look, at: sent.at }])).toBe(undefined)
+  expect((await failureOf(one as Case, sent => [sent]))?.reason).toContain('from of ip6 is')
+})
+
 /** Returns the frames of a capture of a failure. */
 function captured(failure: CaseFailure) {
   const reader = new CaptureReader('failure')

@@ -229,16 +229,21 @@ export function fault(
   if (when.data !== undefined && typeof when.data !== 'boolean') {
     throw new UsageError('data is true or false')
   }
-  if (Object.values(when).every(value => value === undefined || value === false)) {
+  if (Object.values(when).every(value => value === undefined)) {
     throw new UsageError('a fault needs first, nth, every, data or after')
   }
-  const { after, ...counted } = when
+  const { after, data, ...counted } = when
+  const isEvery = data === false && after === undefined && counts.length === 0
   const spec: FaultSpec = {
     ...(typeof action === 'string'
       ? { action }
       : { action: 'delay', time: durationOf(action.delay) }),
     filter: filter === undefined ? '' : (filter.text ?? 'a function'),
-    when: { ...counted, ...(after !== undefined && { after: durationOf(after) }) },
+    when: {
+      ...(isEvery ? { every: 1 } : counted),
+      ...(data === true && { data }),
+      ...(after !== undefined && { after: durationOf(after) }),
+    },
   }
   return make(spec, filter, onHit, faultKind.print(spec))
 }

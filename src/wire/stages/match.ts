@@ -219,6 +219,11 @@ export function match(
   if (nth !== undefined && !(Number.isInteger(nth) && nth > 0)) {
     throw new UsageError(`nth ${nth}: it must be a whole number of at least 1`)
   }
+  for (const [name, value] of Object.entries({ syn, data })) {
+    if (value !== undefined && typeof value !== 'boolean') {
+      throw new UsageError(`${name} is true or false`)
+    }
+  }
   const selection: Selection = {
     ...(syn === true && { syn }),
     ...(flow !== undefined && { flow: shareOf(flow) }),

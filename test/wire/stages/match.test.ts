@@ -218,6 +218,8 @@ test('a match of a program has the conditions of the text', () => {
     'match syn flow 10% data nth 3 ( loss 100% )',
   )
   expect(match({ filter: odd, flow: 0.5 }, []).text).toBe("match 'odd' flow 50% ( )")
+  expect(() => match({ data: 1 as never }, [])).toThrow('data is true or false')
+  expect(() => match({ syn: 'no' as never }, [])).toThrow('syn is true or false')
   expect(() => match({ nth: 0 }, [])).toThrow('nth 0: it must be a whole number of at least 1')
 })
 

@@ -116,8 +116,8 @@ export class LinkDirection {
    * Applies `action` to the packets that `filter` (pcap-filter(7)) matches, or only to the matches
    * that `when` selects: `{ first: 3 }`, `{ nth: 2 }`, `{ every: 10 }`, `{ after: '2s' }`, and
    * `{ nth: 2, data: true }` among TCP packets with payload. Counts start when the promise is
-   * fulfilled. Faults run before the stages of the wire, the oldest
-   * first. Rejects with a UsageError for a wrong filter.
+   * fulfilled. Faults run before the stages of the wire, the oldest first. Rejects with a
+   * UsageError for a wrong filter.
    */
   fault(action: FaultAction, filter?: string, when: FaultWhen = EVERY): Promise<LabFault> {
     const add = async () => {

@@ -26,6 +26,7 @@ import {
   kindOf,
   type Toxic,
   textOf,
+  withFlags,
 } from './toxics.ts'
 
 const PROXIES_MAX = 10_000
@@ -205,7 +206,7 @@ export class Proxies {
     if (count >= ALL_TOXICS_MAX) {
       throw new ApiError(`all proxies have at most ${ALL_TOXICS_MAX} toxics`, 400)
     }
-    toxic.attributes = fieldsOf(given.attributes, defaults, fractions)
+    toxic.attributes = fieldsOf(withFlags(given.attributes, defaults), defaults, fractions)
     checkToxic(toxic, proxy.network === 'udp', this.#why)
     const before = proxy.toxics
     proxy.toxics = [...before, toxic]
@@ -230,7 +231,7 @@ export class Proxies {
     const after = {
       ...toxic,
       ...given,
-      attributes: fieldsOf(given.attributes, attributes, fractions),
+      attributes: fieldsOf(withFlags(given.attributes, attributes), attributes, fractions),
     }
     checkToxic(after, proxy.network === 'udp', this.#why)
     Object.assign(toxic, after)

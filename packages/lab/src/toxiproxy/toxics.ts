@@ -52,6 +52,24 @@ export function checkToxicFields(
   checkFields(attributes, Object.keys(own), type)
 }
 
+/** What the command line of toxiproxy sends for true and false: it knows numbers and texts only. */
+const FLAGS: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([
+  [1, true],
+  ['true', true],
+  [0, false],
+  ['false', false],
+])
+
+/** Returns attributes with true or false in place of what stands for it, by their defaults. */
+export function withFlags(attributes: object, defaults: Attributes): object {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, value]) => {
+      const isFlag = typeof defaults[name.toLowerCase()] === 'boolean'
+      return [name, (isFlag ? FLAGS.get(value) : undefined) ?? value]
+    }),
+  )
+}
+
 /** Throws an ApiError if a toxic cannot be had, or would read a file or look up a name. */
 export function checkToxic(toxic: Toxic, isUdp: boolean, whyNoPackets: string | undefined): void {
   const { type, attributes } = toxic

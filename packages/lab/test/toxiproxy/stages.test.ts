@@ -6,7 +6,7 @@ import { random } from '#src/base/random.ts'
 import { Pump } from '../../src/toxiproxy/pump.ts'
 import { Stage } from '../../src/toxiproxy/stages.ts'
 import type { Attributes } from '../../src/toxiproxy/toxic-kind.ts'
-import { type Toxic, textOf } from '../../src/toxiproxy/toxics.ts'
+import { type Toxic, textOf, withFlags } from '../../src/toxiproxy/toxics.ts'
 import { HOUR } from '../support/toxiproxy.ts'
 
 const toxicOf = (type: string, attributes: Attributes): Toxic => ({
@@ -101,6 +101,20 @@ test.each([
     expect(text).toContain(`( rate 8kbit ${headers} burst 5 `)
   },
 )
+
+test('a flag is also what the command line of toxiproxy sends for it', () => {
+  const flag = (data: unknown) => withFlags({ Data: data, nth: 1 }, { data: false, nth: 0 })
+  for (const [sent, data] of [
+    [true, true],
+    [1, true],
+    ['true', true],
+    [0, false],
+    ['false', false],
+    ['yes', 'yes'],
+  ]) {
+    expect(flag(sent)).toEqual({ Data: data, nth: 1 })
+  }
+})
 
 test('a drop takes one of first, nth and every', () => {
   const at = { port: 7, address: '198.18.1.2', isUdp: false }
