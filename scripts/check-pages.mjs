@@ -46,16 +46,24 @@ export const HOMES = [
   ['how pasta is installed', 'docs/install.md', /apt(-get)? install passt/],
   ['filters that need libpcap', 'docs/install.md', /libpcap0\.8/],
   ['VNET_REQUIRED', 'docs/install.md', /VNET_REQUIRED/],
-  ['how to run without root', 'docs/rootless.md', /run\s+`(node dist\/vnet\.js|vnet) rootless/],
+  [
+    'how to run without root',
+    'docs/rootless.md',
+    /run\s+`(node dist\/vnet\.js|vnet) rootless|rootless[^`]*`\s+runs\s+a\s+command/,
+  ],
   ['options of containers', 'docs/rootless.md', /seccomp=unconfined/],
-  ['how a second terminal enters', 'docs/rootless.md', /second\s+terminal\s+enters/],
+  [
+    'how a second terminal enters',
+    'docs/rootless.md',
+    /(second|other)\s+terminal\s+enters|enters\s+in\s+the\s+(second|other)\s+terminal/,
+  ],
   ['filters and IPv6', 'docs/wires.md', /(try|tries)\s+IPv6(\s+first)?|never\s+match(es)?\s+IPv6/],
   ['what ab and ba are', 'docs/wires.md', /`ab` (leads|is|are)\b/],
   ['what a seed repeats', 'docs/seeds.md', /\bsame\s+seed\b/],
   [
     'exit statuses',
     'docs/commands.md',
-    /exit\s+status\s+is\s+[012]|exits?\s+with\s+(status\s+)?[012]\b/,
+    /exit\s+status\s+is\s+[012]|exits?\s+with\s+(status\s+)?[012]\b|^\| [012] \| (it|an option) /m,
   ],
   ['what remains after kill -9', 'docs/faq.md', /kill -9/],
   [

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
-import { checkPages, findings } from '../../../scripts/check-pages.mjs'
+import { checkPages, findings, HOMES } from '../../../scripts/check-pages.mjs'
 
 const OPTIONS = new Set(['--wire'])
 const FACT = 'what remains after kill -9'
@@ -51,6 +51,10 @@ test('a fact of another page needs a link to that page in its paragraph', () => 
   expect(found(`${fact} ([more](faq.md#ends)).`)).toEqual({})
   expect(found(`${fact}.\n\n[More](faq.md#ends).`)).toEqual({ [FACT]: 1 })
   expect(found(fact, 'docs/faq.md')).toEqual({})
+})
+
+test.each(HOMES)('the pattern of %s matches its home, %s', (_, home, pattern) => {
+  expect(readFileSync(home, 'utf8')).toMatch(pattern)
 })
 
 test('exceptions only get fewer', () => {
