@@ -25,9 +25,14 @@ function partsOf(page, name, file) {
   return { before, after }
 }
 
+/** A block with its marks, each on a line of its own. */
+const BLOCK = /^<!-- ([\w-]+) -->$[\s\S]*?^<!-- \/\1 -->$/gm
+
 /** Returns the names of the blocks of a page. */
-export const blocksOf = page =>
-  [...page.matchAll(/^<!-- \/([\w-]+) -->$/gm)].map(([, name]) => name)
+export const blocksOf = page => [...page.matchAll(BLOCK)].map(([, name]) => name)
+
+/** Returns the text of a page without its blocks. */
+export const withoutBlocks = page => page.replace(BLOCK, '')
 
 /** Returns a table. A column without a title has an empty one. */
 export function table(titles, rows) {

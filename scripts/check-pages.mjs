@@ -13,6 +13,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, posix, resolve } from 'node:path'
+import { withoutBlocks } from './blocks.mjs'
 import { trackedFiles } from './check-prose.mjs'
 import { flag, readOptions } from './options.mjs'
 
@@ -78,10 +79,7 @@ const wordsOf = text => text.match(/\S*[\p{L}\p{N}]\S*/gu)?.length ?? 0
 
 /** Returns the text of a page without its front matter and generated blocks. */
 const written = page =>
-  page
-    .replace(/^---\n[\s\S]*?\n---\n/, '')
-    .replace(/<!-- ([\w-]+) -->[\s\S]*?<!-- \/\1 -->/g, '')
-    .replace(/<!--[\s\S]*?-->/g, '')
+  withoutBlocks(page.replace(/^---\n[\s\S]*?\n---\n/, '')).replace(/<!--[\s\S]*?-->/g, '')
 
 /** Returns text without code: fenced, or indented after an empty line outside of a list. */
 const withoutCode = text =>
@@ -179,15 +177,16 @@ export function checkPages(pages, options, allowed) {
   return { mistakes, left }
 }
 
-/** Returns whether a page is a record: the search of the site leaves it out. */
-const isRecord = page => /^search: false$/m.test(/^---\n[\s\S]*?\n---\n/.exec(page)?.[0] ?? '')
+/** Returns whether the search of the site leaves a page out: it is a record. */
+export const isLeftOut = page =>
+  /^search: false$/m.test(/^---\n[\s\S]*?\n---\n/.exec(page)?.[0] ?? '')
 
 /** Returns the texts of the pages of `root` by their paths. */
 function pagesOf(root, files) {
   const pages = files
     .filter(file => file.endsWith('.md') && !NOT_PAGES.test(file))
     .map(file => [file, readFileSync(join(root, file), 'utf8')])
-  return new Map(pages.filter(([, page]) => !isRecord(page)))
+  return new Map(pages.filter(([, page]) => !isLeftOut(page)))
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -68,27 +68,32 @@ function otherNames({ topics, pages }) {
   return others.sort(([a], [b]) => byName(a, b))
 }
 
-/** Returns a page with the texts of its marks replaced, by its path. */
-function pageWith(path, blocks) {
-  const text = Object.entries(blocks).reduce(
-    (page, [name, block]) => withBlock(page, name, block),
-    read(path),
-  )
-  return { [path]: text }
+const kernelMap = () => JSON.parse(read('docs/records/kernel-map.json'))
+
+/** Returns the blocks of hand-written pages, `{ NAME: text }`, by the paths of the pages. */
+export function generatedBlocks(map = kernelMap()) {
+  return {
+    'docs/kernel-map.md': {
+      names: map.topics.map(topicTable).join('\n\n'),
+      others: table(['kernel', 'here'], otherNames(map)),
+    },
+    'packages/lab/records/found.md': foundTables(),
+    'packages/lab/records/hunted.md': huntedTables(),
+  }
 }
 
 /** Returns the texts of all files that follow from data, by their paths. */
 export function generatedFiles() {
-  const map = JSON.parse(read('docs/records/kernel-map.json'))
-  return {
-    ...pageWith('docs/kernel-map.md', {
-      names: map.topics.map(topicTable).join('\n\n'),
-      others: table(['kernel', 'here'], otherNames(map)),
-    }),
-    ...pageWith('packages/lab/records/found.md', foundTables()),
-    ...pageWith('packages/lab/records/hunted.md', huntedTables()),
-    ...Object.fromEntries(map.pages.map(page => [`docs/records/${page.file}`, mapPage(page)])),
-  }
+  const map = kernelMap()
+  const pages = Object.entries(generatedBlocks(map)).map(([path, blocks]) => [
+    path,
+    Object.entries(blocks).reduce(
+      (page, [name, block]) => withBlock(page, name, block, path),
+      read(path),
+    ),
+  ])
+  const records = map.pages.map(page => [`docs/records/${page.file}`, mapPage(page)])
+  return Object.fromEntries([...pages, ...records])
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { runMain } from '#support/run-main.ts'
 import { withFigures } from '../../bench/figures.mjs'
+import { withoutBlocks } from '../../scripts/blocks.mjs'
 import { contentsPage, GROUPS, opening } from '../../scripts/generate-contents.mjs'
 import { generatedFiles } from '../../scripts/generate-rooms.mjs'
 import { core, products } from '../../scripts/rooms.mjs'
@@ -50,9 +51,7 @@ test.each([
 test('no page that is read as a whole has more than 250 lines without its code', () => {
   const pages = folders.flatMap(folder => readdirSync(folder).map(name => `${folder}/${name}`))
   const textOf = (page: string) =>
-    readFileSync(page, 'utf8')
-      .replace(/^```[\s\S]*?^```$|^ {4}[^\n]*$/gm, '')
-      .replace(/^<!-- (\w+) -->.*?^<!-- \/\1 -->/gms, '')
+    withoutBlocks(readFileSync(page, 'utf8')).replace(/^```[\s\S]*?^```$|^ {4}[^\n]*$/gm, '')
   const long = pages.filter(
     page =>
       page.endsWith('.md') &&

@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { onSite } from '../../docs/.vitepress/pages.mjs'
+import { isLeftOut } from '../../scripts/check-pages.mjs'
 import { generatedFiles } from '../../scripts/generate-records.mjs'
 
-const isRecord = (path: string) => /^(docs|packages\/\w+)\/records\/.*\.md$/.test(path)
+const isRecord = (path: string) => /^(docs|packages\/[\w-]+)\/records\/.*\.md$/.test(path)
 const listed = ['ls-files', '--cached', '--others', '--exclude-standard', '--', '*.md']
 const pages = [...new Set(execFileSync('git', listed, { encoding: 'utf8' }).trimEnd().split('\n'))]
 const records = pages.filter(isRecord)
@@ -22,6 +23,13 @@ test('no record is in the search of the site', () => {
   expect(records.length).toBeGreaterThan(5)
   const found = records.filter(record => !read(record).startsWith('---\nsearch: false\n---\n'))
   expect(found).toEqual([])
+})
+
+test('only records, found defects and the front page are out of the search', () => {
+  const others = pages.filter(
+    page => !isRecord(page) && !/^examples\/found\/|^docs\/\.vitepress\/front\.md$/.test(page),
+  )
+  expect(others.filter(page => isLeftOut(read(page)))).toEqual([])
 })
 
 test('a page leads to every record, by a link or through another record', () => {

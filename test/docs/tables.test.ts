@@ -1,8 +1,10 @@
 /** The generated tables of pages are what scripts/generate-tables.mjs makes from the sources. */
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { blocksOf, linked, table, withBlock, withoutBlock } from '../../scripts/blocks.mjs'
+import { generatedBlocks } from '../../scripts/generate-records.mjs'
 import { built, generatedPage, PAGES } from '../../scripts/generate-tables.mjs'
 import { checksOf } from '../../scripts/tables/checks.mjs'
 import { keysTable, objectAt } from '../../scripts/tables/keys.mjs'
@@ -17,6 +19,37 @@ test.each(Object.keys(PAGES))(
     expect(await generatedPage(path, load)).toBe(page)
   },
 )
+
+/** Blocks that other scripts write, each with its script. */
+const OTHERS = [
+  ['README.md', 'figures', 'bench/figures.mjs'],
+  ['docs/performance.md', 'figures', 'bench/figures.mjs'],
+  ['docs/performance.md', 'costs', 'bench/figures.mjs'],
+  ['docs/commands.md', 'list', 'scripts/commands-page.mjs'],
+  ['docs/commands.md', 'sections', 'scripts/commands-page.mjs'],
+  ['docs/records/performance-targets.md', 'targets', 'bench/bench.mjs'],
+  ['docs/records/performance-time.md', 'growth', 'bench/growth.mjs'],
+] as const
+
+test('every block of a page has a script that writes it', () => {
+  const written = [
+    ...[PAGES, generatedBlocks()].flatMap(pages =>
+      Object.entries(pages).flatMap(([page, blocks]) =>
+        Object.keys(blocks).map(name => `${page}: ${name}`),
+      ),
+    ),
+    ...OTHERS.map(([page, name, script]) => {
+      expect(readFileSync(script, 'utf8')).toContain(`'${name}'`)
+      return `${page}: ${name}`
+    }),
+  ]
+  const files = execFileSync('git', ['ls-files', '--', '*.md'], { encoding: 'utf8' })
+  const found = files
+    .trimEnd()
+    .split('\n')
+    .flatMap(page => blocksOf(readFileSync(page, 'utf8')).map(name => `${page}: ${name}`))
+  expect(found.sort()).toEqual(written.sort())
+})
 
 test('a block is replaced between its marks, and nothing else of the page', () => {
   const page = 'A $& text.\n\n<!-- one -->\n\nold\n\n<!-- /one -->\n\nThe end.\n'
