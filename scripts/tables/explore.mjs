@@ -13,10 +13,18 @@ const LINKS = {
   hit: { 'hit by faults of hosts': 'nemesis.md#hosts-of-faults' },
 }
 
-/** Returns the table of the options. `source` is the text of the module that declares them. */
+/**
+ * Returns the table of the options. `source` is the text of the module that declares them. Throws
+ * if it has none, or one without a comment.
+ */
 export function exploreOptions(source) {
   const [, body = ''] = /^export interface ExploreOptions \{\n([\s\S]*?)^\}/m.exec(source) ?? []
   const options = [...body.matchAll(/^ {2}\/\*\*([\s\S]*?)\*\/\n {2}readonly (\w+)/gm)]
+  const declared = [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??[:(]/gm)].map(([, name]) => name)
+  if (declared.length === 0) throw new Error('ExploreOptions has no options')
+  const described = new Set(options.map(([, , name]) => name))
+  const missing = declared.filter(name => !described.has(name))
+  if (missing.length > 0) throw new Error(`options without a comment: ${missing.join(', ')}`)
   return table(
     ['option', ''],
     options.map(([, comment, name]) => {

@@ -7,6 +7,7 @@ import { blocksOf, linked, table, withBlock, withoutBlock } from '../../scripts/
 import { generatedBlocks } from '../../scripts/generate-records.mjs'
 import { built, generatedPage, PAGES } from '../../scripts/generate-tables.mjs'
 import { checksOf } from '../../scripts/tables/checks.mjs'
+import { exploreOptions } from '../../scripts/tables/explore.mjs'
 import { keysTable, objectAt } from '../../scripts/tables/keys.mjs'
 
 const load = (module: string) => import(/* @vite-ignore */ resolve(module))
@@ -109,6 +110,29 @@ test('an object in a schema is found by its path, and a key without a descriptio
   const inner = objectAt(keys, 'of.*')
   expect(() => keysTable(inner, 'of.*.')).toThrow('of.*.inner has no description')
   expect(() => objectAt(keys, 'gone')).toThrow('the schema has no gone')
+})
+
+test('the table of options of explore has the links of its rows', () => {
+  const source = `export interface ExploreOptions {
+  /** A seed. 1 by default. */
+  readonly seed?: number
+  /** Stops \`'a|b'\`. */
+  readonly stop: boolean
+}
+`
+  const rows = [
+    ['`seed`', 'A seed. 1 by default.'],
+    ['`stop`', "Stops `'a\\|b'`."],
+  ]
+  expect(exploreOptions(source)).toBe(table(['option', ''], rows))
+})
+
+test.each([
+  ['readonly seed?: number', 'options without a comment: seed'],
+  ['/** A seed. */\n  readonly seed?: number\n  run(): void', 'options without a comment: run'],
+  ['', 'ExploreOptions has no options'],
+])('the table of options of explore refuses %j: %s', (body, message) => {
+  expect(() => exploreOptions(`export interface ExploreOptions {\n  ${body}\n}\n`)).toThrow(message)
 })
 
 test('the list of checks says which need iperf3, and which --kernel leaves out', () => {
