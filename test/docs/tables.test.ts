@@ -7,6 +7,7 @@ import { blocksOf, linked, table, withBlock, withoutBlock } from '../../scripts/
 import { generatedBlocks } from '../../scripts/generate-records.mjs'
 import { built, generatedPage, PAGES } from '../../scripts/generate-tables.mjs'
 import { checksOf } from '../../scripts/tables/checks.mjs'
+import { controlTable } from '../../scripts/tables/control.mjs'
 import { exploreOptions } from '../../scripts/tables/explore.mjs'
 import { keysTable, objectAt } from '../../scripts/tables/keys.mjs'
 
@@ -133,6 +134,16 @@ test.each([
   ['', 'ExploreOptions has no options'],
 ])('the table of options of explore refuses %j: %s', (body, message) => {
   expect(() => exploreOptions(`export interface ExploreOptions {\n  ${body}\n}\n`)).toThrow(message)
+})
+
+test('the table of commands of vnet_nl refuses rights of a command that it lacks', () => {
+  const command = (name: string, flags: string[] = []) => ({ name, doc: 'What.', flags })
+  const tableOf = (...list: object[]) => controlTable({ operations: { list } })
+  expect(() => tableOf(command('ioctl'))).toThrow("vnet_nl has no command 'capture'")
+  const event = { ...command('ioctl'), event: 'x' }
+  expect(() => tableOf(command('capture'), event)).toThrow("vnet_nl has no command 'ioctl'")
+  const checked = command('ioctl', ['admin-perm'])
+  expect(() => tableOf(command('capture'), checked)).toThrow("'ioctl' has admin-perm")
 })
 
 test('the list of checks says which need iperf3, and which --kernel leaves out', () => {
