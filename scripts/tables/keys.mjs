@@ -5,7 +5,8 @@ import { cell, linked, table } from '../blocks.mjs'
 const HUGE = 2 ** 32
 
 /**
- * Returns the table of the keys of an object. Throws if one has no description.
+ * Returns the table of the keys of an object. Throws if one has no description, if its default does
+ * not end with a full stop, or if its type has no name here.
  *
  * @param {{ properties: object, required?: readonly string[] }} schema
  */
@@ -16,6 +17,7 @@ export function keysTable({ properties, required = [] }, path = '') {
     ([key, schema]) => {
       if (schema.description === undefined) throw new Error(`${path}${key} has no description`)
       const [, what, absent = ''] = /^(.*?)(?: ?Default: (.*)\.)?$/.exec(schema.description)
+      if (what.includes('Default:')) throw new Error(`${path}${key}: its default ends without '.'`)
       const asked = isAsked([key]) ? 'required' : absent
       return [`\`${key}\``, cell(wordsFor(schema)), cell(asked), cell(what)]
     },
@@ -46,15 +48,7 @@ const alternatives = schema => schema.anyOf?.flatMap(alternatives) ?? [schema]
 
 /** Returns the name of the values of a schema: `a list: an IPv4 address`. */
 function wordsFor(schema) {
-  const {
-    type,
-    title = 'text',
-    enum: words,
-    anyOf,
-    items,
-    properties,
-    additionalProperties,
-  } = schema
+  const { type, title, enum: words, anyOf, items, properties, additionalProperties } = schema
   if (anyOf !== undefined) return eitherOf(anyOf)
   if (words !== undefined) return words.map(word => `\`${word}\``).join(', ')
   if (items !== undefined) return `a list${ofWhat(items)}`
@@ -62,7 +56,9 @@ function wordsFor(schema) {
   if (additionalProperties) return `a mapping${ofWhat(additionalProperties)}`
   if (type === 'boolean') return '`true`, `false`'
   if (type === 'null') return '`null`'
-  return type === 'integer' ? integerOf(schema) : title
+  if (type === 'integer') return integerOf(schema)
+  if (title === undefined && type !== 'string') throw new Error(`the type ${type} needs a title`)
+  return title ?? 'text'
 }
 
 function eitherOf(schemas) {

@@ -113,7 +113,14 @@ test('an object in a schema is found by its path, and a key without a descriptio
   expect(() => objectAt(keys, 'gone')).toThrow('the schema has no gone')
 })
 
-test('the table of options of explore has the links of its rows', () => {
+test.each([
+  ['A number. Default: 1', { type: 'integer' }, "key: its default ends without '.'"],
+  ['A number.', { type: 'number' }, 'the type number needs a title'],
+])('the table of keys refuses %j of %j: %s', (description, schema, message) => {
+  expect(() => keysTable({ properties: { key: about(description, schema) } })).toThrow(message)
+})
+
+test('the table of options of explore has a row for each option', () => {
   const source = `export interface ExploreOptions {
   /** A seed. 1 by default. */
   readonly seed?: number
