@@ -1,4 +1,14 @@
-/** Generated blocks of pages: the text between `<!-- NAME -->` and `<!-- /NAME -->`. */
+/**
+ * Generated text of pages: blocks, the text between `<!-- NAME -->` and `<!-- /NAME -->`, tables,
+ * and links.
+ */
+
+/** Returns the paths of pages in docs, from their names. */
+export const inDocs = names => names.split(' ').map(name => `docs/${name}.md`)
+
+/** Returns the paths of pages of a package, from their names. */
+export const inPackage = (name, names) =>
+  names.split(' ').map(page => `packages/${name}/docs/${page}.md`)
 
 /**
  * Returns a page with a block replaced. Throws an error with the name of the file if the page lacks

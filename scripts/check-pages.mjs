@@ -13,7 +13,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, posix, resolve } from 'node:path'
-import { withoutBlocks } from './blocks.mjs'
+import { inDocs, inPackage, withoutBlocks } from './blocks.mjs'
 import { trackedFiles } from './check-prose.mjs'
 import { flag, readOptions } from './options.mjs'
 
@@ -31,8 +31,20 @@ const NOT_PAGES =
   /^(docs\/(README|commands[\w-]*)\.md|CHANGELOG\.md|docs\/records\/|examples\/found\/)|\/template\//
 
 /** Pages that explain, list or compare: they have no task to show first. */
-const NOT_HOW_TO =
-  /^docs\/(choose|comparison|control|drivers\/exports|faq|glossary|internals[\w-]*|json|kernel-map|running|security[\w-]*|statistics|tap-reference|troubleshooting|wires|seeds|install|performance[\w-]*|playground)\.md$|^packages\/(conform\/docs\/conform-cases|exec\/docs\/exec|inet\/docs\/linux|lab\/docs\/(nemesis|packages|testing-(links|nat))|lan\/docs\/lan-config|learn\/docs\/to-the-kernel-rules|web\/docs\/metrics)\.md$/
+export const NOT_HOW_TO = [
+  ...inDocs('choose comparison control drivers/exports faq glossary install internals-add'),
+  ...inDocs('internals-exec internals-kernel internals-lan internals-memory internals-tests'),
+  ...inDocs('internals-tools internals json kernel-map performance playground running'),
+  ...inDocs('security-programs security-requests security-services security-users security'),
+  ...inDocs('seeds statistics tap-reference troubleshooting wires'),
+  ...inPackage('conform', 'conform-cases'),
+  ...inPackage('exec', 'exec'),
+  ...inPackage('inet', 'linux'),
+  ...inPackage('lab', 'nemesis packages testing-links testing-nat'),
+  ...inPackage('lan', 'lan-config'),
+  ...inPackage('learn', 'to-the-kernel-rules'),
+  ...inPackage('web', 'metrics'),
+]
 
 /**
  * Facts that one page says, its home. Another page has a clause about it at most, in a paragraph
@@ -121,7 +133,7 @@ export function findings(file, page, options) {
   const parts = passages(prose)
   const count = isSo => parts.filter(isSo).length
   const lead = wordsOf(text.split(/^ *```|\n\n {4}\S|!\[/m)[0])
-  const isHowTo = /(^|\/)docs\//.test(file) && !NOT_HOW_TO.test(file)
+  const isHowTo = /(^|\/)docs\//.test(file) && !NOT_HOW_TO.includes(file)
   const found = {
     words: wordsOf(prose) > PAGE ? wordsOf(prose) : 0,
     paragraphs: count(part => isProse(part) && wordsOf(part) > PARAGRAPH),

@@ -5,14 +5,11 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
-import { cell, table } from './blocks.mjs'
+import { cell, inDocs, inPackage, table } from './blocks.mjs'
 import { readOptions } from './options.mjs'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const CONTENTS = 'docs/README.md'
-
-const inDocs = names => names.split(' ').map(name => `docs/${name}.md`)
-const inPackage = (name, names) => names.split(' ').map(page => `packages/${name}/docs/${page}.md`)
 
 /** The pages by the headings of their groups, in the order in which they are read. */
 export const GROUPS = {

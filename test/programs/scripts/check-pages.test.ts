@@ -1,9 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
-import { checkPages, findings, HOMES } from '../../../scripts/check-pages.mjs'
+import { checkPages, findings, HOMES, NOT_HOW_TO } from '../../../scripts/check-pages.mjs'
 
 const OPTIONS = new Set(['--wire'])
 const FACT = 'what remains after kill -9'
@@ -55,6 +55,10 @@ test('a fact of another page needs a link to that page in its paragraph', () => 
 
 test.each(HOMES)('the pattern of %s matches its home, %s', (_, home, pattern) => {
   expect(readFileSync(home, 'utf8')).toMatch(pattern)
+})
+
+test('every page that may explain before it shows exists', () => {
+  expect(NOT_HOW_TO.filter(page => !existsSync(page))).toEqual([])
 })
 
 test('exceptions only get fewer', () => {
