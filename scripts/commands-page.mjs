@@ -1,5 +1,5 @@
 /**
- * node scripts/commands-page.mjs: writes docs/commands-*.md, and the list and the sections of
+ * npm run generate: writes docs/commands-*.md, and the list and the sections of
  * commands in docs/commands.md, from the tables of commands of the last build. The other text of
  * docs/commands.md is written by hand.
  */

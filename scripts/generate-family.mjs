@@ -7,11 +7,10 @@
  * A rule of the specification that the codec cannot enforce is an error.
  */
 
-import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parse, parseDocument } from 'yaml'
-import { tool } from './setup/command.mjs'
+import { formatted } from './formatted.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 const specification = join(root, 'docs/vnet_nl.yaml')
@@ -335,14 +334,10 @@ function call(name, type, args) {
   return `${name}(${[type, ...given].join(', ')})`
 }
 
-/** Returns a module in the format of this repository. */
-export function formatted(source) {
-  const [program, script] = tool('biome')
-  const args = [join(root, script), 'format', `--stdin-file-path=${generated}`]
-  return execFileSync(program, args, { cwd: root, input: source, encoding: 'utf8' })
-}
-
 if (process.argv[1] === import.meta.filename) {
   const spec = specificationOf(readFileSync(specification, 'utf8'))
-  writeFileSync(generated, formatted(familySource(spec, parse(readFileSync(presence, 'utf8')))))
+  writeFileSync(
+    generated,
+    formatted(familySource(spec, parse(readFileSync(presence, 'utf8'))), generated),
+  )
 }

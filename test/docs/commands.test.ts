@@ -12,7 +12,7 @@ const all = Object.values(pages).join('\n')
 // Loads all drivers, outside of the tests' time.
 const commands = await allCommands()
 
-test('docs/commands*.md have the current options of all commands: else run scripts/commands-page.mjs', () => {
+test('docs/commands*.md have the current options of all commands: else run npm run generate', () => {
   expect(pages).toEqual(commandsPages(commands, commonOptions(), pages['commands.md'] ?? ''))
 })
 

@@ -1,6 +1,6 @@
 /** The generated tables of pages are what scripts/generate-tables.mjs makes from the sources. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { blocksOf, linked, table, withBlock, withoutBlock } from '../../scripts/blocks.mjs'
@@ -32,6 +32,16 @@ const OTHERS = [
   ['docs/records/performance-targets.md', 'targets', 'bench/bench.mjs'],
   ['docs/records/performance-time.md', 'growth', 'bench/growth.mjs'],
 ] as const
+
+test('npm run generate runs every script that writes text from other files', () => {
+  const names = readdirSync('scripts').filter(name => name.startsWith('generate-'))
+  expect(names.length).toBeGreaterThan(6)
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'))
+  const steps: string[] = scripts.generate.split(' && ')
+  expect(steps).toEqual(expect.arrayContaining(names.map(name => `node scripts/${name}`)))
+  const others = ['scripts/commands-page.mjs', 'scripts/figures.mjs', 'bench/figures.mjs']
+  expect(steps).toEqual(expect.arrayContaining(others.map(path => `node ${path}`)))
+})
 
 test('every block of a page has a script that writes it', () => {
   const written = [

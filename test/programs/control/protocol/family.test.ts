@@ -13,7 +13,8 @@ import {
   NLMSG_HDRLEN,
 } from '#src/netlink/index.ts'
 import { complaints } from '#support/ynl-rules.ts'
-import { familySource, formatted, specificationOf } from '../../../../scripts/generate-family.mjs'
+import { formatted } from '../../../../scripts/formatted.mjs'
+import { familySource, specificationOf } from '../../../../scripts/generate-family.mjs'
 
 const textOf = (path: string) =>
   readFileSync(new URL(`../../../../${path}`, import.meta.url), 'utf8')
@@ -52,7 +53,7 @@ test.each(Object.keys(device))('a reply about a device without %s is refused', m
 
 test('family.generated.ts is up to date', () => {
   const generated = textOf('src/control/protocol/family.generated.ts')
-  expect(generated).toBe(formatted(familySource(specification, presence)))
+  expect(generated).toBe(formatted(familySource(specification, presence), 'family.ts'))
 })
 
 test('the specification keeps the rules of the YNL format', () => {
