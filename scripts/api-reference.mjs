@@ -53,9 +53,7 @@ export function apiReference() {
     pageOf(entry, doc, found, homes),
   ])
   const index = ['# API', 'What each entry point of vnet and its packages exports.']
-  const lines = entries.map(
-    ({ entry, page, doc }) => `- [${entry}](${page}): ${firstSentence(intro(doc))}`,
-  )
+  const lines = entries.map(({ entry, page, doc }) => `- [${entry}](${page}): ${lead(intro(doc))}`)
   return { pages, index: `${[...index, lines.join('\n')].join('\n\n')}\n`, exports: all }
 }
 
@@ -274,7 +272,8 @@ function intro(doc) {
   const words = text(doc).replace(/^'[\w/@]+': /, '')
   return words.replace(/^[a-z]+\b/, word => word[0].toUpperCase() + word.slice(1))
 }
-const firstSentence = words => words.replace(/\s+/g, ' ').replace(/[.:] .*/, '.')
+/** Returns a first sentence up to its colon. The next may start with a name in lower case. */
+const lead = words => words.replace(/\s+/g, ' ').replace(/[.:] .*/, '.')
 
 function section(name, declarations) {
   const [{ kind, doc, members }] = declarations

@@ -1,6 +1,6 @@
 /**
  * Generated text of pages: blocks, the text between `<!-- NAME -->` and `<!-- /NAME -->`, tables,
- * and links.
+ * links and paragraphs.
  */
 
 /** Returns the paths of pages in docs, from their names. */
@@ -48,6 +48,21 @@ export const withoutBlocks = page => page.replace(BLOCK, '')
 export function table(titles, rows) {
   const line = cells => `| ${cells.join(' | ')} |`
   return [line(titles), `|${'---|'.repeat(titles.length)}`, ...rows.map(line)].join('\n')
+}
+
+/**
+ * Returns a text in lines of at most 100 columns. `indent` is the start of all lines but the first,
+ * for which it leaves room, too.
+ */
+export function wrapped(text, indent = '') {
+  const line = new RegExp(`(.{1,${100 - indent.length}})(?:\\s+|$)`, 'g')
+  return text.replace(line, `$1\n${indent}`).trimEnd()
+}
+
+/** Returns the first sentence of a text, on one line: the whole text if it has no full stop. */
+export function firstSentence(text) {
+  const line = text.trim().replace(/\s+/g, ' ')
+  return /^.*?(?<!\bsec)\.(?= [A-Z`*[]|$)/.exec(line)?.[0] ?? line
 }
 
 /** Returns a text as one cell of a table. */

@@ -6,7 +6,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { descriptionOf, nameOf, termOf, usageOf } from '../dist/cli/parse/help.js'
-import { withBlock } from './blocks.mjs'
+import { cell, withBlock } from './blocks.mjs'
 
 const COMMON = 'Options of every driver'
 const INDEX = 'commands.md'
@@ -104,7 +104,6 @@ function tables(options) {
     '',
   ])
 }
-const cell = text => text.replaceAll('|', '\\|')
 
 if (process.argv[1] === import.meta.filename) {
   const [{ allCommands }, { commonOptions }] = await Promise.all([

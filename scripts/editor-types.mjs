@@ -3,6 +3,7 @@
  * made of the declarations of the last build. packages/learn/src/browser/driver-types.ts reads it.
  */
 import { apiReference, code, text } from './api-reference.mjs'
+import { firstSentence } from './blocks.mjs'
 
 /** A member of a class or an interface, with the docstring before it. */
 const MEMBER =
@@ -90,10 +91,7 @@ const line = shown =>
     .replace(/;$/, '')
     .trim()
 
-function sentence(doc) {
-  const plain = text(doc).split('\n\n')[0].replace(/\s+/g, ' ')
-  return /^.*?\.(?= [A-Z`]|$)/.exec(plain)?.[0] ?? plain
-}
+const sentence = doc => firstSentence(text(doc).split('\n\n')[0])
 
 /** Returns the type of a property, of the result of a function, or of its elements with `[]`. */
 function typeIn(shown) {

@@ -5,7 +5,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
-import { cell, inDocs, inPackage, table } from './blocks.mjs'
+import { cell, firstSentence, inDocs, inPackage, table, wrapped } from './blocks.mjs'
 import { readOptions } from './options.mjs'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -87,9 +87,8 @@ export function opening(page) {
     .replace(/^ *```[\s\S]*?^ *```.*$/gm, '')
   const [heading, ...parts] = text.trim().split(/\n\s*\n/)
   const paragraph = parts.find(part => /^[\p{L}\p{N}`*[]/u.test(part)) ?? ''
-  const plain = paragraph.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/\s+/g, ' ')
-  const [sentence = plain] = /^.*?\.(?= |$)/.exec(plain) ?? []
-  return { title: heading.replace(/^# /, ''), sentence: sentence.replace(/:$/, '.') }
+  const plain = paragraph.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+  return { title: heading.replace(/^# /, ''), sentence: firstSentence(plain).replace(/:$/, '.') }
 }
 
 /** Returns docs/README.md. `read` returns the text of a page. */
@@ -108,9 +107,6 @@ ${wrapped(`${description}. ${INTRO}`)}
 
 ${groups.join('\n')}`
 }
-
-/** Breaks a text into lines of at most 100 columns. */
-const wrapped = text => text.replace(/(.{1,100})(?: |$)/g, '$1\n').trim()
 
 if (process.argv[1] === import.meta.filename) {
   readOptions()

@@ -5,7 +5,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { table, withBlock } from './blocks.mjs'
+import { table, withBlock, wrapped } from './blocks.mjs'
 import { foundTables, huntedTables } from './found.mjs'
 import { readOptions } from './options.mjs'
 
@@ -14,9 +14,6 @@ const read = path => readFileSync(join(root, path), 'utf8')
 
 /** Keeps a page out of the search of the site. */
 const HEAD = '---\nsearch: false\n---\n\n'
-
-/** Returns a paragraph in lines of at most 100 columns. */
-const wrap = text => text.replace(/(.{1,100})(?:\s+|$)/g, '$1\n').trimEnd()
 
 const shownTest = test => test.replace(/^(\S+): (.*)$/, '`$1` "$2"')
 
@@ -28,11 +25,11 @@ function mapPage({ title, purpose, sections }) {
       here,
       tests.map(shownTest).join(', '),
     ])
-    const text = before === undefined ? '' : `${wrap(before)}\n\n`
+    const text = before === undefined ? '' : `${wrapped(before)}\n\n`
     return `## ${section}\n\n${text}${table([head, 'here', 'test'], cells)}\n`
   })
   const links = '[Kernel map](../kernel-map.md) explains the terms and lists the other pages.'
-  return `${HEAD}# ${title}\n\n${wrap(`${purpose} ${links}`)}\n\n${parts.join('\n')}`
+  return `${HEAD}# ${title}\n\n${wrapped(`${purpose} ${links}`)}\n\n${parts.join('\n')}`
 }
 
 /** Returns the section of a topic: names with a sentence about each. */

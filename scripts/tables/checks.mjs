@@ -1,7 +1,8 @@
 /** The lists of checks in the pages of the course. */
 
-/** Returns an item of a list, in lines of at most 100 columns. */
-const item = text => `- ${text.replace(/(.{1,98})(?:\s+|$)/g, '$1\n  ').trimEnd()}`
+import { wrapped } from '../blocks.mjs'
+
+const item = text => `- ${wrapped(text, '  ')}`
 
 /** Programs that many systems lack. */
 const RARE = ['iperf3']

@@ -1,6 +1,6 @@
 /** The table of docs/drivers/exports.md, from the declarations of the last build. */
 import { apiReference } from '../api-reference.mjs'
-import { cell, table } from '../blocks.mjs'
+import { cell, firstSentence, table } from '../blocks.mjs'
 
 const KINDS = ['function', 'class', 'namespace']
 
@@ -19,12 +19,5 @@ export function exportsTable() {
   return table(['name', 'in the kernel', 'what it is'], rows)
 }
 
-/** Returns the first sentence of a docstring, which a bracket after its end does not continue. */
-function sentenceOf(doc) {
-  const text = doc
-    .replace(/^\/\*\*|\*\/$/g, '')
-    .replace(/^\s*\* ?/gm, '')
-    .trim()
-    .replace(/\s+/g, ' ')
-  return /^.*?(?<!\bsec)\.(?= [A-Z`*]|$)/.exec(text)?.[0] ?? text
-}
+/** Returns the first sentence of a docstring. */
+const sentenceOf = doc => firstSentence(doc.replace(/^\/\*\*|\*\/$/g, '').replace(/^\s*\* ?/gm, ''))

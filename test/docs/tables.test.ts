@@ -3,7 +3,16 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { blocksOf, linked, table, withBlock, withoutBlock } from '../../scripts/blocks.mjs'
+import {
+  blocksOf,
+  firstSentence,
+  linked,
+  table,
+  withBlock,
+  withoutBlock,
+  withoutBlocks,
+  wrapped,
+} from '../../scripts/blocks.mjs'
 import { generatedBlocks } from '../../scripts/generate-records.mjs'
 import { built, generatedPage, PAGES } from '../../scripts/generate-tables.mjs'
 import { checksOf } from '../../scripts/tables/checks.mjs'
@@ -78,6 +87,27 @@ test.each(['no marks', '<!-- one -->', '<!-- one --> <!-- one --> <!-- /one -->'
     )
   },
 )
+
+test.each([
+  ['One,\n  by RFC 1, sec. 3. Two.', 'One, by RFC 1, sec. 3.'],
+  ['Version 1.2 is here. `two`', 'Version 1.2 is here.'],
+  ['By eqn. 3 (a. b). [Two](x)', 'By eqn. 3 (a. b).'],
+  ['No full stop', 'No full stop'],
+])('the first sentence of %j is %j', (text, sentence) => {
+  expect(firstSentence(text)).toBe(sentence)
+})
+
+test('a text is broken into lines of at most 100 columns, with their indent', () => {
+  const text = 'word '.repeat(40).trim()
+  const line = (count: number) => 'word '.repeat(count).trim()
+  expect(wrapped(text)).toBe([line(20), line(20)].join('\n'))
+  expect(wrapped(text, '  ')).toBe([line(19), `  ${line(19)}`, '  word word'].join('\n'))
+})
+
+test('a page without its blocks keeps marks that are in a line', () => {
+  const page = 'A <!-- x -->text<!-- /x -->.\n<!-- y -->\n\nnew\n\n<!-- /y -->\nB\n'
+  expect(withoutBlocks(page)).toBe('A <!-- x -->text<!-- /x -->.\n\nB\n')
+})
 
 test('the first of a phrase is a link, and a phrase that no text has is refused', () => {
   expect(linked('a link and a link', { link: 'x.md' })).toBe('a [link](x.md) and a link')
