@@ -19,7 +19,7 @@ test('the commands of docs/attach.md succeed, one after the other', async () => 
     [...text.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!)
   const within = ['ip', 'netns', 'exec', near.name]
   const starts = commands.flatMap((command, i) => (command.startsWith('attach ') ? i : []))
-  expect([starts, commands.length]).toEqual([[0, 6], 10])
+  expect([starts, commands.length]).toEqual([[0, 6], 11])
   for (const [n, start] of starts.entries()) {
     const [first = '', ...rest] = commands.slice(start, starts[n + 1])
     const vnet = await spawnVnet(words(first), { within })

@@ -53,9 +53,12 @@ test('a fact of another page needs a link to that page in its paragraph', () => 
   expect(found(fact, 'docs/faq.md')).toEqual({})
 })
 
-test.each(HOMES)('the pattern of %s matches its home, %s', (_, home, pattern) => {
-  expect(readFileSync(home, 'utf8')).toMatch(pattern)
-})
+test.each(HOMES as [string, string, RegExp][])(
+  'the pattern of %s matches its home, %s',
+  (_, home, pattern) => {
+    expect(readFileSync(home, 'utf8')).toMatch(pattern)
+  },
+)
 
 test('every page that may explain before it shows exists', () => {
   expect(NOT_HOW_TO.filter(page => !existsSync(page))).toEqual([])
