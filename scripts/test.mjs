@@ -2,10 +2,10 @@
  * What `npm test` runs once set-up is done; USAGE has its arguments. Formatter and linter, type
  * checks, the import rule, the width of comments and the pages are checked beside the quick tests,
  * which wait at first, and before all tests, which take long. With arguments only tests run. With
- * --long, the tests that scale (test/support/scale.ts) run at their full size, and beside them
- * those of the addon under sanitizers. A suite has a time limit. The last lines are what did not
- * run, and `N passed, N failed, N skipped`. In CI a skipped kernel test is a failure. Off Linux,
- * only the tests in memory run, and one line names their folders.
+ * --long, the tests of the addon run under sanitizers, then all tests that scale
+ * (test/support/scale.ts) at their full size. A suite has a time limit. The last lines are what did
+ * not run, and `N passed, N failed, N skipped`. In CI a skipped kernel test is a failure. Off
+ * Linux, only the tests in memory run, and one line names their folders.
  */
 
 import { spawn } from 'node:child_process'
@@ -104,10 +104,11 @@ async function main(args) {
   }
   const selection = select(root, run, paths, [process.cwd(), process.env.INIT_CWD ?? root])
   const isWhole = selection === undefined && (isCoverage || options.length === 0)
-  const before = isWhole && run === 'all' ? checks() : []
+  const before = isWhole && run !== 'quick' ? stepsBefore(run) : []
   const failed = await report(before.map(step => start(step)))
   if (failed) return failed
-  const started = (isWhole ? stepsBeside(run) : []).map(step => start(step, NICE))
+  const beside = isWhole && run === 'quick' ? checks(changedFiles(root)) : []
+  const started = beside.map(step => start(step, NICE))
   // Not before: the sanitizers run tests, too.
   setEnvironment(run, selection?.files)
   const vitestOptions = [...options, ...(isWhole && isCoverage ? threshold : [])]
@@ -119,9 +120,9 @@ async function main(args) {
   return failedBeside || code
 }
 
-/** Returns the steps beside the tests of a whole run. */
-function stepsBeside(run) {
-  if (run === 'quick') return checks(changedFiles(root))
+/** Returns the steps before the tests of a whole run that takes long. */
+function stepsBefore(run) {
+  if (run === 'all') return checks()
   return run === 'long' ? [['sanitizers', process.execPath, script('sanitize.mjs')]] : []
 }
 
