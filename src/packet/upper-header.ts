@@ -101,6 +101,22 @@ export function wholeTransport(
 }
 
 /**
+ * Finds the header of the IP packet in the Ethernet frame at `at`. Returns the version, 4 or 6, or
+ * 0 like `UpperHeader.find`, and for frames of other protocols.
+ */
+export function findInFrame(
+  upper: UpperHeader,
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+): number {
+  const network = networkOffset(bytes, at, length)
+  const type = network < 0 ? 0 : get16(bytes, at + network - 2)
+  if (type !== ETH_P_IP && type !== ETH_P_IPV6) return 0
+  return upper.find(bytes, at + network, at + length)
+}
+
+/**
  * Returns how many bytes of TCP payload the Ethernet frame at `at` has, without padding. 0 also for
  * frames of other protocols, and for fragments after the first, whose header is elsewhere.
  */
@@ -110,11 +126,7 @@ export function tcpPayloadLength(
   length: number,
   upper: UpperHeader,
 ): number {
-  const network = networkOffset(bytes, at, length)
-  const nh = at + network
-  const type = network < 0 ? 0 : get16(bytes, nh - 2)
-  if (type !== ETH_P_IP && type !== ETH_P_IPV6) return 0
-  if (upper.find(bytes, nh, at + length) === 0) return 0
+  if (findInFrame(upper, bytes, at, length) === 0) return 0
   const { h, end, protocol } = upper
   if (h < 0 || protocol !== ipv4.IPPROTO_TCP) return 0
   const header = tcp.parse(bytes, h, end - h)

@@ -1,16 +1,9 @@
 /** FaultActions: what a fault does to a packet, whichever stage selects the packet. */
-import {
-  checksumUpdate,
-  ETH_P_IP,
-  ETH_P_IPV6,
-  get16,
-  networkOffset,
-  put16,
-} from '../../packet/index.ts'
+import { checksumUpdate, get16, put16 } from '../../packet/index.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
 import * as tcp from '../../packet/tcp.ts'
 import { UDP_HLEN } from '../../packet/udp.ts'
-import { UpperHeader } from '../../packet/upper-header.ts'
+import { findInFrame, UpperHeader } from '../../packet/upper-header.ts'
 import { CHECKSUM_PARTIAL, OWNER_WIRE, type SkBuff } from '../../skb/index.ts'
 import type { QueueEnv, Wire, WireEnv } from '../wire.ts'
 import { flipBit } from './corrupt.ts'
@@ -100,12 +93,7 @@ type Frame = Pick<SkBuff, 'bytes' | 'data' | 'len'>
 
 /** Returns the middle byte of the payload of a whole TCP or UDP packet, or -1 without payload. */
 export function payloadMiddle({ bytes, data, len }: Frame, upper = new UpperHeader()): number {
-  const network = networkOffset(bytes, data, len)
-  const type = network < 0 ? 0 : get16(bytes, data + network - 2)
-  if (type !== ETH_P_IP && type !== ETH_P_IPV6) return -1
-  if (upper.find(bytes, data + network, data + len) === 0 || upper.check < 0 || upper.isFragment) {
-    return -1
-  }
+  if (findInFrame(upper, bytes, data, len) === 0 || upper.check < 0 || upper.isFragment) return -1
   const { h, end, protocol } = upper
   let header = -1
   if (protocol === IPPROTO_UDP) {

@@ -316,15 +316,17 @@ async function checkFaults(
   { drop, delay, nth, first, every, data, quiet = false }: RunOptions,
   log: (line: string) => void,
 ): Promise<((link: LabLink) => Promise<LabFault>)[]> {
-  const counts = Object.entries({ nth, first, every }).filter(([, n]) => n !== undefined)
+  const given = Object.entries({ nth, first, every, data }).filter(
+    ([, value]) => value !== undefined,
+  )
   if (drop === undefined) {
-    const given = Object.entries({ delay, nth, first, every, data })
-    const [option] = given.find(([, value]) => value !== undefined) ?? []
+    const [option] = delay === undefined ? given.map(([name]) => name) : ['delay']
     if (option !== undefined) {
       throw new UsageError(`--${option}: it is for the packets of --drop FILTER`)
     }
     return []
   }
+  const counts = given.filter(([name]) => name !== 'data')
   if (counts.length > 1) {
     throw new UsageError(`--${counts[1]?.[0]}: give one of --nth, --first and --every`)
   }
@@ -336,8 +338,7 @@ async function checkFaults(
     log(`--drop: ${note}`)
   }
   const action = delay === undefined ? 'drop' : { delay }
-  const isEvery = counts.length === 0 && !data
-  const when = isEvery ? undefined : { ...Object.fromEntries(counts), ...(data && { data }) }
+  const when = given.length === 0 ? undefined : Object.fromEntries(given)
   return (['ab', 'ba'] as const).map(direction => link => link[direction].fault(action, drop, when))
 }
 
