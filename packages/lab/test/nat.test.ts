@@ -1,163 +1,39 @@
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_SEC } from '#src/base/clock.ts'
 import { random } from '#src/base/random.ts'
-import { FakeClock } from '#src/bed/fake-clock.ts'
-import { formatIpv4, parseIpv4 } from '#src/packet/address.ts'
-import { finish, onesComplementSum, pseudoHeaderSum4 } from '#src/packet/checksum.ts'
+import { finish, pseudoHeaderSum4 } from '#src/packet/checksum.ts'
 import * as ipv4 from '#src/packet/ipv4.ts'
-import { get16, long, put16, word } from '#src/packet/octets.ts'
+import { get16, put16, word } from '#src/packet/octets.ts'
 import { testWires } from '#support/wire.ts'
-import { Nat, type NatOptions } from '../src/nat/nat.ts'
+import { Nat } from '../src/nat/nat.ts'
 import { natStage } from '../src/nat/nat-stage.ts'
 import { FIRST_PORT, type NatKind, PORTS } from '../src/nat/nat-table.ts'
-
-const OUTSIDE = '192.0.2.1'
-const HOST = '198.18.1.2:5000'
-const PEER = '203.0.113.7:3478'
-/** The address of PEER, another port. */
-const PORT2 = '203.0.113.7:3479'
-const OTHER = '203.0.113.8:3478'
-const KINDS: readonly NatKind[] = ['full-cone', 'restricted', 'port-restricted', 'symmetric']
-
-const ICMP = 1
-const TCP = 6
-const UDP = 17
-const [SYN, ACK, FIN, RST] = [2, 16, 1, 4]
-
-function place(text: string): [address: number, port: number] {
-  const [address, port = '0'] = text.split(':')
-  return [parseIpv4(address!)!, Number(port)]
-}
-
-/** An IPv4 packet, with the checksums that the codecs compute. */
-function packet(
-  protocol: number,
-  from: string,
-  to: string,
-  upper: readonly number[],
-  fragment = 0,
-): Uint8Array {
-  const header = [
-    0x45,
-    0,
-    ...word(20 + upper.length),
-    ...word(77),
-    ...word(fragment),
-    64,
-    protocol,
-    0,
-    0,
-  ]
-  const bytes = Uint8Array.from([
-    ...header,
-    ...long(place(from)[0]),
-    ...long(place(to)[0]),
-    ...upper,
-  ])
-  ipv4.fillHeaderChecksum(bytes, 0)
-  return bytes
-}
-
-function withChecksum(bytes: Uint8Array, at: number, pseudo: number): Uint8Array {
-  const sum = finish(onesComplementSum(bytes, 20, bytes.length - 20, pseudo))
-  put16(bytes, at, sum)
-  return bytes
-}
-
-function udp(from: string, to: string, data: readonly number[] = [1, 2, 3]): Uint8Array {
-  const upper = [
-    ...word(place(from)[1]),
-    ...word(place(to)[1]),
-    ...word(8 + data.length),
-    0,
-    0,
-    ...data,
-  ]
-  const bytes = packet(UDP, from, to, upper)
-  return withChecksum(bytes, 26, pseudoHeaderSum4(bytes, 0, UDP, upper.length))
-}
-
-function tcp(from: string, to: string, flags = ACK): Uint8Array {
-  const upper = [
-    ...word(place(from)[1]),
-    ...word(place(to)[1]),
-    ...long(9),
-    ...long(8),
-    0x50,
-    flags,
-    2,
-    0,
-    0,
-    0,
-    0,
-    0,
-    7,
-  ]
-  const bytes = packet(TCP, from, to, upper)
-  return withChecksum(bytes, 36, pseudoHeaderSum4(bytes, 0, TCP, upper.length))
-}
-
-/** An echo request (8) or reply (0). The end of the host has the identifier as its port. */
-function echo(from: string, to: string, type: 0 | 8): Uint8Array {
-  const id = place(type === 8 ? from : to)[1]
-  return withChecksum(packet(ICMP, from, to, [type, 0, 0, 0, ...word(id), 0, 1, 5, 6]), 22, 0)
-}
-
-/** "Port unreachable" about a packet. */
-function unreachable(from: string, to: string, quoted: Uint8Array): Uint8Array {
-  return withChecksum(packet(ICMP, from, to, [3, 3, 0, 0, 0, 0, 0, 0, ...quoted]), 22, 0)
-}
-
-/** The first fragment of a packet, and a later one. */
-function firstFragment(from: string, to: string, make: typeof udp | typeof tcp = udp): Uint8Array {
-  const bytes = make(from, to)
-  put16(bytes, 6, 0x2000)
-  ipv4.fillHeaderChecksum(bytes, 0)
-  return bytes
-}
-const laterFragment = (from: string, to: string, protocol = UDP) =>
-  packet(protocol, from, to, [9, 9, 9, 9, 9, 9, 9, 9], 1)
-
-const frame = (bytes: Uint8Array) =>
-  Uint8Array.from([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, ...bytes])
-
-/** A NAT, and its results for packets: the translated packet, or why it was dropped. */
-class TestNat {
-  readonly clock = new FakeClock()
-  readonly nat: Nat
-
-  constructor(kind: NatKind, seed = 7, options: NatOptions = {}) {
-    this.nat = new Nat(kind, place(OUTSIDE)[0], random(seed), options)
-  }
-
-  out(bytes: Uint8Array): Uint8Array | string {
-    return this.#pass('outbound', bytes)
-  }
-
-  in(bytes: Uint8Array): Uint8Array | string {
-    return this.#pass('inbound', bytes)
-  }
-
-  /** Sends a UDP packet out. Returns where it seems to come from. */
-  send(to = PEER, from = HOST): string {
-    return sourceOf(this.out(udp(from, to)))
-  }
-
-  wait(seconds: number): void {
-    this.clock.advance(seconds * NSEC_PER_SEC)
-  }
-
-  #pass(direction: 'outbound' | 'inbound', bytes: Uint8Array): Uint8Array | string {
-    const sent = frame(bytes)
-    const verdict = this.nat[direction](sent, 0, sent.length, this.clock.now())
-    return verdict === 'pass' ? sent.subarray(14) : verdict
-  }
-}
-
-function sourceOf(result: Uint8Array | string): string {
-  if (typeof result === 'string') throw new Error(`dropped: ${result}`)
-  return `${formatIpv4(ipv4.source(result, 0))}:${get16(result, 20)}`
-}
+import {
+  ACK,
+  echo,
+  FIN,
+  firstFragment,
+  frame,
+  HOST,
+  ICMP,
+  KINDS,
+  laterFragment,
+  OTHER,
+  OUTSIDE,
+  PEER,
+  PORT2,
+  packet,
+  place,
+  RST,
+  SYN,
+  sourceOf,
+  TCP,
+  TestNat,
+  tcp,
+  UDP,
+  udp,
+  unreachable,
+} from './support/test-nat.ts'
 
 describe('a NAT', () => {
   test.each(KINDS)(
@@ -278,8 +154,9 @@ describe('a NAT', () => {
       ipv4.fillHeaderChecksum(bytes, 0)
       return bytes
     }
+    const first = firstFragment(PEER, outside)
     for (let id = 0; id <= 4096; id++) {
-      nat.in(numbered(firstFragment(PEER, outside), id))
+      nat.in(numbered(first, id))
     }
     const later = (id: number) => nat.in(numbered(laterFragment(PEER, outside), id))
     expect([later(0), later(1)]).toEqual(['early', numbered(laterFragment(PEER, HOST), 1)])
@@ -524,20 +401,6 @@ describe('the table of a NAT', () => {
     }
   })
 
-  test('has a port for as many mappings as there are ports, and takes ports that are free again', () => {
-    const nat = new TestNat('symmetric')
-    const peer = (i: number) => `203.0.113.9:${1000 + i}`
-    const used = new Set(Array.from({ length: PORTS }, (_, i) => nat.send(peer(i))))
-    expect(used.size).toBe(PORTS)
-    expect(nat.out(udp(HOST, peer(PORTS)))).toBe('full')
-    nat.wait(60)
-    nat.send(peer(5))
-    nat.wait(60)
-    expect(used).toContain(nat.send(peer(PORTS)))
-    const again = nat.send(peer(5))
-    expect(nat.in(udp(peer(5), again))).toEqual(udp(peer(5), HOST))
-  })
-
   test('a mapping remains when the former port of its host is given to another mapping', () => {
     const nat = new TestNat('symmetric')
     const others = (n: number) =>
@@ -547,22 +410,8 @@ describe('the table of a NAT', () => {
     const now = nat.send()
     expect(now).not.toBe(before)
     expect(others(PORTS - 1)).toContain(before)
+    expect(nat.out(udp('198.18.1.9:1', PEER))).toBe('full')
     expect(nat.send()).toBe(now)
-  })
-
-  test('a mapping that gets a new port does not close its former port, which has another mapping', () => {
-    const nat = new TestNat('symmetric')
-    const others = () =>
-      Array.from({ length: PORTS - 1 }, (_, i) => nat.send(PEER, `198.18.1.9:${1000 + i}`))
-    const before = nat.send()
-    nat.wait(1)
-    others()
-    nat.wait(119)
-    const taker = '203.0.113.10:1'
-    expect(nat.send(taker)).toBe(before)
-    nat.wait(1)
-    expect(nat.send()).not.toBe(before)
-    expect(nat.in(udp(taker, before))).toEqual(udp(taker, HOST))
   })
 
   test('a rebind gives everything another port, and closes the old ones', () => {
