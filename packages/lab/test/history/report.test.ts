@@ -1,28 +1,10 @@
 /** Reports of runs with a history: their operations beside the packets. */
 import { expect, test } from 'vitest'
+import { runLines } from '../../src/explore/failed-run.ts'
 import { pageOf } from '../../src/explore/page.ts'
 import { failureLines } from '../../src/explore/report-text.ts'
-import { counter } from '../../src/history/checks.ts'
-import { explore, type LabScenario } from '../../src/index.ts'
-
-/** Sends a datagram 10 ms after the start of an operation, which fails if the datagram is lost. */
-const asking: LabScenario = async ({ lab, history }) => {
-  const [client, server] = lab.hosts('client', 'server')
-  await lab.cable(client, server, { wire: 'delay 5ms' })
-  const socket = await server.createSocket('udp4', 5000)
-  const asker = await client.createSocket('udp4')
-  const arrived = new Promise(resolve => socket.once('message', resolve))
-  const done = history.invoke('connect', undefined, { process: 'client' })
-  history.ok(done, 'yes')
-  const call = history.invoke('write', 1, { process: 'client', key: '<x>' })
-  await lab.sleep(10)
-  asker.send('1', 5000, 'server')
-  await Promise.race([
-    arrived,
-    lab.sleep(100).then(() => Promise.reject(new Error('nothing has arrived'))),
-  ])
-  history.ok(call)
-}
+import { explore } from '../../src/index.ts'
+import { asking } from './one-datagram.ts'
 
 const report = await explore(asking, { world: 'memory', faults: ['drop'], captures: false })
 const [failure] = report.failures
@@ -102,40 +84,13 @@ test('a failure and its repetition have a fault of a host and its packet after e
   }
 })
 
-test('a long history shows its last operations in the text', async () => {
-  const many: LabScenario = async run => {
-    for (let i = 0; i < 30; i++) {
-      run.history.ok(run.history.invoke('write', i))
-    }
-    await asking(run)
-  }
-  const [long] = (await explore(many, { world: 'memory', faults: ['drop'], captures: false }))
-    .failures
-  const text = failureLines(long as NonNullable<typeof long>).join('\n')
-  expect(text).toContain('  (12 earlier operations)\n  0.0 to 0.0 ms         write 12\n')
-  expect(text).not.toContain('write 11\n')
-})
-
-test('operations have the same times in the message of a check as beside the packets', async () => {
-  const reading: LabScenario = async run => {
-    await run.lab.sleep(30)
-    const read = run.history.invoke('add', 1, { process: 'client' })
-    const isLost = await Promise.resolve(asking(run)).then(
-      () => false,
-      () => true,
-    )
-    run.history.ok(read)
-    run.history.ok(run.history.invoke('read'), isLost ? 7 : 1)
-    counter([...run.history].filter(({ name }) => ['add', 'read'].includes(name)))
-  }
-  const { failures } = await explore(reading, {
-    world: 'memory',
-    faults: ['pause 1h on server'],
-    captures: false,
+test('the text of a run has its last 20 operations', () => {
+  const operations = Array.from({ length: 32 }, (_, i) => {
+    const text = `write ${i}`
+    return { at: 0, isStart: true, name: text, text }
   })
-  const lines = failureLines(failures[0] as NonNullable<typeof failure>)
-  const reads = lines.flatMap(line => (line.includes('read -> 7') ? [line.trim()] : []))
-  expect(reads).toHaveLength(2)
-  expect(reads[0]).toBe(reads[1])
-  expect(lines.find(line => line.includes('server stops'))).toMatch(/^ {2}at 40\.0 ms/)
+  const run = failure?.run as NonNullable<NonNullable<typeof failure>['run']>
+  const [earlier, first, ...others] = runLines({ ...run, operations })
+  expect([earlier, first]).toEqual(['(12 earlier operations)', 'write 12'])
+  expect(others.filter(line => line.startsWith('write'))).toHaveLength(19)
 })

@@ -26,6 +26,12 @@ async function impatient({ lab, signal }: ScenarioRun): Promise<void> {
   if (lab.now - began > 150) throw new Error('the answer took too long')
 }
 
+test('a request survives the loss of each packet', async () => {
+  const report = await explore(post, { world: 'memory', captures: false, faults: ['drop'] })
+  expect([report.cleanErrors, report.failures, report.unstable]).toEqual([[], [], []])
+  expect(report.points.length).toBeGreaterThan(10)
+})
+
 test('a request survives every fault', async () => {
   const report = await explore(post, { world: 'memory', captures: false })
   expect(report.cleanErrors).toEqual([])

@@ -36,6 +36,21 @@ test.each<[string, Partial<RunSpan>, string]>([
     { host: 'server', to: 1000 },
     'at 0.0 ms server receives nothing, at 1000.0 ms server receives again',
   ],
+  [
+    'restart 1s on server',
+    { host: 'server', to: 1000 },
+    'at 0.0 ms server crashes, at 1000.0 ms server starts again',
+  ],
   ['pause 10s on server', { host: 'server', to: undefined }, 'at 0.0 ms server stops'],
   ['crash on server', { host: 'server', to: undefined }, 'at 0.0 ms server crashes'],
 ])('the report of %s says what happened and when', checkReport)
+
+test('the page shows a fault of a link as a bar between its ends, which lasts to the last packet', async () => {
+  const report = await exploreOne('mute forever')
+  expect(rowsOf(pageOf(report.toJSON(), 'a'))).toEqual([
+    ['0.0 client-server ab loses all packets', 'bar wide 90 20 20'],
+    ['0.0 client to server: ab packet 1 , lost', 'bar wide 90 0 40'],
+    ['1000.0 client to server: ab packet 2 , lost', 'bar wide 90 0 40'],
+    ['2000.0 client to server: ab packet 3 , lost', 'bar wide 90 0 40'],
+  ])
+})

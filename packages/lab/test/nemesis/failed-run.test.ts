@@ -2,31 +2,28 @@
 import { expect, test } from 'vitest'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import { pageOf } from '../../src/explore/page.ts'
-import type { RunSpan } from '../../src/explore/result.ts'
 import { runDiagram } from '../../src/explore/run-diagram.ts'
 import { Spans } from '../../src/nemesis/hit.ts'
-import { checkReport, exploreOne, rowsOf } from '../support/failed-runs.ts'
+import { checkSpan, exploreOne, rowsOf } from '../support/failed-runs.ts'
 
-test.each<[string, Partial<RunSpan>, string]>([
-  [
-    'silence 1500ms',
-    {
-      packet: 0,
-      to: 1500,
-      starts: 'client-server loses all packets',
-      ends: 'client-server carries packets again',
-    },
+const silence = await exploreOne('silence 1500ms')
+
+test('the report of a silence says what happened and when', () => {
+  const span = {
+    packet: 0,
+    to: 1500,
+    starts: 'client-server loses all packets',
+    ends: 'client-server carries packets again',
+  }
+  checkSpan(
+    silence,
+    span,
     'at 0.0 ms client-server loses all packets, at 1500.0 ms client-server carries packets again',
-  ],
-  [
-    'restart 1s on server',
-    { host: 'server', to: 1000 },
-    'at 0.0 ms server crashes, at 1000.0 ms server starts again',
-  ],
-])('the report of %s says what happened and when', checkReport)
+  )
+})
 
-test('the packets of the failed run say which of them a dead link has lost', async () => {
-  const { failures } = await exploreOne('silence 1500ms')
+test('the packets of the failed run say which of them a dead link has lost', () => {
+  const { failures } = silence
   const lost = failures[0]?.run?.packets.map(({ label, direction, lost }) => [
     direction,
     label,
@@ -101,15 +98,5 @@ test('the page shows the end of a fault beside a fault whose packet it leaves ou
     '0.0 a to b: ab packet 1',
     '5000.0 a write 5 starts',
     '9000.0 a continues',
-  ])
-})
-
-test('the page shows a fault of a link as a bar between its ends, which lasts to the last packet', async () => {
-  const report = await exploreOne('mute forever')
-  expect(rowsOf(pageOf(report.toJSON(), 'a'))).toEqual([
-    ['0.0 client-server ab loses all packets', 'bar wide 90 20 20'],
-    ['0.0 client to server: ab packet 1 , lost', 'bar wide 90 0 40'],
-    ['1000.0 client to server: ab packet 2 , lost', 'bar wide 90 0 40'],
-    ['2000.0 client to server: ab packet 3 , lost', 'bar wide 90 0 40'],
   ])
 })

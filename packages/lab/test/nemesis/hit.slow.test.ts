@@ -146,3 +146,16 @@ test('the printed test asks again, because another host may have the role', asyn
   const [named] = (await reportOf(['a', 'b'])).failures
   expect(named?.test).toContain("hit: ['a', 'b'] })")
 })
+
+test('a function that does not settle ends by the timeout of the run', async () => {
+  const { failures } = await reportOf(() => new Promise(() => {}), 'pause 2500ms', '500ms')
+  expect(failures[0]?.error).toContain('timed out after 500 ms')
+})
+
+test.each<[unknown, string]>([
+  [() => undefined, 'pause: hit: undefined is not the name of a host, or a list of names'],
+  [() => [], 'pause: hit: [] is not the name of a host, or a list of names'],
+  ['c', 'pause: hit: c is not a host of the lab, which are client, a, b'],
+])('%s is refused', async (hit, why) => {
+  await expect(reportOf(hit as Hit)).rejects.toThrow(why)
+})

@@ -26,13 +26,17 @@ export const exploreOne = async (
   return explore(asking, { world: 'memory', captures: false, faults: [fault], filter, stopAt: 1 })
 }
 
-/** Checks that the report of a run with this fault has its span, and a line about it. */
+/** Explores with one fault, and checks the report like `checkSpan`. */
 export async function checkReport(
   fault: string,
   wanted: Partial<RunSpan>,
   line: string,
 ): Promise<void> {
-  const report = await exploreOne(fault)
+  checkSpan(await exploreOne(fault), wanted, line)
+}
+
+/** Checks that a report has the span of the fault, and a line about it. */
+export function checkSpan(report: ExploreReport, wanted: Partial<RunSpan>, line: string): void {
   const span = { link: 'client-server', from: 0, ...wanted }
   expect(report.failures.map(({ run }) => run?.spans)).toEqual([[expect.objectContaining(span)]])
   expect(String(report).split('\n')).toContain(`  ${line}`)
