@@ -16,8 +16,13 @@ const FROM = `src port ${PORT}`
 const DATA = 'ip[2:2] - ((ip[0] & 0xf) << 2) - ((tcp[12] & 0xf0) >> 2)'
 /** Only counts packets. */
 const COUNT = 'pass' as 'drop'
-const bytesOf = (length: number) =>
-  Buffer.from(Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 0xff))
+function bytesOf(length: number): Buffer {
+  const bytes = Buffer.alloc(length)
+  for (let i = 0; i < length; i++) {
+    bytes[i] = i * 7 + (i >> 8)
+  }
+  return bytes
+}
 
 interface Pair {
   readonly lab: Lab

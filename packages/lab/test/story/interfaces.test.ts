@@ -93,11 +93,11 @@ test('a connection that moves to another interface is whole, without a note', ()
 
 test('packets of more interfaces than the limit are noted', () => {
   const record = new CaptureRecord()
+  const bytes = ethernetFrame(segmentPacket({ at: 0, length: 1 }))
+  const length = { capturedLength: bytes.length, originalLength: bytes.length }
   const storyOf = (interfaces: number) => {
     const reader = new StoryReader()
     for (let i = 0; i < interfaces; i++) {
-      const bytes = ethernetFrame(segmentPacket({ at: i, seq: 1 + i, length: 1, id: i }))
-      const length = { capturedLength: bytes.length, originalLength: bytes.length }
       const place = { linkType: 1, packetId: i, interfaceName: `lab/eth${i}` }
       reader.take(Object.assign(record, { nanoseconds: i, bytes, ...length, ...place }))
     }
