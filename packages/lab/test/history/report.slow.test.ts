@@ -1,5 +1,6 @@
 /** Reports of runs with a history that is long, or that a check has refused. */
 import { expect, test } from 'vitest'
+import { pageOf } from '../../src/explore/page.ts'
 import { failureLines } from '../../src/explore/report-text.ts'
 import { counter } from '../../src/history/index.ts'
 import { explore, type LabScenario } from '../../src/index.ts'
@@ -41,4 +42,22 @@ test('operations have the same times in the message of a check as beside the pac
   expect(reads).toHaveLength(2)
   expect(reads[0]).toBe(reads[1])
   expect(lines.find(line => line.includes('server stops'))).toMatch(/^ {2}at 40\.0 ms/)
+})
+
+test('operations are between the faults of hosts in the diagram', async () => {
+  const nemesis = await explore(asking, {
+    world: 'memory',
+    faults: ['pause 1h on server'],
+    captures: false,
+  })
+  const [, diagram = ''] =
+    /class="diagram run".*?<ol[^>]*>(.*?)<\/ol>/s.exec(pageOf(nemesis.toJSON(), 'a')) ?? []
+  const texts = [...diagram.matchAll(/<li.*?<\/li>/gs)].map(([row]) =>
+    row.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' '),
+  )
+  expect(texts.slice(2)).toEqual([
+    expect.stringContaining('client write &lt;x&gt; 1 (unknown) starts'),
+    expect.stringContaining('server stops'),
+    expect.not.stringContaining('hit'),
+  ])
 })

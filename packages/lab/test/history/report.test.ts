@@ -51,24 +51,6 @@ test('the page shows operations and packets of a failed run in one diagram', () 
   expect(rows[0]).not.toContain('class="cross"')
 })
 
-test('operations are between the faults of hosts in the diagram', async () => {
-  const nemesis = await explore(asking, {
-    world: 'memory',
-    faults: ['pause 1h on server'],
-    captures: false,
-  })
-  const [, diagram = ''] =
-    /class="diagram run".*?<ol[^>]*>(.*?)<\/ol>/s.exec(pageOf(nemesis.toJSON(), 'a')) ?? []
-  const texts = [...diagram.matchAll(/<li.*?<\/li>/gs)].map(([row]) =>
-    row.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' '),
-  )
-  expect(texts.slice(2)).toEqual([
-    expect.stringContaining('client write &lt;x&gt; 1 (unknown) starts'),
-    expect.stringContaining('server stops'),
-    expect.not.stringContaining('hit'),
-  ])
-})
-
 test('a failure and its repetition have a fault of a host and its packet after earlier operations', async () => {
   const { failures } = await explore(asking, {
     world: 'memory',

@@ -15,3 +15,12 @@ test('the neighbourhood of a fault that lasts has verdicts for shorter and longe
     `longer    passed  silence 6s ${end} seq 121`,
   ])
 })
+
+test('the neighbourhood has a verdict for packets before and after', async () => {
+  const table = await neighbourhood(STORIES['a reset']!, {})
+  const [clean, captured, earlier] = table.split('\n')
+  const reset = 'FAILED  reset client-server ab tcp client:* > server:80'
+  expect(clean).toBe('no fault  passed')
+  expect(captured).toContain(`${reset} seq 121: `)
+  expect(earlier).toContain(`${reset} seq 1: `)
+})
