@@ -13,6 +13,8 @@ const MS = NSEC_PER_MSEC
 const frame = plainFrame(1500)
 const ect = plainFrame(1500)
 ect.set([8, 0, 0x45, 2], 12)
+/** Keeps the decisions, and not the packets. */
+const LOGGED = { log: true, receive() {} }
 const line = (options: PieOptions = {}, more: RateOptions = {}) =>
   rate(12e6, { queue: pie(options), ...more })
 /** Not a divisor of the periods of corrections, so that no two events come at the same time. */
@@ -113,7 +115,7 @@ test.each([
 ])(
   'PIE with target %f ms and tupdate %f ms drops what the pseudocode of RFC 8033 drops',
   (target, tupdate) => {
-    const wire = makeWire([line({ target, tupdate }, { limit: { packets: 3000 } })], { log: true })
+    const wire = makeWire([line({ target, tupdate }, { limit: { packets: 3000 } })], LOGGED)
     for (let n = 0; n < PACKETS; n++) {
       wire.advance(arrivalOf(n) - wire.now)
       wire.sendFrame(frame)
@@ -140,9 +142,8 @@ test('PIE on a link that sends nothing more drops all later packets, and arms no
 })
 
 test('PIE marks no packet that finds the queue full', () => {
-  const wire = makeWire([rate(12e6, { queue: pie({ ecn: true }), limit: { packets: 30 } })], {
-    log: true,
-  })
+  const queue = pie({ ecn: true })
+  const wire = makeWire([rate(12e6, { queue, limit: { packets: 30 } })], LOGGED)
   load(wire, 8000, GAP, ect)
   const of = (wanted: string) =>
     wire.decisions.filter(({ verdict }) => verdict === wanted).map(({ id }) => id)
@@ -158,7 +159,7 @@ test('PIE lets a burst of up to 150 ms pass', () => {
 })
 
 test('PIE with ecn marks capable packets while the probability is at most 10 %, and then drops', () => {
-  const wire = makeWire([line({ ecn: true })], { log: true })
+  const wire = makeWire([line({ ecn: true })], LOGGED)
   load(wire, 8000, GAP, ect)
   const decided = wire.decisions.filter(({ why, verdict }) => why === 'pie' || verdict === 'mark')
   const firstDrop = decided.findIndex(({ verdict }) => verdict === 'drop')

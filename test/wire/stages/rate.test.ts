@@ -53,8 +53,8 @@ describe('transmission', () => {
           bytes += skb.len
         },
       })
-      // At the higher rates, a share of a second.
-      const part = bits > 1e8 ? 0.02 : 1
+      // At the higher rates, the share of a second that takes as many packets.
+      const part = Math.min(1, 1e7 / bits)
       const ns = part * NSEC_PER_SEC
       const draw = random(SEED)
       // One and a half times what the line takes, in packets of all lengths.

@@ -14,7 +14,7 @@ function gaps(wire: TestWire, slots: number): number[] {
   let last = -1
   while (gaps.length < slots) {
     wire.send()
-    wire.advance(MS / 20)
+    wire.advance(MS)
     for (const { time } of wire.received.splice(0)) {
       if (last >= 0 && time !== last) {
         gaps.push(time - last)
