@@ -6,7 +6,7 @@
 
 /** The ones' complement sum, 0 only if all bytes are 0. */
 export function naiveSum(octets: ArrayLike<number>): number {
-  const digits = Array.from(octets, octet => octet.toString(16).padStart(2, '0')).join('')
+  const digits = Buffer.from(octets).toString('hex')
   const padded = BigInt(`0x${digits}${octets.length % 2 === 1 ? '00' : ''}0000`)
   return padded === 0n ? 0 : Number(((padded - 1n) % 0xffffn) + 1n)
 }
