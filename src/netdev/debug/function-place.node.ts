@@ -13,11 +13,12 @@ export type { SourceLines }
 const HOLDER = 'vnetFunctionPlace'
 
 /**
- * The paths of scripts by their id, which no later script gets, and what was found of functions.
- * To list its scripts, the debugger hashes their text: in a program with thousands of them that
- * takes 20 ms.
+ * The paths of scripts by their id, which no later script gets, the texts of scripts with functions
+ * that were looked up, and what was found of functions. To list its scripts, the debugger hashes
+ * their text: in a program with thousands of them that takes 20 ms.
  */
 const paths = new Map<string, string>()
+const texts = new Map<string, string>()
 const founds = new WeakMap<object, Found>()
 
 /** Returns the file and line of a function, as `/my-driver.js:12`; undefined if it has none. */
@@ -51,13 +52,14 @@ export function placeLines(place: string, most: number): SourceLines | undefined
   return found && around(found, most)
 }
 
-type Place = Readonly<{ file: string; line: number }>
+/** The place of a function has the id of its script. */
+type Place = Readonly<{ file: string; line: number; scriptId?: string }>
 
 /** The debugger of this thread, while it is attached. It lists the scripts once it needs them. */
 interface Attached {
   functionAt(fn: unknown): Place | undefined
   /** The text of a running script. No file is read: it may have changed since. */
-  textOf(file: string): string | undefined
+  textOf(place: Place): string | undefined
 }
 
 function withDebugger<T>(use: (debug: Attached) => T): T {
@@ -85,17 +87,23 @@ function withDebugger<T>(use: (debug: Attached) => T): T {
         if (!paths.has(location.scriptId)) {
           list()
         }
-        const file = paths.get(location.scriptId) ?? ''
-        return file.startsWith('/') ? { file, line: location.lineNumber + 1 } : undefined
+        const { scriptId, lineNumber } = location
+        const file = paths.get(scriptId) ?? ''
+        return file.startsWith('/') ? { file, line: lineNumber + 1, scriptId } : undefined
       },
-      textOf(file) {
+      textOf({ file, scriptId: ofFunction }) {
+        const known = texts.get(ofFunction ?? '')
+        if (known !== undefined) return known
         list()
-        const [scriptId] = [...scripts].findLast(([, path]) => path === file) ?? []
+        const scriptId = ofFunction ?? [...scripts].findLast(([, path]) => path === file)?.[0]
         let text: string | undefined
         if (scriptId !== undefined) {
           session.post('Debugger.getScriptSource', { scriptId }, (_, reply) => {
             text = reply?.scriptSource
           })
+        }
+        if (ofFunction !== undefined && text !== undefined) {
+          texts.set(ofFunction, text)
         }
         return text
       },
@@ -117,7 +125,7 @@ function pathOf(url: string): string {
 function linesFrom(debug: Attached, place: Place | undefined, count: number): Found | undefined {
   if (place === undefined) return undefined
   const { file, line } = place
-  const running = debug.textOf(file)
+  const running = debug.textOf(place)
   const original = originalLines(place, count, running)
   if (original !== undefined) return original
   const text = running?.split('\n')

@@ -28,6 +28,14 @@ test('the debugger lists the scripts once for the lines of a function', () => {
   expect(lists()).toBe(1)
 })
 
+test('the debugger lists no scripts for another function of a file with a known text', () => {
+  const [fn, other] = [() => 'one', () => 'other']
+  functionLines(fn, 5)
+  calls.length = 0
+  expect(functionLines(other, 5)?.lines.join('\n')).toMatch(/\(\) => .other./)
+  expect(lists()).toBe(0)
+})
+
 test('what is not a function has no place and no lines', () => {
   expect([functionPlace('fn'), functionLines(undefined, 5)]).toEqual([undefined, undefined])
   expect(lists()).toBe(0)
