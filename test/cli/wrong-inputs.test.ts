@@ -1,26 +1,9 @@
-/** Wrong command lines: one line that says what is wrong, and status 2, or 1 if a call failed. */
-import { execFileSync } from 'node:child_process'
-import { join } from 'node:path'
-import { expect, test } from 'vitest'
-import { driver as snull } from '#src/drivers/snull/driver.ts'
-import { fileDirectory } from '#support/fresh-directory.ts'
-import { servedNets } from '#support/served-nets.ts'
+/** Wrong command lines; wrong-inputs.slow.test.ts has those of labs and the course. */
+import { fifos, NONE, PIPE, testWrongInputs } from './wrong-input.ts'
 
-const { serve, runMain } = servedNets()
-/** The first words that have vnet look for running vnets, of which there is one. */
-const ASKING = ['wire', 'carrier', 'stats', 'ioctl', 'reset', 'sn0', 'param', 'trigger', 'capture']
+const { FIFO, FIFO_JS } = fifos()
 
-/** Below the line a wire spec is shown, with the wrong place marked. */
-const ONE_LINE = /^vnet: [^\n]+\n(vnet: {3}[^\n]+\nvnet: +\^+\n)?$/
-const NONE = 'no such file or directory'
-/** FIFOs that nothing opens: to open one would wait for ever. */
-const [FIFO, FIFO_JS] = ['fifo', 'fifo.js'].map(name => join(fileDirectory(), name)) as [
-  string,
-  string,
-]
-execFileSync('mkfifo', [FIFO, FIFO_JS])
-const PIPE = /fifo(\.js)?: it is a pipe: name a regular file$/
-test.each<[string[], number, string | RegExp]>([
+testWrongInputs([
   [['snull', '--mtu', 'banana'], 2, '--mtu banana: must be a whole number from 68 to 65521'],
   [['snull', '--mtu', '99999'], 2, '--mtu 99999: must be a whole number from 68 to 65521'],
   [['snull', '--adress', 'x'], 2, "unknown option '--adress'; did you mean '--address'?"],
@@ -104,34 +87,6 @@ test.each<[string[], number, string | RegExp]>([
   ],
   [['replay', '.', '--receive', 'a'], 2, '.: it is a directory, not a capture'],
   [['simulate', '.', '--wire', 'loss 1%'], 2, '.: it is a directory, not a capture'],
-  [
-    ['learn', '01-drop', '--from', 'nodir'],
-    1,
-    'nodir is neither a directory nor an installed package',
-  ],
-  [['lab', 'nofile'], 1, `nofile: ${NONE}`],
-  [['lab', 'nofile', '--json', '--time', 'real'], 1, `nofile: ${NONE}`],
-  [['lab', 'nofile', '--json', '--time', 'virtual'], 2, '--json: only with --time real'],
-  [['lab', 'check', '.'], 1, '.: is a directory'],
-  [
-    ['check', 'nofile'],
-    1,
-    "check: 'nofile' is neither an exercise nor a file; vnet learn lists them",
-  ],
-  [
-    ['check', 'nofile', 'nodir'],
-    1,
-    "check: 'nofile' is neither an exercise nor a file; vnet learn lists them",
-  ],
-  [['check', 'ring'], 1, /^check: no ring\.js in \S*03-ring; vnet learn 03-ring writes one$/],
-  [
-    ['check', '--kernel', 'ring', 'no.c'],
-    1,
-    'check: no no.c; vnet learn --kernel 03-ring writes a skeleton',
-  ],
-  [['check', '--mistakes', 'nodir'], 1, 'nodir is neither a directory nor an installed package'],
-  [['explore', 'nofile', '--', 'true'], 1, `nofile: ${NONE}`],
-  [['explore', 'nofile.js'], 1, `nofile.js: ${NONE}`],
   [['replay', 'nofile'], 1, `nofile: ${NONE}`],
   [['extcap', '--bogus'], 2, "unknown option '--bogus' (see vnet extcap --help)"],
   [
@@ -148,10 +103,6 @@ test.each<[string[], number, string | RegExp]>([
   [['snull', '--log', FIFO], 2, PIPE],
   [['snull', '--stage', FIFO_JS], 2, PIPE],
   [['wire', 'sn0', `trace ${FIFO}`], 2, PIPE],
-  [['lab', FIFO], 2, PIPE],
-  [['lab', 'check', FIFO], 2, PIPE],
-  [['explore', FIFO_JS], 2, PIPE],
-  [['record', '127.0.0.1', '--out', FIFO], 2, PIPE],
   [[FIFO_JS], 2, PIPE],
   [
     ['snull', '--no-address', '--capture', FIFO],
@@ -163,16 +114,4 @@ test.each<[string[], number, string | RegExp]>([
     2,
     "filter 'bogus': syntax error: 'bogus' is not a word of pcap-filter(7)",
   ],
-])('vnet %j is one line with status %i', async (args, status, line) => {
-  if (ASKING.includes(args[0] as string)) {
-    await serve(snull, ['sn0', 'red/sn1'])
-  }
-  const said = await runMain(...args)
-  expect(said).toEqual({ status, stdout: '', stderr: expect.stringMatching(ONE_LINE) })
-  const text = said.stderr.slice('vnet: '.length, -1)
-  if (typeof line === 'string') {
-    expect(text).toBe(line)
-  } else {
-    expect(text.split('\n')[0]).toMatch(line)
-  }
-})
+])

@@ -4,7 +4,6 @@ import { runMain } from '#support/run-main.ts'
 import { withFigures } from '../../bench/figures.mjs'
 import { withoutBlocks } from '../../scripts/blocks.mjs'
 import { contentsPage, GROUPS, opening } from '../../scripts/generate-contents.mjs'
-import { generatedFiles } from '../../scripts/generate-rooms.mjs'
 import { core, products } from '../../scripts/rooms.mjs'
 
 const readme = readFileSync('README.md', 'utf8')
@@ -60,13 +59,6 @@ test('no page that is read as a whole has more than 250 lines without its code',
   )
   expect(long).toEqual([])
 })
-
-test.each(Object.entries(generatedFiles()))(
-  '%s follows from scripts/rooms.mjs and the doors: npm run generate writes it',
-  (path, text) => {
-    expect(readFileSync(path, 'utf8')).toBe(text)
-  },
-)
 
 test('scripts/rooms.mjs has each folder of src and each package with sources', () => {
   const foldersIn = (path: string) =>

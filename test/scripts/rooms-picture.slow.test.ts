@@ -1,7 +1,8 @@
 /** The picture of rooms and their doors keeps its layout, whatever rooms and doors there are. */
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { packagesWithDoors, roomsWithDoors } from '../../scripts/generate-rooms.mjs'
+import { generatedFiles, packagesWithDoors, roomsWithDoors } from '../../scripts/generate-rooms.mjs'
 import { products } from '../../scripts/rooms.mjs'
 import { roomsPicture } from '../../scripts/rooms-picture.mjs'
 import { Doors } from '../../scripts/setup/doors.mjs'
@@ -184,3 +185,10 @@ test('packages have the doors of their manifests, and use what the table says', 
   expect(of('learn')?.uses).toContain('playground: inet and web')
   expect(of('inet')).toMatchObject({ pure: true, ofCore: ['base', 'packet'], uses: [] })
 })
+
+test.each(Object.entries(generatedFiles()))(
+  '%s follows from scripts/rooms.mjs and the doors: npm run generate writes it',
+  (path, text) => {
+    expect(readFileSync(path, 'utf8')).toBe(text)
+  },
+)
