@@ -44,6 +44,8 @@ function captureOf(
     wallTime: () => START,
     onData: () => {},
     driver: 'test',
+    // The usual 16 MiB would be zeroed in each test.
+    bufferBytes: 1 << 19,
     ...options,
   })
   capture.follow(wants)
