@@ -1,22 +1,17 @@
-/** The cases of conformance on a host in memory. They also run on the kernel (test/kernel). */
+/**
+ * A third of the cases of conformance of each group, on a host in memory.
+ * tcp-conformance.slow.test.ts has the others. They also run on the kernel (test/kernel).
+ */
 
-import { isPassive, readTable, runCase } from '@vnet/conform'
+import { readTable } from '@vnet/conform'
 import { expect, test } from 'vitest'
-import { MemoryWorld } from './tcp-conformance/memory-world.ts'
+import { isExample, testInMemory } from './tcp-conformance/memory-run.ts'
 
-const cases = readTable().flatMap(group => group.cases)
+const groups = readTable()
 
 test('each case has a name of its own', () => {
-  const names = cases.map(({ name }) => name)
+  const names = groups.flatMap(({ cases }) => cases.map(({ name }) => name))
   expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([])
 })
 
-for (const one of cases) {
-  const run = () => runCase(one, new MemoryWorld(one.family, one.sysctls, !isPassive(one)))
-  // The host in memory differs from the RFCs where Linux does.
-  if (one.linux === undefined) {
-    test(`${one.name}: ${one.title}`, async () => expect(await run()).toBe(undefined))
-  } else {
-    test(`${one.name}: like Linux it ${one.linux}`, () => expect(run()).rejects.toThrow())
-  }
-}
+testInMemory(groups.flatMap(({ cases }) => cases.filter((_, place) => isExample(place))))
