@@ -1,6 +1,7 @@
-/** Long transfers in the world of the playground. */
+/** Long transfers, and the steps of a frame, in the world of the playground. */
 import { describe, expect, test } from 'vitest'
-import { cable } from '#src/drivers/index.ts'
+import { cable, snull } from '#src/drivers/index.ts'
+import type { Message } from '../../web/src/feed-types.ts'
 import { packetsIn, start } from './support/playground-world.ts'
 
 describe('a wire', () => {
@@ -42,6 +43,34 @@ describe('a wire', () => {
 })
 
 describe('the page', () => {
+  test('single-steps a frame, and lets all continue', async () => {
+    const { world, all, told, run } = await start(snull)
+    world.command('1//sn0', { do: 'step', mode: 'on' })
+    world.send('ping')
+    run(100)
+    const last = () => all('step').at(-1) as Message<'step'>
+    const steps: [id: string | undefined, number: number | undefined, next: string | undefined][] =
+      []
+    const texts: (string | undefined)[] = []
+    for (let i = 0; i < 6; i++) {
+      const { step } = last()
+      steps.push([step?.id, step?.step, step?.next])
+      texts.push(step?.frame?.text)
+      world.command('1//sn0', { do: 'step', mode: 'next' })
+    }
+    expect(steps.slice(0, 2)).toEqual([
+      ['1//sn0', 1, 'read'],
+      ['1//sn0', 2, 'ndoStartXmit'],
+    ])
+    expect(steps.map(([, number]) => number)).toContain(5)
+    expect(texts[1]).toContain('ICMP echo request')
+    expect(told).toEqual([])
+    world.command('1//sn0', { do: 'step', mode: 'off' })
+    run(3000)
+    expect(last()).toMatchObject({ mode: 'off', step: undefined })
+    expect(told).toEqual([expect.stringMatching(/^ping 198\.18\.0\.2: 5 sent, 5 received, /)])
+  })
+
   test('gets a sample of many flights, and the parts ten times a second', async () => {
     const { world, sent, all, run } = await start(cable)
     world.flow(1000)

@@ -106,27 +106,13 @@ describe('the page', () => {
     ])
   })
 
-  test('single-steps a frame, and lets all continue', async () => {
+  test('stops the first frame, and lets all continue', async () => {
     const { world, all, told, run } = await start(snull)
     world.command('1//sn0', { do: 'step', mode: 'on' })
     world.send('ping')
     run(100)
     const last = () => all('step').at(-1) as Message<'step'>
-    const steps: [id: string | undefined, number: number | undefined, next: string | undefined][] =
-      []
-    const texts: (string | undefined)[] = []
-    for (let i = 0; i < 6; i++) {
-      const { step } = last()
-      steps.push([step?.id, step?.step, step?.next])
-      texts.push(step?.frame?.text)
-      world.command('1//sn0', { do: 'step', mode: 'next' })
-    }
-    expect(steps.slice(0, 2)).toEqual([
-      ['1//sn0', 1, 'read'],
-      ['1//sn0', 2, 'ndoStartXmit'],
-    ])
-    expect(steps.map(([, number]) => number)).toContain(5)
-    expect(texts[1]).toContain('ICMP echo request')
+    expect(last().step).toMatchObject({ id: '1//sn0', step: 1, next: 'read' })
     expect(told).toEqual([])
     world.command('1//sn0', { do: 'step', mode: 'off' })
     run(3000)

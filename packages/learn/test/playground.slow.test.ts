@@ -1,8 +1,15 @@
-/** The solutions of the course in the world of the playground. */
+/** The course's solutions, and transfers over snull and loop, in the world of the playground. */
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { loop, snull } from '#src/drivers/index.ts'
+import type { Driver } from '#src/netdev/driver.ts'
 import { COURSE, courseNames } from '../src/folder.ts'
-import { driverOf, start } from './support/playground-world.ts'
+import { driverOf, expectTransfer, start } from './support/playground-world.ts'
+
+test.each([
+  ['snull', snull as Driver],
+  ['loop', loop as Driver],
+])('%s carries datagrams and a transfer', (_, driver) => expectTransfer(driver))
 
 describe.each(courseNames())('the solution of %s', name => {
   test('takes what the hosts send, and every frame is accounted for', async () => {

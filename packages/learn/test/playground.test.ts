@@ -6,7 +6,7 @@ import type { Driver } from '#src/netdev/driver.ts'
 import { solutionOf } from '#support/course.ts'
 import { fileDirectory, written } from '#support/fresh-directory.ts'
 import type { Message } from '../../web/src/feed-types.ts'
-import { driverOf, start } from './support/playground-world.ts'
+import { driverOf, expectTransfer, start } from './support/playground-world.ts'
 
 const SAMPLE = join(import.meta.dirname, '../src/browser/playground/sample.js')
 
@@ -40,19 +40,9 @@ describe.each([
     expect(devices[0]?.txPackets).toBeGreaterThanOrEqual(5)
     expect(world.bed.balance().held).toBe(0)
   })
-
-  test('carries datagrams and a transfer', async () => {
-    const { world, told, run } = await start(driver)
-    world.send('udp')
-    run(100)
-    world.send('tcp')
-    run(5000)
-    expect(told[0]).toMatch(/^udp: \d+ of 200 arrived$/)
-    expect(told[1]).toMatch(
-      /^tcp: 200,000 bytes in (less than 1|\d+) ms, \d+ segments? sent again$/,
-    )
-  })
 })
+
+test('cable carries datagrams and a transfer', () => expectTransfer(cable))
 
 describe('a driver of a visitor', () => {
   const mistaken = (text: string) => written(directory, `${++files}.mjs`, text)

@@ -3,6 +3,16 @@ import { testSolutions, testVariants } from './support/right-drivers.ts'
 
 testVariants([
   {
+    exercise: '03-ring',
+    name: 'a set of busy devices, which the module has',
+    replace: [
+      ['function open(dev) {', 'const busy = new WeakSet()\nfunction open(dev) {'],
+      ['dev.priv.busy = false\n  ring.purge', 'busy.delete(dev)\n  ring.purge'],
+      ['if (priv.busy) return\n  priv.busy = true', 'if (busy.has(dev)) return\n  busy.add(dev)'],
+      ['dev.priv.busy = false\n  for', 'busy.delete(dev)\n  for'],
+    ],
+  },
+  {
     exercise: '04-interrupt',
     name: 'all bits before TX_DONE',
     replace: [
@@ -22,6 +32,14 @@ testVariants([
     replace: [
       'at, destination ^ 1)\n  if',
       'at, destination + (destination % 2 === 0 ? 1 : -1))\n  if',
+    ],
+  },
+  {
+    exercise: '10-switch',
+    name: 'addresses as text',
+    replace: [
+      'let address = 0\n  for (let i = 0; i < 6; i++) {\n    address = address * 256 + bytes[at + i]\n  }\n  return address',
+      "return bytes.subarray(at, at + 6).join(':')",
     ],
   },
   {

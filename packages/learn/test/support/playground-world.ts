@@ -1,6 +1,6 @@
 /** A world of the playground whose time a test moves. */
 
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { CaptureReader } from '#src/capture/reader.ts'
 import type { CaptureRecord } from '#src/capture/record.ts'
 import type { Driver } from '#src/netdev/driver.ts'
@@ -44,4 +44,15 @@ export function packetsIn(file: Uint8Array) {
     found.push({ drop, interfaceName })
   }
   return found
+}
+
+/** Expects that datagrams and a transfer arrive over a driver. */
+export async function expectTransfer(driver: Driver): Promise<void> {
+  const { world, told, run } = await start(driver)
+  world.send('udp')
+  run(100)
+  world.send('tcp')
+  run(5000)
+  expect(told[0]).toMatch(/^udp: \d+ of 200 arrived$/)
+  expect(told[1]).toMatch(/^tcp: 200,000 bytes in (less than 1|\d+) ms, \d+ segments? sent again$/)
 }
