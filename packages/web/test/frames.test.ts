@@ -35,8 +35,8 @@ class Capture implements CaptureStream {
     this.#serve()
   }
 
-  /** Adds frames. */
-  frames(count: number, rest: Partial<CapturedPacket> = {}): void {
+  /** Adds frames, and returns their bytes, which may be pushed again. */
+  frames(count: number, rest: Partial<CapturedPacket> = {}): Uint8Array {
     const to = new Uint8Array(count * (frame.length + 400))
     const lengths = { at: 0, capturedLength: frame.length, originalLength: frame.length }
     const packet = {
@@ -51,7 +51,9 @@ class Capture implements CaptureStream {
     for (let i = 0; i < count; i++) {
       end = writePacket(to, end, packet)
     }
-    this.push(to.subarray(0, end))
+    const bytes = to.subarray(0, end)
+    this.push(bytes)
+    return bytes
   }
 
   #serve(): void {
@@ -214,8 +216,9 @@ test('a bounded part of a flood is read in each interval, so the rest waits in t
   const { captures, tick } = looking(page)
   await tick(0)
   const part = 256 * 1024
-  for (let i = 0; i < 40; i++) {
-    captures[0]?.frames(Math.floor(part / (frame.length + 32)))
+  const bytes = captures[0]?.frames(Math.floor(part / (frame.length + 32)))
+  for (let i = 1; i < 40; i++) {
+    captures[0]?.push(bytes!)
   }
   await tick(190)
   const first = captures[0]?.taken ?? 0
@@ -230,8 +233,10 @@ test('a page that leaves during a flood ends the capture, and the next page star
   const page = new Page()
   const { captures, frames, leave, tick } = looking(page)
   await tick(0)
+  const bytes = captures[0]?.frames(1000)
+  await tick(0)
   while ((captures[0]?.taken ?? 0) < READ_MAX) {
-    captures[0]?.frames(1000)
+    captures[0]?.push(bytes!)
     await tick(0)
   }
   leave(page)
