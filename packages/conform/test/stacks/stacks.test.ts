@@ -30,8 +30,8 @@ const STACKS = [
     fails: `
       icmp-error-about-broadcast-frame last-ack-fin-repeated simultaneous-open paws
       paws-handshake reset-in-window ack-of-unsent
-      option-timestamps-old ack-of-what-was-not-sent rst-in-window time-wait-old-syn
-      window-of-a-late-segment`,
+      option-timestamps-old ack-of-what-was-not-sent rst-in-window window-shrunk-to-part
+      time-wait-old-syn window-of-a-late-segment`,
   },
 ]
 
