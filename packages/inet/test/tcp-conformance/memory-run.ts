@@ -4,7 +4,7 @@ import { type Case, isPassive, runCase } from '@vnet/conform'
 import { expect, test } from 'vitest'
 import { MemoryWorld } from './memory-world.ts'
 
-/** Of each group of cases, `npm test` runs the first, and then one in this many. */
+/** `npm test` runs the first case of each group, and then one in this many. */
 const STEP = 3
 
 /** Whether `npm test` runs the case at this place of its group. */
