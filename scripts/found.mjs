@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { table } from './blocks.mjs'
+import { table, wrapped } from './blocks.mjs'
 
 const records = resolve(import.meta.dirname, '../packages/lab/records')
 const read = name => JSON.parse(readFileSync(join(records, name), 'utf8'))
@@ -13,16 +13,35 @@ const read = name => JSON.parse(readFileSync(join(records, name), 'utf8'))
 const MANY = 4e6
 
 /** Returns downloads a month as text: `550 M`, `95 k`. */
-const shownDownloads = n => (n < 1e5 ? `${n / 1e3} k` : `${n / 1e6} M`)
+function shownDownloads(n) {
+  if (n === null) return 'not recorded'
+  return n < 1e5 ? `${n / 1e3} k` : `${n / 1e6} M`
+}
 
-/** Returns the packages with a defect, and how many of them have over 4 million downloads. */
+/**
+ * Returns the packages with a defect, how many of the defects are new or known upstream, and how
+ * many of the packages have over 4 million downloads.
+ */
 export function foundPackages() {
-  const packages = read('found.json').defects.map(({ name, downloads }) => ({
+  const packages = read('found.json').defects.map(({ name, downloads, known }) => ({
     name,
     downloads: shownDownloads(downloads),
+    isKnown: known,
     isMany: downloads > MANY,
   }))
-  return { packages, often: packages.filter(({ isMany }) => isMany).length }
+  const count = is => packages.filter(is).length
+  return {
+    packages,
+    unknown: count(({ isKnown }) => !isKnown),
+    known: count(({ isKnown }) => isKnown),
+    often: count(({ isMany }) => isMany),
+  }
+}
+
+/** Returns how many finds are new and how many known, with what each number means. */
+export function foundCounts() {
+  const { unknown, known } = foundPackages()
+  return `${unknown} new (a search found no report of it) and ${known} known upstream`
 }
 
 const DEFECTS = [
@@ -35,6 +54,62 @@ const DEFECTS = [
   'work-around',
   'upstream',
 ]
+
+const STATUS = [
+  'package',
+  'draft',
+  'status',
+  'reported',
+  'report to',
+  'maintained',
+  'since version',
+  'Node',
+  'recorded',
+  'read first',
+  'by the defaults in 5 minutes',
+]
+
+/** Where the drafts are, from found.md. */
+const DRAFTS = '../../../docs/records/upstream'
+
+const READ = { reading: 'yes', unaided: 'no', 'not recorded': 'not recorded' }
+
+/** Returns the table of the status of each defect. */
+function statusTable(defects) {
+  const rows = defects.map(each => [
+    each.name,
+    `[draft](${DRAFTS}/${each.name}.md)`,
+    each.status,
+    each.reported,
+    each.disclosure === 'an issue' ? 'issues' : 'the maintainer first',
+    each.maintained,
+    each.since,
+    each.node,
+    each.found,
+    READ[each.by],
+    each.byDefaults,
+  ])
+  return table(STATUS, rows)
+}
+
+/** Returns the drafts of docs/records/upstream/README.md, in the order in which to file them. */
+export function draftTables() {
+  const { defects } = read('found.json')
+  const rows = each =>
+    each.map(({ name, version, downloads, upstream, status }) => [
+      `[${name}](${name}.md) ${version}`,
+      shownDownloads(downloads),
+      upstream,
+      status,
+    ])
+  const columns = ['draft', 'downloads a month', 'upstream', 'status']
+  const isPrivate = ({ disclosure }) => disclosure === 'privately first'
+  return {
+    private: table(columns, rows(defects.filter(isPrivate))),
+    unknown: table(columns, rows(defects.filter(each => !isPrivate(each) && !each.known))),
+    known: table(columns, rows(defects.filter(each => !isPrivate(each) && each.known))),
+  }
+}
 
 /** Returns the text of the marks of found.md, by their names. */
 export function foundTables() {
@@ -50,9 +125,11 @@ export function foundTables() {
     each.workaround,
     each.upstream,
   ])
-  const count = `${packages.length} packages, ${often} of them with over 4 million downloads a month:`
+  const many = `${often} of them with over 4 million downloads a month`
+  const count = `${packages.length} packages, ${many}. The defects are ${foundCounts()}:`
   return {
-    defects: `${count}\n\n${table(DEFECTS, rows)}`,
+    defects: `${wrapped(count)}\n\n${table(DEFECTS, rows)}`,
+    status: statusTable(defects),
     documented: table(
       ['package', ''],
       documented.map(each => [each.package, each.why]),

@@ -1,12 +1,12 @@
 /**
  * npm run generate: writes what follows from the data of records. docs/records/kernel-map.json
  * gives docs/records/kernel-map-*.md and the tables of docs/kernel-map.md. In packages/lab/records,
- * found.json and hunted.json give the tables of found.md and hunted.md.
+ * found.json and hunted.json give the tables of found.md, hunted.md, and the drafts for upstream.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { table, withBlock, wrapped } from './blocks.mjs'
-import { foundTables, huntedTables } from './found.mjs'
+import { draftTables, foundCounts, foundTables, huntedTables } from './found.mjs'
 import { readOptions } from './options.mjs'
 
 const root = resolve(import.meta.dirname, '..')
@@ -76,6 +76,10 @@ export function generatedBlocks(map = kernelMap()) {
     },
     'packages/lab/records/found.md': foundTables(),
     'packages/lab/records/hunted.md': huntedTables(),
+    'docs/records/upstream/README.md': draftTables(),
+    'docs/comparison.md': {
+      finds: wrapped(`vnet has found defects in packages of npm: ${foundCounts()}.`),
+    },
   }
 }
 

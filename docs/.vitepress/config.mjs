@@ -220,7 +220,7 @@ export default {
     'site/:page.md': ':page.md',
     'site/:package/:page.md': ':package/:page.md',
   },
-  srcExclude: ['node_modules/**', 'site/checks/**'],
+  srcExclude: ['node_modules/**', 'site/checks/**', 'records/upstream/**'],
   lastUpdated: false,
   // It would load every page of the list on the left.
   router: { prefetchLinks: false },

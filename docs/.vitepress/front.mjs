@@ -10,7 +10,7 @@ const read = path => readFileSync(join(root, path), 'utf8')
 
 /** Returns the front page with its pictures, the figures of README.md, and what explore found. */
 export function frontPage() {
-  const { packages, often } = foundPackages()
+  const { unknown, known, often } = foundPackages()
   return read(FRONT)
     .replaceAll(/!\[\]\((.*)\)/g, (_, file) =>
       read(join(dirname(FRONT), file))
@@ -18,7 +18,8 @@ export function frontPage() {
         .trim(),
     )
     .replace('<!-- bars -->', barsOf(read('README.md')))
-    .replace('<!-- packages -->', packages.length)
+    .replace('<!-- new -->', unknown)
+    .replace('<!-- known -->', known)
     .replace('<!-- often -->', often)
 }
 

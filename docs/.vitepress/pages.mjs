@@ -7,7 +7,8 @@ const PAGES = [
   [/^docs\/README\.md$/, 'contents.md'],
   // Records that were pages keep their addresses.
   [/^docs\/records\/((?:kernel-map-\w+|performance-time|wires-compared)\.md)$/, '$1'],
-  [/^docs\/(.*\.md)$/, '$1'],
+  // Drafts of issues are for those who file them.
+  [/^docs\/(?!records\/upstream\/)(.*\.md)$/, '$1'],
   // Where these pages have always been on the site.
   [/^packages\/conform\/(?:docs|records)\/(.*\.md)$/, 'inet/$1'],
   [/^packages\/(\w+)\/(?:docs|records)\/(.*\.md)$/, '$1/$2'],

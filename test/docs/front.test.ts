@@ -8,15 +8,15 @@ import { foundPackages } from '../../scripts/found.mjs'
 const front = readFileSync('docs/.vitepress/front.md', 'utf8').replace(/\s+/g, ' ')
 
 test('the front page has the numbers of found.json, and the downloads of the packages it names', () => {
-  const { packages, often } = foundPackages()
+  const { packages, unknown, known, often } = foundPackages()
   const built = frontPage().replace(/\s+/g, ' ')
-  expect(built).toContain(`defects in [${packages.length} packages of npm]`)
+  expect(built).toContain(`[${unknown} new and ${known} known defects]`)
   expect(built).toContain(`, ${often} of them with over 4 million downloads a month`)
   expect(built).not.toContain('<!--')
   const named = [...built.matchAll(/\[([\w-]+)\]\(\S+found\.md#\S+\), (\d+ M)/g)]
   expect(named).toHaveLength(3)
   for (const [, name, downloads] of named) {
-    expect(packages).toContainEqual({ name, downloads, isMany: true })
+    expect(packages).toContainEqual(expect.objectContaining({ name, downloads, isMany: true }))
   }
 })
 

@@ -1,10 +1,34 @@
 /**
  * packages/lab/records/found.md has a row for each scenario of examples/found, and says the same.
  */
+import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { withoutBlocks } from '../../../../scripts/blocks.mjs'
+import { draftNames, draftOf } from '../../../../scripts/upstream.mjs'
 import { FOUND, foundNames } from '../support/found.ts'
+
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
+
+/** The fields of a row of found.json and of hunted.json that the tests compare. */
+interface Row {
+  name: string
+  package: string
+  version: string
+  known: boolean
+  upstream: string
+}
+interface Hunted {
+  package: string
+  result: string
+}
+
+const read = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../../records/${name}.json`, import.meta.url), 'utf8'))
+const defects: Row[] = read('found').defects
+const hunted: Hunted[] = read('hunted').packages
 
 const page = readFileSync(new URL('../../records/found.md', import.meta.url), 'utf8')
 const { dependencies } = JSON.parse(readFileSync(join(FOUND, 'package.json'), 'utf8'))
@@ -26,9 +50,57 @@ test.each(foundNames())('%s is a scenario of the version that is installed', nam
   expect(text).toMatch(new RegExp(`^// ${pkg.replace('/', '\\/')} ${version}: .+\\.\\n`))
   expect(text).toMatch(/\nexport const promise =\s+['"`]/)
   expect(dependencies[pkg]).toBe(version)
-  const upstream = readFileSync(join(FOUND, `upstream/${name}.md`), 'utf8')
-  expect(upstream).toMatch(/^# .+\n/)
-  expect(upstream).toContain(version)
+})
+
+test.each(draftNames())(
+  'the draft of %s has a program without vnet, its output and the cause',
+  name => {
+    const { text, program, output } = draftOf(name)
+    expect(text).toMatch(/\n# .+\n/)
+    expect(text).toMatch(/^Version: /m)
+    expect(text).toContain(defects.find(each => each.name === name)?.version)
+    expect(program).toMatch(/\S/)
+    expect(program).not.toContain('vnet')
+    expect(output).toMatch(/\S/)
+    expect(text).toMatch(/^Expected: /m)
+    expect(text).toMatch(/^Cause:/m)
+  },
+)
+
+test('each row has a draft, and each draft a row', () => {
+  expect(draftNames().sort()).toEqual(defects.map(({ name }) => name).sort())
+})
+
+test('each package with a defect in hunted.json has a row, and each row is among what was hunted', () => {
+  const isDefect = ({ result }: { result: string }) => result.startsWith('defect')
+  const found = new Map(defects.map(each => [each.package, each]))
+  expect(hunted.filter(isDefect).filter(each => !found.has(each.package))).toEqual([])
+  const verdicts = new Map(hunted.map(each => [each.package, each.result]))
+  const wrong = defects.filter(each =>
+    each.known
+      ? !/^(known|defect, and a known one)/.test(verdicts.get(each.package) ?? '')
+      : !verdicts.get(each.package)?.startsWith('defect'),
+  )
+  expect(wrong.map(({ name }) => name)).toEqual([])
+})
+
+test('a known defect names what upstream has, and a new one says that nothing was found', () => {
+  const wrong = defects.filter(each => each.known === each.upstream.startsWith('not found'))
+  expect(wrong.map(({ name }) => name)).toEqual([])
+})
+
+test('no page has the number of finds written by hand', () => {
+  const listed = ['ls-files', '--', '*.md']
+  const pages = execFileSync('git', listed, { encoding: 'utf8', cwd: ROOT }).trimEnd().split('\n')
+  const numbers = /\b\d+ (new and|known|packages of npm|published packages|defects|finds)\b/
+  const found = pages
+    .filter(path => path !== 'CHANGELOG.md')
+    .flatMap(path => {
+      const text = withoutBlocks(readFileSync(join(ROOT, path), 'utf8')).replace(/\s+/g, ' ')
+      const [match] = numbers.exec(text) ?? []
+      return match === undefined ? [] : [`${path}: ${match}`]
+    })
+  expect(found).toEqual([])
 })
 
 test('no diagram is missing', () => {
@@ -42,16 +114,13 @@ test('no diagram is missing', () => {
 })
 
 test('every row of found.json and hunted.json has the fields of a hunt, or says that they are not recorded', () => {
-  const read = (name: string) =>
-    JSON.parse(readFileSync(new URL(`../../records/${name}.json`, import.meta.url), 'utf8'))
   const { defects } = read('found')
   const { packages, programs } = read('hunted')
+  const FIELDS = 'status found reported node maintained since disclosure byDefaults'.split(' ')
   const BY = ['reading', 'unaided', 'not recorded']
   const isText = (text: unknown) => typeof text === 'string' && text !== ''
   const broken = [
-    ...defects.filter((row: Record<string, unknown>) =>
-      ['status', 'found', 'reported', 'node'].some(field => !isText(row[field])),
-    ),
+    ...defects.filter((row: Record<string, unknown>) => FIELDS.some(field => !isText(row[field]))),
     ...packages.filter((row: Record<string, unknown>) => !isText(row.date) || !isText(row.node)),
     ...programs.filter((row: Record<string, unknown>) => !isText(row.date)),
     ...[...defects, ...packages, ...programs].filter(row => !BY.includes(row.by)),
