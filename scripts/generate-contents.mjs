@@ -19,7 +19,7 @@ export const GROUPS = {
     ...inPackage('lab', 'browsers lab toxiproxy'),
     ...inDocs('seeds'),
   ],
-  'Bad links': inDocs('wires wires-links wires-time write-a-wire attach containers'),
+  'Bad links': inDocs('wires wires-links wires-bytes wires-time write-a-wire attach containers'),
   'Find a failure': [
     ...inPackage('lab', 'test-from test-from-write explore explore-further nemesis'),
     ...inPackage('guest', 'virtual-time find-failures'),

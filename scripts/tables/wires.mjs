@@ -24,6 +24,7 @@ export function wordsTables({ WORDS }) {
     'At most 64': '#order-and-groups',
     'trace in CSV': 'wires-links.md#links-over-time',
     'links over time': 'wires-links.md#links-that-are-drawn',
+    'byte N of the payload': 'wires-bytes.md',
     'the table below': '#presets',
     'stage of your own': 'write-a-wire.md',
   })

@@ -114,6 +114,11 @@ export type WireFilter = ((bytes: Uint8Array, at: number, length: number) => boo
   readonly text?: string
 }
 
+/** Whether two filters select the same frames; without a filter all frames are selected. */
+export function isSameFilter(a: WireFilter | undefined, b: WireFilter | undefined): boolean {
+  return a === b || (a?.text !== undefined && a.text === b?.text)
+}
+
 /**
  * Wraps a wire in one that impairs its packets. A plain function will do. Those of this folder also
  * have a kind, a text and parameters; `impairment` makes them.

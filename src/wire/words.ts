@@ -326,6 +326,22 @@ export const WORDS: Readonly<Record<string, readonly Word[]>> = {
       examples: ["reset 'tcp port 22' after 2s"],
     },
     {
+      text: 'reset [FILTER] byte N [COUNT]',
+      what: 'ends TCP connections at byte N of the payload that they send: earlier bytes pass, a reset follows them, and later packets are dropped, as `reset`. -1 is the SYN. COUNT is `first N`, `nth N` or `every N` of the connections that reach the byte',
+      byDefault: 'COUNT: every 1',
+      examples: ["reset 'tcp src port 80' byte 9805", "reset 'tcp src port 80' byte -1 first 1"],
+    },
+    {
+      text: 'fin [FILTER] byte N [COUNT]',
+      what: 'the same with a FIN, as if the sender had closed the connection there. The sender gets a reset',
+      examples: ["fin 'tcp src port 80' byte 9805 nth 2"],
+    },
+    {
+      text: 'mute [FILTER] byte N [COUNT]',
+      what: 'drops byte N of a connection and all later packets of the direction, as `mute`',
+      examples: ["mute 'tcp src port 80' byte 9805"],
+    },
+    {
       text: 'first N, nth N, every N, data, after T',
       what: 'WHEN: the first N, the Nth, every Nth, or all from T after the first packet on. With `after` and a count, counting starts at T. With `data`, only TCP packets with payload count, retransmissions included',
       examples: ["drop 'tcp dst port 8080' nth 3 data"],

@@ -141,6 +141,9 @@ const leaf: fc.Arbitrary<Impairment> = fc.oneof(
       fc.boolean(),
     )
     .map(([action, when, filtered]) => wire.fault(action, filtered ? odd : undefined, when)),
+  fc
+    .tuple(fc.constantFrom<wire.FaultAction>('fin', 'reset', 'mute'), fc.nat(4000))
+    .map(([action, byte]) => wire.fault(action, undefined, { byte })),
   fc.constant(ownStage()),
 )
 

@@ -10,7 +10,7 @@
  *     const response = await client.fetch('http://server:8080/')
  */
 export type { Direction, FaultAction, FaultWhen } from 'vnet/wire'
-export type { DirectionReport, EndReport, LinkReport } from './carrier/protocol.ts'
+export type { DirectionReport, EndReport, LabFaultAction, LinkReport } from './carrier/protocol.ts'
 export * from './explore/index.ts'
 export type { LabInterface } from './model/hosts.ts'
 export type { StreamServer } from './model/place.ts'

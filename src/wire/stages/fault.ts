@@ -8,14 +8,34 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../grammar/cursor.ts'
 import type { StageKind } from '../grammar/groups.ts'
 import { join, quoted } from '../units.ts'
-import { type Impairment, impairment, StageWire, type Wire, type WireFilter } from '../wire.ts'
+import {
+  type Impairment,
+  impairment,
+  isSameFilter,
+  StageWire,
+  type Wire,
+  type WireFilter,
+} from '../wire.ts'
 import { FaultActions } from './fault-actions.ts'
 import { type FaultVerb, TIMELESS_VERBS } from './fault-verbs.ts'
+import {
+  BYTE_MAX,
+  byteProblem,
+  isStreamVerb,
+  STREAM_VERBS,
+  type StreamFault,
+  type StreamVerb,
+  streamFault,
+  streamFaultPair,
+} from './stream-fault.ts'
 
 /**
  * Which of the matching packets are hit: the first N, the Nth or every Nth, of those with TCP
  * payload if `data` is true, repetitions included. With `after` (in ms, or '2s') packets count from
  * that time on; time 0 is the first packet of all, whether it matches or not.
+ *
+ * With `byte` a `fin`, `reset` or `mute` hits TCP connections at this byte of their streams, each
+ * once: 0 is the first byte of payload, -1 the SYN. The connections that reach it are counted.
  */
 export interface FaultWhen {
   readonly first?: number
@@ -23,17 +43,22 @@ export interface FaultWhen {
   readonly every?: number
   readonly data?: boolean
   readonly after?: number | string
+  readonly byte?: number
 }
 
 /**
  * `delay` (in ms, or '50ms') lets later packets overtake, `swap` only the next one; `corrupt`
  * flips one bit, `tamper` one of the payload and corrects the checksum; `ce` marks packets that are
- * capable of ECN.
+ * capable of ECN. `fin` and `mute` need a byte: a FIN takes its place, or it and all later frames
+ * of the direction are dropped.
  */
-export type FaultAction = Exclude<FaultVerb, 'delay'> | { readonly delay: number | string }
+export type FaultAction =
+  | Exclude<FaultVerb, 'delay'>
+  | StreamVerb
+  | { readonly delay: number | string }
 
 interface FaultSpec {
-  readonly action: FaultVerb
+  readonly action: FaultVerb | StreamVerb
   /** The time of a delay in ns. */
   readonly time?: number
   /** Empty for all packets. */
@@ -41,11 +66,14 @@ interface FaultSpec {
   readonly when: When
 }
 
-/** At most one of first, nth and every. `data` and `after`, in ns, alone or with one of them. */
+/**
+ * At most one of first, nth and every. `data` and `after`, in ns, or `byte`, alone or with one of
+ * them.
+ */
 type When = Omit<FaultWhen, 'after'> & { readonly after?: number }
 
 /** A fault's parameters; conditions that are not given are 0 or false. */
-interface FaultParams extends Required<When> {
+interface FaultParams extends Required<Omit<When, 'byte'>> {
   readonly action: FaultVerb
   readonly time: number
   readonly filter: WireFilter | undefined
@@ -54,7 +82,7 @@ interface FaultParams extends Required<When> {
 
 const ACTIONS: ReadonlySet<string> = new Set(TIMELESS_VERBS)
 /** The words with which no other stage starts. */
-const WORDS: readonly FaultVerb[] = ['drop', 'swap', 'tamper', 'ce', 'reset']
+const WORDS = ['drop', 'swap', 'tamper', 'ce', 'reset', 'fin', 'mute'] as const
 
 class FaultWire extends StageWire<FaultParams> implements Wire {
   #began = Number.NaN
@@ -79,6 +107,7 @@ class FaultWire extends StageWire<FaultParams> implements Wire {
 
   /** Starts to count from 0 if a parameter changed. */
   override change(params: unknown): boolean {
+    if (!('action' in (params as object)) || 'byte' in (params as object)) return false
     const before = this.params
     super.change(params)
     if (!isSame(before, this.params)) {
@@ -105,8 +134,9 @@ class FaultWire extends StageWire<FaultParams> implements Wire {
 }
 
 const COUNTS = ['first', 'nth', 'every'] as const
-const CONDITIONS: readonly string[] = [...COUNTS, 'data', 'after']
+const CONDITIONS: readonly string[] = [...COUNTS, 'data', 'after', 'byte']
 const count = whole('a count')
+const place = whole('a byte', -1, BYTE_MAX)
 
 export const faultKind: StageKind<FaultSpec> = {
   kind: 'fault',
@@ -118,7 +148,8 @@ export const faultKind: StageKind<FaultSpec> = {
     return c.is('delay') && selects(c, 2, keywords)
   },
   read(c) {
-    const action = c.last.text as FaultVerb
+    const action = c.last.text as FaultSpec['action']
+    const verb = c.last
     const time = action === 'delay' && { time: c.duration('delay needs a time: delay 20ms') }
     if (c.atNumber && action === 'drop') {
       throw c.error(
@@ -128,7 +159,10 @@ export const faultKind: StageKind<FaultSpec> = {
     const token = c.peek()
     const isFiltered = token !== undefined && (token.quoted || !CONDITIONS.includes(token.text))
     const filter = isFiltered ? c.filter(CONDITIONS) : ''
-    return { action, ...time, filter, when: readWhen(c, action) }
+    const when = readWhen(c, action)
+    const problem = byteProblem(action, when)
+    if (problem !== undefined) throw c.error(problem, verb)
+    return { action, ...time, filter, when }
   },
   filters: ({ filter }) => (filter === '' ? [] : [filter]),
   print({ action, time, filter, when }) {
@@ -136,6 +170,7 @@ export const faultKind: StageKind<FaultSpec> = {
       action,
       time !== undefined && formatDuration(time),
       filter !== '' && quoted(filter),
+      when.byte !== undefined && `byte ${when.byte}`,
       ...COUNTS.map(key => when[key] !== undefined && `${key} ${when[key]}`),
       when.data && 'data',
       when.after !== undefined && `after ${formatDuration(when.after)}`,
@@ -177,7 +212,10 @@ function readWhen(c: Cursor, action: string): When {
     when = { ...when, [name]: valueAfter(c, name) }
   }
   if (Object.keys(when).length > 0) return when
-  throw c.error(`${action} needs first N, nth N, every N, data or after T: every 1 for all packets`)
+  throw c.error(
+    byteProblem(action, when) ??
+      `${action} needs first N, nth N, every N, data or after T: every 1 for all packets`,
+  )
 }
 
 const isCount = (name: string): boolean => COUNTS.some(each => each === name)
@@ -185,20 +223,41 @@ const isCount = (name: string): boolean => COUNTS.some(each => each === name)
 /** Reads what follows the word of a condition. */
 function valueAfter(c: Cursor, name: keyof When): number | true {
   if (name === 'data') return true
+  if (name === 'byte') return c.value('byte needs a number: byte 9805', place)
   if (name === 'after') return c.duration('after needs a time: after 2s')
   return c.value(`${name} needs a number: ${name} 3`, count)
 }
 
 function make(
-  { action, time = 0, when }: FaultSpec,
+  spec: FaultSpec,
   filter: WireFilter | undefined,
   onHit: (() => void) | undefined,
   text: string,
 ): Impairment {
-  const { first = 0, nth = 0, data = false, after = 0 } = when
-  const { every = first === 0 && nth === 0 ? 1 : 0 } = when
-  const params: FaultParams = { action, time, filter, first, nth, every, data, after, onHit }
+  const { action, time = 0, when } = spec
+  const { data = false, after = 0 } = when
+  if (when.byte !== undefined || !isPacketVerb(action)) {
+    return streamFault(streamParams(spec, filter, onHit), text)
+  }
+  const params: FaultParams = { action, time, filter, ...countsOf(when), data, after, onHit }
   return impairment('fault', params, (p, next, env) => new FaultWire(p, next, env), { text })
+}
+
+const isPacketVerb = (action: string): action is FaultVerb =>
+  action === 'delay' || ACTIONS.has(action)
+
+/** Returns all three counts: without one, every 1. */
+function countsOf({ first = 0, nth = 0, every }: When) {
+  return { first, nth, every: every ?? (first === 0 && nth === 0 ? 1 : 0) }
+}
+
+function streamParams(
+  { action, when }: Readonly<{ action: string; when: When }>,
+  filter: WireFilter | undefined,
+  onHit: (() => void) | undefined,
+): StreamFault {
+  const { byte = -1 } = when
+  return { action: action as StreamFault['action'], byte, filter, ...countsOf(when), onHit }
 }
 
 /**
@@ -212,15 +271,53 @@ export function fault(
   when: FaultWhen,
   onHit?: () => void,
 ): Impairment {
-  if (typeof action === 'string' ? !ACTIONS.has(action) : action?.delay === undefined) {
+  const isKnown =
+    typeof action === 'string'
+      ? ACTIONS.has(action) || isStreamVerb(action)
+      : action?.delay !== undefined
+  if (!isKnown) {
+    const known = new Set([...ACTIONS, ...STREAM_VERBS])
     throw new UsageError(
-      `a fault is one of ${[...ACTIONS].join(', ')} or { delay }, not ${JSON.stringify(action)}`,
+      `a fault is one of ${[...known].join(', ')} or { delay }, not ${JSON.stringify(action)}`,
     )
   }
+  const spec: FaultSpec = {
+    ...(typeof action === 'string'
+      ? { action }
+      : { action: 'delay', time: durationOf(action.delay) }),
+    filter: textOfFilter(filter),
+    when: whenOf(typeof action === 'string' ? action : 'delay', when),
+  }
+  return make(spec, filter, onHit, faultKind.print(spec))
+}
+
+/**
+ * Returns a fault at a byte for both directions of a link (streamFaultPair). A `silence` is for a
+ * pair only. Throws a UsageError.
+ */
+export function faultPair(
+  action: StreamFault['action'],
+  filter: WireFilter | undefined,
+  when: FaultWhen,
+  onHit?: () => void,
+): readonly [forward: Impairment, backward: Impairment] {
+  const spec = { action, filter: textOfFilter(filter), when: whenOf(action, when) }
+  // A silence has no words of a wire, but is printed like others.
+  const text = faultKind.print(spec as FaultSpec)
+  return streamFaultPair(streamParams(spec, filter, onHit), text)
+}
+
+const textOfFilter = (filter: WireFilter | undefined): string =>
+  filter === undefined ? '' : (filter.text ?? 'a function')
+
+/** Throws a UsageError for conditions that a fault cannot have, or without any. */
+function whenOf(action: string, when: FaultWhen): When {
   const unknown = Object.keys(when).find(key => !CONDITIONS.includes(key))
   if (unknown !== undefined) {
     throw new UsageError(`a fault has no '${unknown}', but ${CONDITIONS.join(', ')}`)
   }
+  const problem = byteProblem(action, when)
+  if (problem !== undefined) throw new UsageError(problem)
   const counts = [when.first, when.nth, when.every].filter(n => n !== undefined)
   if (counts.length > 1) throw new UsageError('a fault has one of first, nth and every')
   if (counts.some(n => !(Number.isInteger(n) && n > 0))) {
@@ -230,22 +327,16 @@ export function fault(
     throw new UsageError('data is true or false')
   }
   if (Object.values(when).every(value => value === undefined)) {
-    throw new UsageError('a fault needs first, nth, every, data or after')
+    throw new UsageError('a fault needs first, nth, every, data, after or byte')
   }
-  const { after, data, ...counted } = when
+  const { after, data, byte: _, ...counted } = when
   const isEvery = data === false && after === undefined && counts.length === 0
-  const spec: FaultSpec = {
-    ...(typeof action === 'string'
-      ? { action }
-      : { action: 'delay', time: durationOf(action.delay) }),
-    filter: filter === undefined ? '' : (filter.text ?? 'a function'),
-    when: {
-      ...(isEvery ? { every: 1 } : counted),
-      ...(data === true && { data }),
-      ...(after !== undefined && { after: durationOf(after) }),
-    },
+  return {
+    ...(isEvery && when.byte === undefined ? { every: 1 } : counted),
+    ...(data === true && { data }),
+    ...(after !== undefined && { after: durationOf(after) }),
+    ...(when.byte !== undefined && { byte: when.byte }),
   }
-  return make(spec, filter, onHit, faultKind.print(spec))
 }
 
 /** Returns an impairment that drops the packets that `filter` matches and `when` selects. */
@@ -254,10 +345,8 @@ export function drop(filter: WireFilter | undefined, when: FaultWhen): Impairmen
 }
 
 function isSame(a: FaultParams, b: FaultParams): boolean {
-  const isSameFilter =
-    a.filter === b.filter || (a.filter?.text !== undefined && a.filter.text === b.filter?.text)
   return (
-    isSameFilter &&
+    isSameFilter(a.filter, b.filter) &&
     (Object.keys(a) as (keyof FaultParams)[]).every(
       key => key === 'filter' || key === 'onHit' || a[key] === b[key],
     )

@@ -21,6 +21,7 @@ import { formatShare, join, quoted, shareOf } from '../units.ts'
 import {
   type Impairment,
   impairment,
+  isSameFilter,
   textOf,
   type Wire,
   type WireEnv,
@@ -95,10 +96,10 @@ class MatchWire implements Wire {
     const before = this.#params
     this.#params = params as MatchParams
     const { filter, then, otherwise } = this.#params
-    const isSameFilter =
-      filter === before.filter ||
-      (filter?.text !== undefined && filter.text === before.filter?.text)
-    if (!isSameFilter || CONDITIONS.some(name => this.#params[name] !== before[name])) {
+    if (
+      !isSameFilter(filter, before.filter) ||
+      CONDITIONS.some(name => this.#params[name] !== before[name])
+    ) {
       this.#matched = 0
     }
     this.#then = this.#env.inner('then', then)

@@ -30,25 +30,31 @@ export function tcpHeaderOf({ bytes, data, len }: SkBuff): number {
  */
 export function sendResets(skb: SkBuff, h: number, env: WireEnv): void {
   const { bytes } = skb
-  const flags = tcp.flags(bytes, h)
-  const acks = (flags & tcp.TCP_ACK) !== 0
-  const sequence = tcp.sequenceNumber(bytes, h)
-  const acknowledgment = tcp.acknowledgmentNumber(bytes, h)
+  const acks = (tcp.flags(bytes, h) & tcp.TCP_ACK) !== 0
   const forward = resetOf(
     skb,
     h,
     env,
-    sequence,
-    acks ? acknowledgment : 0,
+    tcp.sequenceNumber(bytes, h),
+    acks ? tcp.acknowledgmentNumber(bytes, h) : 0,
     acks ? tcp.TCP_RST | tcp.TCP_ACK : tcp.TCP_RST,
   )
   if (forward !== undefined) {
     env.inject(forward)
   }
+  resetSender(skb, h, env)
+}
+
+/** Sends a reset to the sender of a segment only, as sendResets does. */
+export function resetSender(skb: SkBuff, h: number, env: WireEnv): void {
+  const { bytes } = skb
+  const flags = tcp.flags(bytes, h)
   if ((flags & tcp.TCP_RST) !== 0) return
-  const back = acks
-    ? resetOf(skb, h, env, acknowledgment, 0, tcp.TCP_RST)
-    : resetOf(skb, h, env, 0, sequence + lengthOf(skb, h, flags), tcp.TCP_RST | tcp.TCP_ACK)
+  const sequence = tcp.sequenceNumber(bytes, h)
+  const back =
+    (flags & tcp.TCP_ACK) !== 0
+      ? resetOf(skb, h, env, tcp.acknowledgmentNumber(bytes, h), 0, tcp.TCP_RST)
+      : resetOf(skb, h, env, 0, sequence + lengthOf(skb, h, flags), tcp.TCP_RST | tcp.TCP_ACK)
   if (back === undefined) return
   turn(back)
   env.reply(back)

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { type Group, type Item, limitOf } from '#src/wire/grammar/groups.ts'
 import { TIMELESS_VERBS } from '#src/wire/stages/fault-verbs.ts'
+import { BYTE_MAX, STREAM_VERBS } from '#src/wire/stages/stream-fault.ts'
 import { STAGES } from '#src/wire/stages.ts'
 import { exampleText, stageIn } from './examples.ts'
 
@@ -94,6 +95,14 @@ const fault = fc.oneof(
     when,
   }),
   fc.record({ kind: fc.constant('fault'), action: fc.constant('delay'), time, filter, when }),
+  fc.record({
+    kind: fc.constant('fault'),
+    action: fc.constantFrom(...STREAM_VERBS),
+    filter: fc.oneof(fc.constant(''), filter),
+    when: fc
+      .tuple(fc.nat(BYTE_MAX), maybe(fc.tuple(fc.constantFrom('first', 'nth', 'every'), count)))
+      .map(([byte, counted]) => ({ byte, ...(counted && { [counted[0]]: counted[1] }) })),
+  }),
 )
 
 const lossModel = fc.oneof(

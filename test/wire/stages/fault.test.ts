@@ -212,7 +212,7 @@ describe('changes', () => {
 
 test('a fault with contradictory conditions is refused', () => {
   expect(() => drop(odd, { first: 1, nth: 2 })).toThrow('a fault has one of first, nth and every')
-  expect(() => drop(odd, {})).toThrow('a fault needs first, nth, every, data or after')
+  expect(() => drop(odd, {})).toThrow('a fault needs first, nth, every, data, after or byte')
   expect(() => drop(odd, { every: 0.5 })).toThrow(
     'first, nth and every are whole numbers of at least 1',
   )
@@ -227,11 +227,11 @@ test('a fault with contradictory conditions is refused', () => {
 test('unknown words of a fault are refused, with a list of the known ones', () => {
   const misspelt = { nht: 1, every: 1 }
   expect(() => drop(odd, misspelt)).toThrow(
-    "a fault has no 'nht', but first, nth, every, data, after",
+    "a fault has no 'nht', but first, nth, every, data, after, byte",
   )
   for (const action of ['explode', {}, null]) {
     expect(() => fault(action as FaultAction, odd, { nth: 1 })).toThrow(
-      `a fault is one of drop, duplicate, swap, corrupt, tamper, ce, reset or { delay }, not ${JSON.stringify(action)}`,
+      `a fault is one of drop, duplicate, swap, corrupt, tamper, ce, reset, fin, mute or { delay }, not ${JSON.stringify(action)}`,
     )
   }
 })

@@ -1,70 +1,26 @@
 import { describe, expect, test } from 'vitest'
 import { fault } from '#src/wire/stages/fault.ts'
-import { ChecksumVerifier, ethernet, putWord, word } from '#support/frames.ts'
+import { word } from '#support/frames.ts'
+import {
+  ACK,
+  expectRightSums,
+  FIN,
+  ipv4,
+  ipv6,
+  RST,
+  SYN,
+  segment,
+  tagged,
+} from '#support/segments.ts'
 import { type ReceivedPacket, testWires } from '#support/wire.ts'
 
 const testWire = testWires()
-const [FIN, SYN, RST, ACK] = [1, 2, 4, 16]
-
-interface Segment {
-  readonly flags: number
-  readonly seq: number
-  readonly ack?: number
-  readonly data?: number
-  readonly options?: number
-}
-
-/** The TCP segment from port 40000 to port 80. */
-function segment({ flags, seq, ack = 0, data = 0, options = 0 }: Segment): Uint8Array {
-  const bytes = new Uint8Array(20 + options + data)
-  putWord(bytes, 0, 40000)
-  putWord(bytes, 2, 80)
-  put32(bytes, 4, seq)
-  put32(bytes, 8, ack)
-  bytes[12] = (20 + options) << 2
-  bytes[13] = flags
-  return bytes
-}
-
-function put32(bytes: Uint8Array, at: number, value: number): void {
-  putWord(bytes, at, Math.floor(value / 65536) % 65536)
-  putWord(bytes, at + 2, value % 65536)
-}
-
-function ipv4(payload: Uint8Array, options = 0): Uint8Array {
-  const header = new Uint8Array(20 + options).fill(1)
-  header.set([0x45 + options / 4, 0, 0, 0, 0, 1, 0x40, 0, 64, 6, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2])
-  putWord(header, 2, header.length + payload.length)
-  return ethernet(0x0800, [...header, ...payload])
-}
-
-function ipv6(payload: Uint8Array): Uint8Array {
-  const header = new Uint8Array(40)
-  header.set([0x60, 0, 0, 0, 0, 0, 6, 64])
-  putWord(header, 4, payload.length)
-  header.set([0x20, 1, 0xd, 0xb8], 8)
-  header.set([0x20, 1, 0xd, 0xb8], 24)
-  header[23] = 1
-  header[39] = 2
-  return ethernet(0x86dd, [...header, ...payload])
-}
-
-function tagged(frame: Uint8Array): Uint8Array {
-  return Uint8Array.from([...frame.slice(0, 12), 0x81, 0, 0, 5, ...frame.slice(12)])
-}
 
 /** Returns the packets that a reset of `frame` sends on and back, after their sums are verified. */
 function resets(frame: Uint8Array) {
   const wire = testWire([fault('reset', undefined, { every: 1 })])
   wire.sendFrame(frame)
-  const verifier = new ChecksumVerifier()
-  for (const { bytes } of [...wire.received, ...wire.replied]) {
-    verifier.verify({ octets: bytes, flags: 0, csumStart: 0, csumOffset: 0 } as Parameters<
-      typeof verifier.verify
-    >[0])
-  }
-  expect(verifier.problems).toEqual([])
-  expect(verifier.verified[6] ?? 0).toBe(wire.received.length + wire.replied.length)
+  expectRightSums([...wire.received, ...wire.replied])
   return { forward: wire.received.map(tcpOf), back: wire.replied.map(tcpOf), wire }
 }
 

@@ -1,5 +1,6 @@
 /** CableFault: a fault of a test in the worker that carries the frames. */
 import type { WireResources } from 'vnet/kit/netdev'
+import { faultPair } from 'vnet/kit/wire'
 import { fault, type Impairment, impairment, type Wire, type WireFilter } from 'vnet/wire'
 import type { FaultSpec } from './protocol.ts'
 
@@ -11,11 +12,13 @@ interface Waiting {
 
 /**
  * A fault that a test has added to one direction of a link, as an impairment that counts its hits.
- * The cable that made it places `stage` before the stages of the text, and calls `end` when the
- * fault is removed, or the link is reset or closed.
+ * The cable that made it places `stage` before the stages of the text, and `back`, if there is one,
+ * in the other direction. It calls `end` when the fault is removed, or the link is reset or closed.
  */
 export class CableFault {
   readonly stage: Impairment
+  /** The part of a fault at a byte that sees the other direction. */
+  readonly back: Impairment | undefined
   readonly #hits: Int32Array
   readonly #waiting = new Set<Waiting>()
 
@@ -31,12 +34,16 @@ export class CableFault {
     this.#hits = new Int32Array(hits)
     const matches = filter === undefined ? undefined : resources.filter(filter)
     const onHit = () => this.#onHit()
-    const made = action === 'pass' ? counting(matches, onHit) : fault(action, matches, when, onHit)
     // Each is a kind of its own, so that another fault added or removed does not change its count.
     // Its random decisions are made from the kind: with the same seed, the same ones in each run.
-    this.stage = Object.assign(((next, env) => made(next, env)) as Impairment, made, {
-      kind: `fault ${ordinal}`,
-    })
+    const own = (made: Impairment): Impairment =>
+      Object.assign(((next, env) => made(next, env)) as Impairment, made, {
+        kind: `fault ${ordinal}`,
+      })
+    const [stage, back] =
+      action === 'pass' ? [counting(matches, onHit)] : faultStages(action, matches, when, onHit)
+    this.stage = own(stage)
+    this.back = back && own(back)
   }
 
   /** Settles when the fault has hit `n` packets in all. Rejects if the fault ends before. */
@@ -62,6 +69,23 @@ export class CableFault {
       waiting.resolve()
     }
   }
+}
+
+/**
+ * Returns the stage of a fault, and one for the other direction if its byte needs it. Throws a
+ * UsageError.
+ */
+export function faultStages(
+  action: Exclude<FaultSpec['action'], 'pass'>,
+  filter: WireFilter | undefined,
+  when: FaultSpec['when'],
+  onHit?: () => void,
+): readonly [stage: Impairment, back?: Impairment] {
+  const isAtByte = action === 'fin' || action === 'reset' || action === 'mute'
+  if (action === 'silence' || (isAtByte && when.byte !== undefined)) {
+    return faultPair(action, filter, when, onHit)
+  }
+  return [fault(action, filter, when, onHit)]
 }
 
 /** Calls `onHit` with each packet that matches; frames that the kernel has not cut remain whole. */

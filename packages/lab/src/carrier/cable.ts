@@ -273,7 +273,7 @@ export class CarriedCable {
     const fault = new CableFault(this.#added + 1, spec, resources)
     this.#added++
     this.#directions[spec.direction].faults.set(id, fault)
-    this.#set(spec.direction)
+    this.#setAround(fault, spec.direction)
   }
 
   /** Settles when a fault has hit `n` packets. Rejects if it is removed or the cable closed. */
@@ -290,7 +290,7 @@ export class CarriedCable {
       const fault = faults.get(id)
       if (fault === undefined) continue
       faults.delete(id)
-      this.#set(direction)
+      this.#setAround(fault, direction)
       fault.end('the fault was removed')
     }
   }
@@ -398,8 +398,16 @@ export class CarriedCable {
     alarm.cancel()
   }
 
+  /** Puts the stages of a fault in place that was added to a direction or removed from it. */
+  #setAround({ back }: CableFault, direction: Direction): void {
+    for (const each of back === undefined ? [direction] : DIRECTIONS) {
+      this.#set(each)
+    }
+  }
+
   /** Puts the other stages of a direction around the stages of its text. */
   #set(direction: Direction): void {
+    const { faults: back } = this.#directions[direction === 'ab' ? 'ba' : 'ab']
     const { wire, faults, partitions, watch } = this.#directions[direction]
     const nat = this.#nat === undefined ? [] : [natStage(this.#nat)]
     wire.surround(stages => {
@@ -407,6 +415,7 @@ export class CarriedCable {
         ...watch,
         ...partitions,
         ...[...faults.values()].map(({ stage }) => stage),
+        ...[...back.values()].flatMap(({ back: stage }) => stage ?? []),
         ...stages,
       ]
       // Everything else is on the outer side of the NAT.

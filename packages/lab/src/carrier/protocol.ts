@@ -143,13 +143,16 @@ export interface LinkReport {
   readonly ba: DirectionReport
 }
 
+/** The faults of a wire, and `silence`: no more frames of the link, from a byte of a stream on. */
+export type LabFaultAction = FaultAction | 'silence'
+
 /**
  * A fault that a test adds to one direction of a link: its action, and the packets that it hits.
  */
 export interface FaultSpec {
   readonly direction: Direction
   /** `pass` only counts packets. */
-  readonly action: FaultAction | 'pass'
+  readonly action: LabFaultAction | 'pass'
   /** A filter of pcap-filter(7); undefined matches every packet. */
   readonly filter: string | undefined
   readonly filters?: Filters

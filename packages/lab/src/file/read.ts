@@ -8,7 +8,8 @@ import { readTextFile } from 'vnet/kit/linux'
 import { compileFilter } from 'vnet/kit/net'
 import type { ScenarioList, WireResources } from 'vnet/kit/netdev'
 import { checkScenario } from 'vnet/kit/wire'
-import { type Direction, fault, type Impairment } from 'vnet/wire'
+import type { Direction, Impairment } from 'vnet/wire'
+import { faultStages } from '../carrier/cable-fault.ts'
 import { parseLabWire } from '../carrier/wire-text.ts'
 import { accessOf } from '../model/access.ts'
 import { namesFor } from '../model/options.ts'
@@ -165,7 +166,7 @@ function checkFaults(
 ): void {
   for (const [i, { link, direction: _, action, filter, ...when }] of faults.entries()) {
     checkKnown(problems, `faults[${i}].link`, link, links, 'link')
-    reporting(problems, `faults[${i}]`, () => fault(action, undefined, whenOf(when)))
+    reporting(problems, `faults[${i}]`, () => faultStages(action, undefined, whenOf(when)))
     if (filter !== undefined) {
       reporting(problems, `faults[${i}].filter`, () => compileFilter(filter))
     }

@@ -7,7 +7,8 @@
 import { type LanFile, lanSchema } from '@vnet/lan/kit'
 import { schema } from 'vnet/kit/config'
 import { scenarioOfSteps, stepKeys } from 'vnet/kit/wire'
-import type { Direction, FaultAction, FaultWhen } from 'vnet/wire'
+import type { Direction, FaultWhen } from 'vnet/wire'
+import type { LabFaultAction } from '../carrier/protocol.ts'
 import { type Form, SIZE, schemaOf, WHOLE_NUMBER } from '../model/options.ts'
 import { LAN_OPTIONS } from '../network/lan.ts'
 import { ACTION, FILTER, WHEN } from '../network/link.ts'
@@ -123,7 +124,7 @@ export type Service = schema.TypeOf<typeof serviceSchema>
 export interface FaultEntry extends FaultWhen {
   readonly link: string
   readonly direction: Direction
-  readonly action: FaultAction
+  readonly action: LabFaultAction
   readonly filter?: string
 }
 export const faultSchema = options<FaultEntry>(
@@ -139,6 +140,7 @@ export const faultSchema = options<FaultEntry>(
     every: 'It hits every Nth packet. Default: every packet.',
     data: 'Whether only TCP packets with payload count, retransmissions included. Default: false.',
     after: 'It hits packets from this time after the first one on; counting starts then.',
+    byte: 'A fin, reset, mute or silence hits TCP connections at this byte of their payload; -1 is the SYN.',
   },
   'link',
   'direction',

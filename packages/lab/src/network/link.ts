@@ -3,11 +3,17 @@ import { EventEmitter } from 'node:events'
 import { UsageError } from 'vnet'
 import { schema } from 'vnet/kit/config'
 import { BEFORE_VNET } from 'vnet/kit/netdev'
-import { TIMELESS_VERBS } from 'vnet/kit/wire'
-import type { Direction, FaultAction, FaultWhen } from 'vnet/wire'
+import { BYTE_MAX, TIMELESS_VERBS } from 'vnet/kit/wire'
+import type { Direction, FaultWhen } from 'vnet/wire'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
-import type { DirectionReport, EndReport, FaultSpec, LinkReport } from '../carrier/protocol.ts'
+import type {
+  DirectionReport,
+  EndReport,
+  FaultSpec,
+  LabFaultAction,
+  LinkReport,
+} from '../carrier/protocol.ts'
 import {
   COUNT,
   checkForm,
@@ -41,12 +47,18 @@ const TIME: Form = {
   text: "a time, such as '50ms'",
   schema: schema.anyText,
 }
+/** The last three are at a byte only. */
+const ACTIONS = [...TIMELESS_VERBS, 'fin', 'silence', 'mute'] as const
+const BYTE: Form = {
+  text: 'a whole number of at least 0, or -1 for the SYN',
+  schema: schema.integer(-1, BYTE_MAX),
+}
 export const ACTION: Form = {
   accepts: value =>
     typeof value === 'string' || (typeof value === 'object' && value !== null && 'delay' in value),
-  text: `a fault: ${TIMELESS_VERBS.map(verb => `'${verb}'`).join(', ')} or { delay: '50ms' }`,
+  text: `a fault: ${ACTIONS.map(verb => `'${verb}'`).join(', ')} or { delay: '50ms' }`,
   schema: schema.either(
-    schema.oneOf(...TIMELESS_VERBS),
+    schema.oneOf(...ACTIONS),
     schema.object({ delay: schema.anyText }, 'delay'),
   ),
 }
@@ -56,13 +68,18 @@ export const WHEN: Forms<FaultWhen> = {
   every: COUNT,
   data: FLAG,
   after: TIME,
+  byte: BYTE,
 }
 
 /**
  * Throws a UsageError for arguments of `fault` of a wrong form. The worker checks the filter
  * itself.
  */
-export function checkFault(action: FaultAction, filter: string | undefined, when: FaultWhen): void {
+export function checkFault(
+  action: LabFaultAction,
+  filter: string | undefined,
+  when: FaultWhen,
+): void {
   checkForm('fault', action, ACTION)
   if (typeof action === 'object') {
     checkForms('fault', action, { delay: TIME })
@@ -115,11 +132,13 @@ export class LinkDirection {
   /**
    * Applies `action` to the packets that `filter` (pcap-filter(7)) matches, or only to the matches
    * that `when` selects: `{ first: 3 }`, `{ nth: 2 }`, `{ every: 10 }`, `{ after: '2s' }`, and
-   * `{ nth: 2, data: true }` among TCP packets with payload. Counts start when the promise is
+   * `{ nth: 2, data: true }` among TCP packets with payload. With `{ byte: 9805 }` a `'fin'`,
+   * `'reset'`, `'mute'` or `'silence'` hits TCP connections at this byte of the payload of the
+   * direction; connections are counted from their SYN on. Counts start when the promise is
    * fulfilled. Faults run before the stages of the wire, the oldest first. Rejects with a
    * UsageError for a wrong filter.
    */
-  fault(action: FaultAction, filter?: string, when: FaultWhen = EVERY): Promise<LabFault> {
+  fault(action: LabFaultAction, filter?: string, when: FaultWhen = EVERY): Promise<LabFault> {
     const add = async () => {
       checkFault(action, filter, when)
       return this.#link.addFault(this.#direction, action, filter, when)

@@ -32,7 +32,7 @@ test.each([
   [
     'action: drop',
     'action: lose',
-    '13:51: faults[0].action: expected drop, duplicate, swap, corrupt, tamper, ce, reset or a mapping',
+    '13:51: faults[0].action: expected drop, duplicate, swap, corrupt, tamper, ce, reset, fin, silence, mute or a mapping',
   ],
   ['nth: 2', 'nth: 0', '13:83: faults[0].nth: expected a whole number from 1 to'],
   ['nth: 2', 'nth: 2, data: 1', '13:92: faults[0].data: expected true or false'],

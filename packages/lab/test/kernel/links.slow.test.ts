@@ -243,6 +243,43 @@ test('faults delay, duplicate, corrupt and reset', async () => {
   expect(reset.hits).toBe(1)
 })
 
+test('a fin, a reset and a silence are at a byte of a stream', async () => {
+  const link = await cable()
+  const SIZE = 200_000
+  await server.listen(
+    net.createServer(socket => socket.on('error', () => {}).end(Buffer.alloc(SIZE))),
+    80,
+  )
+  /** Returns the bytes of a download, and how it ends. */
+  const download = async () => {
+    const socket = await client.connect(80, 'server')
+    let bytes = 0
+    socket.on('data', data => {
+      bytes += data.length
+    })
+    const ended = new Promise(resolve => {
+      socket.once('end', () => resolve('end'))
+      socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code))
+    })
+    return [await ended, bytes]
+  }
+  const ended = async (action: 'fin' | 'reset') => {
+    await using fault = await link.ba.fault(action, 'tcp src port 80', { byte: 150_001 })
+    const result = await download()
+    expect(fault.hits).toBe(1)
+    return result
+  }
+  expect(await ended('fin')).toEqual(['end', 150_001])
+  // Node shows a reset that arrives together with data as an end.
+  expect(await ended('reset')).toEqual([expect.stringMatching(/^(end|ECONNRESET)$/), 150_001])
+  expect(await download()).toEqual(['end', SIZE])
+  await using silence = await link.ba.fault('silence', 'tcp src port 80', { byte: 0 })
+  const socket = await client.connect(80, 'server')
+  await silence.hit()
+  expect((await client.exec('ping', ['-4', '-c1', '-W0.05', 'server'])).status).toBe(1)
+  expect(socket.bytesRead).toBe(0)
+})
+
 test('a partition drops every packet for its time, and the carrier remains up', async () => {
   const link = await cable()
   const ping = (wait: string) => client.exec('ping', ['-4', '-c1', wait, 'server'])
