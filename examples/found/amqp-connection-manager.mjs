@@ -5,7 +5,8 @@ import { at, between } from './network.mjs'
 
 export const promise =
   'ChannelWrapper.d.ts: "messages are queued internally and are guaranteed to be delivered."'
-export const options = at('reset', 'src port 5672 and len = 87') // The confirm, Basic.Ack.
+// The confirm, Basic.Ack. An error breaks the promise, too.
+export const options = { ...at('reset', 'src port 5672 and len = 87'), strict: true }
 const answers = {
   '414d5150': '0100000000001c000a000a00090000000000000005504c41494e00000005656e5f5553ce',
   '000a000b': '0100000000000c000a001e0000000010000000ce',

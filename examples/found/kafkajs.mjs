@@ -5,7 +5,8 @@ import { at, between } from './network.mjs'
 
 export const promise =
   'Docs, Default Retry: "the retry mechanism, [...] to retry connections and API calls to Kafka"'
-export const options = at('mute 3s', 'dst port 9092 and len = 87') // ApiVersions.
+// ApiVersions. An error breaks the promise, too.
+export const options = { ...at('mute 3s', 'dst port 9092 and len = 87'), strict: true }
 
 // To ApiVersions, which is version 0 of all, and to Metadata.
 const answers = {

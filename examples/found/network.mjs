@@ -14,6 +14,7 @@ export const between = (serve, ask) => async run => {
 /** The options of a scenario that every fault is tried on. */
 export const every = {
   world: 'memory',
+  strict: true,
   timeout: '5min',
   faults: [
     'drop',

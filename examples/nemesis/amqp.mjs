@@ -9,6 +9,7 @@ printf 'loopback_users = none\\ndisk_free_limit.absolute = 1MB\\n' >rabbit.conf
 exec /usr/lib/rabbitmq/bin/rabbitmq-server`
 
 export const options = {
+  strict: true,
   faults: [...FAULTS, ...CLOCKS],
   filter: `port 5672 and (${MESSAGES})`,
   timeout: '120s',

@@ -6,6 +6,7 @@ import { FAULTS, MESSAGES, run, serve } from './network.mjs'
 const MEMBERS = ['one', 'two', 'three']
 
 export const options = {
+  strict: true,
   faults: FAULTS.map(each => each.replace('on server', 'on one')),
   links: MEMBERS.map(name => `client-${name}`),
   filter: MESSAGES,

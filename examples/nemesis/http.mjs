@@ -3,7 +3,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CLOCKS, FAULTS, MESSAGES, network, run, serveModule } from './network.mjs'
 
-export const options = { faults: [...FAULTS, ...CLOCKS], filter: MESSAGES, timeout: '15s' }
+export const options = {
+  strict: true,
+  faults: [...FAULTS, ...CLOCKS],
+  filter: MESSAGES,
+  timeout: '15s',
+}
 
 export default async function scenario({ lab }, client = 'http-client.mjs') {
   const [server, host] = await network(lab, 'client')

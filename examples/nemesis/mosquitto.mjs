@@ -6,7 +6,7 @@ import { CLOCKS, FAULTS, MESSAGES, network, run, serve } from './network.mjs'
 // The broker has its messages in memory: a restart loses them.
 const faults = [...FAULTS.filter(each => !each.startsWith('restart')), ...CLOCKS]
 
-export const options = { faults, filter: MESSAGES, timeout: '25s' }
+export const options = { strict: true, faults, filter: MESSAGES, timeout: '25s' }
 
 export default async function scenario({ lab }) {
   const [server, client] = await network(lab, 'client')

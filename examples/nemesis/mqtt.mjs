@@ -7,7 +7,7 @@ export const BROKER =
 // The broker has its messages in memory: a restart loses them.
 const faults = [...FAULTS.filter(each => !each.startsWith('restart')), ...CLOCKS]
 
-export const options = { faults, filter: MESSAGES, timeout: '20s' }
+export const options = { strict: true, faults, filter: MESSAGES, timeout: '20s' }
 
 export default async function scenario({ lab }) {
   const [server, client] = await network(lab, 'client')

@@ -3,7 +3,7 @@ import { FAULTS, MESSAGES, network, run, serve } from './network.mjs'
 
 const SERVER = 'exec nats-server -js -sd "$VNET_DISK" -a :: -p 4222'
 
-export const options = { faults: FAULTS, filter: MESSAGES, timeout: '20s' }
+export const options = { strict: true, faults: FAULTS, filter: MESSAGES, timeout: '20s' }
 
 export default async function scenario({ lab }) {
   const [server, client] = await network(lab, 'client')

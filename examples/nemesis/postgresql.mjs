@@ -16,6 +16,7 @@ fi
 exec ${USER}/postgres -D data -c listen_addresses='*' -c unix_socket_directories=`
 
 export const options = {
+  strict: true,
   faults: [...FAULTS, ...CLOCKS, 'full 1s on server'],
   filter: MESSAGES,
   timeout: '25s',

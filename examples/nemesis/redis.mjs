@@ -4,7 +4,12 @@ import { CLOCKS, eventually, FAULTS, MESSAGES, network, run, serve } from './net
 const SERVER =
   'exec redis-server --protected-mode no --save "" --dir "$VNET_DISK" --appendonly yes --appendfsync always'
 
-export const options = { faults: [...FAULTS, ...CLOCKS], filter: MESSAGES, timeout: '15s' }
+export const options = {
+  strict: true,
+  faults: [...FAULTS, ...CLOCKS],
+  filter: MESSAGES,
+  timeout: '15s',
+}
 
 export default async function scenario({ lab }) {
   const [server, client] = await network(lab, 'client')

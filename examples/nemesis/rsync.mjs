@@ -8,7 +8,12 @@ printf 'use chroot = no\n[files]\npath = %s/source\n' "$VNET_DISK" >conf
 echo ready
 exec rsync --daemon --no-detach --log-file=/dev/stderr --config=conf`
 
-export const options = { faults: [...FAULTS, ...CLOCKS], filter: MESSAGES, timeout: '20s' }
+export const options = {
+  strict: true,
+  faults: [...FAULTS, ...CLOCKS],
+  filter: MESSAGES,
+  timeout: '20s',
+}
 
 export default async function scenario({ lab }) {
   const [server, client] = await network(lab, 'client')

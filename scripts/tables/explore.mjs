@@ -5,7 +5,9 @@ import { cell, linked, table } from '../blocks.mjs'
 const LINKS = {
   schedules: { 'random sets': 'explore-further.md#schedules' },
   budget: { 'spread over the run': 'explore-further.md#many-nodes' },
-  reuse: { again: 'explore-further.md#warm-processes' },
+  reuse: { again: 'explore-runs.md#processes' },
+  strict: { 'reject in time': 'explore-runs.md#errors-in-time' },
+  compare: { 'something else': 'explore-runs.md#results' },
   world: {
     "`'memory'`": 'explore-further.md#in-memory',
     "`'guest'`": 'explore-further.md#in-a-guest',

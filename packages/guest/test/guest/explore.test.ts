@@ -80,10 +80,10 @@ test(
     ])
     expect([end.status, end.stdout]).toEqual([
       1,
-      expect.stringContaining(`FAILED always, in a guest: ${REPLY}\n`),
+      expect.stringContaining(`FAILED in 2 of 2 runs, in a guest: ${REPLY}\n`),
     ])
     expect(end.stdout).toContain('1 clean run passed')
-    expect(end.stdout).toContain('printed:\n  server: ready\n  answer 1\n')
+    expect(end.stdout).toContain('printed by the run:\n  server: ready\n  answer 1\n')
     expect(end.stdout).toMatch(/client-server ba: drop "udp src port 5000" nth 1\n/)
     expect(end.stdout).toMatch(/captured in \S+\.pcapng\n/)
     const [, again] =

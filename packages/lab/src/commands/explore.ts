@@ -1,6 +1,5 @@
 /**
- * `vnet explore`: every packet lost, doubled, late or damaged, one in each run
- * (packages/lab/docs/explore.md).
+ * `vnet explore`: a fault at every packet, one in each run (packages/lab/docs/explore.md).
  */
 import { closeSync, existsSync, fstatSync, ftruncateSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -19,9 +18,11 @@ import {
 } from 'vnet/kit/cli'
 import { checkRegular, findProgram, loadNative, openOutput } from 'vnet/kit/linux'
 import { commandScenario } from '../explore/command-scenario.ts'
+import { parseFault, parseKind } from '../explore/fault-text.ts'
 import { type ExploreOptions, explore, type Failure, type Progress } from '../explore/index.ts'
 import { pageOf } from '../explore/page.ts'
 import { readLabFile } from '../file/read.ts'
+import { mayReject } from '../model/index.ts'
 import { LabUnavailableError } from '../model/rights.ts'
 import { createLab } from '../network/create-lab.ts'
 import { enterForLab } from '../run/enter-for-lab.ts'
@@ -54,6 +55,8 @@ interface CommandPlace {
   readonly hit: string | undefined
   /** Follows errors about a command that may be the value of an option without one. */
   readonly note: string
+  /** Whether what the command prints is compared. */
+  readonly compares: boolean | undefined
 }
 
 const SCRIPT = /\.[cm]?[jt]s$/
@@ -69,14 +72,19 @@ export async function exploreCommand(
   const note = json ? '; --json writes to standard output' : ''
   if (json && !existsSync(path)) throw new UsageError(`nothing called ${path}${note}`)
   const hasReport = json || html !== undefined
-  const subject = (SCRIPT.test(path) ? scriptOf : commandOf)(path, command, { host, hit, note })
+  const compares = options.compare
+  const subject = (SCRIPT.test(path) ? scriptOf : commandOf)(path, command, {
+    host,
+    hit,
+    note,
+    compares,
+  })
   if (repeat !== undefined && hasReport) {
     throw new UsageError(
       `${json ? '--json' : '--html'}: with --repeat there is one run, and no report`,
     )
   }
   const world = exploredWorld(options.world ?? (await ownWorldOf(subject))) ?? 'kernel'
-  const inKernel = world === 'kernel'
   const missing = await whyUnavailable(world, path, io)
   if (missing !== undefined) return fail(io, missing)
   const { url, seed } = subject
@@ -88,9 +96,7 @@ export async function exploreCommand(
   using end = endOf(io)
   const stop = new AbortController()
   end.asked.finally(() => stop.abort()).catch(() => {})
-  // The state of a command is in its programs, which end with each run.
-  const reuse = subject.again !== undefined && inKernel && repeat === undefined
-  const own = { ...(seed !== undefined && { seed }), ...(reuse && { reuse }) }
+  const own = seed === undefined ? {} : { seed }
   const given = { ...own, ...withoutUndefined(options), world, signal: stop.signal } as const
   try {
     const status =
@@ -214,7 +220,7 @@ function scriptOf(
 function commandOf(
   path: string,
   command: readonly string[],
-  { host, hit, note }: CommandPlace,
+  { host, hit, note, compares }: CommandPlace,
 ): Subject {
   const [program] = command
   if (program === undefined) {
@@ -234,7 +240,13 @@ function commandOf(
       `${path}: capture: explore records only runs that fail (--captures): remove it from the file`,
     )
   }
-  const url = commandScenario({ file: realPlace(path), host: hostOf(plan, host), command, hit })
+  const url = commandScenario({
+    file: realPlace(path),
+    host: hostOf(plan, host),
+    command,
+    hit,
+    compares,
+  })
   const given = Object.entries({ host, hit }).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name}`, value],
   )
@@ -254,7 +266,12 @@ function nameCommands(
     seed,
     rtoMin,
     world,
-  }: Pick<ExploreOptions, 'rtoMin' | 'world'> & { readonly seed: number | undefined },
+    compare,
+    faults: kinds = [],
+    strict = kinds.some(kind => parseKind(kind).verb === 'repair'),
+  }: Pick<ExploreOptions, 'rtoMin' | 'world' | 'strict' | 'compare' | 'faults'> & {
+    readonly seed: number | undefined
+  },
 ): void {
   if (again === undefined) return
   const where = world === undefined || world === 'kernel' ? [] : ['--world', world]
@@ -262,7 +279,14 @@ function nameCommands(
   const same = [...where, ...rto, ...(seed === undefined ? [] : ['--seed', String(seed)])]
   for (const [i, failure] of failures.entries()) {
     const faults = failure.faults.flatMap(fault => ['--repeat', fault])
-    const limit = ['--timeout', `${Math.round(failure.limit)}ms`, ...same]
+    const isOpen = !strict && mayReject(failure.faults.map(parseFault))
+    const limit = [
+      '--timeout',
+      `${Math.round(failure.limit)}ms`,
+      ...(isOpen ? ['--no-strict'] : []),
+      ...(compare === true ? ['--compare'] : []),
+      ...same,
+    ]
     failures[i] = {
       ...failure,
       test: [...again.before, ...faults, ...limit, ...again.after].map(shellWord).join(' '),
@@ -277,8 +301,9 @@ async function repeatOnce(
   io: Io,
 ): Promise<number> {
   try {
-    await explore.repeat(url, faults, options)
-    io.out('passed\n')
+    const { repeatFaults } = await import('../explore/repeat.ts')
+    const error = await repeatFaults(url, faults, options)
+    io.out(error === undefined ? 'passed\n' : `error in time: ${error}\n`)
     return EXIT_OK
   } catch (error) {
     if (!(error instanceof Error) || error instanceof UsageError || options.signal?.aborted) {

@@ -228,13 +228,13 @@ export const commands: readonly LazyCommand[] = [
   defineCommand({
     name: 'explore',
     group: 'Labs:',
-    description: 'run a command or a scenario with each packet lost, doubled or late',
+    description: 'run a command or a scenario with a fault at each packet',
     usage: '[OPTIONS] FILE [-- COMMAND [ARGS...]]',
     args: ['<FILE>', '[command...]'],
     options: [
       option(
         '--faults <list>',
-        'faults, such as reset,delay 50ms,pause 5s on server (drop,duplicate,delay,corrupt)',
+        'faults, such as drop,delay 50ms,pause 5s on server (of TCP those that end connections)',
         {
           parse: listed,
         },
@@ -247,6 +247,7 @@ export const commands: readonly LazyCommand[] = [
         parse: listed,
       }),
       { ...shared.filter, description: 'only packets that match, a pcap-filter(7) expression' },
+      option('--promise <text>', 'what the program promises, which the report quotes'),
       option('--bursts <list>', 'also lose so many packets in a row, such as 2,3', {
         parse: lengths,
       }),
@@ -262,7 +263,11 @@ export const commands: readonly LazyCommand[] = [
       option('--timeout <time>', 'longest time of a run (made from the runs without faults)', {
         parse: inMs,
       }),
-      option('--reuse', 'let a process of a module run again after a run that has passed'),
+      option('--no-reuse', 'start a process for each run in the kernel'),
+      option('--reuse', 'let a process run again after a run (so in the kernel)'),
+      option('--strict', 'a command or scenario that ends with an error in time has failed, too'),
+      option('--compare', 'it has failed, too, if it prints something else than without faults'),
+      option('--no-strict', 'with --repeat: it has passed, if the fault ends connections'),
       option('--stop-at <n>', 'try no more faults after N failures', { parse: number }),
       option(
         '--world <world>',
@@ -290,7 +295,10 @@ export const commands: readonly LazyCommand[] = [
         parse: collect(String),
       }),
     ],
-    examples: { 'vnet explore net.yaml -- curl server': 'run it again with each packet lost' },
+    examples: {
+      'vnet explore net.yaml -- curl server':
+        'run it again with a reset or a silence at each packet',
+    },
     run: async (io, file, command, options) =>
       (await import('./explore.ts')).exploreCommand(file, command, options, io),
   }),

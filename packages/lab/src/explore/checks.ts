@@ -8,6 +8,7 @@ import { durationOf } from 'vnet/kit/base'
 import { checkForm, checkForms, DURATION, type Forms, FUNCTION } from '../model/options.ts'
 import type { Nemesis } from '../nemesis/nemesis.ts'
 import type { Lab } from '../network/lab.ts'
+import { argumentOf } from './call-text.ts'
 
 /** Throws, or rejects, if something does not hold. */
 export type Check = () => unknown
@@ -27,11 +28,38 @@ export interface EventuallyOptions {
   readonly within: number | string
 }
 
+/** Options of `settles`. */
+export interface SettlesOptions extends EventuallyOptions {
+  /** What should settle, for the error. By default the text of the call. */
+  readonly what?: string
+}
+
 const ALWAYS: Forms<AlwaysOptions> = { every: DURATION }
 const EVENTUALLY: Forms<EventuallyOptions> = { within: DURATION }
+const SETTLES: Forms<SettlesOptions> = {
+  ...EVENTUALLY,
+  what: { accepts: value => typeof value === 'string', text: 'a text' },
+}
 
 /** Milliseconds between two calls of a check. */
 const EVERY_MS = 10
+
+/** An error that is a failure under every fault. Its name is Error. */
+export class CheckError extends Error {}
+
+/** Whether an error, or its cause, is an AssertionError or a CheckError. */
+export function isOfCheck(reason: unknown): boolean {
+  if (!(reason instanceof Error)) return false
+  const { name, cause, code, matcherResult } = reason as Error & {
+    readonly code?: unknown
+    readonly matcherResult?: unknown
+  }
+  const isAssertion =
+    name === 'AssertionError' || code === 'ERR_ASSERTION' || matcherResult !== undefined
+  if (isAssertion || reason instanceof CheckError) return true
+  const parts = reason instanceof AggregateError ? [cause, ...reason.errors] : [cause]
+  return parts.some(part => part !== reason && isOfCheck(part))
+}
 
 interface Repeated {
   readonly check: Check
@@ -84,11 +112,20 @@ export class Checks {
   }
 
   /** Same as ScenarioRun.settles. */
-  readonly settles = <T>(promise: Promise<T>, options: EventuallyOptions): Promise<T> => {
-    checkForms('settles', options, EVENTUALLY)
+  readonly settles = <T>(promise: Promise<T>, options: SettlesOptions): Promise<T> => {
+    checkForms('settles', options, SETTLES)
     checkForm('settles: within', options.within, DURATION)
-    const late = new Error(`not settled within ${options.within}`)
-    const due = this.#pause(msOf(options.within)).then(() => Promise.reject(late))
+    const { within, what } = options
+    const late = new CheckError(`not settled within ${within}`)
+    const due = this.#pause(msOf(within)).then(() => {
+      const name = what ?? argumentOf('settles', late.stack)
+      if (name !== undefined) {
+        const { message, stack = '' } = late
+        late.message = `${message}: ${name}`
+        late.stack = stack.replace(message, () => late.message)
+      }
+      throw late
+    })
     return Promise.race([promise, due])
   }
 
@@ -139,7 +176,7 @@ export class Checks {
   /** Returns an error with the time, and with the stack of `reason`, which may have any type. */
   #errorOf(name: string, reason: unknown): Error {
     const { message, stack = '' } = reason instanceof Error ? reason : { message: String(reason) }
-    const error = new Error(`${name}, at ${Math.round(this.#lab.now)} ms: ${message}`)
+    const error = new CheckError(`${name}, at ${Math.round(this.#lab.now)} ms: ${message}`)
     const [frames = ''] = /\n {4}at .*/s.exec(stack) ?? []
     error.stack = `${error.message}${frames}`
     return error

@@ -8,6 +8,8 @@ import { FileLab } from '../file/file-lab.ts'
 import { readLabFile } from '../file/read.ts'
 import { builtModule } from '../model/built-module.ts'
 import type { Lab } from '../network/lab.ts'
+import { CheckError } from './checks.ts'
+import { ReturnedText } from './compared.ts'
 import type { ScenarioRun } from './scenario.ts'
 
 /** A command that is explored: it runs on `host` of the lab of `file`. */
@@ -17,6 +19,8 @@ export interface CommandRun {
   readonly command: readonly string[]
   /** A line for sh(1), which prints the names of the hosts that faults hit. */
   readonly hit?: string | undefined
+  /** Whether what it prints is compared. */
+  readonly compares?: boolean | undefined
 }
 
 const RUN: CommandRun = JSON.parse(new URL(import.meta.url).searchParams.get('run') ?? '{}')
@@ -29,24 +33,31 @@ export function commandScenario(run: CommandRun): URL {
 }
 
 // biome-ignore lint/style/noDefaultExport: explore takes the default export.
-export default async function scenario({ lab, signal }: ScenarioRun): Promise<void> {
-  const { file, host, command } = RUN
+export default async function scenario({ lab, signal }: ScenarioRun): Promise<string> {
+  const { file, host, command, compares = false } = RUN
   const log = (message: string) => console.error(message)
   const running = await FileLab.fill(lab, readLabFile(file), { signal, log, command: RUN })
   const env = { ...process.env, ...running.env }
   const [program = '', ...args] = command
   const child = running
     .host(host)
-    .spawn(program, args, { env, stdio: ['ignore', 'inherit', 'inherit'] })
+    .spawn(program, args, { env, stdio: ['ignore', compares ? 'pipe' : 'inherit', 'inherit'] })
+  const printed = new ReturnedText()
+  child.stdout?.on('data', (chunk: Buffer) => {
+    printed.take(chunk.toString('latin1'))
+    process.stdout.write(chunk)
+  })
   const [status, ended] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
-  if (status === 0) return
+  if (status === 0) return printed.end()
   const why =
     { 126: ', as of a program that cannot run', 127: ', as of a program that is not found' }[
       status ?? 0
     ] ?? ''
   const text =
     status === null ? `the command was ended by ${ended}` : `the command ended with ${status}${why}`
-  const error = new Error(text)
+  // SIGKILL may be of a crash of its host.
+  const isFailure = status === null && ended !== 'SIGKILL'
+  const error = isFailure ? new CheckError(text) : new Error(text)
   // The place in this file says nothing.
   error.stack = error.message
   throw error

@@ -16,6 +16,9 @@ import { type TestOptions, testText, wireFaultsOf } from './repeat-text.ts'
 import type { Failure } from './result.ts'
 import type { RunResult } from './run-once.ts'
 
+/** A run that is expected to fail, wherever the failure was repeated. */
+const AGAIN = { repeat: 2 }
+
 /** How often a set runs that a larger one, which fails only sometimes, contains. */
 const TRIES = 3
 
@@ -29,22 +32,19 @@ export interface Describing {
   readonly captures: string | false
   readonly clean: readonly ExploredPacket[]
   readonly known: Set<string>
-  /** Runs faults in the kernel; undefined where that is not possible, or they were found there. */
-  readonly inKernel?:
-    | ((faults: readonly PlannedFault[], limit: number) => Promise<Failure['kernel']>)
-    | undefined
   readonly world: WorldName
 }
 
 /**
  * Reduces a failing set of faults to the smallest part that fails, and records and describes it.
  * Returns undefined if this part is described already. If the exploration is stopped meanwhile, the
- * smallest part up to then is described.
+ * smallest part up to then is described. `also` has the faults that fail alike, and may grow.
  */
 export async function describeFailure(
   set: readonly PlannedFault[],
   judgement: Judgement,
-  { judge, module, test, captures, clean, known, inKernel, world }: Describing,
+  { judge, module, test, captures, clean, known, world }: Describing,
+  also: readonly string[] = [],
 ): Promise<Failure | undefined> {
   const [faults, own] = await smallestOf(set, judgement, judge)
   const texts = faults.map(formatFault)
@@ -53,7 +53,7 @@ export async function describeFailure(
   known.add(key)
   const directory =
     captures === false ? undefined : makeTemporaryDirectory('vnet-explore-', captures)
-  const recorded = await judge.runUnlessStopped(faults, { captures: directory })
+  const recorded = await judge.runUnlessStopped(faults, { captures: directory, ...AGAIN })
   if (recorded === undefined && directory !== undefined) {
     rmSync(directory, { recursive: true })
   }
@@ -69,18 +69,18 @@ export async function describeFailure(
   const isNemesis = faults.some(({ verb }) => isNemesisVerb(verb))
   const wire = isNemesis ? [] : wireFaultsOf(faults, packets)
   const limit = judge.limit(faults)
-  const kernel = isNemesis ? undefined : await inKernel?.(faults, limit)
   const wires = wire.map(({ link, direction, wire: text }) => ({
     link,
     ab: '',
     ba: '',
     [direction]: text,
   }))
-  const wired = wires.length === 0 ? undefined : await judge.runUnlessStopped(faults, { wires })
+  const wired =
+    wires.length === 0 ? undefined : await judge.runUnlessStopped(faults, { wires, ...AGAIN })
   return {
     faults: texts,
+    also,
     world,
-    kernel,
     from: set.length,
     failed,
     runs,

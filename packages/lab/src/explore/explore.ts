@@ -1,16 +1,25 @@
 /**
- * explore and explore.shrink. explore runs a scenario again and again, each time with another
- * packet lost, doubled, late or damaged, and reports the faults that break it.
+ * explore and explore.shrink. explore runs a scenario again and again, each time with a fault at
+ * another packet, and reports the faults that break it.
  */
 
 import { NSEC_PER_MSEC, UsageError } from 'vnet'
 import { durationOf } from 'vnet/kit/base'
 import { directionsOf } from '../world/wire-spec.ts'
+import { Expected } from './compared.ts'
 import { capturesIn, type Describing, describeFailure } from './describe.ts'
-import { burstKind, DEFAULT_FAULTS, parseKind, withEnds, withHit } from './fault-text.ts'
+import { burstKind, type FaultKind, parseKind, withEnds, withHit } from './fault-text.ts'
 import { Judge } from './judge.ts'
+import { repeatInKernel } from './kernel-repeats.ts'
 import { firstOf } from './lists.ts'
-import { type ExploredPacket, faultOf, packetsOf, roundTripOf, unstableNames } from './points.ts'
+import {
+  added,
+  type ExploredPacket,
+  faultOf,
+  packetsOf,
+  roundTripOf,
+  unstableNames,
+} from './points.ts'
 import { CLEAN_MS, hostVerbsOf, type Prepared, withRunner } from './prepare.ts'
 import { ExploreReport } from './report.ts'
 import { failureLines, printedLines } from './report-text.ts'
@@ -18,7 +27,7 @@ import type { Baseline, Failure } from './result.ts'
 import type { RunResult } from './run-once.ts'
 import type { ExploreOptions, LabScenario, RepeatOptions, ShrinkOptions } from './scenario.ts'
 import { EXPLORE_OPTIONS, SHRINK_OPTIONS } from './scenario.ts'
-import { Search } from './search.ts'
+import { Search, type SearchSetup } from './search.ts'
 import { checkRepair, lastingTrials, singleTrials } from './sets.ts'
 
 const CLEAN_RUNS = 3
@@ -41,12 +50,13 @@ export function shrinkFailure(
 
 async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreReport> {
   const { runner, options, rto, timeout } = prepared
-  const { faults = DEFAULT_FAULTS, bursts = [] } = options
+  const { bursts = [] } = options
   // Fails before the first run.
-  const parsed = [...faults.map(parseKind), ...bursts.map(burstKind)]
+  const own = options.faults?.map(parseKind) ?? prepared.defaults
+  const parsed = [...own, ...bursts.map(burstKind)]
   const given = prepared.hasHit ? parsed.map(withHit) : parsed
   checkRepair(given)
-  const spec = { ...prepared.spec, hostFaults: hostVerbsOf(given) }
+  const spec = { ...prepared.spec, hostFaults: hostVerbsOf(given), compares: options.compare }
   const captures = capturesIn(options.captures)
   const began = performance.now()
   const clean = await cleanRuns({ ...prepared, spec })
@@ -58,16 +68,19 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
   const [first = []] = runs
   const select = await selector(options)
   const packets = select(first).filter(({ name }) => !unstable.has(name))
-  const kinds = withEnds(given, packets)
+  const kinds = kindsOf(given, packets)
   if (cleanErrors.length === 0) {
     checkSelected(packets, clean, options)
   }
   const budget =
     options.budget === undefined ? undefined : durationOf(options.budget) / NSEC_PER_MSEC
+  const expected = expectedOf(clean, options)
   const judge = new Judge(runner, spec, baselineOf(clean), {
     timeout,
     signal: options.signal,
     budget,
+    expected,
+    strict: options.strict ?? given.some(({ verb }) => verb === 'repair'),
   })
   judge.runs += clean.length
   const report = new ExploreReport({
@@ -80,8 +93,9 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
       ...new Set(select(runs.flat()).flatMap(({ name }) => (unstable.has(name) ? name : []))),
     ],
     cleanErrors,
-    unrecorded: unrecordedOf(clean, options.links),
+    unrecorded: [...unrecordedOf(clean, options.links), ...[expected?.uncompared ?? []].flat()],
     roundTrip: roundTripOf(first),
+    promise: options.promise,
   })
   report.needsKernel = clean.some(({ needsKernel }) => needsKernel)
   if (report.cleanErrors.length === 0) {
@@ -92,20 +106,44 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
       )
     }
     const describing = describingOf(prepared, judge, captures, first)
-    const search = new Search({
-      report,
-      judge,
-      options,
-      select,
-      concurrency: runner.concurrency,
-      copies: runner.copies ?? false,
-      explain: (failed, judgement) => describeFailure(failed.faults, judgement, describing),
-    })
-    await search.all(new Set(runs.flatMap(ofRun => ofRun.map(({ name }) => name))))
-    report.laterErrors = judge.cleanErrors
+    await searchIn({ ...prepared, spec }, { report, judge, select, describing, unstable, runs })
   }
   report.finish(performance.now() - began, judge.runs)
   return report
+}
+
+/** Returns the faults for these packets: default ones only if a packet can have them. */
+function kindsOf(given: readonly FaultKind[], packets: readonly ExploredPacket[]): FaultKind[] {
+  const isUsed = (kind: FaultKind) => packets.some(packet => faultOf(packet, kind, 0, packets))
+  return withEnds(given, packets).filter(kind => kind.only === undefined || isUsed(kind))
+}
+
+type Started = Pick<SearchSetup, 'report' | 'judge' | 'select'> & {
+  readonly describing: Describing
+  /** The packets of the clean runs, and the names of packets that not all of them have. */
+  readonly runs: readonly (readonly ExploredPacket[])[]
+  readonly unstable: ReadonlySet<string>
+}
+
+/** Tries the faults, and then what is done once at the end. */
+async function searchIn(
+  prepared: Prepared<ExploreOptions>,
+  { report, judge, select, describing, runs, unstable }: Started,
+): Promise<void> {
+  const { runner, options, kernelRunner } = prepared
+  const search = new Search({
+    report,
+    judge,
+    options,
+    select,
+    concurrency: runner.concurrency,
+    copies: runner.copies ?? false,
+    explain: ({ faults }, judgement, also) => describeFailure(faults, judgement, describing, also),
+  })
+  await search.all(new Set(runs.flatMap(ofRun => ofRun.map(({ name }) => name))))
+  report.laterErrors = judge.cleanErrors
+  report.changes = await changesOf(prepared, judge, runs[0] ?? [], unstable)
+  report.unrepeated = await repeatInKernel(report.failures, judge, kernelRunner)
 }
 
 /**
@@ -175,9 +213,8 @@ async function shrinkWith(prepared: Prepared<ShrinkOptions>): Promise<Shrunk> {
 function describingOf(
   {
     module,
-    options: { seed, rtoMin, hit, invariant },
+    options: { seed, rtoMin, hit, invariant, compare },
     spec: { world },
-    inKernel,
   }: Prepared<RepeatOptions>,
   judge: Judge,
   captures: string | false,
@@ -188,9 +225,11 @@ function describingOf(
     rtoMin,
     hit,
     invariant: invariant !== undefined,
+    strict: judge.isStrict,
+    compare,
     ...(world !== 'kernel' && { world }),
   }
-  return { judge, module, test, captures, clean, known: new Set(), inKernel, world }
+  return { judge, module, test, captures, clean, known: new Set(), world }
 }
 
 /** Returns a line for each link with packets that have no names. */
@@ -251,6 +290,38 @@ async function cleanRuns({
     done.push(...(await runs(Math.min(runner.concurrency, count - done.length))))
   }
   return done
+}
+
+/**
+ * Runs once more without faults in each process that was kept, and compares its packets with the
+ * packets of the first clean run. Returns a line for each process whose module has changed.
+ */
+async function changesOf(
+  { runner, spec, timeout = CLEAN_MS }: Prepared<ExploreOptions>,
+  judge: Judge,
+  first: readonly ExploredPacket[],
+  unstable: ReadonlySet<string>,
+): Promise<string[]> {
+  if (judge.whyStopped() !== undefined || runner.lastRuns === undefined) return []
+  const last = await judge.unlessStopped(runner.lastRuns({ ...spec, plan: [], timeout }))
+  const namesOf = (packets: readonly ExploredPacket[]) =>
+    packets.map(({ name }) => name).filter(name => !unstable.has(name))
+  const before = namesOf(first)
+  return (last ?? []).flatMap(run => {
+    judge.runs++
+    const now = namesOf(packetsOf(run))
+    const [changed] = [...added(now, before), ...added(before, now)]
+    const what = run.error?.split('\n', 1)[0] ?? changed
+    return what === undefined ? [] : `after other runs, a process that was kept differs: ${what}`
+  })
+}
+
+/** Returns what runs that pass return; undefined if it is not compared. */
+function expectedOf(
+  clean: readonly RunResult[],
+  { compare = false }: ExploreOptions,
+): Expected | undefined {
+  return compare ? new Expected(clean.map(({ returned = '' }) => returned)) : undefined
 }
 
 function baselineOf(clean: readonly RunResult[]): Baseline {

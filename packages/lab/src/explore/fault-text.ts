@@ -33,6 +33,8 @@ export interface FaultKind {
   readonly isAsked?: true | undefined
   /** Whether it hits this host only at packets of its own flows. */
   readonly isOfEnd?: boolean
+  /** The protocol of the flows whose packets it hits: TCP, or any other. Both by default. */
+  readonly only?: 'tcp' | 'other'
 }
 
 /** A packet later than this many round trips is overtaken by all of the packets after it. */
@@ -82,11 +84,9 @@ export function withEnds(
 /** How long a fault of links or hosts lasts, unless its text says so, in ns. */
 export const LASTS = 3 * NSEC_PER_SEC
 const VERBS: readonly string[] = [...FAULT_VERBS, ...NEMESIS_VERBS]
-export const DEFAULT_FAULTS: readonly string[] = ['drop', 'duplicate', 'delay', 'corrupt']
-/** Faults that are tried only if they are named. A repair follows others. */
-export const OTHER_FAULTS = VERBS.filter(
-  verb => !DEFAULT_FAULTS.includes(verb) && verb !== 'repair',
-)
+/** The default faults of TCP, which repairs all others itself, and of other protocols. */
+const TCP_FAULTS: readonly string[] = ['reset', 'silence forever', 'mute forever', 'forget']
+const OTHER_FAULTS: readonly string[] = ['drop', 'duplicate', 'delay', 'corrupt']
 /** The faults that have a time. */
 const TIMED: readonly string[] = ['delay', 'clock', ...LINK_VERBS, 'pause', 'restart', 'full']
 
@@ -119,6 +119,27 @@ export function parseKind(text: string): FaultKind {
   const [, rtts] = /^(\d+(?:\.\d+)?)rtt$/.exec(time ?? `${DELAY_RTTS}rtt`) ?? []
   if (rtts !== undefined) return { ...kind, rtts: Number(rtts) }
   return { ...kind, time: durationOf(time as string) }
+}
+
+/** Returns the faults that are tried if none are named. */
+export function defaultKinds(): FaultKind[] {
+  return [
+    ...TCP_FAULTS.map((text): FaultKind => ({ ...parseKind(text), only: 'tcp' })),
+    ...OTHER_FAULTS.map((text): FaultKind => ({ ...parseKind(text), only: 'other' })),
+  ]
+}
+
+/**
+ * Returns the verbs that were not tried, each with the protocol if it was tried with another one:
+ * `drop of TCP`. A repair follows others.
+ */
+export function untriedVerbs(kinds: readonly FaultKind[]): string[] {
+  const isTcp = kinds.some(({ only }) => only === 'tcp')
+  return VERBS.filter(verb => verb !== 'repair').flatMap(verb => {
+    const own = kinds.filter(kind => kind.verb === verb)
+    if (own.length === 0) return verb
+    return isTcp && own.every(({ only }) => only === 'other') ? `${verb} of TCP` : []
+  })
 }
 
 /** Returns by how many ns a clock jumps: `+5s` or `-5s`. */

@@ -24,9 +24,9 @@ import { PACKET_STOP, type PlanReply } from '../carrier/fault-plan.ts'
 import { builtModule } from '../model/built-module.ts'
 import type { GuestReply } from './guest-main.ts'
 import { type ExploredPacket, packetOf, packetsOf } from './points.ts'
-import { TIMED_OUT } from './result.ts'
+import { OUTPUT_MAX, TIMED_OUT } from './result.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
-import { brokenRun, OUTPUT_MAX, type Runner } from './runners.ts'
+import { brokenRun, type Runner } from './runners.ts'
 
 /** Real milliseconds of a run, beside REAL_FACTOR times its timeout: busy programs are slow. */
 const PATIENCE_MS = 60_000
@@ -266,7 +266,8 @@ export class GuestRunner implements Runner {
       ms > timeout && !error?.startsWith(TIMED_OUT)
         ? `${TIMED_OUT} after ${Math.round(timeout)} ms`
         : error
-    return { ...reply.result, error: late, output: output.bytes.toString() }
+    const rejected = late === error && reply.result.rejected
+    return { ...reply.result, error: late, rejected, output: output.bytes.toString() }
   }
 }
 

@@ -7,7 +7,7 @@ import type { ExploreReport } from './report.ts'
 import type { ExploreOptions, LabScenario, RepeatOptions, ShrinkOptions } from './scenario.ts'
 
 export type { Hit, HostNames } from '../nemesis/hit.ts'
-export type { AlwaysOptions, Check, EventuallyOptions } from './checks.ts'
+export type { AlwaysOptions, Check, EventuallyOptions, SettlesOptions } from './checks.ts'
 export type { Shrunk } from './explore.ts'
 export type { Judgement } from './judge.ts'
 export type { ExploredPacket } from './points.ts'

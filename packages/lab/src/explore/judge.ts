@@ -1,10 +1,17 @@
 /** Judge: runs a set of faults, and decides whether it breaks the scenario. */
 import type { OperationMoment } from '../history/history.ts'
-import { isNemesisVerb, type PlannedFault } from '../model/index.ts'
+import {
+  isEnding,
+  isNemesisVerb,
+  mayReject,
+  needsRepair,
+  type PlannedFault,
+} from '../model/index.ts'
 import { isUnrepaired, type Span } from '../nemesis/hit.ts'
+import { differenceError, type Expected } from './compared.ts'
 import { firstOf } from './lists.ts'
 import { added, costOf, type ExploredPacket, packetOf, packetsOf } from './points.ts'
-import type { Baseline, Outcome, Verdict } from './result.ts'
+import { type Baseline, type Outcome, TIMED_OUT, type Verdict } from './result.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
 import type { Runner } from './runners.ts'
 
@@ -22,12 +29,16 @@ export interface Judgement extends Outcome {
   readonly operations?: readonly OperationMoment[] | undefined
   /** Same as in RunResult, of the first run. */
   readonly origin?: number | undefined
+  /** How often the first run was repeated; 0 by default. */
+  readonly repeats?: number
 }
 
 interface JudgeOptions {
   readonly timeout?: number | undefined
   readonly signal?: AbortSignal | undefined
   readonly budget?: number | undefined
+  readonly strict?: boolean | undefined
+  readonly expected?: Expected | undefined
 }
 
 /** A failing point is run so many times more. */
@@ -60,6 +71,9 @@ export class Judge {
   readonly #timeout: number | undefined
   readonly #signal: AbortSignal | undefined
   readonly #budget: number
+  readonly #expected: Expected | undefined
+  /** Whether each run that rejects has failed. */
+  readonly isStrict: boolean
   readonly #began = performance.now()
   readonly baseline: Baseline
   /** The errors of clean runs beside slow ones. */
@@ -71,13 +85,20 @@ export class Judge {
 
   /**
    * `timeout`, in ms, replaces the default limit of a run. `budget`, in ms, starts now. Runs reject
-   * once `signal` aborts.
+   * once `signal` aborts. Unless `strict` is false, each run that rejects has failed. Runs that
+   * pass must return what is `expected`.
    */
   constructor(
     runner: Runner,
     spec: Omit<RunSpec, 'plan' | 'timeout'>,
     baseline: Baseline,
-    { timeout, signal, budget = Number.POSITIVE_INFINITY }: JudgeOptions = {},
+    {
+      timeout,
+      signal,
+      budget = Number.POSITIVE_INFINITY,
+      strict = true,
+      expected,
+    }: JudgeOptions = {},
   ) {
     this.#runner = runner
     this.#spec = spec
@@ -86,6 +107,8 @@ export class Judge {
     this.#timeout = timeout
     this.#signal = signal
     this.#budget = budget
+    this.isStrict = strict
+    this.#expected = expected
   }
 
   /** Milliseconds that a run with these faults may take. */
@@ -153,11 +176,14 @@ export class Judge {
   }
 
   /** Returns why a run failed; undefined if it did not, or if it was not repaired as planned. */
-  errorOf(
-    { error, left, spans }: RunResult,
-    plan: readonly PlannedFault[] = [],
-  ): string | undefined {
-    return isUnrepaired(plan, spans) ? undefined : (error ?? leftOver(left, this.baseline.left))
+  errorOf(result: RunResult, plan: readonly PlannedFault[] = []): string | undefined {
+    const { error, left, spans } = result
+    if (isUnrepaired(plan, spans)) return undefined
+    const isReport = !this.isStrict && isReported(result, plan)
+    if (error !== undefined && !isReport) return error
+    const more =
+      leftOver(left, this.baseline.left) ?? differenceError(this.#expected, result.returned)
+    return more === undefined || error === undefined ? more : `${more}\n${error}`
   }
 
   async judge(plan: readonly PlannedFault[]): Promise<Judgement> {
@@ -167,13 +193,20 @@ export class Judge {
   /** Runs faults once. `confirm` repeats the run of a verdict `failed` or `slower`. */
   async attempt(plan: readonly PlannedFault[]): Promise<Judgement> {
     const first = await this.once(plan)
+    if (first.verdict !== 'missed') return first
     // Acknowledgements depend on time: a run may have fewer of them.
-    return first.verdict === 'missed' ? this.judgementOf(plan, await this.run(plan), 2) : first
+    return this.judgementOf(plan, await this.run(plan), 2)
   }
 
   /** Same for faults of which a run may miss some packets. */
   async once(plan: readonly PlannedFault[], more?: Pick<RunSpec, 'onlyHits'>): Promise<Judgement> {
-    return this.judgementOf(plan, await this.run(plan, { mayBranch: true, ...more }))
+    const result = await this.run(plan, { mayBranch: true, ...more })
+    const first = this.judgementOf(plan, result)
+    const isUnsure = result.afterError === true && ['failed', 'missed'].includes(first.verdict)
+    if (!isUnsure) return first
+    // The error before it may be why.
+    const fresh = this.judgementOf(plan, await this.run(plan, { ...more, repeat: 1 }), 2)
+    return fresh.verdict === 'failed' ? { ...fresh, failed: 2, repeats: 1 } : fresh
   }
 
   /** Returns the judgement of one run. `runs` is the number of runs up to then. */
@@ -195,6 +228,9 @@ export class Judge {
     // A run waits for a host that is stopped.
     const isSlow = isSlower(ms, this.#fastest) && !plan.some(({ verb }) => isNemesisVerb(verb))
     if (!isMet(result, plan)) return { ...common, verdict: 'missed', failed: 0 }
+    if (result.error !== undefined) {
+      return { ...common, verdict: 'error', failed: 0, error: result.error }
+    }
     return { ...common, verdict: isSlow ? 'slower' : 'passed', failed: 0 }
   }
 
@@ -208,7 +244,7 @@ export class Judge {
   async #repeat(plan: readonly PlannedFault[], first: Judgement): Promise<Judgement> {
     let { failed, runs } = first
     const repeats = this.#runner.copies ? COPY_REPEATS : REPEATS
-    for (let i = 0; i < repeats; i++) {
+    for (let i = first.repeats ?? 0; i < repeats; i++) {
       const again = await this.runUnlessStopped(plan, { repeat: i + 1 })
       if (again === undefined) break
       runs++
@@ -240,10 +276,10 @@ export class Judge {
       const slow = await this.runUnlessStopped(plan)
       if (slow === undefined) break
       runs++
-      if (this.errorOf(slow) !== undefined) {
+      if (this.errorOf(slow, plan) !== undefined) {
         return this.#repeat(plan, this.judgementOf(plan, slow, runs))
       }
-      if (isMet(slow, plan)) {
+      if (slow.error === undefined && isMet(slow, plan)) {
         ms = Math.min(ms, slow.ms)
       }
       const clean = await this.#runClean(plan)
@@ -287,8 +323,26 @@ export function leftOver(left: readonly string[], clean: readonly string[]): str
     : `still there 1 s after the run, unlike after a clean run: ${firstOf(more).join(', ')}`
 }
 
+/** Whether a run has not ended in time because its fault never ends. */
+export function waitsForEver(plan: readonly PlannedFault[], error: string): boolean {
+  return error.startsWith(TIMED_OUT) && plan.some(needsRepair)
+}
+
+/**
+ * Whether a run has rejected in time because of a fault that ends or silences a connection, and has
+ * no other error: its program has reported the fault.
+ */
+export function isReported(
+  result: Pick<RunResult, 'rejected' | 'links'>,
+  plan: readonly PlannedFault[],
+): boolean {
+  if (result.rejected !== true || !mayReject(plan)) return false
+  const hits = packetsOf(result).filter(({ hit }) => hit)
+  return plan.some(fault => isEnding(fault) && packetOf(fault, hits) !== undefined)
+}
+
 /** Whether every fault of the plan has hit a packet, and the last repair came after the faults. */
-function isMet(result: RunResult, plan: readonly PlannedFault[]): boolean {
+export function isMet(result: RunResult, plan: readonly PlannedFault[]): boolean {
   return hitsOf(result, plan) >= plan.length && !isUnrepaired(plan, result.spans)
 }
 

@@ -9,6 +9,7 @@ import type { ExploreOptions } from './scenario.ts'
 
 interface ScenarioModule extends Scenario {
   readonly options?: ExploreOptions
+  readonly promise?: unknown
 }
 
 /** What explore has to know of a module before the first run. */
@@ -16,6 +17,7 @@ export interface ModuleFacts {
   readonly options: ExploreOptions
   /** Whether it exports `hit`. */
   readonly hasHit: boolean
+  readonly promise?: string | undefined
 }
 
 /** Why a process or a thread has not run a scenario, in a form that a message can carry. */
@@ -32,8 +34,12 @@ export function refusalOf(error: unknown): Refusal {
 export const errorOf = ({ text, isUsage }: Refusal): Error =>
   isUsage ? new UsageError(text) : new Error(text)
 
-export function factsOf({ options = {}, hit }: ScenarioModule): ModuleFacts {
-  return { options, hasHit: hit !== undefined }
+export function factsOf({ options = {}, hit, promise }: ScenarioModule): ModuleFacts {
+  return {
+    options,
+    hasHit: hit !== undefined,
+    promise: typeof promise === 'string' ? promise : undefined,
+  }
 }
 
 /** Rejects with a UsageError for a file that is not the module of a scenario. */

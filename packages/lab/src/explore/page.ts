@@ -6,7 +6,7 @@
 
 import { readFileSync } from 'node:fs'
 import { Html, html } from './html.ts'
-import { firstOfEach, unlike } from './lists.ts'
+import { firstOf, firstOfEach, unlike } from './lists.ts'
 import {
   byPacket,
   type ExploreResult,
@@ -29,7 +29,7 @@ const MARK = html`<svg viewBox="0 0 36 16" height="16" aria-hidden="true"><g><re
 const styleText = () => readFileSync(new URL('../../templates/page.css', import.meta.url), 'utf8')
 
 /** The worst first. */
-const VERDICTS: readonly Verdict[] = ['failed', 'slower', 'missed', 'skipped', 'passed']
+const VERDICTS: readonly Verdict[] = ['failed', 'error', 'slower', 'missed', 'skipped', 'passed']
 
 /** Returns the page of a result; `title` names the file and the command. */
 export function pageOf(result: ExploreResult, title: string): string {
@@ -45,6 +45,7 @@ export function pageOf(result: ExploreResult, title: string): string {
 <main style="--hosts: ${diagram.hosts.length}">
 <p class="mark">${MARK} vnet explore</p>
 <h1>${title} <span class="verdict ${result.passed ? 'passed' : 'failed'}">${result.passed ? 'passed' : 'failed'}</span></h1>
+${result.promise === undefined ? undefined : html`<p>Promise: ${result.promise}</p>`}
 ${summary(result)}
 ${result.packets.length === 0 ? undefined : rowsOf(diagram, result.packets)}
 ${result.failures.length === 0 ? undefined : html`<h2>Failures</h2>${result.failures.map(failureOf)}`}
@@ -104,7 +105,11 @@ function diagramOf({ packets, points, faults, failures }: ExploreResult): Diagra
     known,
     connectionOf: connectionNames(packets),
     points: byPacket(packets, points),
-    failures: new Map(failures.map((failure, i) => [failure.faults.join(), i + 1])),
+    failures: new Map(
+      failures.flatMap(({ faults: own, also }, i) =>
+        [own.join(), ...also].map(text => [text, i + 1] as const),
+      ),
+    ),
   }
 }
 
@@ -143,9 +148,8 @@ ${points.length === 0 ? undefined : html`<ul>${points.map(point => pointOf(diagr
 /** A verdict is a text, too: colours alone say nothing on paper, and nothing to many people. */
 function chip(fault: string, point: ResultPoint | undefined): Html | undefined {
   if (point === undefined) return undefined
-  const sign = { passed: '✓', failed: '✗', missed: '?', skipped: '–', slower: slower(point) }[
-    point.verdict
-  ]
+  const signs = { passed: '✓', error: '!', failed: '✗', missed: '?', skipped: '–' }
+  const sign = point.verdict === 'slower' ? slower(point) : signs[point.verdict]
   return html`<span class="verdict ${point.verdict}"><span aria-hidden="true">${fault} ${sign}</span><span class="hidden">${fault} ${point.verdict}, </span></span>`
 }
 
@@ -171,6 +175,7 @@ ${at === undefined ? undefined : html`<a href="#failure-${at}">how to repeat it<
 function failureOf(failure: Failure, i: number): Html {
   const {
     faults,
+    also,
     failed,
     runs,
     stopped,
@@ -190,6 +195,7 @@ function failureOf(failure: Failure, i: number): Html {
 <pre>${packets.join('\n')}</pre>
 ${run === undefined ? undefined : runDiagram(run, `Packets of failure ${i + 1}`)}
 ${output === '' ? undefined : html`<h4>Output</h4><pre>${output}</pre>`}
+${also.length === 0 ? undefined : html`<h4>Also at</h4><ul>${firstOf(also).map(fault => html`<li>${fault}</li>`)}</ul>`}
 <h4>Repeat it</h4>
 <pre>${test}</pre>
 ${wire.map(each => html`<p>${each.link} ${each.direction}: <code>${each.wire}</code>${wireNote(failure)}</p><pre>${each.code.join('\n')}</pre>`)}

@@ -24,7 +24,7 @@ export interface ExploredPacket extends WatchedPacket {
 const RTT_MIN_MS = 2
 
 /** Returns the packets of all links of a run in the order of their times, with their names. */
-export function packetsOf({ links }: RunResult): ExploredPacket[] {
+export function packetsOf({ links }: Pick<RunResult, 'links'>): ExploredPacket[] {
   const all = [...links].flatMap(([link, { packets }]) =>
     packets.map(packet => ({ ...packet, link, name: formatName({ ...packet, link }) })),
   )
@@ -89,6 +89,7 @@ export function faultOf(
 ): PlannedFault | undefined {
   const { on, isAsked } = kind
   if (!isOpenTo(kind.verb, packet)) return undefined
+  if (kind.only !== undefined && kind.only !== protocolOf(packet)) return undefined
   if (kind.isOfEnd === true && !hostsOfFlow(packet.flow).includes(on ?? '')) return undefined
   if (kind.verb === 'swap' && !packets.some(other => isLater(other, packet))) return undefined
   const time = kind.rtts > 0 ? timeOf(kind.rtts * rtt) : kind.time
@@ -100,6 +101,9 @@ export function faultOf(
     ...(isAsked && { isAsked }),
   }
 }
+
+const protocolOf = ({ flow }: ExploredPacket): FaultKind['only'] =>
+  flow.startsWith('tcp ') ? 'tcp' : 'other'
 
 /** Returns ms in ns: whole ms from 1 ms on, which other explorations are likely to have, too. */
 export function timeOf(ms: number): number {

@@ -6,12 +6,12 @@ import { NSEC_PER_MSEC } from 'vnet'
 import { durationOf } from 'vnet/kit/base'
 import { loadNative, whyNotLinux } from 'vnet/kit/linux'
 import { hasSysctl } from 'vnet/kit/net'
+import { canDestroyConnections } from '../kernel/sock-diag.ts'
 import { type Forms, type HostVerb, isHostVerb, whyNoKernelLab } from '../model/index.ts'
 import type { Sysctl } from '../world/host-stack.ts'
 import { checkInGuest, exploredWorld, type WorldName } from '../world/world.ts'
-import type { Describing } from './describe.ts'
-import type { FaultKind } from './fault-text.ts'
-import { packetsOf } from './points.ts'
+import { defaultKinds, type FaultKind } from './fault-text.ts'
+import type { KernelRunner } from './kernel-repeats.ts'
 import type { RunSpec } from './run-once.ts'
 import { abortable, functionRunner, ModuleRunner, type Runner } from './runners.ts'
 import {
@@ -25,8 +25,6 @@ import { ThreadRunner } from './thread-runner.ts'
 
 /** Milliseconds for a clean run. */
 export const CLEAN_MS = 30_000
-/** Milliseconds that a run in the kernel may take longer than one in memory. */
-const KERNEL_MS = 3000
 /** More than the 40 ms by which Linux delays acknowledgements at least. */
 const DEFAULT_RTO = '50ms'
 const RTO_SYSCTL = 'net/ipv4/tcp_rto_min_us'
@@ -43,12 +41,17 @@ export interface Prepared<O> {
   readonly timeout: number | undefined
   /** The URL of the module; undefined for a function. */
   readonly module: string | undefined
+  /** The faults that are tried if none are named, if this world can do them. */
+  readonly defaults: readonly FaultKind[]
   /** Whether a run can name the hosts of faults that name none. */
   readonly hasHit: boolean
   /** The report's line about TCP's timeout. */
   readonly rto: string
-  /** Same as Describing.inKernel. */
-  readonly inKernel: Describing['inKernel']
+  /**
+   * Runs faults that were found in memory in the kernel; undefined where that is not possible. Its
+   * user closes what it returns.
+   */
+  readonly kernelRunner: (() => KernelRunner) | undefined
 }
 
 /**
@@ -73,18 +76,25 @@ export async function withRunner<O extends RepeatOptions, T>(
     let options: O & ExploreOptions = given
     let hasOwnHit = false
     if (url instanceof URL) {
-      const { options: exported, hasHit } = await (threads?.facts() ?? ModuleRunner.facts(url.href))
+      const {
+        options: exported,
+        hasHit,
+        promise,
+      } = await (threads?.facts() ?? ModuleRunner.facts(url.href))
       checkExplore(what, url, exported, EXPLORE_OPTIONS)
       hasOwnHit = hasHit
-      options = { ...exported, ...given }
+      options = { ...(promise !== undefined && { promise }), ...exported, ...given }
     }
-    const { seed = 1, concurrency = most, reuse = false, hit }: ExploreOptions = options
+    const { seed = 1, concurrency = most, hit }: ExploreOptions = options
     const names = typeof hit === 'function' ? undefined : hit
     if (threads !== undefined) {
       threads.concurrency = concurrency
     }
     const [world, canKernel] = await worldOf(options)
     const inMemory = world === 'memory'
+    const isExplored = what === 'explore' && url instanceof URL
+    const { reuse = isExplored && world === 'kernel' }: ExploreOptions = options
+    options = { ...options, reuse }
     const { rto, sysctls } = rtoOf(options, world)
     options.signal?.throwIfAborted()
     const module = url instanceof URL ? url.href : undefined
@@ -99,8 +109,13 @@ export async function withRunner<O extends RepeatOptions, T>(
     runner = options.signal === undefined ? own : abortable(own, options.signal)
     const timeout =
       options.timeout === undefined ? undefined : durationOf(options.timeout) / NSEC_PER_MSEC
-    const inKernel =
-      inMemory && canKernel ? confirmer(() => runnerOf(ModuleRunner), seed, sysctls) : undefined
+    const kernelRunner =
+      inMemory && canKernel
+        ? () => ({
+            runner: runnerOf(ModuleRunner),
+            spec: { seed, sysctls, world: 'kernel' } as const,
+          })
+        : undefined
     const spec = { seed, sysctls, world, hit: names }
     return await fn({
       runner,
@@ -108,9 +123,10 @@ export async function withRunner<O extends RepeatOptions, T>(
       spec,
       timeout,
       module,
+      defaults: defaultsIn(world),
       hasHit: hasOwnHit || hit !== undefined,
       rto,
-      inKernel,
+      kernelRunner,
     })
   } finally {
     runner?.close()
@@ -149,32 +165,15 @@ function rtoOf(
   }
 }
 
+/** Kernels without CONFIG_INET_DIAG_DESTROY cannot forget a connection. */
+function defaultsIn(world: WorldName): FaultKind[] {
+  const canForget =
+    world !== 'kernel' || (whyNotLinux() === undefined && canDestroyConnections(loadNative(), -1))
+  return defaultKinds().filter(({ verb }) => verb !== 'forget' || canForget)
+}
+
 const canSetRto = (): boolean =>
   whyNotLinux() === undefined && hasSysctl(loadNative(), -1, RTO_SYSCTL)
-
-/** Returns a function that runs faults in the kernel once. */
-function confirmer(
-  makeRunner: () => Runner,
-  seed: number,
-  sysctls: readonly Sysctl[],
-): Describing['inKernel'] {
-  return async (plan, limit) => {
-    const runner = makeRunner()
-    try {
-      const result = await runner.run({
-        seed,
-        sysctls,
-        world: 'kernel',
-        plan,
-        timeout: limit + KERNEL_MS,
-      })
-      if (result.error !== undefined) return 'failed'
-      return packetsOf(result).filter(({ hit }) => hit).length < plan.length ? 'missed' : 'passed'
-    } finally {
-      runner.close()
-    }
-  }
-}
 
 const urlOf = (text: string): URL =>
   /^file:/.test(text) ? new URL(text) : pathToFileURL(resolve(text))

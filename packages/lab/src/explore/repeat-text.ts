@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { formatDuration } from 'vnet/kit/base'
 import type { Direction } from 'vnet/wire'
 import type { PlannedFault } from '../model/packet-name.ts'
+import { mayReject } from '../model/verbs.ts'
 import type { Hit, HostNames } from '../nemesis/hit.ts'
 import type { WorldName } from '../world/world.ts'
 import { formatFault } from './fault-text.ts'
@@ -106,6 +107,9 @@ export interface TestOptions {
   readonly hit?: Hit | undefined
   readonly timeout: number
   readonly invariant: boolean
+  readonly compare?: boolean | undefined
+  /** False if a run may reject in time. True by default. */
+  readonly strict?: boolean | undefined
 }
 
 /** A scenario in the file of its test, and its title if the test passes with the faults. */
@@ -128,12 +132,14 @@ export function testText(
   const title = own?.title ?? `survives: ${kinds}`
   const scenario = module === undefined ? 'scenario' : quote(pathOf(module))
   const timeout = Math.round(options.timeout)
-  const { seed, world, rtoMin, invariant } = options
+  const { seed, world, rtoMin, invariant, strict, compare = false } = options
   // Another host may have the role in the next run, so that the names of this one may not fail.
   const hit = faults.some(({ isAsked }) => isAsked) ? options.hit : undefined
   const givenWorld = world === undefined ? [] : [`world: ${quote(world)}`]
   const given = [
     `timeout: ${timeout}`,
+    ...(compare ? ['compare: true'] : []),
+    ...(strict === false && mayReject(faults) ? ['strict: false'] : []),
     ...(seed === undefined ? [] : [`seed: ${seed}`]),
     ...(own === undefined ? givenWorld : ['world']),
     ...(rtoMin === undefined

@@ -3,13 +3,8 @@
 import { tcp } from 'vnet'
 import { flagText, layersOf } from 'vnet/kit/packet'
 import { runLines } from './failed-run.ts'
-import {
-  DEFAULT_FAULTS,
-  formatFault,
-  OTHER_FAULTS,
-  parseFault,
-  withoutPacket,
-} from './fault-text.ts'
+import { formatFault, parseFault, untriedVerbs, withoutPacket } from './fault-text.ts'
+import { waitsForEver } from './judge.ts'
 import { firstOf, headOf } from './lists.ts'
 import type { ExploredPacket } from './points.ts'
 import type { ExploreReport, Point } from './report.ts'
@@ -52,16 +47,20 @@ function likenessOf({ faults, error }: Failure): string {
 export function failureLines(failure: Failure, others: readonly Failure[] = []): string[] {
   const head = shareAndWorldOf(failure)
   const { faults, from, error, output, wire, captures, test, recordedFailed } = failure
-  const also = others.map(each => {
+  const alike = others.flatMap(each => {
     const own = shareAndWorldOf(each)
-    return `  ${own === head ? '' : `${own}: `}${each.faults.join(' and ')}`
+    const first = `  ${own === head ? '' : `${own}: `}${each.faults.join(' and ')}`
+    return [first, ...each.also.map(fault => `  ${fault}`)]
   })
+  const also = [...failure.also.map(fault => `  ${fault}`), ...alike]
+  const waits = waitsForEver(faults.map(parseFault), error)
   const indent = (lines: readonly string[]) => lines.map(line => `  ${line}`)
   return [
     '',
     `FAILED ${head}: ${faults.join(' and ')}${from > faults.length ? ` (found by ${from} faults)` : ''}`,
     ...indent(placesOf(failure)),
     ...indent(errorLines(error)),
+    ...(waits ? ['  what waits for ever, without a time-out of its own, is counted once'] : []),
     ...indent(printedLines(output, error)),
     ...wire.map(each => `  ${each.link} ${each.direction}: ${each.wire}${wireNote(failure)}`),
     ...wire.flatMap(({ code }) => code.map(line => `  ${line}`)),
@@ -70,7 +69,7 @@ export function failureLines(failure: Failure, others: readonly Failure[] = []):
         captures.map(path => `captured in ${path}${recordedFailed ? '' : ' (this run passed)'}`),
       ),
     ),
-    ...(others.length === 0 ? [] : ['  also at:']),
+    ...(also.length === 0 ? [] : ['  also at:']),
     ...indent(firstOf(also, count => `  and ${count} more`)),
     '',
     ...indent(test.split('\n')),
@@ -101,7 +100,7 @@ export function printedLines(output: string, error: string): string[] {
     .trimEnd()
     .split('\n')
     .filter(line => !isQuoted(line))
-  return lines.join('') === '' ? [] : ['printed:', ...lines]
+  return lines.join('') === '' ? [] : ['printed by the run:', ...lines]
 }
 
 /** Returns the packets that were hit, faults of links and hosts, and operations. */
@@ -111,26 +110,28 @@ export function placesOf({ run, packets }: Pick<Failure, 'run' | 'packets'>): re
   return [...packets.filter(text => !lines.includes(text)), ...lines]
 }
 
-/** Returns how often it failed, and in which world: `always, in memory`. */
+/** Returns how often it failed, and in which world: `in 4 of 4 runs, in memory`. */
 function shareAndWorldOf(failure: Failure): string {
   return [shareOf(failure), worldNote(failure)].filter(Boolean).join(', ')
 }
 
 function shareOf({ failed, runs, stopped }: Failure): string {
-  if (stopped) return `${runsText(failed, runs)}, and then stopped`
-  return failed === runs ? 'always' : runsText(failed, runs)
+  return `${runsText(failed, runs)}${stopped ? ', and then stopped' : ''}`
 }
 
 const runsText = (failed: number, runs: number): string => `in ${failed} of ${runs} runs`
 
-/** Says what was not tried, if nothing failed: other faults than the default ones, and sets. */
+/**
+ * Says what was not tried: other faults than the default ones, and, if nothing failed, sets of
+ * faults.
+ */
 export function untriedLines(report: ExploreReport): string[] {
   const { passed, kinds, points, skippedPairs, skippedRepairs, schedules } = report
-  if (!passed) return []
-  const areDefault = kinds.map(({ text }) => text).join() === DEFAULT_FAULTS.join()
+  const areDefault = points.length > 0 && kinds.some(({ only }) => only !== undefined)
   const faults = areDefault
-    ? [`not tried: ${OTHER_FAULTS.join(', ')}: name them in --faults, or the option faults`]
+    ? [`not tried: ${untriedVerbs(kinds).join(', ')}: name them in --faults, or the option faults`]
     : []
+  if (!passed) return faults
   const others = skippedPairs + skippedRepairs + sumOf(schedules)
   if (others > 0 || points.some(point => point.faults.length > 1)) return faults
   return [
@@ -179,6 +180,7 @@ export function tableOf({
     ...(untried === 0 ? [] : [`${untried} more packets, of which no fault was tried`]),
     '',
     '.  passed   xN  slower by this factor   ?  the run had no such packet   -  not tried',
+    ...reportedLines(points),
     ...firstOf(points.flatMap(slowerLine), count => `and ${count} more slower runs`),
     ...countLine(
       'pairs of faults',
@@ -198,6 +200,24 @@ function slowerLine(point: Point): string[] {
     `${cell(point)}: ${ms.toFixed(1)} ms, ${timesText(clean)} without: ${faults.map(formatFault).join(' and ')}`,
   ]
 }
+
+/** Returns the errors that runs have reported in time, each with the number of its points. */
+function reportedLines(points: readonly Point[]): string[] {
+  const counts = new Map<string, number>()
+  for (const { verdict, error = '' } of points) {
+    if (verdict === 'error') {
+      counts.set(headOf(error), (counts.get(headOf(error)) ?? 0) + 1)
+    }
+  }
+  if (counts.size === 0) return []
+  const lines = [...counts].map(([head, count]) => `  ${count} ${pointsText(count)}: ${head}`)
+  return [
+    'errors in time, which are failures only with --strict (the option strict):',
+    ...firstOf(lines, count => `  and ${count} more errors`),
+  ]
+}
+
+const pointsText = (count: number): string => (count === 1 ? 'point' : 'points')
 
 /** Returns the sums of points that have no cells of their own. */
 function countLine(what: string, points: readonly Point[], skipped: number): string[] {
@@ -222,6 +242,7 @@ function cell(point: Point | undefined): string {
   const { verdict, failed = 0, runs = 0, factor = 1 } = point
   if (verdict === 'passed') return '.'
   if (verdict === 'slower') return `x${factor.toFixed(factor < 10 ? 1 : 0)}`
+  if (verdict === 'error') return 'error'
   if (verdict === 'failed') return failed === runs ? 'FAILED' : `FAILED ${runsText(failed, runs)}`
   return verdict === 'missed' ? '?' : ''
 }

@@ -33,7 +33,8 @@ type Start = Pick<
   | 'roundTrip'
   | 'rto'
   | 'world'
->
+> &
+  Partial<Pick<ExploreReport, 'promise'>>
 
 /** One packet and one fault of it. */
 export interface Point extends Partial<Outcome> {
@@ -69,6 +70,8 @@ export class ExploreReport {
   readonly rto: string
   /** The world of the labs. */
   readonly world: WorldName
+  /** The promise of the program, for the text. */
+  readonly promise: string | undefined
   /** Pairs and repairs that were not tried are not among them, and no schedules. */
   readonly points: Point[] = []
   skippedPairs = 0
@@ -78,7 +81,11 @@ export class ExploreReport {
   ended: string | undefined
   /** The errors of clean runs beside slow ones. */
   laterErrors: readonly string[] = []
+  /** How processes that were kept differ from new ones after their last run, one line each. */
+  changes: readonly string[] = []
   readonly failures: Failure[] = []
+  /** Why failures that were found in memory were not repeated in the kernel. */
+  unrepeated: string | undefined
   /** Milliseconds in all. */
   ms = 0
   runs = 0
@@ -96,6 +103,7 @@ export class ExploreReport {
     roundTrip,
     rto,
     world,
+    promise,
   }: Start) {
     this.packets = [...packets]
     this.kinds = kinds
@@ -106,6 +114,7 @@ export class ExploreReport {
     this.roundTrip = roundTrip
     this.rto = rto
     this.world = world
+    this.promise = promise
   }
 
   /** Whether the clean runs and every run with a fault passed, at least one of them. */
@@ -163,7 +172,8 @@ export class ExploreReport {
   /** Returns the report for a terminal, as several lines. */
   toString(): string {
     const lines = [...this.#baselineLines(), ...tableOf(this), ...failuresLines(this.failures)]
-    return [...lines, ...untriedLines(this), this.#sums()].join('\n')
+    const unrepeated = this.unrepeated === undefined ? [] : [this.unrepeated]
+    return [...lines, ...unrepeated, ...untriedLines(this), this.#sums()].join('\n')
   }
 
   #baselineLines(): string[] {
@@ -182,12 +192,13 @@ export class ExploreReport {
     if (baseline.left.length > 0) {
       lines.push(`left after a clean run: ${firstOf(baseline.left).join(', ')}`)
     }
-    return [...lines, ...firstOfEach(unsteady)]
+    const promise = this.promise === undefined ? [] : [`promise: ${this.promise}`]
+    return [...lines, ...promise, ...firstOfEach(unsteady)]
   }
 
   #sums(): string {
     const { size, ms, runs, pointsPerSecond, world } = this
-    const verdicts: Verdict[] = ['passed', 'slower', 'failed', 'missed', 'skipped']
+    const verdicts: Verdict[] = ['passed', 'slower', 'error', 'failed', 'missed', 'skipped']
     const counts = verdicts
       .map(verdict => `${this.count(verdict)} ${verdict}`)
       .filter(text => !text.startsWith('0 '))
@@ -200,7 +211,8 @@ export class ExploreReport {
 
   /** Returns the report as data, for JSON. */
   toJSON(): ExploreResult {
-    const { passed, cleanErrors, baseline, roundTrip, rto, world, failures, ms, runs } = this
+    const { passed, promise, cleanErrors, baseline, roundTrip, rto, world } = this
+    const { failures, ms, runs } = this
     const packets = this.packets.map((packet): ResultPacket => {
       const { name, link, direction, flow, at, length, after } = packet
       return { name, link, direction, flow, at, length, text: bareText(packet), after }
@@ -211,6 +223,7 @@ export class ExploreReport {
     })
     return {
       passed,
+      promise,
       cleanErrors,
       baseline,
       roundTrip,
@@ -258,6 +271,7 @@ export class ExploreReport {
       ...this.laterErrors.map(
         error => `a run without faults failed later: ${error.split('\n')[0]}`,
       ),
+      ...this.changes.map(line => `${line}; try --no-reuse, or reuse: false`),
       ...unsure.map(
         point => `slow, but not compared with a run without faults beside it: ${text(point)}`,
       ),

@@ -9,6 +9,9 @@ import type { WorldName } from '../world/world.ts'
 /** The first words of the error of a run that did not end in time. */
 export const TIMED_OUT = 'timed out'
 
+/** The most characters of the output of a run that are kept. */
+export const OUTPUT_MAX = 4096
+
 /** The faults of one direction of a link, as a wire, which counts the packets of filters. */
 export interface WireFault {
   readonly link: string
@@ -19,8 +22,11 @@ export interface WireFault {
   readonly code: readonly string[]
 }
 
-/** `missed`: the run had no such packet. `skipped`: `budget` or `stopAt` ended the exploration. */
-export type Verdict = 'passed' | 'slower' | 'failed' | 'missed' | 'skipped'
+/**
+ * `error`: the scenario rejected in time, under a fault that ends or silences a connection.
+ * `missed`: the run had no such packet. `skipped`: `budget` or `stopAt` ended the exploration.
+ */
+export type Verdict = 'passed' | 'slower' | 'error' | 'failed' | 'missed' | 'skipped'
 
 /** The outcome of the runs with one set of faults. */
 export interface Outcome {
@@ -34,7 +40,7 @@ export interface Outcome {
   readonly clean: readonly number[]
   /** `ms` as a multiple of the fastest clean run. */
   readonly factor: number
-  /** Why it failed first. */
+  /** Why it failed first; the error of the verdict `error`. */
   readonly error?: string | undefined
 }
 
@@ -76,8 +82,8 @@ export interface ResultPoint extends Partial<Outcome> {
   readonly verdict: Verdict
 }
 
-/** How many schedules there are of each verdict. Slower ones have passed. */
-export type ScheduleCounts = Readonly<Record<Exclude<Verdict, 'slower'>, number>>
+/** How many schedules there are of each verdict. Slower ones and errors have passed. */
+export type ScheduleCounts = Readonly<Record<Exclude<Verdict, 'slower' | 'error'>, number>>
 
 /**
  * A set of faults that breaks the scenario, reduced to the smallest that still does, with
@@ -86,6 +92,11 @@ export type ScheduleCounts = Readonly<Record<Exclude<Verdict, 'slower'>, number>
 export interface Failure {
   /** The smallest set of faults that fails, as explore.repeat takes them. */
   readonly faults: readonly string[]
+  /**
+   * Other single faults that failed alike, and were not repeated: with the same error at the same
+   * packet, or at any packet if the run waited for ever.
+   */
+  readonly also: readonly string[]
   /** How many faults the first set that failed had. */
   readonly from: number
   /** How many of the runs with these faults failed. */
@@ -105,7 +116,8 @@ export interface Failure {
   readonly world: WorldName
   /**
    * The outcome of the same faults in the kernel, for a failure that was found in memory. `missed`
-   * means that the run there had no such packet. Undefined if it was not tried.
+   * means that the run there had no such packet. Undefined if it was not tried: one failure of each
+   * error is.
    */
   readonly kernel?: 'failed' | 'passed' | 'missed' | undefined
   /** The pcapng files of one more run with the same faults, and whether it failed, too. */
@@ -128,6 +140,8 @@ export interface Failure {
  */
 export interface ExploreResult {
   readonly passed: boolean
+  /** The promise of the program. */
+  readonly promise?: string | undefined
   /** The errors of clean runs, each with what was printed. With one, nothing was faulted. */
   readonly cleanErrors: readonly string[]
   readonly baseline: Baseline

@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LabWorker } from '../kernel/lab-worker.ts'
 import { type Beat, beatOf } from './heartbeat.ts'
+import { isReported } from './judge.ts'
 import {
   factsOf,
   loadScenario,
@@ -22,7 +23,10 @@ export type RunRequest = ModuleRequest | { readonly beats: true }
 interface ModuleRequest {
   readonly url: string
   readonly spec?: RunSpec
-  /** Whether the process may serve another request after a run that passes and leaves nothing. */
+  /**
+   * Whether the process may serve another request after a run that leaves nothing, and that passes
+   * or rejects because of its fault.
+   */
   readonly mayStay?: boolean
 }
 
@@ -49,7 +53,7 @@ export interface RunReplies {
    * Why nothing was run: the module or the lab cannot be used. The process ends after this reply.
    */
   readonly refusal?: Refusal
-  /** The process remains for another request, because the run passed and left nothing. */
+  /** The process remains for another request. */
   readonly ready?: true
 }
 
@@ -81,7 +85,7 @@ async function serve({ url, spec, mayStay = false }: ModuleRequest): Promise<voi
     // A message would be a thing that is left.
     process.off('message', beat)
     await send({ result })
-    mayServe = mayStay && result.error === undefined
+    mayServe = mayStay && (result.error === undefined || isReported(result, spec.plan))
   } catch (error) {
     await send({ refusal: refusalOf(error) })
     process.exit()

@@ -17,7 +17,8 @@ import { createLabWith } from '../network/create-lab.ts'
 import { closeWithin } from '../network/fixture.ts'
 import type { LabSetup } from '../network/links.ts'
 import type { WorldName } from '../world/world.ts'
-import { Checks } from './checks.ts'
+import { Checks, isOfCheck } from './checks.ts'
+import { textOfReturned } from './compared.ts'
 import { TIMED_OUT } from './result.ts'
 import type { Invariant, LabScenario } from './scenario.ts'
 
@@ -39,11 +40,16 @@ export interface RunSpec extends LabSetup {
   readonly timeout: number
   readonly seed: number
   readonly world: WorldName
+  /** Whether the result has what the scenario returns. */
+  readonly compares?: boolean | undefined
   /** Whether it may continue another run in a guest. The stops of that run take some time. */
   readonly mayBranch?: boolean | undefined
   /** Whether a thread may leave out the packets of a run that passes, except those with a fault. */
   readonly onlyHits?: boolean | undefined
-  /** The number of the repetition of a failure: in a process of its own, whatever `reuse` is. */
+  /**
+   * The number of the repetition of a failure: in a process of its own, whatever `reuse` is, or for
+   * the first one in a thread of its own.
+   */
   readonly repeat?: number | undefined
 }
 
@@ -54,6 +60,15 @@ export interface RunSpec extends LabSetup {
 export interface RunResult {
   /** Why it failed, in one line or with a stack; undefined if it passed. */
   readonly error?: string | undefined
+  /**
+   * Whether the error is only that the scenario has rejected in time, without an error of a check
+   * and without one that nothing has handled.
+   */
+  readonly rejected?: boolean | undefined
+  /** The result of the scenario as a text, if runs are compared. */
+  readonly returned?: string | undefined
+  /** Whether an earlier run with the same state of the module has had an error. */
+  readonly afterError?: boolean | undefined
   /** Milliseconds of the scenario. */
   readonly ms: number
   readonly links: ReadonlyMap<string, WatchedLink>
@@ -89,7 +104,7 @@ const RUN = new AsyncLocalStorage<AbortController>()
 /** Runs a scenario. Settles in any case; a lab that cannot be made rejects. */
 export async function runOnce(
   { default: scenario, invariant, hit }: Scenario,
-  { timeout, seed, world, hit: names, ...setup }: RunSpec,
+  { timeout, seed, world, hit: names, compares = false, ...setup }: RunSpec,
 ): Promise<RunResult> {
   let needsKernel = false
   const onRefused = () => {
@@ -105,6 +120,8 @@ export async function runOnce(
   const checks = new Checks(lab, nemesis, abort.signal)
   const started = performance.now()
   let error: string | undefined
+  let rejected = false
+  let returned: string | undefined
   let refused: UsageError | undefined
   nemesis.broken.catch(reason => {
     if (reason instanceof UsageError) {
@@ -114,28 +131,32 @@ export async function runOnce(
   try {
     const { always, eventually, settles } = checks
     const attempted = RUN.run(abort, async () => {
-      await scenario({ lab, signal: abort.signal, history, always, eventually, settles })
-      // A rejection that the scenario has caused is reported in the next turn.
-      await new Promise<void>(resolve => setImmediate(resolve))
+      const run = { lab, signal: abort.signal, history, always, eventually, settles }
+      const value = await endOf(() => scenario(run))
+      returned = compares ? textOfReturned(value) : undefined
       await checks.end()
       await invariant?.(lab)
     })
     await Promise.race([broken.failed, nemesis.broken, checks.failed, attempted])
-  } catch (reason) {
+  } catch (thrown) {
+    const reason = thrown instanceof Rejection ? thrown.reason : thrown
     error = textOf(reason)
+    rejected = reason !== thrown && !isOfCheck(reason) && !(reason instanceof UsageError)
   }
   const ms = performance.now() - started
   const links = await lab.watched().catch(() => new Map<string, WatchedLink>())
   const spans = nemesis.spans.all
   if (error !== undefined && nemesis.isAsking) {
     error = `${UNSETTLED}${error}`
+    rejected = false
   }
   abort.abort(new Error('the run has ended'))
   nemesis.close()
   // A guest ends with its lab.
   if (setup.stops !== true) {
-    await closeWithin(lab, CLOSE_MS).catch(reason => {
-      error ??= (reason as Error).message
+    await closeWithin(lab, CLOSE_MS).catch(({ message }: Error) => {
+      error = rejected ? `${message}; before that: ${error}` : (error ?? message)
+      rejected = false
     })
   }
   broken.end()
@@ -144,6 +165,8 @@ export async function runOnce(
   const operations = error === undefined ? undefined : momentsOf(history)
   return {
     error,
+    rejected,
+    returned,
     ms,
     links,
     spans,
@@ -153,6 +176,32 @@ export async function runOnce(
     origin,
     needsKernel,
   }
+}
+
+/** Why a scenario has rejected. */
+class Rejection {
+  readonly reason: unknown
+
+  constructor(reason: unknown) {
+    this.reason = reason
+  }
+}
+
+/**
+ * Calls a scenario, and returns its result. Settles a turn after its end, because errors that it
+ * has left unhandled are reported in the next turn. Rejects with a Rejection.
+ */
+async function endOf(scenario: () => unknown): Promise<unknown> {
+  let rejection: Rejection | undefined
+  let value: unknown
+  try {
+    value = await scenario()
+  } catch (reason) {
+    rejection = new Rejection(reason)
+  }
+  await new Promise<void>(resolve => setImmediate(resolve))
+  if (rejection !== undefined) throw rejection
+  return value
 }
 
 /**

@@ -7,6 +7,7 @@ import { removeLeftovers } from '../kernel/leftovers.ts'
 import { builtModule } from '../model/built-module.ts'
 import { type Beat, Heartbeat, lateText } from './heartbeat.ts'
 import { errorOf, type ModuleFacts } from './load-scenario.ts'
+import { OUTPUT_MAX } from './result.ts'
 import type { RunReplies, RunRequest } from './run-main.ts'
 import { type RunResult, type RunSpec, runOnce, type Scenario } from './run-once.ts'
 
@@ -20,6 +21,8 @@ export interface Runner {
   readonly concurrency: number
   /** Whether runs continue copies of one run, so that they have the same packets until a fault. */
   readonly copies?: boolean
+  /** Runs once more in each process that waits for another run. None by default. */
+  lastRuns?(spec: RunSpec): Promise<RunResult[]>
   /**
    * Settles with the result of the run, also if the scenario fails, hangs or ends its process:
    * `error` then says so. Rejects if the module or the lab cannot be used, with a UsageError if the
@@ -37,8 +40,6 @@ export interface Runner {
 const GRACE_MS = 2000
 /** Milliseconds for a process to start and to load the module. */
 const LOAD_MS = 30_000
-/** The most characters of the output of a run that are kept. */
-export const OUTPUT_MAX = 4096
 
 /** Returns the result of a run that was killed or ended early: nothing is known but its error. */
 export function brokenRun(error: string, output = '', ms = 0): RunResult {
@@ -60,6 +61,11 @@ export function abortable(runner: Runner, signal: AbortSignal): Runner {
   return {
     concurrency: runner.concurrency,
     copies: runner.copies ?? false,
+    async lastRuns(spec) {
+      const results = await runner.lastRuns?.(spec)
+      signal.throwIfAborted()
+      return results ?? []
+    },
     async run(spec) {
       signal.throwIfAborted()
       const result = await runner.run(spec)
@@ -113,7 +119,12 @@ class RunProcess {
     this.#child.kill('SIGKILL')
   }
 
-  /** Whether it can run again: its last run has passed and has left nothing. */
+  /** Whether one of its runs has had an error. */
+  hadError = false
+
+  /**
+   * Whether it can run again: its last run has left nothing, and has passed or reported its fault.
+   */
   get isReady(): boolean {
     return (
       this.#replies.ready === true &&
@@ -124,9 +135,11 @@ class RunProcess {
 
   /**
    * Returns the result of a run. The process ends with the run, unless it `mayStay` and the run has
-   * passed and left nothing. Rejects if the module or the lab cannot be used.
+   * left nothing, and has passed or reported its fault. Rejects if the module or the lab cannot be
+   * used.
    */
   async run(url: string, spec: RunSpec, mayStay = false): Promise<RunResult> {
+    const afterError = this.hadError
     let started = performance.now()
     const [status, signal] = await this.#serve({ url, spec, mayStay }, () => {
       started = performance.now()
@@ -138,7 +151,10 @@ class RunProcess {
     }
     const { result, left = [], refusal } = this.#replies
     if (refusal !== undefined) throw errorOf(refusal)
-    if (result !== undefined) return { ...result, left, output: this.#output }
+    if (result !== undefined) {
+      this.hadError ||= result.error !== undefined
+      return { ...result, left, output: this.#output, afterError }
+    }
     const ms = performance.now() - started
     const error =
       this.#late ?? `the process of the run has ended by itself: ${signal ?? `status ${status}`}`
@@ -232,6 +248,11 @@ export class ModuleRunner implements Runner {
         this.#used.push(own)
       }
     }
+  }
+
+  lastRuns(spec: RunSpec): Promise<RunResult[]> {
+    const used = this.#used.filter(({ isReady }) => isReady)
+    return Promise.all(used.map(each => each.run(this.#url, spec, true)))
   }
 
   close(): void {

@@ -18,7 +18,7 @@ import { HIT, type Hit } from '../nemesis/hit.ts'
 import type { Lab } from '../network/lab.ts'
 import { WIRE, type WireSpec } from '../world/wire-spec.ts'
 import { WORLDS, type WorldName } from '../world/world.ts'
-import type { AlwaysOptions, Check, EventuallyOptions } from './checks.ts'
+import type { AlwaysOptions, Check, EventuallyOptions, SettlesOptions } from './checks.ts'
 
 /**
  * The arguments of a scenario. They belong to one run: the lab is closed when the run has ended,
@@ -42,7 +42,7 @@ export interface ScenarioRun {
    */
   readonly eventually: (check: Check, options: EventuallyOptions) => Promise<void>
   /** Settles as `promise` does, or rejects at the end of the time, which is the lab's. */
-  readonly settles: <T>(promise: Promise<T>, options: EventuallyOptions) => Promise<T>
+  readonly settles: <T>(promise: Promise<T>, options: SettlesOptions) => Promise<T>
 }
 
 /** Runs the program under test in a lab. It rejects if the program does not do what it should. */
@@ -62,8 +62,8 @@ export interface ExploreOptions {
   /** The packets that are faulted, as a filter of pcap-filter(7). All by default. */
   readonly filter?: string
   /**
-   * The faults, such as `['drop', 'delay 100ms']`. By default `drop`, `duplicate`, `delay` and
-   * `corrupt`.
+   * The faults, such as `['drop', 'delay 100ms']`. By default `reset`, `silence forever`,
+   * `mute forever` and `forget` for TCP, and `drop`, `duplicate`, `delay` and `corrupt` for others.
    */
   readonly faults?: readonly string[]
   /**
@@ -92,9 +92,9 @@ export interface ExploreOptions {
   /** How many runs of a module run at a time. By default the number of cores. */
   readonly concurrency?: number
   /**
-   * Runs the process of a module again after a run that has passed and has left nothing, which
-   * saves its start. The state of the module then outlives the run. False by default. Refused in a
-   * guest; in memory, threads always run again.
+   * Runs the process of a module again after a run that has left nothing and has not failed, which
+   * saves its start. The state of the module then outlives the run. True by default in the kernel.
+   * Refused in a guest; in memory, threads always run again.
    */
   readonly reuse?: boolean
   /**
@@ -102,6 +102,17 @@ export interface ExploreOptions {
    * the fault.
    */
   readonly timeout?: number | string
+  /**
+   * Also fails runs that reject in time under a fault that ends or silences a
+   * connection. False by default, but true with `repair` among the faults, and in `explore.repeat`.
+   */
+  readonly strict?: boolean
+  /**
+   * Also fails runs that pass and return something else than runs without faults: the standard
+   * output of a command, or what a scenario returns. Lines that differ without faults are not
+   * compared.
+   */
+  readonly compare?: boolean
   /** Starts no more runs after this many failures. */
   readonly stopAt?: number
   /** The seed of the labs and of schedules. 1 by default. */
@@ -123,6 +134,11 @@ export interface ExploreOptions {
    * instead.
    */
   readonly invariant?: Invariant
+  /**
+   * The promise of the program, such as a sentence of its README. The report quotes it. A module
+   * exports it as `promise` instead.
+   */
+  readonly promise?: string
   /**
    * TCP's least retransmission timeout on the hosts of the labs: `'50ms'` by default, false for 200
    * ms. In the kernel it needs Linux 6.11 (net.ipv4.tcp_rto_min_us); the report says what it is. A
@@ -149,12 +165,12 @@ export interface ExploreOptions {
 /** Options of a run with given faults. */
 export type RepeatOptions = Pick<
   ExploreOptions,
-  'timeout' | 'seed' | 'world' | 'hit' | 'invariant' | 'rtoMin' | 'signal'
+  'timeout' | 'strict' | 'compare' | 'seed' | 'world' | 'hit' | 'invariant' | 'rtoMin' | 'signal'
 >
 
 /** Options of explore.shrink. */
 export interface ShrinkOptions
-  extends Omit<RepeatOptions, 'hit'>,
+  extends Omit<RepeatOptions, 'hit' | 'strict' | 'compare'>,
     Pick<ExploreOptions, 'captures'> {
   /** The random wire, in both directions or in each. It comes before the scenario's wires. */
   readonly wire: WireSpec
@@ -195,11 +211,14 @@ export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
   concurrency: COUNT,
   reuse: FLAG,
   timeout: DURATION,
+  strict: FLAG,
+  compare: FLAG,
   stopAt: COUNT,
   seed: WHOLE_NUMBER,
   world: wordOf('a world, which are', WORLDS),
   hit: HIT,
   invariant: FUNCTION,
+  promise: { accepts: value => typeof value === 'string' && value !== '', text: 'a text' },
   rtoMin: {
     accepts: value => value === false || DURATION.accepts(value),
     text: "a duration, such as '50ms'",
@@ -211,9 +230,10 @@ export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
   },
   onProgress: FUNCTION,
 }
-const { timeout, seed, world, hit, invariant, rtoMin, signal, captures } = EXPLORE_OPTIONS
+const { timeout, strict, compare, seed, world, hit, invariant, rtoMin, signal, captures } =
+  EXPLORE_OPTIONS
 const RUN_OPTIONS = { timeout, seed, world, invariant, rtoMin, signal }
-export const REPEAT_OPTIONS: Forms<RepeatOptions> = { ...RUN_OPTIONS, hit }
+export const REPEAT_OPTIONS: Forms<RepeatOptions> = { ...RUN_OPTIONS, strict, compare, hit }
 export const SHRINK_OPTIONS: Forms<ShrinkOptions> = { ...RUN_OPTIONS, captures, wire: WIRE }
 
 /** Throws a UsageError for options that are not understood. */

@@ -124,11 +124,9 @@ export class Search {
     await this.#trials.run(group)
   }
 
-  #add(
-    trial: Trial,
-    { packets: _, output: __, spans: ___, operations: ____, ...verdict }: Judgement,
-  ): void {
-    this.#setup.report.add({ ...trial, ...verdict })
+  #add(trial: Trial, judgement: Judgement): void {
+    const { verdict, failed, runs, ms, clean, factor, error } = judgement
+    this.#setup.report.add({ ...trial, verdict, failed, runs, ms, clean, factor, error })
   }
 
   /** Adds the packets that only runs with a fault have to the report. Returns their faults. */

@@ -1,7 +1,8 @@
 /**
  * ThreadRunner: runs a module in memory, in worker threads. A thread runs many times, so that a run
- * costs no start; the state of the module lives as long as its thread. After a failure it may be
- * wrong: the thread only repeats failures, each of which is repeated in a new thread first.
+ * costs no start; the state of the module lives as long as its thread. An error may leave it wrong:
+ * results after one say so, and the judge repeats each failure once in a new thread. So a failure
+ * costs the start of one thread.
  */
 import { Worker } from 'node:worker_threads'
 import { UsageError } from 'vnet'
@@ -23,7 +24,12 @@ export type ThreadReply =
   | { readonly facts: ModuleFacts }
   | { readonly refusal: Refusal }
 
-type Thread = Readonly<{ worker: Worker; heartbeat: Heartbeat }>
+interface Thread {
+  readonly worker: Worker
+  readonly heartbeat: Heartbeat
+  /** Whether a run in it has had an error. */
+  hadError: boolean
+}
 
 export class ThreadRunner implements Runner {
   /** May be changed before the first run. */
@@ -31,9 +37,8 @@ export class ThreadRunner implements Runner {
   /** Milliseconds in which a thread returns to its event loop. */
   patience = 30_000
   readonly #url: string
-  readonly #idle: Thread[] = []
-  /** Threads in which a run has failed. */
-  readonly #failed: Thread[] = []
+  /** Threads that wait for a run. Threads in which a run has had an error are first. */
+  readonly #waiting: Thread[] = []
   readonly #all = new Set<Worker>()
   /** Threads that load the module. They were started ahead. */
   #loading: Promise<ThreadReply>[] = []
@@ -57,23 +62,25 @@ export class ThreadRunner implements Runner {
   }
 
   /**
-   * Takes a waiting thread, if there is one: for a first run an idle one, for the second repetition
-   * or a later one a thread in which a run has failed. The first repetition gets a new thread.
+   * Returns a thread for a run: for a first run one without an error if there is one, for a later
+   * repetition rather one with errors. The first repetition gets a new thread.
    */
-  #waiting(repeat: number): Thread | undefined {
-    if (repeat === 0) return this.#idle.pop()
-    return repeat > 1 ? this.#failed.pop() : undefined
+  #threadFor(repeat: number): Thread {
+    if (repeat === 1) return this.#start()
+    return (repeat === 0 ? this.#waiting.pop() : this.#waiting.shift()) ?? this.#start()
   }
 
   async run(spec: RunSpec): Promise<RunResult> {
     // A thread that loads the module is ready sooner than a new one.
-    while (this.#idle.length === 0 && this.#loading.length > 0) {
+    while (this.#waiting.length === 0 && this.#loading.length > 0) {
       await this.#loading.shift()
     }
     if (this.#isClosed) throw new Error('the exploration has ended')
     const { repeat = 0 } = spec
-    const reply = await this.#ask(this.#waiting(repeat) ?? this.#start(), { spec })
-    if ('result' in reply) return reply.result
+    const thread = this.#threadFor(repeat)
+    const { hadError: afterError } = thread
+    const reply = await this.#ask(thread, { spec })
+    if ('result' in reply) return { ...reply.result, afterError }
     throw 'refusal' in reply ? errorOf(reply.refusal) : new Error('the thread has sent no result')
   }
 
@@ -93,8 +100,25 @@ export class ThreadRunner implements Runner {
     this.#all.add(worker)
     return {
       worker,
+      hadError: false,
       heartbeat: new Heartbeat(() => worker.postMessage({ beats: true } satisfies ThreadRequest)),
     }
+  }
+
+  /** Keeps a thread for another run. If there are enough, the one with the oldest error ends. */
+  #keep(thread: Thread): void {
+    const firstWithout = this.#waiting.findIndex(({ hadError }) => !hadError)
+    const errors = firstWithout < 0 ? this.#waiting.length : firstWithout
+    this.#waiting.splice(thread.hadError ? errors : this.#waiting.length, 0, thread)
+    if (this.#waiting.length > this.concurrency || this.#isClosed) {
+      this.#end(this.#waiting.shift() as Thread)
+    }
+  }
+
+  #end({ worker }: Thread): void {
+    this.#all.delete(worker)
+    worker.on('error', () => {})
+    void worker.terminate()
   }
 
   /** Ends a thread that does not reply. */
@@ -102,30 +126,26 @@ export class ThreadRunner implements Runner {
     const { worker, heartbeat } = thread
     const began = performance.now()
     return new Promise(resolve => {
-      const end = (reply: ThreadReply, threads?: Thread[]) => {
+      const end = (reply: ThreadReply, isUsable: boolean) => {
         heartbeat.stop()
         worker.off('message', onMessage).off('error', onError).off('exit', onExit)
-        if (threads !== undefined && !this.#isClosed && threads.length < this.concurrency) {
-          threads.push(thread)
+        if (isUsable) {
+          this.#keep(thread)
         } else {
-          this.#all.delete(worker)
-          worker.on('error', () => {})
-          void worker.terminate()
+          this.#end(thread)
         }
         resolve(reply)
       }
       const failed = (error: string) => {
-        end({ result: brokenRun(error, '', performance.now() - began) })
+        end({ result: brokenRun(error, '', performance.now() - began) }, false)
       }
       heartbeat.start(this.patience, (isBlocked, ms) => failed(lateText(isBlocked, ms)))
       const onMessage = (reply: ThreadReply | Beat) => {
         if ('beat' in reply) {
           heartbeat.take(reply)
         } else {
-          end(
-            reply,
-            'result' in reply && reply.result.error !== undefined ? this.#failed : this.#idle,
-          )
+          thread.hadError ||= 'result' in reply && reply.result.error !== undefined
+          end(reply, true)
         }
       }
       const onError = (error: unknown) => failed(String(error))

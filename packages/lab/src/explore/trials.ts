@@ -1,6 +1,7 @@
 /** Trials: tries sets of faults, several at a time, until the budget ends. */
 import { formatFault } from './fault-text.ts'
-import type { Judge, Judgement } from './judge.ts'
+import { type Judge, type Judgement, waitsForEver } from './judge.ts'
+import { headOf } from './lists.ts'
 import type { ExploreReport } from './report.ts'
 import type { Failure } from './result.ts'
 import type { ExploreOptions } from './scenario.ts'
@@ -12,8 +13,11 @@ export interface TrialsSetup {
   readonly judge: Judge
   readonly options: ExploreOptions
   readonly concurrency: number
-  /** Describes a failure; undefined if it is known already. */
-  explain(trial: Trial, judgement: Judgement): Promise<Failure | undefined>
+  /**
+   * Describes a failure; undefined if it is known already. `also` has the faults that fail alike,
+   * and may grow.
+   */
+  explain(trial: Trial, judgement: Judgement, also: readonly string[]): Promise<Failure | undefined>
 }
 
 /** Sets of faults that are tried together. */
@@ -39,6 +43,8 @@ export class Trials {
   /** Runs to repeat, and the failures among them. */
   #repeats = 0
   #unconfirmed = 0
+  /** The faults that fail like an earlier one, by their common packet and error. */
+  readonly #alike = new Map<string, string[]>()
 
   constructor(setup: TrialsSetup) {
     this.#setup = setup
@@ -71,10 +77,12 @@ export class Trials {
       }
       const { verdict } = judgement
       if (verdict === 'failed') {
-        report.foundAfter ??= judge.runs
+        report.foundAfter ??= judge.runs - (judgement.repeats ?? 0)
       }
-      const isToConfirm = verdict === 'slower' || (verdict === 'failed' && !this.#hasKnown(trial))
-      if (isToConfirm && confirms !== 'never') {
+      const isNew = () => !this.#hasKnown(trial) && !this.#isAlike(trial, judgement)
+      const isToConfirm =
+        confirms !== 'never' && (verdict === 'slower' || (verdict === 'failed' && isNew()))
+      if (isToConfirm) {
         if (verdict === 'failed') {
           this.#unconfirmed++
         }
@@ -125,10 +133,26 @@ export class Trials {
     )
   }
 
+  /**
+   * Whether another fault has failed alike. Then it is added to that one: it is the same bug, and
+   * each repetition costs as much as the run.
+   */
+  #isAlike(trial: Trial, judgement: Judgement): boolean {
+    const key = alikenessOf(trial, judgement)
+    const also = key === undefined ? undefined : this.#alike.get(key)
+    if (key !== undefined && also === undefined) {
+      this.#alike.set(key, [])
+    }
+    also?.push(...trial.faults.map(formatFault))
+    return also !== undefined
+  }
+
   async #confirm(trial: Trial, first: Judgement): Promise<[Trial, Judgement]> {
     const { report, judge, explain } = this.#setup
     const judgement = await judge.confirm(trial.faults, first)
-    const failure = judgement.verdict === 'failed' ? await explain(trial, judgement) : undefined
+    const also = this.#alike.get(alikenessOf(trial, first) ?? '') ?? []
+    const failure =
+      judgement.verdict === 'failed' ? await explain(trial, judgement, also) : undefined
     this.#repeats--
     if (first.verdict === 'failed') {
       this.#unconfirmed--
@@ -147,6 +171,15 @@ export class Trials {
     const left = Math.min(needed, judge.left)
     options.onProgress?.({ done, total, failed: report.failures.length + this.#unconfirmed, left })
   }
+}
+
+/**
+ * Returns what failures of single faults have in common that are counted once: their packet and
+ * error, or that their runs wait for ever. Undefined for sets.
+ */
+function alikenessOf({ packet, faults }: Trial, { error = '' }: Judgement): string | undefined {
+  if (faults.length !== 1) return undefined
+  return `${waitsForEver(faults, error) ? 'any' : packet} ${headOf(error)}`
 }
 
 /** Returns the index of the first failure, or of the first slow run without one. */

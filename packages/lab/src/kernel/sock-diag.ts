@@ -2,7 +2,7 @@
  * Ends TCP connections of a network namespace from outside, without their programs (sock_diag(7)).
  * Source: include/uapi/linux/sock_diag.h, inet_diag.h; net/ipv4/inet_diag.c.
  */
-import { ENOENT, EOPNOTSUPP, EPROTONOSUPPORT, formatAddress, ipv4, isErrno } from 'vnet'
+import { ENOENT, EOPNOTSUPP, EPERM, EPROTONOSUPPORT, formatAddress, ipv4, isErrno } from 'vnet'
 import type { Native } from 'vnet/kit/linux'
 import { RouteSocket, uapi } from 'vnet/kit/net'
 import type { netlink } from 'vnet/kit/netlink'
@@ -67,6 +67,20 @@ export function destroyConnections(
   } catch (error) {
     // Without CONFIG_INET_DIAG_DESTROY, CONFIG_INET_TCP_DIAG or CONFIG_INET_DIAG.
     if (isErrno(error, EOPNOTSUPP, ENOENT, EPROTONOSUPPORT)) return false
+    throw error
+  }
+}
+
+/** Returns whether the kernel can end the connections of a namespace. */
+export function canDestroyConnections(native: Native, nsfd: number): boolean {
+  try {
+    using sock = RouteSocket.openDiag(native, nsfd)
+    connectionsOf(sock, uapi.AF_INET)
+    // No connection has these ends, which the kernel says if it has looked for one.
+    destroy(sock, uapi.AF_INET, { state: 0, id: new Uint8Array(ID) })
+    return true
+  } catch (error) {
+    if (isErrno(error, EOPNOTSUPP, ENOENT, EPROTONOSUPPORT, EPERM)) return false
     throw error
   }
 }

@@ -10,6 +10,12 @@ export const HOST_VERBS = ['pause', 'crash', 'restart', 'forget', 'clock', 'full
 /** `rebind` is for the NAT of a router. `repair` ends all faults of links and hosts. */
 export const NEMESIS_VERBS = [...LINK_VERBS, ...HOST_VERBS, 'rebind', 'repair'] as const
 
+/**
+ * Faults that end or silence connections for good or for a time. A program that reports them in
+ * time is correct.
+ */
+const ENDING_VERBS: readonly string[] = ['reset', 'forget', 'crash', ...LINK_VERBS]
+
 /** The time of a fault that lasts to the end, in ns. JSON keeps it, unlike Infinity. */
 export const FOREVER = Number.MAX_SAFE_INTEGER
 
@@ -42,6 +48,15 @@ export function needsRepair({
 /** Returns how many ns a fault lasts: FOREVER if only a repair ends it. */
 export function lastingOf(fault: { readonly verb: string; readonly time: number }): number {
   return fault.verb === 'clock' || needsRepair(fault) ? FOREVER : fault.time
+}
+
+/** Whether a fault ends or silences connections. */
+export const isEnding = ({ verb }: { readonly verb: string }): boolean =>
+  ENDING_VERBS.includes(verb)
+
+/** Whether a program may report the faults of a plan: a repair asks it to recover instead. */
+export function mayReject(plan: readonly { readonly verb: string }[]): boolean {
+  return plan.some(isEnding) && plan.every(({ verb }) => verb !== 'repair')
 }
 
 export const isNemesisVerb = (verb: string): verb is NemesisVerb =>

@@ -54,7 +54,8 @@ afterAll(() => {
 /** Explores a scenario, and checks that every fault was tried and none breaks it. */
 async function explored(name: string, world: WorldName): Promise<ExploreReport> {
   const began = performance.now()
-  const report = await explore(pathToFileURL(join(directory, `${name}.mjs`)), { world })
+  const faults = ['drop', 'duplicate', 'delay', 'corrupt']
+  const report = await explore(pathToFileURL(join(directory, `${name}.mjs`)), { world, faults })
   console.log(`${name} (${world}), ${((performance.now() - began) / 1000).toFixed(1)} s\n${report}`)
   expect(report.cleanErrors).toEqual([])
   expect(report.points).toHaveLength(report.packets.length * 4)

@@ -23,7 +23,7 @@ const PACKET: WatchedPacket = {
   lost: false,
 }
 
-type Result = Partial<Pick<RunResult, 'error' | 'ms' | 'left' | 'spans'>> & {
+type Result = Partial<Pick<RunResult, 'error' | 'rejected' | 'ms' | 'left' | 'spans'>> & {
   readonly met?: boolean
 }
 
@@ -32,17 +32,25 @@ function judgeOf(
   times: readonly number[],
   results: readonly Result[],
   world: WorldName = 'kernel',
+  strict = true,
 ) {
   const waiting = [...results]
   const run = async (): Promise<RunResult> => {
-    const { error, ms = 10, left = [], spans, met = true } = waiting.shift() as Result
+    const { error, rejected, ms = 10, left = [], spans, met = true } = waiting.shift() as Result
     const links = new Map([
       ['client-server', { packets: [{ ...PACKET, hit: met }], unrecorded: 0 }],
     ])
-    return { error, ms, left, spans, links, output: '' }
+    return { error, rejected, ms, left, spans, links, output: '' }
   }
   const runner = { concurrency: 1, run, close: () => {} }
-  return new Judge(runner, { seed: 1, sysctls: [], world }, { times, left: ['Timeout'] })
+  return new Judge(
+    runner,
+    { seed: 1, sysctls: [], world },
+    { times, left: ['Timeout'] },
+    {
+      strict,
+    },
+  )
 }
 
 const judge = (...results: Result[]) => judgeOf([10], results).judge(PLAN)
@@ -216,4 +224,51 @@ test('the leftovers of a clean run are accepted, and anything more is a failure'
     failed: 1,
     error: 'still there 1 s after the run, unlike after a clean run: Timeout',
   })
+})
+
+const verdictOf = async (verb: string, results: readonly Result[], strict = false) => {
+  const plan = [parseFault(`${verb} client-server ab udp client:* > server:53 packet 1`)]
+  const { verdict, error } = await judgeOf([10], results, 'kernel', strict).judge(plan)
+  return [verdict, error]
+}
+const REJECTED = { error: 'ECONNRESET\n  at x', rejected: true }
+
+test.each([
+  'reset',
+  'silence 3s',
+  'mute forever',
+  'deaf 3s',
+  'forget on server',
+  'crash on server',
+])(
+  'a run that rejects in time has reported %s, and is not repeated, unless the judge is strict',
+  async verb => {
+    expect(await verdictOf(verb, [REJECTED])).toEqual(['error', REJECTED.error])
+    expect(await verdictOf(verb, Array(4).fill(REJECTED), true)).toEqual(['failed', REJECTED.error])
+  },
+)
+
+test.each<[string, string, Result]>([
+  ['a fault that TCP mends', 'drop', REJECTED],
+  ['a fault that a program should outlast', 'restart 1s on server', REJECTED],
+  ['a fault that has not happened', 'reset', { ...REJECTED, met: false }],
+  ['an error that nothing handles, a check or a timeout', 'reset', { error: 'broken' }],
+])('a run with %s fails by its error', async (_, verb, result) => {
+  expect(await verdictOf(verb, Array(4).fill(result))).toEqual(['failed', result.error])
+})
+
+test('a run that has reported its fault fails if it leaves something open', async () => {
+  const result = { ...REJECTED, left: ['Timeout', 'Timeout'] }
+  expect(await verdictOf('reset', Array(4).fill(result))).toEqual([
+    'failed',
+    `still there 1 s after the run, unlike after a clean run: Timeout\n${REJECTED.error}`,
+  ])
+})
+
+test('a rejection after a repair is a failure', async () => {
+  const error = 'ECONNRESET'
+  const spans = [{ ...silence, to: 2 }, repair]
+  const run = { error, rejected: true, spans }
+  const judged = await judgeOf([10], Array(4).fill(run), 'kernel', false).judge(REPAIRED)
+  expect(judged).toMatchObject({ verdict: 'failed', failed: 4, error })
 })

@@ -69,6 +69,7 @@ const result: ExploreResult = {
 const failure = (text: string): Failure =>
   ({
     faults: [`drop ${packets[0]?.name}`],
+    also: [],
     from: 1,
     failed: 4,
     runs: 4,

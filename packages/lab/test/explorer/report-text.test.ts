@@ -1,6 +1,6 @@
 /** The text of a report: how often faults have failed, and failures that are alike. */
 import { expect, test } from 'vitest'
-import { parseFault, parseKind } from '../../src/explore/fault-text.ts'
+import { defaultKinds, parseFault, parseKind } from '../../src/explore/fault-text.ts'
 import { countsText } from '../../src/explore/lists.ts'
 import { pageOf } from '../../src/explore/page.ts'
 import { ExploreReport } from '../../src/explore/report.ts'
@@ -12,6 +12,7 @@ const packet = (n: number) => `client-server ab udp client:* > server:5000 packe
 
 const failureOf = (faults: readonly string[], more: Partial<Failure> = {}): Failure => ({
   faults,
+  also: [],
   from: faults.length,
   failed: 4,
   runs: 4,
@@ -77,9 +78,9 @@ test.each([1, 3])(
   },
 )
 
-test('a failure of all runs is a failure always', () => {
+test('a failure of all runs has their number', () => {
   expect(String(reportOf([failureOf([`drop ${packet(1)}`])]))).toContain(
-    `\nFAILED always: drop ${packet(1)}\n`,
+    `\nFAILED in 4 of 4 runs: drop ${packet(1)}\n`,
   )
 })
 
@@ -99,13 +100,13 @@ test('failures of the same faults with the same error are one block, which names
   const report = reportOf(failures)
   const lines = String(report).split('\n')
   expect(lines.filter(line => line.startsWith('FAILED'))).toEqual([
-    `FAILED always: ${restart(1)}`,
-    `FAILED always: drop ${packet(1)}`,
-    `FAILED always: ${restart(3)}`,
-    `FAILED always: restart 200ms on server ${packet(4)}`,
-    `FAILED always: ${restart(5)} and drop ${packet(6)}`,
+    `FAILED in 4 of 4 runs: ${restart(1)}`,
+    `FAILED in 4 of 4 runs: drop ${packet(1)}`,
+    `FAILED in 4 of 4 runs: ${restart(3)}`,
+    `FAILED in 4 of 4 runs: restart 200ms on server ${packet(4)}`,
+    `FAILED in 4 of 4 runs: ${restart(5)} and drop ${packet(6)}`,
   ])
-  const at = lines.indexOf(`FAILED always: ${restart(1)}`)
+  const at = lines.indexOf(`FAILED in 4 of 4 runs: ${restart(1)}`)
   expect(lines.slice(at + 1, at + 8)).toEqual([
     '  always, at 1.5 ms: two leaders',
     '    in run 1',
@@ -187,26 +188,81 @@ test('a report whose runs all pass says what one fault cannot show, unless sets 
   expect(String(reportOf([failureOf([`drop ${packet(1)}`])]))).not.toMatch(note)
 })
 
-test('a report of runs that all pass names the faults that were not tried, unless faults were chosen', () => {
+test('a report names the faults that were not tried, unless faults were chosen', () => {
   const note =
-    /^not tried: swap, .*reset, silence, .*rebind: name them in --faults, or the option faults$/m
-  const report = reportOf([])
-  report.points[0] = { ...report.points[0]!, verdict: 'passed', failed: 0 }
-  expect(String(report)).not.toMatch(note)
-  const kinds = ['drop', 'duplicate', 'delay', 'corrupt'].map(parseKind)
-  expect(String(Object.assign(report, { kinds }))).toMatch(note)
-  report.skippedPairs = 1
-  expect(String(report)).toMatch(note)
-  expect(
-    String(Object.assign(reportOf([failureOf([`drop ${packet(1)}`])]), { kinds })),
-  ).not.toMatch(note)
+    (...verbs: string[]) =>
+    (report: ExploreReport) =>
+      expect(
+        String(report)
+          .split('\n')
+          .filter(line => line.startsWith('not tried: ')),
+      ).toEqual(
+        verbs.length === 0
+          ? []
+          : [`not tried: ${verbs.join(', ')}: name them in --faults, or the option faults`],
+      )
+  const later = ['pause', 'restart', 'clock', 'full', 'rebind']
+  const passing = () => {
+    const report = reportOf([])
+    report.points[0] = { ...report.points[0]!, verdict: 'passed', failed: 0 }
+    return report
+  }
+  note()(passing())
+  const kinds = defaultKinds()
+  const ofOne = (only: string) => kinds.filter(kind => kind.only === only)
+  const all = ['swap', 'tamper', 'ce', 'deaf', 'pause', 'crash', ...later.slice(1)]
+  const repaired = ['drop of TCP', 'duplicate of TCP', 'delay of TCP', 'swap', 'corrupt of TCP']
+  note(...repaired, ...all.slice(1))(Object.assign(passing(), { kinds }))
+  note(
+    'swap',
+    'tamper',
+    'ce',
+    'reset',
+    'silence',
+    'mute',
+    'deaf',
+    'pause',
+    'crash',
+    'restart',
+    'forget',
+    ...later.slice(2),
+  )(Object.assign(passing(), { kinds: ofOne('other') }))
+  note(
+    'drop',
+    'duplicate',
+    'delay',
+    'swap',
+    'corrupt',
+    ...all.slice(1),
+  )(Object.assign(reportOf([failureOf([`drop ${packet(1)}`])]), { kinds: ofOne('tcp') }))
+})
+
+test('a failure of a run that waits for ever says that it is counted once, and names the others', () => {
+  const faults = [`silence forever ${packet(1)}`]
+  const also = [`mute forever ${packet(2)}`]
+  const lines = failureLines(failureOf(faults, { error: 'timed out after 7000 ms', also }))
+  const note = 'what waits for ever, without a time-out of its own, is counted once'
+  expect(lines).toContain(`  ${note}`)
+  expect(lines.slice(lines.indexOf('  also at:')).slice(0, 2)).toEqual([
+    '  also at:',
+    `    ${also}`,
+  ])
+  const ended = failureOf([`silence 3s ${packet(1)}`], { error: 'timed out after 7000 ms' })
+  expect(failureLines(ended)).not.toContain(`  ${note}`)
+})
+
+test('the report quotes what the program promises', () => {
+  const report = Object.assign(reportOf([]), { promise: 'README: "never loses a reply"' })
+  expect(String(report).split('\n')[1]).toBe('promise: README: "never loses a reply"')
+  expect(report.toJSON().promise).toBe('README: "never loses a reply"')
+  expect(pageOf(report.toJSON(), 'a')).toContain('<p>Promise: README: &quot;never loses')
 })
 
 test('the printed lines that the error quotes are left out', () => {
   const error =
     'ServiceError: server: sh: it has ended with status 1; its last lines: no space | wal: broken'
   const printed = 'server: up\nserver: no space\nserver: wal: broken\nreply: no\n'
-  expect(printedLines(printed, error)).toEqual(['printed:', 'server: up', 'reply: no'])
+  expect(printedLines(printed, error)).toEqual(['printed by the run:', 'server: up', 'reply: no'])
   expect(printedLines('server: no space\n', error)).toEqual([])
   expect(printedLines('', error)).toEqual([])
 })

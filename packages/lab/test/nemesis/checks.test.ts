@@ -131,7 +131,7 @@ test('settles is its promise, or an error after its time', async () => {
     await settles(new Promise(() => {}), { within: '50ms' })
   }
   await expect(run(scenario)).rejects.toThrow(
-    /^Error: not settled within 50ms\n {4}at .*checks\.test\.ts/,
+    /^Error: not settled within 50ms: new Promise\(\(\) => \{\}\)\n {4}at .*checks\.test\.ts/,
   )
 })
 

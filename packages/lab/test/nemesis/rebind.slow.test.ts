@@ -8,7 +8,7 @@ const MEMORY = { world: 'memory', captures: false, timeout: '60s' } as const
 test('rebind breaks a session that a server knows by its port, unless the client logs in again', async () => {
   const faults = ['rebind', 'rebind on nat']
   const fragile = await explore(session(1), { ...MEMORY, faults })
-  const failed = fragile.failures.flatMap(each => each.faults)
+  const failed = fragile.failures.flatMap(each => [...each.faults, ...each.also])
   expect(failed).toContain(`rebind ${ASK_INSIDE}`)
   expect(failed).toContain(`rebind on nat ${ASK_INSIDE}`)
   expect(failed).toContain(`rebind ${REPLY}`)

@@ -88,7 +88,8 @@ test('the packet of a failure has the time of the lab, as its error has', async 
       throw new Error(`sent from ${from} to ${lab.now}`)
     })
   }
-  const options = { ...OPTIONS, captures: false, faults: ['drop', 'silence 10s'] } as const
+  const faults = ['drop', 'silence 10s']
+  const options = { ...OPTIONS, captures: false, strict: true, faults } as const
   const { failures } = await explore(scenario, options)
   expect(failures).toHaveLength(2)
   for (const { packets, error, run } of failures) {

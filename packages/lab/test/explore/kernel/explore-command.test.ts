@@ -57,9 +57,9 @@ test('a command fails by its status, and the report has the command that repeats
   expect(stdout).toMatch(
     /^3 clean runs passed in [\d.]+ to [\d.]+ ms; TCP's least timeout is (20 ms|the kernel's: it cannot be set)/,
   )
-  expect(stdout).toContain(`FAILED always: drop ${REQUEST}`)
+  expect(stdout).toContain(`FAILED in 4 of 4 runs: drop ${REQUEST}`)
   expect(stdout).toContain('the command ended with 1')
-  expect(stdout).toContain('  printed:\n  server: up\n  PING ')
+  expect(stdout).toContain('  printed by the run:\n  server: up\n  PING ')
   expect(stdout).toContain(`  captured in ${path('captures')}/vnet-explore-`)
   expect(stdout).toContain('1 points: 1 failed;')
   const [, limit = ''] = / --timeout (\d+ms) /.exec(stdout) ?? []
@@ -88,7 +88,7 @@ test('a command that fails without faults shows what it has printed, and what it
     'echo before; no-such-program',
   )
   expect(stdout).toContain(
-    '\nthe command ended with 127, as of a program that is not found\nprinted:\n',
+    '\nthe command ended with 127, as of a program that is not found\nprinted by the run:\n',
   )
   expect(stdout.split('\n')).toEqual(
     expect.arrayContaining(['before', expect.stringMatching(/no-such-program: .*not found$/)]),
@@ -102,7 +102,7 @@ test('a command is repeated with faults, within a time', async () => {
     status: 1,
     stdout: '',
     stderr: expect.stringMatching(
-      /^vnet: the command ended with 1\nat \d+\.\d ms \S+ ab IP .*\nprinted:\nserver: up\nPING /,
+      /^vnet: the command ended with 1\nat \d+\.\d ms \S+ ab IP .*\nprinted by the run:\nserver: up\nPING /,
     ),
   })
   expect(await repeat('delay 2ms', ...ping(1))).toEqual({
@@ -125,7 +125,7 @@ test('a command is repeated with faults, within a time', async () => {
   ])
 })
 
-test('faults of links and hosts break a command, or stop before it, and the report names each', async () => {
+test('faults of links and hosts break a command, or it ends with an error in time, and the report names each', async () => {
   const faults = ['restart 50ms on server', 'pause 50ms on server', 'silence 10s']
   const given = ['--faults', faults.slice(0, 2).join(), '--faults', 'silence 10s']
   const options = [
@@ -149,10 +149,9 @@ test('faults of links and hosts break a command, or stop before it, and the repo
   const verdictOf = (fault: number) =>
     points.find((each: { fault: number }) => each.fault === fault)?.verdict
   // The links of a restarted host are dead; a stopped host still has its kernel, which replies.
-  expect([0, 1, 2].map(verdictOf)).toEqual(['failed', 'passed', 'failed'])
-  // They are in the order in which runs end.
-  const names = failures.map(({ faults }: { faults: string[] }) => faults.join()).sort()
-  expect(names).toEqual([`restart 50ms on server ${REQUEST}`, `silence 10s ${REQUEST}`])
+  expect([0, 1, 2].map(verdictOf)).toEqual(['failed', 'passed', 'error'])
+  const names = failures.map(({ faults }: { faults: string[] }) => faults.join())
+  expect(names).toEqual([`restart 50ms on server ${REQUEST}`])
   for (const {
     faults: [fault],
     test,
@@ -168,6 +167,7 @@ test('--hit asks each host at the fault, and the printed command asks again', as
     '--filter',
     'icmp[0] = 8',
     '--no-captures',
+    '--strict',
     '--timeout',
     '10s',
   ]
@@ -180,7 +180,7 @@ test('--hit asks each host at the fault, and the printed command asks again', as
     ...ping(1),
   )
   expect([status, stderr]).toEqual([1, ''])
-  expect(stdout).toContain(`FAILED always: silence 10s ${REQUEST}`)
+  expect(stdout).toContain(`FAILED in 4 of 4 runs: silence 10s ${REQUEST}`)
   expect(stdout).toContain(
     `vnet explore --hit 'test $VNET_HOST = server && echo $VNET_HOST' ${path('net.yaml')} --repeat`,
   )
@@ -204,6 +204,56 @@ test('--hit asks each host at the fault, and the printed command asks again', as
     'vnet: silence: hit: the command has printed no name; client: no leader; server: no leader\n',
   )
   expect(await refused('echo server', 'scenario.mjs')).toContain('--hit: export `hit` from')
+})
+
+test('a command that prints something else than without faults fails with --compare', async () => {
+  const compared = (line: string, ...more: string[]) =>
+    runMain('explore', path('net.yaml'), ...more, '--', 'sh', '-c', line)
+  const line = 'ping -4 -qc1 -W1 server >/dev/null && echo yes || echo no; date +%N'
+  expect((await compared(line, ...REQUESTS, '--no-captures')).status).toBe(0)
+  const { status, stdout } = await compared(line, ...REQUESTS, '--no-captures', '--compare')
+  expect(status).toBe(1)
+  expect(stdout).toContain("line 1 is 'no' instead of 'yes'")
+  const [, again = ''] =
+    /^ {2}vnet explore .* --repeat '(.*)' .*--compare.* -- /m.exec(stdout) ?? []
+  expect(again).toBe(`drop ${REQUEST}`)
+  const repeated = await compared(line, '--compare', '--repeat', again)
+  expect([repeated.status, repeated.stderr]).toEqual([
+    1,
+    expect.stringContaining("is 'no' instead"),
+  ])
+})
+
+test('a command has an error in time if its connection ends, and fails with --strict or by a signal', async () => {
+  const net = path('tcp.yaml')
+  const serve =
+    "import socket; s = socket.create_server(('', 5000)); print('up', flush=True)\nwhile True: c, _ = s.accept(); c.sendall(c.recv(9))"
+  writeFileSync(path('serve.py'), serve)
+  writeFileSync(net, NET.replace('sh -c "echo up; exec sleep 1000"', `python3 ${path('serve.py')}`))
+  const ask = (end: string) => [
+    '--',
+    'python3',
+    '-c',
+    `import os, socket; c = socket.create_connection(('server', 5000)); c.sendall(b'x')\ntry: c.recv(9)\nexcept OSError: ${end}`,
+  ]
+  const one = ['--filter', 'tcp dst port 5000 and tcp[13] & 8 != 0', '--no-captures']
+  const faults = [...one, '--faults', 'reset']
+  const told = await runMain('explore', net, ...faults, ...ask('os._exit(3)'))
+  expect([told.status, told.stderr]).toEqual([0, ''])
+  expect(told.stdout).toContain('\n  1 point: the command ended with 3\n')
+  const strict = await runMain('explore', net, ...faults, '--strict', ...ask('os._exit(3)'))
+  expect([strict.status, strict.stdout]).toEqual([1, expect.stringContaining('FAILED in 4 of 4')])
+  const killed = await runMain('explore', net, ...faults, ...ask('os.abort()'))
+  expect([killed.status, killed.stdout]).toEqual([1, expect.stringContaining('ended by SIGABRT')])
+  // The client tries IPv6 first.
+  const [, fault = ''] = /^FAILED in 4 of 4 runs: (.*)$/m.exec(strict.stdout) ?? []
+  const repeat = ['--repeat', fault]
+  const open = await runMain('explore', net, ...repeat, '--no-strict', ...ask('os._exit(3)'))
+  expect(open).toEqual({
+    status: 0,
+    stdout: 'error in time: the command ended with 3\n',
+    stderr: '',
+  })
 })
 
 test('a command that survives passes, and --json prints the report', async () => {
@@ -303,7 +353,8 @@ test('Ctrl-C ends all runs, and prints the verdicts up to then', async () => {
     stdout += text
   })
   await vi.waitFor(
-    () => expect(readFileSync(path('runs'), 'utf8').length).toBeGreaterThan(4),
+    // One run of a new process, three clean ones, and the first with faults.
+    () => expect(readFileSync(path('runs'), 'utf8').length).toBeGreaterThan(5),
     30_000,
   )
   // The whole process group, like a terminal.

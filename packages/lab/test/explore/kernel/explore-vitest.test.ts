@@ -54,7 +54,7 @@ test('test.explore passes or fails by its report, and has a timeout of its own',
     failureMessages.join(),
   )
   expect(asksOnce).toContain(
-    'FAILED always, in memory, and in the kernel too: drop client-server ab udp client:* > server:5000 packet 1',
+    'FAILED in 4 of 4 runs, in memory, and in the kernel too: drop client-server ab udp client:* > server:5000 packet 1',
   )
   expect(asksOnce).toContain("test('survives: drop client-server ab")
   expect(stopped).toContain('by its own signal')

@@ -1,15 +1,26 @@
-/** With `reuse`, a process of a module runs again after a run that has passed and left nothing. */
+/** A process of a module runs again after a run that has passed and left nothing. */
 import { expect, test } from 'vitest'
 import { explore } from '../../../src/index.ts'
 
 const module = (mode: string) =>
   new URL(`../../support/explore/reused.mjs?${mode}`, import.meta.url)
 
-test('a process runs again with reuse, and otherwise runs once', async () => {
-  const report = await explore(module('again'), { faults: ['duplicate'] })
+test('a process runs again by default, and once without reuse', async () => {
+  const report = await explore(module('again'), { faults: ['duplicate'], reuse: false })
   expect([report.cleanErrors, report.passed]).toEqual([[], true])
-  const { cleanErrors } = await explore(module('again'), { faults: ['duplicate'], reuse: true })
+  const { cleanErrors } = await explore(module('again'), { faults: ['duplicate'] })
   expect(cleanErrors).toContainEqual(expect.stringContaining('Error: run 2 of a process'))
+})
+
+test('the last run of a process that was kept is compared with the first one', async () => {
+  const changesOf = async (mode: string) => {
+    const { unsteady } = await explore(module(mode), { faults: ['duplicate'] })
+    return unsteady.filter(line => line.startsWith('after other runs'))
+  }
+  expect(await changesOf('same')).toEqual([])
+  expect(await changesOf('more')).toEqual([
+    'after other runs, a process that was kept differs: client-server ab udp client:* > server:5001 packet 1; try --no-reuse, or reuse: false',
+  ])
 })
 
 test('the process of a run that has failed does not run again', async () => {

@@ -30,7 +30,15 @@ export function plantedIn(world: NamedPlanted['world']): Promise<readonly NamedP
 }
 
 function exploring({ scenario, faults, links, world }: NamedPlanted, isBroken: boolean) {
-  const options = { faults, world, timeout: TIMEOUT, captures: false, stopAt: 1 } as const
+  const options = {
+    faults,
+    world,
+    timeout: TIMEOUT,
+    captures: false,
+    stopAt: 1,
+    // A program that only reports a fault has the bug, too.
+    strict: true,
+  } as const
   return explore(scenario(isBroken), { ...options, ...(links !== undefined && { links }) })
 }
 

@@ -19,7 +19,8 @@ function exploring(
   scenario: NamedSubject['broken'],
 ): Promise<ExploreReport> {
   mkdirSync(captures, { recursive: true })
-  return explore(scenario, { ...options, captures, stopAt: 1 })
+  // Each fixed program survives all of its faults.
+  return explore(scenario, { ...options, captures, stopAt: 1, strict: true })
 }
 
 const failuresOf = ({ failures, cleanErrors }: ExploreReport) => [
