@@ -1,4 +1,4 @@
-/** The server of the page with fake vnets. */
+/** The server of the page with fake vnets. server.slow.test.ts has tests that take longer. */
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EBUSY, EOPNOTSUPP, VnetError } from '#src/base/errno.ts'
@@ -40,22 +40,6 @@ describe('the files of the page', () => {
     }
     expect((await web.ask('/main.js')).headers['content-type']).toBe(
       'text/javascript; charset=utf-8',
-    )
-  })
-
-  test('every module that the page imports is served', async () => {
-    const seen = new Set(['/main.js'])
-    for (const path of seen) {
-      const { status, text } = await web.ask(path)
-      expect([path, status]).toEqual([path, 200])
-      // Examples in comments import other modules.
-      const code = text.replaceAll(/^ \*.*$/gm, '')
-      for (const [, , specifier = ''] of code.matchAll(/\bfrom ?(['"])([./@\w-]+)\1/g)) {
-        seen.add(new URL(specifier, `http://page${path}`).pathname)
-      }
-    }
-    expect([...seen]).toEqual(
-      expect.arrayContaining(['/base/joined.js', '/@preact/signals-core.js']),
     )
   })
 
@@ -267,20 +251,6 @@ describe('what pages cost a vnet', () => {
     expect(fake.asked.filter(({ cmd }) => cmd === getParam.cmd).length).toBeLessThan(
       feeds.length / 2,
     )
-  })
-
-  test('a device is read no more when its last page has left', async () => {
-    const fake = web.vnet()
-    const [other, feed] = [await web.feed(), await web.feed(`device=${id}&want=parts`)]
-    const asked = () => fake.asked.filter(({ cmd }) => cmd === getParts.cmd).length
-    await feed.next('parts')
-    await feed.close()
-    await other.next('stats')
-    await other.next('stats')
-    const before = asked()
-    // A second, in which the parts would be read four times.
-    await other.next('stats')
-    expect(asked()).toBe(before)
   })
 
   test('a device without pages is forgotten', async () => {
