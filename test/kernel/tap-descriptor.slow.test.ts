@@ -342,7 +342,7 @@ describe('routes', () => {
     ['another route', '192.0.2.0/24', 'dev other0'],
     ['another route with a metric', '192.0.2.0/24', 'dev other0 metric 100'],
     ['another default route with a metric', '0.0.0.0/0', 'dev other0 metric 100'],
-  ])('a network that has %s is refused, and the route stays', async (_, to, route) => {
+  ])('a network that has %s is refused, and the route remains', async (_, to, route) => {
     netns.ip('link add other0 type veth peer name other1', 'link set other0 up')
     netns.ip(`route add ${to} proto static ${route}`)
     const before = shown(4)

@@ -80,7 +80,7 @@ const ABSURD = [
   undefined,
 ] as number[]
 
-test('a sum of absurd numbers ends at once, in a result or a RangeError', () => {
+test('a sum of absurd numbers ends immediately, in a result or a RangeError', () => {
   const bytes = new Uint8Array(64)
   for (const at of ABSURD) {
     for (const length of [...ABSURD, 5]) {

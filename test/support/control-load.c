@@ -5,9 +5,9 @@
  *   control-load flood SOCKET COUNT SEED     sends COUNT times as fast as possible: single echoes,
  *                                            many at once, garbage
  *   control-load deaf SOCKET SOCKETS COUNT   sends COUNT requests for dumps on each of SOCKETS
- *                                            sockets, reads nothing, prints "sent" and stays
+ *                                            sockets, reads nothing, prints "sent" and remains
  *   control-load subscribe SOCKET COUNT      subscribes with COUNT sockets, prints how many were
- *                                            admitted, reads no event, and stays
+ *                                            admitted, reads no event, and remains
  *   control-load killed SOCKET COUNT         runs COUNT processes in turn that subscribe, send a
  *                                            request, and are killed half-way
  */

@@ -1,4 +1,4 @@
-/** The server of the page: all modules of the page, and that a device is read only for its pages. */
+/** The server of the page: all modules of the page, and devices that no page looks at. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { commands } from '#src/control/protocol/family.ts'
 import { type Served, served } from './served.ts'

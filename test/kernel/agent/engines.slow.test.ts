@@ -27,7 +27,7 @@ const start = (...args: string[]) =>
 const vnet = async (words: string) =>
   (await host.run(`${process.execPath} ${PROGRAM} ${words}`)).stdout
 
-test('a container gets the wire of its labels, has its name in the list, and stays cut when its daemon is killed', async () => {
+test('a container gets the wire of its labels, has its name in the list, and remains cut when its daemon is killed', async () => {
   const labels = { 'vnet.wire-in': 'delay 5ms', 'vnet.wire-out': 'loss 1%' }
   const first = await start('--docker')
   engine.start('web', { pid: await processIn(container), labels })

@@ -83,7 +83,7 @@ const segments = [0, 1, 2].map(
 const framed = (packet: Packet): Uint8Array => buildFrame({ packet, tags: [], padding: [] })
 
 describe('a loop that waits for frames', () => {
-  test('ends at once by return(), and the tap can be read again', async () => {
+  test('ends immediately by return(), and the tap can be read again', async () => {
     const { tap, port } = await open()
     const loop = tap[Symbol.asyncIterator]()
     const waiting = [loop.next(), loop.next()]

@@ -119,7 +119,7 @@ test('Linux counts segments with wrong checksums', async () => {
 }, 60_000)
 
 test('Linux reads the bytes before a reset, and then its error', async () => {
-  // Connecting would fail, too, if the reset came at once.
+  // Connecting would fail, too, if the reset came immediately.
   const { python } = await victim('reset after 1000', socket =>
     socket.once('data', () => send(5000)(socket)),
   )
