@@ -140,18 +140,18 @@ const common = {
 
 const unit = {
   ...common,
-  // They also wait, for programs that they start and for timers. Tests of a long run compute.
-  maxWorkers: isLong ? cores : cores + 1,
+  // Slow ones also wait, for programs that they start and for timers. Tests of a quick and of a
+  // long run compute, and one more process would load all modules once more.
+  maxWorkers: isQuick || isLong ? cores : cores + 1,
   // The slowest tests without a timeout of their own take 2 s, many times that under load.
   testTimeout: isLong ? 900_000 : 60_000,
-  sequence: { groupOrder: 0 },
+  sequence: { groupOrder: isQuick ? 1 : 0 },
 }
 
 const kernel = {
   ...common,
-  // Kernel tests mostly wait for the kernel; in a long run they compute, too. With more at a time,
-  // programs that they start are late. In a quick run the tests of unit follow without a pause, and
-  // vitest has one number of processes for both.
+  // Kernel tests mostly wait for the kernel; in a long run they compute, too, and in a quick run
+  // the checks do beside them. With more at a time, programs that they start are late.
   maxWorkers: isLong || isQuick ? cores + 1 : 2 * cores,
   sequence: { groupOrder: isQuick ? 0 : 1 },
   testTimeout: isLong ? 900_000 : 120_000,
@@ -193,17 +193,16 @@ const all = [
 
 const used = all.filter(({ test }) => test.include.length > 0)
 
+const doors = throughDoors(root)
+
 // biome-ignore lint/style/noDefaultExport: vitest loads its configuration by the default export.
 export default defineConfig({
   test: {
     sequence: { sequencer: ByProject },
     // Compiled modules are kept in node_modules, by their content, for other projects and runs.
     experimental: { fsModuleCache: true },
-    // Each project has a server of vite.
-    projects: (used.length > 0 ? used : all).map(project => ({
-      ...project,
-      plugins: [throughDoors(root)],
-    })),
+    // Each project has a server of vite. They share the plugin, which reads all doors once.
+    projects: (used.length > 0 ? used : all).map(project => ({ ...project, plugins: [doors] })),
     coverage: {
       provider: 'custom',
       customProviderModule: './scripts/coverage.mjs',

@@ -78,6 +78,8 @@ export const steps = [
       run('installing dependencies', [
         ...npm(),
         'ci',
+        // Names and checksums are locked: a package in npm's cache need not be asked for again.
+        '--prefer-offline',
         '--ignore-scripts',
         '--include=dev',
         '--no-dry-run',
