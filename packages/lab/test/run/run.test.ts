@@ -90,7 +90,7 @@ describe('the command', () => {
     ]
     expect(ended(words)).toEqual({
       status: 0,
-      stdout: expect.stringMatching(/^198\.18\.1\.0\/24 .*\n2\n$/),
+      stdout: expect.stringMatching(/^198\.18\.1\.0\/24 .*\n224\.0\.0\.0\/4 .*\n2\n$/),
       stderr: '',
     })
   })
