@@ -14,7 +14,7 @@ const MANY = 4e6
 
 /** Returns downloads a month as text: `550 M`, `95 k`. */
 function shownDownloads(n) {
-  if (n === null) return 'not recorded'
+  if (n === null || n === undefined) return 'not recorded'
   return n < 1e5 ? `${n / 1e3} k` : `${n / 1e6} M`
 }
 
@@ -69,6 +69,17 @@ const STATUS = [
   'by the defaults in 5 minutes',
 ]
 
+const PROGRAM_DEFECTS = [
+  'program',
+  'draft',
+  'promise',
+  'fault',
+  'what happens',
+  'work-around',
+  'upstream',
+  'status',
+]
+
 /** Where the drafts are, from found.md. */
 const DRAFTS = '../../../docs/records/upstream'
 
@@ -94,7 +105,7 @@ function statusTable(defects) {
 
 /** Returns the drafts of docs/records/upstream/README.md, in the order in which to file them. */
 export function draftTables() {
-  const { defects } = read('found.json')
+  const { defects, programs } = read('found.json')
   const rows = each =>
     each.map(({ name, version, downloads, upstream, status }) => [
       `[${name}](${name}.md) ${version}`,
@@ -105,7 +116,8 @@ export function draftTables() {
   const columns = ['draft', 'downloads a month', 'upstream', 'status']
   const isPrivate = ({ disclosure }) => disclosure === 'privately first'
   return {
-    private: table(columns, rows(defects.filter(isPrivate))),
+    private: table(columns, rows([...defects, ...programs].filter(isPrivate))),
+    programs: table(columns, rows(programs.filter(each => !isPrivate(each)))),
     unknown: table(columns, rows(defects.filter(each => !isPrivate(each) && !each.known))),
     known: table(columns, rows(defects.filter(each => !isPrivate(each) && each.known))),
   }
@@ -113,7 +125,7 @@ export function draftTables() {
 
 /** Returns the text of the marks of found.md, by their names. */
 export function foundTables() {
-  const { defects, documented } = read('found.json')
+  const { defects, programs, documented } = read('found.json')
   const { packages, often } = foundPackages()
   const rows = defects.map(each => [
     `[${each.name}](https://www.npmjs.com/package/${each.package}) ${each.version}`,
@@ -129,6 +141,19 @@ export function foundTables() {
   const count = `${packages.length} packages, ${many}. The defects are ${foundCounts()}:`
   return {
     defects: `${wrapped(count)}\n\n${table(DEFECTS, rows)}`,
+    programs: table(
+      PROGRAM_DEFECTS,
+      programs.map(each => [
+        `${each.program} ${each.version}`,
+        `[draft](${DRAFTS}/${each.name}.md)`,
+        each.promise,
+        each.fault,
+        each.effect,
+        each.workaround,
+        each.upstream,
+        each.status,
+      ]),
+    ),
     status: statusTable(defects),
     documented: table(
       ['package', ''],

@@ -19,7 +19,7 @@ export const draftNames = () =>
     .filter(file => file.endsWith('.md') && file !== 'README.md')
     .map(file => file.replace('.md', ''))
 
-/** Returns the parts of a draft: its text, the reproducer, its language, and what it prints. */
+/** Returns the parts of a draft: its text, the reproducer, its language, and the quoted output. */
 export function draftOf(name) {
   const text = readFileSync(join(drafts, `${name}.md`), 'utf8')
   const [, language, program] = /^```(js|sh)\n([\s\S]*?)^```$/m.exec(text) ?? []

@@ -1,4 +1,4 @@
-// @clickhouse/client 1.23.1: a signal does not abort a query whose rows have begun to arrive.
+// @clickhouse/client 1.23.1: a signal does not abort a query after its first rows.
 import http from 'node:http'
 import { createClient } from '@clickhouse/client'
 import { at, between } from './network.mjs'

@@ -116,6 +116,10 @@ const ownPackages = {
     mosquitto_sub: 'mosquitto-clients',
     etcd: 'etcd-server',
     rsync: 'rsync',
+    wget: 'wget',
+    curl: 'curl',
+    perl: 'perl',
+    ldapsearch: 'ldap-utils',
     '/usr/lib/rabbitmq/bin/rabbitmq-server': 'rabbitmq-server',
   },
   /** Beside the compilers, which scripts/prebuild.mjs installs. */

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { withoutBlocks } from '../../../../scripts/blocks.mjs'
 import { draftNames, draftOf } from '../../../../scripts/upstream.mjs'
-import { FOUND, foundNames } from '../support/found.ts'
+import { FOUND, foundNames, programNames } from '../support/found.ts'
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
 
@@ -28,6 +28,7 @@ interface Hunted {
 const read = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../records/${name}.json`, import.meta.url), 'utf8'))
 const defects: Row[] = read('found').defects
+const programs: Row[] = read('found').programs
 const hunted: Hunted[] = read('hunted').packages
 
 const page = readFileSync(new URL('../../records/found.md', import.meta.url), 'utf8')
@@ -58,7 +59,7 @@ test.each(draftNames())(
     const { text, program, output } = draftOf(name)
     expect(text).toMatch(/\n# .+\n/)
     expect(text).toMatch(/^Version: /m)
-    expect(text).toContain(defects.find(each => each.name === name)?.version)
+    expect(text).toContain([...defects, ...programs].find(each => each.name === name)?.version)
     expect(program).toMatch(/\S/)
     expect(program).not.toContain('vnet')
     expect(output).toMatch(/\S/)
@@ -67,8 +68,9 @@ test.each(draftNames())(
   },
 )
 
-test('each row has a draft, and each draft a row', () => {
-  expect(draftNames().sort()).toEqual(defects.map(({ name }) => name).sort())
+test('each row has a draft, each draft a row, and each program a scenario', () => {
+  expect(draftNames().sort()).toEqual([...defects, ...programs].map(({ name }) => name).sort())
+  expect(programs.map(({ name }) => name).sort()).toEqual([...programNames()].sort())
 })
 
 test('each package with a defect in hunted.json has a row, and each row is among what was hunted', () => {

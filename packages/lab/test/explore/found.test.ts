@@ -1,6 +1,7 @@
 /**
  * The defects of packages/lab/records/found.md repeat in both worlds, with the versions of
- * examples/found/package.json, and survivors survive. It prints a line for each.
+ * examples/found/package.json, defects of programs in the kernel, and survivors survive. It prints
+ * a line for each.
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, readdirSync } from 'node:fs'
@@ -9,7 +10,7 @@ import { pathToFileURL } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'
 import { fileDirectory } from '#support/fresh-directory.ts'
 import { type ExploreOptions, explore } from '../../src/index.ts'
-import { FOUND, foundNames } from '../support/found.ts'
+import { FOUND, foundNames, programNames } from '../support/found.ts'
 
 /** Milliseconds for the runs of a scenario: in the kernel each waits in real time. */
 const LIMIT = { timeout: 600_000 }
@@ -42,6 +43,11 @@ test.each(foundNames())('%s fails always in memory', LIMIT, async name => {
 
 test.each(foundNames())('%s fails in the kernel in 3 of 4 runs', LIMIT, async name => {
   const failures = await failuresOf(name, { world: 'kernel', stopAt: 1 })
+  expect(failures.map(({ failed }) => failed >= 3)).toEqual([true])
+})
+
+test.each(programNames())('%s of Debian fails in the kernel in 3 of 4 runs', LIMIT, async name => {
+  const failures = await failuresOf(`programs/${name}`, { world: 'kernel', stopAt: 1 })
   expect(failures.map(({ failed }) => failed >= 3)).toEqual([true])
 })
 
