@@ -239,5 +239,6 @@ test("a failure in memory is repeated in the kernel with the same least timeout 
   expect((await explore(hasty, options)).failures).toEqual([])
   const { failures } = await explore(hasty, { ...options, rtoMin: false })
   expect(failures.length).toBeGreaterThan(0)
-  expect(failures.map(({ kernel }) => kernel)).toEqual(failures.map(() => 'failed'))
+  // One of each error: they all have the same.
+  expect(failures.flatMap(({ kernel }) => kernel ?? [])).toEqual(['failed'])
 })
