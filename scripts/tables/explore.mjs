@@ -3,6 +3,7 @@ import { cell, linked, table } from '../blocks.mjs'
 
 /** Phrases of the rows that are links, and the headings to which they lead. */
 const LINKS = {
+  points: { "chosen `'bytes'`": '../../../docs/wires-bytes.md#in-explore' },
   schedules: { 'random sets': 'explore-further.md#schedules' },
   budget: { 'spread over the run': 'explore-further.md#many-nodes' },
   reuse: { again: 'explore-runs.md#processes' },

@@ -2,9 +2,24 @@
 
 import type { SkBuff } from 'vnet'
 import type { WireResources } from 'vnet/kit/netdev'
-import { FaultActions, type FaultVerb, HeldPackets, LimitedQueue } from 'vnet/kit/wire'
+import {
+  FaultActions,
+  type FaultVerb,
+  HeldPackets,
+  LimitedQueue,
+  passBefore,
+  type StreamSegment,
+  Streams,
+} from 'vnet/kit/wire'
 import { type Direction, type Impairment, impairment, type Wire, type WireEnv } from 'vnet/wire'
-import { isMeant, isNemesisVerb, type PlannedFault, type WatchedPacket } from '../model/index.ts'
+import {
+  isLinkVerb,
+  isMeant,
+  isNemesisVerb,
+  type PlannedFault,
+  type WatchedPacket,
+} from '../model/index.ts'
+import type { Place } from './cuts.ts'
 import type { FaultPlan } from './fault-plan.ts'
 import { Flows } from './flows.ts'
 import type { WatchSpec } from './protocol.ts'
@@ -41,6 +56,7 @@ class FrozenQueue extends LimitedQueue<HeldPackets> {
 
 export class PacketWatch {
   readonly #flows: Flows
+  readonly #streams = new Streams(true)
   readonly #plan: FaultPlan
   readonly #link: string
   readonly #ends: readonly [string, string]
@@ -101,30 +117,30 @@ export class PacketWatch {
     const make = (_: null, next: Wire, env: WireEnv): Wire => {
       const actions = new FaultActions(next, env)
       const frozen = new FrozenQueue(FROZEN_LIMIT, env, new HeldPackets())
-      /** The first held packet has had its faults; this one of its own remains. */
-      let waiting: { readonly own: PacketFault | undefined; readonly packet: Recorded } | undefined
-      const pass = (skb: SkBuff, own: PacketFault | undefined, packet: Recorded | undefined) => {
-        if (plan.cuts.areDead(place)) {
-          if (packet !== undefined) {
-            packet.isCut = true
-          }
-          env.drop(skb, 'silence')
-        } else if (own === undefined) {
-          actions.pass(skb)
-        } else {
-          actions.apply(own.verb, skb, own.time)
-        }
-      }
+      /** The first held packet has had its faults; what it needs to pass remains. */
+      let waiting: Passing | undefined
+      const pass = (skb: SkBuff, passing: Passing) =>
+        this.#pass(skb, passing, { place, actions, next, env })
       const arrive = (skb: SkBuff) => {
+        const segment = this.#streams.see(skb, direction)
         const seen = this.#see(skb, env, direction)
+        if (segment?.connection.cut !== undefined) {
+          if (seen !== undefined) {
+            seen.packet.isCut = true
+          }
+          this.#streams.later(skb, segment, next, env)
+          return
+        }
         if (seen === undefined || seen.faults.length === 0) {
-          pass(skb, undefined, seen?.packet)
+          pass(skb, { packet: seen?.packet })
           return
         }
         const { faults, packet } = seen
         const { head } = packet
         const own = faults.find(isPacketFault)
         const nemesis = faults.filter(fault => !isPacketFault(fault))
+        const silent = nemesis.find(({ verb, part }) => isLinkVerb(verb) && part === 'byte')
+        const passing = { own, packet, segment, byte: silent?.n }
         const happen = (isChosen: (fault: PlannedFault) => boolean) => {
           for (const fault of nemesis.filter(isChosen)) {
             plan.happen(fault, { ...place, head })
@@ -133,9 +149,9 @@ export class PacketWatch {
         // The packet after which its connection is forgotten has been sent.
         happen(({ verb }) => verb !== 'forget')
         if (!plan.isFrozen) {
-          pass(skb, own, packet)
+          pass(skb, passing)
         } else {
-          waiting = { own, packet }
+          waiting = passing
           frozen.push(skb)
         }
         happen(({ verb }) => verb === 'forget')
@@ -148,7 +164,7 @@ export class PacketWatch {
           const seen = waiting
           waiting = undefined
           if (seen !== undefined) {
-            pass(skb, seen.own, seen.packet)
+            pass(skb, seen)
           } else if (plan.cuts.haveLost(place, skb)) {
             env.drop(skb, 'silence')
           } else {
@@ -174,6 +190,33 @@ export class PacketWatch {
       }
     }
     return impairment('watch', null, make)
+  }
+
+  #pass(
+    skb: SkBuff,
+    { own, packet, segment, byte }: Passing,
+    { place, actions, next, env }: Passage,
+  ): void {
+    if (this.#plan.cuts.areDead(place)) {
+      const isWhole = segment === undefined || byte === undefined
+      if (packet !== undefined) {
+        packet.isCut = isWhole || segment.first >= byte
+      }
+      if (isWhole) {
+        env.drop(skb, 'silence')
+      } else {
+        passBefore(skb, segment, byte, 'silence', next, env)
+      }
+    } else if (own === undefined) {
+      actions.pass(skb)
+    } else if (segment !== undefined && isEnding(own)) {
+      this.#streams.cut(own.verb, skb, segment, own.n, next, env)
+    } else if (own.verb === 'fin') {
+      // The stream is older than the link, so that its bytes have no numbers.
+      actions.pass(skb)
+    } else {
+      actions.apply(own.verb, skb, own.time)
+    }
   }
 
   /** Records a packet. Returns its faults; undefined without a name. */
@@ -227,6 +270,27 @@ interface Recorded extends Omit<WatchedPacket, 'lost'> {
 
 type Seen = Readonly<{ faults: readonly PlannedFault[]; packet: Recorded }>
 
-type PacketFault = PlannedFault & { readonly verb: FaultVerb }
+type PacketFault = PlannedFault & { readonly verb: FaultVerb | 'fin' }
+
+/** Whether a fault ends a connection at a byte. */
+const isEnding = (fault: PacketFault): fault is PacketFault & { readonly verb: 'fin' | 'reset' } =>
+  fault.part === 'byte' && (fault.verb === 'fin' || fault.verb === 'reset')
+
+/** The place of a watch, and what its packets pass to. */
+interface Passage {
+  readonly place: Place
+  readonly actions: FaultActions
+  readonly next: Wire
+  readonly env: WireEnv
+}
+
+/** The fault of a packet, its record and its segment, until it passes the watch. */
+interface Passing {
+  readonly own?: PacketFault | undefined
+  readonly packet?: Recorded | undefined
+  readonly segment?: StreamSegment | undefined
+  /** The byte from which on its link is dead. */
+  readonly byte?: number | undefined
+}
 
 const isPacketFault = (fault: PlannedFault): fault is PacketFault => !isNemesisVerb(fault.verb)

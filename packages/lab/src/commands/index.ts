@@ -247,6 +247,11 @@ export const commands: readonly LazyCommand[] = [
         parse: listed,
       }),
       { ...shared.filter, description: 'only packets that match, a pcap-filter(7) expression' },
+      option(
+        '--points <place>',
+        'try faults that end connections at bytes of streams, or at packets (bytes, if by default)',
+        { choices: ['bytes', 'packets'] },
+      ),
       option('--promise <text>', 'what the program promises, which the report quotes'),
       option('--bursts <list>', 'also lose so many packets in a row, such as 2,3', {
         parse: lengths,

@@ -20,6 +20,7 @@ import {
   roundTripOf,
   unstableNames,
 } from './points.ts'
+import { atBytes, rowsOf, withoutTurns } from './positions.ts'
 import { CLEAN_MS, hostVerbsOf, type Prepared, withRunner } from './prepare.ts'
 import { ExploreReport } from './report.ts'
 import { failureLines, printedLines } from './report-text.ts'
@@ -68,7 +69,7 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
   const [first = []] = runs
   const select = await selector(options)
   const packets = select(first).filter(({ name }) => !unstable.has(name))
-  const kinds = kindsOf(given, packets)
+  const { kinds, rows } = kindsOf(given, first, packets, options.points)
   if (cleanErrors.length === 0) {
     checkSelected(packets, clean, options)
   }
@@ -84,7 +85,7 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
   })
   judge.runs += clean.length
   const report = new ExploreReport({
-    packets,
+    packets: rows,
     kinds,
     baseline: judge.baseline,
     rto,
@@ -93,7 +94,11 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
       ...new Set(select(runs.flat()).flatMap(({ name }) => (unstable.has(name) ? name : []))),
     ],
     cleanErrors,
-    unrecorded: [...unrecordedOf(clean, options.links), ...[expected?.uncompared ?? []].flat()],
+    unrecorded: [
+      ...unrecordedOf(clean, options.links),
+      ...[expected?.uncompared ?? []].flat(),
+      ...withoutTurns(rows),
+    ],
     roundTrip: roundTripOf(first),
     promise: options.promise,
   })
@@ -106,16 +111,27 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
       )
     }
     const describing = describingOf(prepared, judge, captures, first)
-    await searchIn({ ...prepared, spec }, { report, judge, select, describing, unstable, runs })
+    const started = { report, judge, select, describing, unstable, runs }
+    await searchIn({ ...prepared, spec }, started)
   }
   report.finish(performance.now() - began, judge.runs)
   return report
 }
 
-/** Returns the faults for these packets: default ones only if a packet can have them. */
-function kindsOf(given: readonly FaultKind[], packets: readonly ExploredPacket[]): FaultKind[] {
-  const isUsed = (kind: FaultKind) => packets.some(packet => faultOf(packet, kind, 0, packets))
-  return withEnds(given, packets).filter(kind => kind.only === undefined || isUsed(kind))
+/**
+ * Returns the faults for these packets of a run, default ones only if a packet can have them, and
+ * the packets and bytes at which they are tried.
+ */
+function kindsOf(
+  given: readonly FaultKind[],
+  run: readonly ExploredPacket[],
+  packets: readonly ExploredPacket[],
+  points: ExploreOptions['points'],
+): { readonly kinds: FaultKind[]; readonly rows: ExploredPacket[] } {
+  const all = atBytes(withEnds(given, packets), points)
+  const rows = rowsOf(run, packets, all)
+  const isUsed = (kind: FaultKind) => rows.some(row => faultOf(row, kind, 0, rows))
+  return { kinds: all.filter(kind => kind.only === undefined || isUsed(kind)), rows }
 }
 
 type Started = Pick<SearchSetup, 'report' | 'judge' | 'select'> & {
@@ -136,11 +152,12 @@ async function searchIn(
     judge,
     options,
     select,
+    rows: all => rowsOf(all, select(all), report.kinds),
     concurrency: runner.concurrency,
     copies: runner.copies ?? false,
     explain: ({ faults }, judgement, also) => describeFailure(faults, judgement, describing, also),
   })
-  await search.all(new Set(runs.flatMap(ofRun => ofRun.map(({ name }) => name))))
+  await search.all(new Set([...runs.flat(), ...report.packets].map(({ name }) => name)))
   report.laterErrors = judge.cleanErrors
   report.changes = await changesOf(prepared, judge, runs[0] ?? [], unstable)
   report.unrepeated = await repeatInKernel(report.failures, judge, kernelRunner)

@@ -2,7 +2,7 @@
 
 import { NSEC_PER_SEC, UsageError } from 'vnet'
 import { durationOf, formatDuration } from 'vnet/kit/base'
-import { FAULT_VERBS, type FaultVerb } from 'vnet/kit/wire'
+import { FAULT_VERBS } from 'vnet/kit/wire'
 import {
   formatName,
   hostsOfFlow,
@@ -10,19 +10,12 @@ import {
   type PlannedFault,
   parseName,
 } from '../model/packet-name.ts'
-import {
-  FOREVER,
-  isHostVerb,
-  isLinkVerb,
-  LINK_VERBS,
-  NEMESIS_VERBS,
-  type NemesisVerb,
-} from '../model/verbs.ts'
+import { FOREVER, isHostVerb, isLinkVerb, LINK_VERBS, NEMESIS_VERBS } from '../model/verbs.ts'
 
 /** A kind of fault. `time` is a PlannedFault's, `rtts` the same in round trips. */
 export interface FaultKind {
   readonly text: string
-  readonly verb: FaultVerb | NemesisVerb
+  readonly verb: PlannedFault['verb']
   readonly time: number
   readonly rtts: number
   /** The packets that are lost together in a burst; 1 for other faults. */
@@ -35,6 +28,8 @@ export interface FaultKind {
   readonly isOfEnd?: boolean
   /** The protocol of the flows whose packets it hits: TCP, or any other. Both by default. */
   readonly only?: 'tcp' | 'other'
+  /** Whether it is tried at bytes of TCP streams, in place of their packets. */
+  readonly isAtByte?: boolean
 }
 
 /** A packet later than this many round trips is overtaken by all of the packets after it. */
@@ -83,9 +78,9 @@ export function withEnds(
 
 /** How long a fault of links or hosts lasts, unless its text says so, in ns. */
 export const LASTS = 3 * NSEC_PER_SEC
-const VERBS: readonly string[] = [...FAULT_VERBS, ...NEMESIS_VERBS]
+const VERBS: readonly string[] = [...FAULT_VERBS, 'fin', ...NEMESIS_VERBS]
 /** The default faults of TCP, which repairs all others itself, and of other protocols. */
-const TCP_FAULTS: readonly string[] = ['reset', 'silence forever', 'mute forever', 'forget']
+const TCP_FAULTS: readonly string[] = ['reset', 'fin', 'silence forever', 'mute forever', 'forget']
 const OTHER_FAULTS: readonly string[] = ['drop', 'duplicate', 'delay', 'corrupt']
 /** The faults that have a time. */
 const TIMED: readonly string[] = ['delay', 'clock', ...LINK_VERBS, 'pause', 'restart', 'full']
@@ -176,5 +171,9 @@ export function parseFault(text: string): PlannedFault {
   if (isTimed && own === undefined) {
     throw new UsageError(`'${text}': a ${verb} has a time: ${verb} 50ms`)
   }
-  return { ...parseName(rest), verb: known, time: ns, ...(on !== undefined && { on }) }
+  const packet = parseName(rest)
+  if (verb === 'fin' && packet.part !== 'byte') {
+    throw new UsageError(`'${text}': a fin is at a byte of a stream: ... byte 0`)
+  }
+  return { ...packet, verb: known, time: ns, ...(on !== undefined && { on }) }
 }

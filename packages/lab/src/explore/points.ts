@@ -5,6 +5,7 @@ import type { PacketName, PlannedFault, WatchedPacket } from '../model/packet-na
 import { formatName, hostsOfFlow, isMeant, nameOf } from '../model/packet-name.ts'
 import { FOREVER, isNemesisVerb, lastingOf } from '../model/verbs.ts'
 import type { FaultKind } from './fault-text.ts'
+import { isTriedAt, type Position } from './positions.ts'
 import type { RunResult } from './run-once.ts'
 
 /**
@@ -18,6 +19,8 @@ export interface ExploredPacket extends WatchedPacket {
   readonly at: number
   /** For a packet that no clean run has, the fault that makes it appear. */
   readonly after?: string
+  /** Set for a byte of a stream, which stands in the place of its packet. */
+  readonly position?: Position
 }
 
 /** Delays are multiples of at least this round trip, so that later packets overtake. */
@@ -88,8 +91,8 @@ export function faultOf(
   packets: readonly ExploredPacket[],
 ): PlannedFault | undefined {
   const { on, isAsked } = kind
+  if (!isTriedAt(kind, packet)) return undefined
   if (!isOpenTo(kind.verb, packet)) return undefined
-  if (kind.only !== undefined && kind.only !== protocolOf(packet)) return undefined
   if (kind.isOfEnd === true && !hostsOfFlow(packet.flow).includes(on ?? '')) return undefined
   if (kind.verb === 'swap' && !packets.some(other => isLater(other, packet))) return undefined
   const time = kind.rtts > 0 ? timeOf(kind.rtts * rtt) : kind.time
@@ -102,9 +105,6 @@ export function faultOf(
   }
 }
 
-const protocolOf = ({ flow }: ExploredPacket): FaultKind['only'] =>
-  flow.startsWith('tcp ') ? 'tcp' : 'other'
-
 /** Returns ms in ns: whole ms from 1 ms on, which other explorations are likely to have, too. */
 export function timeOf(ms: number): number {
   return ms < 1 ? Math.round(ms * NSEC_PER_MSEC) : Math.round(ms) * NSEC_PER_MSEC
@@ -113,7 +113,7 @@ export function timeOf(ms: number): number {
 /** Returns whether a fault can be done to a packet. */
 export function isOpenTo(verb: PlannedFault['verb'], { head, flow }: ExploredPacket): boolean {
   const frame = { bytes: head, data: 0, len: head.length }
-  if (verb === 'reset' || verb === 'forget') return flow.startsWith('tcp ')
+  if (verb === 'reset' || verb === 'fin' || verb === 'forget') return flow.startsWith('tcp ')
   if (isNemesisVerb(verb)) return true
   if (verb === 'tamper') return payloadMiddle(frame) >= 0
   return verb !== 'ce' || ecnOf(frame) !== 0
@@ -140,7 +140,8 @@ const OTHER_MS = 5000
 export function costOf(faults: readonly PlannedFault[]): number {
   return faults.reduce((sum, fault) => {
     const isTcp = fault.flow.startsWith('tcp ')
-    const ofTcp = fault.part === 'seq' && fault.n === 0 ? HANDSHAKE_MS : TCP_MS
+    const isSyn = fault.part === 'byte' ? fault.n < 0 : fault.part === 'seq' && fault.n === 0
+    const ofTcp = isSyn ? HANDSHAKE_MS : TCP_MS
     const own = isTcp ? ofTcp : OTHER_MS
     const lasting = lastingOf(fault)
     const ms = lasting === FOREVER ? 0 : lasting / NSEC_PER_MSEC

@@ -3,7 +3,7 @@ import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { formatDuration } from 'vnet/kit/base'
 import type { Direction } from 'vnet/wire'
-import type { PlannedFault } from '../model/packet-name.ts'
+import { isMeant, type PlannedFault } from '../model/packet-name.ts'
 import { mayReject } from '../model/verbs.ts'
 import type { Hit, HostNames } from '../nemesis/hit.ts'
 import type { WorldName } from '../world/world.ts'
@@ -50,6 +50,17 @@ function countedFault(
 ) {
   const { verb, time, link, direction } = fault
   const { text, matches } = filterOf(fault.flow)
+  if (fault.part === 'byte') {
+    // The connections that reach the byte are counted.
+    const reached = packets.filter(
+      each =>
+        matches(each.flow) && each.link === link && isMeant(each, { ...fault, flow: each.flow }),
+    )
+    const nth = [...new Set(reached.map(({ flow }) => flow))].indexOf(fault.flow) + 1
+    const { n } = fault
+    const code = `await link.${direction}.fault('${verb}', '${text}', { byte: ${n}, nth: ${nth} })`
+    return { wire: `${verb} "${text}" byte ${n} nth ${nth}`, code }
+  }
   const counted = packets.filter(
     each =>
       each.link === link &&

@@ -62,10 +62,15 @@ export interface ExploreOptions {
   /** The packets that are faulted, as a filter of pcap-filter(7). All by default. */
   readonly filter?: string
   /**
-   * The faults, such as `['drop', 'delay 100ms']`. By default `reset`, `silence forever`,
+   * The faults, such as `['drop', 'delay 100ms']`. By default `reset`, `fin`, `silence forever`,
    * `mute forever` and `forget` for TCP, and `drop`, `duplicate`, `delay` and `corrupt` for others.
    */
   readonly faults?: readonly string[]
+  /**
+   * Tries faults that end or silence TCP at chosen `'bytes'` of each stream, or at all `'packets'`.
+   * By default the default faults are at bytes, and named ones at packets, except `fin`.
+   */
+  readonly points?: 'bytes' | 'packets'
   /**
    * With `[2, 3]` each two and each three packets in a row are lost, too, in the columns `burst 2`
    * and `burst 3`.
@@ -200,6 +205,7 @@ export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
       Array.isArray(value) && value.length > 0 && value.every(each => typeof each === 'string'),
     text: `a list of faults, such as ${FAULT_VERBS.join(', ')}, delay 3rtt`,
   },
+  points: wordOf('a place of faults, which are', ['bytes', 'packets']),
   bursts: {
     accepts: value => Array.isArray(value) && value.every(n => Number.isSafeInteger(n) && n >= 2),
     text: 'a list of whole numbers of at least 2, such as [2, 3]',

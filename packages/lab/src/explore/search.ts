@@ -28,6 +28,8 @@ import { type Group, Trials, type TrialsSetup } from './trials.ts'
 export interface SearchSetup extends TrialsSetup {
   /** Returns the packets that may be faulted. */
   select(packets: readonly ExploredPacket[]): readonly ExploredPacket[]
+  /** Returns the packets and bytes of a run at which faults are tried. */
+  rows(packets: readonly ExploredPacket[]): readonly ExploredPacket[]
   readonly copies: boolean
 }
 
@@ -131,14 +133,14 @@ export class Search {
 
   /** Adds the packets that only runs with a fault have to the report. Returns their faults. */
   #deep(survived: readonly Survivor[], known: ReadonlySet<string>): Trial[] {
-    const { report, select } = this.#setup
+    const { report, rows } = this.#setup
     const names = new Set(known)
     const trials: Trial[] = []
     for (const [{ faults }, packets] of survived) {
-      const fresh = select(packets).filter(({ name }) => !names.has(name))
+      const fresh = rows(packets).filter(({ name }) => !names.has(name))
       // The same bytes again are the same packet after any fault; a number is another packet.
       for (const { name, part } of fresh) {
-        if (part === 'seq') {
+        if (part === 'seq' || part === 'byte') {
           names.add(name)
         }
       }

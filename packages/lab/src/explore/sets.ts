@@ -122,7 +122,9 @@ function burstOf(
   const { link, direction } = packets[from] as ExploredPacket
   return packets
     .slice(from)
-    .filter(each => each.link === link && each.direction === direction)
+    .filter(
+      each => each.link === link && each.direction === direction && each.position === undefined,
+    )
     .slice(0, count)
 }
 

@@ -6,10 +6,11 @@ import type { NemesisVerb } from './verbs.ts'
 
 /**
  * How a packet is counted within its direction of a flow. `seq` is a TCP segment with data, SYN or
- * FIN, by its first byte relative to the SYN. `ack` and `rst` count TCP segments without any of
- * these. `packet` counts the packets of other protocols.
+ * FIN, by its first byte relative to the SYN. `byte` is the segment with a byte of the stream: 0 is
+ * the first of the payload, -1 the SYN. `ack` and `rst` count TCP segments without any of these.
+ * `packet` counts the packets of other protocols.
  */
-export type PacketPart = 'seq' | 'ack' | 'rst' | 'packet'
+export type PacketPart = 'seq' | 'byte' | 'ack' | 'rst' | 'packet'
 
 /**
  * Means one packet of a link, in every run of the same scenario. It is made from the headers of the
@@ -22,7 +23,7 @@ export interface PacketName {
   /** From the packet's source: `tcp client:* > server:80`, where `*` is an ephemeral port. */
   readonly flow: string
   readonly part: PacketPart
-  /** The first byte of a `seq`, or a number from 1 on. */
+  /** The first byte of a `seq`, a `byte`, or a number from 1 on. */
   readonly n: number
   /** The transmissions of these bytes up to this one: 1, or more for retransmissions. */
   readonly copy: number
@@ -33,7 +34,7 @@ export interface PacketName {
  * packet on.
  */
 export interface PlannedFault extends PacketName {
-  readonly verb: FaultVerb | NemesisVerb
+  readonly verb: FaultVerb | 'fin' | NemesisVerb
   /** How long a delay or a fault of a link or host lasts, or by how much a clock jumps, in ns. */
   readonly time: number
   /** The name of the host that is hit. */
@@ -75,9 +76,12 @@ export function isMeant(
   }: Pick<WatchedPacket, 'direction' | 'flow' | 'part' | 'n' | 'end'>,
   fault: PacketName,
 ): boolean {
-  if (direction !== fault.direction || flow !== fault.flow || part !== fault.part) return false
+  if (direction !== fault.direction || flow !== fault.flow) return false
+  const isByte = fault.part === 'byte'
+  if (part !== (isByte ? 'seq' : fault.part)) return false
+  const meant = isByte ? fault.n + 1 : fault.n
   // Another run may cut the same bytes into other segments.
-  return part === 'seq' ? n <= fault.n && fault.n < end : n === fault.n
+  return part === 'seq' ? n <= meant && meant < end : n === meant
 }
 
 /** Returns a name as a text, as reports print it and parseName reads it. */
@@ -85,7 +89,8 @@ export function formatName({ link, direction, flow, part, n, copy }: PacketName)
   return `${link} ${direction} ${flow} ${part} ${n}${copy === 1 ? '' : ` copy ${copy}`}`
 }
 
-const NAME = /^(\S+) (ab|ba) (\S+ \S+ > \S+) (seq|ack|rst|packet) (\d+)(?: copy (\d+))?$/
+const NAME =
+  /^(\S+) (ab|ba) (\S+ \S+ > \S+) (seq|byte|ack|rst|packet) (\d+|(?<=byte )-1)(?: copy (\d+))?$/
 
 /** Returns the name that formatName has written. Throws a UsageError for any other text. */
 export function parseName(text: string): PacketName {

@@ -14,7 +14,7 @@ export const NEMESIS_VERBS = [...LINK_VERBS, ...HOST_VERBS, 'rebind', 'repair'] 
  * Faults that end or silence connections for good or for a time. A program that reports them in
  * time is correct.
  */
-const ENDING_VERBS: readonly string[] = ['reset', 'forget', 'crash', ...LINK_VERBS]
+const ENDING_VERBS: readonly string[] = ['reset', 'fin', 'forget', 'crash', ...LINK_VERBS]
 
 /** The time of a fault that lasts to the end, in ns. JSON keeps it, unlike Infinity. */
 export const FOREVER = Number.MAX_SAFE_INTEGER

@@ -23,7 +23,7 @@ test('packages/lab/docs/explore.md describes each option', () => {
 
 test('the pages of explore describe each fault', () => {
   const [faults = ''] = read('nemesis').split(/^## /m)
-  expect(firstWords(section('Faults'))).toEqual(FAULT_VERBS)
+  expect(firstWords(section('Faults'))).toEqual([...FAULT_VERBS, 'fin'])
   expect(firstWords(faults)).toEqual(NEMESIS_VERBS)
 })
 

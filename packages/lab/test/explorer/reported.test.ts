@@ -138,17 +138,23 @@ test('by default a request is tried with faults that end connections, and what w
     'forget on client',
     'forget on server',
   ])
+  // At the first byte, the middle one and the last one. The half that arrives has a reply, too.
   expect(points.map(({ verdict }) => verdict)).toEqual([
     'error',
     'failed',
     'failed',
     'error',
     'error',
+    'error',
+    'failed',
+    'passed',
+    'error',
   ])
+  const request = 'client-server ab tcp client:* > server:7 byte'
   expect(failures).toMatchObject([
     {
-      faults: ['silence forever client-server ab tcp client:* > server:7 seq 1'],
-      also: ['mute forever client-server ab tcp client:* > server:7 seq 1'],
+      faults: [`silence forever ${request} 0`],
+      also: [`mute forever ${request} 0`, `silence forever ${request} 2`],
       error: expect.stringMatching('^timed out after'),
     },
   ])

@@ -101,6 +101,7 @@ async function explored(
     copies: world === 'guest',
     explain,
     select,
+    rows: select,
   }
   await new Search(setup).all(new Set())
   report.finish(0, judge.runs)
