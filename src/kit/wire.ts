@@ -13,7 +13,11 @@ export { LimitedQueue } from '../wire/stages/delay-queue.ts'
 export { ecnOf } from '../wire/stages/ecn.ts'
 export { faultPair } from '../wire/stages/fault.ts'
 export { FaultActions, payloadMiddle } from '../wire/stages/fault-actions.ts'
-export { FAULT_VERBS, type FaultVerb, TIMELESS_VERBS } from '../wire/stages/fault-verbs.ts'
-export { BYTE_MAX } from '../wire/stages/stream-fault.ts'
+export {
+  BYTE_MAX,
+  FAULT_VERBS,
+  type FaultVerb,
+  TIMELESS_VERBS,
+} from '../wire/stages/fault-verbs.ts'
 export { passBefore, type StreamSegment, Streams } from '../wire/stages/streams.ts'
 export { formatRate, formatShare, parseSize, quoted } from '../wire/units.ts'

@@ -14,3 +14,6 @@ export const FAULT_VERBS = [
 export type FaultVerb = (typeof FAULT_VERBS)[number]
 /** The faults that have no time. */
 export const TIMELESS_VERBS = FAULT_VERBS.filter(verb => verb !== 'delay')
+
+/** The last byte of a stream that a fault may be at. */
+export const BYTE_MAX = 2 ** 31 - 1

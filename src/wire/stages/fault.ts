@@ -17,9 +17,8 @@ import {
   type WireFilter,
 } from '../wire.ts'
 import { FaultActions } from './fault-actions.ts'
-import { type FaultVerb, TIMELESS_VERBS } from './fault-verbs.ts'
+import { BYTE_MAX, type FaultVerb, TIMELESS_VERBS } from './fault-verbs.ts'
 import {
-  BYTE_MAX,
   byteProblem,
   isStreamVerb,
   STREAM_VERBS,

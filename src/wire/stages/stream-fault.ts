@@ -11,6 +11,7 @@ import {
   type WireEnv,
   type WireFilter,
 } from '../wire.ts'
+import { BYTE_MAX } from './fault-verbs.ts'
 import { carries, passBefore, type StreamSegment, Streams } from './streams.ts'
 
 /** The faults at a byte that a wire of one direction has. */
@@ -19,9 +20,6 @@ export type StreamVerb = (typeof STREAM_VERBS)[number]
 
 export const isStreamVerb = (verb: unknown): verb is StreamVerb =>
   STREAM_VERBS.some(each => each === verb)
-
-/** The last byte that a fault may be at. */
-export const BYTE_MAX = 2 ** 31 - 1
 
 /** A fault at a byte. Of the three counts, which count connections, one is not 0. */
 export interface StreamFault {

@@ -67,11 +67,11 @@ describe('the files of src and packages', () => {
 
 describe('compiled files', () => {
   test.each([
-    ['vnet cable', 'cable', 16, 264],
+    ['vnet cable', 'cable', 16, 265],
     ['vnet run outside its namespaces', 'run', 9, 113],
     ['vnet run inside them', 'runInside', 12, 164],
     ['the worker of a lab', 'worker', 11, 208],
-    ['a lab in memory', 'inMemory', 21, 339],
+    ['a lab in memory', 'inMemory', 21, 341],
   ] as const)(
     '%s loads a limited number of files, and of modules in them',
     (_, name, files, modules) => {

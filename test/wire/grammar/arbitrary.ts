@@ -1,8 +1,8 @@
 /** Random specs of a wire, with values that print exactly. */
 import fc from 'fast-check'
 import { type Group, type Item, limitOf } from '#src/wire/grammar/groups.ts'
-import { TIMELESS_VERBS } from '#src/wire/stages/fault-verbs.ts'
-import { BYTE_MAX, STREAM_VERBS } from '#src/wire/stages/stream-fault.ts'
+import { BYTE_MAX, TIMELESS_VERBS } from '#src/wire/stages/fault-verbs.ts'
+import { STREAM_VERBS } from '#src/wire/stages/stream-fault.ts'
 import { STAGES } from '#src/wire/stages.ts'
 import { exampleText, stageIn } from './examples.ts'
 

@@ -1,16 +1,11 @@
 /** Judge: runs a set of faults, and decides whether it breaks the scenario. */
 import type { OperationMoment } from '../history/history.ts'
-import {
-  isEnding,
-  isNemesisVerb,
-  mayReject,
-  needsRepair,
-  type PlannedFault,
-} from '../model/index.ts'
+import { isNemesisVerb, needsRepair, type PlannedFault } from '../model/index.ts'
 import { isUnrepaired, type Span } from '../nemesis/hit.ts'
 import { differenceError, type Expected } from './compared.ts'
 import { firstOf } from './lists.ts'
 import { added, costOf, type ExploredPacket, packetOf, packetsOf } from './points.ts'
+import { isReported } from './reported.ts'
 import { type Baseline, type Outcome, TIMED_OUT, type Verdict } from './result.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
 import type { Runner } from './runners.ts'
@@ -326,19 +321,6 @@ export function leftOver(left: readonly string[], clean: readonly string[]): str
 /** Whether a run has not ended in time because its fault never ends. */
 export function waitsForEver(plan: readonly PlannedFault[], error: string): boolean {
   return error.startsWith(TIMED_OUT) && plan.some(needsRepair)
-}
-
-/**
- * Whether a run has rejected in time because of a fault that ends or silences a connection, and has
- * no other error: its program has reported the fault.
- */
-export function isReported(
-  result: Pick<RunResult, 'rejected' | 'links'>,
-  plan: readonly PlannedFault[],
-): boolean {
-  if (result.rejected !== true || !mayReject(plan)) return false
-  const hits = packetsOf(result).filter(({ hit }) => hit)
-  return plan.some(fault => isEnding(fault) && packetOf(fault, hits) !== undefined)
 }
 
 /** Whether every fault of the plan has hit a packet, and the last repair came after the faults. */

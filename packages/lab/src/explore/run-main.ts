@@ -6,7 +6,6 @@ import { setTimeout } from 'node:timers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LabWorker } from '../kernel/lab-worker.ts'
 import { type Beat, beatOf } from './heartbeat.ts'
-import { isReported } from './judge.ts'
 import {
   factsOf,
   loadScenario,
@@ -15,6 +14,7 @@ import {
   refusalOf,
 } from './load-scenario.ts'
 import { added } from './points.ts'
+import { isReported } from './reported.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
 
 /** A request for a run, without `spec` for the facts of the module, or for a beat. */
