@@ -6,18 +6,12 @@ export type { WireEnd } from '../wire/directed-wire.ts'
 export { Cursor } from '../wire/grammar/cursor.ts'
 export { HeldPackets } from '../wire/held.ts'
 export { directedWires, takenSeed, wireParams } from '../wire/params.ts'
-export { PRESETS, type ReadWireText, readWireText } from '../wire/parse.ts'
+export { PRESETS, readWireText } from '../wire/parse.ts'
 export { scenarioOf } from '../wire/scenario.ts'
 export { checkScenario, parseScenario, scenarioOfSteps, stepKeys } from '../wire/scenario-file.ts'
 export { LimitedQueue } from '../wire/stages/delay-queue.ts'
 export { ecnOf } from '../wire/stages/ecn.ts'
-export { faultPair } from '../wire/stages/fault.ts'
 export { FaultActions, payloadMiddle } from '../wire/stages/fault-actions.ts'
-export {
-  BYTE_MAX,
-  FAULT_VERBS,
-  type FaultVerb,
-  TIMELESS_VERBS,
-} from '../wire/stages/fault-verbs.ts'
-export { passBefore, type StreamSegment, Streams } from '../wire/stages/streams.ts'
+export { FAULT_VERBS, type FaultVerb, TIMELESS_VERBS } from '../wire/stages/fault-verbs.ts'
+export { Streams } from '../wire/stages/streams.ts'
 export { formatRate, formatShare, parseSize, quoted } from '../wire/units.ts'

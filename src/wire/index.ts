@@ -9,7 +9,7 @@ export { type DelayOptions, delay, type ReorderOptions } from './stages/delay.ts
 export { type Distribution, parseTable } from './stages/distribution.ts'
 export { type DualPi2Options, dualpi2 } from './stages/dualpi2.ts'
 export { duplicate } from './stages/duplicate.ts'
-export { drop, type FaultAction, type FaultWhen, fault } from './stages/fault.ts'
+export { drop, type FaultAction, type FaultWhen, fault, faultPair } from './stages/fault.ts'
 export { type FqCodelOptions, fqCodel } from './stages/fq-codel.ts'
 export { blackhole, type HoldGate, hold, partition } from './stages/gates.ts'
 export { type LinkName, type LinkOptions, link } from './stages/link-model.ts'

@@ -291,8 +291,11 @@ export function fault(
 }
 
 /**
- * Returns a fault at a byte for both directions of a link (streamFaultPair). A `silence` is for a
- * pair only. Throws a UsageError.
+ * Returns the stages of a fault at a byte, `when.byte`, for both directions of a link. The first
+ * one is for the direction of the byte. The second one drops the frames of ended connections, is
+ * silent after a `silence`, and lets a reset follow the bytes before it once the receiver has
+ * acknowledged them. They share their state, so they belong to one link. `onHit` is called at each
+ * hit. Throws a UsageError, for example if `when` has no byte.
  */
 export function faultPair(
   action: StreamFault['action'],

@@ -12,7 +12,7 @@ import {
   type WireFilter,
 } from '../wire.ts'
 import { BYTE_MAX } from './fault-verbs.ts'
-import { carries, passBefore, type StreamSegment, Streams } from './streams.ts'
+import { carries, type StreamSegment, Streams } from './streams.ts'
 
 /** The faults at a byte that a wire of one direction has. */
 export const STREAM_VERBS = ['fin', 'reset', 'mute'] as const
@@ -94,7 +94,7 @@ class StreamFaultWire implements Wire {
         streams.cut(action, skb, segment, byte, this.#next, this.#env)
       } else {
         this.#state.isDead = true
-        passBefore(skb, segment, byte, action, this.#next, this.#env)
+        streams.passBefore(skb, segment, byte, action, this.#next, this.#env)
       }
     }
   }

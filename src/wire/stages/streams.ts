@@ -116,7 +116,7 @@ export class Streams {
       sendResets(skb, h, env)
       env.drop(skb, verb)
     } else if (isPending) {
-      passBefore(skb, segment, byte, verb, next, env)
+      this.passBefore(skb, segment, byte, verb, next, env)
     } else if (verb === 'fin') {
       resetSender(skb, h, env)
       const flags = tcp.flags(skb.bytes, h) | tcp.TCP_FIN | tcp.TCP_PSH
@@ -136,7 +136,7 @@ export class Streams {
       if (!cut.isPending) {
         resetSender(skb, h, env)
       }
-      passBefore(skb, segment, byte, verb, next, env)
+      this.passBefore(skb, segment, byte, verb, next, env)
       return
     }
     const { acked } = connection[direction]
@@ -170,32 +170,32 @@ export class Streams {
     }
     return connection
   }
+
+  /** Passes the bytes of a segment before `byte`; drops it, as `why`, without any. */
+  passBefore(
+    skb: SkBuff,
+    segment: StreamSegment,
+    byte: number,
+    why: string,
+    next: Wire,
+    env: WireEnv,
+  ): void {
+    const { first, end, h } = segment
+    const keep = Math.min(byte, end) - first
+    if (first < 0 || keep <= 0) {
+      env.drop(skb, why)
+      return
+    }
+    if (byte < end) {
+      shorten(skb, segment, keep, tcp.flags(skb.bytes, h) & ~tcp.TCP_FIN, env)
+    }
+    next.push(skb)
+  }
 }
 
 /** Whether a segment carries a byte. */
 export function carries({ first, end }: StreamSegment, byte: number): boolean {
   return first <= byte && byte < end
-}
-
-/** Passes the bytes of a segment before `byte`; drops it, as `why`, without any. */
-export function passBefore(
-  skb: SkBuff,
-  segment: StreamSegment,
-  byte: number,
-  why: string,
-  next: Wire,
-  env: WireEnv,
-): void {
-  const { first, end, h } = segment
-  const keep = Math.min(byte, end) - first
-  if (first < 0 || keep <= 0) {
-    env.drop(skb, why)
-    return
-  }
-  if (byte < end) {
-    shorten(skb, segment, keep, tcp.flags(skb.bytes, h) & ~tcp.TCP_FIN, env)
-  }
-  next.push(skb)
 }
 
 const other = (direction: Direction): Direction => (direction === 'ab' ? 'ba' : 'ab')

@@ -1,7 +1,13 @@
 /** CableFault: a fault of a test in the worker that carries the frames. */
 import type { WireResources } from 'vnet/kit/netdev'
-import { faultPair } from 'vnet/kit/wire'
-import { fault, type Impairment, impairment, type Wire, type WireFilter } from 'vnet/wire'
+import {
+  fault,
+  faultPair,
+  type Impairment,
+  impairment,
+  type Wire,
+  type WireFilter,
+} from 'vnet/wire'
 import type { FaultSpec } from './protocol.ts'
 
 interface Waiting {

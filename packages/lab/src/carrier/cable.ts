@@ -14,7 +14,6 @@ import { cable as cableDriver } from 'vnet/drivers'
 import { printable } from 'vnet/kit/base'
 import { loadNative } from 'vnet/kit/linux'
 import { insmod, type WireResources } from 'vnet/kit/netdev'
-import type { ReadWireText } from 'vnet/kit/wire'
 import { dropsByName, type Net, type Port, random, unregisterNetdev } from 'vnet/net'
 import { type DirectedWire, type Direction, drop, type Impairment } from 'vnet/wire'
 import { INTERNAL_NETWORK } from '../model/subnet.ts'
@@ -200,7 +199,7 @@ export class CarriedCable {
 
   /** Returns the stages of the wires that have a text. A text for both is read once. */
   #stagesOf(ab: string | undefined, ba: string | undefined, resources: WireResources) {
-    let read: ReadWireText | undefined
+    let read: ReturnType<DirectedWire['read']> | undefined
     return [[this.#directions.ab, ab] as const, [this.#directions.ba, ba] as const].flatMap(
       ([{ wire }, text]) => {
         if (text === undefined) return []

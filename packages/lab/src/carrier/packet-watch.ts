@@ -2,15 +2,7 @@
 
 import type { SkBuff } from 'vnet'
 import type { WireResources } from 'vnet/kit/netdev'
-import {
-  FaultActions,
-  type FaultVerb,
-  HeldPackets,
-  LimitedQueue,
-  passBefore,
-  type StreamSegment,
-  Streams,
-} from 'vnet/kit/wire'
+import { FaultActions, type FaultVerb, HeldPackets, LimitedQueue, Streams } from 'vnet/kit/wire'
 import { type Direction, type Impairment, impairment, type Wire, type WireEnv } from 'vnet/wire'
 import {
   isLinkVerb,
@@ -205,7 +197,7 @@ export class PacketWatch {
       if (isWhole) {
         env.drop(skb, 'silence')
       } else {
-        passBefore(skb, segment, byte, 'silence', next, env)
+        this.#streams.passBefore(skb, segment, byte, 'silence', next, env)
       }
     } else if (own === undefined) {
       actions.pass(skb)
@@ -288,7 +280,7 @@ interface Passage {
 interface Passing {
   readonly own?: PacketFault | undefined
   readonly packet?: Recorded | undefined
-  readonly segment?: StreamSegment | undefined
+  readonly segment?: ReturnType<Streams['see']>
   /** The byte from which on its link is dead. */
   readonly byte?: number | undefined
 }

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import { UsageError } from 'vnet'
 import { schema } from 'vnet/kit/config'
 import { BEFORE_VNET } from 'vnet/kit/netdev'
-import { BYTE_MAX, TIMELESS_VERBS } from 'vnet/kit/wire'
+import { TIMELESS_VERBS } from 'vnet/kit/wire'
 import type { Direction, FaultWhen } from 'vnet/wire'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
@@ -51,7 +51,7 @@ const TIME: Form = {
 const ACTIONS = [...TIMELESS_VERBS, 'fin', 'silence', 'mute'] as const
 const BYTE: Form = {
   text: 'a whole number of at least 0, or -1 for the SYN',
-  schema: schema.integer(-1, BYTE_MAX),
+  schema: schema.integer(-1, Number.MAX_SAFE_INTEGER),
 }
 export const ACTION: Form = {
   accepts: value =>
