@@ -23,7 +23,14 @@ type Planted = Awaited<ReturnType<typeof plantedIn>>[number]
 async function captureOf({ name, scenario, faults }: Planted): Promise<string> {
   const onWire = faults.filter(fault => /^(silence|mute|forget)/.test(fault))
   const captures = join(directory, name)
-  const options = { faults: onWire, world: 'memory', timeout: '5min', stopAt: 1, captures } as const
+  const options = {
+    faults: onWire,
+    world: 'memory',
+    timeout: '5min',
+    stopAt: 1,
+    captures,
+    strict: true,
+  } as const
   const { failures } = await explore(scenario(true), options)
   return failures[0]?.captures[0] as string
 }
