@@ -7,7 +7,7 @@ const PAGES = [
   [/^docs\/README\.md$/, 'contents.md'],
   // Records that were pages keep their addresses.
   [/^docs\/records\/((?:kernel-map-\w+|performance-time|wires-compared)\.md)$/, '$1'],
-  // Drafts of issues are for those who file them.
+  // Drafts of issues are not for readers of the site.
   [/^docs\/(?!records\/upstream\/)(.*\.md)$/, '$1'],
   // Where these pages have always been on the site.
   [/^packages\/conform\/(?:docs|records)\/(.*\.md)$/, 'inet/$1'],

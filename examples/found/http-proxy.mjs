@@ -13,23 +13,28 @@ const answer = (_, reply) => setTimeout(() => reply.end('re'), 100, reply.write(
 const target = (_, reply) =>
   http.get('http://server:9000', part => part.pipe(reply)).on('error', () => reply.destroy())
 
-export default async ({ lab, settles }) => {
-  const [client, proxy, server] = lab.hosts('client', 'proxy', 'server')
-  await lab.cable(client, proxy)
-  await lab.cable(proxy, server)
-  await server.run(() => http.createServer(answer).listen(9000))
-  await proxy.run(() => {
-    http.createServer(target).listen(8000)
-    const forward = httpProxy.createProxyServer({
-      target: 'http://localhost:8000',
-      proxyTimeout: 1000,
+/** Returns the scenario of a package with the interface of http-proxy, such as a fork of it. */
+export const scenarioOf =
+  httpProxy =>
+  async ({ lab, settles }) => {
+    const [client, proxy, server] = lab.hosts('client', 'proxy', 'server')
+    await lab.cable(client, proxy)
+    await lab.cable(proxy, server)
+    await server.run(() => http.createServer(answer).listen(9000))
+    await proxy.run(() => {
+      http.createServer(target).listen(8000)
+      const forward = httpProxy.createProxyServer({
+        target: 'http://localhost:8000',
+        proxyTimeout: 1000,
+      })
+      forward.on('error', (_error, _request, reply) => reply.destroy())
+      http.createServer((request, reply) => forward.web(request, reply)).listen(80)
     })
-    forward.on('error', (_error, _request, reply) => reply.destroy())
-    http.createServer((request, reply) => forward.web(request, reply)).listen(80)
-  })
-  const text = client.run(() => fetch('http://proxy').then(reply => reply.text()))
-  await settles(
-    text.catch(() => 'an error is right'),
-    { within: '5s' },
-  )
-}
+    const text = client.run(() => fetch('http://proxy').then(reply => reply.text()))
+    await settles(
+      text.catch(() => 'an error is right'),
+      { within: '5s' },
+    )
+  }
+
+export default scenarioOf(httpProxy)

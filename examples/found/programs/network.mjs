@@ -21,7 +21,7 @@ const forward = down => {
   up.pipe(down)
 }
 
-/** Runs a command of the shell on a host. Returns its status, and what it prints. */
+/** Runs a command of the shell on a host. Returns its status and its output. */
 export async function run(host, command) {
   const child = host.spawn('sh', ['-c', command], { stdio: ['ignore', 'pipe', 'inherit'] })
   const output = []

@@ -59,15 +59,15 @@ class StreamFaultWire implements Wire {
   #params: StreamFault
   readonly #next: Wire
   readonly #env: WireEnv
-  /** Undefined in a pair: its state remains. */
-  readonly #makeState: (() => StreamState) | undefined
+  /** Whether it belongs to a pair, so that its state remains. */
+  readonly #isOfPair: boolean
   #state: StreamState
 
   constructor(params: StreamFault, next: Wire, env: WireEnv, shared?: StreamState) {
     this.#params = params
     this.#next = next
     this.#env = env
-    this.#makeState = shared === undefined ? () => new StreamState(false) : undefined
+    this.#isOfPair = shared !== undefined
     this.#state = shared ?? new StreamState(false)
   }
 
@@ -101,9 +101,9 @@ class StreamFaultWire implements Wire {
 
   /** Forgets connections and counts if a parameter changed. */
   change(params: unknown): boolean {
-    if (!isStreamFault(params) || this.#makeState === undefined) return false
+    if (!isStreamFault(params) || this.#isOfPair) return false
     if (!isSame(this.#params, params)) {
-      this.#state = this.#makeState()
+      this.#state = new StreamState(false)
     }
     this.#params = params
     return true
@@ -164,9 +164,7 @@ export function streamFaultPair(
     'fault',
     params,
     (p, next, env) => new BackwardWire(p, next, env, state),
-    {
-      text: `back from ${text}`,
-    },
+    { text: `back from ${text}` },
   )
   return [forward, backward]
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { attempt } from 'vnet'
+import { shortened } from './lists.ts'
 
 /** This package's code. Its frames are not the caller's. */
 const CODE = fileURLToPath(new URL('../', import.meta.url))
@@ -41,7 +42,7 @@ function firstArgument(text: string): string | undefined {
     } else if ('([{'.includes(char)) {
       depth++
     } else if (depth === 0 && ',)'.includes(char)) {
-      return shortened(text.slice(0, i))
+      return lineOf(text.slice(0, i))
     } else if (')]}'.includes(char)) {
       depth--
     }
@@ -49,8 +50,7 @@ function firstArgument(text: string): string | undefined {
   return undefined
 }
 
-function shortened(text: string): string | undefined {
+function lineOf(text: string): string | undefined {
   const line = text.replace(/\s+/g, ' ').trim()
-  if (line === '') return undefined
-  return line.length <= MOST ? line : `${line.slice(0, MOST)}...`
+  return line === '' ? undefined : shortened(line, MOST)
 }

@@ -1,6 +1,7 @@
 /** Compares what runs with faults return with what clean runs return. */
 import { createHash } from 'node:crypto'
 import { inspect } from 'node:util'
+import { shortened } from './lists.ts'
 
 /** The most characters that are compared line by line, and of a line in an error. */
 const MOST = 2 ** 20
@@ -78,10 +79,8 @@ export class Expected {
   }
 }
 
-function shown(line: string | undefined): string {
-  if (line === undefined) return 'missing'
-  return inspect(line.length <= LINE_MOST ? line : `${line.slice(0, LINE_MOST)}...`)
-}
+const shown = (line: string | undefined): string =>
+  line === undefined ? 'missing' : inspect(shortened(line, LINE_MOST))
 
 /** Returns the error of a run that has passed, and has not returned the same as clean runs. */
 export function differenceError(

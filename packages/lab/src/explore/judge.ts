@@ -174,11 +174,15 @@ export class Judge {
   errorOf(result: RunResult, plan: readonly PlannedFault[] = []): string | undefined {
     const { error, left, spans } = result
     if (isUnrepaired(plan, spans)) return undefined
-    const isReport = !this.isStrict && isReported(result, plan)
-    if (error !== undefined && !isReport) return error
+    if (error !== undefined && !this.isErrorInTime(result, plan)) return error
     const more =
       leftOver(left, this.baseline.left) ?? differenceError(this.#expected, result.returned)
     return more === undefined || error === undefined ? more : `${more}\n${error}`
+  }
+
+  /** Whether a run has reported its fault, which is no failure unless the judge is strict. */
+  isErrorInTime(result: RunResult, plan: readonly PlannedFault[]): boolean {
+    return !this.isStrict && isReported(result, plan)
   }
 
   async judge(plan: readonly PlannedFault[]): Promise<Judgement> {

@@ -6,8 +6,7 @@ import { availableParallelism } from 'node:os'
 import { isNemesisVerb } from '../model/index.ts'
 import { parseFault } from './fault-text.ts'
 import { isMet, type Judge } from './judge.ts'
-import { headOf } from './lists.ts'
-import { isReported } from './reported.ts'
+import { unlike } from './lists.ts'
 import type { Failure } from './result.ts'
 import type { RunSpec } from './run-once.ts'
 import type { Runner } from './runners.ts'
@@ -35,8 +34,7 @@ export async function repeatInKernel(
 ): Promise<string | undefined> {
   const able = [...failures.keys()].filter(i => isAble(failures[i] as Failure))
   if (open === undefined || able.length === 0) return undefined
-  const heads = able.map(i => headOf((failures[i] as Failure).error))
-  const chosen = able.filter((_, n) => heads.indexOf(heads[n] as string) === n)
+  const chosen = unlike(able, i => (failures[i] as Failure).error)
   const { runner, spec } = open()
   const waiting = [...chosen]
   const work = async () => {
@@ -74,7 +72,6 @@ async function outcomeOf(
 ): Promise<Failure['kernel']> {
   const plan = faults.map(parseFault)
   const result = await runner.run({ ...spec, plan, timeout: limit + KERNEL_MS })
-  const isReport = !judge.isStrict && isReported(result, plan)
-  if (result.error !== undefined && !isReport) return 'failed'
+  if (result.error !== undefined && !judge.isErrorInTime(result, plan)) return 'failed'
   return isMet(result, plan) ? 'passed' : 'missed'
 }

@@ -1,4 +1,4 @@
-/** Lists in the text of a report: the first lines, and counts in place of the rest. */
+/** Lists and texts in a report: the first lines or characters, and counts in place of the rest. */
 
 /** The most elements of a list in a text. JSON has all of them. */
 const MOST = 10
@@ -28,11 +28,15 @@ export function headOf(error: string): string {
   return line.replace(/[\d.]+ ms\b/g, 'ms')
 }
 
-/** Returns the first of errors that are alike. */
-export function unlike(errors: readonly string[]): string[] {
-  const heads = errors.map(headOf)
-  return errors.filter((_, i) => heads.indexOf(heads[i] as string) === i)
+/** Returns the first of the items whose errors are alike; by default the items are errors. */
+export function unlike<T>(items: readonly T[], errorOf: (item: T) => string = String): T[] {
+  const heads = items.map(item => headOf(errorOf(item)))
+  return items.filter((_, i) => heads.indexOf(heads[i] as string) === i)
 }
+
+/** Returns a text, or its first `most` characters and `...`. */
+export const shortened = (text: string, most: number): string =>
+  text.length <= most ? text : `${text.slice(0, most)}...`
 
 /** Returns how often each link occurs, the rarest first: `client-lan 22, a-lan 202`. */
 export function countsText(links: readonly string[]): string {

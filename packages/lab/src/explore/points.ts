@@ -5,7 +5,7 @@ import type { PacketName, PlannedFault, WatchedPacket } from '../model/packet-na
 import { formatName, hostsOfFlow, isMeant, nameOf } from '../model/packet-name.ts'
 import { FOREVER, isNemesisVerb, lastingOf } from '../model/verbs.ts'
 import type { FaultKind } from './fault-text.ts'
-import { isTriedAt, type Position } from './positions.ts'
+import { backOf, isTriedAt, type Position } from './positions.ts'
 import type { RunResult } from './run-once.ts'
 
 /**
@@ -79,8 +79,7 @@ export function roundTripOf(packets: readonly ExploredPacket[]): number {
 }
 
 function isReply({ flow, direction }: ExploredPacket, other: ExploredPacket): boolean {
-  const [protocol, from, , to] = flow.split(' ')
-  return other.direction !== direction && other.flow === `${protocol} ${to} > ${from}`
+  return other.direction !== direction && other.flow === backOf(flow)
 }
 
 /** Returns a fault of one of these packets; undefined if it does not apply. */

@@ -255,7 +255,7 @@ function segmentOf(packet: ExploredPacket): Segment | undefined {
 }
 
 /** Returns the flow of the other direction. */
-function backOf(flow: string): string {
+export function backOf(flow: string): string {
   const [protocol, from, , to] = flow.split(' ')
   return `${protocol} ${to} > ${from}`
 }
