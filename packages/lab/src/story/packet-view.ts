@@ -38,6 +38,14 @@ const LINKS = table(
 /** The first bytes of a segment that are necessary: up to its window. */
 const SEGMENT_MIN = 16
 
+/** What a view reads of a record. */
+export type ViewedRecord = Readonly<
+  Pick<
+    CaptureRecord,
+    'bytes' | 'at' | 'capturedLength' | 'originalLength' | 'linkType' | 'interfaceIndex'
+  >
+>
+
 export class PacketView extends tcp.TcpOptions {
   bytes: Uint8Array = new Uint8Array(0)
   /** The number of the frame, and its time in ns from the first one. */
@@ -75,7 +83,7 @@ export class PacketView extends tcp.TcpOptions {
   readonly #upper = new UpperHeader()
 
   /** Reads a record. Returns '' for TCP and UDP, or the kind of another frame. */
-  read(record: CaptureRecord): string {
+  read(record: ViewedRecord): string {
     const { bytes, at, linkType } = record
     const end = at + record.capturedLength
     this.bytes = bytes
@@ -109,7 +117,7 @@ export class PacketView extends tcp.TcpOptions {
   }
 
   /** Returns the position of the IP header, -1 in a cut frame, -2 or less for other frames. */
-  #networkAt({ bytes, at, capturedLength, linkType }: CaptureRecord, end: number): number {
+  #networkAt({ bytes, at, capturedLength, linkType }: ViewedRecord, end: number): number {
     let nh = at
     let typeAt = -1
     if (linkType === LINK_ETHERNET) {
