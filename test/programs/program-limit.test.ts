@@ -24,6 +24,17 @@ test.each([
   expect(() => limited('sleep', ['60'])).toThrow('sleep 60: still running after 0.1 s, killed')
 })
 
+test.each([
+  ['spawnSync', spawnSync],
+  ['execFileSync', execFileSync],
+])('what a program that does not end had printed by %s is in the error', (_, call) => {
+  const limited = withLimit(call as (...words: readonly unknown[]) => unknown, 1000)
+  const script = 'echo out; echo err >&2; exec sleep 60'
+  expect(() => limited('sh', ['-c', script], { stdio: 'pipe' })).toThrow(
+    /still running after 1 s, killed; so far:\nout\n\nerr\n$/,
+  )
+})
+
 test('a program that ends within its limit has the same result and error as in Node', () => {
   expect(spawnSync('cat', { input: 'in', encoding: 'utf8' })).toMatchObject({
     status: 0,

@@ -41,8 +41,15 @@ const { clearTimeout, setImmediate, setTimeout } = globalThis
 /** Turns of the event loop after which a file must not poll any more. */
 const LAST_TURNS = 200
 
-const stillRunning = (command: string, ms: number) =>
-  new Error(`${command}: still running after ${ms / 1000} s, killed`)
+const stillRunning = (command: string, ms: number, printed = '') =>
+  new Error(`${command}: still running after ${ms / 1000} s, killed${printed}`)
+
+/** Returns what a program had printed, for an error that says where it hung. */
+function printedBy(ended: unknown): string {
+  const { stdout, stderr } = (ended ?? {}) as { stdout?: unknown; stderr?: unknown }
+  const texts = [stdout, stderr].filter(Boolean).map(text => `\n${text}`)
+  return texts.length === 0 ? '' : `; so far:${texts.join('')}`
+}
 
 type Words = readonly [file: string, ...rest: unknown[]]
 
@@ -56,18 +63,18 @@ export function withLimit<R>(call: (...words: Words) => R, ms: number): (...word
       i > 0 && typeof word === 'object' && word !== null && !Array.isArray(word)
     const at = words.findIndex(isOptions)
     const options = { timeout: ms, killSignal: 'SIGKILL', ...(at < 0 ? {} : (words[at] as object)) }
-    const check = (error: unknown) => {
+    const check = (error: unknown, ended: unknown) => {
       const isLate = (error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT'
-      if (isLate) throw stillRunning(commandOf(words), options.timeout)
+      if (isLate) throw stillRunning(commandOf(words), options.timeout, printedBy(ended))
     }
     try {
       const result = call(
         ...((at < 0 ? [...words, options] : words.with(at, options)) as unknown as Words),
       )
-      check((result as { error?: unknown } | null)?.error)
+      check((result as { error?: unknown } | null)?.error, result)
       return result
     } catch (error) {
-      check(error)
+      check(error, error)
       throw error
     }
   }
