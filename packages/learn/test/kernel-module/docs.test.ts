@@ -34,6 +34,14 @@ test('vnet learn --kernel and vnet check --kernel print what the page shows', {
   expect(learned + (await run('check', '--kernel', '03-ring'))).toBe(transcript)
 })
 
+test('the kernel of the virtual machine is the one that the page names', () => {
+  const [, debian, linux] =
+    /^.*with (Debian \d+), on which it is tested, that is\s([\d.]+)\.\s/m.exec(page) ?? []
+  expect(debian).toBe('Debian 12')
+  const { release } = findKernelFiles(() => {})
+  expect(release.startsWith(`${linux}.`)).toBe(true)
+})
+
 test('make in course/kernel builds a solution, as the page shows', {
   timeout: LIMIT_MS,
 }, async () => {
