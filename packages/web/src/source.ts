@@ -109,41 +109,135 @@ export class Feed {
 }
 
 export const RECENT_MS = 600_000
-/** Characters that are kept at most: ten minutes of 100 devices. */
+/** Bytes that are kept at most: ten minutes of 100 devices. */
 export const RECENT_MAX = 16 << 20
 
-/** The messages of the last ten minutes, for pages that are reloaded, or opened later. */
+/** Bytes of the first ring. */
+const RING_MIN = 1 << 18
+
+/** A kept message, whose text is at `from`, and whose secret text, if any, is behind it. */
+interface Kept extends Pick<Packed, 'type' | 'id'> {
+  readonly number: number
+  /** When it was kept, in ms of performance.now(). */
+  readonly at: number
+  readonly from: number
+  readonly textEnd: number
+  readonly end: number
+}
+
+/**
+ * The messages of the last ten minutes, for pages that are reloaded, or opened later. Their texts
+ * are in one ring of bytes: as strings they would become garbage of the oldest kind at the rate at
+ * which they are kept, and the heap would grow to twice its size between two collections.
+ */
 export class Recent {
-  readonly #kept = new Set<{ readonly at: number; readonly message: Packed }>()
+  readonly #max: number
+  /** Oldest first. */
+  #kept = new Set<Kept>()
+  /** At most twice as long as what was kept at once. */
+  #ring = Buffer.alloc(0)
+  /** Where the next message is written. */
+  #next = 0
   /** The latest number. It ascends across restarts, below a thousand kept messages a second. */
   #number = Date.now()
-  #length = 0
 
-  /** Keeps a message. Returns it with its number. */
+  /** `max` is the bytes that are kept at most. */
+  constructor(max = RECENT_MAX) {
+    this.#max = max
+  }
+
+  /** Keeps a message, unless it is longer than all that may be kept. Returns it with its number. */
   add(message: Packed): Packed {
-    const numbered = { ...message, number: ++this.#number }
-    this.#kept.add({ at: performance.now(), message: numbered })
-    this.#length += message.text.length
-    for (const kept of this.#kept) {
-      if (this.#length <= RECENT_MAX && performance.now() - kept.at <= RECENT_MS) break
-      this.#kept.delete(kept)
-      this.#length -= kept.message.text.length
+    const { type, id, text, secret = '' } = message
+    const number = ++this.#number
+    const at = performance.now()
+    this.#forget(kept => at - kept.at > RECENT_MS)
+    const textLength = Buffer.byteLength(text)
+    const length = textLength + Buffer.byteLength(secret)
+    if (length <= this.#max) {
+      const from = this.#makeRoom(length)
+      const textEnd = from + textLength
+      this.#ring.write(text, from)
+      this.#ring.write(secret, textEnd)
+      this.#next = from + length
+      this.#kept.add({ type, id, number, at, from, textEnd, end: this.#next })
     }
-    return numbered
+    return { ...message, number }
   }
 
   clear(): void {
     this.#kept.clear()
-    this.#length = 0
+    this.#ring = Buffer.alloc(0)
+    this.#next = 0
   }
 
   /** The messages after a number, oldest first. Messages about the wire of `id` have their own. */
   *after(number: number, id: string, wireNumber: number): Generator<Packed> {
-    for (const { message } of this.#kept) {
-      const isWire = message.type === 'wire'
-      if (message.number! > (isWire ? wireNumber : number) && (!isWire || message.id === id)) {
-        yield message
+    for (const kept of this.#kept) {
+      const isWire = kept.type === 'wire'
+      if (kept.number > (isWire ? wireNumber : number) && (!isWire || kept.id === id)) {
+        yield this.#read(kept)
       }
+    }
+  }
+
+  /** Returns where so many bytes may be written. Messages there are forgotten if no ring is longer. */
+  #makeRoom(length: number): number {
+    while (this.#ring.length < this.#max) {
+      const [oldest] = this.#kept
+      const isFree = oldest === undefined || !this.#isInTheWay(oldest, length)
+      if (length <= this.#ring.length && isFree) break
+      this.#grow()
+    }
+    this.#forget(kept => this.#isInTheWay(kept, length))
+    return this.#isAtEnd(length) ? 0 : this.#next
+  }
+
+  /** Whether the bytes do not fit behind the latest message, and so are written at the start. */
+  #isAtEnd(length: number): boolean {
+    return this.#next + length > this.#ring.length
+  }
+
+  /** Whether bytes that are written next meet a message, or overtake it. */
+  #isInTheWay({ from }: Kept, length: number): boolean {
+    const next = this.#next
+    if (this.#isAtEnd(length)) return from >= next || from < length
+    return from >= next && from < next + length
+  }
+
+  /** Moves all messages to the start of a ring of twice the length. */
+  #grow(): void {
+    const longer = Math.max(RING_MIN, 2 * this.#ring.length)
+    const ring = Buffer.allocUnsafeSlow(Math.min(this.#max, longer))
+    const moved = new Set<Kept>()
+    let at = 0
+    for (const kept of this.#kept) {
+      const { from, textEnd, end } = kept
+      this.#ring.copy(ring, at, from, end)
+      moved.add({ ...kept, from: at, textEnd: at + textEnd - from, end: at + end - from })
+      at += end - from
+    }
+    this.#kept = moved
+    this.#ring = ring
+    this.#next = at
+  }
+
+  /** Forgets the oldest messages, up to the first that is to be kept. */
+  #forget(isPast: (kept: Kept) => boolean): void {
+    for (const kept of this.#kept) {
+      if (!isPast(kept)) break
+      this.#kept.delete(kept)
+    }
+  }
+
+  #read({ type, id, number, from, textEnd, end }: Kept): Packed {
+    const ring = this.#ring
+    return {
+      type,
+      id,
+      number,
+      text: ring.toString('utf8', from, textEnd),
+      ...(end > textEnd && { secret: ring.toString('utf8', textEnd, end) }),
     }
   }
 }

@@ -53,3 +53,42 @@ test('long messages push out older ones, so that the memory is bounded', () => {
   }
   expect([...recent.after(0, '', 0)]).toHaveLength(3)
 })
+
+test('a message that is longer than all that may be kept pushes out none', () => {
+  const recent = new Recent()
+  recent.add(stats(1))
+  const long = recent.add(pack({ type: 'problem', text: 'x'.repeat(RECENT_MAX) }))
+  expect(long.number).toBeGreaterThan(0)
+  expect(times(recent)).toEqual([1])
+})
+
+test('each message is read as it was kept, in a ring that grows and is full', () => {
+  const recent = new Recent(1 << 19)
+  const messageOf = (i: number) => {
+    const text = `${i} ä€`.repeat(1000 * ((i % 5) + 1))
+    const secret = i % 2 === 0 ? ({ type: 'problem', text: `s${i}` } as const) : undefined
+    return pack({ type: 'problem', text }, secret)
+  }
+  let most = 0
+  for (let i = 0; i < 80; i++) {
+    recent.add(messageOf(i))
+    const kept = [...recent.after(0, '', 0)]
+    expect(kept.map(({ number: _, ...rest }) => rest)).toEqual(
+      kept.map((_, k) => messageOf(i + 1 - kept.length + k)),
+    )
+    most = Math.max(most, kept.length)
+  }
+  expect(most).toBeGreaterThan(15)
+})
+
+test('what is forgotten makes room, so that the bytes do not grow with time', () => {
+  const recent = new Recent()
+  const before = process.memoryUsage().arrayBuffers
+  const text = 'x'.repeat(1000)
+  for (let time = 0; time < 6000; time++) {
+    recent.add(pack({ type: 'problem', text }))
+    vi.advanceTimersByTime(10_000)
+  }
+  expect([...recent.after(0, '', 0)]).toHaveLength(RECENT_MS / 10_000 + 1)
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1 << 20)
+})
