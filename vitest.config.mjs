@@ -1,8 +1,9 @@
 /**
  * scripts/test-selection.mjs says which files belong to a run, and which variables select it:
  * VNET_QUICK=1, which `npm test` sets (0 is the rest), VNET_LONG=1, with which the tests that
- * import test/support/scale.ts run at their full size, VNET_UNSCALED=1, which .ci/run sets for its
- * long run, and VNET_TEST_FOLDER, a suite. VNET_TEST_FILES names the files themselves, one a line.
+ * import test/support/scale.ts run at their full size, and VNET_TEST_FOLDER, a suite.
+ * VNET_TEST_FILES names the files themselves, one a line. VNET_TEST_PART selects one of two parts,
+ * which scripts/vitest-runs.mjs runs beside each other.
  *
  * The projects are folders. unit: the tests that need no privileges; they share processes and
  * loaded modules, which saves a quarter of the CPU time. programs (test/programs): tests that
@@ -31,19 +32,24 @@ import { importNames } from './scripts/import-names.mjs'
 import { placeOf, reasonToSkipKernelTests, toolUse } from './scripts/kernel-tests.mjs'
 import { throughDoors } from './scripts/setup/doors.mjs'
 import { toolProblems } from './scripts/setup/test-tools.mjs'
-import { filesOfRun, runOf, SUITES } from './scripts/test-selection.mjs'
+import { filesOfRun, partOf, runOf, SUITES, tierOf } from './scripts/test-selection.mjs'
+
+const { VNET_TEST_FILES: named, VNET_TEST_PART: part } = process.env
+// Not for a vitest that a test starts.
+delete process.env.VNET_TEST_FILES
+delete process.env.VNET_TEST_PART
 
 const reason = reasonToSkipKernelTests()
-if (reason !== undefined) {
+if (reason !== undefined && part !== 'others') {
   console.error(`kernel tests are skipped: ${reason}`)
 }
 
 const root = import.meta.dirname
 const run = runOf()
 const isQuick = run === 'quick'
-const isLong = process.env.VNET_LONG === '1'
+const isLong = run === 'long'
 
-const problems = process.platform === 'linux' ? toolProblems(isLong) : []
+const problems = process.platform === 'linux' ? toolProblems(['rest', 'long'].includes(run)) : []
 if (problems.length > 0) {
   console.error(
     `${process.env.CI ? 'vnet' : 'tests are skipped'}: ${problems.map(({ line }) => line).join('; ')}`,
@@ -52,10 +58,9 @@ if (problems.length > 0) {
     process.exit(1)
   }
 }
-const named = process.env.VNET_TEST_FILES
-// Not for a vitest that a test starts.
-delete process.env.VNET_TEST_FILES
-const ofRun = named === undefined ? filesOfRun(root, run) : named.split('\n')
+const ofRun = (named === undefined ? filesOfRun(root, run) : named.split('\n')).filter(
+  name => part === undefined || partOf(name) === part,
+)
 
 /** The tests that start a program which is missing, or another one. */
 const usesTool = problems.length === 0 ? undefined : toolUse(root)
@@ -78,7 +83,8 @@ const cores = availableParallelism()
  * file of another project. The files of the kernel are first in a quick run: they wait, and the
  * checks of scripts/test.mjs compute meanwhile. Long tests start first, also test/kernel/explore
  * and test/kernel/waiting, which take long because they wait for lost packets, timers of the kernel
- * and DHCP: none then runs alone at the end.
+ * and DHCP: none then runs alone at the end. Among the others, vitest starts with those that took
+ * longest the last time, or with the largest.
  */
 class ByProject extends BaseSequencer {
   async sort(files) {
@@ -89,14 +95,13 @@ class ByProject extends BaseSequencer {
   }
 }
 
-const projects = [
-  ...(isQuick ? [] : ['programs', 'unit', 'alone']),
-  'kernel/smoke',
-  'kernel',
-  ...(isQuick ? ['programs', 'alone', 'unit'] : []),
-  ...SUITES,
-  'tools',
-]
+/** The project with the long tests of a folder, if a run has others of the folder, too. */
+const longOf = name => `${name}/long`
+
+const order = isQuick
+  ? ['kernel/smoke', 'kernel', 'programs', 'alone', 'unit']
+  : ['programs', 'unit', 'alone', 'kernel/smoke', 'kernel']
+const projects = [...order.flatMap(name => [longOf(name), name]), ...SUITES, 'tools']
 
 const SKIP_ALL = { runner: './test/support/skip-all-runner.ts' }
 
@@ -138,13 +143,15 @@ const common = {
   ],
 }
 
+/** Milliseconds that a long test may take. */
+const LONG_TIMEOUT = 900_000
+
 const unit = {
   ...common,
-  // Slow ones also wait, for programs that they start and for timers. Tests of a quick and of a
-  // long run compute, and one more process would load all modules once more.
-  maxWorkers: isQuick || isLong ? cores : cores + 1,
+  // They compute, and one more process would load all modules once more.
+  maxWorkers: cores,
   // The slowest tests without a timeout of their own take 2 s, many times that under load.
-  testTimeout: isLong ? 900_000 : 60_000,
+  testTimeout: isLong ? LONG_TIMEOUT : 60_000,
   sequence: { groupOrder: isQuick ? 1 : 0 },
 }
 
@@ -154,14 +161,25 @@ const kernel = {
   // the checks do beside them. With more at a time, programs that they start are late.
   maxWorkers: isLong || isQuick ? cores + 1 : 2 * cores,
   sequence: { groupOrder: isQuick ? 0 : 1 },
-  testTimeout: isLong ? 900_000 : 120_000,
+  testTimeout: isLong ? LONG_TIMEOUT : 120_000,
   ...(reason === undefined ? {} : SKIP_ALL),
 }
 
 const project = (name, options) => ({ test: { name, include: filesOf(name), ...options } })
 
+/** Returns a project without the long tests of its folder, and a project of these. */
+function projectsOf(name, options) {
+  const isShort = file => isLong || tierOf(file) !== 'long'
+  const files = filesOf(name)
+  const long = { testTimeout: LONG_TIMEOUT, env: { ...options.env, VNET_LONG: '1' } }
+  return [
+    project(name, { ...options, include: files.filter(isShort) }),
+    project(longOf(name), { ...options, ...long, include: files.filter(file => !isShort(file)) }),
+  ]
+}
+
 const all = [
-  project('unit', {
+  ...projectsOf('unit', {
     ...unit,
     isolate: false,
     setupFiles: [...common.setupFiles, './test/support/temporary-files.ts'],
@@ -174,11 +192,11 @@ const all = [
       MALLOC_TRIM_THRESHOLD_: String(128 << 20),
     },
   }),
-  project('programs', { ...unit, isolate: false }),
+  ...projectsOf('programs', { ...unit, isolate: false }),
   // They measure compiled code.
-  project('alone', { ...unit, execArgv }),
-  project('kernel/smoke', { ...kernel, isolate: false }),
-  project('kernel', kernel),
+  ...projectsOf('alone', { ...unit, execArgv }),
+  ...projectsOf('kernel/smoke', { ...kernel, isolate: false }),
+  ...projectsOf('kernel', kernel),
   // Each file has programs of its own, such as an engine.
   ...SUITES.map(name =>
     project(name, {
@@ -197,6 +215,8 @@ const doors = throughDoors(root)
 
 // biome-ignore lint/style/noDefaultExport: vitest loads its configuration by the default export.
 export default defineConfig({
+  // Here vitest remembers how long each file takes. Two of them would overwrite each other's file.
+  cacheDir: join('node_modules/.vite', part ?? ''),
   test: {
     sequence: { sequencer: ByProject },
     // Compiled modules are kept in node_modules, by their content, for other projects and runs.

@@ -27,7 +27,7 @@ const COMMANDS = [
   { name: 'npm test', words: ['test'], wall: 90, cpu: 150 },
 ]
 /** CPU seconds that one test file of `npm test` may cost. */
-const FILE_LIMIT = 1
+const FILE_LIMIT = 0.8
 /** Files that are printed, if none of them is over the limit. */
 const DEAREST = 10
 /** A load of the machine from which wall time is not judged. */

@@ -1,7 +1,11 @@
-/** The last lines of `npm test`, from the JSON report of vitest. */
+/** Lines of `npm test`: of its steps, and the last ones, from the JSON report of vitest. */
 
 import { relative } from 'node:path'
 import { placeOf } from './kernel-tests.mjs'
+
+/** Returns the line of a step that has ended. */
+export const stepLine = (name, code, seconds) =>
+  `${code === 0 ? 'ok' : 'FAILED'}  ${name} (${seconds.toFixed(1)} s)`
 
 /**
  * `N passed, N failed, N skipped`, counting tests. A file that cannot be run counts as one failed

@@ -34,6 +34,15 @@ export const suiteOf = name => SUITES.find(suite => placeOf(name).startsWith(`te
 /** Whether a test is one of the kernel outside of its smoke tests. */
 export const isKernel = name => /^test\/kernel\/(?!smoke\/)/.test(placeOf(name))
 
+/**
+ * The parts of a run, which run beside each other: tests in the folders `kernel`, which mostly wait,
+ * and all others.
+ */
+export const PARTS = ['kernel', 'others']
+
+/** Returns the part of a test file. */
+export const partOf = name => (placeOf(name).startsWith('test/kernel/') ? 'kernel' : 'others')
+
 /** Returns `long`, `slow`, `kernel` or `quick`. */
 export function tierOf(name) {
   if (name.endsWith('.long.test.ts')) return 'long'
@@ -45,8 +54,8 @@ export function tierOf(name) {
 const scales = (root, name) => /\/(scale|for-all)\.ts'/.test(readFileSync(join(root, name), 'utf8'))
 
 /**
- * Returns the test files of a run: `quick`, `all` (quick, slow and kernel), `rest` (all but quick),
- * `long` (long files, and files that scale), `unscaled` (long files) or a suite.
+ * Returns the test files of a run: `quick`, `all` (quick, slow and kernel), `rest` (slow, kernel and
+ * long: what a quick run leaves out), `long` (long files, and files that scale) or a suite.
  */
 export function filesOfRun(root, run) {
   const isOfRun = name => {
@@ -54,8 +63,7 @@ export function filesOfRun(root, run) {
     if (SUITES.includes(run)) return suiteOf(name) === run
     if (suiteOf(name) !== undefined) return false
     if (run === 'long') return tier === 'long' || scales(root, name)
-    if (run === 'unscaled') return tier === 'long'
-    if (run === 'rest') return tier === 'slow' || tier === 'kernel'
+    if (run === 'rest') return tier !== 'quick'
     return run === 'all' ? tier !== 'long' : tier === run
   }
   return testFiles(root).filter(
@@ -65,9 +73,9 @@ export function filesOfRun(root, run) {
 
 /** Returns the run that the environment of vitest selects; without variables it is `all`. */
 export function runOf(env = process.env) {
-  const { VNET_TEST_FOLDER, VNET_LONG, VNET_QUICK, VNET_UNSCALED } = env
+  const { VNET_TEST_FOLDER, VNET_LONG, VNET_QUICK } = env
   if (VNET_TEST_FOLDER) return VNET_TEST_FOLDER
-  if (VNET_LONG === '1') return VNET_UNSCALED === '1' ? 'unscaled' : 'long'
+  if (VNET_LONG === '1') return 'long'
   if (VNET_QUICK === '1') return 'quick'
   return VNET_QUICK === '0' ? 'rest' : 'all'
 }
@@ -125,7 +133,7 @@ function filesAt(root, run, name, isFolder) {
   )
 }
 
-/** Returns what a quick run or all tests leave out of `folders`, and the commands that run it. */
+/** Returns what a quick run, all tests or the rest leave out of `folders`, and how to run it. */
 export function leftOut(root, run, folders = ['']) {
   const files = testFiles(root).filter(
     file => file.endsWith('.test.ts') && folders.some(name => isAt(name, file)),
@@ -139,7 +147,7 @@ export function leftOut(root, run, folders = ['']) {
   if (run === 'quick' && slow + kernel > 0) {
     lines.push(`slow files (${slow}), kernel files (${kernel}): ${commandOf('all')}${selected}`)
   }
-  if (long > 0) {
+  if (run !== 'rest' && long > 0) {
     lines.push(`long files (${long}): ${commandOf('long')}${selected}`)
   }
   if (suites.length > 0) {

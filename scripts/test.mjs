@@ -2,21 +2,19 @@
  * What `npm test` runs once set-up is done; USAGE has its arguments. Formatter and linter, type
  * checks, the import rule, the width of comments and the pages are checked beside the quick tests,
  * which wait at first, and before all tests, which take long. With arguments only tests run. With
- * --long, the tests of the addon run under sanitizers, then all tests that scale
- * (test/support/scale.ts) at their full size. A suite has a time limit. The last lines are what did
- * not run, and `N passed, N failed, N skipped`. In CI a skipped kernel test is a failure. Off
- * Linux, only the tests in memory run, and one line names their folders.
+ * --rest and --long, the tests of the addon also run under sanitizers, and with --long all tests
+ * that scale (test/support/scale.ts) at their full size. A suite has a time limit. The last lines
+ * are what did not run, and `N passed, N failed, N skipped`. In CI a skipped kernel test is a
+ * failure. Off Linux, only the tests in memory run, and one line names their folders.
  */
 
-import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { constants, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { changedFiles } from './changed-files.mjs'
 import { reasonToSkipKernelTests } from './kernel-tests.mjs'
-import { capture, pathWithNode, tool } from './setup/command.mjs'
-import { skippedKernelTests, summary, unfinishedTests } from './test-report.mjs'
-import { leftOut, SUITES, select, WrongPath } from './test-selection.mjs'
+import { capture, exitCode, tool } from './setup/command.mjs'
+import { skippedKernelTests, stepLine, summary, unfinishedTests } from './test-report.mjs'
+import { filesOfRun, leftOut, PARTS, partOf, SUITES, select, WrongPath } from './test-selection.mjs'
+import { runVitest } from './vitest-runs.mjs'
 
 const USAGE = `Usage: npm test [-- [FILE | FOLDER]... [OPTION of vitest]...]
        npm run test:all [-- [FILE | FOLDER]... [OPTION of vitest]...]
@@ -25,8 +23,9 @@ const USAGE = `Usage: npm test [-- [FILE | FOLDER]... [OPTION of vitest]...]
        npm run test:SUITE [-- [FILE | FOLDER]... [OPTION of vitest]...]
 
 Without arguments, npm test runs the checks and the quick tests, and test:all also the slow ones
-and those of the kernel; test:rest runs what test:all has and npm test has not. With arguments only tests run: the files, and the tests in the folders
-that belong to the run. npm test also runs a slow file that is named itself.
+and those of the kernel; test:rest runs what npm test leaves out, except suites. With arguments only
+tests run: the files, and the tests in the folders that belong to the run. npm test also runs a slow
+file that is named itself.
 
   --all       the same as npm run test:all, as the first argument
   --coverage  without other arguments: test:all, which must run 87 % of all lines
@@ -47,6 +46,9 @@ const checks = files => [
   ['comments and documents', process.execPath, script('check-prose.mjs'), root],
   ['pages', process.execPath, script('check-pages.mjs'), root],
 ]
+
+/** Builds the addon with sanitizers and runs its tests, beside the tests of the kernel. */
+const SANITIZERS = ['sanitizers', process.execPath, script('sanitize.mjs')]
 
 /** Formatter and linter, for these files only, unless they are undefined. */
 function lint(files) {
@@ -104,26 +106,24 @@ async function main(args) {
   }
   const selection = select(root, run, paths, [process.cwd(), process.env.INIT_CWD ?? root])
   const isWhole = selection === undefined && (isCoverage || options.length === 0)
-  const before = isWhole && run !== 'quick' ? stepsBefore(run) : []
+  const before = isWhole && run === 'all' ? checks() : []
   const failed = await report(before.map(step => start(step)))
   if (failed) return failed
   const beside = isWhole && run === 'quick' ? checks(changedFiles(root)) : []
   const started = beside.map(step => start(step, NICE))
-  // Not before: the sanitizers run tests, too.
-  setEnvironment(run, selection?.files)
-  const vitestOptions = [...options, ...(isWhole && isCoverage ? threshold : [])]
-  const { code, lines } = await runVitest(vitestOptions, limitOf(run))
+  const result = await runVitest(partsOf(run, selection?.files, options), {
+    root,
+    args: [...options, ...(isWhole && isCoverage ? threshold : [])],
+    variables: variablesOf(run, selection?.files),
+    limit: limitOf(run),
+    before: isWhole && ['rest', 'long'].includes(run) ? SANITIZERS : undefined,
+  })
   const failedBeside = await report(started)
+  const { lines, wasSkipped } = linesOf(result.report)
   for (const line of [...notRun(run, selection), ...lines]) {
     console.log(line)
   }
-  return failedBeside || code
-}
-
-/** Returns the steps before the tests of a whole run that takes long. */
-function stepsBefore(run) {
-  if (run === 'all') return checks()
-  return run === 'long' ? [['sanitizers', process.execPath, script('sanitize.mjs')]] : []
+  return failedBeside || result.code || Number(wasSkipped)
 }
 
 /** Lines that name the tests which a run leaves out. Other runs than these select one kind. */
@@ -133,19 +133,22 @@ function notRun(run, selection) {
 }
 
 /** What selects the files and their sizes in vitest.config.mjs. */
-function setEnvironment(run, files) {
-  const variables = {
-    VNET_QUICK: { quick: '1', rest: '0' }[run],
-    VNET_LONG: run === 'long' ? '1' : undefined,
-    VNET_TEST_FOLDER: SUITES.includes(run) ? run : undefined,
-    VNET_TEST_FILES: files?.join('\n'),
-  }
-  for (const [name, value] of Object.entries(variables)) {
-    delete process.env[name]
-    if (value !== undefined) {
-      process.env[name] = value
-    }
-  }
+const variablesOf = (run, files) => ({
+  VNET_QUICK: { quick: '1', rest: '0' }[run],
+  VNET_LONG: run === 'long' ? '1' : undefined,
+  VNET_TEST_FOLDER: SUITES.includes(run) ? run : undefined,
+  VNET_TEST_FILES: files?.join('\n'),
+})
+
+/**
+ * Returns the parts that a run of these files has. Quick tests of the kernel are few, and options
+ * such as --coverage are for one vitest.
+ */
+function partsOf(run, files, options) {
+  const names = files ?? filesOfRun(root, run)
+  const parts = PARTS.filter(part => names.some(name => partOf(name) === part))
+  const isOne = !['all', 'rest', 'long'].includes(run) || options.length > 0 || parts.length < 2
+  return isOne ? [undefined] : parts
 }
 
 /**
@@ -156,7 +159,7 @@ async function report(steps) {
   let failed = 0
   for (const step of steps) {
     const { name, code, seconds, output } = await step
-    console.log(`${code === 0 ? 'ok' : 'FAILED'}  ${name} (${seconds.toFixed(1)} s)`)
+    console.log(stepLine(name, code, seconds))
     if (code === 0) continue
     process.stdout.write(output)
     failed ||= exitCode(code)
@@ -174,57 +177,16 @@ async function start([name, program, ...args], nice = 0) {
   return { name, seconds: (performance.now() - began) / 1000, ...result }
 }
 
-/** Returns the exit code like a shell: 128 plus the signal number if a signal ended the program. */
-function exitCode(codeOrSignal) {
-  return typeof codeOrSignal === 'number'
-    ? codeOrSignal
-    : 128 + (constants.signals[codeOrSignal] ?? 0)
-}
-
-/** Runs vitest. Returns the exit code, and the last lines of the run. */
-async function runVitest(args, limit) {
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
-  const file = join(directory, 'report.json')
-  try {
-    const code = await vitest(
-      ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args],
-      limit,
-    )
-    if (!existsSync(file)) return { code, lines: [] }
-    const report = JSON.parse(readFileSync(file, 'utf8'))
-    const skipped = process.env.CI ? skippedKernelTests(report, root) : []
-    const lines = [
-      ...(skipped.length > 0
-        ? [`kernel tests must not be skipped in CI: ${skipped.join(', ')}${reason()}`]
-        : []),
-      ...unfinishedTests(report, root).map(test => `did not end: ${test}`),
-      summary(report),
-    ]
-    return { code: code || (skipped.length > 0 ? 1 : 0), lines }
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
-}
-
-function reason() {
-  const reason = reasonToSkipKernelTests()
-  return reason === undefined ? ': skipped by the tests themselves' : `: ${reason}`
-}
-
-/** Runs vitest on this terminal, to its end or for `limit` ms. */
-function vitest(args, limit) {
-  return new Promise((resolve, reject) => {
-    const [program, script] = tool('vitest')
-    const env = { ...process.env, PATH: pathWithNode() }
-    const child = spawn(program, [script, ...args], {
-      cwd: root,
-      env,
-      stdio: 'inherit',
-      timeout: limit,
-    })
-    child.on('error', reject)
-    child.on('close', (code, signal) => resolve(exitCode(code ?? signal)))
-  })
+/** Returns the last lines about the tests, and whether kernel tests were skipped in CI. */
+function linesOf(report) {
+  if (report === undefined) return { lines: [], wasSkipped: false }
+  const unfinished = unfinishedTests(report, root).map(test => `did not end: ${test}`)
+  const lines = [...unfinished, summary(report)]
+  const skipped = process.env.CI ? skippedKernelTests(report, root) : []
+  if (skipped.length === 0) return { lines, wasSkipped: false }
+  const reason = reasonToSkipKernelTests() ?? 'skipped by the tests themselves'
+  const line = `kernel tests must not be skipped in CI: ${skipped.join(', ')}: ${reason}`
+  return { lines: [line, ...lines], wasSkipped: true }
 }
 
 process.exitCode = await main(process.argv.slice(2)).catch(error => {

@@ -6,7 +6,7 @@
 
 import { spawn } from 'node:child_process'
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
-import { getPriority, setPriority } from 'node:os'
+import { getPriority, constants as os, setPriority } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 
 /** A failure with a one-line message that says what to do; shown without a stack. */
@@ -41,9 +41,7 @@ export function capture(program, args, options = {}) {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, PATH: pathWithNode(), ...options.env }
     const child = spawn(program, args, { cwd: options.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
-    if (options.nice && child.pid !== undefined) {
-      setPriority(child.pid, Math.min(getPriority() + options.nice, 19))
-    }
+    lowerPriority(child, options.nice ?? 0)
     const output = []
     child.stdout.on('data', chunk => output.push(chunk))
     child.stderr.on('data', chunk => output.push(chunk))
@@ -52,6 +50,18 @@ export function capture(program, args, options = {}) {
       resolve({ code: code ?? signal, output: Buffer.concat(output).toString() }),
     )
   })
+}
+
+/** Makes the priority of a program that was started lower than that of this process, by `nice`. */
+export function lowerPriority({ pid }, nice) {
+  if (nice > 0 && pid !== undefined) {
+    setPriority(pid, Math.min(getPriority() + nice, 19))
+  }
+}
+
+/** Returns the exit code like a shell: 128 plus the signal number if a signal ended the program. */
+export function exitCode(codeOrSignal) {
+  return typeof codeOrSignal === 'number' ? codeOrSignal : 128 + (os.signals[codeOrSignal] ?? 0)
 }
 
 /** Tools, and the packages that have another name. */

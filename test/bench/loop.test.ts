@@ -29,23 +29,23 @@ test('the median of the rounds counts', () => {
   expect(lines).toContain('npm test, aaa: 95.0 s, 100.0 s of CPU, load 5.0 before')
 })
 
-test('a file over one second is missed, and is shown beside the commit before', () => {
+test('a file over 0.8 s is missed, and is shown beside the commit before', () => {
   const { lines, kept } = reportOf([
     [
       'aaa',
       [
         round(100, 5, [
           ['a.test.ts', 0.2],
-          ['b.test.ts', 1.01],
+          ['b.test.ts', 0.81],
         ]),
       ],
     ],
-    ['bbb', [round(100, 5, [['b.test.ts', 0.99]])]],
+    ['bbb', [round(100, 5, [['b.test.ts', 0.79]])]],
   ])
   expect(kept).toBe(false)
   expect(lines.slice(-3)).toEqual([
-    'CPU seconds of 2 test files, at most 1 each; the dearest:',
-    '  1.01  b.test.ts (bbb: 0.99)  MISSED',
+    'CPU seconds of 2 test files, at most 0.8 each; the dearest:',
+    '  0.81  b.test.ts (bbb: 0.79)  MISSED',
     '  0.20  a.test.ts',
   ])
 })

@@ -9,6 +9,8 @@ import { manifestOf } from '../../scripts/packages.mjs'
 import {
   filesOfRun,
   leftOut,
+  PARTS,
+  partOf,
   runOf,
   SUITES,
   scriptOf,
@@ -61,13 +63,24 @@ test('a run of all has everything but long files and suites', () => {
   expect(filesOf('all')).toEqual([...QUICK, ...SLOW_OR_KERNEL].sort())
 })
 
-test('the rest is what a quick run leaves out of all', () => {
-  expect(filesOf('rest')).toEqual([...SLOW_OR_KERNEL].sort())
+test('the rest is what a quick run leaves out, except suites', () => {
+  expect(filesOf('rest')).toEqual([...SLOW_OR_KERNEL, ...LONG].sort())
 })
 
-test('a long run has long files and those that scale, and an unscaled one only long files', () => {
+test('a long run has long files and those that scale', () => {
   expect(filesOf('long')).toEqual([...LONG, ...Object.keys(SCALED)].sort())
-  expect(filesOf('unscaled')).toEqual(LONG)
+})
+
+test('the part kernel has the tests in the folders kernel, and the other part all others', () => {
+  const [kernel, others] = PARTS.map(part => filesOf('all').filter(name => partOf(name) === part))
+  expect(kernel).toEqual(filesOf('all').filter(name => name.includes('test/kernel/')))
+  expect(others).toEqual([
+    'packages/lab/test/memory/hosts.slow.test.ts',
+    'packages/lab/test/memory/hosts.test.ts',
+    'packages/lab/test/programs/start.test.ts',
+    'test/alone/loading.test.ts',
+    'test/netdev/port.test.ts',
+  ])
 })
 
 test('a suite has all files of its folder', () => {
@@ -79,7 +92,6 @@ test.each([
   [{ VNET_QUICK: '1' }, 'quick'],
   [{ VNET_QUICK: '0' }, 'rest'],
   [{ VNET_LONG: '1' }, 'long'],
-  [{ VNET_LONG: '1', VNET_UNSCALED: '1' }, 'unscaled'],
   [{ VNET_TEST_FOLDER: 'labs' }, 'labs'],
 ])('the variables %j select the run %s', (env, run) => {
   expect(runOf(env)).toBe(run)
@@ -174,6 +186,7 @@ test('the files that a run leaves out are counted, with the commands that run th
     'long files (2): npm run test:long',
     'suites (2): npm run test:labs, test:install',
   ])
+  expect(leftOut(root, 'rest')).toEqual(['suites (2): npm run test:labs, test:install'])
   expect(leftOut(root, 'quick', ['packages/lab', 'test/netdev'])).toEqual([
     'slow files (1), kernel files (1): npm run test:all -- packages/lab test/netdev',
     'long files (1): npm run test:long -- packages/lab test/netdev',
@@ -185,7 +198,7 @@ test('the files that a run leaves out are counted, with the commands that run th
 
 test('package.json has the script of each run, which is set up before', () => {
   const { scripts } = manifestOf('.')
-  for (const run of ['all', 'long', ...SUITES]) {
+  for (const run of ['all', 'rest', 'long', ...SUITES]) {
     const name = scriptOf(run)
     expect([name, scripts[name]]).toEqual([name, `node scripts/test.mjs --${run}`])
     expect([name, scripts[`pre${name}`]]).toEqual([

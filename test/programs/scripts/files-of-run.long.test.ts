@@ -2,33 +2,60 @@
 
 import { expect, test } from 'vitest'
 import { execute } from '#support/setup-tree.ts'
-import { filesOfRun } from '../../../scripts/test-selection.mjs'
+import { filesOfRun, PARTS, partOf, tierOf } from '../../../scripts/test-selection.mjs'
 
 /** With it, no program of the tests is missing, and no file is searched for their names. */
 const { PATH } = process.env
 
-/** Prints the files of all projects of the configuration, which names each. */
-const INCLUDED = `
-  const { default: config } = await import('${import.meta.resolve('../../../vitest.config.mjs')}')
-  console.log(JSON.stringify(config.test.projects.flatMap(({ test }) => test.include)))`
+/** A project of the configuration, which names each of its files. */
+interface Project {
+  readonly include: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+  readonly testTimeout: number
+}
 
-/** Runs that after options of Node. Returns the files, too. */
+/** Prints all projects of the configuration. */
+const PROJECTS = `
+  const { default: config } = await import('${import.meta.resolve('../../../vitest.config.mjs')}')
+  console.log(JSON.stringify(config.test.projects.map(({ test }) => test)))`
+
+/** Runs that after options of Node. Returns the projects and their files, too. */
 async function included(env: NodeJS.ProcessEnv, ...options: string[]) {
-  const args = [...options, '--input-type=module', '-e', INCLUDED]
+  const args = [...options, '--input-type=module', '-e', PROJECTS]
   const ended = await execute(args, { PATH, ...env })
-  return { ...ended, files: (JSON.parse(ended.stdout) as string[]).sort() }
+  const projects: readonly Project[] = JSON.parse(ended.stdout)
+  return { ...ended, projects, files: projects.flatMap(({ include }) => include).sort() }
 }
 
 test.each([
   [{}, 'all'],
   [{ VNET_QUICK: '1' }, 'quick'],
   [{ VNET_LONG: '1' }, 'long'],
-  [{ VNET_LONG: '1', VNET_UNSCALED: '1' }, 'unscaled'],
+  [{ VNET_QUICK: '0' }, 'rest'],
 ])('with the variables %j the projects have the files of the run %s', async (env, run) => {
   const { code, files } = await included(env)
   expect(code).toBe(0)
   expect(files.length).toBeGreaterThan(10)
   expect(files).toEqual(filesOfRun('.', run).sort())
+})
+
+test.each(PARTS)('the part %s of a run has its files', async part => {
+  const { files } = await included({ VNET_QUICK: '0', VNET_TEST_PART: part })
+  expect(files.length).toBeGreaterThan(10)
+  const ofPart = filesOfRun('.', 'rest').filter(name => partOf(name) === part)
+  expect(files).toEqual(ofPart.sort())
+})
+
+test('in a run of the rest, long tests alone have their full size and a long limit', async () => {
+  const { projects } = await included({ VNET_QUICK: '0' })
+  const isLong = ({ env, testTimeout }: Project) =>
+    env?.VNET_LONG === '1' && testTimeout === 900_000
+  const [long, others] = [true, false].map(is =>
+    projects.filter(project => isLong(project) === is).flatMap(({ include }) => include),
+  )
+  expect(long?.map(tierOf)).toEqual(long?.map(() => 'long'))
+  expect(long?.length).toBeGreaterThan(10)
+  expect(others?.map(tierOf)).not.toContain('long')
 })
 
 test('vitest runs exactly the files that VNET_TEST_FILES names', async () => {

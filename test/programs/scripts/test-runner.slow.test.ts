@@ -3,10 +3,13 @@
  * parser of vitest's arguments.
  */
 
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { getPriority } from 'node:os'
 import { dirname, join } from 'node:path'
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
 import { execute } from '#support/setup-tree.ts'
 
@@ -62,14 +65,18 @@ function program(path: string, source: string): void {
   writeFileSync(join(root, path), `${fs}\n${record}\n${source}`)
 }
 
-function vitest(status: string, code: number): void {
+/** A vitest that runs `meanwhile` before it prints; its part is in `part`. */
+function vitest(status: string, code: number, meanwhile = ''): void {
   const write = `
+    const { VNET_QUICK, VNET_TEST_FILES, VNET_TEST_PART: part } = process.env
+    ${meanwhile}
     const option = process.argv.find(argument => argument.startsWith('--outputFile.json=')).split('=')[1]
     const report = ${report(status)}
+    const isKernel = ({ name }) => name.startsWith('test/kernel/')
+    report.testResults = report.testResults.filter(file => !part || isKernel(file) === (part === 'kernel'))
     for (const file of report.testResults) file.name = process.cwd() + '/' + file.name
     fs.writeFileSync(option, JSON.stringify(report))
-    const { VNET_QUICK, VNET_TEST_FILES } = process.env
-    console.log('vitest was here' + (VNET_QUICK === '1' ? ', for the quick tests' : ''))
+    console.log('vitest was here' + (VNET_QUICK === '1' ? ', for the quick tests' : part ? ' for ' + part : ''))
     if (VNET_TEST_FILES) console.log(VNET_TEST_FILES)
     process.exit(${code})`
   program('node_modules/.bin/vitest', write)
@@ -82,6 +89,7 @@ const linesOf = (text: string) => text.trimEnd().split('\n')
 const CHECKS = ['format and lint', 'types', 'imports', 'comments and documents', 'pages'].map(
   name => expect.stringMatching(`^ok +${name} \\([0-9.]+ s\\)$`),
 )
+const BOTH = ['vitest was here for kernel', 'vitest was here for others']
 const COUNTS = '2 passed, 0 failed, 0 skipped'
 
 test('quick tests run beside the checks, and the last lines name what did not run', async () => {
@@ -95,8 +103,17 @@ test('quick tests run beside the checks, and the last lines name what did not ru
   expect(calls()).toContainEqual(expect.stringMatching(/biome ci .* \.$/))
 })
 
-test.each([[['--all']], [['--coverage']], [['--all', '--coverage']]])(
-  'with %j all checks run first, then all tests',
+test('with --all all checks run first, then the tests of the kernel beside all others', async () => {
+  const { code, stdout } = await run(['--all'])
+  expect([code, linesOf(stdout)]).toEqual([0, [...CHECKS, ...BOTH, LONG, SUITES, COUNTS]])
+  expect(calls()).toHaveLength(7)
+  for (const call of calls().slice(-2)) {
+    expect(call).toMatch(/vitest run --reporter=default --reporter=json --outputFile.json=\S+$/)
+  }
+})
+
+test.each([[['--coverage']], [['--all', '--coverage']]])(
+  'with %j all checks run first, then all tests in one vitest',
   async args => {
     const { code, stdout } = await run(args)
     expect([code, linesOf(stdout)]).toEqual([
@@ -104,11 +121,7 @@ test.each([[['--all']], [['--coverage']], [['--all', '--coverage']]])(
       [...CHECKS, 'vitest was here', LONG, SUITES, COUNTS],
     ])
     expect(calls()).toHaveLength(6)
-    expect(calls().at(-1)).toMatch(
-      args.includes('--coverage')
-        ? /vitest run .* --coverage( --coverage.thresholds.lines=87)?$/
-        : /vitest run --reporter=default --reporter=json --outputFile.json=\S+$/,
-    )
+    expect(calls().at(-1)).toMatch(/vitest run .* --coverage( --coverage.thresholds.lines=87)?$/)
   },
 )
 
@@ -236,12 +249,128 @@ test('skipped kernel tests are only counted outside CI', async () => {
   expect([code, linesOf(stdout).at(-1)]).toEqual([0, '1 passed, 0 failed, 1 skipped'])
 })
 
+describe('the tests of the kernel and all others', () => {
+  /** Makes FIFOs, by which programs and a test wait for each other. */
+  const fifos = (...names: string[]) => void execFileSync('mkfifo', names, { cwd: root })
+  const reads = (name: string) => `fs.readFileSync('${name}')`
+  const writes = (name: string) => `fs.writeFileSync('${name}', String(process.pid))`
+  /** Has the two runs of vitest do this first. */
+  const meanwhile = (kernel: string, others: string) =>
+    vitest('passed', 0, `if (part === 'kernel') { ${kernel} } else { ${others} }`)
+
+  /** Starts a run of all tests. */
+  function started() {
+    const child = spawn(process.execPath, [join(root, 'scripts/test.mjs'), '--all'], {
+      cwd: root,
+      env: {},
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let stdout = ''
+    let look = () => {}
+    child.stdout.setEncoding('utf8').on('data', text => {
+      stdout += text
+      look()
+    })
+    const printed = (text: string) =>
+      new Promise<void>(resolve => {
+        look = () => stdout.includes(text) && resolve()
+        look()
+      })
+    const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, stdout }))
+    return { child, printed, ended }
+  }
+
+  test('run at the same time', async () => {
+    fifos('there', 'back')
+    meanwhile(`${writes('there')}; ${reads('back')}`, `${reads('there')}; ${writes('back')}`)
+    expect((await run(['--all'])).code).toBe(0)
+  })
+
+  test('print one after the other, errors too', async () => {
+    fifos('early')
+    meanwhile(
+      `${reads('early')}; console.log('kernel')`,
+      `console.log('others'); console.error('their errors'); ${writes('early')}`,
+    )
+    const { stdout } = await run(['--all'])
+    expect(linesOf(stdout).slice(CHECKS.length)).toEqual([
+      ...['kernel', BOTH[0], 'others', 'their errors', BOTH[1]],
+      ...[LONG, SUITES, COUNTS],
+    ])
+  })
+
+  test('print as they run once those of the kernel have ended', async () => {
+    fifos('seen')
+    meanwhile('', `console.log('first'); ${reads('seen')}`)
+    const { printed, ended } = started()
+    await printed('first\n')
+    writeFileSync(join(root, 'seen'), '')
+    expect(await ended).toMatchObject({ code: 0 })
+  })
+
+  test('have priorities of which that of the others is lower', async () => {
+    const print = "console.log(part + ' ' + require('os').getPriority())"
+    meanwhile(print, print)
+    const { stdout } = await run(['--all'])
+    expect(stdout).toContain(`kernel ${getPriority()}\n`)
+    expect(stdout).toContain(`others ${Math.min(getPriority() + 10, 19)}\n`)
+  })
+
+  test.each(['kernel', 'others'])('fail together, if those of %s fail', async part => {
+    vitest('passed', 0, `if (part === '${part}') process.exit(9)`)
+    const { code, stdout } = await run(['--all'])
+    expect([code, linesOf(stdout).at(-1)]).toEqual([9, '1 passed, 0 failed, 0 skipped'])
+  })
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('end by %s, and show their output', async signal => {
+    fifos('kernel', 'others')
+    const wait = "console.log('here: ' + part); fs.writeFileSync(part, String(process.pid))"
+    vitest('passed', 0, `${wait}; setInterval(() => {}, 1000); return`)
+    const { child, ended } = started()
+    const pids = await Promise.all(
+      ['kernel', 'others'].map(name => readFile(join(root, name), 'utf8')),
+    )
+    child.kill(signal)
+    expect(await ended).toEqual({
+      code: null,
+      signal,
+      stdout: expect.stringMatching(/\nhere: kernel\nhere: others\n$/),
+    })
+    expect(pids.map(pid => existsSync(`/proc/${pid}`))).toEqual([false, false])
+  })
+
+  test('are one vitest in a run with options, and where there are tests of one kind', async () => {
+    await run(['--all', '--bail=1'])
+    await run(['--all', 'test/netdev'])
+    expect(calls()).toHaveLength(2)
+  })
+})
+
+const SANITIZED = expect.stringMatching(/^ok {2}sanitizers \([0-9.]+ s\)$/)
+const WITHOUT_VARIABLES =
+  'process.exitCode = Object.keys(process.env).some(name => /^VNET_(QUICK|LONG|TEST)/.test(name)) ? 1 : 0'
+
 test('--long runs the sanitizers, then the tests at their full size', async () => {
   program('node_modules/.bin/vitest', "console.log('long: ' + process.env.VNET_LONG)")
-  program('scripts/sanitize.mjs', 'process.exitCode = process.env.VNET_LONG === undefined ? 0 : 1')
-  const { code, stdout } = await run(['--long'])
-  expect(code).toBe(0)
-  expect(linesOf(stdout)).toEqual([expect.stringMatching(/^ok {2}sanitizers/), 'long: 1'])
+  program('scripts/sanitize.mjs', WITHOUT_VARIABLES)
+  const { code, stdout } = await run(['--long'], { VNET_QUICK: '1' })
+  expect([code, linesOf(stdout)]).toEqual([0, [SANITIZED, 'long: 1']])
+})
+
+test('--rest runs the sanitizers beside the tests of the kernel', async () => {
+  program('scripts/sanitize.mjs', WITHOUT_VARIABLES)
+  const { code, stdout } = await run(['--rest'])
+  expect([code, linesOf(stdout)]).toEqual([0, [BOTH[0], SANITIZED, BOTH[1], SUITES, COUNTS]])
+})
+
+test('if the sanitizers fail, their output is shown, and the run fails after its tests', async () => {
+  program('scripts/sanitize.mjs', "console.log('what is wrong'); process.exitCode = 7")
+  const { code, stdout } = await run(['--rest'])
+  const failed = expect.stringMatching(/^FAILED {2}sanitizers /)
+  expect([code, linesOf(stdout)]).toEqual([
+    7,
+    [BOTH[0], failed, 'what is wrong', BOTH[1], SUITES, COUNTS],
+  ])
 })
 
 test('--long with arguments runs the selected tests at their full size', async () => {
