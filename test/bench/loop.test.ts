@@ -44,10 +44,17 @@ test('a file over 0.8 s is missed, and is shown beside the commit before', () =>
   ])
   expect(kept).toBe(false)
   expect(lines.slice(-3)).toEqual([
-    'CPU seconds of 2 test files, at most 0.8 each; the dearest:',
+    'CPU seconds of 2 test files, at most 0.8, with programs 1; the dearest:',
     '  0.81  b.test.ts (bbb: 0.79)  MISSED',
     '  0.20  a.test.ts',
   ])
+})
+
+test('a file that starts programs may cost a second', () => {
+  const report = (cost: number) =>
+    reportOf([['aaa', [round(100, 5, [['packages/lab/test/programs/a.test.ts', cost]])]]])
+  expect(report(0.99).kept).toBe(true)
+  expect(report(1.01).kept).toBe(false)
 })
 
 test('at least ten files are shown, and each that is dear', () => {

@@ -1,68 +1,13 @@
-/** vnet simulate, in this process: no root, no devices. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+/** vnet simulate, in this process: no root, no devices. simulate.slow.test.ts has more cases. */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import {
-  type CapturedPacket,
-  FLAG_INBOUND,
-  FLAG_OUTBOUND,
-  TC_ACT_SHOT,
-  VERDICT_TC,
-} from '#src/capture/packet.ts'
+import { FLAG_INBOUND, FLAG_OUTBOUND } from '#src/capture/packet.ts'
 import { LITTLE } from '#support/capture-bytes.ts'
-import { pcapngOf, pcapOf, recordsIn, whole } from '#support/capture-records.ts'
-import { fileDirectory } from '#support/fresh-directory.ts'
 import { runMain } from '#support/run-main.ts'
 import { plainFrame } from '#support/wire.ts'
+import { ipPacket, packet, packetsOf, simulations, stagesOf } from './simulated.ts'
 
-const directory = fileDirectory()
-const at = (name: string) => join(directory, name)
-
-const SECONDS = 1_700_000_000
-const MS = 1e6
-
-/** A packet `ms` after the first. */
-function packet(ms: number, more: Partial<CapturedPacket> = {}): CapturedPacket {
-  return whole(plainFrame(100).fill(0xaa, 14), { nanoseconds: 5 + ms * MS, ...more })
-}
-
-/** Writes a capture of four interfaces, and returns its path. */
-function pcapng(name: string, packets: readonly CapturedPacket[], linkType = 1): string {
-  writeFileSync(at(name), pcapngOf(packets, Array(4).fill({ linkType })))
-  return at(name)
-}
-
-function pcap(name: string, packets: readonly CapturedPacket[]): string {
-  writeFileSync(at(name), pcapOf(packets))
-  return at(name)
-}
-
-/** The packets of a capture. */
-function packetsOf(path: string) {
-  const packets = []
-  for (const record of recordsIn(path)) {
-    const { seconds, nanoseconds, interfaceIndex, originalLength, frame } = record
-    packets.push({
-      ms: (seconds - SECONDS) * 1000 + (nanoseconds - 5) / MS,
-      interfaceIndex,
-      originalLength,
-      frame: [...frame],
-    })
-  }
-  return packets
-}
-
-async function simulate(...args: string[]): Promise<string> {
-  const { status, stdout, stderr } = await runMain('simulate', ...args)
-  expect([status, stderr]).toEqual([0, ''])
-  return stdout
-}
-
-const stagesOf = (stdout: string) =>
-  stdout
-    .trimEnd()
-    .split('\n')
-    .map(line => JSON.parse(line))
+const { at, pcap, pcapng, simulate, withDrops, scenario, stageFile } = simulations()
 
 describe('a capture', () => {
   test('simulate prints the effects of each stage on a capture, like vnet wire', async () => {
@@ -190,40 +135,6 @@ describe('a capture', () => {
     expect(packetsOf(at('e.out')).map(({ ms }) => ms)).toEqual([1, 10, 10])
   })
 
-  test('the same seed gives the same decisions, another seed others', async () => {
-    const file = pcap(
-      'f.pcap',
-      Array.from({ length: 100 }, (_, i) => packet(i)),
-    )
-    const decisions = async (...seed: string[]) => {
-      await simulate(
-        file,
-        '--wire',
-        'loss 30% delay 5ms 2ms corrupt 10%',
-        '--log',
-        at('f.log'),
-        ...seed,
-      )
-      return readFileSync(at('f.log'), 'utf8')
-    }
-    const first = await decisions()
-    expect(first).toContain('"verdict":"corrupt"')
-    expect(await decisions('--seed', '1')).toBe(first)
-    expect(await decisions('--seed', '2')).not.toBe(first)
-  })
-
-  /** A capture of a hundred packets and two drops, one with each of these reasons. */
-  const withDrops = (name: string, ...reasons: string[]) => {
-    const drops = reasons.map((reason, i) =>
-      packet(200 + i, {
-        comments: [`dropped: ${reason}`],
-        verdict: TC_ACT_SHOT,
-        verdictType: VERDICT_TC,
-      }),
-    )
-    return pcapng(name, [...Array.from({ length: 100 }, (_, i) => packet(i)), ...drops])
-  }
-
   test('a capture of vnet is simulated with the seed of its comments, unless --seed is given', async () => {
     const drop = 'wire ab, stage 1 loss 5% (seed 3002, packet 13)'
     const file = withDrops('seed.pcapng', 'RX_CRC', drop, `${drop}, id 14`)
@@ -237,35 +148,6 @@ describe('a capture', () => {
     expect(await decisions('--seed', '3002')).toBe(own)
     expect(await decisions('--seed', '3')).toMatch(/"seed":3\D/)
   })
-
-  test.each([
-    [
-      ['wire ab, stage 1 loss 5% (seed 3, packet)'],
-      "packet 101: the comment 'dropped: wire ab, stage 1 loss 5% (seed",
-    ],
-    [['wire ba, stage 1 loss 5% (seed 0, packet 7)'], 'has no seed of a wire: give --seed'],
-    [
-      ['wire in (ab), stage 1 loss 5% (seed 9007199254740992, packet 7)'],
-      'has no seed of a wire: give --seed',
-    ],
-    [
-      [
-        'wire ab, stage 1 loss 5% (seed 3, packet 7)',
-        'wire ab, stage 1 loss 5% (seed 4, packet 9)',
-      ],
-      'its comments have several seeds, such as 3 and 4: give --seed',
-    ],
-  ])(
-    'comments without one seed are refused without --seed, before a file is written: %j',
-    async (reasons, message) => {
-      const file = withDrops('seeds.pcapng', ...reasons)
-      const words = ['simulate', file, '--wire', 'loss 30%']
-      const { status, stderr } = await runMain(...words, '--out', at('no.out'))
-      expect([status, stderr]).toEqual([2, expect.stringContaining(message)])
-      expect(existsSync(at('no.out'))).toBe(false)
-      expect((await runMain(...words, '--seed', '5')).status).toBe(0)
-    },
-  )
 
   test('a capture that is cut off is simulated up to the cut', async () => {
     const file = pcap('g.pcap', [packet(0), packet(1)])
@@ -331,33 +213,17 @@ describe('a capture', () => {
 })
 
 describe('a capture of another program', () => {
-  /** A packet of IPv4 with this identification and time to live. */
-  const ip = (ms: number, id: number, ttl: number) => {
-    const bytes = plainFrame(100).fill(0, 14)
-    bytes.set([8, 0, 0x45, 0, 0, 86, id >> 8, id & 255, 0x40, 0, ttl, 17, ttl, ttl], 12)
-    return packet(ms, { bytes })
-  }
   const ids = Array.from({ length: 20 }, (_, i) => i + 1)
 
   test('packets that are in the file twice are counted in a line', async () => {
     const file = pcap(
       'twice.pcap',
-      ids.flatMap(id => [ip(10 * id, id, 64), ip(10 * id + 1, id, 63)]),
+      ids.flatMap(id => [ipPacket(10 * id, id, 64), ipPacket(10 * id + 1, id, 63)]),
     )
     const { status, stderr } = await runMain('simulate', file, '--wire', 'loss 0%')
     const message =
       '20 frames repeat a packet of the file, and count as packets of their own: capture one interface'
     expect([status, stderr]).toEqual([0, `vnet: ${file}: ${message}\n`])
-  })
-
-  test.each([
-    ['packets without an identification', ids.map(id => ip(id, 0, 64))],
-    ['packets that repeat after 100 ms', ids.map(id => ip(100 * id, 1, 64))],
-    ['a few repeated packets', [...ids, 20].map(id => ip(id, id, 64))],
-  ])('%s are not reported', async (_, packets) => {
-    expect(
-      (await runMain('simulate', pcap('once.pcap', packets), '--wire', 'loss 0%')).stderr,
-    ).toBe('')
   })
 })
 
@@ -366,11 +232,6 @@ describe('a scenario', () => {
     'steps.pcapng',
     Array.from({ length: 60 }, (_, i) => packet(10 * i, { interfaceIndex: i % 2 })),
   )
-  const scenario = (name: string, text: string) => {
-    writeFileSync(at(name), text)
-    return at(name)
-  }
-
   test('a scenario changes the wire at its times, counted from the first arrival', async () => {
     const steps = scenario(
       'cut.yaml',
@@ -398,22 +259,6 @@ describe('a scenario', () => {
       ...new Array(10).fill(2),
       ...round,
     ])
-  })
-
-  test('changes after the last arrival are made: packets of hold are delivered', async () => {
-    const steps = scenario('hold.yaml', '- { at: 0s, wire: hold }\n- { at: 10s, wire: off }\n')
-    await simulate(file, '--scenario', steps, '--out', at('hold.pcapng'))
-    expect(packetsOf(at('hold.pcapng')).map(({ ms }) => ms)).toEqual(new Array(60).fill(10_000))
-  })
-
-  test('the log of a run has its scenario, and is repeated from the log alone', async () => {
-    const steps = scenario(
-      'log.yaml',
-      '- { at: 95ms, wire: loss 20% }\n- { at: 400ms, wire: delay 7ms 5ms }\n',
-    )
-    await simulate(file, '--wire', 'loss 10%', '--scenario', steps, '--log', at('run.log'))
-    await simulate(at('run.log'), '--log', at('again.log'))
-    expect(readFileSync(at('again.log'), 'utf8')).toBe(readFileSync(at('run.log'), 'utf8'))
   })
 
   test.each([
@@ -457,29 +302,6 @@ describe('a log', () => {
     const log = readFileSync(at('run.log'), 'utf8').split('\n')
     expect(readFileSync(at('again.log'), 'utf8').split('\n')).toEqual(log)
     expect(log.length).toBeGreaterThan(150)
-  })
-
-  test('a log is simulated with another spec and another seed', async () => {
-    await simulate(file, ...words, '--log', at('run.log'))
-    const other = stagesOf(await simulate(at('run.log'), '--wire', 'loss every 2', '--json'))
-    expect(other).toMatchObject([
-      { direction: 'ab', stage: 'loss', in: 30, dropped: 15 },
-      { direction: 'ba', stage: 'loss', in: 30, dropped: 15 },
-    ])
-    await simulate(at('run.log'), '--seed', '8', '--log', at('again.log'))
-    expect(readFileSync(at('again.log'), 'utf8')).not.toBe(readFileSync(at('run.log'), 'utf8'))
-  })
-
-  test('a log that lacks lines is simulated up to the first missing one', async () => {
-    await simulate(file, '--wire', 'loss 0%', '--log', at('holes.log'))
-    const lines = readFileSync(at('holes.log'), 'utf8').split('\n')
-    const arrival = lines.findIndex(line => line.includes('"n":9,'))
-    writeFileSync(at('holes.log'), lines.toSpliced(arrival, 1).join('\n'))
-    const { status, stdout, stderr } = await runMain('simulate', at('holes.log'))
-    expect(stdout).toMatch(/ab loss +8 +8 /)
-    const message =
-      /line \d+: packet 10 where packet 9 of ab must be: lines are missing, or it logs several wires\n$/
-    expect([status, stderr]).toEqual([1, expect.stringMatching(message)])
   })
 
   test('the log of an attachment has the downlink of a preset in its direction in', async () => {
@@ -577,16 +399,7 @@ describe('arguments', () => {
 })
 
 describe('--stage', () => {
-  const file = at('my.mjs')
-  writeFileSync(
-    file,
-    `export function half(next, env) {
-      let n = 0
-      return { push: skb => (++n % 2 === 0 ? env.drop(skb, 'half') : next.push(skb)) }
-    }
-    export const flat = () => ({})
-    export const number = 5\n`,
-  )
+  const file = stageFile()
   const capture = pcap(
     'stage.pcap',
     [0, 1, 2, 3, 4].map(ms => packet(ms)),
@@ -605,35 +418,5 @@ describe('--stage', () => {
     expect(status).toBe(0)
     expect(stdout).toMatch(/^ *ab half +5 +3 +0 +2$/m)
     expect(stdout).toMatch(/^ *ab half dropped: half 2$/m)
-  })
-
-  test.each([
-    [
-      ['--stage', file, '--wire', 'stage hafl'],
-      "'hafl' is not a stage; did you mean 'half'?\n  stage hafl",
-    ],
-    [['--stage', file, '--wire', 'stage flat'], 'stage flat returns no wire'],
-    [
-      ['--wire', 'stage half'],
-      'stage half: no file was loaded: --stage FILE, or stages: [FILE] in a lab',
-    ],
-    [['--stage', at('no.mjs'), '--wire', 'stage half'], 'no.mjs: no such file'],
-    [
-      ['--stage', at('empty.mjs'), '--wire', 'stage half'],
-      'empty.mjs exports no stage: it needs `export function',
-    ],
-    [['--stage', at('wrong.mjs'), '--wire', 'stage half'], 'wrong.mjs does not load: '],
-    [
-      ['--stage', file, '--wire', 'stage'],
-      'stage needs the name of a function that --stage FILE exports',
-    ],
-  ])('%j is refused', async (options, message) => {
-    writeFileSync(at('empty.mjs'), 'export default function half() {}\n')
-    writeFileSync(at('wrong.mjs'), 'export function (\n')
-    const { status, stderr } = await runMain('simulate', capture, ...options)
-    expect([status !== 0, stderr.replaceAll('vnet:   ', '  ')]).toEqual([
-      true,
-      expect.stringContaining(message),
-    ])
   })
 })

@@ -1,9 +1,67 @@
-/** Wrong command lines of commands that load labs or the course. */
+/** More wrong command lines, also of commands that load labs or the course. */
 import { fifos, NONE, PIPE, testWrongInputs } from './wrong-input.ts'
 
 const { FIFO, FIFO_JS } = fifos()
 
 testWrongInputs([
+  [['snull', '--mtu', '99999'], 2, '--mtu 99999: must be a whole number from 68 to 65521'],
+  [['wire', 'sn0', 'delay'], 2, /delay/],
+  [['wire', 'sn0', 'loss 150%'], 2, /150%/],
+  [['wire', 'sn0', 'delay 20 ms'], 2, /20 ?ms/],
+  [['wire', 'sn0', 'loss 1% loss 2%'], 2, /loss/],
+  [['carrier', 'sn0', 'maybe'], 2, "'maybe': must be on or off"],
+  [
+    ['snull', '--netns', 'nope'],
+    1,
+    'nope: there is no such network namespace; `ip netns` lists those with a name',
+  ],
+  [['stats', 'a', 'b', 'c'], 1, 'no interface is called a or b or c; there are sn0, red/sn1'],
+  [
+    ['stats', '--watch', '5parsecs'],
+    2,
+    '--watch 5parsecs: must be a time with its unit, such as 500ms, 1s or 2min',
+  ],
+  [['lan', '--hosts', '-3'], 2, /^--hosts -3: /],
+  [['reset', 'lo'], 1, 'no interface is called lo; there are sn0, red/sn1'],
+  [['snull', '--address', '300.1.1.1'], 2, /^--address 300.1.1.1: must be written as/],
+  [['show'], 2, 'show: missing argument IF (see vnet show --help)'],
+  [['web'], 2, 'web: missing argument ADDRESS (see vnet web --help)'],
+  [['param', 'sn0', 'lockup=abc'], 1, "lockup: 'abc' is not a whole number of at least 0"],
+  [['replay', 'nofile', '--receive', 'a'], 1, `nofile: ${NONE}`],
+  [['./nofile.js'], 1, `./nofile.js: ${NONE}`],
+  [['snull', '--scenario', 'nofile'], 1, `nofile: ${NONE}`],
+  [['wire', 'sn0', 'trace nofile'], 1, /nofile: no such file or directory/],
+  [['cable', 'a', 'b', '--wire', 'trace nofile'], 1, /^--wire: nofile: no such file or directory$/],
+  [['cable', 'a', 'b', '--wire', 'stage nothing'], 2, /^--wire: stage nothing: no file was loaded/],
+  [['cable', 'a', 'b', '--stage', 'nofile.js'], 1, /nofile\.js: no such file or directory/],
+  [['snull', '--no-address', '--capture', 'nodir/a.pcapng'], 1, `nodir/a.pcapng: ${NONE}: nodir`],
+  [
+    ['snull', '--tls-keys', '.', '--capture', 'x.pcapng'],
+    2,
+    '--tls-keys .: not a file; name the one in SSLKEYLOGFILE',
+  ],
+  [['lan', '--config', '.'], 1, '.: is a directory'],
+  [
+    ['attach', 'nons/eth0'],
+    1,
+    'nons: there is no such network namespace; `ip netns` lists those with a name',
+  ],
+  [['simulate', '.', '--wire', 'loss 1%'], 2, '.: it is a directory, not a capture'],
+  [['replay', 'nofile'], 1, `nofile: ${NONE}`],
+  [['extcap', '--bogus'], 2, "unknown option '--bogus' (see vnet extcap --help)"],
+  [
+    ['cable', 'a', 'b', '--wire', 'out loss 1%'],
+    2,
+    /: a wire spec is for both directions: .* --wire-out/,
+  ],
+  [['snull', '--log', FIFO], 2, PIPE],
+  [['snull', '--stage', FIFO_JS], 2, PIPE],
+  [['wire', 'sn0', `trace ${FIFO}`], 2, PIPE],
+  [
+    ['snull', '--no-address', '--capture', FIFO],
+    1,
+    /fifo: nobody reads it: start its reader first, such as wireshark/,
+  ],
   [
     ['learn', '01-drop', '--from', 'nodir'],
     1,

@@ -51,6 +51,21 @@ export function stats(ifindex: number, name: string, sent: number, rest: Write =
   }
 }
 
+/** A part of a device, of kind `queue`. */
+export const part = (name: string): Write => {
+  return b => void b.nested(of.part.type, nest => void nest.u32(1, 0).string(2, name))
+}
+
+/** Returns the bytes of a number in an attribute. */
+export function u32Bytes(value: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(value).buffer)
+}
+
+/** Returns the bytes of a string in an attribute. */
+export function textBytes(words: string): Uint8Array {
+  return Uint8Array.of(...Buffer.from(words), 0)
+}
+
 export const usual: Answers = {
   [commands.getDevices.cmd]: () => [device(7, 'sn0')],
   [commands.getStats.cmd]: () => [stats(7, 'sn0', 42)],
