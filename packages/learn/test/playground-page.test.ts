@@ -15,7 +15,7 @@ describe('a wire', () => {
     run(1000)
     world.command('1//a', { do: 'wire', text: 'loss 20% delay 5ms' })
     world.flow(100)
-    run(3000)
+    run(2000)
     world.flow(0)
     run(1100)
     const frames = all('frames').flatMap(({ frames }) => frames)
@@ -87,7 +87,7 @@ describe('a wire', () => {
 
 describe('the page', () => {
   test('cuts the cable, so that the carrier is lost, and plugs it in again', async () => {
-    const { world, all, told, run } = await start(cable)
+    const { world, all, told, until } = await start(cable)
     const carriers = () =>
       all('hello')
         .at(-1)
@@ -95,11 +95,11 @@ describe('the page', () => {
     world.command('1//a', { do: 'cut' })
     expect(carriers()).toEqual([false, false])
     world.send('ping')
-    run(4000)
+    until(() => told.length === 1, 4000)
     world.command('1//b', { do: 'plug' })
     expect(carriers()).toEqual([true, true])
     world.send('ping')
-    run(4000)
+    until(() => told.length === 2, 4000)
     expect(told.map(line => line.replace(/, average round trip [\d.]+ ms$/, ''))).toEqual([
       'ping 198.18.0.2: 5 sent, 0 received',
       'ping 198.18.0.2: 5 sent, 5 received',
@@ -107,7 +107,7 @@ describe('the page', () => {
   })
 
   test('stops the first frame, and lets all continue', async () => {
-    const { world, all, told, run } = await start(snull)
+    const { world, all, told, run, until } = await start(snull)
     world.command('1//sn0', { do: 'step', mode: 'on' })
     world.send('ping')
     run(100)
@@ -115,7 +115,7 @@ describe('the page', () => {
     expect(last().step).toMatchObject({ id: '1//sn0', step: 1, next: 'read' })
     expect(told).toEqual([])
     world.command('1//sn0', { do: 'step', mode: 'off' })
-    run(3000)
+    until(() => told.length > 0, 3000)
     expect(last()).toMatchObject({ mode: 'off', step: undefined })
     expect(told).toEqual([expect.stringMatching(/^ping 198\.18\.0\.2: 5 sent, 5 received, /)])
   })

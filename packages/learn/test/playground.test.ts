@@ -20,9 +20,10 @@ describe.each([
   ['loop', loop as Driver, ['1//vnet0']],
 ])('%s', (_, driver, ids) => {
   test('replies to a ping, and its frames are counted', async () => {
-    const { world, told, all, run } = await start(driver)
+    const { world, told, all, until } = await start(driver)
     world.send('ping')
-    run(3000)
+    until(() => told.length > 0, 3000)
+    world.show()
     expect(told).toEqual([
       expect.stringMatching(
         /^ping 198\.18\.0\.2: 5 sent, 5 received, average round trip [\d.]+ ms$/,
@@ -49,10 +50,11 @@ describe('a driver of a visitor', () => {
   const solution = solutionOf('01-drop')
 
   test('starts as a mirror that loses every fifth frame', async () => {
-    const { world, told, run } = await start(await driverOf(SAMPLE), { isOwn: true })
+    const { world, told, until } = await start(await driverOf(SAMPLE), { isOwn: true })
     world.send('ping')
-    run(6000)
-    expect(told.find(line => line.startsWith('ping'))).toMatch(/5 sent, 4 received/)
+    const ping = () => told.find(line => line.startsWith('ping'))
+    until(() => ping() !== undefined, 6000)
+    expect(ping()).toMatch(/5 sent, 4 received/)
   })
 
   test('that throws at a frame is named with its line, and the frame is counted', async () => {
