@@ -1,85 +1,22 @@
-/** STEP from a device to the client, and the events of halts. */
-import { join } from 'node:path'
+/** STEP from a device to the client, and its events. step.slow.test.ts has each step of a frame. */
 import { describe, expect, test } from 'vitest'
-import { ControlClient, type DeviceEvent, type Entry, serveControl } from '#src/control/index.ts'
+import { ControlClient } from '#src/control/index.ts'
 import { Events } from '#src/control/operations/events.ts'
 import { vnetFamily } from '#src/control/operations/vnet-family.ts'
 import { VNET_GENL_ID } from '#src/control/protocol/family.ts'
-import { readDirectories } from '#src/control/sockets/directory.ts'
-import { namedDirectory } from '#src/control/sockets/run-directory.ts'
 import { loadNative } from '#src/linux/native.ts'
 import { StepGate } from '#src/netdev/step-gate.ts'
 import { NLM_F_ACK } from '#src/netlink/index.ts'
-import { endedAfterEach } from '#support/ends.ts'
-import { freshDirectory } from '#support/fresh-directory.ts'
 import { ask, read, request } from '#support/genl-request.ts'
-import { memoryNets, sendAll, turn } from '#support/memory-net.ts'
+import { sendAll, turn } from '#support/memory-net.ts'
 import { flowFrame, snullPair } from '#support/snull-pair.ts'
+import { servedSnulls } from './served-snulls.ts'
 
-const memoryNet = memoryNets()
-const native = loadNative()
 const STEP = 21
 
-const root = freshDirectory()
-const ends = endedAfterEach<Disposable>()
-
-/** snull, and a client of it. */
-async function served() {
-  const memory = memoryNet()
-  const pair = await snullPair(memory)
-  ends.push(
-    serveControl(native, memory.net, {
-      directory: join(root, 'vnet'),
-      now: () => 1_800_000_000_000,
-    }),
-  )
-  const client = new ControlClient(native)
-  ends.push(client)
-  const [entry] = readDirectories(namedDirectory(join(root, 'vnet')))
-  const [sn0, sn1] = [pair.sn0, pair.sn1].map(({ ifindex, name }) => ({
-    ifindex,
-    name,
-    netns: undefined,
-  }))
-  return { ...pair, client, vnet: (entry as Entry).vnet, device: sn0!, peer: sn1! }
-}
+const { served, memoryNet, ends } = servedSnulls()
 
 describe('STEP', () => {
-  test('each next returns the step that waits then, with the frame and the lines of the driver', async () => {
-    const { client, vnet, device, peer, port0, port1 } = await served()
-    expect(await client.step(vnet, device)).toEqual({ mode: 'off', every: 0, halt: undefined })
-    expect(await client.step(vnet, device, 'on')).toEqual({ mode: 'on', every: 0, halt: undefined })
-    sendAll(port0, flowFrame(0, 0))
-    const { halt: first } = await client.step(vnet, device)
-    const place = { number: 1, device, queue: 0, next: 'read' }
-    expect(first).toEqual({ ...place, frame: undefined, source: undefined, count: 0 })
-
-    const { halt: second } = await client.step(vnet, device, 'next')
-    const frame = { length: 60, bytes: expect.objectContaining({ length: 60 }) }
-    expect(second).toMatchObject({ number: 2, device, next: 'ndoStartXmit', frame })
-    expect([...(second?.frame?.bytes ?? [])]).toEqual([...flowFrame(0, 0)])
-    expect(second?.source?.file).toMatch(/\/drivers\/snull\/driver\.ts$/)
-    expect(second?.source?.lines[0]).toContain('function startXmit(')
-    expect(second?.source?.lines.at(-1)).toBe('}')
-
-    const { halt: third } = await client.step(vnet, device, 'next')
-    expect(third).toMatchObject({
-      number: 3,
-      device: peer,
-      next: 'interrupt',
-      frame: { length: 60 },
-    })
-    expect(third?.source?.lines[0]).toContain('function interrupt(')
-    const { halt: fourth } = await client.step(vnet, device, 'next')
-    expect(fourth).toMatchObject({ number: 4, device: peer, next: 'netifRx' })
-    expect(fourth?.source?.file).toMatch(/\/drivers\/snull\/driver\.ts$/)
-    const { halt: fifth } = await client.step(vnet, device, 'next')
-    expect(fifth).toMatchObject({ number: 5, device: peer, next: 'write', source: undefined })
-    await client.step(vnet, device, 'next')
-    expect(port1.received).toHaveLength(1)
-    expect(await client.step(vnet, peer, 'off')).toEqual({ mode: 'off', every: 0, halt: undefined })
-  })
-
   test('next for the halt of a client runs no other step', async () => {
     const { client, vnet, device, port0 } = await served()
     await client.step(vnet, device, 'on')
@@ -154,7 +91,7 @@ describe('STEP', () => {
     sendAll(port0, flowFrame(0, 0))
     await client.step(vnet, device, 'next')
     client.close()
-    const other = new ControlClient(native)
+    const other = new ControlClient(loadNative())
     ends.push(other)
     expect(await other.step(vnet, device)).toMatchObject({ mode: 'on', halt: { number: 2 } })
     await other.step(vnet, device, 'off')
@@ -192,36 +129,5 @@ describe('the event step', () => {
       }
     }
     gate.off()
-  })
-
-  test('each subscriber is notified where a frame waits, without its bytes', async () => {
-    const { client, vnet, device, peer, port0 } = await served()
-    const events: DeviceEvent[] = []
-    const heard = new Promise<void>(resolve => {
-      void client.subscribe(vnet, event => {
-        events.push(event)
-        if (events.length === 8) {
-          resolve()
-        }
-      })
-    })
-    await client.step(vnet, device)
-    await client.step(vnet, device, 'on')
-    sendAll(port0, flowFrame(0, 0))
-    await client.step(vnet, device, 'next')
-    await client.step(vnet, device, 'next')
-    await client.step(vnet, device, 'next')
-    await client.step(vnet, device, 'off')
-    await heard
-    expect(events.map(({ event, name, mode, step }) => [event, name, mode, step])).toEqual([
-      ['step', 'sn0', 'on', undefined],
-      ['step', 'sn1', 'on', undefined],
-      ['step', 'sn0', 'on', { number: 1, device, queue: 0, next: 'read' }],
-      ['step', 'sn0', 'on', { number: 2, device, queue: 0, next: 'ndoStartXmit' }],
-      ['step', 'sn1', 'on', { number: 3, device: peer, queue: 0, next: 'interrupt' }],
-      ['step', 'sn1', 'on', { number: 4, device: peer, queue: 0, next: 'netifRx' }],
-      ['step', 'sn0', 'off', undefined],
-      ['step', 'sn1', 'off', undefined],
-    ])
   })
 })
