@@ -159,3 +159,54 @@ describe('--stage', () => {
     ])
   })
 })
+
+test('a disk that is full is one line for each file, and status 1', async () => {
+  const args = [pcap('y.pcap', [packet(0)]), '--wire', 'loss 0%']
+  for (const [option, end] of [
+    ['--out', ''],
+    ['--log', '; the log ends here'],
+  ] as const) {
+    const { status, stdout, stderr } = await runMain('simulate', ...args, option, '/dev/full')
+    expect(stdout).toMatch(/ab loss +1 +1 /)
+    expect([status, stderr]).toEqual([1, `vnet: /dev/full: no space left on device${end}\n`])
+  }
+})
+
+describe('arguments', () => {
+  const file = pcap('z.pcap', [packet(0)])
+
+  test.each([
+    [
+      'one file for both outputs',
+      [file, '--wire', 'loss 1%', '--out', at('x'), '--log', at('x')],
+      'need a file each',
+    ],
+    [
+      'the input as output',
+      [file, '--wire', 'loss 1%', '--out', file],
+      'the input file cannot be an output too',
+    ],
+    [
+      'an output in no directory',
+      [file, '--wire', 'loss 1%', '--log', at('no/x')],
+      'no/x: no such file or directory',
+      1,
+    ],
+    [
+      'a seed of 0',
+      [file, '--wire', 'loss 1%', '--seed', '0'],
+      '--seed 0: must be a whole number from 1',
+    ],
+  ] as [string, string[], string, number?][])(
+    '%s is one line and touches no file',
+    async (_, args, message, code = 2) => {
+      const before = readFileSync(file)
+      writeFileSync(at('kept'), 'kept')
+      const { status, stderr } = await runMain('simulate', ...args)
+      expect([status, stderr]).toEqual([code, expect.stringContaining(`vnet: `)])
+      expect(stderr).toContain(message)
+      expect(readFileSync(file)).toEqual(before)
+      expect(readFileSync(at('kept'), 'utf8')).toBe('kept')
+    },
+  )
+})

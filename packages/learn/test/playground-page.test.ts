@@ -6,16 +6,16 @@ import { dropText } from '#src/netdev/frame-drop.ts'
 import type { DeviceCounters, Message } from '../../web/src/feed-types.ts'
 import { packetsIn, start } from './support/playground-world.ts'
 
-const LOSS = 'wire ab, stage 1 loss 20%'
+const LOSS = 'wire ab, stage 1 loss 40%'
 
 describe('a wire', () => {
   test('drops frames, with the reason in rows of frames and flights, and in the capture', async () => {
     const { world, all, run } = await start(cable)
     world.send('ping')
     run(1000)
-    world.command('1//a', { do: 'wire', text: 'loss 20% delay 5ms' })
+    world.command('1//a', { do: 'wire', text: 'loss 40% delay 5ms' })
     world.flow(100)
-    run(2000)
+    run(1000)
     world.flow(0)
     run(1100)
     const frames = all('frames').flatMap(({ frames }) => frames)
@@ -24,14 +24,14 @@ describe('a wire', () => {
     expect(dropped.length).toBeGreaterThan(20)
     expect(flights.flatMap(({ dropped }) => dropped ?? [])).toContainEqual({
       text: LOSS,
-      stage: { place: 1, text: 'loss 20%' },
+      stage: { place: 1, text: 'loss 40%' },
     })
     const packets = packetsIn(world.capture())
     expect(
       packets.filter(({ drop }) => drop !== undefined && dropText(drop) === LOSS),
     ).toHaveLength(dropped.length)
     expect(all('wire').at(-1)?.wire).toMatchObject({
-      text: { ab: 'loss 20% delay 5ms', ba: 'loss 20% delay 5ms' },
+      text: { ab: 'loss 40% delay 5ms', ba: 'loss 40% delay 5ms' },
       outgoing: 'ba',
       stages: [{ stage: 'loss' }, { stage: 'delay' }, { stage: 'loss' }, { stage: 'delay' }],
     })

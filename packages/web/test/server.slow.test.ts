@@ -1,4 +1,4 @@
-/** The server of the page: all of its files, more feeds and commands, and what pages cost a vnet. */
+/** The server of the page: all files, more feeds and commands, and what pages cost a vnet. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EOPNOTSUPP, VnetError } from '#src/base/errno.ts'
 import { commands, vnetAttributes as of } from '#src/control/protocol/family.ts'

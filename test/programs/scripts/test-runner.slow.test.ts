@@ -254,7 +254,7 @@ describe('the tests of the kernel and all others', () => {
   const fifos = (...names: string[]) => void execFileSync('mkfifo', names, { cwd: root })
   const reads = (name: string) => `fs.readFileSync('${name}')`
   const writes = (name: string) => `fs.writeFileSync('${name}', String(process.pid))`
-  /** Has the two runs of vitest do this first. */
+  /** Lets the two runs of vitest do this first. */
   const meanwhile = (kernel: string, others: string) =>
     vitest('passed', 0, `if (part === 'kernel') { ${kernel} } else { ${others} }`)
 

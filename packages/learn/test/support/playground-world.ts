@@ -31,7 +31,7 @@ export async function start(driver: Driver, options: Partial<WorldOptions> = {})
       world.advance(Math.min(16, left))
     }
   }
-  /** Runs until `isReached`, for at most `ms`: a world costs time although nothing happens in it. */
+  /** Runs until `isReached`, at most for `ms`: it takes time also where nothing happens. */
   const until = (isReached: () => boolean, ms: number) => {
     for (let left = ms; left > 0 && !isReached(); left -= 16) {
       world.advance(16)
