@@ -54,8 +54,8 @@ export function tierOf(name) {
 const scales = (root, name) => /\/(scale|for-all)\.ts'/.test(readFileSync(join(root, name), 'utf8'))
 
 /**
- * Returns the test files of a run: `quick`, `all` (quick, slow and kernel), `rest` (what a quick run
- * leaves out: slow, kernel and long), `long` (long files, and files that scale) or a suite.
+ * Returns the test files of a run: `quick`, `all` (quick, slow and kernel), `rest` (slow, kernel
+ * and long: what a quick run leaves out), `long` (long files, and files that scale) or a suite.
  */
 export function filesOfRun(root, run) {
   const isOfRun = name => {
