@@ -152,7 +152,7 @@ test('dependencies are installed completely and without install scripts, whateve
   await tree.setUp()
   const [npm] = tree.callLines()
   expect(npm).toMatch(
-    /^npm ci --ignore-scripts --include=dev --no-dry-run --no-global --location=project/,
+    /^npm ci --prefer-offline --ignore-scripts --include=dev --no-dry-run --no-global --location=project/,
   )
 })
 
