@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { NETIF_MSG_INTR } from '#src/netdev/if.ts'
 import { IRQ_HANDLED, IRQ_NONE, Irq, type IrqHandler } from '#src/netdev/irq.ts'
 import type { NetDevice } from '#src/netdev/net-device.ts'
 import { devClose, netifRx } from '#src/netdev/netif.ts'
@@ -322,4 +323,122 @@ test('a handler may close its device, and waiting interrupts are still taken, on
   b.irq.raise(TX)
   await undefined // no poll is under way: a microtask takes it
   expect(b.irq.count).toBe(2)
+})
+
+describe('a level-triggered line', () => {
+  /** A line of hardware with its own causes, and a handler that returns `result`. */
+  async function level(result: () => number = () => IRQ_HANDLED) {
+    const { dev } = await addDevice(memory)
+    const irq = new Irq(dev)
+    let calls = 0
+    const handler = () => {
+      calls++
+      return result()
+    }
+    const flush = () => memory.net.flush()
+    return { dev, irq, handler, flush, calls: () => calls }
+  }
+
+  test('the handler is called until the line is released', async () => {
+    let left = 3
+    const { irq, handler, flush, calls } = await level(() => {
+      left--
+      irq.level(left > 0)
+      return IRQ_HANDLED
+    })
+    irq.request(handler)
+    irq.level(true)
+    irq.level(true)
+    flush()
+    expect([calls(), irq.count, irq.spurious, irq.status]).toEqual([3, 3, 0, 0])
+    flush()
+    expect(calls()).toBe(3)
+  })
+
+  test('the handler is not called if the line is released before its interrupt is taken', async () => {
+    const { irq, handler, flush, calls } = await level()
+    irq.request(handler)
+    irq.level(true)
+    irq.level(false)
+    flush()
+    expect(calls()).toBe(0)
+    // A spurious interrupt is taken whatever the level is.
+    irq.level(true)
+    irq.raise(0)
+    irq.level(false)
+    flush()
+    expect(calls()).toBe(1)
+  })
+
+  test('a line that is asserted already interrupts when it is requested', async () => {
+    const { irq, handler, flush, calls } = await level(() => {
+      irq.level(false)
+      return IRQ_HANDLED
+    })
+    irq.level(true)
+    flush()
+    expect(calls()).toBe(0)
+    irq.request(handler)
+    flush()
+    expect(calls()).toBe(1)
+  })
+
+  test('its state and the log of its events name the level', async () => {
+    const { dev, irq, handler, flush } = await level(() => {
+      irq.level(false)
+      return IRQ_HANDLED
+    })
+    irq.request(handler)
+    expect(irq.part(0)).toMatchObject({ state: 'idle', count: 0 })
+    dev.msgEnable = NETIF_MSG_INTR
+    irq.level(true)
+    expect(irq.part(0)).toMatchObject({ state: 'asserted' })
+    flush()
+    expect(irq.part(0)).toMatchObject({ state: 'idle', count: 1 })
+    expect(memory.lines.slice(-3)).toEqual([
+      'test0: interrupt line asserted',
+      'test0: interrupt line released',
+      'test0: interrupt handled',
+    ])
+  })
+
+  test('a line of unhandled interrupts is disabled until the next request, and logged', async () => {
+    const { dev, irq, handler, calls } = await level(() => IRQ_NONE)
+    dev.map = { ...dev.map, irq: 11 }
+    irq.request(handler)
+    irq.level(true)
+    memory.net.flush()
+    memory.clock.advance(1_000_000)
+    expect([calls(), irq.part(0).state]).toEqual([100_000, 'asserted, disabled'])
+    expect(memory.lines.slice(-2)).toEqual([
+      'test0: irq 11: nobody cared: 100000 of 100000 interrupts were not handled',
+      'test0: Disabling IRQ #11',
+    ])
+    irq.raise(0)
+    memory.net.flush()
+    expect(calls()).toBe(100_000)
+    irq.free()
+    let again = 0
+    irq.request(() => {
+      again++
+      irq.level(false)
+      return IRQ_HANDLED
+    })
+    memory.net.flush()
+    expect(again).toBe(1)
+  })
+
+  test('a line of which one interrupt in a thousand is handled is not disabled', async () => {
+    let taken = 0
+    const { irq, handler, calls } = await level(() => {
+      taken++
+      irq.level(taken < 150_000)
+      return taken % 1000 === 0 ? IRQ_HANDLED : IRQ_NONE
+    })
+    irq.request(handler)
+    irq.level(true)
+    memory.net.flush()
+    memory.clock.advance(1_000_000)
+    expect([calls(), irq.part(0).state]).toEqual([150_000, 'idle'])
+  })
 })
