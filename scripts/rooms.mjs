@@ -23,6 +23,11 @@ export const core = [
   { room: 'netlink', pure: true, what: 'messages of netlink as functions over bytes' },
   { room: 'skb', pure: true, what: 'frame memory, and who owns it; the reasons of drops' },
   {
+    room: 'pci',
+    pure: true,
+    what: 'PCI and DMA for drivers and models of cards',
+  },
+  {
     room: 'netdev',
     pure: true,
     what: 'the driver framework: `NetDevice`, queues, NAPI, interrupts, statistics, GSO and GRO',
@@ -41,7 +46,7 @@ export const core = [
   {
     room: 'drivers',
     pure: true,
-    what: 'loop, cable, snull with its board, and their common code',
+    what: 'loop, cable, snull with its board, e1000, and their common code',
   },
   { room: 'attach', what: 'a wire on an interface that exists' },
   { room: 'index.ts', pure: true },

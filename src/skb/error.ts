@@ -11,16 +11,20 @@ export const OWNER_FREE = 0
 export const OWNER_RX = 1
 /** Waits in a wire. */
 export const OWNER_WIRE = 2
+/**
+ * A card reads or writes it: its driver has mapped it for DMA, and unmaps it before any other use.
+ */
+export const OWNER_DMA = 3
 /** The code that allocated or copied it. From here on, verbs are allowed. */
-export const OWNER_HOLDER = 3
+export const OWNER_HOLDER = 4
 /** A ring, or the code that took it out of one. */
-export const OWNER_RING = 4
+export const OWNER_RING = 5
 /** A driver with a pending ndoStartXmit, which has not handed the frame on yet. */
-export const OWNER_XMIT = 5
+export const OWNER_XMIT = 6
 /** A port, or the code between netifRx and the port: no driver runs meanwhile. */
-export const OWNER_PORT = 6
+export const OWNER_PORT = 7
 /** A stage of a wire, or a simulated segment: no driver runs meanwhile. */
-export const OWNER_STAGE = 7
+export const OWNER_STAGE = 8
 
 /** The error of `fn`, `verb` in the kernel, on a handed-on frame. Names the caller of `fn`. */
 export function handedOn(owner: number, fn: (...args: never[]) => unknown, verb: string): SkbError {
@@ -29,6 +33,9 @@ export function handedOn(owner: number, fn: (...args: never[]) => unknown, verb:
   }
   if (owner === OWNER_WIRE) {
     return skbPanic(`${verb} on a frame that a wire was given already`, fn, TAKEN)
+  }
+  if (owner === OWNER_DMA) {
+    return skbPanic(`${verb} on a frame that is mapped for DMA`, fn, 'dma_unmap_single comes first')
   }
   return skbPanic(`${verb} on a freed frame`, fn, 'its slot was already given back to the pool')
 }

@@ -11,7 +11,14 @@ import {
   random,
 } from '../../base/index.ts'
 import { print } from '../../packet/print.ts'
-import { OWNER_HOLDER, OWNER_PORT, OWNER_RX, OWNER_XMIT, SkbError } from '../../skb/error.ts'
+import {
+  OWNER_DMA,
+  OWNER_HOLDER,
+  OWNER_PORT,
+  OWNER_RX,
+  OWNER_XMIT,
+  SkbError,
+} from '../../skb/error.ts'
 import type { SkBuffPool, SkBuffPoolOptions } from '../../skb/pool.ts'
 import type { Irq, IrqHandler, Napi, Net, NetDevice } from '../index.ts'
 import { IRQ_HANDLED, NETDEV_DOWN, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../index.ts'
@@ -129,12 +136,12 @@ export class Debug implements DebugHooks, Reports {
     this.#irqs.set(irq, at)
     this.chaos?.irqs.add(irq)
     const checked = () => {
-      const { status } = irq
+      const { mayHaveCause } = irq
       const result = handler(irq.dev)
       if (result !== IRQ_HANDLED) return result
       const place = this.placeOf(handler) ?? driverPlace(at)
       const { name } = irq.dev
-      if (status === 0) {
+      if (!mayHaveCause) {
         this.found('irq-claimed', 'IRQ_HANDLED, but no bit was set', place, name)
       } else if (irq.stuck) {
         this.found('irq-not-acknowledged', 'bits that were handled are still set', place, name)
@@ -230,6 +237,8 @@ export class Debug implements DebugHooks, Reports {
   }
 
   handedOn(skb: GuardedSkb, at: Trace): void {
+    // A buffer for a card to fill is no frame yet.
+    if (skb.life.owner === OWNER_DMA) return
     const isForKernel = skb.life.owner === OWNER_PORT || skb.life.owner === OWNER_RX
     const complaint = checkFrame(skb, skb.life.isMade && isForKernel)
     const fn = complaint && calledByDriver(at)

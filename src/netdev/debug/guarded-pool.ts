@@ -7,6 +7,7 @@
  */
 import type { SkBuff, SkBuffPoolOptions, SlotAccount, SlotClass } from '../../skb/index.ts'
 import {
+  OWNER_DMA,
   OWNER_FREE,
   OWNER_HOLDER,
   OWNER_PORT,
@@ -183,6 +184,8 @@ export class GuardedPool extends SkBuffPool {
       life.handedOn = undefined
     } else if (wasDrivers) {
       this.activity++
+      // What a card has written to it is not the driver's.
+      life.isMade &&= life.owner !== OWNER_DMA
       life.handedOn = at
       this.#checkRedZones(skb, true)
       this.#reports.handedOn(skb, at)

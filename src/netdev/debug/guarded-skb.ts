@@ -2,7 +2,14 @@
  * GuardedSkb: an SkBuff that records its owner, since when and from where, and every use of it. A
  * slot has a new GuardedSkb for each frame, so that a stale reference never becomes another frame.
  */
-import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, SkBuff, type SlotClass } from '../../skb/index.ts'
+import {
+  OWNER_DMA,
+  OWNER_FREE,
+  OWNER_HOLDER,
+  OWNER_PORT,
+  SkBuff,
+  type SlotClass,
+} from '../../skb/index.ts'
 import type { GuardedPool } from './guarded-pool.ts'
 import type { Trace } from './trace.ts'
 
@@ -51,7 +58,8 @@ function position(name: 'data' | 'len'): PropertyDescriptor & ThisType<GuardedSk
   return {
     enumerable: true,
     get() {
-      if (this.life.owner < OWNER_HOLDER) {
+      // A card has the bytes of a frame, not its length.
+      if (this.life.owner < OWNER_HOLDER && this.life.owner !== OWNER_DMA) {
         this.pool.used(this, false)
       }
       return this.life[name]
