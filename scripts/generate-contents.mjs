@@ -32,7 +32,9 @@ export const GROUPS = {
   'Learn drivers': [
     ...inPackage('learn', 'course first-lesson teaching write-an-exercise'),
     ...inDocs('playground write-a-driver write-a-driver-test'),
-    ...inDocs('drivers/testing drivers/napi drivers/several-devices drivers/own-frames'),
+    ...inDocs(
+      'drivers/testing drivers/napi drivers/several-devices drivers/own-frames drivers/e1000',
+    ),
     ...inDocs('drivers/exports debugging debugging-steps ldd ldd-continued kernel-map'),
     ...inPackage('learn', 'to-the-kernel to-the-kernel-rules'),
     ...inPackage('exec', 'exec'),

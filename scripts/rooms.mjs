@@ -25,7 +25,7 @@ export const core = [
   {
     room: 'pci',
     pure: true,
-    what: 'PCI and DMA for drivers and models of cards',
+    what: 'PCI and DMA for cards',
   },
   {
     room: 'netdev',

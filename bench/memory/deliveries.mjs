@@ -5,7 +5,7 @@
 
 import { assertConserved, MemoryPlatform } from '../../dist/bed/index.js'
 import { Capture } from '../../dist/capture/capture.js'
-import { cable, flipNetwork, loop, snull } from '../../dist/drivers/index.js'
+import { cable, e1000, flipNetwork, loop, snull } from '../../dist/drivers/index.js'
 import {
   allocNetdevMqs,
   defaultParams,
@@ -50,7 +50,13 @@ const smallest = defineDriver({
   },
 })
 
-/** A driver, its options, and the addresses of a frame that has come through it. */
+/** Descriptors in each ring of e1000. */
+const RING = 256
+
+/**
+ * A driver, its options, the frames that it always has as buffers, and the addresses of a frame
+ * that has come through it.
+ */
 const WAYS = [
   {
     name: 'flip_deliver',
@@ -86,6 +92,15 @@ const WAYS = [
     driver: loop,
     queues: 4,
     expected: FLIPPED,
+  },
+  {
+    name: 'e1000',
+    title: 'e1000: 64-byte frames through the rings of two cards',
+    driver: e1000,
+    args: ['a', 'b'],
+    params: { ringSize: RING },
+    buffers: 2 * (RING - 1),
+    expected: SENT,
   },
   {
     name: 'wire_direct',
@@ -168,7 +183,7 @@ async function open(way) {
       clock.advance(LATEST)
       net.flush()
     }
-    assertConserved(net)
+    assertConserved(net, net.devices, way.buffers)
     const delivered = taken(to) - before
     if (delivered !== times) {
       throw new Error(`${way.name}: ${times} frames sent, ${delivered} delivered`)

@@ -61,6 +61,14 @@ const DRIVERS: readonly LazyDriver[] = [
     },
   },
   {
+    name: 'e1000',
+    load: () => import('../drivers/e1000/pair.ts'),
+    examples: {
+      'vnet e1000 red/eth0 blue/eth0': 'two cards with rings, one in each namespace',
+      'vnet e1000 a b --ring-size 64 --lag 1': 'cards that take their time',
+    },
+  },
+  {
     name: 'attach',
     load: () => import('../attach/driver.ts'),
     examples: {

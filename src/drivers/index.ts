@@ -2,6 +2,8 @@
 import '../base/dispose.ts'
 
 export { driver as cable } from './cable.ts'
+export { type CardConnections, E1000Card } from './e1000/card.ts'
+export { driver as e1000 } from './e1000/pair.ts'
 export { flipNetwork } from './flip/hidden-loopback.ts'
 export { driver as loop } from './loop.ts'
 export { filtered, RxFilter } from './rx-filter.ts'

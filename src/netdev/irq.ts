@@ -159,7 +159,7 @@ export class Irq {
     return (this.status & this.#enabled) !== 0 && !this.#pending
   }
 
-  /** True if the hardware may have a cause: a bit is set, or only its registers tell. */
+  /** True if the hardware may have a cause: a bit is set, or its causes are not known here. */
   get mayHaveCause(): boolean {
     return this.#hasLevel || this.status !== 0
   }

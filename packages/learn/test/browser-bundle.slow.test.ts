@@ -10,7 +10,18 @@ const directory = fileDirectory()
 
 const SRC = join(import.meta.dirname, '../../../src')
 
-const PURE = ['base', 'packet', 'netlink', 'skb', 'netdev', 'wire', 'capture', 'drivers', 'bed']
+const PURE = [
+  'base',
+  'packet',
+  'netlink',
+  'skb',
+  'pci',
+  'netdev',
+  'wire',
+  'capture',
+  'drivers',
+  'bed',
+]
 
 /** The modules that run everywhere, by their paths without `.ts`. */
 const modules = PURE.flatMap(folder =>

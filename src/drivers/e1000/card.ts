@@ -85,7 +85,9 @@ export class E1000Card implements PciFunction {
   /** The fragments of a frame that is not yet complete. */
   readonly #fragments = new Uint8Array(FRAME_MAX)
   #fragmentsLength = 0
-  readonly #desc = new Uint32Array(e1000.E1000_DESC_SIZE / 4)
+  /** The descriptors that are worked on. A frame that is sent may cause one to arrive. */
+  readonly #txDesc = new Uint32Array(e1000.E1000_DESC_SIZE / 4)
+  readonly #rxDesc = new Uint32Array(e1000.E1000_DESC_SIZE / 4)
   #hasSignal = false
   #isSending = false
   #isAsserted = false
@@ -349,7 +351,7 @@ export class E1000Card implements PciFunction {
 
   /** Returns the cause that the descriptor reports; -1 without memory for its frame. */
   #sendDescriptor(): number {
-    const desc = this.#desc
+    const desc = this.#txDesc
     const address = this.#descriptorAt(e1000.E1000_TDBAL, e1000.E1000_TDH)
     this.#bus.readWords(address, desc.length, desc)
     const buffer = desc[1] * 2 ** 32 + desc[0]
@@ -417,13 +419,23 @@ export class E1000Card implements PciFunction {
       this.#connections.drop(skb, SKB_DROP_REASON_PKT_TOO_BIG)
     } else if (!passesRxFilter(regs, skb.pool.bytes, skb.data)) {
       this.#connections.drop(skb, SKB_DROP_REASON_OTHERHOST)
-    } else if (this.#packetBuffer.push(skb)) {
-      this.#kick()
     } else {
-      regs[at(e1000.E1000_MPC)]++
-      this.#connections.drop(skb, SKB_DROP_REASON_FULL_RING)
-      this.#raise(e1000.E1000_ICR_RXO)
+      this.#store(skb)
     }
+  }
+
+  /** Puts a frame into the packet buffer. It is lost only while no descriptor makes room. */
+  #store(skb: SkBuff): void {
+    if (this.#packetBuffer.length === this.#packetBuffer.capacity) {
+      this.#fillRing()
+    }
+    if (this.#packetBuffer.push(skb)) {
+      this.#kick()
+      return
+    }
+    this.#regs[at(e1000.E1000_MPC)]++
+    this.#connections.drop(skb, SKB_DROP_REASON_FULL_RING)
+    this.#raise(e1000.E1000_ICR_RXO)
   }
 
   /** The longest frame without its CRC: of 1522 bytes without LPE, and in one buffer. */
@@ -456,7 +468,7 @@ export class E1000Card implements PciFunction {
   }
 
   #fillDescriptor(skb: SkBuff): void {
-    const desc = this.#desc
+    const desc = this.#rxDesc
     const regs = this.#regs
     const address = this.#descriptorAt(e1000.E1000_RDBAL, e1000.E1000_RDH)
     this.#bus.readWords(address, 2, desc)

@@ -127,7 +127,7 @@ export const DESC_LOWER = 8
 /** Transmit: status, checksum start, special. Receive: status, errors, special. */
 export const DESC_UPPER = 12
 
-// Of the command in the lower word of a transmit descriptor.
+// Commands, in the lower word of a transmit descriptor.
 export const E1000_TXD_CMD_EOP = 0x0100_0000
 export const E1000_TXD_CMD_IFCS = 0x0200_0000
 export const E1000_TXD_CMD_RS = 0x0800_0000
@@ -136,7 +136,7 @@ export const E1000_TXD_STAT_DD = 0x0000_0001
 export const E1000_RXD_STAT_DD = 0x01
 export const E1000_RXD_STAT_EOP = 0x02
 export const E1000_RXD_STAT_IXSM = 0x04
-/** Of the errors in the upper word of a receive descriptor: bits that make a frame useless. */
+/** Errors in the upper word of a receive descriptor, and those that make a frame useless. */
 export const E1000_RXD_ERR_SHIFT = 8
 export const E1000_RXD_ERR_FRAME_ERR_MASK = 0x97
 

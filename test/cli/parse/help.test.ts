@@ -66,7 +66,7 @@ test('every command has examples, which it accepts', async () => {
   }
 })
 
-test.each(['loop', 'snull', 'cable', 'lan'])(
+test.each(['loop', 'snull', 'cable', 'e1000', 'lan'])(
   '%s --help has its arguments and every common option',
   async name => {
     const text = await help(name, '--help')

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import * as e1000 from '#src/drivers/e1000/hw.ts'
 import { mcHash } from '#src/drivers/e1000/rx-address.ts'
-import { balancedPool } from '#support/skb.ts'
+import { balancedPool, skbOf } from '#support/skb.ts'
 import { Bench, MAC } from './bench.ts'
 
 const pool = balancedPool({ large: 1, small: 128 })
@@ -332,6 +332,16 @@ describe('the receive ring', () => {
     bench.fill(4, 7)
     expect([7, 0, 1, 2].map(i => bench.received(i, 7)[2][6])).toEqual([7, 8, 9, 10])
     expect(bench.read(e1000.E1000_RDH)).toBe(3)
+  })
+
+  test('a full packet buffer makes room while descriptors are left, whenever the card runs', () => {
+    bench.start()
+    bench.fill(7)
+    for (let n = 0; n < 40; n++) {
+      bench.card.receive(skbOf(pool, frame(MAC, n)))
+    }
+    expect([bench.drops, bench.read(e1000.E1000_RDH)]).toEqual([['FULL_RING'], 7])
+    expect([0, 6].map(i => bench.received(i, 7)[2][6])).toEqual([0, 6])
   })
 
   test('RXDMT0 says that half of the descriptors are used, or less with RDMTS', () => {

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { arpRequest, type TestBed, testBed, udpFrame } from '#src/bed/index.ts'
 import { driver as cable } from '#src/drivers/cable.ts'
+import { driver as e1000 } from '#src/drivers/e1000/pair.ts'
 import { driver as loop } from '#src/drivers/loop.ts'
 import { driver as snull } from '#src/drivers/snull/driver.ts'
 import { type Driver, defineDriver } from '#src/netdev/driver.ts'
@@ -22,6 +23,8 @@ const drivers: readonly [string, Driver, Record<string, unknown>, string[]][] = 
   ['snull with NAPI', snull as Driver, { useNapi: true }, []],
   ['snull whose queues are stopped', snull as Driver, { poolSize: 1 }, []],
   ['cable', cable as Driver, {}, ['a', 'b']],
+  ['e1000', e1000 as Driver, { ringSize: 16 }, []],
+  ['e1000 with a CPU that reorders', e1000 as Driver, { ringSize: 8, lag: -1, weak: true }, []],
 ]
 
 const solutions = await Promise.all(

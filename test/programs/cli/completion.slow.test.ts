@@ -16,7 +16,7 @@ const ASKING = list(`
 `)
 const COMMANDS = [
   ...list(
-    'loop snull cable attach lan host simulate record replay rootless learn check grade lab explore test-from run exec guest conform toxiproxy completion help',
+    'loop snull cable e1000 attach lan host simulate record replay rootless learn check grade lab explore test-from run exec guest conform toxiproxy completion help',
   ),
   ...ASKING,
 ]
