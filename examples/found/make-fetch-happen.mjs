@@ -1,6 +1,6 @@
 // make-fetch-happen 15.0.6: `timeout` does not cover the making of the connection.
-import http from 'node:http'
 import fetch from 'make-fetch-happen'
+import { serve } from '../servers/http.mjs'
 import { at, between } from './network.mjs'
 
 export const promise =
@@ -8,7 +8,7 @@ export const promise =
 // The client's SYN.
 export const options = at('silence forever', 'dst port 80 and tcp[tcpflags] & tcp-syn != 0')
 
-const listen = () => http.createServer((_, reply) => reply.end('hello')).listen(80)
+const listen = () => serve(80)
 
 export default between(listen, async ({ settles }) => {
   const reply = fetch('http://server', { timeout: 1000, retry: false })

@@ -1,15 +1,14 @@
 // mqtt 5.16.0: after a lost SUBACK, a second subscribe reports success without a packet.
-import net from 'node:net'
-import { Aedes } from 'aedes'
 import mqtt from 'mqtt'
+import { serve } from '../servers/mqtt.mjs'
 import { at, between } from './network.mjs'
 
 export const promise = 'README, mqtt.Client#subscribe: the callback is "fired on suback"'
 export const options = at('reset', 'dst port 1883 and tcp[((tcp[12] & 240) / 4)] = 130')
 
-const serve = async () => net.createServer((await Aedes.createBroker()).handle).listen(1883)
+const listen = () => serve()
 
-export default between(serve, async ({ settles }) => {
+export default between(listen, async ({ settles }) => {
   const connection = await mqtt.connectAsync('mqtt://server')
   connection.on('error', () => {})
   const arrived = new Promise(resolve => connection.once('message', resolve))

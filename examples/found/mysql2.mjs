@@ -1,33 +1,13 @@
 // mysql2 3.24.6: the timeout of a query leaves its connection in the pool.
 import mysql from 'mysql2'
+import { serve } from '../servers/mysql.mjs'
 import { at, between } from './network.mjs'
 
 export const promise =
   'Query.d.ts, timeout: "when a timeout is reached, the connection it occurred on will be destroyed [...]"'
 export const options = at('silence 40s', 'dst port 3306 and greater 500')
 
-const hello = {
-  protocolVersion: 10,
-  serverVersion: '8.0.0',
-  connectionId: 1,
-  statusFlags: 2,
-  characterSet: 8,
-}
-const capabilityFlags = 0xffffff & ~0x800 // All but TLS.
-const serve = connection => {
-  const answer = (id, write) => {
-    connection.sequenceId = id
-    write()
-    connection.sequenceId = 0
-  }
-  connection.serverHandshake({
-    ...hello,
-    capabilityFlags,
-    authCallback: (_, done) => answer(2, done),
-  })
-  connection.on('error', () => {}).on('query', () => answer(1, () => connection.writeOk()))
-}
-const listen = () => mysql.createServer().on('connection', serve).listen(3306)
+const listen = () => serve()
 
 export default between(listen, async ({ settles }) => {
   const pool = mysql.createPool({

@@ -1,22 +1,24 @@
 // reconnecting-websocket 4.4.0: reconnect() does nothing after a close() between attempts.
 import assert from 'node:assert/strict'
 import ReconnectingWebSocket from 'reconnecting-websocket'
-import { WebSocket, WebSocketServer } from 'ws'
+import { WebSocket } from 'ws'
+import { serve } from '../servers/websocket.mjs'
 import { at, between } from './network.mjs'
 
 export const promise =
   'reconnect(): "Closes the WebSocket connection or connection attempt and connects again."'
+// The first message, which the server sends back.
 export const options = at('reset', 'src port 80 and len = 73')
 
-const serve = () => {
-  const server = new WebSocketServer({ port: 80 })
-  server.once('connection', socket => setTimeout(() => socket.send('hello'), 100))
-  server.on('connection', socket => socket.on('error', () => {}))
-}
+const listen = () => serve(80)
 
-export default between(serve, async ({ lab }) => {
+export default between(listen, async ({ lab }) => {
   const delays = { minReconnectionDelay: 3000, maxReconnectionDelay: 3000 }
   const socket = new ReconnectingWebSocket('ws://server', [], { WebSocket, ...delays })
+  socket.onopen = () => {
+    socket.onopen = undefined
+    socket.send('hello')
+  }
   await lab.sleep(2000)
   // If the connection was lost meanwhile, this is the pause before the next attempt.
   socket.close()

@@ -15,11 +15,14 @@ import { FOUND, foundNames, programNames } from '../support/found.ts'
 /** Milliseconds for the runs of a scenario: in the kernel each waits in real time. */
 const LIMIT = { timeout: 600_000 }
 
-const directory = fileDirectory()
+const examples = fileDirectory()
+const directory = join(examples, 'found')
 const moduleOf = (name: string) => pathToFileURL(join(directory, `${name}.mjs`))
 
 beforeAll(() => {
   cpSync(FOUND, directory, { recursive: true, filter: path => !path.includes('node_modules') })
+  // Scenarios share them.
+  cpSync(join(FOUND, '../servers'), join(examples, 'servers'), { recursive: true })
   const args = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock']
   execFileSync('npm', args, { cwd: directory, stdio: ['ignore', 'ignore', 'inherit'] })
 }, 600_000)
