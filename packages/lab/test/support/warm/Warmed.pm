@@ -1,0 +1,4 @@
+# Says which process has loaded it.
+package Warmed;
+our $pid = $$;
+1;

@@ -1,0 +1,5 @@
+"""Says which process has imported it."""
+
+import os
+
+pid = os.getpid()

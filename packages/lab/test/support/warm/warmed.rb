@@ -1,0 +1,4 @@
+# Says which process has loaded it.
+module Warmed
+  PID = Process.pid
+end
