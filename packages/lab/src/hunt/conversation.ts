@@ -148,13 +148,17 @@ export class Conversation {
     const isCut = p.end - p.at < p.length
     const isNew = at + p.length > half.next && (half.early.get(at)?.length ?? 0) < p.length
     if (!isNew) return
-    if (isCut || this.#bytes + p.length > BYTES_MAX || half.early.size >= EARLY_MAX) {
+    const isEarly = at > half.next
+    const isFull = isEarly && half.early.size >= EARLY_MAX
+    if (isCut || isFull || this.#bytes + p.length > BYTES_MAX) {
       connection.isWhole = false
       return
     }
     this.#bytes += p.length
     half.early.set(at, p.bytes.slice(p.at, p.at + p.length))
-    this.#joinEarly(connection, from)
+    if (!isEarly) {
+      this.#joinEarly(connection, from)
+    }
   }
 
   /** Moves the segments that follow without a gap into turns. */

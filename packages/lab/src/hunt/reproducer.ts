@@ -1,0 +1,243 @@
+/**
+ * Reproducer: a server in plain Python 3 that replays a recorded connection, with the fault of a
+ * finding at its byte. It is short enough for an issue, and needs neither vnet nor a lab.
+ */
+import { count } from '../story/statement.ts'
+import type { Connection, End, StreamPoint, Turn } from './conversation.ts'
+import { pythonBytes } from './python-bytes.ts'
+
+/** A program, or why there is none. */
+export type Reproducer = ReproducerText | { readonly why: string }
+
+export interface ReproducerText {
+  /** The program. With the argument WHOLE it replays without the fault. */
+  readonly text: string
+  /** The line that it prints just before the fault. */
+  readonly hit: string
+}
+
+/** How connections end up that follow the one with the fault. */
+export type Later = 'whole' | 'unanswered'
+
+/** The argument of a program for a replay without the fault. */
+export const WHOLE = 'whole'
+
+/** What a program prints if a client says something else than recorded, or less of it. */
+export const ELSE = 'the client says something else'
+export const LESS = 'timed out'
+
+/** Seconds in which the rest of a turn arrives. */
+const REST_S = 3
+
+/** An issue on GitHub has at most 65,536 characters. */
+const PROGRAM_MAX = 40_000
+/** The most recorded bytes that may become a program. */
+const BYTES_MAX = 1 << 18
+
+/** The first bytes of a record of TLS with a handshake. */
+const TLS_HANDSHAKE = 22
+const TLS_MAJOR = 3
+
+/** A fault as the program does it, at a byte of a turn. */
+interface Fault {
+  readonly kind: 'FIN' | 'RST' | 'silence'
+  readonly connection: number
+  /** The number of the turn, from 1 on, and the bytes of it that arrive. */
+  readonly turn: number
+  readonly bytes: number
+  readonly later: Later
+}
+
+const KINDS = { fin: 'FIN', reset: 'RST', silence: 'silence', mute: 'silence' } as const
+
+/**
+ * Returns a program for a point of a conversation. After a silence, `later` connections are served,
+ * or not answered either, as in a network that is silent.
+ */
+export function reproducerOf(
+  connections: readonly Connection[],
+  point: StreamPoint,
+  later: Later = 'whole',
+): Reproducer {
+  const connection = connections.find(({ number }) => number === point.connection)
+  if (connection === undefined) return { why: `no clean run has a connection ${point.connection}` }
+  const why = problemOf(connections, connection, point)
+  if (why !== undefined) return { why }
+  const fault = faultOf(connection, point, later)
+  if (fault === undefined) {
+    return { why: `byte ${point.byte} of the ${point.from} was not recorded` }
+  }
+  const hit = `connection ${fault.connection}: ${hitText(fault)}`
+  const bytes = connection.turns.reduce((sum, turn) => sum + turn.bytes.length, 0)
+  const text = bytes <= BYTES_MAX ? programOf(connection, fault) : ''
+  if (text !== '' && text.length <= PROGRAM_MAX) return { text, hit }
+  return { why: `its ${bytes} bytes are too many for an issue` }
+}
+
+function problemOf(
+  connections: readonly Connection[],
+  connection: Connection,
+  { byte, from, fault }: StreamPoint,
+): string | undefined {
+  if (byte < 0) {
+    const how =
+      fault === 'reset'
+        ? 'connect to a port on which no program listens'
+        : 'connect to a port whose queue of connections is full, or to an address that is not used'
+    return `the fault is at the SYN of the ${from}: ${how}`
+  }
+  if (!connection.isWhole) return 'bytes of the connection were not recorded'
+  if (connection.turns.some(isTls)) return 'the connection is TLS, which cannot be replayed'
+  if (connections.some(other => !isAlike(other, connection))) {
+    const { length } = connections
+    return `the client opens ${length} connections, which differ, so that their order matters`
+  }
+  return undefined
+}
+
+const isTls = ({ bytes }: Turn): boolean => bytes[0] === TLS_HANDSHAKE && bytes[1] === TLS_MAJOR
+
+function isAlike(a: Connection, b: Connection): boolean {
+  return (
+    a.port === b.port &&
+    a.turns.length === b.turns.length &&
+    a.turns.every(({ from, bytes }, i) => {
+      const other = b.turns[i]
+      return from === other?.from && Buffer.compare(bytes, other.bytes) === 0
+    })
+  )
+}
+
+/** Returns undefined if the byte is in no turn. */
+function faultOf(
+  { turns, number }: Connection,
+  { fault, from, byte }: StreamPoint,
+  later: Later,
+): Fault | undefined {
+  let left = byte
+  for (const [i, turn] of turns.entries()) {
+    if (turn.from !== from) continue
+    if (left < turn.bytes.length) {
+      return { kind: KINDS[fault], connection: number, turn: i + 1, bytes: left, later }
+    }
+    left -= turn.bytes.length
+  }
+  return undefined
+}
+
+const hitText = ({ kind, turn, bytes }: Fault): string =>
+  `${kind} after ${count(bytes, 'byte')} of turn ${turn}`
+
+function programOf({ port, turns, closedBy }: Connection, fault: Fault): string {
+  const contents = turns.map(turnText)
+  const imports = new Set([
+    ...IMPORTS[fault.kind],
+    ...contents.flatMap(content => content.imports),
+    ...['itertools', 'socket', 'sys', 'threading'],
+  ])
+  return [
+    ...commentOf(port, fault),
+    `import ${[...imports].sort().join(', ')}`,
+    '',
+    ...SAY_AND_READ,
+    ...serveLines(fault, closedBy),
+    'TURNS = [',
+    ...contents.map(({ text }) => text),
+    ']',
+    `server = socket.create_server(('127.0.0.1', ${port}))`,
+    "print('ready', flush=True)",
+    'for n in itertools.count(1):',
+    '    threading.Thread(target=serve, args=(n, server.accept()[0]), daemon=True).start()',
+    '',
+  ].join('\n')
+}
+
+function turnText({ from, bytes }: Turn): { text: string; imports: readonly string[] } {
+  const { expression, imports } = pythonBytes(bytes, '     ')
+  return { text: `    ('${from}',\n     ${expression}),`, imports }
+}
+
+function commentOf(port: number, fault: Fault): string[] {
+  const { connection, later } = fault
+  return [
+    `# Replays a recorded TCP connection on port ${port}. Connection ${connection} has its fault:`,
+    `# ${hitText(fault)}. Other connections are ${later}.`,
+    `# With the argument "${WHOLE}", no connection has the fault.`,
+  ]
+}
+
+/** What a program needs for a fault. */
+const IMPORTS: Readonly<Record<Fault['kind'], readonly string[]>> = {
+  FIN: [],
+  RST: ['fcntl', 'struct', 'termios', 'time'],
+  silence: [],
+}
+
+/** Reads a turn: as many bytes, or up to the same end if the name of the server is shorter. */
+const SAY_AND_READ = `\
+def say(n, what):
+    print(f'connection {n}: {what}', flush=True)
+
+def read(n, c, turn):
+    got = b''
+    while len(got) < len(turn) and (len(got) < len(turn) - 16 or got[-16:] != turn[-16:]):
+        c.settimeout(${REST_S} if got else None)
+        more = c.recv(len(turn) - len(got))
+        if not more: raise EOFError('the client has closed it')
+        got += more
+    c.settimeout(None)
+    if got.split(b'\\n')[0] != turn.split(b'\\n')[0]: say(n, f'${ELSE}: {got[:60]}')
+`.split('\n')
+
+const FAULTS: Readonly<Record<Fault['kind'], readonly string[]>> = {
+  FIN: ['return end(c)'],
+  RST: ['return reset(c)'],
+  silence: ['threading.Event().wait()'],
+}
+
+const END = `\
+def end(c):
+    c.shutdown(socket.SHUT_WR)
+    while c.recv(65536): pass
+    c.close()
+`.split('\n')
+
+const RESET = `\
+def reset(c):
+    while any(fcntl.ioctl(c, termios.TIOCOUTQ, bytes(4))):  # Until all has arrived.
+        time.sleep(0.001)
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    c.close()
+`.split('\n')
+
+/** Returns the function that serves a connection, and those that end it. */
+function serveLines(fault: Fault, closedBy: End | undefined): string[] {
+  const { kind, connection, turn, bytes, later } = fault
+  const isOn = `'${WHOLE}' not in sys.argv`
+  const unanswered = `    if n > ${connection} and ${isOn}: threading.Event().wait()`
+  return [
+    ...END,
+    ...(kind === 'RST' ? RESET : []),
+    'def serve(n, c):',
+    ...(later === 'unanswered' ? [unanswered] : []),
+    `    has_fault = n == ${connection} and ${isOn}`,
+    // Before its bytes: the client may end, and this program with it, as soon as it has them.
+    "    if not has_fault: say(n, 'whole')",
+    '    try:',
+    '        for i, (who, turn) in enumerate(TURNS, 1):',
+    `            is_hit = has_fault and i == ${turn}`,
+    `            part = turn[:${bytes}] if is_hit else turn`,
+    "            if who == 'client': read(n, c, part)",
+    '            else: c.sendall(part)',
+    '            if is_hit:',
+    `                say(n, '${hitText(fault)}')`,
+    ...FAULTS[kind].map(line => `                ${line}`),
+    // Not before the client has closed it, if it does that first.
+    ...(closedBy === 'server'
+      ? []
+      : [`        if c.recv(65536): say(n, '${ELSE}: more than recorded')`]),
+    '        end(c)',
+    '    except (OSError, EOFError) as error: say(n, error)',
+    '',
+  ]
+}
