@@ -8,6 +8,7 @@ import {
   type Wire,
   type WireFilter,
 } from 'vnet/wire'
+import type { connectionFault } from './connection-fault.ts'
 import type { FaultSpec } from './protocol.ts'
 
 interface Waiting {
@@ -34,9 +35,11 @@ export class CableFault {
    */
   constructor(
     ordinal: number,
-    { action, filter, when, hits }: FaultSpec,
+    spec: FaultSpec,
     resources: WireResources,
+    ofConnection?: typeof connectionFault,
   ) {
+    const { filter, hits } = spec
     this.#hits = new Int32Array(hits)
     const matches = filter === undefined ? undefined : resources.filter(filter)
     const onHit = () => this.#onHit()
@@ -47,7 +50,7 @@ export class CableFault {
         kind: `fault ${ordinal}`,
       })
     const [stage, back] =
-      action === 'pass' ? [counting(matches, onHit)] : faultStages(action, matches, when, onHit)
+      ofConnection === undefined ? stagesOf(spec, matches, onHit) : ofConnection(spec, onHit)
     this.stage = own(stage)
     this.back = back && own(back)
   }
@@ -75,6 +78,14 @@ export class CableFault {
       waiting.resolve()
     }
   }
+}
+
+function stagesOf(
+  { action, when }: FaultSpec,
+  matches: WireFilter | undefined,
+  onHit: () => void,
+): readonly [stage: Impairment, back?: Impairment] {
+  return action === 'pass' ? [counting(matches, onHit)] : faultStages(action, matches, when, onHit)
 }
 
 /**

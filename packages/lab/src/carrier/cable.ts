@@ -22,6 +22,7 @@ import { natEnd, natStage, type Translator } from '../nat/nat-stage.ts'
 import type { NatForward, NatSpec } from '../nat/nat-table.ts'
 import type { PortControl } from '../nat/port-control.ts'
 import { CableFault } from './cable-fault.ts'
+import type { connectionFault } from './connection-fault.ts'
 import type { PacketWatch, WatchedLink } from './packet-watch.ts'
 import type {
   AdvertSpec,
@@ -268,8 +269,14 @@ export class CarriedCable {
     }
   }
 
-  addFault(id: number, spec: FaultSpec, resources: WireResources): void {
-    const fault = new CableFault(this.#added + 1, spec, resources)
+  /** A fault of one connection is made by `ofConnection`. */
+  addFault(
+    id: number,
+    spec: FaultSpec,
+    resources: WireResources,
+    ofConnection?: typeof connectionFault,
+  ): void {
+    const fault = new CableFault(this.#added + 1, spec, resources, ofConnection)
     this.#added++
     this.#directions[spec.direction].faults.set(id, fault)
     this.#setAround(fault, spec.direction)

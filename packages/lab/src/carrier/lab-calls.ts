@@ -294,6 +294,17 @@ export class Calls {
     })
   }
 
+  /** Same as fault, at a byte of one connection. */
+  async connectionFault(link: number, spec: FaultSpec) {
+    // Loaded on demand, because only explorations of commands have such faults.
+    const { connectionFault } = await import('./connection-fault.ts')
+    const id = ++this.#last
+    return this.inOrder(link, cable => {
+      cable.addFault(id, spec, resourcesOf(spec.filters), connectionFault)
+      return id
+    })
+  }
+
   watched(link: number) {
     return this.inOrder(link, cable => cable.watched)
   }

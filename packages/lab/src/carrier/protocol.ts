@@ -146,6 +146,9 @@ export interface LinkReport {
 /** The faults of a wire, and `silence`: no more frames of the link, from a byte of a stream on. */
 export type LabFaultAction = FaultAction | 'silence'
 
+/** The faults at a byte of a stream. */
+export type ByteFaultAction = 'fin' | 'reset' | 'mute' | 'silence'
+
 /**
  * A fault that a test adds to one direction of a link: its action, and the packets that it hits.
  */
@@ -157,6 +160,11 @@ export interface FaultSpec {
   readonly filter: string | undefined
   readonly filters?: Filters
   readonly when: FaultWhen
+  /**
+   * With a byte, the number of the only connection that is hit, in the order of their SYNs.
+   * Segments of connections that are older than the fault are then dropped.
+   */
+  readonly connection?: number | undefined
   /** Where the worker counts hits: an Int32Array of one number. */
   readonly hits: SharedArrayBuffer
 }

@@ -20,7 +20,7 @@ import { EPOCH, VirtualTime } from './time/virtual-time.ts'
 /** Calls that may load modules or open files, during which time stands still, as during faults. */
 const LOADING: readonly (keyof WorkerCalls)[] = [
   ...(['cable', 'lan', 'capture', 'endCapture', 'loadStages', 'filters'] as const),
-  ...(['cut', 'mend', 'drain', 'rebindAtFault', 'thaw'] as const),
+  ...(['cut', 'mend', 'drain', 'rebindAtFault', 'thaw', 'connectionFault'] as const),
 ]
 
 /** Where a Net takes its frames from. */

@@ -8,6 +8,7 @@ import type { Direction, FaultWhen } from 'vnet/wire'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
 import type {
+  ByteFaultAction,
   DirectionReport,
   EndReport,
   FaultSpec,
@@ -395,21 +396,37 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     return this.addFault(direction, 'pass', filter, EVERY)
   }
 
+  /**
+   * @internal Adds a fault at a byte of one connection, by the number of its SYN from now on.
+   * Segments of connections that are older are dropped meanwhile.
+   */
+  addConnectionFault(
+    direction: Direction,
+    action: ByteFaultAction,
+    byte: number,
+    connection: number,
+  ): Promise<LabFault> {
+    return this.addFault(direction, action, undefined, { byte }, connection)
+  }
+
   /** @internal */
   async addFault(
     direction: Direction,
     action: FaultSpec['action'],
     filter: string | undefined,
     when: FaultWhen,
+    connection?: number,
   ): Promise<LabFault> {
     const filters = filter === undefined ? undefined : await compiled([filter])
     const hits = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
-    const id = await this.#worker.call('fault', this.#id, {
+    const call = connection === undefined ? 'fault' : 'connectionFault'
+    const id = await this.#worker.call(call, this.#id, {
       direction,
       action,
       filter,
       filters,
       when,
+      connection,
       hits,
     })
     const text = `${faultText(action, filter, when)} on ${this.name}, ${direction}`
