@@ -21,7 +21,8 @@ export const GROUPS = {
   ],
   'Bad links': inDocs('wires wires-links wires-bytes wires-time write-a-wire attach containers'),
   'Find a failure': [
-    ...inPackage('lab', 'test-from test-from-write explore explore-runs explore-further nemesis'),
+    ...inPackage('lab', 'test-from test-from-write explore explore-commands explore-runs'),
+    ...inPackage('lab', 'explore-further nemesis'),
     ...inPackage('guest', 'virtual-time find-failures'),
   ],
   'Look at traffic': [

@@ -64,6 +64,20 @@ const MS_PER_S = 1000
 
 /** Returns 1 if a run failed, 0 if every one passed; after a signal 128 plus its number. */
 export async function exploreCommand(
+  file: string | undefined,
+  command: readonly string[],
+  options: ExploreCliOptions,
+  io: Io,
+): Promise<number> {
+  if (file === undefined) {
+    throw new UsageError(
+      'explore: missing argument FILE: a lab file or a scenario; or give --server and --client',
+    )
+  }
+  return exploreFile(file, command, options, io)
+}
+
+async function exploreFile(
   path: string,
   command: readonly string[],
   { host, hit, json = false, html, repeat, ...options }: ExploreCliOptions,
@@ -127,8 +141,15 @@ function failOf(error: unknown, io: Io): number {
   throw error
 }
 
-/** Enters and tries a world. Returns why no run can be in it, undefined if runs can. */
-async function whyUnavailable(world: WorldName, path: string, io: Io): Promise<string | undefined> {
+/**
+ * Enters and tries a world, for a scenario at a path. Returns why no run can be in it, undefined if
+ * runs can.
+ */
+export async function whyUnavailable(
+  world: WorldName,
+  path: string,
+  io: Io,
+): Promise<string | undefined> {
   if (io.own && world === 'kernel') {
     await enterForLab(loadNative())
   }

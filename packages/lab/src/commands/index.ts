@@ -24,6 +24,15 @@ const lengths = (text: string, before: readonly number[] = []) => [
   ...before,
   ...listed(text).map(number),
 ]
+const status = wholeNumber(1, 255)
+const statuses = (text: string, before: readonly number[] = []) => [
+  ...before,
+  ...listed(text).map(status),
+]
+const lineOf = (text: string) => {
+  if (text.trim() === '') throw new InvalidArgumentError('must not be empty')
+  return text
+}
 const inMs = (text: string) => duration(text) / NSEC_PER_MSEC
 
 /** An empty value comes from a variable that is not set. */
@@ -229,9 +238,36 @@ export const commands: readonly LazyCommand[] = [
     name: 'explore',
     group: 'Labs:',
     description: 'run a command or a scenario with a fault at each packet',
-    usage: '[OPTIONS] FILE [-- COMMAND [ARGS...]]',
-    args: ['<FILE>', '[command...]'],
+    usage: '[OPTIONS] [FILE] [-- COMMAND [ARGS...]]',
+    args: ['[FILE]', '[command...]'],
     options: [
+      option(
+        '--server <command>',
+        'in place of FILE: a server, and clients that reach it as server',
+        {
+          parse: lineOf,
+        },
+      ),
+      option('--ready <text>', 'with --server: it is ready when it prints this (when it listens)', {
+        parse: lineOf,
+      }),
+      option('--client <command>', 'with --server: a client; repeat for more', {
+        parse: collect(lineOf),
+        repeats: true,
+      }),
+      option('--ends-within <time>', 'with --server: time in which a client must end (10s)', {
+        parse: inMs,
+      }),
+      option('--errors <list>', 'with --server: statuses that clients may end with, such as 1,28', {
+        parse: statuses,
+      }),
+      option('--labs <n>', 'with --server: labs at a time (4)', { parse: number }),
+      option('--fresh', 'with --server: start the server again for each run'),
+      option(
+        '--warm <command>',
+        'with --server: a program that has loaded an interpreter, and runs the clients',
+        { parse: lineOf },
+      ),
       option(
         '--faults <list>',
         'faults, such as drop,delay 50ms,pause 5s on server (of TCP those that end connections)',
@@ -303,9 +339,11 @@ export const commands: readonly LazyCommand[] = [
     examples: {
       'vnet explore net.yaml -- curl server':
         'run it again with a reset or a silence at each packet',
+      "vnet explore --server 'redis-server --bind 0.0.0.0' --client 'redis-cli -h server ping'":
+        'explore two commands, with faults at bytes',
     },
     run: async (io, file, command, options) =>
-      (await import('./explore.ts')).exploreCommand(file, command, options, io),
+      (await import('./explore-commands.ts')).exploreAny(io, file, command, options),
   }),
   defineCommand({
     name: 'test-from',

@@ -49,6 +49,8 @@ export class Expected {
   readonly #lines: readonly (string | undefined)[] = []
   /** Why nothing is compared; undefined if something is. */
   readonly uncompared: string | undefined
+  /** How many lines are not compared. */
+  readonly masked: number = 0
 
   constructor(clean: readonly string[]) {
     const [first = [], ...others] = clean.map(text => text.split('\n'))
@@ -59,6 +61,7 @@ export class Expected {
     this.#lines = first.map((line, i) =>
       others.every(other => other[i] === line) ? line : undefined,
     )
+    this.masked = this.#lines.filter(line => line === undefined).length
     if (this.#lines.every(line => line === undefined)) {
       this.uncompared = 'clean runs differ in each line that they return, so that none is compared'
     }

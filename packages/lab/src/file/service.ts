@@ -26,6 +26,8 @@ export interface ServiceOptions {
   readonly env: NodeJS.ProcessEnv
   /** Called with each line that a program prints, and with a line when it ends. */
   log(line: string): void
+  /** Called when it has been ready and has ended, unless it is started again. */
+  onEnd?(status: number): void
   readonly signal: AbortSignal
 }
 
@@ -92,6 +94,8 @@ export function startService(host: LabHost, service: Service, lab: ServiceOption
       }
       if (restart) {
         again = setTimeout(start, RESTART_MS)
+      } else if (isReady) {
+        lab.onEnd?.(status)
       } else {
         refuse(new ServiceError(`${text} before a line with '${ready}'`, printed))
       }

@@ -9,7 +9,7 @@ import { attempt } from 'vnet'
 import { makeTemporaryDirectory } from 'vnet/kit/linux'
 import type { LabSpawnOptions } from '../world/host-stack.ts'
 
-/** The most bytes that are kept of an output or a file, and of what is printed as errors. */
+/** The most bytes that are kept of an output or a file, and of standard error. */
 const KEPT_BYTES = 16 * 2 ** 20
 const ERR_BYTES = 64 * 1024
 const CHUNK = 2 ** 20
@@ -112,7 +112,7 @@ export async function runClient(command: string, place: ClientPlace): Promise<Cl
     const ended = await endIn(child, within, signal)
     const ms = performance.now() - started
     if (ended === undefined) {
-      // What it does from now on would be without the fault.
+      // It would continue without the fault.
       signalGroup(child, 'SIGSTOP')
     }
     try {
@@ -120,7 +120,7 @@ export async function runClient(command: string, place: ClientPlace): Promise<Cl
     } finally {
       signalGroup(child, 'SIGKILL')
     }
-    // Its output is open for as long as a program that it has started and that `end` has not.
+    // A program that the client has started, and that `end` has not ended, keeps its output open.
     await Promise.race([closed, setTimeout(CLOSE_MS, undefined, { ref: false })])
     child.stdout?.destroy()
     child.stderr?.destroy()

@@ -71,6 +71,14 @@ export function destroyConnections(
   }
 }
 
+/** Returns whether a program listens on a TCP port of a namespace. Throws a VnetError. */
+export function hasListener(native: Native, nsfd: number): boolean {
+  using sock = RouteSocket.openDiag(native, nsfd)
+  return [uapi.AF_INET, uapi.AF_INET6].some(
+    family => connectionsOf(sock, family, 1 << TCP_LISTEN).length > 0,
+  )
+}
+
 /** Returns whether the kernel can end the connections of a namespace. */
 export function canDestroyConnections(native: Native, nsfd: number): boolean {
   try {
@@ -85,7 +93,8 @@ export function canDestroyConnections(native: Native, nsfd: number): boolean {
   }
 }
 
-function connectionsOf(sock: RouteSocket, family: number): Connection[] {
+/** Returns the sockets in one of the states, which are bits. */
+function connectionsOf(sock: RouteSocket, family: number, states = CONNECTED): Connection[] {
   const decode = (
     bytes: Uint8Array,
     { offset, length }: netlink.Message,
@@ -95,8 +104,8 @@ function connectionsOf(sock: RouteSocket, family: number): Connection[] {
     return { state: bytes[offset + 1] as number, id }
   }
   const message = requestOf(family)
-  message[STATES_AT] = CONNECTED & 0xff
-  message[STATES_AT + 1] = CONNECTED >> 8
+  message[STATES_AT] = states & 0xff
+  message[STATES_AT + 1] = states >> 8
   const type = SOCK_DIAG_BY_FAMILY
   return sock.dump(
     { type, what: () => 'read TCP connections', write: builder => builder.payload(message) },

@@ -1,0 +1,97 @@
+/** Runs of a client: its output, its files, its end, and the programs that it has started. */
+import { spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { type ClientPlace, runClient } from '../../src/hunt/client-run.ts'
+import { WarmProgram } from '../../src/hunt/warm.ts'
+import { isAlive } from '../../src/kernel/processes.ts'
+import { contentOf } from '../support/client-runs.ts'
+
+const parent = freshDirectory()
+const place = (given: Partial<ClientPlace> = {}): ClientPlace => ({
+  spawn: (command, args, options) => spawn(command, args, options),
+  parent,
+  within: 10_000,
+  signal: new AbortController().signal,
+  ...given,
+})
+
+test('a run has what it has printed, and the files in its directory, which is its home', async () => {
+  const command =
+    'pwd >&2; echo $HOME >&2; printf out; printf a >f; mkdir d; printf b >d/g; echo >.h'
+  const run = await runClient(command, place())
+  expect(run).toMatchObject({ status: 0, signal: undefined, hung: false, out: contentOf('out') })
+  expect([...run.files]).toEqual([
+    ['d/g', contentOf('b')],
+    ['f', contentOf('a')],
+  ])
+  const [cwd, home] = run.err.split('\n')
+  expect([cwd, home?.startsWith(`${parent}/client-`)]).toEqual([home, true])
+  expect(readdirSync(parent)).toEqual([])
+})
+
+test('a script of this directory is found by $VNET_CWD', async () => {
+  const run = await runClient('test -f "$VNET_CWD/package.json"', place())
+  expect(run.status).toBe(0)
+})
+
+test('a run has a status or a signal', async () => {
+  expect(await runClient('exit 7', place())).toMatchObject({ status: 7, signal: undefined })
+  const killed = await runClient('kill -SEGV $$', place())
+  expect(killed).toMatchObject({ status: null, signal: 'SIGSEGV', hung: false })
+})
+
+test('a run that does not end is killed with what it has started, after `end`', async () => {
+  let isStopped = false
+  const end = () => {
+    isStopped = true
+  }
+  const run = await runClient('sleep 100 & echo $$ $!; sleep 100', place({ within: 200, end }))
+  expect(run).toMatchObject({ status: null, signal: undefined, hung: true })
+  expect(isStopped).toBe(true)
+  const pids = Buffer.from(run.out.start).toString().trim().split(' ')
+  expect(pids.map(pid => isAlive(Number(pid)))).toEqual([false, false])
+})
+
+test('a run that has left a program is read to its end without it', async () => {
+  const run = await runClient('sleep 100 & printf done', place())
+  expect(run).toMatchObject({ status: 0, out: contentOf('done') })
+})
+
+test('a signal ends a run, which rejects with its reason', async () => {
+  const stop = new AbortController()
+  const running = runClient('sleep 100', place({ signal: stop.signal }))
+  stop.abort(new Error('enough'))
+  await expect(running).rejects.toThrow('enough')
+  expect(readdirSync(parent)).toEqual([])
+})
+
+/** Prints the same line for each request. */
+const warm = (answer: string) =>
+  `sh -c 'echo ready; while read -r line; do echo "$line" >&2; echo ${answer}; done'`
+const ANSWER = JSON.stringify({ status: -11, out: 'b3V0', err: 'ZXJyCg==', hung: false })
+
+test('a warm program gets a line, and prints a run', async () => {
+  const program = await WarmProgram.start(warm(`"${ANSWER.replaceAll('"', '\\"')}"`), place())
+  const run = await program.run(['get.py', 'x y'], place())
+  program.close()
+  expect(run).toMatchObject({
+    status: null,
+    signal: 'SIGSEGV',
+    hung: false,
+    out: contentOf('out'),
+    err: 'err\n',
+  })
+})
+
+test('a warm program that ends or prints something else is refused in a line', async () => {
+  await expect(
+    WarmProgram.start('sh -c "echo no such module >&2; exit 1"', place()),
+  ).rejects.toThrow('--warm: the program has ended: no such module')
+  const program = await WarmProgram.start(warm('hello'), place())
+  await expect(program.run(['get.py'], place())).rejects.toThrow(
+    '--warm: not an answer {"status", "out", "err", "hung"}: hello',
+  )
+  program.close()
+})
