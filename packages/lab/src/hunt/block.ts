@@ -10,14 +10,14 @@ import type { Versions } from './versions.ts'
 export interface Finding {
   readonly verdict: string
   readonly point: StreamPoint
-  /** What the documentation of the client promises, as it says it. */
+  /** The promise of the client, quoted from its documentation. */
   readonly promise?: string | undefined
   /** The lines for sh(1) of the server and the client. */
   readonly server: string
   readonly command: string
   readonly clean: {
     readonly first: ClientRun
-    /** What is not compared, a line each. */
+    /** A line for each part that is not compared. */
     readonly masked: readonly string[]
   }
   readonly seen: ClientRun
@@ -126,7 +126,7 @@ function differencesOf({ clean: { first }, seen }: Finding): string[] {
   )
 }
 
-/** Returns where two contents begin to differ, and how; undefined if they do not. */
+/** Returns the first difference of two contents; undefined if they do not. */
 export function differenceText(name: string, clean: Content, seen: Content): string | undefined {
   if (clean.sha256 === seen.sha256) return undefined
   const instead = clean.length === seen.length ? '' : ` instead of ${clean.length}`

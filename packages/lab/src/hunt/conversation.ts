@@ -76,7 +76,7 @@ interface Sent {
 
 /**
  * Reads frames, in their order, as connections. Frames may be repeated, out of order, or as long as
- * before segmentation by the NIC. Connections whose SYN is not among them are left out.
+ * before segmentation by the NIC. Connections without a SYN are left out.
  */
 export class Conversation {
   readonly #view = new PacketView()
@@ -182,8 +182,8 @@ export class Conversation {
 }
 
 /**
- * Returns the connections of a run. `packets` are Ethernet frames, or records of a capture, of
- * which those that a vnet has dropped do not count.
+ * Returns the connections of a run. `packets` are Ethernet frames, or records of a capture.
+ * Records of frames that a vnet has dropped do not count.
  */
 export function connectionsOf(packets: Iterable<Uint8Array | CaptureRecord>): Connection[] {
   const conversation = new Conversation()

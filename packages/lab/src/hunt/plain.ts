@@ -11,9 +11,9 @@ import type { LabHost } from '../network/host.ts'
 import type { Connection, StreamPoint } from './conversation.ts'
 import { ELSE, type Later, LESS, type ReproducerText, reproducerOf, WHOLE } from './reproducer.ts'
 
-/** A finding, and how its client is run. `R` is what a run of the client returns. */
+/** A finding, and how its client is run. `R` is the result of a run of the client. */
 export interface PlainTrial<R> {
-  /** Of a clean run. */
+  /** The connections of a clean run. */
   readonly connections: readonly Connection[]
   readonly point: StreamPoint
   /** The verdict of the finding, as `verdictOf` returns it. */
@@ -34,7 +34,7 @@ export interface Confirmation {
   /** `also without vnet`, `not repeated without vnet: WHY`, or `no plain reproducer: WHY`. */
   readonly text: string
   readonly isRepeated: boolean
-  /** The reproducer, unless there is none. */
+  /** The reproducer, if it can be written. */
   readonly program?: string
   /** What its run with the fault has printed. */
   readonly printed?: string
@@ -104,7 +104,7 @@ function difference(
   verdict: string,
 ): string | undefined {
   const misfit = misfitIn(printed)
-  // What it says may be random, and then also is without the fault.
+  // Its words may be random, and then also are without the fault.
   if (misfit !== undefined && misfitIn(control) === undefined) {
     return `the recorded replies do not fit what the client says after the fault: ${misfit}`
   }
@@ -142,7 +142,7 @@ async function replay<R>(
   return { run: done, printed: await server.end() }
 }
 
-/** Makes a directory, which is removed with what is in it. */
+/** Makes a directory, which is removed with its files. */
 function temporaryDirectory(): Disposable & { readonly path: string } {
   const path = makeLabDirectory()
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }

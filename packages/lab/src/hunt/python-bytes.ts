@@ -6,7 +6,7 @@ import { deflateSync } from 'node:zlib'
 
 /** An expression, and the modules that it needs. */
 export interface PythonBytes {
-  /** It may have several lines; further lines have the indent, except those of base64. */
+  /** It may have several lines; further lines have the indent, except lines of base64. */
   readonly expression: string
   readonly imports: readonly string[]
 }
@@ -26,7 +26,7 @@ interface Piece {
 /** Columns of a line of base64, and of a literal. */
 const BASE64_COLUMNS = 76
 const LITERAL_COLUMNS = 84
-/** The longest text that is looked for again behind itself. */
+/** The longest text that may be repeated. */
 const PERIOD_MAX = 128
 /** A part of at least so many bytes, and so many repetitions, is worth another form. */
 const FOLDED_MIN = 48
@@ -34,7 +34,7 @@ const TIMES_MIN = 3
 /** The most bytes of a text that is readable as it is, and of other bytes. */
 const TEXT_MAX = 2000
 const BINARY_MAX = 128
-/** Of a readable text, one in so many characters may be an escape. */
+/** In a readable text, one in so many characters may be an escape. */
 const ESCAPES = 10
 const LINE_MAX = 200
 

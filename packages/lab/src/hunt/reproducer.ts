@@ -6,11 +6,11 @@ import { count } from '../story/statement.ts'
 import type { Connection, End, StreamPoint, Turn } from './conversation.ts'
 import { pythonBytes } from './python-bytes.ts'
 
-/** A program, or why there is none. */
+/** A program, or the reason for its absence. */
 export type Reproducer = ReproducerText | { readonly why: string }
 
 export interface ReproducerText {
-  /** The program. With the argument WHOLE it replays without the fault. */
+  /** The program, which replays without the fault if its argument is WHOLE. */
   readonly text: string
   /** The line that it prints just before the fault. */
   readonly hit: string
@@ -22,7 +22,7 @@ export type Later = 'whole' | 'unanswered'
 /** The argument of a program for a replay without the fault. */
 export const WHOLE = 'whole'
 
-/** What a program prints if a client says something else than recorded, or less of it. */
+/** Printed by a program if a client says something else than recorded, or less of it. */
 export const ELSE = 'the client says something else'
 export const LESS = 'timed out'
 
@@ -38,7 +38,7 @@ const BYTES_MAX = 1 << 18
 const TLS_HANDSHAKE = 22
 const TLS_MAJOR = 3
 
-/** A fault as the program does it, at a byte of a turn. */
+/** A fault at a byte of a turn. */
 interface Fault {
   readonly kind: 'FIN' | 'RST' | 'silence'
   readonly connection: number
@@ -52,7 +52,7 @@ const KINDS = { fin: 'FIN', reset: 'RST', silence: 'silence', mute: 'silence' } 
 
 /**
  * Returns a program for a point of a conversation. After a silence, `later` connections are served,
- * or not answered either, as in a network that is silent.
+ * or get no reply either, as in a network that is silent.
  */
 export function reproducerOf(
   connections: readonly Connection[],
@@ -166,7 +166,7 @@ function commentOf(port: number, fault: Fault): string[] {
   ]
 }
 
-/** What a program needs for a fault. */
+/** The modules that a program needs for a fault. */
 const IMPORTS: Readonly<Record<Fault['kind'], readonly string[]>> = {
   FIN: [],
   RST: ['fcntl', 'struct', 'termios', 'time'],
@@ -210,7 +210,7 @@ def reset(c):
     c.close()
 `.split('\n')
 
-/** Returns the function that serves a connection, and those that end it. */
+/** Returns the functions that serve a connection and end it. */
 function serveLines(fault: Fault, closedBy: End | undefined): string[] {
   const { kind, connection, turn, bytes, later } = fault
   const isOn = `'${WHOLE}' not in sys.argv`

@@ -68,7 +68,7 @@ const LANGUAGES: readonly Language[] = [
     ],
   },
 ]
-/** Programs that run a script of their arguments, besides those of the languages. */
+/** Programs that run a script of their arguments, besides the languages. */
 const INTERPRETERS = /^(?:node|php|lua|bash|dash|sh|tclsh|guile|java|deno|bun)[\d.]*$/
 
 /** Returns the versions of a line for sh(1), as far as they are found. */
@@ -93,7 +93,7 @@ export async function versionsOf(command: string): Promise<Versions> {
 /** The directory of vnet in a command, which runs in another one. */
 const OWN_DIRECTORY = /\$\{?VNET_CWD\b\}?/g
 
-/** Returns the words from the program on, without quotes. */
+/** Returns the program and its arguments, without quotes. */
 function wordsOf(command: string): string[] {
   const words = command.match(/(?:[^\s'"]|'[^']*'|"(?:[^"\\]|\\.)*")+/g) ?? []
   const first = words.findIndex(word => !/^(?:exec|env|\w+=.*)$/s.test(word))

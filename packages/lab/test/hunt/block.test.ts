@@ -94,7 +94,9 @@ use HTTP::Tiny;
 
 It was so in 3 of 3 repetitions; also without vnet.
 
-**Reproducer**: this server replays the recorded bytes, and needs only Python 3. Save it as \`server.py\`, run \`python3 server.py\`, let \`server\` be 127.0.0.1 in /etc/hosts, and run the command.
+**Reproducer**: this server replays the recorded bytes, and needs only Python 3. \
+Save it as \`server.py\`, run \`python3 server.py\`, \
+let \`server\` be 127.0.0.1 in /etc/hosts, and run the command.
 
 \`\`\`\`python
 print('\`\`\`')
@@ -135,7 +137,7 @@ test('a program that did not repeat a finding is not shown', () => {
   expect(block).not.toContain('import socket')
 })
 
-test('a hang and a signal are told with their times, and what is masked is named', () => {
+test('a hang and a signal have their times, and masked lines are named', () => {
   const seen = run({ status: null, hung: true, ms: 10_010, files: new Map([['f', content('o')]]) })
   const clean = { first: run(), masked: ['not compared: the log'] }
   const block = blockOf(finding({ verdict: 'hangs', seen, clean, promise: undefined }))

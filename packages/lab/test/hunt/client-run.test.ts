@@ -42,7 +42,7 @@ test('a run has a status or a signal', async () => {
   expect(killed).toMatchObject({ status: null, signal: 'SIGSEGV', hung: false })
 })
 
-test('a run that does not end is killed with what it has started, after `end`', async () => {
+test('a run that does not end is killed with its programs, after `end`', async () => {
   let isStopped = false
   const end = () => {
     isStopped = true

@@ -1,4 +1,4 @@
-/** What the frames of TCP connections say, turn by turn. */
+/** The frames of TCP connections as turns. */
 import { describe, expect, test } from 'vitest'
 import * as ipv6 from '#src/packet/ipv6.ts'
 import { put16 } from '#src/packet/octets.ts'

@@ -1,4 +1,4 @@
-/** What a report names of a client: its version, its script and its libraries. */
+/** The versions of a client: its version, its script and its libraries. */
 import { execFileSync } from 'node:child_process'
 import { delimiter, join, relative } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'

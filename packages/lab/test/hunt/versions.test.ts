@@ -1,4 +1,4 @@
-/** What a report names of a client without starting a program. */
+/** The versions of a client that need no program. */
 import { expect, test } from 'vitest'
 import { versionsOf } from '../../src/hunt/versions.ts'
 

@@ -102,7 +102,7 @@ function verdictOf({ status, file, isHung }: Run, isHit: boolean): string {
   return file === BODY ? 'as clean' : 'wrong data'
 }
 
-/** Confirms a verdict of a fault at a byte of what the server sends. */
+/** Confirms a verdict of a fault at a byte of the server. */
 function confirmed(
   command: string,
   connections: readonly Connection[],
@@ -179,7 +179,7 @@ test('HTTP::Tiny writes the start of a chunked body twice after a FIN', async ()
   expect(made.program?.split('\n').length).toBeLessThan(80)
 })
 
-test('a reply that depends on the request, and a client that sees no server, are told', async () => {
+test('a reply that depends on the request, and a client that sees no server, are reported', async () => {
   const connections = await recorded(`curl -sSo f ${URL_}`, whole)
   const isClean = () => false
   expect(await confirmed(CURL, connections, 'fin', 9805, { isClean })).toEqual({

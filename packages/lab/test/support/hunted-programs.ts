@@ -86,7 +86,7 @@ export function huntedPrograms(directory: string) {
   }
 }
 
-/** Returns the processes whose command lines name a file in a directory. */
+/** Returns the processes with the name of a file in a directory in their command lines. */
 export function processesOf(directory: string): string[] {
   const pids = readdirSync('/proc').filter(name => /^\d+$/.test(name))
   return pids.filter(pid => {
