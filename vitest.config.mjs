@@ -25,7 +25,7 @@
  */
 
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer } from 'vitest/node'
 import { importNames } from './scripts/import-names.mjs'
@@ -165,7 +165,24 @@ const kernel = {
   ...(reason === undefined ? {} : SKIP_ALL),
 }
 
-const project = (name, options) => ({ test: { name, include: filesOf(name), ...options } })
+/**
+ * Returns a pattern for each folder of these files: vitest compares each file of the tree with each
+ * pattern of each project.
+ */
+function patternsOf(names) {
+  const folders = new Map()
+  for (const name of names) {
+    const folder = dirname(name)
+    folders.set(folder, [...(folders.get(folder) ?? []), basename(name)])
+  }
+  return Array.from(folders, ([folder, found]) =>
+    found.length === 1 ? `${folder}/${found[0]}` : `${folder}/{${found.join(',')}}`,
+  )
+}
+
+const project = (name, { include = filesOf(name), ...options }) => ({
+  test: { name, include: patternsOf(include), ...options },
+})
 
 /** Returns a project without the long tests of its folder, and a project of these. */
 function projectsOf(name, options) {

@@ -7,11 +7,17 @@ import { filesOfRun, PARTS, partOf, tierOf } from '../../../scripts/test-selecti
 /** With it, no program of the tests is missing, and no file is searched for their names. */
 const { PATH } = process.env
 
-/** A project of the configuration, which names each of its files. */
+/** A project of the configuration, and the patterns that name each of its files. */
 interface Project {
   readonly include: readonly string[]
   readonly env?: NodeJS.ProcessEnv
   readonly testTimeout: number
+}
+
+/** Returns the files that a pattern such as `test/wire/{a,b}.test.ts` names. */
+function filesOf(pattern: string): readonly string[] {
+  const [, folder, names] = /^(.*)\{(.*)\}$/.exec(pattern) ?? []
+  return names === undefined ? [pattern] : names.split(',').map(name => `${folder}${name}`)
 }
 
 /** Prints all projects of the configuration. */
@@ -23,7 +29,10 @@ const PROJECTS = `
 async function included(env: NodeJS.ProcessEnv, ...options: string[]) {
   const args = [...options, '--input-type=module', '-e', PROJECTS]
   const ended = await execute(args, { PATH, ...env })
-  const projects: readonly Project[] = JSON.parse(ended.stdout)
+  const projects = (JSON.parse(ended.stdout) as readonly Project[]).map(project => ({
+    ...project,
+    include: project.include.flatMap(filesOf),
+  }))
   return { ...ended, projects, files: projects.flatMap(({ include }) => include).sort() }
 }
 
@@ -59,7 +68,11 @@ test('in a run of the rest, long tests alone have their full size and a long lim
 })
 
 test('vitest runs exactly the files that VNET_TEST_FILES names', async () => {
-  const names = ['test/kernel/tap-api.test.ts', 'test/wire/fit.slow.test.ts']
+  const names = [
+    'test/kernel/tap-api.test.ts',
+    'test/wire/fit.slow.test.ts',
+    'test/wire/fit.test.ts',
+  ]
   const args = ['node_modules/.bin/vitest', 'list', '--filesOnly', '--no-color']
   const env = { PATH, VNET_QUICK: '1', VNET_TEST_FILES: names.join('\n') }
   const { code, stdout } = await execute(args, env)
