@@ -181,7 +181,10 @@ export class Recent {
     }
   }
 
-  /** Returns where so many bytes may be written. Messages there are forgotten if no ring is longer. */
+  /**
+   * Returns where so many bytes may be written. Messages there are forgotten if the ring is as long
+   * as it may be.
+   */
   #makeRoom(length: number): number {
     while (this.#ring.length < this.#max) {
       const [oldest] = this.#kept
