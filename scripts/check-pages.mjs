@@ -42,7 +42,7 @@ export const NOT_HOW_TO = [
   ...inPackage('inet', 'linux'),
   ...inPackage('lab', 'nemesis packages testing-links testing-nat'),
   ...inPackage('lan', 'lan-config'),
-  ...inPackage('learn', 'to-the-kernel-rules'),
+  ...inPackage('learn', 'exercises to-the-kernel-rules'),
   ...inPackage('web', 'metrics'),
 ]
 

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 const NAME = 'service-worker.js'
 /** The exercises, the playground and their parts. Other files are kept once they are visited. */
 const EARLY = [
-  /^learn\/(course|\d\d-[\w-]+)\.html$/,
-  /^assets\/(app|style|learn_(course|\d\d-[\w-]+))\./,
+  /^learn\/(course|exercises|\d\d-[\w-]+)\.html$/,
+  /^assets\/(app|style|learn_(course|exercises|\d\d-[\w-]+))\./,
   /^assets\/chunks\/(?!@localSearch)/,
   /^checks-(?!\w+\/solutions)/,
   /playground/,

@@ -44,6 +44,9 @@ const PACKAGES = [
   { find: '@vnet/web/picture', replacement: join(root, 'packages/web/src/page/picture.tsx') },
 ]
 
+/** The page that lists the exercises. */
+const EXERCISES = '/learn/exercises'
+
 const read = path => readFileSync(join(root, path), 'utf8')
 const filesIn = folder => (existsSync(join(root, folder)) ? readdirSync(join(root, folder)) : [])
 const exercises = filesIn('packages/learn/course')
@@ -115,7 +118,24 @@ function exerciseOf(relativePath) {
   const folder = dirname(path)
   const [, driver] = /^ {2}driver: '(.*)',$/m.exec(read(join(folder, 'exercise.js')))
   const hasModule = existsSync(join(root, folder, 'kernel/solution.c'))
-  return { name: basename(folder), driver, skeleton: read(join(folder, driver)), hasModule, bundle }
+  return {
+    name: basename(folder),
+    driver,
+    skeleton: read(join(folder, driver)),
+    hasModule,
+    bundle,
+    next: nextOf(path),
+  }
+}
+
+/** Returns where a visitor continues after an exercise: at the next one, or in the list. */
+function nextOf(path) {
+  const next = exercises[exercises.indexOf(path) + 1]
+  if (next === undefined) return { text: 'All exercises', href: `${EXERCISES}.html` }
+  return {
+    text: `Next exercise: ${titleOf(next)}`,
+    href: `/${onSite(next).replace(/md$/, 'html')}`,
+  }
 }
 
 /**
@@ -130,6 +150,9 @@ function entry(path, others = []) {
     link: `/${onSite(path).replace(/(\bindex)?\.md$/, '')}`,
   }
 }
+
+/** Returns the whole title of a page. */
+const titleOf = path => /^# (.*)$/m.exec(read(path))[1]
 
 /** A group of the list of pages: those that are on the site, in order. */
 function group(text, paths) {
@@ -147,7 +170,7 @@ function sidebar() {
   groups.splice(at + 1, 0, {
     text: 'Exercises',
     collapsed: true,
-    items: exercises.map(path => ({ ...entry(path), text: /^# (.*)$/m.exec(read(path))[1] })),
+    items: exercises.map(path => ({ ...entry(path), text: titleOf(path) })),
   })
   const links = read('docs/api/README.md').matchAll(/\]\(([\w-]+\.md)\)/g)
   const api = Array.from(links, ([, name]) => `docs/api/${name}`)
@@ -259,7 +282,7 @@ export default {
     search: { provider: 'local', options: { detailedView: true, miniSearch: { searchOptions } } },
     nav: [
       { text: 'Docs', link: '/contents' },
-      { text: 'Exercises', link: '/learn/01-drop', activeMatch: '^/learn/\\d' },
+      { text: 'Exercises', link: EXERCISES, activeMatch: `^(${EXERCISES}|/learn/\\d)` },
       { text: 'Playground', link: '/playground' },
     ],
     sidebar: sidebar(),

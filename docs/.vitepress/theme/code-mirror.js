@@ -60,6 +60,15 @@ export function codeMirror({ text, label, describedBy, onChange, onCheck }, type
       view.dispatch({ selection: { anchor: lineAt(line).from }, scrollIntoView: true })
       view.focus()
     },
+    show(line) {
+      // EditorView.scrollIntoView would scroll the page, too.
+      view.requestMeasure({
+        read: () => view.lineBlockAt(lineAt(line).from).top,
+        write: top => {
+          view.scrollDOM.scrollTop = top
+        },
+      })
+    },
     close: () => view.destroy(),
   }
 }

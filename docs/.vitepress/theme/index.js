@@ -15,6 +15,7 @@ import './playground.css'
 import { Divider } from './divider.js'
 import { withFigure } from './figure.js'
 import { markPassed } from './progress.js'
+import { showCurrentPage } from './sidebar.js'
 import './site.css'
 
 /** Resolves when the page has nothing better to do. */
@@ -76,6 +77,7 @@ const Exercise = defineComponent({
             text,
           }),
           onPassed: markPassed,
+          next: { ...exercise.next, href: withBase(exercise.next.href) },
           mountMotion: async (element, driver) => {
             const { mountPlayground } = await loadPlayground()
             const worker = inBundle('playground-worker.js')
@@ -115,12 +117,22 @@ const Playground = defineComponent({
   },
 })
 
+/** `<CourseProgress />` in the text of the list of exercises, which is on GitHub without it. */
+const CourseProgress = defineComponent(() => {
+  const place = useMounted(async () => {
+    const { mountProgress } = await import('./course-progress.js')
+    return element => mountProgress(element, document.querySelector('.vp-doc'))
+  })
+  return () => h('div', { class: 'course-progress', ref: place })
+})
+
 /** Without the style of the file, which follows the system and not the page. */
 const Mark = () => h('span', { class: 'mark', innerHTML: mark.replace(/<title>.*<\/style>/, '') })
 
 const Layout = defineComponent(() => {
   const { frontmatter } = useData()
   onContentUpdated(markPassed)
+  onContentUpdated(showCurrentPage)
   onMounted(async () => {
     await idle()
     // Its files would take the link from the editor and the first check.
@@ -148,5 +160,8 @@ const Layout = defineComponent(() => {
 export default {
   extends: DefaultTheme,
   Layout,
-  enhanceApp: ({ app }) => app.component('Playground', Playground),
+  enhanceApp({ app }) {
+    app.component('Playground', Playground)
+    app.component('CourseProgress', CourseProgress)
+  },
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// TODO 1: this driver has six faults. The page says what it should do, and how to look.
+// TODO 1: this driver has six faults. See the page.
 import {
   allocEtherdevMqs,
   defineDriver,

@@ -1,5 +1,5 @@
 // @ts-check
-// #todo 1: this driver has six faults. The page says what it should do, and how to look.
+// #todo 1: this driver has six faults. See the page.
 // #skeleton import { RX_PACKETS } from 'vnet'
 // #end
 import {

@@ -1,5 +1,5 @@
 // @ts-check
-// TODO 1: frames arrive in a wrong order. The page shows where to look.
+// TODO 1: frames arrive in a wrong order. See the page.
 import {
   allocEtherdevMqs,
   defineDriver,

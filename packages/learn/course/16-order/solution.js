@@ -1,5 +1,5 @@
 // @ts-check
-// #todo 1: frames arrive in a wrong order. The page shows where to look.
+// #todo 1: frames arrive in a wrong order. See the page.
 // #end
 import {
   allocEtherdevMqs,

@@ -1,5 +1,5 @@
 // @ts-check
-// TODO 1: buffers are released twice, or never. The page shows where to look.
+// TODO 1: buffers are released twice, or never. See the page.
 import {
   allocEtherdevMqs,
   defineDriver,

@@ -1,5 +1,5 @@
 // @ts-check
-// #todo 1: buffers are released twice, or never. The page shows where to look.
+// #todo 1: buffers are released twice, or never. See the page.
 // #end
 import {
   allocEtherdevMqs,

@@ -1,5 +1,5 @@
 // @ts-check
-// TODO 1: frames are lost, and no counter has them. The page shows where to look.
+// TODO 1: frames are lost without a count. See the page.
 import {
   allocEtherdevMqs,
   defineDriver,

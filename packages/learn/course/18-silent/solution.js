@@ -1,5 +1,5 @@
 // @ts-check
-// #todo 1: frames are lost, and no counter has them. The page shows where to look.
+// #todo 1: frames are lost without a count. See the page.
 // #end
 import {
   allocEtherdevMqs,

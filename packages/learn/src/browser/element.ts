@@ -45,6 +45,8 @@ export interface Editor {
   mark(marks: readonly Mark[]): void
   /** Moves the cursor to the start of a line, from 1. */
   goTo(line: number): void
+  /** Scrolls to a line, from 1, once the editor is in the page. The page does not move. */
+  show(line: number): void
   /** Releases what belongs to it; the element remains. */
   close(): void
 }
@@ -103,6 +105,9 @@ export function plainEditor({
       const at = before.join('\n').length + Math.min(before.length, 1)
       area.focus()
       area.setSelectionRange(at, at)
+    },
+    show(line) {
+      area.scrollTop = ((line - 1) * area.scrollHeight) / area.value.split('\n').length
     },
     close: () => {},
   }

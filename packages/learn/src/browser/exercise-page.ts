@@ -8,6 +8,7 @@ import { checkInBrowser } from './check.ts'
 import { driverIn, type Folder, folderWith } from './driver-file.ts'
 import type { Editor, EditorOptions, MakeEditor } from './element.ts'
 import { button, element, messageOf, plainEditor, replaceEditor, save } from './element.ts'
+import { openingLine } from './first-task.ts'
 import { driverInMotion, type MountMotion, realInterface } from './in-motion.ts'
 import { fragmentOf, KeptDriver, textOfFragment } from './kept-driver.ts'
 import { marksOf, verdictList } from './verdict-list.ts'
@@ -22,6 +23,8 @@ export interface ExercisePage extends Folder {
   /** Loads a better editor than a text area. */
   readonly loadEditor?: () => Promise<MakeEditor>
   readonly mountMotion?: MountMotion
+  /** The page for a visitor whose driver has passed: the next exercise, or the list of all. */
+  readonly next?: { readonly text: string; readonly href: string }
   /** The hints and the solution, below everything else. */
   readonly help?: Help
   /** Called when all checks in memory have passed with a driver that is kept. */
@@ -37,6 +40,9 @@ export interface Help {
 
 const NO_KERNEL = 'a browser has no network interfaces'
 const KEYS_ID = 'driver-keys'
+const KEYS =
+  'Ctrl-Enter checks, Ctrl-Space completes. Tab indents; Escape and then Tab leaves the editor.'
+const RUN = ' Run shows the driver at work.'
 
 /**
  * Fills the element. The caller calls the returned function when the page is left: it ends checks
@@ -56,6 +62,7 @@ class MountedExercise {
   readonly #status = element('p', { className: 'status', role: 'status' })
   readonly #verdicts = element('div')
   readonly #offer = element('p', { className: 'offer', hidden: true })
+  readonly #next = element('p', { className: 'next', hidden: true })
   readonly #real = element('div', { className: 'real', hidden: true })
   readonly #motion: ReturnType<typeof driverInMotion> | undefined
   #running: AbortController | undefined
@@ -79,12 +86,14 @@ class MountedExercise {
     const text = () => this.#editor.text
     this.#motion = page.mountMotion && driverInMotion(page.driver, text, page.mountMotion, signal)
     this.#show()
+    this.#showTask()
     this.#showReal()
     addEventListener('hashchange', () => void this.#openLink(), { signal })
     void this.#openLink()
     void page.loadEditor?.().then(make => {
       replaceEditor(this.#editor, signal, before => {
         this.#editor = make({ ...this.#options, text: before.text })
+        this.#showTask()
         return this.#editor
       })
     })
@@ -100,14 +109,13 @@ class MountedExercise {
     const page = this.#page
     const motion = this.#motion
     this.#real.append(...realInterface(page, this.#hrefOf('See it live')))
+    if (page.next) {
+      this.#next.append(element('a', { href: page.next.href }, page.next.text))
+    }
     this.#parent.replaceChildren(
       this.#offer,
       element('div', { className: 'editor' }, this.#editor.element),
-      element(
-        'p',
-        { id: KEYS_ID, className: 'keys' },
-        'Ctrl-Enter checks, Ctrl-Space completes. Tab indents; Escape and then Tab leaves the editor.',
-      ),
+      element('p', { id: KEYS_ID, className: 'keys' }, motion ? KEYS + RUN : KEYS),
       element('div', { className: 'buttons' }, ...this.#buttons()),
       this.#verdicts,
       ...(motion ? [motion.element] : []),
@@ -120,9 +128,9 @@ class MountedExercise {
     const { driver, skeleton } = this.#page
     const file = this.#fileInput()
     const checking = Object.assign(button('Check', this.#options.onCheck), { className: 'check' })
+    const run = this.#motion ? [this.#motion.button] : []
     return [
-      element('div', { className: 'bar' }, checking, this.#status),
-      ...(this.#motion ? [this.#motion.button] : []),
+      element('div', { className: 'bar' }, checking, ...run, this.#status, this.#next),
       button('Reset', () => this.#exchange(skeleton, `${driver} is the skeleton again.`)),
       button('Download', () => void this.#download()),
       button('Open a file', () => file.click()),
@@ -161,10 +169,16 @@ class MountedExercise {
     this.#showReal()
   }
 
-  /** Shows the next step, if this text has passed. */
+  /** Scrolls the editor to the first task: skeletons start with long imports. */
+  #showTask(): void {
+    this.#editor.show(openingLine(this.#editor.text))
+  }
+
+  /** Shows the next steps, if this text has passed. */
   #showReal(): void {
     const { text } = this.#editor
     this.#real.hidden = this.#kept.passed !== text
+    this.#next.hidden = this.#real.hidden || this.#page.next === undefined
     this.#page.help?.update(this.#real.hidden ? undefined : text)
   }
 

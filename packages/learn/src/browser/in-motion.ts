@@ -64,7 +64,10 @@ export function driverInMotion(
     }
   }
   return {
-    button: button('Run', () => void run()),
+    button: Object.assign(
+      button('Run', () => void run()),
+      { className: 'run' },
+    ),
     element: place,
     update() {
       if (playground !== undefined && text() !== shown) {

@@ -47,6 +47,16 @@ export class KeptDriver {
   }
 }
 
+/** Whether an exercise has a driver in this browser's storage, and whether one has passed. */
+export type ExerciseState = 'new' | 'begun' | 'passed'
+
+/** Returns the state of an exercise. What has passed once remains so, whatever is written since. */
+export function stateOf(exercise: string): ExerciseState {
+  const { passed, text } = new KeptDriver(exercise)
+  if (passed !== undefined) return 'passed'
+  return text === undefined ? 'new' : 'begun'
+}
+
 const NAME = '#driver='
 /** Characters of a driver: a link or a file may be a bomb. The longest solution has 12,000. */
 const LENGTH_MAX = 1_000_000

@@ -105,14 +105,18 @@ describe.each(BROWSERS)('%s', browserName => {
       'not run live: no ping gets a reply, and each is counted as dropped: a browser has no network interfaces',
     )
     const real = page.getByRole('heading', { name: 'Now on a real interface' })
+    const next = page.getByRole('link', { name: 'Next exercise' })
     await real.waitFor()
+    await next.waitFor()
     await page.getByText(`node dist/vnet.js check ${NAME}`).waitFor()
     await page.reload()
     await real.waitFor()
+    await next.waitFor()
     expect(await editor(page).inputValue()).toBe(solution)
     await editor(page).press('End')
     await editor(page).press('x')
     await real.waitFor({ state: 'hidden' })
+    await next.waitFor({ state: 'hidden' })
     const mine = await editor(page).inputValue()
     await press(page, 'Reset')
     expect(await editor(page).inputValue()).toBe(skeleton)
@@ -122,6 +126,24 @@ describe.each(BROWSERS)('%s', browserName => {
     await page.reload()
     await editor(page).waitFor()
     expect(await editor(page).inputValue()).toBe(skeleton)
+  })
+
+  test('the editor opens at the first task, and the page stays at its top', async () => {
+    const page = await open()
+    const long = `${'// a line above\n'.repeat(80)}${skeleton}`
+    await editor(page).fill(long)
+    await page.reload()
+    await expect.poll(() => editor(page).inputValue()).toBe(long)
+    const [scrolled, distance, height] = await editor(page).evaluate(area => {
+      const lines = (area as HTMLTextAreaElement).value.split('\n')
+      const task = lines.findIndex(line => line.includes('// TODO 1'))
+      const y = (task * area.scrollHeight) / lines.length
+      return [area.scrollTop, y - area.scrollTop, area.clientHeight] as const
+    })
+    expect(scrolled).toBeGreaterThan(0)
+    expect(distance).toBeGreaterThan(0)
+    expect(distance).toBeLessThan(height / 2)
+    expect(await page.evaluate(() => scrollY)).toBe(0)
   })
 
   test('a driver that does not return is ended', async () => {

@@ -13,4 +13,5 @@ async function mountMotion(element: HTMLElement, driver: { name: string }) {
   element.textContent = `${driver.name} runs`
   return { run() {}, close() {} }
 }
-mountExercise(place!, { ...exercise, text, worker, readme, mountMotion })
+const next = { text: 'Next exercise', href: '#next' }
+mountExercise(place!, { ...exercise, text, worker, readme, mountMotion, next })

@@ -1,11 +1,13 @@
 /** Tests of the pages of exercises: checks, progress, links and the picture. */
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { PHONE } from '../../../../web/test/support/web/browser.ts'
 import { fragmentOf } from '../../../src/browser/kept-driver.ts'
-import { courseNames } from '../../../src/folder.ts'
+import { withoutMarkers } from '../../../src/exercise.ts'
+import { COURSE, courseNames } from '../../../src/folder.ts'
 import { editor, solution, status, typeSolution, type Visit, violationsOf } from './visit.ts'
 
 export function exerciseTests(visit: Visit): void {
@@ -37,7 +39,7 @@ export function exerciseTests(visit: Visit): void {
   test('lists of exercises mark those that have passed, here and in other tabs', async () => {
     const page = await visit.exercise('01-drop')
     const other = await page.context().newPage()
-    await other.goto(`${visit.site.address}learn/course.html`)
+    await other.goto(`${visit.site.address}learn/exercises.html`)
     const passed = (of: Page, list: string) =>
       of
         .locator(`${list} a[data-passed]`)
@@ -51,6 +53,74 @@ export function exerciseTests(visit: Visit): void {
     await other.reload()
     await expect.poll(() => passed(other, '.vp-doc td')).toEqual(drop)
     expect(await passed(other, '.VPSidebar')).toEqual(drop)
+  })
+
+  test('the list of exercises shows the progress, and leads to where a visitor continues', async () => {
+    const page = await visit.page('learn/exercises.html')
+    const progress = page.locator('.course-progress')
+    await progress.getByText('0 of 21 exercises have passed in this browser.').waitFor()
+    const pass = (name: string) =>
+      page.evaluate(key => localStorage.setItem(key, ''), `vnet-learn/${name}/passed`)
+    await pass('01-drop')
+    await page.reload()
+    await progress.getByText('1 of 21 exercises have').waitFor()
+    await progress.getByRole('link', { name: 'Next: 2. A mirror' }).click()
+    await editor(page, 'mirror.js').focus()
+    await page.keyboard.press('Control+End')
+    await page.keyboard.insertText('// begun')
+    await page.getByRole('navigation', { name: 'Main' }).getByText('Exercises').click()
+    await progress.getByRole('link', { name: 'Continue with 2. A mirror' }).waitFor()
+    await page.locator('.vp-doc td a[data-begun]').waitFor()
+    expect(await violationsOf(page, 'main')).toEqual([])
+    for (const name of courseNames()) {
+      await pass(name)
+    }
+    await page.reload()
+    await progress.getByText('21 of 21 exercises have').waitFor()
+    expect(await progress.getByRole('link').count()).toBe(0)
+  })
+
+  test('the list of pages opens at the exercise, and the editor at its first task', async () => {
+    const page = await visit.exercise('21-udp', { viewport: { width: 1600, height: 900 } })
+    const entry = page.locator('.VPSidebar .is-active a')
+    await expect.poll(async () => (await entry.boundingBox())?.y).toBeLessThan(800)
+    expect((await entry.boundingBox())?.y).toBeGreaterThan(64)
+    expect(await entry.textContent()).toMatch(/^21\. UDP/)
+    const task = editor(page, 'udp.js').getByText('// TODO 1')
+    const { y: top = 0, height = 0 } = (await page.locator('.cm-editor').boundingBox()) ?? {}
+    await expect
+      .poll(async () => ((await task.boundingBox())?.y ?? -1) - top)
+      .toBeLessThan(height / 2)
+    expect(((await task.boundingBox())?.y ?? -1) - top).toBeGreaterThan(0)
+    expect(await page.evaluate(() => scrollY)).toBe(0)
+  })
+
+  test('the page moves neither on a phone when its editor opens at the first task', async () => {
+    const page = await visit.exercise('03-ring', { viewport: PHONE })
+    await expect
+      .poll(() => page.locator('.cm-scroller').evaluate(({ scrollTop }) => scrollTop))
+      .toBeGreaterThan(0)
+    expect(await page.evaluate(() => scrollY)).toBe(0)
+  })
+
+  test('an exercise that has passed leads to the next one, and the last one to the list', async () => {
+    const page = await visit.exercise('01-drop')
+    await typeSolution(page)
+    await editor(page).press('Control+Enter')
+    await page
+      .locator('.bar')
+      .getByRole('link', { name: /^Next exercise: 2\. A mirror/ })
+      .click()
+    await editor(page, 'mirror.js').waitFor()
+    const last = await visit.exercise('21-udp')
+    const path = join(COURSE, '21-udp/solution.js')
+    const text = withoutMarkers(readFileSync(path, 'utf8'))
+    await editor(last, 'udp.js').focus()
+    await last.keyboard.press('Control+a')
+    await last.keyboard.insertText(text)
+    await editor(last, 'udp.js').press('Control+Enter')
+    await last.locator('.bar').getByRole('link', { name: 'All exercises' }).click()
+    await last.locator('.course-progress').getByText('1 of 21 exercises have').waitFor()
   })
 
   test('the next page has its own editor and checks', async () => {
