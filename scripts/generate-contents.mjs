@@ -31,7 +31,7 @@ export const GROUPS = {
     ...inDocs('control control-programs'),
   ],
   'Learn drivers': [
-    ...inPackage('learn', 'course exercises first-lesson teaching write-an-exercise'),
+    ...inPackage('learn', 'course exercises first-lesson teaching grading write-an-exercise'),
     ...inDocs('playground write-a-driver write-a-driver-test'),
     ...inDocs(
       'drivers/testing drivers/napi drivers/several-devices drivers/own-frames drivers/e1000',

@@ -13,7 +13,7 @@ export const QUESTIONS = [
   { question: 'simulate a NAT', pages: ['lab/testing-nat', 'lab/recipes'] },
   { question: 'netif_stop_queue', pages: ['kernel-map', 'learn/03-ring', 'ldd'] },
   { question: 'write my first driver', pages: ['write-a-driver', 'learn/course', 'learn/01-drop'] },
-  { question: 'grade students', pages: ['learn/teaching'] },
+  { question: 'grade students', pages: ['learn/teaching', 'learn/grading'] },
   { question: 'why was my frame dropped', pages: ['statistics', 'debugging'] },
   { question: 'breakpoint in a driver', pages: ['debugging-steps'] },
   { question: 'send frames from my program', pages: ['tap', 'tap-reference'] },

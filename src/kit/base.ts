@@ -12,10 +12,11 @@ export {
   type Trace,
   traceOf,
 } from '../base/exception.ts'
+export { Html, html } from '../base/html.ts'
 export { LimitedLog } from '../base/log.ts'
 export { type HeapItem, MomentHeap } from '../base/moment-heap.ts'
 export { hostName, isForeign } from '../base/own-request.ts'
-export { optionName, printable, printableLines, shellWord } from '../base/printable.ts'
+export { optionName, printable, shellWord } from '../base/printable.ts'
 export { pairSeed, stream } from '../base/random.ts'
 export { type Rate, TokenBucket } from '../base/token-bucket.ts'
 export { inNextTurn, type Turns, type Work } from '../base/turns.ts'

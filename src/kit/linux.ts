@@ -34,7 +34,13 @@ export {
   missingPrograms,
   searchPath,
 } from '../linux/programs.ts'
-export { checkRegular, openOutput, readTextFile, refuseForeign } from '../linux/regular-file.ts'
+export {
+  checkRegular,
+  openOutput,
+  readTextFile,
+  refuseForeign,
+  replaceFile,
+} from '../linux/regular-file.ts'
 export { notX64 } from '../linux/requirements.ts'
 export {
   confined,

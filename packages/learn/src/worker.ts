@@ -47,10 +47,23 @@ function visible(file: string): string[] {
   ]
 }
 
+/** How a worker runs. */
+interface WorkerOptions {
+  /** Runs the checks without rights and with a minimal environment. */
+  readonly isConfined?: boolean
+  /** The position of the first check; those before it are left out. */
+  readonly first?: number
+}
+
 /** Returns the command that starts the worker, and its environment. */
-function commandOf({ directory }: Exercise, where: CheckPlace, file: string, isConfined: boolean) {
+function commandOf(
+  { directory }: Exercise,
+  where: CheckPlace,
+  file: string,
+  { isConfined, first }: Required<WorkerOptions>,
+) {
   const path = realpathSync(file)
-  const command = [process.execPath, WORKER, where, realpathSync(directory), path]
+  const command = [process.execPath, WORKER, where, `${first}`, realpathSync(directory), path]
   const rootless = [process.execPath, PROGRAM, 'rootless', '--']
   const free = where === 'live' ? [...rootless, ...command] : command
   const [program = '', ...args] = isConfined
@@ -62,8 +75,7 @@ function commandOf({ directory }: Exercise, where: CheckPlace, file: string, isC
 
 /**
  * Runs the checks of a place on `file` until one fails. `add` gets each result, `print` the
- * driver's output. `isConfined`: runs them without rights and with a minimal environment. Rejects
- * with a NotChecked if the worker ends without the driver's fault.
+ * driver's output. Rejects with a NotChecked if the worker ends without the driver's fault.
  */
 export async function runWorker(
   exercise: Exercise,
@@ -71,12 +83,12 @@ export async function runWorker(
   file: string,
   add: (result: Result) => void,
   print: (text: string) => void,
-  isConfined = false,
+  { isConfined = false, first = 0 }: WorkerOptions = {},
 ): Promise<void> {
-  const { program, args, env } = commandOf(exercise, where, file, isConfined)
+  const { program, args, env } = commandOf(exercise, where, file, { isConfined, first })
   // The results have a descriptor of their own. No driver inherits it, nor can import what writes.
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env })
-  const titles = exercise[where].map(({ title }) => title)
+  const titles = exercise[where].slice(first).map(({ title }) => title)
   const progress = new Progress(where, titles, add)
   let isLate = false
   const end = (): void => {

@@ -1,8 +1,17 @@
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
 import { runMain } from '#support/run-main.ts'
+import { withoutMarkers } from '../src/exercise.ts'
 import { COURSE } from '../src/folder.ts'
 
 const directory = freshDirectory()
@@ -178,4 +187,69 @@ test('a check that vnet itself cannot make is not graded, and no failure of the 
 test('options of grades are refused for one’s own driver', async () => {
   const { status, stderr } = await runMain('check', '--csv', '1')
   expect([status, stderr]).toEqual([2, 'vnet: check: --csv is for the directories of students\n'])
+})
+
+/** Writes a class for 01-drop, in which bob's driver fails checks on its own, and dora has none. */
+function writeClass(): string[] {
+  const solution = withoutMarkers(readFileSync(join(COURSE, '01-drop/solution.js'), 'utf8'))
+  const drivers = {
+    anna: solution,
+    bob: solution
+      .replace('dev.flags |= IFF_NOARP', '')
+      .replace('skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)', 'skb.drop()'),
+    carl: `${solution}\nthrow new Error('away')\n`,
+  }
+  for (const [student, text] of Object.entries(drivers)) {
+    mkdirSync(of(`${student}/01-drop`), { recursive: true })
+    writeFileSync(of(`${student}/01-drop/drop.js`), text)
+  }
+  mkdirSync(of('dora'))
+  return ['anna', 'bob', 'carl', 'dora'].map(of)
+}
+
+test('vnet grade --report writes a page for each student with all failures, and the same scores', async () => {
+  const students = writeClass()
+  const run = (...args: string[]) => runMain('grade', '--unsafe', '--memory-only', ...args)
+  const plain = await run('--points', ...students)
+  const reported = await run('--report', of('reports'), '--points', ...students)
+  expect(reported).toEqual({
+    ...plain,
+    stdout: `${plain.stdout}Reports: ${of('reports/STUDENT.html')}\n`,
+  })
+  expect(readdirSync(of('reports')).sort()).toEqual(
+    ['anna', 'bob', 'carl', 'dora'].flatMap(name => [`${name}.html`, `${name}.json`]),
+  )
+  const failuresOf = (student: string) =>
+    [
+      ...readFileSync(of(`reports/${student}.html`), 'utf8').matchAll(/<b>FAILED<\/b> ([^<]*)/g),
+    ].map(([, title]) => title)
+  expect(failuresOf('anna')).toEqual([])
+  expect(failuresOf('bob')).toEqual(['drops other frames as UNHANDLED_PROTO', 'has no ARP'])
+  expect(failuresOf('carl')).toEqual(['the driver file loads'])
+  expect(readFileSync(of('reports/dora.html'), 'utf8')).toContain('missing: no driver')
+})
+
+test('vnet grade --report continues: only drivers that have changed are checked again', async () => {
+  const students = writeClass()
+  const run = () =>
+    runMain('grade', '--unsafe', '--memory-only', '--report', of('reports'), ...students)
+  const { stdout } = await run()
+  // As if the run had been broken off before carl, and vnet had graded anna in another way.
+  rmSync(of('reports/carl.json'))
+  const anna = readFileSync(of('reports/anna.json'), 'utf8')
+  writeFileSync(of('reports/anna.json'), anna.replace('"passed":5', '"passed":4'))
+  writeFileSync(of('bob/01-drop/drop.js'), readFileSync(of('anna/01-drop/drop.js')))
+  const again = (await run()).stdout.split('\n')
+  const [head, , , carl, dora] = stdout.split('\n')
+  expect(again).toEqual([
+    head,
+    expect.stringMatching(/^anna +01-drop +not run +4\/7 /),
+    expect.stringMatching(/^bob +01-drop +not run +5\/7 /),
+    carl,
+    dora,
+    '0 of 4 passed, 1 failed, 2 not run, 1 missing',
+    `Reports: ${of('reports/STUDENT.html')}`,
+    '1 of 4 grades are of an earlier run: nothing has changed since.',
+    '',
+  ])
 })

@@ -166,3 +166,13 @@ test.each([
     stderr: `vnet: ${line}\n`,
   })
 })
+
+test('vnet grade --report refuses the first student where its directory would be', async () => {
+  mkdirSync(of('anna/01-drop'), { recursive: true })
+  const line = `grade: --report needs a directory of its own before the students, and ${of('anna')} is a student's`
+  expect(await runMain('grade', '--report', of('anna'), of('bob'))).toEqual({
+    status: 2,
+    stdout: '',
+    stderr: `vnet: ${line}\n`,
+  })
+})

@@ -5,7 +5,7 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { Html, html } from './html.ts'
+import { Html, html } from 'vnet/kit/base'
 import { firstOf, firstOfEach, unlike } from './lists.ts'
 import {
   byPacket,

@@ -1,6 +1,6 @@
 /** The sequence diagram of a failed run: packets, operations, and faults as bars. */
+import { type Html, html } from 'vnet/kit/base'
 import type { OperationMoment } from '../history/history.ts'
-import { type Html, html } from './html.ts'
 import type { FailedRun, RunPacket, RunSpan } from './result.ts'
 import { arrow, bar, connectionNames, endsOf, knownHosts, ROW, rowOf } from './sequence.ts'
 

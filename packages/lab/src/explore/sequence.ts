@@ -1,6 +1,6 @@
 /** The rows of a sequence diagram, with a column for each host. */
+import { Html, html } from 'vnet/kit/base'
 import { hostsOfFlow } from '../model/packet-name.ts'
-import { Html, html } from './html.ts'
 import type { ResultPacket } from './result.ts'
 
 /** Units of a column and of a row: pixels, except where a screen is narrow. */

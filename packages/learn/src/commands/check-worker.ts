@@ -1,4 +1,4 @@
-/** The process that `vnet check` starts: check-worker memory|live DIRECTORY FILE [confined]. */
+/** What `vnet check` starts: check-worker memory|live FIRST DIRECTORY FILE [confined]. */
 import { writeSync } from 'node:fs'
 import * as vnet from 'vnet'
 import { TestBed } from 'vnet/kit/bed'
@@ -50,13 +50,15 @@ async function ownClasses(): Promise<object[]> {
 
 const RESULTS = 3
 
-const [where, directory, file, confined] = process.argv.slice(2) as [
+const [where, first, directory, file, confined] = process.argv.slice(2) as [
   CheckPlace,
+  string,
   string,
   string,
   string?,
 ]
-const exercise = await loadExercise(directory)
+const whole = await loadExercise(directory)
+const exercise = { ...whole, [where]: whole[where].slice(Number(first)) }
 
 // The driver gets another `process`.
 const self = process

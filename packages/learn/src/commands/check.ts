@@ -28,7 +28,8 @@ import { MEMORY_ONLY, runWorker } from '../worker.ts'
 import { checkExercises, orNotChecked } from './check-exercise.ts'
 import { checkKernel } from './check-kernel.ts'
 import { isExercise, loadExercises } from './exercise-file.ts'
-import { type GradeOptions, grade, isStudent, missingFile } from './grade.ts'
+import { type GradeOptions, grade } from './grade.ts'
+import { isStudent, missingFile } from './submissions.ts'
 
 interface CheckOptions extends GradeOptions {
   readonly from: string | undefined
@@ -167,7 +168,7 @@ async function checkOne(
   // One's own driver may run where it cannot be confined.
   const isConfined = whyNotConfined() === undefined
   const run = (place: CheckPlace) =>
-    runWorker(exercise, place, resolve(file), add, text => io.err(text), isConfined)
+    runWorker(exercise, place, resolve(file), add, text => io.err(text), { isConfined })
   await run('memory')
   const count = counter(results)
   const whyNotLive = () => (isConfined ? whyNoTun() : whyNotRootless())

@@ -77,14 +77,19 @@ export const commands: readonly LazyCommand[] = [
         'print points, too: of this file, or one for each check if a STUDENT follows',
       ),
       option('--sheet', 'print a sheet of points with all checks, to edit', {
-        conflicts: ['points', 'json', 'csv'],
+        conflicts: ['points', 'json', 'csv', 'report'],
       }),
+      option(
+        '--report <directory>',
+        'write a page for each student, with all failures; drivers that have not changed since are not checked again',
+      ),
       { ...shared.json, description: 'print one JSON object for each student and exercise' },
       ...gradeOptions,
     ],
     examples: {
       'vnet grade --sheet >points.csv': 'write a sheet, and edit it',
       'vnet grade --points points.csv students/*': 'print the points, too',
+      'vnet grade --report reports students/*': 'write a page for each student',
     },
     run: async (io, students, options) =>
       (await import('./grade.ts')).gradeStudents(students, options, io),

@@ -145,7 +145,7 @@ test('an exercise in the home directory is visible to a confined check also by a
     file,
     result => results.push(result),
     () => {},
-    true,
+    { isConfined: true },
   )
   vi.unstubAllEnvs()
   expect(results.filter(({ result }) => result !== 'passed')).toEqual([])
@@ -178,7 +178,7 @@ test('in live checks a driver has no stream of its process, and prints no event'
   writeFileSync(file, REACHES + readFileSync(join(COURSE, '01-drop/solution.js'), 'utf8'))
   const results: Result[] = []
   const add = (result: Result) => void results.push(result)
-  await runWorker(await exerciseOf('01-drop'), 'live', file, add, () => {}, true)
+  await runWorker(await exerciseOf('01-drop'), 'live', file, add, () => {}, { isConfined: true })
   expect(results.map(({ result, seen }) => ({ result, seen }))).toEqual(
     Array(2).fill({ result: 'passed' }),
   )

@@ -157,7 +157,7 @@ test.each(['memory', 'live'] as const)(
     )
     const results: Result[] = []
     const add = (result: Result) => results.push(result)
-    await runWorker(await exerciseOf('02-mirror'), where, file, add, () => {}, true)
+    await runWorker(await exerciseOf('02-mirror'), where, file, add, () => {}, { isConfined: true })
     expect(results.filter(({ result }) => result !== 'passed')).toEqual([])
   },
 )

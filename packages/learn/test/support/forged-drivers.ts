@@ -287,6 +287,7 @@ function isForged(
   const args = [
     join(root, 'dist/commands/check-worker.js'),
     'memory',
+    '0',
     exercise,
     join(directory, 'interrupt.js'),
   ]

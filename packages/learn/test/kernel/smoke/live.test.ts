@@ -15,7 +15,7 @@ test('the live check of 11-statistics passes for its solution, confined', async 
     join(directory, 'solution.js'),
     result => results.push(result),
     () => {},
-    true,
+    { isConfined: true },
   )
   expect(results).toMatchObject([{ title: 'ip counts the same frames as vnet', result: 'passed' }])
 })

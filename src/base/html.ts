@@ -1,5 +1,5 @@
 /** HTML as templates, which escape every text. */
-import { printableLines } from 'vnet/kit/base'
+import { printableLines } from './printable.ts'
 
 /** Text that is HTML already. */
 export class Html {
