@@ -158,6 +158,7 @@ test.each([
   [[], 'grade: no students; give their directories, such as students/*'],
   [['--sheet', 'anna'], "grade: --sheet takes no students, but got 'anna'"],
   [['--sheet', '--csv'], '--sheet cannot be used with --csv'],
+  [['--similar', '--report', 'x'], '--similar cannot be used with --report'],
   [['src', 'docs'], 'grade: no exercise is in src, docs; vnet learn lists them, and --from others'],
 ])('vnet grade %j is refused in one line', async (args, line) => {
   expect(await runMain('grade', ...args)).toEqual({

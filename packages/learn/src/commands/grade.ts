@@ -10,6 +10,7 @@ import { loadExercises } from './exercise-file.ts'
 import { type Grade, type GradeSettings, gradeOne } from './grade-driver.ts'
 import { csvLine, readSheet, scoreOf, sheetOf } from './points.ts'
 import { Reports } from './reports.ts'
+import { similarDrivers } from './similar/similar.ts'
 import { isDirectory, isStudent, type Submission, submissionsIn } from './submissions.ts'
 
 /** The options of both commands. */
@@ -28,12 +29,13 @@ export interface GradeOptions {
 interface GradeCommandOptions extends Required<GradeOptions> {
   readonly from: string | undefined
   readonly sheet: boolean | undefined
+  readonly similar: boolean | undefined
 }
 
 /** `vnet grade`. A student where the sheet would be gives each check one point. */
 export async function gradeStudents(
   students: readonly string[],
-  { from, sheet, ...options }: GradeCommandOptions,
+  { from, sheet, similar, ...options }: GradeCommandOptions,
   io: Io,
 ): Promise<number> {
   const exercises = await loadExercises(from)
@@ -56,6 +58,10 @@ export async function gradeStudents(
   }
   if (students.length === 0) {
     throw new UsageError('grade: no students; give their directories, such as students/*')
+  }
+  if (similar) {
+    similarDrivers(submissionsIn(students, exercises, 'grade'), options.json === true, io)
+    return EXIT_OK
   }
   return grade(students, exercises, options, io, 'grade')
 }

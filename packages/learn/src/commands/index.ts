@@ -77,12 +77,15 @@ export const commands: readonly LazyCommand[] = [
         'print points, too: of this file, or one for each check if a STUDENT follows',
       ),
       option('--sheet', 'print a sheet of points with all checks, to edit', {
-        conflicts: ['points', 'json', 'csv', 'report'],
+        conflicts: ['points', 'json', 'csv', 'report', 'similar'],
       }),
       option(
         '--report <directory>',
         'write a page for each student, with all failures; drivers that have not changed since are not checked again',
       ),
+      option('--similar', 'check nothing, and show which drivers have common parts', {
+        conflicts: ['points', 'csv', 'report', 'memoryOnly', 'jobs', 'unsafe'],
+      }),
       { ...shared.json, description: 'print one JSON object for each student and exercise' },
       ...gradeOptions,
     ],
