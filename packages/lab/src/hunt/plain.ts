@@ -36,7 +36,7 @@ export interface Confirmation {
   readonly isRepeated: boolean
   /** The reproducer, if it can be written. */
   readonly program?: string
-  /** What its run with the fault has printed. */
+  /** The output of its run with the fault. */
   readonly printed?: string
 }
 

@@ -88,7 +88,7 @@ describe('frames', () => {
     return bytes
   }
 
-  test('of IPv6 are read like those of IPv4', () => {
+  test('of IPv6 are read like IPv4', () => {
     expect(connectionsOf(CHAT.map(six))).toEqual(connectionsOf(framesOf(CHAT)))
   })
 

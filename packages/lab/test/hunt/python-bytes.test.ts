@@ -41,7 +41,7 @@ test('numbers without a width grow', () => {
   expect(of(text).expression).toBe(String.raw`b''.join(b'%d bottles\n' % i for i in range(5, 125))`)
 })
 
-test('a long text without a pattern is base64 in lines, behind its readable header', () => {
+test('a long text without a pattern is base64 in lines, after its readable header', () => {
   const body = Array.from({ length: 300 }, (_, i) => ((i * 7919) ** 3).toString(16)).join('\n')
   const { expression, imports } = of(`HTTP/1.1 200 OK\r\nA: b\r\n\r\n${body}`)
   const [first, second, third, packed = ''] = expression.split(' +\n')

@@ -127,7 +127,7 @@ describe('the fault of a program', () => {
     expect(text).toContain("    if n > 1 and 'whole' not in sys.argv: threading.Event().wait()\n")
   })
 
-  test('may be in the middle of what the client says', () => {
+  test('may be in the middle of a turn of the client', () => {
     const at = point({ from: 'client', byte: 19 + 5, fault: 'reset' })
     expect(textOf(reproducerOf([connection()], at))).toContain('RST after 5 bytes of turn 3')
   })
@@ -162,7 +162,7 @@ test('base64 is imported if the turns need it', () => {
   expect(text).toContain('import base64, itertools, socket, sys, threading, zlib\n')
 })
 
-describe('there is no program', () => {
+describe('a program is not possible', () => {
   const tls = turn('client', '\x16\x03\x01\x02\x00')
   const long = turn('server', Array.from({ length: 4500 }, (_, i) => Math.sqrt(i)).join('\n'))
   const longest = turn('server', 'x'.repeat(300_000))

@@ -25,7 +25,7 @@ function program(name: string, text: string): string {
 const SYSTEM = /^Linux \S+ \S+, \S/
 
 test('a program that is in no package is asked for its version', async () => {
-  // Installed programs are no scripts of sh(1), which would be quoted.
+  // A script of sh(1) would be quoted.
   const name = program('made-client', '')
   execFileSync('cp', ['/bin/true', name])
   const { lines, scripts } = await versionsOf(`exec LANG=C 'made-client' -q http://server/`)
