@@ -32,6 +32,7 @@ export class FaultPlan {
   readonly #thawed: (() => void)[] = []
   #faults: readonly PlannedFault[]
   #ask: (() => string) | undefined
+  #isAtBytes: boolean
   /** The number of faults of hosts that are happening. */
   #freezing = 0
   #events = 0
@@ -39,6 +40,7 @@ export class FaultPlan {
   constructor(faults: readonly PlannedFault[], { clock, ask, onFault = () => {} }: PlanOptions) {
     this.#faults = faults
     this.#ask = ask
+    this.#isAtBytes = ask !== undefined || hasBytes(faults)
     this.cuts = new Cuts(clock)
     this.#clock = clock
     this.#onFault = onFault
@@ -48,6 +50,14 @@ export class FaultPlan {
     return this.#faults
   }
 
+  /**
+   * Whether a fault is at a byte of a stream, or may be in the next plan. Once false it remains
+   * false: the streams need not be followed any more.
+   */
+  get isAtBytes(): boolean {
+    return this.#isAtBytes
+  }
+
   /** Replaces it by the plan that the host replies. Returns whether there is one. */
   renew(): boolean {
     if (this.#ask === undefined) return false
@@ -55,6 +65,7 @@ export class FaultPlan {
     this.#faults = plan
     if (!stops) {
       this.#ask = undefined
+      this.#isAtBytes = hasBytes(plan)
     }
     return true
   }
@@ -96,3 +107,6 @@ export class FaultPlan {
     this.#thawed.push(thawed)
   }
 }
+
+const hasBytes = (faults: readonly PlannedFault[]): boolean =>
+  faults.some(({ part }) => part === 'byte')

@@ -114,7 +114,7 @@ export class PacketWatch {
       const pass = (skb: SkBuff, passing: Passing) =>
         this.#pass(skb, passing, { place, actions, next, env })
       const arrive = (skb: SkBuff) => {
-        const segment = this.#streams.see(skb, direction)
+        const segment = plan.isAtBytes ? this.#streams.see(skb, direction) : undefined
         const seen = this.#see(skb, env, direction)
         if (segment?.connection.cut !== undefined) {
           if (seen !== undefined) {

@@ -97,6 +97,23 @@ test('transmissions before a change of the plan count', async () => {
   })
 })
 
+test('streams are followed while a fault at a byte is planned, or may be in the next plan', () => {
+  const { clock } = makeNet().net
+  const atByte = parseFault('fin client-server ba tcp server:80 > client:* byte 1')
+  expect(new FaultPlan([fault(1)], { clock }).isAtBytes).toBe(false)
+  expect(new FaultPlan([fault(1), atByte], { clock }).isAtBytes).toBe(true)
+  const renewed = (last: readonly PlannedFault[]) => {
+    const replies: PlanReply[] = [
+      { plan: [fault(2)], stops: true },
+      { plan: last, stops: false },
+    ]
+    const plan = new FaultPlan([], { clock, ask: () => JSON.stringify(replies.shift()) })
+    return [0, 1].map(() => [plan.isAtBytes, plan.renew()][0]).concat(plan.isAtBytes)
+  }
+  expect(renewed([fault(3)])).toEqual([true, true, false])
+  expect(renewed([atByte])).toEqual([true, true, true])
+})
+
 test('a fault of another link is of no packet', async () => {
   expect(await sent([udp(1)], [{ ...fault(1), link: 'server-client' }])).toEqual({
     asked: [],
