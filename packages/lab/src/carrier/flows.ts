@@ -1,7 +1,9 @@
 /**
  * Flows: names the packets of a link by flow and position, so that a name means the same packet in
  * each run of a test. Ephemeral ports change from run to run: they are written `*`, and flows that
- * then look the same are numbered in the order in which they appear.
+ * then look the same are numbered in the order in which they appear. Only a SYN gives a TCP
+ * connection its number. Other connections, such as one that an earlier run has left and that sends
+ * its data again, are `#old`: they do not change the numbers of this run.
  */
 
 import { ETH_P_IP, ETH_P_IPV6, formatAddress, icmpv6, ipv4, ipv6, tcp, vlan } from 'vnet'
@@ -15,6 +17,9 @@ const EPHEMERAL_MAX = 60999
 /** The first type of MLD. The types of neighbour discovery and MLDv2 (RFC 3810) follow it. */
 const ICMPV6_MLD_QUERY = 130
 const ICMPV6_MLD2_REPORT = 143
+
+/** Marks connections without a SYN on the link. */
+const OLD = 'old'
 
 const PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [ipv4.IPPROTO_TCP, 'tcp'],
@@ -120,8 +125,7 @@ export class Flows {
         : Number.NaN
     const known = this.#flows.get(key)
     // A SYN of another number opens another connection between the same ports.
-    const isNew =
-      known === undefined || (!Number.isNaN(syn) && !Number.isNaN(known.syn) && known.syn !== syn)
+    const isNew = known === undefined || (!Number.isNaN(syn) && known.syn !== syn)
     const flow = isNew ? this.#add(key, protocol, from, to, syn) : known
     return flow.from === from ? flow.forward : flow.backward
   }
@@ -129,10 +133,12 @@ export class Flows {
   #add(key: string, protocol: number, from: string, to: string, syn: number): Flow {
     const name = PROTOCOLS.get(protocol) ?? (protocol < 0 ? 'fragment' : `ip-${protocol}`)
     const [source, destination] = [this.#end(from), this.#end(to)]
-    const alike = `${name} ${source} > ${destination}`
+    const kind = protocol === ipv4.IPPROTO_TCP && Number.isNaN(syn) ? OLD : ''
+    const alike = `${name} ${source}${kind} > ${destination}`
     const number = (this.#alike.get(alike) ?? 0) + 1
     this.#alike.set(alike, number)
-    const first = number === 1 ? source : `${source}#${number}`
+    const mark = `${kind}${number === 1 ? '' : number}`
+    const first = mark === '' ? source : `${source}#${mark}`
     const half = (text: string): HalfFlow => {
       return { text, base: Number.NaN, sent: 0, segments: [], packets: 0, acks: 0, rsts: 0 }
     }

@@ -106,7 +106,7 @@ function filterOf(flow: string): FlowFilter {
 /** Returns the protocol of a flow, and its ports; undefined for an ephemeral one. */
 function partsOf(flow: string) {
   const [protocol = '', from = '', , to = ''] = flow.split(' ')
-  const portOf = (end: string) => /:(\d+)(?:#\d+)?$/.exec(end)?.[1]
+  const portOf = (end: string) => /:(\d+)(?:#\w+)?$/.exec(end)?.[1]
   return { protocol, source: portOf(from), destination: portOf(to) }
 }
 

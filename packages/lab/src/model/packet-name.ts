@@ -116,5 +116,5 @@ export function parseName(text: string): PacketName {
  */
 export function hostsOfFlow(flow: string): string[] {
   const [, from = '', , to = ''] = flow.split(' ')
-  return [from, to].flatMap(end => /^([\w-]+)(:[\d*]+)?(#\d+)?$/.exec(end)?.[1] ?? [])
+  return [from, to].flatMap(end => /^([\w-]+)(:[\d*]+)?(#\w+)?$/.exec(end)?.[1] ?? [])
 }

@@ -89,7 +89,7 @@ test('transmissions before a change of the plan count', async () => {
   const segment = (payload: number) =>
     tcpFrame({ from: A, to: B, sourcePort: 40_000, destinationPort: 9, payload })
   const tcp = (copy: string) =>
-    parseFault(`drop client-server ab tcp client:* > server:9 seq 1${copy}`)
+    parseFault(`drop client-server ab tcp client:*#old > server:9 seq 1${copy}`)
   const frames = [segment(10), segment(11), segment(12)]
   expect(await sent(frames, [tcp(' copy 2')], { plan: [tcp(' copy 3')], stops: false })).toEqual({
     asked: [2],

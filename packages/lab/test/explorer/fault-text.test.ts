@@ -28,6 +28,7 @@ test('a fault of hosts without a name hits the hosts of flows, but no other ends
     'udp 198.18.0.9:53 > a:*#2',
     'icmp6 c > [2001:db8::9]',
     'ip-47 a > [2001:db8::9]',
+    'tcp d:80#old > b:*',
   ]
   const packets = flows.map(flow => ({ flow }))
   const kinds = ['drop', 'silence 1s', 'crash', 'pause 2s on b', 'forget on b'].map(parseKind)
@@ -38,6 +39,7 @@ test('a fault of hosts without a name hits the hosts of flows, but no other ends
     ['crash on a', 'a', true],
     ['crash on b', 'b', true],
     ['crash on c', 'c', true],
+    ['crash on d', 'd', true],
     ['pause 2s on b', 'b', false],
     ['forget on b', 'b', true],
   ])

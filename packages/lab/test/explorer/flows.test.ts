@@ -110,10 +110,11 @@ describe('TCP', () => {
   test('counts resets apart from acknowledgements', () => {
     expect(
       names(
-        segment({ sequence: 0 }),
-        segment({ sequence: 0, flags: RST }),
-        segment({ sequence: 0 }),
-      ),
+        segment({ sequence: 0, flags: SYN }),
+        segment({ sequence: 1 }),
+        segment({ sequence: 1, flags: RST }),
+        segment({ sequence: 1 }),
+      ).slice(1),
     ).toEqual([
       'tcp client:* > server:80 ack 1',
       'tcp client:* > server:80 rst 1',
@@ -149,6 +150,47 @@ describe('TCP', () => {
     )
     expect(repeated).toBe('tcp client:* > server:80 seq 0 copy 2')
   })
+
+  test('a late retransmission of an earlier connection changes no number of later ones', () => {
+    const run = [
+      segment({ sequence: 5, port: 40_001, flags: SYN }),
+      segment({ sequence: 6, port: 40_001, payload: 10 }),
+      segment({ sequence: 9, port: 40_002, flags: SYN }),
+    ]
+    const own = names(...run)
+    expect(own.at(-1)).toBe('tcp client:*#2 > server:80 seq 0')
+    const late = [
+      segment({ sequence: 700, payload: 20 }),
+      segment({ sequence: 90, port: 39_999, payload: 20 }),
+      segment({ sequence: 70, payload: 20, back: true }),
+      segment({ sequence: 70, port: 39_998, back: true }),
+    ]
+    expect(names(...late, ...run)).toEqual([
+      'tcp client:*#old > server:80 seq 1',
+      'tcp client:*#old2 > server:80 seq 1',
+      'tcp server:80 > client:*#old seq 1',
+      'tcp server:80#old > client:* ack 1',
+      ...own,
+    ])
+    expect(names(...run.slice(0, 1), ...late, ...run.slice(1))).toEqual([
+      own[0],
+      expect.anything(),
+      expect.anything(),
+      expect.anything(),
+      expect.anything(),
+      ...own.slice(1),
+    ])
+  })
+
+  test('a SYN between the ports of an earlier connection opens a connection with a number', () => {
+    expect(
+      names(
+        segment({ sequence: 700, payload: 20 }),
+        segment({ sequence: 5, flags: SYN }),
+        segment({ sequence: 6 }),
+      ).slice(1),
+    ).toEqual(['tcp client:* > server:80 seq 0', 'tcp client:* > server:80 ack 1'])
+  })
 })
 
 test('counts the packets of each direction of a UDP flow, and writes only ephemeral ports as *', () => {
@@ -179,6 +221,7 @@ test('reads the name that it has written', () => {
   for (const text of [
     'client-server ab tcp client:*#2 > server:80 seq 101 copy 2',
     'client-server.2 ba udp server:53 > client:* packet 3',
+    'client-server ba tcp server:80#old > client:* ack 1',
     'a-lan ab icmp6 [2001:db8::1] > b packet 1',
   ]) {
     expect(formatName(parseName(text))).toBe(text)

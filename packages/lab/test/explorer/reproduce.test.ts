@@ -48,6 +48,11 @@ test('a wire that counts by the source port counts packets to any port, as its f
   ])
 })
 
+test('a wire counts a connection that is older than the link by its port, too', () => {
+  const [packet] = packetsOf('a-b ba tcp b:80#old > a:* seq 1') as [ExploredPacket]
+  expect(wires([`drop ${packet.name}`], [packet])).toEqual(['a-b ba: drop "tcp src port 80" nth 1'])
+})
+
 test('of two faults the last packet is first, because a fault counts what the one before lets pass', () => {
   const packets = packetsOf('a-b ab udp a:* > b:7 packet 1', 'a-b ab udp a:* > b:7 packet 2')
   const faults = packets.map(({ name }) => `drop ${name}`)

@@ -1,5 +1,6 @@
 /** A process of a module runs again after a run that has passed and left nothing. */
 import { expect, test } from 'vitest'
+import { ModuleRunner } from '../../../src/explore/runners.ts'
 import { explore } from '../../../src/index.ts'
 
 const module = (mode: string) =>
@@ -21,6 +22,21 @@ test('the last run of a process that was kept is compared with the first one', a
   expect(await changesOf('more')).toEqual([
     'after other runs, a process that was kept differs: client-server ab udp client:* > server:5001 packet 1; try --no-reuse, or reuse: false',
   ])
+})
+
+test('each process that was kept runs once more at the end', async () => {
+  const runner = new ModuleRunner(module('again').href, 2, true)
+  const spec = { plan: [], timeout: 20_000, seed: 1, world: 'kernel' } as const
+  try {
+    const first = await Promise.all([runner.run(spec), runner.run(spec)])
+    expect(first.map(({ error }) => error)).toEqual([undefined, undefined])
+    const last = await runner.lastRuns(spec)
+    expect(last.map(({ error }) => error)).toEqual(
+      Array(2).fill(expect.stringContaining('Error: run 2 of a process')),
+    )
+  } finally {
+    runner.close()
+  }
 })
 
 test('the process of a run that has failed does not run again', async () => {
