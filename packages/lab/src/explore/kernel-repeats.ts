@@ -55,10 +55,9 @@ export async function repeatInKernel(
   }
   const others = able.length - chosen.length + waiting.length
   if (others === 0) return undefined
-  const why = judge.whyStopped()
-  return waiting.length > 0 && why !== undefined
-    ? `${others} failures were not repeated in the kernel: ${why}`
-    : `${others} failures were not repeated in the kernel: one of each error was`
+  const what = others === 1 ? '1 failure was' : `${others} failures were`
+  const why = (waiting.length > 0 && judge.whyStopped()) || 'one of each error was'
+  return `${what} not repeated in the kernel: ${why}`
 }
 
 /** Whether the kernel can repeat a failure. It stops no programs of this process. */
