@@ -13,8 +13,11 @@ import type { Direction, Wire, WireEnv } from '../wire.ts'
 import { finishChecksum } from './corrupt.ts'
 import { resetSender, sendResets } from './tcp-reset.ts'
 
-/** The faults that end a connection at a byte. */
-export type EndingVerb = 'fin' | 'reset'
+/**
+ * The faults that end a connection at a byte. An `abort` is a reset that never waits: it follows
+ * the bytes before it immediately.
+ */
+export type EndingVerb = 'fin' | 'reset' | 'abort'
 
 /** The most connections that are known. With one more, the oldest is forgotten. */
 const CONNECTIONS_MAX = 65_536

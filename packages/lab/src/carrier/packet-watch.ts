@@ -5,6 +5,8 @@ import type { WireResources } from 'vnet/kit/netdev'
 import { FaultActions, type FaultVerb, HeldPackets, LimitedQueue, Streams } from 'vnet/kit/wire'
 import { type Direction, type Impairment, impairment, type Wire, type WireEnv } from 'vnet/wire'
 import {
+  type ConnectionVerb,
+  isConnectionVerb,
   isLinkVerb,
   isMeant,
   isNemesisVerb,
@@ -203,8 +205,8 @@ export class PacketWatch {
       actions.pass(skb)
     } else if (segment !== undefined && isEnding(own)) {
       this.#streams.cut(own.verb, skb, segment, own.n, next, env)
-    } else if (own.verb === 'fin') {
-      // The stream is older than the link, so that its bytes have no numbers.
+    } else if (isConnectionVerb(own.verb)) {
+      // A stream that is older than the link, so that its bytes have no numbers, or an own reset.
       actions.pass(skb)
     } else {
       actions.apply(own.verb, skb, own.time)
@@ -262,11 +264,13 @@ interface Recorded extends Omit<WatchedPacket, 'lost'> {
 
 type Seen = Readonly<{ faults: readonly PlannedFault[]; packet: Recorded }>
 
-type PacketFault = PlannedFault & { readonly verb: FaultVerb | 'fin' }
+type PacketFault = PlannedFault & { readonly verb: FaultVerb | ConnectionVerb }
 
 /** Whether a fault ends a connection at a byte. */
-const isEnding = (fault: PacketFault): fault is PacketFault & { readonly verb: 'fin' | 'reset' } =>
-  fault.part === 'byte' && (fault.verb === 'fin' || fault.verb === 'reset')
+const isEnding = (
+  fault: PacketFault,
+): fault is PacketFault & { readonly verb: 'reset' | ConnectionVerb } =>
+  fault.part === 'byte' && (fault.verb === 'reset' || isConnectionVerb(fault.verb))
 
 /** The place of a watch, and what its packets pass to. */
 interface Passage {

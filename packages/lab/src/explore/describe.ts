@@ -66,8 +66,9 @@ export async function describeFailure(
       ? []
       : readdirSync(directory, { recursive: true })
   // Wires have none, and their programs in memory are in this process, where the kernel stops none.
-  const isNemesis = faults.some(({ verb }) => isNemesisVerb(verb))
-  const wire = isNemesis ? [] : wireFaultsOf(faults, packets)
+  // In memory, only a run with an abort takes a reset for an end.
+  const hasNoWire = faults.some(({ verb }) => isNemesisVerb(verb) || verb === 'abort')
+  const wire = hasNoWire ? [] : wireFaultsOf(faults, packets)
   const limit = judge.limit(faults)
   const wires = wire.map(({ link, direction, wire: text }) => ({
     link,

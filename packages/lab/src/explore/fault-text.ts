@@ -10,7 +10,15 @@ import {
   type PlannedFault,
   parseName,
 } from '../model/packet-name.ts'
-import { FOREVER, isHostVerb, isLinkVerb, LINK_VERBS, NEMESIS_VERBS } from '../model/verbs.ts'
+import {
+  CONNECTION_VERBS,
+  FOREVER,
+  isConnectionVerb,
+  isHostVerb,
+  isLinkVerb,
+  LINK_VERBS,
+  NEMESIS_VERBS,
+} from '../model/verbs.ts'
 
 /** A kind of fault. `time` is a PlannedFault's, `rtts` the same in round trips. */
 export interface FaultKind {
@@ -78,7 +86,7 @@ export function withEnds(
 
 /** How long a fault of links or hosts lasts, unless its text says so, in ns. */
 export const LASTS = 3 * NSEC_PER_SEC
-const VERBS: readonly string[] = [...FAULT_VERBS, 'fin', ...NEMESIS_VERBS]
+const VERBS: readonly string[] = [...FAULT_VERBS, ...CONNECTION_VERBS, ...NEMESIS_VERBS]
 /** The default faults of TCP, which repairs all others itself, and of other protocols. */
 const TCP_FAULTS: readonly string[] = ['reset', 'fin', 'silence forever', 'mute forever', 'forget']
 const OTHER_FAULTS: readonly string[] = ['drop', 'duplicate', 'delay', 'corrupt']
@@ -172,8 +180,10 @@ export function parseFault(text: string): PlannedFault {
     throw new UsageError(`'${text}': a ${verb} has a time: ${verb} 50ms`)
   }
   const packet = parseName(rest)
-  if (verb === 'fin' && packet.part !== 'byte') {
-    throw new UsageError(`'${text}': a fin is at a byte of a stream: ... byte 0`)
+  const isOwnReset = verb === 'abort' && packet.part === 'rst'
+  if (isConnectionVerb(verb) && packet.part !== 'byte' && !isOwnReset) {
+    const or = verb === 'abort' ? ', or at a reset: ... rst 1' : ''
+    throw new UsageError(`'${text}': ${verb} is at a byte of a stream: ... byte 1${or}`)
   }
   return { ...packet, verb: known, time: ns, ...(on !== undefined && { on }) }
 }

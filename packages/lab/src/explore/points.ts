@@ -3,7 +3,7 @@ import { NSEC_PER_MSEC } from 'vnet'
 import { ecnOf, payloadMiddle } from 'vnet/kit/wire'
 import type { PacketName, PlannedFault, WatchedPacket } from '../model/packet-name.ts'
 import { formatName, hostsOfFlow, isMeant, nameOf } from '../model/packet-name.ts'
-import { FOREVER, isNemesisVerb, lastingOf } from '../model/verbs.ts'
+import { FOREVER, isConnectionVerb, isNemesisVerb, lastingOf } from '../model/verbs.ts'
 import type { FaultKind } from './fault-text.ts'
 import { backOf, isTriedAt, type Position } from './positions.ts'
 import type { RunResult } from './run-once.ts'
@@ -112,7 +112,9 @@ export function timeOf(ms: number): number {
 /** Returns whether a fault can be done to a packet. */
 export function isOpenTo(verb: PlannedFault['verb'], { head, flow }: ExploredPacket): boolean {
   const frame = { bytes: head, data: 0, len: head.length }
-  if (verb === 'reset' || verb === 'fin' || verb === 'forget') return flow.startsWith('tcp ')
+  if (verb === 'reset' || verb === 'forget' || isConnectionVerb(verb)) {
+    return flow.startsWith('tcp ')
+  }
   if (isNemesisVerb(verb)) return true
   if (verb === 'tamper') return payloadMiddle(frame) >= 0
   return verb !== 'ce' || ecnOf(frame) !== 0

@@ -7,6 +7,7 @@ import { tcp } from 'vnet'
 import { layersOf } from 'vnet/kit/packet'
 import type { Direction } from 'vnet/wire'
 import { formatName } from '../model/packet-name.ts'
+import { isConnectionVerb } from '../model/verbs.ts'
 import type { FaultKind } from './fault-text.ts'
 import type { ExploredPacket } from './points.ts'
 
@@ -27,6 +28,7 @@ export interface Position {
 /** The faults that are tried at bytes. */
 const BYTE_VERBS: readonly FaultKind['verb'][] = [
   'fin',
+  'abort',
   'reset',
   'silence',
   'mute',
@@ -37,8 +39,8 @@ const BYTE_VERBS: readonly FaultKind['verb'][] = [
 const END_TURNS = 3
 
 /**
- * Returns faults with the places at which they are tried: a fin always at bytes, other faults if
- * `points` says so, or if they are the default ones.
+ * Returns faults with the places at which they are tried: `fin` and `abort` always at bytes, other
+ * faults if `points` says so, or if they are the default ones.
  */
 export function atBytes(
   kinds: readonly FaultKind[],
@@ -47,25 +49,30 @@ export function atBytes(
   return kinds.map(kind => {
     const { verb, only } = kind
     const isChosen = points === undefined ? only !== undefined : points === 'bytes'
-    const isAtByte = verb === 'fin' || (isChosen && BYTE_VERBS.includes(verb))
+    const isAtByte = isConnectionVerb(verb) || (isChosen && BYTE_VERBS.includes(verb))
     return isAtByte ? { ...kind, isAtByte } : kind
   })
 }
 
-/** Whether a fault is tried at a packet or byte. Other protocols than TCP have packets only. */
+/**
+ * Whether a fault is tried at a packet or byte. Other protocols than TCP have packets only. An
+ * abort is also tried at the resets of the program itself.
+ */
 export function isTriedAt(
   { verb, only, isAtByte = false }: Pick<FaultKind, 'verb' | 'only' | 'isAtByte'>,
-  { flow, position }: Pick<ExploredPacket, 'flow' | 'position'>,
+  { flow, part, position }: Pick<ExploredPacket, 'flow' | 'part' | 'position'>,
 ): boolean {
   const isTcp = flow.startsWith('tcp ')
   if (only !== undefined && isTcp !== (only === 'tcp')) return false
   if (!isAtByte || !isTcp) return position === undefined
-  return position !== undefined && isOpen(verb, position)
+  return position === undefined ? verb === 'abort' && part === 'rst' : isOpen(verb, position)
 }
 
 function isOpen(verb: FaultKind['verb'], { place, isReply, isOwnPacket }: Position): boolean {
   // The end that opens a connection and ends it is the program that is tried.
   if (verb === 'fin') return isReply && place !== 'syn'
+  // Without bytes before it in its turn, it is a reset.
+  if (verb === 'abort') return place !== 'syn' && place !== 'first'
   // All but the last byte of a turn arrives, which is the same as the middle to most programs.
   if (verb === 'silence' || verb === 'mute' || verb === 'deaf') return place !== 'last'
   // It happens after the packet.

@@ -68,7 +68,8 @@ export interface ExploreOptions {
   readonly faults?: readonly string[]
   /**
    * Tries faults that end or silence TCP at chosen `'bytes'` of each stream, or at all `'packets'`.
-   * By default the default faults are at bytes, and named ones at packets, except `fin`.
+   * By default the default faults are at bytes, and named ones at packets, except `fin` and
+   * `abort`.
    */
   readonly points?: 'bytes' | 'packets'
   /**

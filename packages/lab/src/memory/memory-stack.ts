@@ -74,7 +74,7 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
   rewriter: Rewriter | undefined
   readonly #inet: InetHost
   readonly #parts: HostParts
-  #boot = new Boot(this)
+  #boot: Boot
 
   /** `limits` are its TCP's limits for peers outside the lab. */
   constructor(
@@ -87,6 +87,7 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
     super(parts)
     this.number = number
     this.#parts = parts
+    this.#boot = this.#nextBoot()
     const settings = new Map(parts.sysctls)
     const rtoMin = settings.get(RTO_MIN)
     const tcp = rtoMin === undefined ? {} : { rtoMin: Number(rtoMin) * NSEC_PER_USEC }
@@ -252,7 +253,7 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
   restart(): void {
     if (!this.#boot.isDead) return
     const { clockOffset } = this.#boot
-    this.#boot = Object.assign(new Boot(this), { clockOffset })
+    this.#boot = Object.assign(this.#nextBoot(), { clockOffset })
   }
 
   /** Does nothing if the connection has ended. A later segment of the other end gets a reset. */
@@ -269,6 +270,10 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
     throw new UsageError(
       'programs in memory write to the disk of this machine: explore in the kernel',
     )
+  }
+
+  #nextBoot(): Boot {
+    return new Boot(this, this.#parts.endsAtReset)
   }
 
   /** Ends the boot and all sockets, without a packet or an event. */

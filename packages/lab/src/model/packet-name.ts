@@ -2,7 +2,7 @@
 import { UsageError } from 'vnet'
 import type { FaultVerb } from 'vnet/kit/wire'
 import type { Direction } from 'vnet/wire'
-import type { NemesisVerb } from './verbs.ts'
+import type { ConnectionVerb, NemesisVerb } from './verbs.ts'
 
 /**
  * How a packet is counted within its direction of a flow. `seq` is a TCP segment with data, SYN or
@@ -34,7 +34,7 @@ export interface PacketName {
  * packet on.
  */
 export interface PlannedFault extends PacketName {
-  readonly verb: FaultVerb | 'fin' | NemesisVerb
+  readonly verb: FaultVerb | ConnectionVerb | NemesisVerb
   /** How long a delay or a fault of a link or host lasts, or by how much a clock jumps, in ns. */
   readonly time: number
   /** The name of the host that is hit. */

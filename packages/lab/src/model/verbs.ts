@@ -1,8 +1,13 @@
-/** The faults of links and hosts, by their verbs. */
+/** The faults of connections, links and hosts, by their verbs. */
 
 /** One end of a connection. The address is a text without a prefix. */
 export type Endpoint = Readonly<{ address: string; port: number }>
 
+/**
+ * Faults of TCP connections that a wire does not do to packets. An `abort` is a reset that arrives
+ * while the bytes before it are unread.
+ */
+export const CONNECTION_VERBS = ['fin', 'abort'] as const
 /** Faults of links, and of all links of a host. */
 export const LINK_VERBS = ['silence', 'mute', 'deaf'] as const
 /** Faults of hosts. */
@@ -14,11 +19,18 @@ export const NEMESIS_VERBS = [...LINK_VERBS, ...HOST_VERBS, 'rebind', 'repair'] 
  * Faults that end or silence connections for good or for a time. A program that reports them in
  * time is correct.
  */
-const ENDING_VERBS: readonly string[] = ['reset', 'fin', 'forget', 'crash', ...LINK_VERBS]
+const ENDING_VERBS: readonly string[] = [
+  'reset',
+  ...CONNECTION_VERBS,
+  'forget',
+  'crash',
+  ...LINK_VERBS,
+]
 
 /** The time of a fault that lasts to the end, in ns. JSON keeps it, unlike Infinity. */
 export const FOREVER = Number.MAX_SAFE_INTEGER
 
+export type ConnectionVerb = (typeof CONNECTION_VERBS)[number]
 export type LinkVerb = (typeof LINK_VERBS)[number]
 export type HostVerb = (typeof HOST_VERBS)[number]
 export type NemesisVerb = (typeof NEMESIS_VERBS)[number]
@@ -61,6 +73,9 @@ export function mayReject(plan: readonly { readonly verb: string }[]): boolean {
 
 export const isNemesisVerb = (verb: string): verb is NemesisVerb =>
   NEMESIS_VERBS.some(each => each === verb)
+
+export const isConnectionVerb = (verb: string): verb is ConnectionVerb =>
+  CONNECTION_VERBS.some(each => each === verb)
 
 export const isLinkVerb = (verb: string): verb is LinkVerb => LINK_VERBS.some(each => each === verb)
 

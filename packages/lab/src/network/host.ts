@@ -13,7 +13,7 @@ import threads, { type Worker, type WorkerOptions } from 'node:worker_threads'
 import { attempt, UsageError } from 'vnet'
 import { schema } from 'vnet/kit/config'
 import { type HostsFile, type LabInterface, withoutPrefix } from '../model/hosts.ts'
-import type { HostVerb } from '../model/index.ts'
+import type { HostVerb, PlannedFault } from '../model/index.ts'
 import {
   anyOf,
   checkForm,
@@ -71,6 +71,7 @@ interface HostLinks {
       readonly sysctls?: readonly Sysctl[] | undefined
       /** The faults that its hosts must be able to have. */
       readonly hostFaults?: readonly HostVerb[] | undefined
+      readonly plan?: readonly Pick<PlannedFault, 'verb'>[] | undefined
       readonly onRefused?: (why: Error) => void
     }
   }
@@ -116,6 +117,7 @@ export class LabHost {
       name,
       sysctls: [...(setup.sysctls ?? []), ...ownSysctls],
       verbs: setup.hostFaults,
+      endsAtReset: setup.plan?.some(({ verb }) => verb === 'abort') ?? false,
       etc: () => hostsFile.etcOf(this),
       hasOwnSockets: () => this.#sockets.names.length > 0 || this.#runningWorkers.length > 0,
       forgetSockets: () => {

@@ -94,6 +94,8 @@ export interface HostParts extends Pick<CodeHost, 'onOpen' | 'lookup' | 'worker'
   readonly sysctls: readonly Sysctl[]
   /** The faults that it must be able to have; undefined in a lab without faults of hosts. */
   readonly verbs: readonly HostVerb[] | undefined
+  /** Whether sockets in memory take some resets for ends: see Boot. */
+  readonly endsAtReset?: boolean
   /** Returns the directory of the files that programs see in /etc. */
   readonly etc: () => string
   /** Whether sockets, servers or workers of this process are open on it. */

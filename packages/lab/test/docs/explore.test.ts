@@ -8,7 +8,7 @@ import { FAULT_VERBS } from '#src/wire/stages/fault-verbs.ts'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import { testText } from '../../src/explore/repeat-text.ts'
 import { EXPLORE_OPTIONS } from '../../src/explore/scenario.ts'
-import { NEMESIS_VERBS } from '../../src/model/verbs.ts'
+import { CONNECTION_VERBS, NEMESIS_VERBS } from '../../src/model/verbs.ts'
 
 const read = (name: string) =>
   readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8')
@@ -23,7 +23,7 @@ test('packages/lab/docs/explore.md describes each option', () => {
 
 test('the pages of explore describe each fault', () => {
   const [faults = ''] = read('nemesis').split(/^## /m)
-  expect(firstWords(section('Faults'))).toEqual([...FAULT_VERBS, 'fin'])
+  expect(firstWords(section('Faults'))).toEqual([...FAULT_VERBS, ...CONNECTION_VERBS])
   expect(firstWords(faults)).toEqual(NEMESIS_VERBS)
 })
 

@@ -11,6 +11,9 @@ test('reads the text of a fault that it has written', () => {
     `delay 12ms ${NAME} copy 2`,
     'reset a-b ba tcp b:1 > a:* ack 2',
     'drop 5g-b ab udp a:* > b:7 packet 1',
+    'fin a-b ba tcp b:1 > a:* byte 0',
+    'abort a-b ba tcp b:1 > a:* byte 20',
+    'abort a-b ba tcp b:1 > a:* rst 1',
   ]) {
     expect(formatFault(parseFault(text))).toBe(text)
   }
@@ -47,6 +50,13 @@ test('a fault of hosts without a name hits the hosts of flows, but no other ends
 
 test.each(['dorp', 'drop 5ms', 'delay 1rtt 2rtt', ''])('refuses %j as a fault', text => {
   expect(() => parseKind(text)).toThrow(`faults: '${text}' is not a fault: drop, duplicate`)
+})
+
+test('refuses a fault of a connection that is not at a byte', () => {
+  const needsByte = 'is at a byte of a stream: ... byte 1'
+  expect(() => parseFault(`fin ${NAME}`)).toThrow(new RegExp(`fin ${needsByte}$`))
+  expect(() => parseFault('fin a-b ba tcp b:1 > a:* rst 1')).toThrow(`fin ${needsByte}`)
+  expect(() => parseFault(`abort ${NAME}`)).toThrow(`abort ${needsByte}, or at a reset: ... rst 1`)
 })
 
 test('refuses a planned delay without a time', () => {

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import net from 'node:net'
 import { expect, test } from 'vitest'
-import { ACK, FIN, ipv4, SYN, segment } from '#support/segments.ts'
+import { ACK, FIN, ipv4, RST, SYN, segment } from '#support/segments.ts'
 import { parseKind } from '../../src/explore/fault-text.ts'
 import { type ExploredPacket, faultOf } from '../../src/explore/points.ts'
 import { rowsOf, withoutTurns } from '../../src/explore/positions.ts'
-import { explore } from '../../src/index.ts'
+import { explore, type LabScenario } from '../../src/index.ts'
 import { formatName, type PacketPart } from '../../src/model/packet-name.ts'
 
 /** A segment by its direction, its flags, its first sequence number and its data. */
@@ -20,7 +20,7 @@ function connection(sent: readonly Sent[]): ExploredPacket[] {
     const flow = direction === 'ab' ? 'tcp a:* > b:80' : 'tcp b:80 > a:*'
     const frame = ipv4(segment({ flags, seq: from, data, isReply: direction === 'ba' }))
     const taken = data.length + ((flags & (SYN | FIN)) === 0 ? 0 : 1)
-    const part: PacketPart = taken === 0 ? 'ack' : 'seq'
+    const part = partOf(flags, taken)
     const number = (counts.get(direction) ?? 0) + 1
     counts.set(direction, number)
     const name = { link: 'a-b', direction, flow, part, n: taken === 0 ? number : from, copy: 1 }
@@ -28,6 +28,11 @@ function connection(sent: readonly Sent[]): ExploredPacket[] {
     const head = frame.slice(0, 128)
     return { ...name, ...rest, head, lost: false, name: formatName(name), at }
   })
+}
+
+function partOf(flags: number, taken: number): PacketPart {
+  if ((flags & RST) !== 0) return 'rst'
+  return taken === 0 ? 'ack' : 'seq'
 }
 
 const OPENING: readonly Sent[] = [
@@ -166,29 +171,46 @@ test('a connection is forgotten once for each packet of a turn', () => {
   ])
 })
 
-test('explore finds a client that takes the end of a connection for the end of a body', async () => {
-  const report = await explore(
-    async ({ lab }) => {
-      const [client, server] = lab.hosts('client', 'server')
-      await lab.cable(client, server)
-      const downloads = net.createServer(socket =>
-        socket.on('error', () => {}).once('data', () => socket.end(Buffer.alloc(20_000))),
-      )
-      await server.listen(downloads, 80)
-      const socket = await client.connect(80, 'server')
-      socket.write('GET')
-      let bytes = 0
-      socket.on('data', data => {
-        bytes += data.length
-      })
-      await new Promise((resolve, reject) => {
-        socket.once('end', resolve)
-        socket.once('error', reject)
-      })
-      assert.equal(bytes, 20_000)
-    },
-    { world: 'memory', faults: ['fin'], captures: false },
+test('an abort has bytes before it in its turn, or is at a reset of the program', () => {
+  expect(pointsOf(get(), ['abort'])).toEqual([
+    'abort ab 38',
+    'abort ab 76',
+    'abort ba 10000',
+    'abort ba 19999',
+  ])
+  const reset = connection([...OPENING, ['ba', ACK, 1, 'x'], ['ba', RST, 2]])
+  expect(pointsOf(reset, ['abort', 'reset'])).toEqual([
+    'reset ab -1',
+    'reset ba -1',
+    'reset ba 0',
+    'abort ba 3',
+  ])
+})
+
+const download: LabScenario = async ({ lab }) => {
+  const [client, server] = lab.hosts('client', 'server')
+  await lab.cable(client, server)
+  const downloads = net.createServer(socket =>
+    socket.on('error', () => {}).once('data', () => socket.end(Buffer.alloc(20_000))),
   )
+  await server.listen(downloads, 80)
+  const socket = await client.connect(80, 'server')
+  socket.write('GET')
+  let bytes = 0
+  socket.on('data', data => {
+    bytes += data.length
+  })
+  await new Promise((resolve, reject) => {
+    socket.once('end', resolve)
+    socket.once('error', reject)
+  })
+  assert.equal(bytes, 20_000)
+}
+
+const IN_MEMORY = { world: 'memory', captures: false } as const
+
+test('explore finds a client that takes the end of a connection for the end of a body', async () => {
+  const report = await explore(download, { ...IN_MEMORY, faults: ['fin'] })
   expect(report.points.map(({ faults: [fault] }) => fault?.part)).toEqual(['byte', 'byte', 'byte'])
   const reply = 'fin client-server ba tcp server:80 > client:* byte'
   expect(report.failures.flatMap(({ faults }) => faults)).toEqual([
@@ -196,4 +218,18 @@ test('explore finds a client that takes the end of a connection for the end of a
     `${reply} 10000`,
     `${reply} 19999`,
   ])
+})
+
+test('to the same client an abort within the body is an end, and a reset an error', async () => {
+  const faults = ['abort', 'reset']
+  const report = await explore(download, { ...IN_MEMORY, faults, points: 'bytes' })
+  const reply = 'abort client-server ba tcp server:80 > client:* byte'
+  expect(report.failures.map(each => [...each.faults, ...each.also, each.wire])).toEqual([
+    [`${reply} 10000`, []],
+    [`${reply} 19999`, []],
+  ])
+  const verdicts = new Set(
+    report.points.filter(({ kind }) => kind === 1).map(({ verdict }) => verdict),
+  )
+  expect([...verdicts]).toEqual(['error'])
 })

@@ -210,7 +210,7 @@ test('a report names the faults that were not tried, unless faults were chosen',
   note()(passing())
   const kinds = defaultKinds()
   const ofOne = (only: string) => kinds.filter(kind => kind.only === only)
-  const all = ['swap', 'tamper', 'ce', 'deaf', 'pause', 'crash', ...later.slice(1)]
+  const all = ['swap', 'tamper', 'ce', 'abort', 'deaf', 'pause', 'crash', ...later.slice(1)]
   const repaired = ['drop of TCP', 'duplicate of TCP', 'delay of TCP', 'swap', 'corrupt of TCP']
   note(...repaired, ...all.slice(1))(Object.assign(passing(), { kinds }))
   note(
@@ -219,6 +219,7 @@ test('a report names the faults that were not tried, unless faults were chosen',
     'ce',
     'reset',
     'fin',
+    'abort',
     'silence',
     'mute',
     'deaf',

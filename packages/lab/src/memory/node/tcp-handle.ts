@@ -84,6 +84,8 @@ export class TcpHandle implements TcpEvents {
   #connecting: ConnectRequest | undefined
   #isConnected = false
   #isReading = false
+  /** Whether the last bytes were read when a reset had arrived, which is then taken for an end. */
+  #isHungUp = false
   #isClosed = false
   #isAwake = false
   /** An error that no call has returned yet. */
@@ -216,6 +218,7 @@ export class TcpHandle implements TcpEvents {
 
   #stopReading(): number {
     this.#isReading = false
+    this.#isHungUp = false
     return 0
   }
 
@@ -341,8 +344,14 @@ export class TcpHandle implements TcpEvents {
       this.#wake()
     }
     if (bytes.length > 0) {
+      // libuv polls both at a time, and then does not read again (uv__stream_io).
+      this.#isHungUp = this.#boot.endsAtReset && this.#error > 0 && !this.#reader.isReadable
       readNative(this.native, bytes)
     } else if (this.#reader.isAtEnd) {
+      this.native.emitEOF()
+    } else if (this.#isHungUp) {
+      // The error remains for the next write.
+      this.#isReading = false
       this.native.emitEOF()
     } else if (this.#error > 0) {
       this.onReadError(this.#takeError())

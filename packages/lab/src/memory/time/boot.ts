@@ -21,13 +21,19 @@ export class Boot implements Code {
   readonly host: CodeHost | undefined
   /** How far its wall clock is ahead, in ns. */
   clockOffset = 0
+  /**
+   * Whether its sockets take a reset that arrives while bytes are unread for an end after these
+   * bytes, as libuv does. By default they report it after them.
+   */
+  readonly endsAtReset: boolean
   #isPaused = false
   #isDead = false
   #isDraining = false
   readonly #held: (() => void)[] = []
 
-  constructor(host?: CodeHost) {
+  constructor(host?: CodeHost, endsAtReset = false) {
     this.host = host
+    this.endsAtReset = endsAtReset
   }
 
   /** Whether its host has crashed. */
