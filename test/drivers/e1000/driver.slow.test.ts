@@ -6,4 +6,5 @@ testModes([
   ['inside the driver’s code', { lag: AT_ONCE }],
   ['a millisecond later', { lag: 1 }],
   ['for a CPU that reorders', { lag: 0, weak: true }],
+  ['inside the code of a CPU that reorders', { lag: AT_ONCE, weak: true }],
 ])

@@ -65,10 +65,7 @@ describe('vnet e1000', () => {
   })
 })
 
-testModes([
-  ['when the driver’s code has returned', { lag: 0 }],
-  ['inside the code of a CPU that reorders', { lag: AT_ONCE, weak: true }],
-])
+testModes([['when the driver’s code has returned', { lag: 0 }]])
 
 describe('the link', () => {
   test('a link has a carrier while both ends are up, and a cut takes it away', async () => {

@@ -18,7 +18,7 @@ export function testModes(modes: readonly (readonly [when: string, params: Param
 
     test('frames arrive once, in order and whole, over the ends of both rings', async () => {
       const { bed, e0, e1, arrived } = await e1000Bed(params)
-      const lengths = upTo(200).map(n => 60 + ((n * 97) % 1455))
+      const lengths = upTo(100).map(n => 60 + ((n * 97) % 1455))
       for (const [i, length] of lengths.entries()) {
         bed.transmit(numberedFrame(i, e0, e1, length))
         if (i % 8 === 7) {
@@ -26,12 +26,10 @@ export function testModes(modes: readonly (readonly [when: string, params: Param
         }
       }
       bed.advance(10)
-      expect(arrived()).toEqual(upTo(199, 0))
+      expect(arrived()).toEqual(upTo(99, 0))
       const { received } = bed.port('e1')
       expect(received.map(({ bytes }) => bytes.length)).toEqual(lengths)
-      for (const [i, { bytes }] of received.entries()) {
-        expect(bytes.at(-1)).toBe(i)
-      }
+      expect(received.map(({ bytes }) => bytes.at(-1))).toEqual(upTo(99, 0))
     })
 
     test('with more frames than descriptors the queue stops, and wakes when the card is done', async () => {
