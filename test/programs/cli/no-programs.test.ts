@@ -2,8 +2,8 @@
  * vnet uses netlink for links, addresses and flags. It starts no other program, except for the
  * command of `vnet exec`, and in namespaces of its own itself or the command of `vnet rootless`.
  * Installing extcap asks tshark for its folders, and a test that has a lab starts its own programs
- * there. `vnet doctor` asks pasta for its options. `explore` runs a scenario in another process,
- * and another one serves clients without rights.
+ * there. `vnet doctor` asks pasta for its options. `explore` runs a scenario in another process, and
+ * asks programs for their versions. Another process serves clients without rights.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -31,6 +31,11 @@ test('only exec, the start in namespaces, extcap’s installation, record, labs,
     'packages/guest/src/modules.ts',
     'packages/guest/src/run.ts',
     'packages/lab/src/explore/runners.ts',
+    // Types only, except for versions.ts, which asks the clients of a finding for their versions.
+    'packages/lab/src/hunt/client-run.ts',
+    'packages/lab/src/hunt/plain.ts',
+    'packages/lab/src/hunt/versions.ts',
+    'packages/lab/src/hunt/warm.ts',
     // Types only.
     'packages/lab/src/kernel/host-clock.ts',
     'packages/lab/src/kernel/host-init.ts',
