@@ -1,4 +1,4 @@
-// IMAP (RFC 3501): one mailbox with two mails, whose numbers are their UIDs.
+// IMAP (RFC 3501): one mailbox with two mails; the number of each is its UID.
 import net from 'node:net'
 import { mails } from './pop3.mjs'
 import { eachLine, main } from './shared.mjs'

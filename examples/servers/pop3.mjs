@@ -19,7 +19,7 @@ function topOf(n, count) {
   return [head, '', ...body.split('\r\n').slice(0, Number(count)), ''].join('\r\n')
 }
 
-/** Commands whose first argument is the number of a mail. */
+/** Commands with the number of a mail as the first argument. */
 const ofMail = {
   LIST: n => `+OK ${sizeOf(n)}`,
   UIDL: n => `+OK ${idOf(n)}`,

@@ -37,7 +37,7 @@ export class WeakCpu {
 }
 
 /**
- * A block of coherent memory, in words of 32 bits, little-endian as all cards have them. The driver
+ * A block of coherent memory, as 32-bit words, little-endian as all cards have them. The driver
  * frees it with dmaFreeCoherent.
  */
 export class CoherentMemory {
@@ -88,7 +88,7 @@ export class WeakMemory extends CoherentMemory {
   readonly #cpu: WeakCpu
   /** Stores that wait, by word. A later store to the same word joins the earlier one. */
   readonly #stores = new Map<number, number>()
-  /** Former values of words that the card has written since the last barrier. */
+  /** The former value of each word that the card has written since the last barrier. */
   readonly #former = new Map<number, number>()
   /** By line: the word that the CPU loaded first since the card wrote the line. */
   readonly #fresh = new Map<number, number>()

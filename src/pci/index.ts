@@ -1,6 +1,6 @@
 /**
- * 'vnet/pci': the kernel's PCI and DMA functions for a driver of a card in memory, and what a model
- * of a card needs: its slot, and an IOMMU that checks each access.
+ * 'vnet/pci': the kernel's PCI and DMA functions for a driver of a card in memory. For a model of a
+ * card it has the slot, and an IOMMU that checks each access.
  */
 import '../base/dispose.ts'
 

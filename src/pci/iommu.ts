@@ -1,5 +1,5 @@
 /**
- * Iommu: the table of what one card may access, as an IOMMU has it, and the card's accesses. Each
+ * Iommu: the table of the memory that one card may access, and the card's accesses. Each
  * must lie in a live mapping that permits its direction. One that does not is a fault: it is logged
  * as the kernel logs it, a read returns zeros, and a write does nothing. The card notices nothing.
  *

@@ -1,4 +1,4 @@
-/** Captures for vnet simulate, and what it makes of them. */
+/** Captures for vnet simulate, and its results. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'

@@ -27,7 +27,7 @@ export function fifos(): { readonly FIFO: string; readonly FIFO_JS: string } {
   return { FIFO, FIFO_JS }
 }
 
-/** What is said of them. */
+/** The error about each. */
 export const PIPE = /fifo(\.js)?: it is a pipe: name a regular file$/
 
 /** Tests that each of these command lines is refused in one line. Call it once in a test file. */

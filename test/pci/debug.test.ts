@@ -15,7 +15,7 @@ import { devAllocSkb } from '#src/skb/alloc-skb.ts'
 import type { SkBuff } from '#src/skb/sk-buff.ts'
 import { slotOf } from './slot.ts'
 
-/** Sends a frame through a driver whose startXmit uses the frame between map and unmap. */
+/** Sends a frame through a driver with a startXmit that uses the frame between map and unmap. */
 async function findings(use: (skb: SkBuff) => void) {
   const { pdev, iommu } = slotOf()
   const driver = defineDriver({

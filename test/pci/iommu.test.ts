@@ -1,4 +1,4 @@
-/** What a card may access, and the lines about what it may not. */
+/** The accesses that a card is allowed, and the lines about all others. */
 import { describe, expect, test } from 'vitest'
 import {
   type CoherentMemory,
@@ -25,7 +25,7 @@ const fault = (what: 'Read' | 'Write', address: number) =>
   `[fault reason ${what === 'Read' ? '0x06' : '0x05'}] PTE ${what} access is not set`
 
 describe('a frame that is mapped', () => {
-  test('the card reads the bytes that were mapped, and writes those that the driver sees', () => {
+  test('the card reads the bytes that were mapped, and writes bytes that the driver sees', () => {
     const { pdev, iommu, lines } = slotOf()
     const [sent, received] = [frame(1, 2, 3, 4), frame()]
     const out = dmaMapSingle(pdev, sent, 4, DMA_TO_DEVICE)

@@ -58,7 +58,7 @@ test('of a line that the card has written, the CPU sees the word that it loads f
   expect([LENGTH, STATUS, 16 + STATUS].map(at => memory.read32(at))).toEqual([60, 1, 1])
 })
 
-test('the length of the last lap is what a driver without dma_rmb reads', () => {
+test('a driver without dma_rmb reads the length of the last lap', () => {
   const { pdev, memory, complete } = ring()
   complete(60)
   dmaRmb(pdev)

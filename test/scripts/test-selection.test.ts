@@ -63,7 +63,7 @@ test('a run of all has everything but long files and suites', () => {
   expect(filesOf('all')).toEqual([...QUICK, ...SLOW_OR_KERNEL].sort())
 })
 
-test('the rest is what a quick run leaves out, except suites', () => {
+test('the rest has all files that a quick run leaves out, except suites', () => {
   expect(filesOf('rest')).toEqual([...SLOW_OR_KERNEL, ...LONG].sort())
 })
 

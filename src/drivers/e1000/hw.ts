@@ -136,7 +136,7 @@ export const E1000_TXD_STAT_DD = 0x0000_0001
 export const E1000_RXD_STAT_DD = 0x01
 export const E1000_RXD_STAT_EOP = 0x02
 export const E1000_RXD_STAT_IXSM = 0x04
-/** Errors in the upper word of a receive descriptor, and those that make a frame useless. */
+/** Errors in the upper word of a receive descriptor, and which of them make a frame useless. */
 export const E1000_RXD_ERR_SHIFT = 8
 export const E1000_RXD_ERR_FRAME_ERR_MASK = 0x97
 

@@ -90,7 +90,7 @@ function trigger(slot: CardSlot, fault: string): number {
   return 0
 }
 
-/** Returns the operations of the driver, with those of the machine around it. */
+/** Returns the operations of the driver, and the operations of the machine around it. */
 function opsOf(slot: CardSlot): NetDeviceOps<E1000Adapter> {
   return {
     ...e1000NetdevOps,

@@ -72,7 +72,7 @@ export class CardSlot implements CardConnections {
   wires: readonly DirectedWire[] = []
   outgoing!: DirectedWire
   isUnplugged = false
-  /** For a Net, which runs `handle`: its name, and that it is no driver's function. */
+  /** For a Net, which runs `handle`: its name, and that no driver wrote it. */
   readonly what = 'card'
   readonly code = true
   readonly #cable: CardCable

@@ -1,5 +1,5 @@
 /**
- * The commands that query or change served vnets: what they print, and what they change.
+ * The commands that query or change served vnets: their output and their effect.
  * control-commands.slow.test.ts has more cases.
  */
 import { afterEach, describe, expect, test, vi } from 'vitest'

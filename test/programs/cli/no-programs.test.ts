@@ -2,8 +2,8 @@
  * vnet uses netlink for links, addresses and flags. It starts no other program, except for the
  * command of `vnet exec`, and in namespaces of its own itself or the command of `vnet rootless`.
  * Installing extcap asks tshark for its folders, and a test that has a lab starts its own programs
- * there. `vnet doctor` asks pasta for its options. `explore` runs a scenario in another process, and
- * asks programs for their versions. Another process serves clients without rights.
+ * there. `vnet doctor` asks pasta for its options. `explore` runs a scenario in another process,
+ * and asks programs for their versions. Another process serves clients without rights.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

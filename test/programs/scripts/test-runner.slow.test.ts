@@ -299,7 +299,7 @@ describe('the tests of the kernel and all others', () => {
     ])
   })
 
-  test('print as they run once those of the kernel have ended', async () => {
+  test('print as they run once the tests of the kernel have ended', async () => {
     fifos('seen')
     meanwhile('', `console.log('first'); ${reads('seen')}`)
     const { printed, ended } = started()
@@ -316,7 +316,7 @@ describe('the tests of the kernel and all others', () => {
     expect(stdout).toContain(`others ${Math.min(getPriority() + 10, 19)}\n`)
   })
 
-  test.each(['kernel', 'others'])('fail together, if those of %s fail', async part => {
+  test.each(['kernel', 'others'])('fail together, if the part %s fails', async part => {
     vitest('passed', 0, `if (part === '${part}') process.exit(9)`)
     const { code, stdout } = await run(['--all'])
     expect([code, linesOf(stdout).at(-1)]).toEqual([9, '1 passed, 0 failed, 0 skipped'])

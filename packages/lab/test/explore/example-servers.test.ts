@@ -1,6 +1,6 @@
 /**
  * The commands of examples/servers/README.md: clients of Debian succeed with each server. And the
- * program of examples/warm whose interpreter few machines have.
+ * program of examples/warm for an interpreter that few machines have.
  */
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -54,7 +54,7 @@ test.for(rows)('$name: $command', async ({ name, command }) => {
   })
   expect(String((await once(stdout!, 'data'))[0])).toBe('ready\n')
   const cwd = testDirectory()
-  // Libraries for Python are those of Debian, and not of another Python before it.
+  // Debian's Python has the libraries, and another Python may be before it.
   const env = { ...process.env, PATH: `/usr/bin:${process.env.PATH}` }
   const result = await client.exec('sh', ['-c', command], { cwd, env })
   expect(result).toMatchObject({ status: 0, signal: null })

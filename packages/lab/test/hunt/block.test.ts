@@ -53,10 +53,6 @@ const finding = (more: Partial<Finding> = {}): Finding => ({
   ...more,
 })
 
-const STEPS =
-  '**Reproducer**: this server replays the recorded bytes, and needs only Python 3. Save it as ' +
-  '`server.py`, run `python3 server.py`, let `server` be 127.0.0.1 in /etc/hosts, and run the ' +
-  'command.'
 const hashOf = (text: string) => content(text).sha256
 
 test('a block has versions, promise, command, difference and reproducer', () => {
