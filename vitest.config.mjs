@@ -185,10 +185,10 @@ const project = (name, { include = filesOf(name), ...options }) => ({
 })
 
 /** Returns a project without the long tests of its folder, and a project of these. */
-function projectsOf(name, options) {
+function projectsOf(name, options, forLong = {}) {
   const isShort = file => isLong || tierOf(file) !== 'long'
   const files = filesOf(name)
-  const long = { testTimeout: LONG_TIMEOUT, env: { ...options.env, VNET_LONG: '1' } }
+  const long = { testTimeout: LONG_TIMEOUT, env: { ...options.env, VNET_LONG: '1' }, ...forLong }
   return [
     project(name, { ...options, include: files.filter(isShort) }),
     project(longOf(name), { ...options, ...long, include: files.filter(file => !isShort(file)) }),
@@ -213,7 +213,8 @@ const all = [
   // They measure compiled code.
   ...projectsOf('alone', { ...unit, execArgv }),
   ...projectsOf('kernel/smoke', { ...kernel, isolate: false }),
-  ...projectsOf('kernel', kernel),
+  // Long ones measure under load of their own, so fewer run at a time, after all others.
+  ...projectsOf('kernel', kernel, { maxWorkers: cores + 1, sequence: { groupOrder: 2 } }),
   // Each file has programs of its own, such as an engine.
   ...SUITES.map(name =>
     project(name, {
