@@ -153,16 +153,17 @@ test.each([
 })
 
 test.each([
+  ['exit 4', '30s', /^vnet: exit 4: without faults it has ended with status 4\n$/],
   [
-    'exec python3 -c "import sys; sys.exit(4)"',
-    /^vnet: exec .*: without faults it has ended with status 4\n$/,
+    'exec sleep 100',
+    '500ms',
+    /^vnet: exec sleep 100: without faults it has not ended within 0.5 s\n$/,
   ],
-  ['exec sleep 100', /^vnet: exec sleep 100: without faults it has not ended within 0.5 s\n$/],
-  ['true', /^vnet: true: it opens no TCP connection to the host server\n$/],
+  ['true', '30s', /^vnet: true: it opens no TCP connection to the host server\n$/],
 ])(
   '%s ends the exploration in a line',
-  async (command, line) => {
-    const given = [...SERVED, '--client', command, '--ends-within', '500ms']
+  async (command, within, line) => {
+    const given = [...SERVED, '--client', command, '--ends-within', within]
     const { status, stdout, stderr } = await runMain(...given)
     expect([status, stdout]).toEqual([1, ''])
     expect(stderr).toMatch(line)
