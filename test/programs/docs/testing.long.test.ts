@@ -99,7 +99,7 @@ test('the page names what a host and a link have', () => {
       name => !['constructor', 'close', 'path', 'change'].includes(name),
     )
   const internal = list(
-    'refuse addNeighbours addInterface removeLink shut open addFault place programs faults restart endInit endWorkers rebind rebindAtFault forward partitionIn dropLines name watched reset capture placeFor giveDisk unclosed',
+    'refuse addNeighbours addInterface removeLink shut open addFault addConnectionFault place programs faults restart endInit endWorkers rebind rebindAtFault forward partitionIn dropLines name watched reset capture placeFor giveDisk unclosed',
   )
   for (const [heading, names] of [
     ['| of a host | |', members(LabHost)],

@@ -238,13 +238,13 @@ export const WITH_MODULES: readonly Attack[] = [
   {
     title: 'results on the descriptor of the worker',
     code: `const { writeSync } = await import('node:fs')
-const { exercise } = await import(process.argv[3] + '/exercise.js')
+const { exercise } = await import(process.argv[4] + '/exercise.js')
 for (const { title } of exercise.memory) writeSync(3, ${PASSED})
 process.exit(0)`,
   },
   {
     title: 'an exercise without checks',
-    code: `const { exercise } = await import(process.argv[3] + '/exercise.js')
+    code: `const { exercise } = await import(process.argv[4] + '/exercise.js')
 for (const check of exercise.memory) check.run = () => {}`,
   },
   {
@@ -261,7 +261,7 @@ session.post('Debugger.setBreakpointByUrl', { lineNumber, urlRegex, condition: '
   },
   {
     title: 'the solution',
-    driver: "const { driver } = await import(process.argv[3] + '/solution.js'); export { driver }",
+    driver: "const { driver } = await import(process.argv[4] + '/solution.js'); export { driver }",
   },
 ]
 
