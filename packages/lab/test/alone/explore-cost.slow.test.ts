@@ -1,4 +1,7 @@
-/** The cost of an exploration that fails, as numbers of threads and of runs in the kernel. */
+/**
+ * The cost of an exploration that fails, as numbers of threads and of runs in the kernel. In a
+ * process of its own, whose threads are those of the exploration alone.
+ */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type ExploreReport, explore } from '../../src/explore/index.ts'
 import { ModuleRunner } from '../../src/explore/runners.ts'
