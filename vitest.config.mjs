@@ -157,9 +157,10 @@ const unit = {
 
 const kernel = {
   ...common,
-  // Kernel tests mostly wait for the kernel; in a long run they compute, too, and in a quick run
-  // the checks do beside them. With more at a time, programs that they start are late.
-  maxWorkers: isLong || isQuick ? cores + 1 : 2 * cores,
+  // Kernel tests mostly wait for the kernel; in a long run they compute, too, in a quick run the
+  // checks do beside them, and in a run of two parts the other part. With more at a time, programs
+  // that they start are late.
+  maxWorkers: isLong || isQuick || part !== undefined ? cores + 1 : 2 * cores,
   sequence: { groupOrder: isQuick ? 0 : 1 },
   testTimeout: isLong ? LONG_TIMEOUT : 120_000,
   ...(reason === undefined ? {} : SKIP_ALL),
