@@ -3,10 +3,11 @@
  * a lab that is kept. Connections are numbered by their SYNs alone, from the first one that the
  * fault sees, so that what an earlier run still sends is not counted.
  */
-import { ipv4, type SkBuff, tcp } from 'vnet'
+import { ipv4, type SkBuff } from 'vnet'
 import { wholeTransport } from 'vnet/kit/packet'
 import { Streams } from 'vnet/kit/wire'
 import { type Direction, type Impairment, impairment, type Wire, type WireEnv } from 'vnet/wire'
+import { opensConnection } from './flows.ts'
 import type { ByteFaultAction, FaultSpec } from './protocol.ts'
 
 /** Why a segment of a connection that is older than the fault is dropped. */
@@ -37,8 +38,7 @@ class ConnectionState {
   numberOf({ connection, h }: Segment, { bytes }: SkBuff): number | undefined {
     const known = this.#numbers.get(connection)
     // A server repeats the SYN of an earlier run, with an acknowledgment.
-    const opens = (tcp.flags(bytes, h) & (tcp.TCP_SYN | tcp.TCP_ACK)) === tcp.TCP_SYN
-    if (known !== undefined || !opens) return known
+    if (known !== undefined || !opensConnection(bytes, h)) return known
     const number = this.#numbers.size + 1
     this.#numbers.set(connection, number)
     return number

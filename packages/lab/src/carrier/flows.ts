@@ -167,12 +167,13 @@ function isOfKernel(bytes: Uint8Array, h: number, end: number): boolean {
   return (type >= ICMPV6_MLD_QUERY && type <= icmpv6.NDISC_REDIRECT) || type === ICMPV6_MLD2_REPORT
 }
 
+/** Whether the segment with its header at `h` opens a connection: a SYN without an acknowledgment. */
+export const opensConnection = (bytes: Uint8Array, h: number): boolean =>
+  (tcp.flags(bytes, h) & (tcp.TCP_SYN | tcp.TCP_ACK)) === tcp.TCP_SYN
+
 /** Returns the sequence number of a SYN that opens a connection; NaN for other segments. */
-function synOf(bytes: Uint8Array, h: number): number {
-  return (tcp.flags(bytes, h) & (tcp.TCP_SYN | tcp.TCP_ACK)) === tcp.TCP_SYN
-    ? tcp.sequenceNumber(bytes, h)
-    : Number.NaN
-}
+const synOf = (bytes: Uint8Array, h: number): number =>
+  opensConnection(bytes, h) ? tcp.sequenceNumber(bytes, h) : Number.NaN
 
 function nameSegment(bytes: Uint8Array, { h, end }: UpperHeader, half: HalfFlow): NamedPacket {
   const flags = tcp.flags(bytes, h)

@@ -1,9 +1,11 @@
 /** The block of a finding: Markdown that can be pasted into an issue of the client's project. */
 import { printable } from 'vnet/kit/base'
 import { count } from '../story/statement.ts'
+import { OUTPUT } from './clean.ts'
 import type { ClientRun, Content } from './client-run.ts'
 import type { StreamPoint } from './conversation.ts'
 import type { Confirmation } from './plain.ts'
+import { lastLineOf } from './verdicts.ts'
 import type { Versions } from './versions.ts'
 
 /** A finding, with the runs that show it. */
@@ -27,8 +29,6 @@ export interface Finding {
   readonly versions: Versions
 }
 
-/** The name of the standard output in texts. */
-const OUTPUT = 'standard output'
 const MS_PER_S = 1000
 /** The most characters of the last line of errors. */
 const SAID_MAX = 300
@@ -109,7 +109,7 @@ function contentText(content: Content | undefined): string {
 }
 
 function saidText({ err }: ClientRun): string {
-  const last = err.trimEnd().split('\n').at(-1)?.trim() ?? ''
+  const last = lastLineOf(err)
   return last === '' ? 'empty' : codeText(printable(last).slice(0, SAID_MAX))
 }
 

@@ -4,7 +4,7 @@ import { firstOf } from '../explore/lists.ts'
 import type { ClientRun, Content } from './client-run.ts'
 
 /** The name of the standard output in texts. */
-const OUTPUT = 'standard output'
+export const OUTPUT = 'standard output'
 
 /** What two runs without faults have in common. Lines in which they differ are not compared. */
 export class Clean {

@@ -2,11 +2,12 @@
 import type { ChildProcess } from 'node:child_process'
 import { createHash, type Hash } from 'node:crypto'
 import { once } from 'node:events'
-import { closeSync, openSync, readdirSync, readSync, rmSync } from 'node:fs'
+import { readdirSync, readSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { attempt } from 'vnet'
 import { makeTemporaryDirectory } from 'vnet/kit/linux'
+import { openFile } from '../model/open-file.ts'
 import type { LabSpawnOptions } from '../world/host-stack.ts'
 
 /** The most bytes that are kept of an output or a file, and of standard error. */
@@ -187,14 +188,10 @@ export function filesIn(directory: string): ReadonlyMap<string, Content> {
 
 function contentOf(path: string): Content {
   const content = new ContentReader()
-  const fd = openSync(path, 'r')
-  try {
-    const chunk = Buffer.alloc(CHUNK)
-    for (let n = readSync(fd, chunk); n > 0; n = readSync(fd, chunk)) {
-      content.take(chunk.subarray(0, n), true)
-    }
-  } finally {
-    closeSync(fd)
+  using file = openFile(path, 'r')
+  const chunk = Buffer.alloc(CHUNK)
+  for (let n = readSync(file.fd, chunk); n > 0; n = readSync(file.fd, chunk)) {
+    content.take(chunk.subarray(0, n), true)
   }
   return content.end()
 }

@@ -3,7 +3,6 @@
  * run show it. Faults are placed in it, and a reproducer replays it.
  */
 import { ipv4, tcp } from 'vnet'
-import { type CaptureRecord, LINKTYPE_ETHERNET } from 'vnet/capture'
 import { PacketView, type ViewedRecord } from '../story/packet-view.ts'
 
 /** The ends of a connection: the client has sent its SYN. */
@@ -27,9 +26,12 @@ export interface Connection {
   readonly isWhole: boolean
 }
 
+export const STREAM_FAULTS = ['fin', 'reset', 'silence', 'mute'] as const
+export type StreamFault = (typeof STREAM_FAULTS)[number]
+
 /** Where a fault is: byte -1 is the SYN. */
 export interface StreamPoint {
-  readonly fault: 'fin' | 'reset' | 'silence' | 'mute'
+  readonly fault: StreamFault
   /** The number of the connection, from 1 on. */
   readonly connection: number
   readonly from: End
@@ -180,31 +182,6 @@ export class Conversation {
     }
   }
 }
-
-/**
- * Returns the connections of a run. `packets` are Ethernet frames, or records of a capture.
- * Records of frames that a vnet has dropped do not count.
- */
-export function connectionsOf(packets: Iterable<Uint8Array | CaptureRecord>): Connection[] {
-  const conversation = new Conversation()
-  for (const packet of packets) {
-    if (packet instanceof Uint8Array) {
-      conversation.take(recordOf(packet))
-    } else if (packet.drop === undefined) {
-      conversation.take(packet)
-    }
-  }
-  return conversation.connections
-}
-
-const recordOf = (bytes: Uint8Array): ViewedRecord => ({
-  bytes,
-  at: 0,
-  capturedLength: bytes.length,
-  originalLength: bytes.length,
-  linkType: LINKTYPE_ETHERNET,
-  interfaceIndex: 0,
-})
 
 const newHalf = (): Half => ({ syn: Number.NaN, next: 0, early: new Map() })
 

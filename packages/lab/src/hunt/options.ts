@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { NSEC_PER_MSEC, UsageError } from 'vnet'
 import { durationOf, optionName } from 'vnet/kit/base'
-import { STREAM_FAULTS, type StreamFault } from './points.ts'
+import { STREAM_FAULTS, type StreamFault } from './conversation.ts'
 import { clientWords } from './warm.ts'
 
 export interface HuntOptions {

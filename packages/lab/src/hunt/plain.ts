@@ -10,6 +10,7 @@ import { createLabWith } from '../network/create-lab.ts'
 import type { LabHost } from '../network/host.ts'
 import type { Connection, StreamPoint } from './conversation.ts'
 import { ELSE, type Later, LESS, type ReproducerText, reproducerOf, WHOLE } from './reproducer.ts'
+import { lastLineOf } from './verdicts.ts'
 
 /** A finding, and how its client is run. `R` is the result of a run of the client. */
 export interface PlainTrial<R> {
@@ -171,8 +172,8 @@ class Server {
         }
       })
       this.#closed.then(() => {
-        const last = this.#errors.trim().split('\n').at(-1)
-        reject(new ServerError(`${INTERPRETER} has not started it: ${last}`))
+        const said = lastLineOf(this.#errors)
+        reject(new ServerError(`${INTERPRETER} has not started it: ${said}`))
       }, reject)
     })
   }

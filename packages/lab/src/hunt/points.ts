@@ -5,16 +5,18 @@ import { CaptureReader } from 'vnet/capture'
 import { directionOf } from 'vnet/kit/capture'
 import { wholeTransport } from 'vnet/kit/packet'
 import type { Direction } from 'vnet/wire'
-import { Flows } from '../carrier/flows.ts'
+import { Flows, opensConnection } from '../carrier/flows.ts'
 import { type FaultKind, parseKind } from '../explore/fault-text.ts'
 import type { ExploredPacket } from '../explore/points.ts'
 import { backOf, isTriedAt, positionsOf, withoutTurns } from '../explore/positions.ts'
 import { openFile } from '../model/open-file.ts'
 import { formatName } from '../model/packet-name.ts'
-import { type Connection, Conversation, type StreamPoint } from './conversation.ts'
-
-export const STREAM_FAULTS = ['fin', 'reset', 'silence', 'mute'] as const
-export type StreamFault = (typeof STREAM_FAULTS)[number]
+import {
+  type Connection,
+  Conversation,
+  type StreamFault,
+  type StreamPoint,
+} from './conversation.ts'
 
 /** A point, and the direction of its byte on the link. */
 export interface Point extends StreamPoint {
@@ -90,15 +92,12 @@ export class NamedPackets {
     if (upper?.protocol !== ipv4.IPPROTO_TCP) return true
     const ends = [tcp.sourcePort(frame, upper.h), tcp.destinationPort(frame, upper.h)]
     const key = ends.sort((a, b) => a - b).join()
-    if (isOpening(frame, upper.h)) {
+    if (opensConnection(frame, upper.h)) {
       this.#opened.add(key)
     }
     return this.#opened.has(key)
   }
 }
-
-const isOpening = (frame: Uint8Array, h: number): boolean =>
-  (tcp.flags(frame, h) & (tcp.TCP_SYN | tcp.TCP_ACK)) === tcp.TCP_SYN
 
 /** The points of a client, and what their choice leaves out. */
 export interface ChosenPoints {
@@ -149,7 +148,7 @@ function connectionNumbers(packets: readonly ExploredPacket[]): ReadonlyMap<stri
   const opened = new Set<string>()
   for (const { flow, head } of packets) {
     const upper = wholeTransport(head, 0, head.length)
-    if (upper?.protocol === ipv4.IPPROTO_TCP && isOpening(head, upper.h)) {
+    if (upper?.protocol === ipv4.IPPROTO_TCP && opensConnection(head, upper.h)) {
       opened.add(flow)
     }
   }

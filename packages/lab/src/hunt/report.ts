@@ -1,6 +1,7 @@
 /** The report of an exploration of commands: lines for a terminal, and objects for JSON. */
 import { firstOf } from '../explore/lists.ts'
 import { timesText } from '../explore/result.ts'
+import { count } from '../story/statement.ts'
 import { type Group, pointText } from './findings.ts'
 import type { CleanStart, ClientResult, HuntFinding, HuntResult } from './hunt.ts'
 import type { Told } from './told.ts'
@@ -58,8 +59,6 @@ function groupText({ verdict, said, points }: Group): string {
 }
 
 const speedOf = ({ tried, ms }: ClientResult): string => ((tried * MS_PER_S) / ms).toFixed(1)
-
-const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`
 
 const lines = (all: readonly string[]): string => all.map(line => `${line}\n`).join('')
 

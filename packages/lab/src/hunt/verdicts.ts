@@ -58,9 +58,13 @@ export function verdictOf(
 export function signalOf({ status, signal }: ClientRun): string | undefined {
   if (signal !== undefined || status === null) return signal
   const number = status - SIGNALLED
-  if (number < 1 || number > SIGNALS_MAX) return undefined
+  return number < 1 || number > SIGNALS_MAX ? undefined : signalNamed(number)
+}
+
+/** Returns the name of a signal; undefined if this system has none of the number. */
+export function signalNamed(number: number): NodeJS.Signals | undefined {
   const [name] = Object.entries(constants.signals).find(([, each]) => each === number) ?? []
-  return name
+  return name as NodeJS.Signals | undefined
 }
 
 /** Returns why nothing can be compared with a run without faults; undefined if it can. */

@@ -4,11 +4,12 @@
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs'
+import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { release, type } from 'node:os'
-import { basename, delimiter, join } from 'node:path'
+import { basename } from 'node:path'
 import { attempt } from 'vnet'
 import { printable } from 'vnet/kit/base'
+import { findProgram } from 'vnet/kit/linux'
 
 /** A short script of a client, which a report quotes. */
 export interface Script {
@@ -74,7 +75,7 @@ const INTERPRETERS = /^(?:node|php|lua|bash|dash|sh|tclsh|guile|java|deno|bun)[\
 /** Returns the versions of a line for sh(1), as far as they are found. */
 export async function versionsOf(command: string): Promise<Versions> {
   const words = wordsOf(command)
-  const program = pathOf(words[0] ?? '')
+  const program = findProgram(words[0] ?? '')
   const system = systemLine()
   if (program === undefined) return { lines: [system], scripts: [] }
   const script = scriptOf(program, words)
@@ -103,26 +104,8 @@ function wordsOf(command: string): string[] {
     .map(word => word.replaceAll(/['"]/g, '').replaceAll(OWN_DIRECTORY, process.cwd()))
 }
 
-/** Returns the path of a program; undefined if it is not found. */
-function pathOf(name: string): string | undefined {
-  if (name === '') return undefined
-  const folders = name.includes('/') ? [''] : (process.env.PATH ?? '').split(delimiter)
-  return folders
-    .map(folder => (folder === '' ? name : join(folder, name)))
-    .find(path => isFile(path) && isExecutable(path))
-}
-
 const isFile = (path: string): boolean =>
   statSync(path, { throwIfNoEntry: false })?.isFile() === true
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
 
 interface FoundScript extends Script {
   /** The path of the program that runs it, if its first line names that. */
@@ -140,7 +123,7 @@ function scriptOf(program: string, [, ...args]: readonly string[]): FoundScript 
   const text = readFileSync(program, 'utf8')
   const words = (text.split('\n', 1)[0] ?? '').slice(HASH_BANG.length).trim().split(/\s+/)
   const [name = ''] = basename(words[0] ?? '') === 'env' ? words.slice(1) : words
-  const interpreter = pathOf(name)
+  const interpreter = findProgram(name)
   return { path: program, text, ...(interpreter !== undefined && { interpreter }) }
 }
 

@@ -5,12 +5,12 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, rmSync } from 'node:fs'
-import { constants } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { attempt, UsageError } from 'vnet'
 import { makeTemporaryDirectory } from 'vnet/kit/linux'
 import { type ClientPlace, type ClientRun, ContentReader, filesIn } from './client-run.ts'
+import { lastLineOf, signalNamed } from './verdicts.ts'
 
 /** Milliseconds for its reply after the end of the client's time. */
 const GRACE_MS = 5000
@@ -115,7 +115,7 @@ export class WarmProgram {
       stop.abort()
     }
     await this.#closed
-    const said = this.#err.trim().split('\n').at(-1) ?? ''
+    const said = lastLineOf(this.#err)
     throw new UsageError(`--warm: the program has ended${said === '' ? '' : `: ${said}`}`)
   }
 }
@@ -139,10 +139,9 @@ function answerOf(line: string): Answer {
 function runOf({ status, out, err, hung }: Answer): Omit<ClientRun, 'files' | 'ms'> {
   const content = new ContentReader()
   content.take(Buffer.from(out, 'base64'))
-  const [name] = Object.entries(constants.signals).find(([, number]) => number === -status) ?? []
   return {
     status: status < 0 || hung ? null : status,
-    signal: hung ? undefined : (name as NodeJS.Signals | undefined),
+    signal: hung ? undefined : signalNamed(-status),
     hung,
     out: content.end(),
     err: Buffer.from(err, 'base64').toString(),

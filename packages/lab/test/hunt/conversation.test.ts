@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import * as ipv6 from '#src/packet/ipv6.ts'
 import { put16 } from '#src/packet/octets.ts'
 import { pcapOf, recordsIn, whole } from '#support/capture-records.ts'
-import { type Connection, connectionsOf } from '../../src/hunt/conversation.ts'
+import type { Connection } from '../../src/hunt/conversation.ts'
+import { connectionsOf } from '../support/connections.ts'
 import { ethernetFrame, handshake, type Segment, segmentPacket } from '../support/story-captures.ts'
 
 const segment = (text: string, seq: number, more: Partial<Segment> = {}): Segment => ({

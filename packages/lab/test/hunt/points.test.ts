@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { putWord } from '#support/frames.ts'
 import { ACK, FIN, ipv4, SYN, segment } from '#support/segments.ts'
 import type { ExploredPacket } from '../../src/explore/points.ts'
-import { NamedPackets, type Point, pointsOf, STREAM_FAULTS } from '../../src/hunt/points.ts'
+import { STREAM_FAULTS } from '../../src/hunt/conversation.ts'
+import { NamedPackets, type Point, pointsOf } from '../../src/hunt/points.ts'
 
 /** A segment by its direction, flags, first sequence number, data, and the client's port. */
 type Sent = readonly [

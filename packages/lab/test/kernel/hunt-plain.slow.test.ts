@@ -8,9 +8,10 @@ import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { recordsIn } from '#support/capture-records.ts'
 import { fileDirectory, written } from '#support/fresh-directory.ts'
-import { type Connection, connectionsOf, type StreamPoint } from '../../src/hunt/conversation.ts'
+import type { Connection, StreamPoint } from '../../src/hunt/conversation.ts'
 import { type Confirmation, confirmPlain, type PlainTrial } from '../../src/hunt/plain.ts'
 import { createLab, type LabHost } from '../../src/index.ts'
+import { connectionsOf } from '../support/connections.ts'
 
 const directory = fileDirectory()
 
