@@ -167,7 +167,7 @@ function isOfKernel(bytes: Uint8Array, h: number, end: number): boolean {
   return (type >= ICMPV6_MLD_QUERY && type <= icmpv6.NDISC_REDIRECT) || type === ICMPV6_MLD2_REPORT
 }
 
-/** Whether the segment with its header at `h` opens a connection: a SYN without an acknowledgment. */
+/** Whether the segment with its header at `h` opens a connection: a SYN without ACK. */
 export const opensConnection = (bytes: Uint8Array, h: number): boolean =>
   (tcp.flags(bytes, h) & (tcp.TCP_SYN | tcp.TCP_ACK)) === tcp.TCP_SYN
 
