@@ -1,6 +1,7 @@
 /** Lines of `npm test`: of its steps, and the last ones, from the JSON report of vitest. */
 
 import { relative } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { placeOf } from './kernel-tests.mjs'
 
 /** Returns the line of a step that has ended. */
@@ -28,6 +29,25 @@ export function unfinishedTests(report, root) {
       .filter(({ status }) => status === 'pending')
       .map(({ fullName }) => `${relative(root, name)}: ${fullName}`),
   )
+}
+
+/**
+ * Returns the failed tests, each with the first line of its error, and the files that cannot be run.
+ * A reader who has only the end of a long output needs no more to begin.
+ */
+export function failedTests(report, root) {
+  return report.testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const failed = assertionResults.filter(isFailed)
+    const file = relative(root, name)
+    if (failed.length === 0 && status === 'failed') return [withError(file, message)]
+    return failed.map(test => withError(`${file}: ${test.fullName}`, test.failureMessages?.[0]))
+  })
+}
+
+/** Returns a line with the first line of an error's text, without the colours of a terminal. */
+function withError(line, text) {
+  const first = stripVTControlCharacters(text ?? '').split('\n')[0]
+  return first === '' ? line : `${line}: ${first}`
 }
 
 const isFailed = test => test.status === 'failed'

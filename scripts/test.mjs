@@ -12,7 +12,13 @@ import { join, resolve } from 'node:path'
 import { changedFiles } from './changed-files.mjs'
 import { reasonToSkipKernelTests } from './kernel-tests.mjs'
 import { capture, exitCode, tool } from './setup/command.mjs'
-import { skippedKernelTests, stepLine, summary, unfinishedTests } from './test-report.mjs'
+import {
+  failedTests,
+  skippedKernelTests,
+  stepLine,
+  summary,
+  unfinishedTests,
+} from './test-report.mjs'
 import { filesOfRun, leftOut, PARTS, partOf, SUITES, select, WrongPath } from './test-selection.mjs'
 import { runVitest } from './vitest-runs.mjs'
 
@@ -181,7 +187,8 @@ async function start([name, program, ...args], nice = 0) {
 function linesOf(report) {
   if (report === undefined) return { lines: [], wasSkipped: false }
   const unfinished = unfinishedTests(report, root).map(test => `did not end: ${test}`)
-  const lines = [...unfinished, summary(report)]
+  const failed = failedTests(report, root).map(test => `failed: ${test}`)
+  const lines = [...failed, ...unfinished, summary(report)]
   const skipped = process.env.CI ? skippedKernelTests(report, root) : []
   if (skipped.length === 0) return { lines, wasSkipped: false }
   const reason = reasonToSkipKernelTests() ?? 'skipped by the tests themselves'

@@ -1,7 +1,12 @@
 /** The last line of `npm test` counts every test and names skipped kernel tests. */
 
 import { expect, test } from 'vitest'
-import { skippedKernelTests, summary, unfinishedTests } from '../../scripts/test-report.mjs'
+import {
+  failedTests,
+  skippedKernelTests,
+  summary,
+  unfinishedTests,
+} from '../../scripts/test-report.mjs'
 
 const file = (
   name: string,
@@ -49,5 +54,34 @@ test('tests are named if their process ended in the middle of them', () => {
   const testResults = [{ name: '/vnet/test/ring.test.ts', status: 'passed', assertionResults }]
   expect(unfinishedTests({ testResults }, '/vnet')).toEqual([
     'test/ring.test.ts: a ring takes frames',
+  ])
+})
+
+test('failed tests are named with the first line of their error, and files that cannot be run', () => {
+  const assertionResults = [
+    { status: 'passed', fullName: 'a ring is empty at first', failureMessages: [] },
+    {
+      status: 'failed',
+      fullName: 'a ring takes frames',
+      failureMessages: [
+        'AssertionError: expected \u001b[32m1\u001b[39m to be 2\n    at ring.test.ts',
+      ],
+    },
+    { status: 'failed', fullName: 'a ring is full', failureMessages: [] },
+  ]
+  const testResults = [
+    { name: '/vnet/test/ring.test.ts', status: 'failed', message: '', assertionResults },
+    {
+      name: '/vnet/test/irq.test.ts',
+      status: 'failed',
+      message: 'Error: Cannot find module',
+      assertionResults: [],
+    },
+    file('test/a.test.ts', ['passed']),
+  ]
+  expect(failedTests({ testResults }, '/vnet')).toEqual([
+    'test/ring.test.ts: a ring takes frames: AssertionError: expected 1 to be 2',
+    'test/ring.test.ts: a ring is full',
+    'test/irq.test.ts: Error: Cannot find module',
   ])
 })
