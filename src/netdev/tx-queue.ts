@@ -30,6 +30,12 @@ const REQUEUED = OWN_REASON << 2
 
 /** After NETDEV_TX_BUSY without a stop, the frame is offered again after this time. */
 const RETRY = NSEC_PER_MSEC
+/**
+ * Entries of a TAP's ring that were read and are not free yet, at most (`batch` in
+ * include/linux/ptr_ring.h). A ring that is shorter than two batches has none.
+ */
+const RING_LAG = 15
+const LAGGING_RING_MIN = 32
 /** Segments and copies made of each frame of a batch after which the next batch has one frame. */
 const MADE_MAX = 128
 
@@ -277,10 +283,15 @@ export class TxQueue extends PortReader {
 
   /** Only a queue that was full loses frames, and then all that it held are read in a row. */
   #countRow(n: number, most: number): void {
-    this.#inRow = n < BUSY && n < most ? 0 : this.#inRow + n
-    if (this.#inRow < this.dev.txQueueLen) return
-    this.#inRow = 0
-    this.dev.queueWasFull()
+    const { txQueueLen } = this.dev
+    const full = txQueueLen < LAGGING_RING_MIN ? txQueueLen : txQueueLen - RING_LAG
+    this.#inRow += n
+    if (this.#inRow >= full) {
+      this.dev.queueWasFull()
+      this.#inRow = 0
+    } else if (n < BUSY && n < most) {
+      this.#inRow = 0
+    }
   }
 
   /** Returns true if more frames may wait: it is then called again. */

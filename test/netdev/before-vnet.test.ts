@@ -10,7 +10,7 @@ const LINE = (frames: number) =>
   `test0: lost before vnet: ${frames} frames so far, because its queue in the kernel was full`
 
 /** A device in front of which the kernel has lost `lost.frames`; `looks` counts the readings. */
-async function joined() {
+async function joined(txQueueLen = 100) {
   const memory = makeNet()
   const lost = { frames: 0, looks: 0 }
   const { dev, port } = await addDevice(memory, { ndoStartXmit: skb => skb.drop() })
@@ -22,7 +22,7 @@ async function joined() {
       return lost.frames
     },
   })
-  dev.txQueueLen = 100
+  dev.txQueueLen = txQueueLen
   const send = (frames: number) => {
     for (let i = 0; i < frames; i++) {
       port.transmit(new Uint8Array(60))
@@ -36,13 +36,27 @@ async function joined() {
 test('a device reads what the kernel lost only after a queue that was full, and logs it', async () => {
   const { clock, lost, send, lines } = await joined()
   lost.frames = 7
-  send(90)
-  send(90)
+  send(84)
+  send(84)
   clock.advance(60 * NSEC_PER_SEC)
   expect([lost.looks, lines()]).toEqual([0, []])
   send(100)
   clock.advance(2 * NSEC_PER_SEC)
   expect([lost.looks, lines()]).toEqual([1, [LINE(7)]])
+})
+
+test.each([
+  [1000, 985],
+  [32, 17],
+  [31, 31],
+])('a ring of %i may be full with %i frames', async (txQueueLen, full) => {
+  const { clock, lost, send } = await joined(txQueueLen)
+  send(full - 1)
+  clock.advance(2 * NSEC_PER_SEC)
+  expect(lost.looks).toBe(0)
+  send(full)
+  clock.advance(2 * NSEC_PER_SEC)
+  expect(lost.looks).toBe(1)
 })
 
 test('lines are ten seconds apart, however often the queue is full, and none follows without a loss', async () => {
