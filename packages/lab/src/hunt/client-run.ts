@@ -4,7 +4,7 @@ import { createHash, type Hash } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { attempt } from 'vnet'
 import { makeTemporaryDirectory } from 'vnet/kit/linux'
 import { openFile } from '../model/open-file.ts'
@@ -55,8 +55,15 @@ export interface ClientPlace {
   readonly end?: () => Promise<void> | void
   /** The directory in which the client gets one of its own. */
   readonly parent: string
-  /** Milliseconds. */
+  /** Milliseconds in which it must end: from its fault on, or from its start without one. */
   readonly within: number
+  /**
+   * Milliseconds in which it must reach its fault, or end if that does not happen; `within` by
+   * default. A client that a busy machine starts late has all its time after the fault.
+   */
+  readonly reachesWithin?: number
+  /** Settles when the fault has happened. A rejection is ignored. */
+  readonly faultHappens?: Promise<void>
   readonly signal: AbortSignal
 }
 
@@ -93,7 +100,7 @@ export class ContentReader {
  * Rejects with the reason of the signal when that aborts, after `end`.
  */
 export async function runClient(command: string, place: ClientPlace): Promise<ClientRun> {
-  const { spawn, end, parent, within, signal } = place
+  const { spawn, end, parent, signal } = place
   signal.throwIfAborted()
   const directory = makeTemporaryDirectory('client-', parent)
   try {
@@ -110,7 +117,7 @@ export async function runClient(command: string, place: ClientPlace): Promise<Cl
     child.stderr?.on('data', (chunk: Buffer) => err.take(chunk))
     const closed = once(child, 'close')
     closed.catch(() => {})
-    const ended = await endIn(child, within, signal)
+    const ended = await endIn(child, place)
     const ms = performance.now() - started
     if (ended === undefined) {
       // It would continue without the fault.
@@ -122,7 +129,7 @@ export async function runClient(command: string, place: ClientPlace): Promise<Cl
       signalGroup(child, 'SIGKILL')
     }
     // A program that the client has started, and that `end` has not ended, keeps its output open.
-    await Promise.race([closed, setTimeout(CLOSE_MS, undefined, { ref: false })])
+    await Promise.race([closed, sleep(CLOSE_MS, undefined, { ref: false })])
     child.stdout?.destroy()
     child.stderr?.destroy()
     signal.throwIfAborted()
@@ -144,17 +151,42 @@ export async function runClient(command: string, place: ClientPlace): Promise<Cl
 type Ended = readonly [status: number | null, signal: NodeJS.Signals | null]
 
 /** Returns how a child has ended; undefined if it has not, in time or before the signal. */
-async function endIn(
-  child: ChildProcess,
-  within: number,
-  signal: AbortSignal,
-): Promise<Ended | undefined> {
-  const late = AbortSignal.any([signal, AbortSignal.timeout(within)])
+async function endIn(child: ChildProcess, place: ClientPlace): Promise<Ended | undefined> {
+  using deadline = new Deadline(place)
+  const late = AbortSignal.any([place.signal, deadline.signal])
   try {
     return (await once(child, 'exit', { signal: late })) as [number | null, NodeJS.Signals | null]
   } catch (error) {
     if (late.aborted) return undefined
     throw error
+  }
+}
+
+/** Aborts its signal when the time of a client is over. */
+class Deadline implements Disposable {
+  readonly #late = new AbortController()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor({ within, reachesWithin = within, faultHappens }: ClientPlace) {
+    this.#startTimer(reachesWithin)
+    faultHappens?.then(
+      () => this.#timer && this.#startTimer(within),
+      () => {},
+    )
+  }
+
+  get signal(): AbortSignal {
+    return this.#late.signal
+  }
+
+  #startTimer(ms: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#late.abort(), ms)
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
   }
 }
 

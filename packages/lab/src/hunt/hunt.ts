@@ -5,7 +5,7 @@
 import { Clean } from './clean.ts'
 import type { Connection } from './conversation.ts'
 import { type Group, Groups, type Tried } from './findings.ts'
-import { KeptLab, type PointRun } from './kept-lab.ts'
+import { KeptLab, type PointRun, type RunOptions } from './kept-lab.ts'
 import { adviceFor, type HuntOptions } from './options.ts'
 import { type Point, pointsOf } from './points.ts'
 import { cleanProblem, isFinding, VERDICTS, type Verdict, verdictOf } from './verdicts.ts'
@@ -13,6 +13,11 @@ import { cleanProblem, isFinding, VERDICTS, type Verdict, verdictOf } from './ve
 /** A finding is run so many times more, in a new lab, before it is reported. */
 const REPEATS = 3
 const MS_PER_S = 1000
+/**
+ * A client has its time, and so many times that of a run without faults, to reach a fault or to end
+ * without one: on a busy machine, and beside the clients of other labs, it takes longer to start.
+ */
+const CLEAN_RUNS_TO_REACH = 10
 /** So many points of a group are repeated, until one shows the finding again. */
 const CONFIRMED_MAX = 3
 
@@ -194,11 +199,7 @@ class ClientHunt {
   readonly #began = performance.now()
   readonly #groups = new Groups()
   readonly #findings: HuntFinding[] = []
-  /** How many points of a group were repeated. */
-  readonly #repeated = new Map<Group, number>()
-  /** Groups of which a point is repeated now. */
-  readonly #busy = new Set<Group>()
-  readonly #confirmed = new Set<Group>()
+  readonly #repetitions = new Map<Group, Repetitions>()
   readonly #serverEnds = new Map<string, number>()
   readonly #changes: string[] = []
   #tried = 0
@@ -264,8 +265,8 @@ class ClientHunt {
     )
   }
 
-  async #runIn(lab: KeptLab, point?: Point): Promise<PointRun> {
-    const run = await lab.run(this.#client, point)
+  async #runIn(lab: KeptLab, options?: RunOptions): Promise<PointRun> {
+    const run = await lab.run(this.#client, options)
     this.#runs++
     if (run.serverEnd !== undefined) {
       this.#serverEnds.set(run.serverEnd, (this.#serverEnds.get(run.serverEnd) ?? 0) + 1)
@@ -300,14 +301,20 @@ class ClientHunt {
   }
 
   /** Runs the client at a point; again with a new server if the fault was not reached. */
-  async #try(lab: KeptLab, { clean }: CleanStart, point: Point): Promise<TriedRun> {
-    const run = await this.#runIn(lab, point)
+  async #try(lab: KeptLab, start: CleanStart, point: Point): Promise<TriedRun> {
+    const { clean } = start
+    const reachesWithin = this.#reachesWithin(start)
+    const run = await this.#runIn(lab, { point, reachesWithin })
     const verdict = this.#verdictOf(run, clean)
     if (verdict !== 'not reached') return { point, run, verdict }
     // A connection of an earlier run may keep the server from serving.
     lab.dropServer()
-    const again = await this.#runIn(lab, point)
+    const again = await this.#runIn(lab, { point, reachesWithin })
     return { point, run: again, verdict: this.#verdictOf(again, clean) }
+  }
+
+  #reachesWithin({ ms }: CleanStart): number {
+    return this.#options.within + CLEAN_RUNS_TO_REACH * Math.max(...ms)
   }
 
   #verdictOf(run: PointRun, clean: Clean): Verdict {
@@ -317,27 +324,27 @@ class ClientHunt {
 
   /** Repeats a point of a group that has no finding yet, unless another one of it is repeated. */
   async #confirm(start: CleanStart, { point, run, verdict }: TriedRun, group: Group) {
-    const before = this.#repeated.get(group) ?? 0
-    const isDone = this.#confirmed.has(group) || before >= CONFIRMED_MAX
-    if (isDone || this.#busy.has(group)) return
-    this.#repeated.set(group, before + 1)
-    this.#busy.add(group)
+    const state = this.#repetitions.get(group) ?? { points: 0, isBusy: false, isConfirmed: false }
+    if (state.isConfirmed || state.isBusy || state.points === CONFIRMED_MAX) return
+    this.#repetitions.set(group, state)
+    state.points++
+    state.isBusy = true
     const repeated = await this.#repeat(start, point, verdict)
-    this.#busy.delete(group)
+    state.isBusy = false
     if (repeated === 0) return
-    this.#confirmed.add(group)
+    state.isConfirmed = true
     const finding = { start, verdict, point, run, repeated, of: REPEATS }
     this.#findings.push(finding)
     await this.#calls.onFinding(finding, this.#stop.signal)
   }
 
   /** Returns how many repetitions in a new lab have the same verdict. */
-  async #repeat({ clean }: CleanStart, point: Point, verdict: Verdict): Promise<number> {
+  async #repeat(start: CleanStart, point: Point, verdict: Verdict): Promise<number> {
     await using lab = await this.#labs.openNew()
     let repeated = 0
     for (let i = 0; i < REPEATS; i++) {
-      const again = await this.#runIn(lab, point)
-      if (this.#verdictOf(again, clean) === verdict) {
+      const again = await this.#try(lab, start, point)
+      if (again.verdict === verdict) {
         repeated++
       }
     }
@@ -345,12 +352,13 @@ class ClientHunt {
   }
 
   /** Runs the client once more without faults, and compares it with the first run. */
-  async #compareLast(lab: KeptLab, { clean }: CleanStart): Promise<void> {
-    const last = await this.#runIn(lab)
+  async #compareLast(lab: KeptLab, start: CleanStart): Promise<void> {
+    const options = { reachesWithin: this.#reachesWithin(start) }
+    const last = await this.#runIn(lab, options)
     // The end of a server may be noticed late, and the next run is of a new one.
-    const run = last.serverEnd === undefined ? last : await this.#runIn(lab)
+    const run = last.serverEnd === undefined ? last : await this.#runIn(lab, options)
     const { within } = this.#options
-    const problem = cleanProblem(run, within) ?? clean.differenceOf(run)
+    const problem = cleanProblem(run, within) ?? start.clean.differenceOf(run)
     if (problem !== undefined) {
       this.#changes.push(`after the points, a run without faults differs: ${problem}`)
     }
@@ -371,11 +379,23 @@ class ClientHunt {
       counts: Object.fromEntries(counts) as Record<Verdict, number>,
       groups,
       findings: this.#findings,
-      unconfirmed: groups.filter(group => isFinding(group.verdict) && !this.#confirmed.has(group)),
+      unconfirmed: groups.filter(
+        group => isFinding(group.verdict) && !this.#repetitions.get(group)?.isConfirmed,
+      ),
       serverEnds: this.#serverEnds,
       changes: [...new Set(this.#changes)],
     }
   }
+}
+
+/** What was repeated of a group of findings. */
+interface Repetitions {
+  /** How many of its points. */
+  points: number
+  /** Whether one is repeated now. */
+  isBusy: boolean
+  /** Whether one has shown the finding again. */
+  isConfirmed: boolean
 }
 
 interface TriedRun extends Tried {

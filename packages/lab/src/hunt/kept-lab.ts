@@ -32,6 +32,14 @@ export interface LabPrograms {
   readonly within: number
 }
 
+/** What a run of a client has besides its command. */
+export interface RunOptions {
+  /** Where it has its fault; it has none by default. */
+  readonly point?: Point
+  /** Same as of ClientPlace. */
+  readonly reachesWithin?: number
+}
+
 /** A run of a client under a fault, or without one. */
 export interface PointRun extends ClientRun {
   readonly isHit: boolean
@@ -117,19 +125,24 @@ export class KeptLab implements AsyncDisposable {
   }
 
   /** Runs a client. Rejects if the server does not start again. */
-  async run(command: string, point?: Point): Promise<PointRun> {
-    const { link } = this.#parts
+  async run(command: string, { point, reachesWithin }: RunOptions = {}): Promise<PointRun> {
     await this.#renewServer()
     this.#isUsed = true
-    const fault =
-      point &&
-      (await link.addConnectionFault(point.direction, point.fault, point.byte, point.connection))
+    const fault = point && (await this.#addFault(point))
     let isHit = false
-    const run = await this.#runClient(command, async () => {
-      isHit = (fault?.hits ?? 0) > 0
-      await this.#endFault(fault)
+    const run = await this.#runClient(command, {
+      end: async () => {
+        isHit = (fault?.hits ?? 0) > 0
+        await this.#endFault(fault)
+      },
+      ...(fault && { faultHappens: fault.hit() }),
+      ...(reachesWithin !== undefined && { reachesWithin }),
     })
     return { ...run, isHit, serverEnd: this.#serverEnd }
+  }
+
+  #addFault({ direction, fault, byte, connection }: Point): Promise<LabFault> {
+    return this.#parts.link.addConnectionFault(direction, fault, byte, connection)
   }
 
   /** Starts the server again, at the next run. */
@@ -146,12 +159,15 @@ export class KeptLab implements AsyncDisposable {
 
   readonly [Symbol.asyncDispose] = (): Promise<void> => this.close()
 
-  async #runClient(command: string, end: () => Promise<void>): Promise<ClientRun> {
+  async #runClient(
+    command: string,
+    ofRun: Pick<ClientPlace, 'end' | 'faultHappens' | 'reachesWithin'>,
+  ): Promise<ClientRun> {
     const { client, directory, signal } = this.#parts
     const { warm, within } = this.#programs
     const place: ClientPlace = {
+      ...ofRun,
       spawn: client.spawn.bind(client),
-      end,
       parent: directory,
       within,
       signal,

@@ -79,7 +79,9 @@ export class WarmProgram {
 
   /** Same as runClient, with the script and its arguments. */
   async run(words: readonly string[], place: ClientPlace): Promise<ClientRun> {
-    const { parent, within, end, signal } = place
+    const { parent, end, signal } = place
+    // The program does not know when the fault happens.
+    const within = place.reachesWithin ?? place.within
     signal.throwIfAborted()
     const directory = makeTemporaryDirectory('client-', parent)
     try {

@@ -54,6 +54,20 @@ test('a run that does not end is killed with its programs, after `end`', async (
   expect(pids.map(pid => isAlive(Number(pid)))).toEqual([false, false])
 })
 
+const LONG_MS = 1_000_000
+
+test('a run has its time after its fault, and another one to reach that', async () => {
+  const hanging = (given: Partial<ClientPlace>) => runClient('exec sleep 1000', place(given))
+  const faultHappens = Promise.resolve()
+  const reached = await hanging({ within: 1, reachesWithin: LONG_MS, faultHappens })
+  expect(reached).toMatchObject({ hung: true })
+  const removed = Promise.reject(new Error('removed'))
+  const missed = await hanging({ within: LONG_MS, reachesWithin: 1, faultHappens: removed })
+  expect(missed).toMatchObject({ hung: true })
+  const run = await runClient('exit 7', place({ reachesWithin: 0, faultHappens }))
+  expect(run).toMatchObject({ status: 7, hung: false })
+})
+
 test('a run that has left a program is read to its end without it', async () => {
   const run = await runClient('sleep 100 & printf done', place())
   expect(run).toMatchObject({ status: 0, out: contentOf('done') })
