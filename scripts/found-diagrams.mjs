@@ -10,8 +10,8 @@ import { join, resolve } from 'node:path'
 
 const root = resolve(import.meta.dirname, '..')
 const records = join(root, 'packages/lab/records')
-/** Pixels of a row, of the names of hosts, and of the times. */
-const [ROW, HEAD, TIMES] = [40, 44, 84]
+/** Pixels of a row, of the names of hosts, of the times, and of a host (--column of the page). */
+const [ROW, HEAD, TIMES, COLUMN] = [40, 44, 84, 180]
 
 const names = [
   ...readFileSync(join(records, 'found.md'), 'utf8').matchAll(/\(found\/(\S+)\.svg\)/g),
@@ -37,9 +37,12 @@ for (const name of names) {
 /** Returns the diagram of the first failure of a page. */
 function pictureOf(name, page) {
   const [, style] = /<style>(.*?)<\/style>/s.exec(page)
-  const [diagram, pixels] =
-    /<div class="diagram run" style="--width: (\d+)px">.*?<\/ol>\s*<\/div>/s.exec(page)
-  const [width, height] = [Number(pixels) + TIMES, HEAD + ROW * diagram.match(/<li/g).length]
+  const [diagram, hosts] =
+    /<div class="diagram run" style="--hosts: (\d+)">.*?<\/ol>\s*<\/div>/s.exec(page)
+  const [width, height] = [
+    Number(hosts) * COLUMN + TIMES,
+    HEAD + ROW * diagram.match(/<li/g).length,
+  ]
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">
 <title>The packets of ${name}.mjs</title>
 <style>${style}
