@@ -32,8 +32,8 @@ export function unfinishedTests(report, root) {
 }
 
 /**
- * Returns the failed tests, each with the first line of its error, and the files that cannot be run.
- * A reader who has only the end of a long output needs no more to begin.
+ * Returns the failed tests, each with the first line of its error, and the files that cannot be
+ * run. The end of a long output is often all that a reader has.
  */
 export function failedTests(report, root) {
   return report.testResults.flatMap(({ name, status, message, assertionResults }) => {
