@@ -314,7 +314,7 @@ class ClientHunt {
   }
 
   #reachesWithin({ ms }: CleanStart): number {
-    return this.#options.within + CLEAN_RUNS_TO_REACH * Math.max(...ms)
+    return this.#options.within + CLEAN_RUNS_TO_REACH * Math.ceil(Math.max(...ms))
   }
 
   #verdictOf(run: PointRun, clean: Clean): Verdict {
