@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { copyFileSync, readFileSync, watch, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { attempt } from '#src/base/errno.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { type Child, outcome } from '#support/netns.ts'
 import { DhcpGateway } from '../../support/dhcp-gateway.ts'
@@ -61,13 +62,13 @@ function firstChild({ pid }: Child): number | undefined {
   return children === '' ? undefined : Number.parseInt(children, 10)
 }
 
-/** Kills a client like a power failure. */
+/** Kills a client like a power failure. It, or a script that it runs, may just have ended. */
 async function crash(child: Child): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, 'exit')
   const first = firstChild(child)
   if (first !== undefined) {
-    process.kill(first, 'SIGKILL')
+    attempt(() => process.kill(first, 'SIGKILL'))
   }
   child.kill('SIGKILL')
   await ended
