@@ -179,7 +179,8 @@ export class TxQueue extends PortReader {
   /** Gives the driver the waiting frames, and reads again, if nothing prevents that. */
   continue(): void {
     if (this.state !== 0 || this.dev.gate?.holds(this)) return
-    if (this.#requeue.length > 0) {
+    // The driver may stop the queue and wake it again while frames are drained.
+    while (this.state === 0 && this.#requeue.length > 0) {
       this.#drainRequeue()
     }
     if (this.state === 0) {

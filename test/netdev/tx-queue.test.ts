@@ -182,6 +182,27 @@ describe('a stopped queue', () => {
     expect(resume).not.toHaveBeenCalled()
   })
 
+  test('frames that waited reach the driver though an interrupt wakes the queue while they are drained', async () => {
+    const { port, dev, complete } = await withRing()
+    const txq = dev.tx[0] as (typeof dev.tx)[0]
+    transmit(port, 16)
+    wakeUp()
+    const done = complete()
+    const irq = new Irq(dev)
+    irq.request(() => {
+      done.push(...complete())
+      txq.wake()
+      return IRQ_HANDLED
+    })
+    const stop = txq.stop.bind(txq)
+    txq.stop = () => {
+      stop()
+      irq.raise(1)
+    }
+    txq.wake()
+    expect([done, txq.held, txq.stopped]).toEqual([upTo(16), 0, false])
+  })
+
   test('a stopped queue does not stop others', async () => {
     const { port, dev, complete } = await withRing(2)
     transmit(port, 20, 0)
