@@ -535,11 +535,12 @@ function intr(dev: E1000Device): number {
   // Reading clears it. A card that was removed reads as all ones.
   const icr = readl(hw, e1000.E1000_ICR)
   if (icr === 0 || icr === ALL_ONES) return IRQ_NONE
+  writel(hw, e1000.E1000_IMC, ALL_ONES)
+  napi.schedule()
+  // Last: an interface that goes down is noticed here, too, and closes the device.
   if ((icr & (e1000.E1000_ICR_LSC | e1000.E1000_ICR_RXSEQ)) !== 0) {
     checkForLink(dev)
   }
-  writel(hw, e1000.E1000_IMC, ALL_ONES)
-  napi.schedule()
   return IRQ_HANDLED
 }
 

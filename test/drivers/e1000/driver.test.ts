@@ -98,6 +98,21 @@ describe('the link', () => {
     expect(memory.lines.filter(line => line.includes('DMA'))).toEqual([])
   })
 
+  test('an interface that goes down while its carrier changes schedules no poll', async () => {
+    const { bed, e1, trigger, logged } = await e1000Bed()
+    const port = bed.port('e1')
+    const { apply } = port
+    port.apply = request => {
+      if (request.carrier === false) {
+        port.change({ kind: 'down' })
+      }
+      return apply.call(port, request)
+    }
+    trigger('unplug', e1)
+    bed.advance(1)
+    expect([logged(/napi_schedule after napi_disable/), e1.carrier]).toEqual([[], false])
+  })
+
   test('the wire carries the frames of the cards: it delays, loses and doubles them', async () => {
     const { bed, send, arrived, e0 } = await e1000Bed({ wireAb: 'delay 20ms' })
     send([1])
