@@ -1,94 +1,27 @@
 /**
  * vnet e1000: two interfaces, each with a model of Intel's 82540EM and its driver, joined by a
  * cable. Each frame passes the transmit ring of one card, the wire, and the receive ring of the
- * other. driver.ts is the driver, card.ts the model; here are the command and its faults.
+ * other. driver.ts is the driver, card.ts the model; here is the command.
  */
-import { ENETDOWN, EOPNOTSUPP } from '../../base/errno.ts'
 import type { Random } from '../../base/random.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import {
-  bool,
   type DriverContext,
   defineDriver,
-  int,
   interfaceArgs,
   type ParamValues,
-  text,
 } from '../../netdev/driver.ts'
 import { allocNetdevMqs } from '../../netdev/eth.ts'
-import { ETH_ALEN, IFF_UP } from '../../netdev/if.ts'
+import { ETH_ALEN } from '../../netdev/if.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import type { NetDeviceOps } from '../../netdev/ops.ts'
 import { directedWires, wireParams } from '../../wire/params.ts'
+import { cardFaults, triggerFault } from './card-faults.ts'
+import { cardParams, RING_UNIT } from './card-params.ts'
 import { type E1000Adapter, e1000NetdevOps, e1000Setup, newAdapter } from './driver.ts'
-import { AT_ONCE, CardCable, CardSlot } from './slot.ts'
+import { CardCable, CardSlot } from './slot.ts'
 
-const LAG_MAX = 1000
-/** The length of a ring in bytes is a multiple of 128: eight descriptors. */
-const RING_UNIT = 8
-
-const e1000Params = {
-  ringSize: int({
-    default: 256,
-    min: RING_UNIT,
-    max: 4096,
-    description: 'descriptors in each ring, a multiple of 8',
-  }),
-  lag: text<number>({
-    default: 0,
-    value: 'ms',
-    description:
-      "ms after which the card works on its rings; 0 is when the driver's code has returned, at-once is inside it",
-    parse: parseLag,
-    format: lag => (lag === AT_ONCE ? 'at-once' : String(lag)),
-  }),
-  weak: bool({
-    default: false,
-    description: "a CPU that reorders the driver's accesses to memory as much as is allowed",
-  }),
-  ...wireParams,
-}
-
-function parseLag(written: string): number {
-  if (written === 'at-once') return AT_ONCE
-  const lag = /^\d{1,4}$/.test(written) ? Number(written) : Number.NaN
-  if (lag <= LAG_MAX) return lag
-  throw new UsageError(`'${written}' is neither 0 to ${LAG_MAX} ms nor at-once`)
-}
-
-/** Faults that happen once, when they are triggered. */
-const faults = {
-  doorbell:
-    'The card does not see that the next frame was put into its ring, until the frame after it.',
-  hang: 'The transmitter stops, until the driver resets the card.',
-  spurious: 'An interrupt that the card has not raised.',
-  'dma-error':
-    'The IOMMU refuses the next access to a frame: the card sends zeros, or writes nothing.',
-  unplug: 'The cable is out of the card for a second.',
-  removal: 'The card is pulled out of its slot, for good.',
-}
-type Fault = keyof typeof faults
-
-const isFault = (name: string): name is Fault => Object.hasOwn(faults, name)
-
-/** Causes a fault of the card, which needs a running driver. */
-function trigger(slot: CardSlot, fault: string): number {
-  const { dev, card, iommu } = slot
-  if (!isFault(fault)) return -EOPNOTSUPP
-  if ((dev.flags & IFF_UP) === 0) return -ENETDOWN
-  if (fault === 'doorbell' || fault === 'hang') {
-    card.faults[fault] = true
-  } else if (fault === 'spurious') {
-    dev.priv.irq.raise(0)
-  } else if (fault === 'dma-error') {
-    iommu.refusesNext = true
-  } else if (fault === 'unplug') {
-    slot.unplug()
-  } else {
-    slot.remove()
-  }
-  return 0
-}
+const e1000Params = { ...cardParams, ...wireParams }
 
 /** Returns the operations of the driver, and the operations of the machine around it. */
 function opsOf(slot: CardSlot): NetDeviceOps<E1000Adapter> {
@@ -102,12 +35,12 @@ function opsOf(slot: CardSlot): NetDeviceOps<E1000Adapter> {
       e1000NetdevOps.ndoUninit?.(dev)
       slot.leave()
     },
-    ndoGetPeerDev: () => slot.peer,
+    ndoGetPeerDev: () => slot.peer as NetDevice<E1000Adapter> | undefined,
     ndoGetWires: () => slot.wires,
     ndoCableChanged: () => slot.cableChanged(),
     ndoGetParts: dev => [...(e1000NetdevOps.ndoGetParts?.(dev) ?? []), slot.part],
-    ndoTrigger: (_dev, fault) => trigger(slot, fault),
-    faults,
+    ndoTrigger: (_dev, fault) => triggerFault(slot, fault),
+    faults: cardFaults,
   }
 }
 
@@ -166,6 +99,9 @@ export const driver = defineDriver({
       slot.wires = wires
       slot.outgoing = wires[i]
     }
-    return slots.map(({ dev }, i) => ({ dev, netns: places[i]?.netns }))
+    return slots.map(({ dev }, i) => ({
+      dev: dev as NetDevice<E1000Adapter>,
+      netns: places[i]?.netns,
+    }))
   },
 })

@@ -1,8 +1,9 @@
 /**
- * The machine around two cards of `vnet e1000`: their slots, which connect each card to its device
- * and to time, and the cable between them.
+ * The machine around cards of 8254x: their slots, which connect each card to its device and to
+ * time, and the cable between the two of `vnet e1000`.
  */
 import { type Alarm, NSEC_PER_MSEC } from '../../base/clock.ts'
+import type { Irq } from '../../netdev/irq.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { netifRxDrop } from '../../netdev/netif.ts'
 import type { Part } from '../../netdev/parts.ts'
@@ -11,7 +12,6 @@ import { devAllocSkb } from '../../skb/alloc-skb.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import type { DirectedWire, WireEnd } from '../../wire/directed-wire.ts'
 import { type CardConnections, E1000Card } from './card.ts'
-import type { E1000Adapter } from './driver.ts'
 
 /** How long a card without memory waits, and how long the cable is out, ms. */
 const MEMORY_WAIT = 1
@@ -26,11 +26,27 @@ export interface SlotOptions {
   readonly weak: boolean
 }
 
+/** The part of `dev.priv` that a slot uses: the interrupt that its card asserts. */
+export interface CardPriv {
+  irq: Irq
+}
+
+/** The cable of a card, which gives it a signal. */
+export interface Cable {
+  join(slot: CardSlot): void
+  /** The device of the slot was unregistered. */
+  leave(slot: CardSlot): void
+  /** Returns the slot at the other end; undefined without one. */
+  peerOf(slot: CardSlot): CardSlot | undefined
+  /** Sets the signal of the cards: a card or an end has changed. */
+  update(): void
+}
+
 /**
  * The cable between two cards. Each has a signal while the other sends one and no end is cut or
  * unplugged. A device that is unregistered leaves it.
  */
-export class CardCable {
+export class CardCable implements Cable {
   readonly #slots = new Set<CardSlot>()
 
   join(slot: CardSlot): void {
@@ -43,12 +59,10 @@ export class CardCable {
     this.update()
   }
 
-  /** Returns the slot at the other end; undefined once one has left. */
   peerOf(slot: CardSlot): CardSlot | undefined {
     return this.#slots.has(slot) ? [...this.#slots].find(each => each !== slot) : undefined
   }
 
-  /** Sets the signal of both cards: a card or an end has changed. */
   update(): void {
     const isWhole = ![...this.#slots].some(({ dev, isUnplugged }) => dev.cut || isUnplugged)
     for (const slot of this.#slots) {
@@ -67,20 +81,20 @@ export class CardSlot implements CardConnections {
   readonly iommu: Iommu
   readonly card: E1000Card
   /** The device of the driver; set when it is allocated. */
-  dev!: NetDevice<E1000Adapter>
-  /** The wires in both directions, and the one to the other card; set when both cards exist. */
+  dev!: NetDevice<CardPriv>
+  /** The wires in both directions, and the one by which frames leave; set when both exist. */
   wires: readonly DirectedWire[] = []
-  outgoing!: DirectedWire
+  outgoing!: Pick<DirectedWire, 'wire'>
   isUnplugged = false
   /** For a Net, which runs `handle`: its name, and that no driver wrote it. */
   readonly what = 'card'
   readonly code = true
-  readonly #cable: CardCable
+  readonly #cable: Cable
   readonly #lag: number
   #work: Alarm | undefined
   #replug: Alarm | undefined
 
-  constructor(name: string, mac: Uint8Array, cable: CardCable, { lag, weak }: SlotOptions) {
+  constructor(name: string, mac: Uint8Array, cable: Cable, { lag, weak }: SlotOptions) {
     this.#cable = cable
     this.#lag = lag
     const log = { err: (kind: string, line: string) => this.dev.limitedLog.err(kind, line) }
@@ -168,7 +182,7 @@ export class CardSlot implements CardConnections {
   }
 
   /** The device at the other end of the cable; undefined once one was unregistered. */
-  get peer(): NetDevice<E1000Adapter> | undefined {
+  get peer(): NetDevice | undefined {
     return this.#cable.peerOf(this)?.dev
   }
 
