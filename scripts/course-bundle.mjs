@@ -1,9 +1,9 @@
 /**
  * node scripts/course-bundle.mjs DIRECTORY: writes the checks of the course for a browser, as
  * static files: check-worker.js, which runs them, a file for each exercise in exercises/, and
- * vnet.js and vnet-drivers.js, which drivers import as 'vnet' and 'vnet/drivers'. Also writes
- * playground-worker.js. Everything of src is in vnet/, in folders by which vnet sorts the places of
- * a stack.
+ * vnet.js, vnet-drivers.js and vnet-pci.js, which drivers import as 'vnet', 'vnet/drivers' and
+ * 'vnet/pci'. Also writes playground-worker.js. Everything of src is in vnet/, in folders by which
+ * vnet sorts the places of a stack.
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ const COURSE = join(root, 'packages/learn/course')
 
 /** Patterns of specifiers, and their files. */
 const FILES = [
-  [/^vnet\/(drivers|bed)$/, 'src/$1/index.ts'],
+  [/^vnet\/(drivers|pci|bed)$/, 'src/$1/index.ts'],
   [/^vnet$/, 'src/index.ts'],
   [/^@vnet\/learn$/, 'packages/learn/src/index.ts'],
   [/^@vnet\/learn\/conform$/, 'packages/learn/src/conform.ts'],
@@ -93,6 +93,7 @@ export function bundleCourse(directory, more = {}) {
     'playground-worker': join(root, 'packages/learn/src/browser/playground/playground-worker.ts'),
     vnet: join(root, 'src/index.ts'),
     'vnet-drivers': join(root, 'src/drivers/index.ts'),
+    'vnet-pci': join(root, 'src/pci/index.ts'),
     ...Object.fromEntries(
       names.map(name => [`exercises/${name}`, join(COURSE, name, 'exercise.js')]),
     ),

@@ -21,7 +21,7 @@ export function editorTypes() {
     }
   }
   const types = {}
-  const names = { vnet: {}, 'vnet/drivers': {} }
+  const names = { vnet: {}, 'vnet/drivers': {}, 'vnet/pci': {} }
   for (const { entry, name, declarations } of exports) {
     const [first] = declarations
     if (!(entry in names)) continue
@@ -45,6 +45,7 @@ export function editorTypes() {
       }
     }
   }
+  yieldNames(types, Object.keys(names['vnet/pci']))
   for (const members of [...Object.values(names), ...Object.values(types)]) {
     for (const entry of Object.values(members)) {
       if (!isKnown(entry[2], types)) {
@@ -53,6 +54,28 @@ export function editorTypes() {
     }
   }
   return { names, types }
+}
+
+/**
+ * The editor knows a member by its name alone: where a member of one of these types has the name of
+ * a member of another type, such as `log`, it has no type.
+ */
+function yieldNames(types, yielding) {
+  const known = new Map()
+  for (const [type, members] of Object.entries(types)) {
+    for (const [name, [, , of]] of Object.entries(members)) {
+      if (of !== undefined && !yielding.includes(type)) {
+        known.set(name, of)
+      }
+    }
+  }
+  for (const type of yielding) {
+    for (const [name, entry] of Object.entries(types[type] ?? {})) {
+      if (known.has(name) && known.get(name) !== entry[2]) {
+        entry.length = 2
+      }
+    }
+  }
 }
 
 /** A type that a driver declares is known to the editor: `dev.priv`. */

@@ -12,9 +12,9 @@ export function jsconfig(paths?: Readonly<Record<string, readonly string[]>>): s
   return `${JSON.stringify({ compilerOptions: { ...options, paths }, include: ['*.js'] }, null, 2)}\n`
 }
 
-export const OURS = /^vnet(\/drivers)?$/
+export const OURS = /^vnet(\/(drivers|pci))?$/
 
 /** The message about any other import; `from` is empty or the importing file. */
 export function refusedImport(from: string, specifier: string): string {
-  return `${from && `${from} imports `}'${specifier}': a driver of an exercise imports 'vnet', 'vnet/drivers' and its own modules`
+  return `${from && `${from} imports `}'${specifier}': a driver of an exercise imports 'vnet', 'vnet/drivers', 'vnet/pci' and its own modules`
 }

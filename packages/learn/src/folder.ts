@@ -137,6 +137,7 @@ function typePaths(): Record<string, string[]> {
     '@vnet/learn': [join(COURSE, '../dist/index.d.ts')],
     '@vnet/learn/conform': [join(COURSE, '../dist/conform.d.ts')],
     'vnet/drivers': types('drivers/index.d.ts'),
+    'vnet/pci': types('pci/index.d.ts'),
     'vnet/bed': types('bed/index.d.ts'),
   }
 }

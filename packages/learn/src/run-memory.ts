@@ -9,6 +9,7 @@ import * as drivers from 'vnet/drivers'
 import { callerOf, describeException, isOwnDefect } from 'vnet/kit/base'
 import { TestBed } from 'vnet/kit/bed'
 import { LOGLEVEL_WARNING } from 'vnet/net'
+import * as pci from 'vnet/pci'
 import {
   type Bench,
   type CheckPlace,
@@ -176,8 +177,8 @@ export async function runInMemory(
 function missingImport(seen: string): string | undefined {
   const [, name = ''] =
     /ReferenceError: (?:Can't find variable: )?(\w+)(?: is not defined)?/.exec(seen) ?? []
-  const from = Object.entries({ vnet, 'vnet/drivers': drivers }).find(([, names]) =>
-    Object.hasOwn(names, name),
+  const from = Object.entries({ vnet, 'vnet/drivers': drivers, 'vnet/pci': pci }).find(
+    ([, names]) => Object.hasOwn(names, name),
   )
   return from && `${name} in an import: import { ${name} } from '${from[0]}'`
 }

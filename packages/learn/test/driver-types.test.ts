@@ -67,6 +67,8 @@ test.each([
   ],
   ['an import', "import { allo| } from 'vnet'", 'allocEtherdevMqs'],
   ['an import of the drivers', "import { s| } from 'vnet/drivers'", 'snull'],
+  ['an import of the PCI functions', "import { dma| } from 'vnet/pci'", 'dmaMapSingle'],
+  ['the type of a card', "/** @param {import('vnet/pci').|", 'PciDev'],
   ['the type of a parameter', "/** @param {import('vnet').|", 'NetDevice'],
   ["a driver's function", 'dev.netdevOps = { ndo|', 'ndoStartXmit'],
 ])('completes after %s', (_, text, name) => {

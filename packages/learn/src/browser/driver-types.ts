@@ -41,8 +41,9 @@ export function optionsAt(table: TypeTable, text: string, at: number): Options |
 function namesAt(table: TypeTable, text: string, from: number): Option[] {
   const before = text.slice(0, from)
   const { vnet } = table.names
-  const [, module] = /import\(['"](vnet(?:\/drivers)?)['"]\)\.$/.exec(before) ?? []
-  if (module === 'vnet' || module === 'vnet/drivers') return optionsOf(table.names[module])
+  const [, module = ''] = /import\(['"](vnet(?:\/\w+)?)['"]\)\.$/.exec(before) ?? []
+  const exported = own(table.names, module)
+  if (exported !== undefined) return optionsOf(exported)
   const dot = /\??\.$/.exec(before)
   if (dot !== null) return optionsOf(new TextTypes(table, text).membersBefore(dot.index))
   if (/\bimport\s*\{[^}]*$/.test(before)) {
@@ -76,7 +77,7 @@ export function infoAt(table: TypeTable, text: string, at: number): Info | undef
   const types = new TextTypes(table, text)
   const before = text.slice(0, from)
   const dot = /\??\.$/.exec(before)
-  const isTypeName = /import\(['"]vnet['"]\)\.$/.test(before)
+  const isTypeName = /import\(['"]vnet(?:\/\w+)?['"]\)\.$/.test(before)
   const entry =
     dot && !isTypeName
       ? own(types.membersBefore(dot.index), name)
@@ -93,7 +94,8 @@ function nameEntry(
   name: string,
   isTypeName: boolean,
 ): Entry | undefined {
-  const found = own(names.vnet, name) ?? own(names['vnet/drivers'], name)
+  const found =
+    own(names.vnet, name) ?? own(names['vnet/drivers'], name) ?? own(names['vnet/pci'], name)
   if (found !== undefined && (isTypeName || !isType(found))) return found
   return own(own(types, 'NetDeviceOps') ?? {}, name)
 }

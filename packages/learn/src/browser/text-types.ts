@@ -10,7 +10,7 @@ export type Entries = Readonly<Record<string, Entry>>
 
 /** The table that scripts/editor-types.mjs makes of the declarations of 'vnet'. */
 export interface TypeTable {
-  readonly names: Readonly<Record<'vnet' | 'vnet/drivers', Entries>>
+  readonly names: Readonly<Record<'vnet' | 'vnet/drivers' | 'vnet/pci', Entries>>
   /** Members, by the names of types and of namespaces. */
   readonly types: Readonly<Record<string, Entries>>
 }
@@ -45,7 +45,7 @@ export class TextTypes {
   constructor({ names, types }: TypeTable, text: string) {
     this.#types = types
     this.#text = text
-    const tables = [...Object.values(types), names['vnet/drivers'], names.vnet]
+    const tables = [...Object.values(types), names['vnet/pci'], names['vnet/drivers'], names.vnet]
     const entries = tables.flatMap(Object.entries<Entry>)
     this.#known = new Map(
       entries.flatMap(([name, [, , type]]) => (type === undefined ? [] : [[name, type]])),
@@ -105,7 +105,7 @@ export class TextTypes {
   /** Returns the type that an annotation names: of the table, of the text, or an object's. */
   #resolved(annotation: string | undefined, depth: number): string | undefined {
     const type = (annotation ?? '')
-      .replace(/import\(['"]vnet['"]\)\./g, '')
+      .replace(/import\(['"]vnet(?:\/\w+)?['"]\)\./g, '')
       .replace(/^readonly | \| undefined$/g, '')
       .trim()
     if (type.startsWith('{') || depth > DEPTH_MAX) return type

@@ -104,7 +104,7 @@ const others: readonly (readonly [name: string, text: string, seen: RegExp | und
   [
     'an import of Node',
     `import 'node:fs'\n${drop}`,
-    /^\/drop.js does not load: Error: \/drop.js imports 'node:fs': a driver of an exercise imports 'vnet', 'vnet\/drivers' and its own modules$/,
+    /^\/drop.js does not load: Error: \/drop.js imports 'node:fs': a driver of an exercise imports 'vnet', 'vnet\/drivers', 'vnet\/pci' and its own modules$/,
   ],
   ['an exception', `${drop}throw new Error('away')`, at('Error: away', `/drop.js:${LINES}:7`)],
   [
