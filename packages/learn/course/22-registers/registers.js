@@ -1,0 +1,174 @@
+// @ts-check
+import {
+  allocEtherdevMqs,
+  defineDriver,
+  EIO,
+  IFF_NOARP,
+  IRQ_NONE,
+  Irq,
+  netifCarrierOff,
+  parseMac,
+  SKB_DROP_REASON_DEV_READY,
+  text,
+  UsageError,
+} from 'vnet'
+import { e1000Hw as e1000, e1000Faults, MirrorSlot } from 'vnet/drivers'
+import { readl, writel } from 'vnet/pci'
+
+/** @typedef {import('vnet/pci').Iomem} Iomem */
+/**
+ * @typedef {object} Priv
+ * @property {MirrorSlot} slot the card's surroundings; a driver has no access to them
+ * @property {import('vnet/pci').PciDev} pdev the card
+ * @property {Irq} irq the interrupt line of the card
+ * @property {Iomem} hw the registers, from probe to remove
+ * @property {number} phyId the id of the PHY, from its two registers
+ */
+/** @typedef {import('vnet').NetDevice<Priv>} Device */
+
+const params = {
+  eeprom: text({ default: '52:54:00:12:34:56', description: 'the address in the EEPROM' }),
+}
+
+/** How often a register is read until its value is ready. */
+const ATTEMPTS = 1000
+const ALL_ONES = 0xffff_ffff
+
+/**
+ * Masks all interrupts, and gives all registers of the card their first values.
+ * @param {Iomem} hw
+ */
+function resetHw(hw) {
+  writel(hw, e1000.E1000_IMC, ALL_ONES)
+  writel(hw, e1000.E1000_CTRL, readl(hw, e1000.E1000_CTRL) | e1000.E1000_CTRL_RST)
+  writel(hw, e1000.E1000_IMC, ALL_ONES)
+  readl(hw, e1000.E1000_ICR)
+}
+
+/**
+ * Returns a word of the EEPROM, or -EIO.
+ * @param {Iomem} hw
+ * @param {number} word
+ */
+function readEeprom(hw, word) {
+  writel(hw, e1000.E1000_EERD, (word << e1000.E1000_EERD_ADDR_SHIFT) | e1000.E1000_EERD_START)
+  for (let i = 0; i < ATTEMPTS; i++) {
+    const eerd = readl(hw, e1000.E1000_EERD)
+    if ((eerd & e1000.E1000_EERD_DONE) !== 0) return eerd >>> e1000.E1000_EERD_DATA_SHIFT
+  }
+  return -EIO
+}
+
+/**
+ * Returns a register of the PHY, or -EIO.
+ * @param {Iomem} hw
+ * @param {number} register
+ */
+function readPhyReg(hw, register) {
+  // TODO 2: write MDIC, and read it until it is ready, but not for ever.
+  return -EIO
+}
+
+/**
+ * The driver gets a card. Returns 0, or an error after which it has nothing of the card.
+ * @param {Device} dev
+ */
+function probe(dev) {
+  // TODO 1: enable the card, map its registers, reset it, and read its address.
+  // TODO 2: read the id of the PHY, from PHY_ID1 and PHY_ID2.
+  dev.priv.phyId = 0
+  return 0
+}
+
+/**
+ * The driver gives the card back.
+ * @param {Device} dev
+ */
+function remove(dev) {
+  // TODO 5: the opposite of probe.
+  dev.priv.phyId = 0
+}
+
+/**
+ * The interface was brought up.
+ * @param {Device} dev
+ */
+function open(dev) {
+  netifCarrierOff(dev)
+  // TODO 3: the interrupt; let LSC interrupt; set the link up.
+}
+
+/**
+ * The interface is brought down.
+ * @param {Device} dev
+ */
+function close(dev) {
+  // TODO 5: the opposite of open.
+  netifCarrierOff(dev)
+}
+
+/**
+ * The handler of the interrupt.
+ * @param {Device} dev
+ */
+function intr(dev) {
+  // TODO 3: read the causes; was it this card?
+  checkForLink(dev)
+  return IRQ_NONE
+}
+
+/**
+ * Sets the carrier to the state of the link.
+ * @param {Device} dev
+ */
+function checkForLink(dev) {
+  // TODO 4: PHY_STATUS has the link; set the carrier on or off.
+  netifCarrierOff(dev)
+}
+
+/**
+ * This driver has no ring: the next exercise sends frames.
+ * @param {import('vnet').SkBuff} skb
+ */
+function startXmit(skb) {
+  skb.drop(SKB_DROP_REASON_DEV_READY)
+}
+
+/** @type {import('vnet').NetDeviceOps<Priv>} */
+const ops = {
+  ndoInit: probe,
+  ndoUninit(dev) {
+    remove(dev)
+    dev.priv.slot.leave()
+  },
+  ndoOpen: open,
+  ndoStop: close,
+  ndoStartXmit: startXmit,
+  ndoTrigger: (dev, fault) => dev.priv.slot.trigger(fault),
+  faults: e1000Faults,
+}
+
+/** @param {Device} dev */
+function setup(dev) {
+  dev.netdevOps = ops
+  dev.flags |= IFF_NOARP
+  dev.priv.irq = new Irq(dev)
+  dev.priv.slot.dev = dev
+  netifCarrierOff(dev)
+}
+
+/** @param {import('vnet').ParamValues<typeof params>} params */
+function init({ eeprom }) {
+  const mac = parseMac(eeprom)
+  if (mac === undefined) throw new UsageError(`'${eeprom}' is not a hardware address`)
+  const slot = new MirrorSlot({ mac, lag: 0, weak: false })
+  const priv = /** @type {Priv} */ ({ slot, pdev: slot.pdev })
+  return [{ dev: allocEtherdevMqs({ name: 'reg%d', setup, priv }), addresses: ['198.18.0.1/24'] }]
+}
+
+export const driver = defineDriver({
+  name: 'registers',
+  description: 'the registers and the link of a card',
+  params,
+  init,
+})
