@@ -13,6 +13,7 @@ async function failureWithout(name: string, line: string) {
 test.each([
   ['01-drop', '  ETH_P_IP,\n', 'ETH_P_IP', 'vnet'],
   ['02-mirror', '  netifRx,\n', 'netifRx', 'vnet'],
+  ['23-tx-ring', '  dmaRmb,\n', 'dmaRmb', 'vnet/pci'],
   ['18-silent', "import { flipNetwork } from 'vnet/drivers'\n", 'flipNetwork', 'vnet/drivers'],
 ])(
   'a driver of %s without its import of %j gets the import of %s',
