@@ -1,0 +1,3 @@
+import { testInMemory } from '#support/course.ts'
+
+await testInMemory('25-trouble')

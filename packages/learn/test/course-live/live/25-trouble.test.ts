@@ -1,0 +1,3 @@
+import { testLive } from '../../support/course-live.ts'
+
+await testLive('25-trouble')
