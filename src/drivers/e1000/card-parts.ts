@@ -47,7 +47,25 @@ const FIRST_VALUES: readonly (readonly [register: number, value: number])[] = [
   [e1000.PHY_ID2, 0x0c20],
   [e1000.PHY_AUTONEG_ADV, 0x0de1],
   [e1000.PHY_LP_ABILITY, 0x01e0],
+  [e1000.PHY_1000T_CTRL, 0x0e00],
+  [e1000.PHY_1000T_STATUS, 0x3c00],
+  [e1000.M88E1000_PHY_SPEC_CTRL, 0x0360],
+  [e1000.M88E1000_PHY_SPEC_STATUS, 0xac00],
+  [e1000.M88E1000_EXT_PHY_SPEC_CTRL, 0x0d60],
 ]
+/** Registers that only the PHY writes. */
+const READ_ONLY: ReadonlySet<number> = new Set([
+  e1000.PHY_STATUS,
+  e1000.PHY_ID1,
+  e1000.PHY_ID2,
+  e1000.PHY_LP_ABILITY,
+  e1000.PHY_AUTONEG_EXP,
+  e1000.PHY_1000T_STATUS,
+  e1000.M88E1000_PHY_SPEC_STATUS,
+  e1000.M88E1000_RX_ERR_CNTR,
+])
+/** Bits of PHY_CTRL that are reserved, or clear themselves. */
+const CTRL_READS_0 = 0x003f | e1000.MII_CR_RESET | e1000.MII_CR_RESTART_AUTO_NEG
 
 /** The transceiver, which MDIC reaches (chapter 8). */
 export class Phy {
@@ -76,14 +94,16 @@ export class Phy {
     if ((value & e1000.E1000_MDIC_OP_READ) !== 0) {
       return ((done & 0xffff_0000) | this.#read(register)) >>> 0
     }
-    // The status and the ids cannot be written.
-    if (register === e1000.PHY_CTRL || register >= e1000.PHY_AUTONEG_ADV) {
-      this.#registers[register] = value
+    if (!READ_ONLY.has(register)) {
+      this.#registers[register] = register === e1000.PHY_CTRL ? value & ~CTRL_READS_0 : value
     }
     return done
   }
 
   #read(register: number): number {
+    if (register === e1000.PHY_LP_ABILITY && this.#hasLink) {
+      return this.#registers[register] | e1000.MII_LPAR_LPACK
+    }
     if (register !== e1000.PHY_STATUS) return this.#registers[register]
     const isUp = this.#hasLink && !this.#wasLost
     this.#wasLost = false

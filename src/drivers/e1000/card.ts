@@ -54,6 +54,9 @@ const SHORTEST = 60
 /** The longest sum of fragments that the transmitter takes. */
 const FRAME_MAX = 0xffff
 
+/** Bits of the status that say why a frame was not sent. */
+const TX_TROUBLE = e1000.E1000_TXD_STAT_EC | e1000.E1000_TXD_STAT_LC | e1000.E1000_TXD_STAT_TU
+
 const at = (offset: number): number => offset >> 2
 
 /** The values after a reset, apart from the receive address. */
@@ -178,6 +181,9 @@ export class E1000Card implements PciFunction {
         return
       case e1000.E1000_MDIC:
         regs[at(offset)] = this.#phy.access(value)
+        if ((value & e1000.E1000_MDIC_INT_EN) !== 0) {
+          this.#raise(e1000.E1000_ICR_MDAC)
+        }
         return
       default:
         this.#writeRing(offset, value)
@@ -188,6 +194,10 @@ export class E1000Card implements PciFunction {
   #writeRing(offset: number, value: number): void {
     const regs = this.#regs
     switch (offset) {
+      case e1000.E1000_TDBAL:
+      case e1000.E1000_RDBAL:
+        regs[at(offset)] = value - (value % e1000.E1000_DESC_SIZE)
+        return
       case e1000.E1000_TDLEN:
       case e1000.E1000_RDLEN:
         // A multiple of 128 bytes.
@@ -358,7 +368,7 @@ export class E1000Card implements PciFunction {
     const lower = desc[2]
     if (!this.#takeFragment(buffer, lower & 0xffff, lower)) return -1
     if ((lower & e1000.E1000_TXD_CMD_RS) === 0) return 0
-    desc[3] |= e1000.E1000_TXD_STAT_DD
+    desc[3] = (desc[3] & ~TX_TROUBLE) | e1000.E1000_TXD_STAT_DD
     this.#bus.writeWords(address + e1000.DESC_UPPER, 1, desc, 3)
     return e1000.E1000_ICR_TXDW
   }
@@ -397,7 +407,9 @@ export class E1000Card implements PciFunction {
       return
     }
     regs[at(e1000.E1000_TPT)]++
-    regs[at(e1000.E1000_GPTC)]++
+    if (skb.len >= SHORTEST) {
+      regs[at(e1000.E1000_GPTC)]++
+    }
     const { bytes } = skb.pool
     if ((bytes[skb.data] & 1) !== 0) {
       regs[at(bytes[skb.data] === 0xff ? e1000.E1000_BPTC : e1000.E1000_MPTC)]++
@@ -414,14 +426,26 @@ export class E1000Card implements PciFunction {
       return
     }
     regs[at(e1000.E1000_TPR)]++
-    if (skb.len > this.#longest(control)) {
-      regs[at(e1000.E1000_ROC)]++
-      this.#connections.drop(skb, SKB_DROP_REASON_PKT_TOO_BIG)
-    } else if (!passesRxFilter(regs, skb.pool.bytes, skb.data)) {
+    if (!passesRxFilter(regs, skb.pool.bytes, skb.data)) {
       this.#connections.drop(skb, SKB_DROP_REASON_OTHERHOST)
+    } else if (this.#isTooLong(skb.len)) {
+      this.#connections.drop(skb, SKB_DROP_REASON_PKT_TOO_BIG)
     } else {
       this.#store(skb)
     }
+  }
+
+  /** Counts frames of more than 1522 bytes without LPE. Others are too long for one buffer. */
+  #isTooLong(length: number): boolean {
+    const regs = this.#regs
+    const control = regs[at(e1000.E1000_RCTL)]
+    const isOversized = length + e1000.ETH_FCS_LEN > e1000.MAXIMUM_ETHERNET_VLAN_SIZE
+    if (isOversized && (control & e1000.E1000_RCTL_LPE) === 0) {
+      regs[at(e1000.E1000_ROC)]++
+      return true
+    }
+    const buffer = 2048 >> ((control >> e1000.E1000_RCTL_BSIZE_SHIFT) & 3)
+    return length + this.#storedCrc > buffer
   }
 
   /** Puts a frame into the packet buffer. It is lost only while no descriptor makes room. */
@@ -429,7 +453,9 @@ export class E1000Card implements PciFunction {
     if (this.#packetBuffer.length === this.#packetBuffer.capacity) {
       this.#fillRing()
     }
+    const hasDescriptor = this.#packetBuffer.length < this.#freeDescriptors
     if (this.#packetBuffer.push(skb)) {
+      this.#countReceived(skb, hasDescriptor)
       this.#kick()
       return
     }
@@ -438,11 +464,22 @@ export class E1000Card implements PciFunction {
     this.#raise(e1000.E1000_ICR_RXO)
   }
 
-  /** The longest frame without its CRC: of 1522 bytes without LPE, and in one buffer. */
-  #longest(control: number): number {
-    const buffer = 2048 >> ((control >> e1000.E1000_RCTL_BSIZE_SHIFT) & 3)
-    if ((control & e1000.E1000_RCTL_LPE) !== 0) return buffer
-    return Math.min(buffer, e1000.MAXIMUM_ETHERNET_VLAN_SIZE - e1000.ETH_FCS_LEN)
+  /** A frame is received once it is in the packet buffer (chapter 13.7). */
+  #countReceived(skb: SkBuff, hasDescriptor: boolean): void {
+    const regs = this.#regs
+    regs[at(e1000.E1000_GPRC)]++
+    if (!hasDescriptor) {
+      regs[at(e1000.E1000_RNBC)]++
+    }
+    const first = skb.pool.bytes[skb.data]
+    if ((first & 1) !== 0) {
+      regs[at(first === 0xff ? e1000.E1000_BPRC : e1000.E1000_MPRC)]++
+    }
+  }
+
+  /** Bytes of the CRC that is stored with a frame. */
+  get #storedCrc(): number {
+    return (this.#regs[at(e1000.E1000_RCTL)] & e1000.E1000_RCTL_SECRC) === 0 ? e1000.ETH_FCS_LEN : 0
   }
 
   /** Writes frames to the driver's memory while descriptors are left (chapter 3.2). */
@@ -450,56 +487,63 @@ export class E1000Card implements PciFunction {
     const regs = this.#regs
     const length = regs[at(e1000.E1000_RDLEN)]
     let causes = 0
+    // A tail outside of the ring is never reached: descriptors are skipped for one round.
+    let skips = length / e1000.E1000_DESC_SIZE
     while (
       this.#packetBuffer.length > 0 &&
       (regs[at(e1000.E1000_RCTL)] & e1000.E1000_RCTL_EN) !== 0
     ) {
-      if (length === 0 || regs[at(e1000.E1000_RDH)] === regs[at(e1000.E1000_RDT)]) {
-        regs[at(e1000.E1000_RNBC)]++
-        break
+      if (skips === 0 || regs[at(e1000.E1000_RDH)] === regs[at(e1000.E1000_RDT)]) break
+      if (this.#fillDescriptor()) {
+        causes = e1000.E1000_ICR_RXT0
+      } else {
+        skips--
       }
-      this.#fillDescriptor(this.#packetBuffer.shift() as SkBuff)
       this.#advance(e1000.E1000_RDH, length)
-      causes = e1000.E1000_ICR_RXT0
     }
     if (causes !== 0) {
       this.#raise(causes | (this.#isLowOnDescriptors(length) ? e1000.E1000_ICR_RXDMT0 : 0))
     }
   }
 
-  #fillDescriptor(skb: SkBuff): void {
+  /** Writes the next frame. Returns false if the descriptor is to be skipped: it has no buffer. */
+  #fillDescriptor(): boolean {
     const desc = this.#rxDesc
-    const regs = this.#regs
     const address = this.#descriptorAt(e1000.E1000_RDBAL, e1000.E1000_RDH)
-    this.#bus.readWords(address, 2, desc)
+    this.#bus.readWords(address, desc.length, desc)
+    if (desc[0] === 0 && desc[1] === 0) {
+      desc[3] |= e1000.E1000_RXD_STAT_DD
+      this.#bus.writeWords(address + e1000.DESC_UPPER, 1, desc, 3)
+      return false
+    }
+    const skb = this.#packetBuffer.shift() as SkBuff
     skb.padto(SHORTEST)
     const { bytes } = skb.pool
     this.#bus.write(desc[1] * 2 ** 32 + desc[0], skb.len, bytes, skb.data)
-    const crc = (regs[at(e1000.E1000_RCTL)] & e1000.E1000_RCTL_SECRC) === 0 ? e1000.ETH_FCS_LEN : 0
-    desc[2] = skb.len + crc
+    desc[2] = skb.len + this.#storedCrc
     desc[3] = e1000.E1000_RXD_STAT_DD | e1000.E1000_RXD_STAT_EOP | e1000.E1000_RXD_STAT_IXSM
     this.#bus.writeWords(address + e1000.DESC_LOWER, 2, desc, 2)
-    regs[at(e1000.E1000_GPRC)]++
-    if ((bytes[skb.data] & 1) !== 0) {
-      regs[at(bytes[skb.data] === 0xff ? e1000.E1000_BPRC : e1000.E1000_MPRC)]++
-    }
     skb.free()
+    return true
   }
 
   /** Fewer descriptors are left than a half, a quarter or an eighth of the ring (RDMTS). */
   #isLowOnDescriptors(length: number): boolean {
+    const shift = ((this.#regs[at(e1000.E1000_RCTL)] >> e1000.E1000_RCTL_RDMTS_SHIFT) & 3) + 1
+    return this.#freeDescriptors * e1000.E1000_DESC_SIZE <= length >> shift
+  }
+
+  /** Descriptors between head and tail of the receive ring. */
+  get #freeDescriptors(): number {
     const regs = this.#regs
-    const ahead = (regs[at(e1000.E1000_RDT)] - regs[at(e1000.E1000_RDH)]) * e1000.E1000_DESC_SIZE
-    const left = ahead < 0 ? ahead + length : ahead
-    const shift = ((regs[at(e1000.E1000_RCTL)] >> e1000.E1000_RCTL_RDMTS_SHIFT) & 3) + 1
-    return left <= length >> shift
+    const ahead = regs[at(e1000.E1000_RDT)] - regs[at(e1000.E1000_RDH)]
+    return ahead < 0 ? ahead + regs[at(e1000.E1000_RDLEN)] / e1000.E1000_DESC_SIZE : ahead
   }
 
   /** Returns the address of the descriptor that a head points to. */
   #descriptorAt(base: number, head: number): number {
     const regs = this.#regs
-    const low = regs[at(base)] - (regs[at(base)] % e1000.E1000_DESC_SIZE)
-    return regs[at(base) + 1] * 2 ** 32 + low + regs[at(head)] * e1000.E1000_DESC_SIZE
+    return regs[at(base) + 1] * 2 ** 32 + regs[at(base)] + regs[at(head)] * e1000.E1000_DESC_SIZE
   }
 
   #advance(head: number, length: number): void {

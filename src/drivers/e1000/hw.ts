@@ -76,6 +76,8 @@ export const E1000_MDIC_PHY_SHIFT = 21
 export const E1000_MDIC_OP_WRITE = 0x0400_0000
 export const E1000_MDIC_OP_READ = 0x0800_0000
 export const E1000_MDIC_READY = 0x1000_0000
+/** The end of the access raises MDAC. */
+export const E1000_MDIC_INT_EN = 0x2000_0000
 export const E1000_MDIC_ERROR = 0x4000_0000
 /** The address of the only PHY. */
 export const E1000_PHY_ADDRESS = 1
@@ -87,8 +89,21 @@ export const PHY_ID1 = 2
 export const PHY_ID2 = 3
 export const PHY_AUTONEG_ADV = 4
 export const PHY_LP_ABILITY = 5
+export const PHY_AUTONEG_EXP = 6
+export const PHY_1000T_CTRL = 9
+export const PHY_1000T_STATUS = 10
+/** Registers that only the M88E1000 has, the PHY of these cards. */
+export const M88E1000_PHY_SPEC_CTRL = 16
+export const M88E1000_PHY_SPEC_STATUS = 17
+export const M88E1000_EXT_PHY_SPEC_CTRL = 20
+export const M88E1000_RX_ERR_CNTR = 21
+/** Bits of PHY_CTRL that clear themselves. */
+export const MII_CR_RESET = 0x8000
+export const MII_CR_RESTART_AUTO_NEG = 0x0200
 export const MII_SR_LINK_STATUS = 0x0004
 export const MII_SR_AUTONEG_COMPLETE = 0x0020
+/** In PHY_LP_ABILITY: the partner has received what this end can. */
+export const MII_LPAR_LPACK = 0x4000
 
 // Causes of interrupts: bits of ICR, ICS, IMS and IMC.
 export const E1000_ICR_TXDW = 0x0000_0001
@@ -98,6 +113,7 @@ export const E1000_ICR_RXSEQ = 0x0000_0008
 export const E1000_ICR_RXDMT0 = 0x0000_0010
 export const E1000_ICR_RXO = 0x0000_0040
 export const E1000_ICR_RXT0 = 0x0000_0080
+export const E1000_ICR_MDAC = 0x0000_0200
 
 export const E1000_RCTL_EN = 0x0000_0002
 export const E1000_RCTL_UPE = 0x0000_0008
@@ -132,6 +148,10 @@ export const E1000_TXD_CMD_EOP = 0x0100_0000
 export const E1000_TXD_CMD_IFCS = 0x0200_0000
 export const E1000_TXD_CMD_RS = 0x0800_0000
 export const E1000_TXD_STAT_DD = 0x0000_0001
+/** Collisions of half-duplex links, and an underrun. */
+export const E1000_TXD_STAT_EC = 0x0000_0002
+export const E1000_TXD_STAT_LC = 0x0000_0004
+export const E1000_TXD_STAT_TU = 0x0000_0008
 
 export const E1000_RXD_STAT_DD = 0x01
 export const E1000_RXD_STAT_EOP = 0x02
