@@ -17,11 +17,11 @@
  * explorations of programs of others, test/kernel-module, modules in a guest's kernel,
  * test/course-live, drivers that the checks of exercises must not pass, test/install, an
  * installation in a fresh Debian, test/run, programs in `vnet run`, test/packages, packages of
- * npm on hosts, test/guest, programs in virtual time, and test/stacks, TCP/IP stacks of others):
- * one runs alone. tools: the tests that start a program which is missing or another one of its
- * name; they are skipped, too, and the reason is printed. In CI that is a failure. Off Linux,
- * only the tests in memory run, and no program is missing. scripts/test.mjs sets the coverage
- * threshold, because it holds for full runs only.
+ * npm on hosts, test/guest, programs in virtual time, test/card, a network card of QEMU, and
+ * test/stacks, TCP/IP stacks of others): one runs alone. tools: the tests that start a program
+ * which is missing or another one of its name; they are skipped, too, and the reason is printed. In
+ * CI that is a failure. Off Linux, only the tests in memory run, and no program is missing.
+ * scripts/test.mjs sets the coverage threshold, because it holds for full runs only.
  */
 
 import { availableParallelism } from 'node:os'

@@ -43,6 +43,7 @@ const SUITES = {
         'packages',
       ],
       'guest',
+      'card',
       'stacks',
     ].map(suite => [suite, ['run', `test:${suite}`]]),
   ),

@@ -1,9 +1,9 @@
 /**
  * node scripts/setup.mjs [--programs] [--types] [--test] [--long] [--containers] [--labs]
- * [--browsers] [--explore] [--kernel-module] [--install] [--run] [--guest] [--stacks]: makes a
- * clone runnable, in the steps that are due. `--programs` also builds the programs in C++; vnet
- * itself uses it when it needs one. `--types` also checks the types of all sources. `--test` also
- * makes both, and installs what the tests start, `--long` what the long tests start. The other
+ * [--browsers] [--explore] [--kernel-module] [--install] [--run] [--guest] [--card] [--stacks]:
+ * makes a clone runnable, in the steps that are due. `--programs` also builds the programs in C++;
+ * vnet itself uses it when it needs one. `--types` also checks the types of all sources. `--test`
+ * also makes both, and installs what the tests start, `--long` what the long tests start. The other
  * options install what these folders of test/ start. The steps are named in a line on stderr, then
  * each has one with its time when it ends; without a step that is due it prints nothing. A failure
  * is one line on stderr with what to do about it, and exit code 1. Off Linux it installs no
@@ -45,6 +45,7 @@ if (found !== undefined) {
         'run',
         'packages',
         'guest',
+        'card',
         'stacks',
       ]
       const own = folders.filter(folder => has(`--${folder}`))

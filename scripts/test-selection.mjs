@@ -25,6 +25,7 @@ export const SUITES = [
   'run',
   'packages',
   'guest',
+  'card',
   'stacks',
 ]
 

@@ -204,6 +204,14 @@ const ownPackages = {
     etcdctl: 'etcd-client',
     pg_createcluster: 'postgresql',
   },
+  /** The kernel and its headers are downloaded by the tests and never installed. */
+  card: {
+    'qemu-system-x86_64': 'qemu-system-x86',
+    gcc: 'gcc',
+    make: 'make',
+    ping: 'iputils-ping',
+    ip: 'iproute2',
+  },
   /** The paths are of libraries. */
   stacks: {
     cc: 'gcc',

@@ -1,12 +1,23 @@
 /** What holds for a card at whatever moment it works on its rings, and for any CPU. */
 import { describe, expect, test } from 'vitest'
+import type { TestBed } from '#src/bed/index.ts'
 import { e1000Bed, numberedFrame, type Params, upTo } from './pair.ts'
 
+/** Returns a bed with two cards, which ignore the parameters that are not theirs. */
+type MakeBed = (params: Params) => Promise<
+  Pick<Awaited<ReturnType<typeof e1000Bed>>, 'e0' | 'e1' | 'send' | 'arrived'> & {
+    readonly bed: Pick<TestBed, 'ping' | 'drops' | 'transmit' | 'advance' | 'port'>
+  }
+>
+
 /** Declares the tests for cards with these parameters, each with when they work. */
-export function testModes(modes: readonly (readonly [when: string, params: Params])[]): void {
+export function testModes(
+  modes: readonly (readonly [when: string, params: Params])[],
+  makeBed: MakeBed = e1000Bed,
+): void {
   describe.each(modes)('a card that works on its rings %s', (_, params) => {
     test('pings pass in both directions', async () => {
-      const { bed, e0, e1 } = await e1000Bed(params)
+      const { bed, e0, e1 } = await makeBed(params)
       for (const [from, to] of [
         [e0, '198.18.0.2'],
         [e1, '198.18.0.1'],
@@ -17,7 +28,7 @@ export function testModes(modes: readonly (readonly [when: string, params: Param
     })
 
     test('frames arrive once, in order and whole, over the ends of both rings', async () => {
-      const { bed, e0, e1, arrived } = await e1000Bed(params)
+      const { bed, e0, e1, arrived } = await makeBed(params)
       const lengths = upTo(100).map(n => 60 + ((n * 97) % 1455))
       for (const [i, length] of lengths.entries()) {
         bed.transmit(numberedFrame(i, e0, e1, length))
@@ -33,7 +44,7 @@ export function testModes(modes: readonly (readonly [when: string, params: Param
     })
 
     test('with more frames than descriptors the queue stops, and wakes when the card is done', async () => {
-      const { bed, e0, e1, arrived } = await e1000Bed(params)
+      const { bed, e0, e1, arrived } = await makeBed(params)
       let stops = 0
       const { stop } = Object.getPrototypeOf(e0.tx[0])
       e0.tx[0].stop = () => {
@@ -51,7 +62,7 @@ export function testModes(modes: readonly (readonly [when: string, params: Param
     })
 
     test('a full ring of frames that are sent together arrives', async () => {
-      const { bed, e0, e1, arrived } = await e1000Bed({ ...params, ringSize: 128 })
+      const { bed, e0, e1, arrived } = await makeBed({ ...params, ringSize: 128 })
       const port = bed.port('e0')
       for (const n of upTo(120)) {
         port.transmit(numberedFrame(n, e0, e1))
@@ -61,7 +72,7 @@ export function testModes(modes: readonly (readonly [when: string, params: Param
     })
 
     test('the devices go down with frames in both rings, and up again', async () => {
-      const { bed, send, arrived, e1 } = await e1000Bed({ ...params, wire: 'delay 1ms' })
+      const { bed, send, arrived, e1 } = await makeBed({ ...params, wire: 'delay 1ms' })
       for (let round = 0; round < 4; round++) {
         send(upTo(5))
         bed.port(round % 2 === 0 ? 'e0' : 'e1').change({ kind: 'down' })

@@ -3,7 +3,7 @@ import { onTestFinished } from 'vitest'
 import { type TestBedOptions, testBed, udpFrame } from '#src/bed/index.ts'
 import type { E1000Adapter } from '#src/drivers/e1000/driver.ts'
 import { driver } from '#src/drivers/e1000/pair.ts'
-import type { ParamValues } from '#src/netdev/driver.ts'
+import type { Params as AnyParams, Driver, ParamValues } from '#src/netdev/driver.ts'
 import type { NetDevice } from '#src/netdev/net-device.ts'
 import type { Iommu } from '#src/pci/index.ts'
 
@@ -14,7 +14,19 @@ const UDP_HEADERS = 42
 
 /** Returns a bed that is closed, and checked for lost frames, at the end of the test. */
 export async function e1000Bed(params: Params = {}, options: TestBedOptions = {}) {
-  const bed = await testBed(driver, { ringSize: 16, ...params }, options)
+  const { bed, e0, e1, ...rest } = await cardBed(driver, { ringSize: 16, ...params }, options)
+  const trigger = (fault: string, dev = e0) => dev.netdevOps.ndoTrigger?.(dev, fault, undefined)
+  const iommuOf = (dev: Dev) => dev.priv.pdev.dmaOps as Iommu
+  return { bed, e0, e1, ...rest, trigger, iommuOf }
+}
+
+/** The same for any driver with two cards. */
+export async function cardBed<P extends AnyParams>(
+  cards: Driver<P>,
+  params: Partial<ParamValues<P>>,
+  options: TestBedOptions = {},
+) {
+  const bed = await testBed(cards, params, options)
   onTestFinished(() => bed.close())
   bed.advance(1)
   const [e0, e1] = bed.devices as unknown as [Dev, Dev]
@@ -29,11 +41,9 @@ export async function e1000Bed(params: Params = {}, options: TestBedOptions = {}
     bed
       .port(e1.name)
       .received.flatMap(({ bytes }) => (isNumbered(bytes) ? [bytes[UDP_HEADERS]] : []))
-  const trigger = (fault: string, dev = e0) => dev.netdevOps.ndoTrigger?.(dev, fault, undefined)
   /** The lines of the log that match. */
   const logged = (pattern: RegExp) => bed.log.filter(line => pattern.test(line))
-  const iommuOf = (dev: Dev) => dev.priv.pdev.dmaOps as Iommu
-  return { bed, e0, e1, send, arrived, trigger, logged, iommuOf }
+  return { bed, e0, e1, send, arrived, logged }
 }
 
 /** A frame of UDP from one device to another, with its number in each byte of the payload. */
