@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url'
 import { parse } from 'yaml'
 import { withBlock } from './blocks.mjs'
 import { readOptions } from './options.mjs'
+import { cardDifferences, cardRegisters } from './tables/card.mjs'
 import { checksOf } from './tables/checks.mjs'
 import { controlTable } from './tables/control.mjs'
 import { exploreOptions } from './tables/explore.mjs'
@@ -33,6 +34,10 @@ export const PAGES = {
   },
   'docs/drivers/exports.md': {
     names: { from: [], block: exportsTable },
+  },
+  'docs/records/e1000.md': {
+    registers: { from: ['src/drivers/e1000/compared.ts'], block: cardRegisters },
+    differences: { from: ['src/drivers/e1000/compared.ts'], block: cardDifferences },
   },
   'docs/json.md': {
     common: { from: ['src/cli/json-fields.ts'], block: commonFields },
