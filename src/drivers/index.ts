@@ -3,7 +3,7 @@ import '../base/dispose.ts'
 
 export { driver as cable } from './cable.ts'
 export { type CardConnections, E1000Card } from './e1000/card.ts'
-export { cardFaults as e1000Faults } from './e1000/card-faults.ts'
+export { e1000Faults } from './e1000/card-faults.ts'
 export { cardParams as e1000CardParams } from './e1000/card-params.ts'
 export * as e1000Hw from './e1000/hw.ts'
 export { MirrorSlot, type MirrorSlotOptions } from './e1000/mirror-slot.ts'

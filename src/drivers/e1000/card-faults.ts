@@ -3,7 +3,8 @@ import { ENETDOWN, EOPNOTSUPP } from '../../base/errno.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import type { CardSlot } from './slot.ts'
 
-export const cardFaults = {
+/** What each fault does, by its name. */
+export const e1000Faults = {
   doorbell:
     'The card does not see that the next frame was put into its ring, until the frame after it.',
   hang: 'The transmitter stops, until the driver resets the card.',
@@ -13,9 +14,9 @@ export const cardFaults = {
   unplug: 'The cable is out of the card for a second.',
   removal: 'The card is pulled out of its slot, for good.',
 }
-type Fault = keyof typeof cardFaults
+type Fault = keyof typeof e1000Faults
 
-const isFault = (name: string): name is Fault => Object.hasOwn(cardFaults, name)
+const isFault = (name: string): name is Fault => Object.hasOwn(e1000Faults, name)
 
 /** Causes a fault of the card, which needs a running driver. Returns 0, or an error. */
 export function triggerFault(slot: CardSlot, fault: string): number {

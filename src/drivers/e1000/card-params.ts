@@ -7,6 +7,7 @@ const LAG_MAX = 1000
 /** The length of a ring in bytes is a multiple of 128: eight descriptors. */
 export const RING_UNIT = 8
 
+/** `--ring-size`, `--lag` and `--weak`, which each driver of a card has. */
 export const cardParams = {
   ringSize: int({
     default: 256,

@@ -3,7 +3,7 @@
  * 8 and 13), with the names that drivers use for them. Offsets are bytes in BAR 0.
  */
 
-// Control, chapter 13.4.
+/** Device control; this and what follows is of chapter 13.4. */
 export const E1000_CTRL = 0x0000
 export const E1000_STATUS = 0x0008
 export const E1000_EERD = 0x0014

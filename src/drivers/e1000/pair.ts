@@ -16,7 +16,7 @@ import { ETH_ALEN } from '../../netdev/if.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import type { NetDeviceOps } from '../../netdev/ops.ts'
 import { directedWires, wireParams } from '../../wire/params.ts'
-import { cardFaults, triggerFault } from './card-faults.ts'
+import { e1000Faults, triggerFault } from './card-faults.ts'
 import { cardParams, RING_UNIT } from './card-params.ts'
 import { type E1000Adapter, e1000NetdevOps, e1000Setup, newAdapter } from './driver.ts'
 import { CardCable, CardSlot } from './slot.ts'
@@ -40,7 +40,7 @@ function opsOf(slot: CardSlot): NetDeviceOps<E1000Adapter> {
     ndoCableChanged: () => slot.cableChanged(),
     ndoGetParts: dev => [...(e1000NetdevOps.ndoGetParts?.(dev) ?? []), slot.part],
     ndoTrigger: (_dev, fault) => triggerFault(slot, fault),
-    faults: cardFaults,
+    faults: e1000Faults,
   }
 }
 
