@@ -45,7 +45,7 @@ export const figure = {
     { box: 'mirror', near: true, at: [23, 39, 18, 4] },
     {
       arrow: [
-        [29, 19],
+        [29, 15],
         [29, 5.5],
         [20, 5.5],
       ],

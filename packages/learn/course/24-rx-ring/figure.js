@@ -60,7 +60,7 @@ export const figure = {
       ],
       lane: 'warn',
     },
-    { bolt: [39.5, 33] },
-    { text: 'RXT0', at: [38.5, 29.5], lane: 'warn', anchor: 'end' },
+    { bolt: [39.5, 25] },
+    { text: 'RXT0', at: [38.5, 27], lane: 'warn', anchor: 'end' },
   ],
 }
