@@ -410,10 +410,7 @@ export class E1000Card implements PciFunction {
     if (skb.len >= SHORTEST) {
       regs[at(e1000.E1000_GPTC)]++
     }
-    const { bytes } = skb.pool
-    if ((bytes[skb.data] & 1) !== 0) {
-      regs[at(bytes[skb.data] === 0xff ? e1000.E1000_BPTC : e1000.E1000_MPTC)]++
-    }
+    this.#countGroup(skb, e1000.E1000_BPTC, e1000.E1000_MPTC)
     this.#connections.send(skb)
   }
 
@@ -471,10 +468,14 @@ export class E1000Card implements PciFunction {
     if (!hasDescriptor) {
       regs[at(e1000.E1000_RNBC)]++
     }
+    this.#countGroup(skb, e1000.E1000_BPRC, e1000.E1000_MPRC)
+  }
+
+  /** Counts a frame to a group by one of two registers. */
+  #countGroup(skb: SkBuff, broadcast: number, multicast: number): void {
     const first = skb.pool.bytes[skb.data]
-    if ((first & 1) !== 0) {
-      regs[at(first === 0xff ? e1000.E1000_BPRC : e1000.E1000_MPRC)]++
-    }
+    if ((first & 1) === 0) return
+    this.#regs[at(first === 0xff ? broadcast : multicast)]++
   }
 
   /** Bytes of the CRC that is stored with a frame. */
