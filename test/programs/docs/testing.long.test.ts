@@ -44,7 +44,10 @@ kernelTest.each(['kernel', 'memory', 'both'])(
     expect(repaired).not.toBe(failing)
     consumer.write('vitest.test.js', repaired)
     consumer.write('jest.test.js', jest)
-    const { status, stdout } = consumer.vitest(['--globals'], { env: { VNET_WORLD: world } })
+    // As the page says of jest; vitest has it for both.
+    const { status, stdout } = consumer.vitest(['--globals', '--testTimeout=30000'], {
+      env: { VNET_WORLD: world },
+    })
     expect([status, stdout]).toEqual([0, expect.stringMatching(/Tests {2}2 passed/)])
   },
 )
