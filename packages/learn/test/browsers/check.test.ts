@@ -10,26 +10,37 @@ import { BROWSERS, type BrowserName } from '../../../web/test/support/web/browse
 import { COURSE, courseNames } from '../../src/folder.ts'
 import { type Case, type Checked, checkedIn, writeSite } from '../support/browser-checks.ts'
 
+/** Milliseconds in which the drivers of one exercise are checked. */
 const LIMIT_MS = 300_000
-const [directory, drivers] = [fileDirectory(), fileDirectory()]
+const [directory, nodeDirectory] = [fileDirectory(), fileDirectory()]
 
-/** The solutions, the skeletons and all mistakes. */
-const course: Case[] = []
-/** Mistakes that need a kernel, or a second thread: the checks in memory pass. */
-const needKernel: string[] = []
-for (const name of courseNames()) {
+/** The drivers of an exercise: its solution, its skeleton and all mistakes. */
+interface Drivers {
+  readonly exercise: string
+  readonly cases: readonly Case[]
+  /** Names of mistakes that need a kernel, or a second thread: the checks in memory pass. */
+  readonly needKernel: readonly string[]
+}
+
+const course: readonly Drivers[] = await Promise.all(courseNames().map(driversOf))
+
+async function driversOf(name: string): Promise<Drivers> {
   const exercise = await exerciseOf(name)
-  course.push({ name: `the solution of ${name}`, exercise: name, text: solutionOf(name) })
+  const caseOf = (title: string, text: string): Case => ({ name: title, exercise: name, text })
+  const casesOf = async (isLive: boolean) =>
+    (await mistakesOf(exercise, isLive)).map(mistake =>
+      caseOf(`${mistake.name} in ${name}`, wrongDriver(exercise, mistake)),
+    )
+  const [inMemory, live] = [await casesOf(false), await casesOf(true)]
   const skeleton = readFileSync(join(COURSE, name, exercise.driver), 'utf8')
-  course.push({ name: `the skeleton of ${name}`, exercise: name, text: skeleton })
-  for (const isLive of [false, true]) {
-    for (const mistake of await mistakesOf(exercise, isLive)) {
-      const title = `${mistake.name} in ${name}`
-      course.push({ name: title, exercise: name, text: wrongDriver(exercise, mistake) })
-      if (isLive) {
-        needKernel.push(title)
-      }
-    }
+  const own = [
+    caseOf(`the solution of ${name}`, solutionOf(name)),
+    caseOf(`the skeleton of ${name}`, skeleton),
+  ]
+  return {
+    exercise: name,
+    cases: [...own, ...inMemory, ...live],
+    needKernel: live.map(({ name: title }) => title),
   }
 }
 
@@ -156,74 +167,93 @@ function at(what: string, place: string): RegExp {
   return new RegExp(`^/drop.js does not load: ${what} \\(at ${place}\\)$`)
 }
 
-let inNode = new Map<string, Checked>()
+type ByName = ReadonlyMap<string, Checked>
 
-beforeAll(async () => {
-  const cases = others.map(([name, text]) => ({ name, exercise: '01-drop', text }))
-  const unknown = { name: 'an unknown exercise', exercise: '99-none', text: drop }
-  await writeSite(directory, [...course, ...cases, unknown])
-}, LIMIT_MS)
+const byName = (all: readonly Checked[]): ByName => new Map(all.map(each => [each.name, each]))
 
-beforeAll(async () => {
+/** The results in Node, by exercise. Each browser is compared with them. */
+const inNode = new Map<string, Promise<ByName>>()
+
+async function checkInNode({ exercise, cases }: Drivers): Promise<ByName> {
   const script = join(import.meta.dirname, '../support/check-in-node.mjs')
-  const args = [script, drivers, written(drivers, 'cases.json', JSON.stringify(course))]
+  const listed = written(nodeDirectory, `${exercise}.json`, JSON.stringify(cases))
+  const args = [script, join(nodeDirectory, exercise), listed]
   const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 1 << 28 })
-  inNode = byName(JSON.parse(stdout))
-}, LIMIT_MS)
+  return byName(JSON.parse(stdout))
+}
 
-const byName = (all: readonly Checked[]) => new Map(all.map(each => [each.name, each]))
+beforeAll(() => writeSite(directory), LIMIT_MS)
 
 describe.each(BROWSERS)('%s', browser => {
-  let checked = new Map<string, Checked>()
+  describe.each(course)('$exercise', drivers => {
+    const { exercise, cases, needKernel } = drivers
+    let [checked, expected]: [ByName, ByName] = [new Map(), new Map()]
 
-  beforeAll(async () => {
-    checked = byName(await checkedIn(browser, directory))
-  }, LIMIT_MS)
+    beforeAll(async () => {
+      const node = inNode.get(exercise) ?? checkInNode(drivers)
+      inNode.set(exercise, node)
+      expected = await node
+      checked = byName(await checkedIn(browser, directory, { cases }))
+    }, LIMIT_MS)
 
-  const failureOf = (name: string) =>
-    checked.get(name)?.results.find(({ result }) => result === 'failed')
+    test.each(cases)(`$name has the results of Node in ${browser}`, ({ name }) => {
+      const difference = DIFFERENCES[browser][name]
+      const [inBrowser, known] = [checked, expected].map(all =>
+        JSON.stringify(all.get(name)?.results),
+      )
+      if (difference === undefined) {
+        return expect(JSON.parse(`${inBrowser}`)).toEqual(JSON.parse(`${known}`))
+      }
+      // Otherwise the list has one that is no difference any more.
+      expect(inBrowser, difference.cause).not.toBe(known)
+      expect(inBrowser?.replaceAll(difference.pattern, '')).toBe(
+        known?.replaceAll(difference.pattern, ''),
+      )
+    })
 
-  test.each(course)(`$name has the results of Node in ${browser}`, ({ name }) => {
-    const difference = DIFFERENCES[browser][name]
-    const [found, expected] = [checked, inNode].map(all => JSON.stringify(all.get(name)?.results))
-    if (difference === undefined) {
-      return expect(JSON.parse(`${found}`)).toEqual(JSON.parse(`${expected}`))
-    }
-    // Otherwise the list has one that is no difference any more.
-    expect(found, difference.cause).not.toBe(expected)
-    expect(found?.replaceAll(difference.pattern, '')).toBe(
-      expected?.replaceAll(difference.pattern, ''),
+    test.each(needKernel)(
+      `%s passes the checks in memory in ${browser}: only a kernel shows it`,
+      name => {
+        expect(checked.get(name)?.results.length).toBeGreaterThan(0)
+        expect(failureIn(checked, name)).toBeUndefined()
+      },
     )
   })
 
-  test.each(needKernel)(
-    `%s passes the checks in memory in ${browser}: only a kernel shows it`,
-    name => {
-      expect(checked.get(name)?.results.length).toBeGreaterThan(0)
-      expect(failureOf(name)).toBeUndefined()
-    },
-  )
+  describe('other drivers', () => {
+    let checked: ByName = new Map()
 
-  test.each(others)(`a driver with %s passes or is explained in ${browser}`, (name, _, seen) => {
-    const failure = failureOf(name)
-    if (seen === undefined) {
-      expect([checked.get(name)?.results.length, failure]).toEqual([expect.any(Number), undefined])
-    } else {
-      expect(failure?.seen).toMatch(seen)
-    }
-  })
+    beforeAll(async () => {
+      const cases = others.map(([name, text]) => ({ name, exercise: '01-drop', text }))
+      const unknown = { name: 'an unknown exercise', exercise: '99-none', text: drop }
+      checked = byName(await checkedIn(browser, directory, { cases: [...cases, unknown] }))
+    }, LIMIT_MS)
 
-  test(`after a loop ${browser} has each other check as not run, in its order`, async () => {
-    const { memory } = await exerciseOf('01-drop')
-    const { results = [] } = checked.get('a loop in a function') ?? {}
-    expect(results.map(({ title }) => title)).toEqual(memory.map(({ title }) => title))
-    expect(results.at(-1)).toMatchObject({ result: 'not run', why: 'an earlier check failed' })
-  })
+    test.each(others)(`a driver with %s passes or is explained in ${browser}`, (name, _, seen) => {
+      const failure = failureIn(checked, name)
+      if (seen === undefined) {
+        const results = checked.get(name)?.results.length
+        expect([results, failure]).toEqual([expect.any(Number), undefined])
+      } else {
+        expect(failure?.seen).toMatch(seen)
+      }
+    })
 
-  test(`an exercise that ${browser} cannot load says nothing about the driver`, () => {
-    expect(checked.get('an unknown exercise')).toMatchObject({
-      results: [],
-      thrown: expect.stringMatching(/^NotChecked: the checks of 99-none ended: /),
+    test(`after a loop ${browser} has each other check as not run, in its order`, async () => {
+      const { memory } = await exerciseOf('01-drop')
+      const { results = [] } = checked.get('a loop in a function') ?? {}
+      expect(results.map(({ title }) => title)).toEqual(memory.map(({ title }) => title))
+      expect(results.at(-1)).toMatchObject({ result: 'not run', why: 'an earlier check failed' })
+    })
+
+    test(`an exercise that ${browser} cannot load says nothing about the driver`, () => {
+      expect(checked.get('an unknown exercise')).toMatchObject({
+        results: [],
+        thrown: expect.stringMatching(/^NotChecked: the checks of 99-none ended: /),
+      })
     })
   })
 })
+
+const failureIn = (checked: ByName, name: string) =>
+  checked.get(name)?.results.find(({ result }) => result === 'failed')

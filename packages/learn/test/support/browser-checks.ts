@@ -34,22 +34,28 @@ const ARGUMENTS: Readonly<Record<BrowserName, (profile: string) => readonly stri
   'firefox-esr': profile => ['--headless', '--no-remote', '--profile', profile],
 }
 
-/** Writes the bundle into a directory, with a page that checks the cases. */
-export async function writeSite(directory: string, cases: readonly Case[]): Promise<void> {
+/** Writes the bundle into a directory, with a page that checks the cases which it is served. */
+export async function writeSite(directory: string): Promise<void> {
   await bundleCourse(directory, { page: join(import.meta.dirname, 'check-page.ts') })
   writeFileSync(join(directory, 'index.html'), PAGE)
-  writeFileSync(join(directory, 'cases.json'), JSON.stringify(cases))
 }
 
-/**
- * Serves the files of the directory below a path, and returns the results that the page posts.
- * `asked` gets the paths of all requests.
- */
+interface Served {
+  /** The contents of cases.json. */
+  readonly cases?: readonly Case[]
+  /** Gets the paths of all requests. */
+  readonly asked?: string[]
+}
+
+/** Serves the files of the directory below a path, and returns the results that the page posts. */
 export async function checkedIn<T = Checked>(
   browser: BrowserName,
   directory: string,
-  asked: string[] = [],
+  { cases, asked = [] }: Served = {},
 ): Promise<T[]> {
+  if (cases !== undefined) {
+    writeFileSync(join(directory, 'cases.json'), JSON.stringify(cases))
+  }
   const found: T[] = []
   let end = () => {}
   const ended = new Promise<void>(resolve => {

@@ -18,7 +18,7 @@ const all = []
 for (const { name, exercise: of, text } of JSON.parse(readFileSync(cases, 'utf8'))) {
   const exercise = await loadExercise(join(COURSE, of))
   const own = join(directory, `${all.length}`)
-  mkdirSync(own)
+  mkdirSync(own, { recursive: true })
   writeFileSync(join(own, 'package.json'), '{ "type": "module" }')
   const file = join(own, exercise.driver)
   writeFileSync(file, text)
