@@ -77,6 +77,6 @@ export async function seenWith(
   }
   const [verb, ...place] = fault.split(' ')
   const planned = `${verb} client-server ba tcp server:80 > client:* ${place.join(' ')}`
-  await explore.repeat(scenario, [planned], { world, timeout: '5s' })
+  await explore.repeat(scenario, [planned], { world, timeout: '60s' })
   return result
 }
