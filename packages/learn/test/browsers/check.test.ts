@@ -82,6 +82,14 @@ const DIFFERENCES: Readonly<Record<BrowserName, Differences>> = {
     'no-stop in 14-to-the-kernel': METHOD,
     'keeps-descriptors in 14-to-the-kernel': METHOD,
     'ignores-a-failure in 14-to-the-kernel': METHOD,
+    'keeps-the-mapping in 23-tx-ring': UNDEFINED,
+    'no-wrap in 23-tx-ring': UNDEFINED,
+    'no-wrap in 24-rx-ring': UNDEFINED,
+    'clean-no-wrap in 24-rx-ring': UNDEFINED,
+    'without-memory in 24-rx-ring': UNDEFINED,
+    'completes-always in 24-rx-ring': METHOD,
+    'frees-mapped in 24-rx-ring': COLUMN,
+    'waits-for-the-ring in 25-trouble': COLUMN,
   },
 }
 

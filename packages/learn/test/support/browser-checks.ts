@@ -82,8 +82,14 @@ export async function checkedIn<T = Checked>(
   const profile = mkdtempSync(join(tmpdir(), 'vnet-browser-'))
   const { port } = server.address() as AddressInfo
   const args = [...ARGUMENTS[browser](profile), `http://127.0.0.1:${port}/site/`]
-  const child = spawn(browser, args, { stdio: 'ignore', env: { ...process.env, HOME: profile } })
+  const child = spawn(browser, args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, HOME: profile },
+  })
+  child.stderr.resume()
   const exited = once(child, 'exit')
+  // When its processes have ended, too, which share the pipe: they write into the profile.
+  const closed = once(child, 'close')
   try {
     await Promise.race([
       ended,
@@ -92,9 +98,9 @@ export async function checkedIn<T = Checked>(
     return found
   } finally {
     child.kill()
-    await exited
+    await closed
     server.closeAllConnections()
     server.close()
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+    rmSync(profile, { recursive: true, force: true })
   }
 }
