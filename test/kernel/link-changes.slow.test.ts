@@ -176,7 +176,7 @@ while not ended.is_set():
   const IPV4 = [0x45, 0, 0, 46, 0, 7, 0, 0, 64, 253, 0, 0, 198, 18, 0, 1, 198, 18, 0, 2]
 
   test('a kernel queue that grew is drained to its end', async () => {
-    const vnet = await startVnet([
+    const vnet = await spawnVnet([
       'cable',
       `${near.name}/left`,
       `${far.name}/right`,
@@ -185,10 +185,12 @@ while not ended.is_set():
     ])
     near.ip('link set left txqueuelen 3000')
     using sender = new PacketSocket(near, 'left')
+    process.kill(vnet.pid, 'SIGSTOP')
     for (let i = 0; i < 3000; i++) {
       sender.send(ethernet(0x88b5, 46))
     }
     near.ip('link set left down')
+    process.kill(vnet.pid, 'SIGCONT')
     await vnet.line(/"left: device closed"/)
     near.ip('link set left up')
     await heard(vnet, near, 'left')
