@@ -211,6 +211,26 @@ describe.each(BROWSERS)('%s', name => {
     await line(page, 'run 2: cable')
   })
 
+  test('a thousand lines of the log lay out the page a few times only', async () => {
+    const page = await open()
+    await page.evaluate(() => {
+      const inherited = Object.getOwnPropertyDescriptor(Element.prototype, 'scrollHeight')!
+      const log = document.querySelector('[role=log]')!
+      document.body.dataset.layouts = '0'
+      Object.defineProperty(log, 'scrollHeight', {
+        get() {
+          document.body.dataset.layouts = `${Number(document.body.dataset.layouts) + 1}`
+          return inherited.get!.call(log)
+        },
+      })
+    })
+    await page.getByLabel('Text of the wire').fill('flood')
+    await line(page, 'The driver logs lines without end. It was stopped.')
+    const layouts = await page.evaluate(() => Number(document.body.dataset.layouts))
+    expect(layouts).toBeGreaterThan(0)
+    expect(layouts).toBeLessThan(500)
+  })
+
   test('a worker that does not load is reported', async () => {
     const page = await open('?fake', { expected: /ERR_FAILED/ })
     await page.route('**/fake-playground-worker.js', route => route.abort())

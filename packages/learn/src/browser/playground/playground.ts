@@ -20,21 +20,9 @@ import {
   save,
 } from '../element.ts'
 import { KeptDriver } from '../kept-driver.ts'
+import { LogLines } from './log-lines.ts'
 import type { PlaygroundDriver } from './messages.ts'
 import { CarriedLink } from './worker-link.ts'
-
-const LINES_MAX = 100
-
-function addLine(list: HTMLElement, line: string): void {
-  const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 8
-  list.append(element('p', {}, line))
-  while (list.childElementCount > LINES_MAX) {
-    list.firstElementChild?.remove()
-  }
-  if (isAtEnd) {
-    list.scrollTop = list.scrollHeight
-  }
-}
 
 /** `mountPicture` of @vnet/web, with the site's style. */
 export type MountPicture = (element: Element, options: Omit<PictureOptions, 'style'>) => Picture
@@ -86,7 +74,7 @@ class MountedPlayground {
   readonly #parent: HTMLElement
   readonly #hasChoice: boolean
   readonly #link: CarriedLink
-  readonly #log = element('div', { className: 'log', role: 'log', tabIndex: 0 })
+  readonly #log = new LogLines()
   readonly #place = element('div', { className: 'picture-place' })
   readonly #flow = toggleButton('Flow', true, () => this.#sendFlow())
   readonly #pause = toggleButton('Pause', false, () => this.#sendPause())
@@ -105,15 +93,14 @@ class MountedPlayground {
     this.#parent = parent
     this.#hasChoice = options.driver === undefined
     this.#driver = options.driver ?? 'cable'
-    this.#log.setAttribute('aria-label', 'Log')
     this.#link = new CarriedLink(options.worker, {
       receive: message => this.#receive(message),
-      log: line => addLine(this.#log, line),
+      log: line => this.#log.add(line),
       ended: () => parent.classList.add('ended'),
     })
     this.#own = ownDriver(text => this.run({ name: 'driver.js', text }), options)
     this.#own.element.hidden = true
-    parent.replaceChildren(...this.#controls(), this.#log, this.#place)
+    parent.replaceChildren(...this.#controls(), this.#log.element, this.#place)
     const { signal } = this.#ended
     document.addEventListener('visibilitychange', () => this.#sendPause(), { signal })
     void options.loadPicture().then(
@@ -125,7 +112,7 @@ class MountedPlayground {
       },
       error => {
         const why = messageOf(error)
-        addLine(this.#log, `The picture does not load: ${why}. Load the page again.`)
+        this.#log.add(`The picture does not load: ${why}. Load the page again.`)
       },
     )
   }
@@ -137,7 +124,7 @@ class MountedPlayground {
     for (const toggle of [this.#pause, this.#stepping]) {
       toggle.setAttribute('aria-pressed', 'false')
     }
-    addLine(this.#log, `run ${++this.#runs}: ${typeof next === 'string' ? next : next.name}`)
+    this.#log.add(`run ${++this.#runs}: ${typeof next === 'string' ? next : next.name}`)
     void this.#link.start(next, WIRE)
   }
 
@@ -151,7 +138,7 @@ class MountedPlayground {
   #controls(): readonly HTMLElement[] {
     const send = (text: string, what: 'ping' | 'udp' | 'tcp') =>
       button(text, () => {
-        addLine(this.#log, `${what}: started`)
+        this.#log.add(`${what}: started`)
         this.#link.send({ do: 'send', what })
       })
     const sending = [send('Ping', 'ping'), send('UDP burst', 'udp'), send('TCP transfer', 'tcp')]
@@ -229,7 +216,7 @@ class MountedPlayground {
     if (this.#device === undefined) return
     const result = await this.#link.command({ id: this.#device, command: wanted })
     if (!result.ok) {
-      addLine(this.#log, result.message)
+      this.#log.add(result.message)
     }
   }
 

@@ -1,14 +1,17 @@
 /** The page's side of the playground's worker: it starts one, and ends one that hangs. */
 import type { CommandRequest, CommandResult, FeedMessage } from '@vnet/web/kit'
 import { syntaxErrorIn } from '../check.ts'
-import { type ConfinedWorker, confinedWorker, flood, silence } from '../confined-worker.ts'
+import { type ConfinedWorker, confinedWorker, silence } from '../confined-worker.ts'
 import type { PlaygroundDriver, PlaygroundReply, PlaygroundRequest } from './messages.ts'
 
 /** Milliseconds without a beat, of which one arrives every second. */
 const SILENCE_MS = 5000
 /** Milliseconds until the first message: the worker may wait for the network. */
 const LOADING_MS = 60_000
-/** Lines of the log in a second; each takes the page a third of a millisecond. */
+/**
+ * Lines of the log between two messages of the worker's own, of which it sends one a second: a
+ * number that is the same on a page that is too slow to handle them in that time.
+ */
 const LINES_MAX = 1000
 
 /** The page, as its worker sees it. */
@@ -57,10 +60,11 @@ export class CarriedLink {
     if (start !== this.#starts) return end()
     this.#worker = worker
     this.#endWorker = end
-    const isFlood = flood(LINES_MAX)
+    let lines = 0
     worker.addEventListener('message', (event: MessageEvent<PlaygroundReply>) => {
       if (worker !== this.#worker) return
-      if ('told' in event.data && isFlood(event)) {
+      lines = 'told' in event.data ? lines + 1 : 0
+      if (lines > LINES_MAX) {
         this.#end('The driver logs lines without end. It was stopped.')
       } else {
         this.#take(event.data)
