@@ -68,9 +68,12 @@ function lint(files) {
 // Without the kernel tests most of src/linux does not run, and the threshold means nothing.
 const threshold = reasonToSkipKernelTests() === undefined ? ['--coverage.thresholds.lines=87'] : []
 
-/** Milliseconds for the tests of a suite, because an engine may hang. */
+/**
+ * Milliseconds for the tests of a suite, because an engine may hang. Explorations take half an
+ * hour, and so do the 600 drivers of the course in two browsers.
+ */
 function limitOf(run) {
-  if (run === 'explore') return 3_600_000
+  if (['explore', 'browsers'].includes(run)) return 3_600_000
   return SUITES.includes(run) ? 1_800_000 : undefined
 }
 
