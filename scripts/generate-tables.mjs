@@ -24,9 +24,9 @@ const root = resolve(import.meta.dirname, '..')
 const read = path => readFileSync(join(root, path), 'utf8')
 
 /**
- * The blocks of each page. `from` are the modules and YAML files from which a block follows, and
- * `block` gets the exports or the value of each, in this order, and then the text of each file of
- * `texts`.
+ * The blocks of each page. `from` are the modules, YAML and JSON files from which a block follows,
+ * and `block` gets the exports or the value of each, in this order, and then the text of each file
+ * of `texts`.
  */
 export const PAGES = {
   'docs/statistics.md': {
@@ -36,8 +36,8 @@ export const PAGES = {
     names: { from: [], block: exportsTable },
   },
   'docs/records/e1000.md': {
-    registers: { from: ['src/drivers/e1000/compared.ts'], block: cardRegisters },
-    differences: { from: ['src/drivers/e1000/compared.ts'], block: cardDifferences },
+    registers: { from: ['docs/records/e1000.json'], block: cardRegisters },
+    differences: { from: ['docs/records/e1000.json'], block: cardDifferences },
   },
   'docs/json.md': {
     common: { from: ['src/cli/json-fields.ts'], block: commonFields },
@@ -81,7 +81,7 @@ export async function generatedPage(path, load) {
   let page = read(path)
   for (const [name, { from = [], texts = [], block }] of Object.entries(PAGES[path])) {
     const sources = await Promise.all(
-      from.map(source => (source.endsWith('.yaml') ? parse(read(source)) : load(source))),
+      from.map(source => (/\.(yaml|json)$/.test(source) ? parse(read(source)) : load(source))),
     )
     page = withBlock(page, name, block(...sources, ...texts.map(read)), path)
   }

@@ -1,7 +1,7 @@
 /**
  * Random operations of a driver, on both sides of a Twin: registers, descriptors and frames in both
- * directions. They keep off the rows of src/drivers/e1000/compared.ts, each of which
- * rows.test.ts shows, and off what the manual forbids, such as a tail outside of the ring.
+ * directions. They keep off the differences of docs/records/e1000.json, each of which rows.test.ts
+ * shows, and off what the manual forbids, such as a tail outside of the ring.
  */
 import { type Random, random } from '#src/base/random.ts'
 import * as e1000 from '#src/drivers/e1000/hw.ts'
