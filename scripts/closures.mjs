@@ -166,6 +166,12 @@ const COMMANDS = {
     'dist/drivers/cable.js',
     'dist/cli/run.js',
   ],
+  e1000: [
+    ...START,
+    'dist/cli/commands/driver-command.js',
+    'dist/drivers/e1000/pair.js',
+    'dist/cli/run.js',
+  ],
   run: RUN,
   runInside: [...RUN, 'packages/lab/dist/run/run-lab.js', 'packages/lab/dist/network/lab.js'],
   lab: [...START, 'packages/lab/dist/commands/index.js', 'packages/lab/dist/commands/lab.js'],

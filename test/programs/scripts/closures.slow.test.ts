@@ -68,6 +68,7 @@ describe('the files of src and packages', () => {
 describe('compiled files', () => {
   test.each([
     ['vnet cable', 'cable', 16, 265],
+    ['vnet e1000', 'e1000', 29, 279],
     ['vnet run outside its namespaces', 'run', 9, 113],
     ['vnet run inside them', 'runInside', 12, 164],
     ['the worker of a lab', 'worker', 11, 208],
