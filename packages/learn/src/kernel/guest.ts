@@ -32,6 +32,23 @@ export class GuestEnded extends Error {
   override readonly name = 'GuestEnded'
 }
 
+/** Returns the command line of the kernel. */
+function kernelLine(isKvm: boolean): string {
+  // A loop without end in the kernel ends the machine after twice this time, in seconds.
+  const lockup = isKvm ? 4 : 10
+  const words = [
+    'console=ttyS0 loglevel=5 nokaslr mitigations=off slub_debug=FZP',
+    // Which of two reports is the first would depend on the machine's load otherwise.
+    'rcupdate.rcu_cpu_stall_suppress=1',
+    `oops=panic panic=-1 softlockup_panic=1 watchdog_thresh=${lockup}`,
+    // The first lockup that is noticed may be on a CPU that waits for the learner's.
+    'sysctl.kernel.softlockup_all_cpu_backtrace=1',
+    // Without KVM, a busy machine is too slow for the kernel's test of its timer.
+    'no_timer_check',
+  ]
+  return words.join(' ')
+}
+
 /** A machine, from its constructor until close(). One command runs at a time. */
 export class Guest {
   /** The kernel's console so far. */
@@ -55,14 +72,6 @@ export class Guest {
     this.sockets = join(directory, 'wire')
     const control = join(directory, 'control')
     const isKvm = this.#accelerator === 'kvm'
-    // A loop without end in the kernel ends the machine after twice this time, in seconds.
-    const lockup = isKvm ? 4 : 10
-    const crash = `oops=panic panic=-1 softlockup_panic=1 watchdog_thresh=${lockup}`
-    // Which of two reports is the first would depend on the machine's load otherwise.
-    const stall = 'rcupdate.rcu_cpu_stall_suppress=1'
-    // The first lockup that is noticed may be on a CPU that waits for the learner's.
-    const others = 'sysctl.kernel.softlockup_all_cpu_backtrace=1'
-    const append = `console=ttyS0 loglevel=5 nokaslr mitigations=off slub_debug=FZP ${stall} ${crash} ${others}`
     const wires = Array.from({ length: WIRES }, (_, i) => [
       ...['-netdev', `stream,id=n${i},server=on,addr.type=unix,addr.path=${this.sockets}${i}`],
       ...['-device', `virtio-net-pci,netdev=n${i},mac=02:00:00:00:01:0${i},romfile=,mrg_rxbuf=on`],
@@ -83,7 +92,7 @@ export class Guest {
       ],
       ...[
         '-append',
-        append,
+        kernelLine(isKvm),
         '-chardev',
         'stdio,id=console,signal=off',
         '-serial',
