@@ -6,7 +6,7 @@ export const mistakes = [
     name: 'timeout-does-nothing',
     step: 1,
     inKernel:
-      'dev_watchdog logs "transmit queue 0 timed out" every five seconds, and the interface is dead until somebody takes it down and up.',
+      'dev_watchdog logs "transmit queue 0 timed out" every five seconds (Linux 6.1 once), and the interface is dead until somebody takes it down and up.',
     explainedBy: 'reinit in txTimeout',
     replace: [
       '  dev.counters.count(queue, TX_ERRORS)\n  reinit(dev)\n',
@@ -84,7 +84,8 @@ export const mistakes = [
   {
     name: 'looks-once',
     step: 3,
-    inKernel: 'e1000_watchdog schedules itself again, every 2 s: a timer rings once.',
+    inKernel:
+      'e1000_watchdog schedules itself again, every 2 s: a timer rings once, and delayed work runs once.',
     explainedBy: 'the watchdog calls txTimeout',
     replace: [
       '  priv.cleanedBefore = hasWaiting(priv) ? priv.cleaned : -1\n  priv.watchdog.at(dev.net.clock.now() + WATCHDOG)\n',
