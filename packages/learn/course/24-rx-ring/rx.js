@@ -217,7 +217,7 @@ function cleanTxRing(dev) {
  * @param {Device} dev
  */
 function cleanRxRing(dev) {
-  // TODO 5: the buffers from nextToClean to nextToUse: unmap and free each.
+  // TODO 3: the buffers from nextToClean to nextToUse: unmap and free each.
   dev.priv.rx.nextToClean = dev.priv.rx.nextToUse
 }
 
@@ -298,8 +298,8 @@ function allocRxBuffers(dev) {
  * @param {number} budget the most frames
  */
 function cleanRxIrq(dev, budget) {
-  // TODO 3: from nextToClean on, while DD is set: the length, the frame, netifRx.
-  // TODO 4: give the card new buffers.
+  // TODO 4: from nextToClean on, while DD is set: the length, the frame, netifRx.
+  // TODO 5: give the card new buffers.
   return 0 * budget * dev.priv.rx.nextToClean
 }
 
@@ -328,7 +328,7 @@ function clean(napi, budget) {
   const dev = /** @type {Device} */ (napi.dev)
   cleanTxIrq(dev)
   const work = cleanRxIrq(dev, budget)
-  // TODO 3: only a poll that has taken fewer frames than its budget completes, and unmasks.
+  // TODO 4: only a poll that has taken fewer frames than its budget completes, and unmasks.
   if (napi.completeDone()) {
     writel(dev.priv.hw, e1000.E1000_IMS, IMS_ENABLE_MASK)
   }

@@ -231,7 +231,7 @@ function cleanTxRing(dev) {
  * @param {Device} dev
  */
 function cleanRxRing(dev) {
-  // #todo 5: the buffers from nextToClean to nextToUse: unmap and free each.
+  // #todo 3: the buffers from nextToClean to nextToUse: unmap and free each.
   // #skeleton dev.priv.rx.nextToClean = dev.priv.rx.nextToUse
   const { rx } = dev.priv
   for (let i = rx.nextToClean; i !== rx.nextToUse; i = (i + 1) % rx.count) {
@@ -338,8 +338,8 @@ function allocRxBuffers(dev) {
  * @param {number} budget the most frames
  */
 function cleanRxIrq(dev, budget) {
-  // #todo 3: from nextToClean on, while DD is set: the length, the frame, netifRx.
-  // #todo 4: give the card new buffers.
+  // #todo 4: from nextToClean on, while DD is set: the length, the frame, netifRx.
+  // #todo 5: give the card new buffers.
   // #skeleton return 0 * budget * dev.priv.rx.nextToClean
   const { pdev, rx } = dev.priv
   let work = 0
@@ -390,7 +390,7 @@ function clean(napi, budget) {
   const dev = /** @type {Device} */ (napi.dev)
   cleanTxIrq(dev)
   const work = cleanRxIrq(dev, budget)
-  // #todo 3: only a poll that has taken fewer frames than its budget completes, and unmasks.
+  // #todo 4: only a poll that has taken fewer frames than its budget completes, and unmasks.
   // #skeleton if (napi.completeDone()) {
   // #skeleton   writel(dev.priv.hw, e1000.E1000_IMS, IMS_ENABLE_MASK)
   // #skeleton }
