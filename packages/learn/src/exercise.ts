@@ -28,6 +28,16 @@ export interface ExerciseDefinition {
   readonly live: readonly LiveCheck[]
   /** The addresses of the interfaces in `vnet check --kernel`, by default 198.18.0.1/24. */
   readonly addresses?: readonly string[]
+  /** The card that the driver is for, which `vnet check --kernel` then has from QEMU. */
+  readonly kernelCard?: KernelCard
+}
+
+/** QEMU's e1000 in a virtual machine with an IOMMU. At the end of its cable is a mirror. */
+export interface KernelCard {
+  /** What the mirror sends does not pass the card: the module only transmits. */
+  readonly sendsOnly?: boolean
+  /** Parameters of the driver that a module lacks, because they are of the card's model. */
+  readonly ofModel?: readonly string[]
 }
 
 /** An exercise that was loaded from a directory. */

@@ -51,6 +51,7 @@ const JOB = {
   module: '/none.ko',
   directory: '',
   addresses: [],
+  card: undefined,
 }
 
 test("a timeout of the kernel's watchdog is reported, unless the check allows it", () => {
@@ -84,9 +85,11 @@ test('a place without debug information has no line', () => {
   expect(lineOf('ring_start_xmit', '/none.ko', 'ring.c')).toBeUndefined()
 })
 
-test('options of vnet become parameters of the module', () => {
+test('options of vnet become parameters of the module, without those that it lacks', () => {
   expect(moduleParams(['a/sw0', '--pool-size', '8', '--plain'])).toEqual(['pool_size=8', 'plain=1'])
   expect(moduleParams([])).toEqual([])
+  const args = ['--lag', '3', '--ring-size', '8', '--weak']
+  expect(moduleParams(args, ['lag', 'weak'])).toEqual(['ring_size=8'])
 })
 
 test('a module has the name of its file', () => {

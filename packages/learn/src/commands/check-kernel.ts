@@ -46,8 +46,8 @@ export async function checkKernel(
     if (why !== undefined) throw new GuestSetupError(why)
     const add = print(exercise, file)
     const kernel = findKernelFiles(line => io.err(`${line}\n`))
-    const { addresses = ['198.18.0.1/24'] } = exercise
-    const task = { file, kernel, guest: buildGuest(), addresses }
+    const { addresses = ['198.18.0.1/24'], kernelCard: card } = exercise
+    const task = { file, kernel, guest: buildGuest(), addresses, card }
     return await runInKernel(exercise, task, add)
   } catch (error) {
     if (!(error instanceof GuestSetupError)) throw error

@@ -6,21 +6,29 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { cpio } from '@vnet/guest/kit'
 import { makeTemporaryDirectory, writeFile } from 'vnet/kit/linux'
-import { type LiveCheck, notRun, type Result, resultOf, USUAL_HEADING } from '../exercise.ts'
+import {
+  type KernelCard,
+  type LiveCheck,
+  notRun,
+  type Result,
+  resultOf,
+  USUAL_HEADING,
+} from '../exercise.ts'
 import { runLive } from '../live.ts'
 import { buildModule, type KernelFiles, moduleName } from './build.ts'
 import type { Guest } from './guest.ts'
 import { type Addresses, lineOf, onGuest, reportsIn } from './live.ts'
 
 /**
- * A learner's module, the kernel and the guest program to test it with, and the interfaces'
- * addresses.
+ * A learner's module, the kernel and the guest program to test it with, the interfaces' addresses,
+ * and the card if it needs one.
  */
 export type KernelTask = Readonly<{
   file: string
   kernel: KernelFiles
   guest: string
   addresses: Addresses
+  card?: KernelCard | undefined
 }>
 
 /** The input of a module's checks: `module` is the one with debug information. */
@@ -32,7 +40,7 @@ export type KernelJob = Exclude<ReturnType<typeof prepare>, Result>
  * with each message of the compiler.
  */
 export function prepare(
-  { file, kernel, guest, addresses }: KernelTask,
+  { file, kernel, guest, addresses, card }: KernelTask,
   parent: string,
   print: (line: string) => void,
 ) {
@@ -58,7 +66,7 @@ export function prepare(
   const learner = { name: 'learner.ko', content: readFileSync(module) }
   const init = { name: 'init', content: readFileSync(guest), isProgram: true }
   writeFile(initramfs, cpio([...directories, init, learner, ...modules]))
-  return { file, image: kernel.image, initramfs, module, directory, addresses }
+  return { file, image: kernel.image, initramfs, module, directory, addresses, card }
 }
 
 /** Runs a check in a machine that has started. Never throws. */
@@ -69,7 +77,12 @@ export async function runInGuest(check: LiveCheck, guest: Guest, job: KernelJob)
   const from = guest.console.length
   const result = await runLive(
     check,
-    onGuest(guest, moduleName(job.file), job.addresses, dirname(job.file)),
+    onGuest(guest, {
+      name: moduleName(job.file),
+      addresses: job.addresses,
+      directory: dirname(job.file),
+      card: job.card,
+    }),
   )
   const problem = reported(guest.console.slice(from), check, job)
   return problem === undefined ? result : resultOf('live', check, problem, result.logged)

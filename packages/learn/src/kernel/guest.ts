@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withParent } from 'vnet/kit/linux'
+import type { KernelCard } from '../exercise.ts'
 
 const MEMORY_MB = 256
 const WIRES = 3
@@ -32,8 +33,10 @@ export class GuestEnded extends Error {
   override readonly name = 'GuestEnded'
 }
 
+type GuestFiles = Readonly<Record<'image' | 'initramfs' | 'directory', string>>
+
 /** Returns the command line of the kernel. */
-function kernelLine(isKvm: boolean): string {
+function kernelLine(isKvm: boolean, hasCard: boolean): string {
   // A loop without end in the kernel ends the machine after twice this time, in seconds.
   const lockup = isKvm ? 4 : 10
   const words = [
@@ -45,16 +48,26 @@ function kernelLine(isKvm: boolean): string {
     'sysctl.kernel.softlockup_all_cpu_backtrace=1',
     // Without KVM, a busy machine is too slow for the kernel's test of its timer.
     'no_timer_check',
+    ...(hasCard ? ['intel_iommu=on iommu=strict'] : []),
   ]
   return words.join(' ')
 }
+
+/** Returns the arguments for an IOMMU, and for the card with a cable. */
+const cardArguments = (cable: string): string[] => [
+  ...['-machine', 'q35,kernel-irqchip=off', '-device', 'intel-iommu'],
+  ...['-netdev', `stream,id=cable,server=on,addr.type=unix,addr.path=${cable}`],
+  ...['-device', 'e1000,netdev=cable,romfile='],
+]
 
 /** A machine, from its constructor until close(). One command runs at a time. */
 export class Guest {
   /** The kernel's console so far. */
   console = ''
   readonly sockets: string
-  readonly #accelerator = accelerator()
+  /** The end of the card's cable, a Unix socket. */
+  readonly cable: string
+  readonly #accelerator: 'kvm' | 'tcg'
   readonly #child: ChildProcess
   /** Settles when the guest has started. */
   readonly started: Promise<void>
@@ -68,8 +81,12 @@ export class Guest {
     image,
     initramfs,
     directory,
-  }: Readonly<Record<'image' | 'initramfs' | 'directory', string>>) {
+    card,
+  }: GuestFiles & { readonly card?: KernelCard | undefined }) {
+    // With an IOMMU, the kernel starts without KVM only.
+    this.#accelerator = card === undefined ? accelerator() : 'tcg'
     this.sockets = join(directory, 'wire')
+    this.cable = join(directory, 'cable')
     const control = join(directory, 'control')
     const isKvm = this.#accelerator === 'kvm'
     const wires = Array.from({ length: WIRES }, (_, i) => [
@@ -92,7 +109,7 @@ export class Guest {
       ],
       ...[
         '-append',
-        kernelLine(isKvm),
+        kernelLine(isKvm, card !== undefined),
         '-chardev',
         'stdio,id=console,signal=off',
         '-serial',
@@ -105,6 +122,7 @@ export class Guest {
         'chardev:control',
         ...wires,
       ],
+      ...(card === undefined ? [] : cardArguments(this.cable)),
     ]
     const [program = '', ...words] = withParent(['qemu-system-x86_64', ...args])
     this.#child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] })

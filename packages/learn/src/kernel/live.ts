@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { fail, type LiveStatistics } from '../exercise.ts'
+import { fail, type KernelCard, type LiveStatistics } from '../exercise.ts'
 import { type LivePlace, runProgram, type Started, VnetProcess } from '../live.ts'
 import { type Guest, GuestEnded } from './guest.ts'
 import type { GuestEnd } from './wire.ts'
@@ -21,16 +21,20 @@ const camelCase = (name: string): string =>
 /** The addresses of a module's interfaces, in order: a module has none, its user adds them. */
 export type Addresses = readonly string[]
 
-/** Live checks on the module `name`; `directory` is its file's. */
-export function onGuest(
-  guest: Guest,
-  name: string,
-  addresses: Addresses,
-  directory: string,
-): LivePlace {
+/** A module that live checks load, by its name; `directory` is its file's. */
+export interface GuestModule {
+  readonly name: string
+  readonly addresses: Addresses
+  readonly directory: string
+  readonly card: KernelCard | undefined
+}
+
+/** Live checks on a module. */
+export function onGuest(guest: Guest, module: GuestModule): LivePlace {
+  const { name, directory } = module
   return {
     broken: guest.ended,
-    start: args => new StartedModule(guest, name, args, addresses),
+    start: args => new StartedModule(guest, module, args),
     /** The commands of `vnet` ask the module; `ip link set` also sets its interface. */
     async run(program, args) {
       if (program === 'vnet') {
@@ -83,10 +87,10 @@ async function replyOf(guest: Guest, module: string, args: readonly string[]): P
   throw new Error(`no virtual machine runs vnet ${verb}`)
 }
 
-/** `['--pool-size', '8', '--plain']` as parameters of insmod. */
-export function moduleParams(args: readonly string[]): string[] {
+/** `['--pool-size', '8', '--plain']` as parameters of insmod, without those that it `lacks`. */
+export function moduleParams(args: readonly string[], lacks: readonly string[] = []): string[] {
   return args.flatMap((arg, i) => {
-    if (!arg.startsWith('--')) return []
+    if (!arg.startsWith('--') || lacks.includes(arg.slice(2))) return []
     const value = args[i + 1] ?? '--'
     return `${arg.slice(2).replaceAll('-', '_')}=${value.startsWith('--') ? '1' : value}`
   })
@@ -100,16 +104,16 @@ const places = (args: readonly string[]): string[] =>
 class StartedModule implements Started {
   interfaces: readonly string[] = []
   readonly #guest: Guest
-  readonly #name: string
+  readonly #module: GuestModule
   readonly ready: Promise<void>
   #from = 0
   #wires: VnetProcess | undefined
   #stopped: Promise<readonly LiveStatistics[]> | undefined
 
-  constructor(guest: Guest, name: string, args: readonly string[], addresses: Addresses) {
+  constructor(guest: Guest, module: GuestModule, args: readonly string[]) {
     this.#guest = guest
-    this.#name = name
-    this.ready = this.#load(args, addresses)
+    this.#module = module
+    this.ready = this.#load(args)
     this.ready.catch(() => {})
   }
 
@@ -121,10 +125,12 @@ class StartedModule implements Started {
     return [...(this.#wires?.complaints ?? []), ...complaintsIn(this.log.join('\n'))]
   }
 
-  async #load(args: readonly string[], addresses: Addresses): Promise<void> {
+  async #load(args: readonly string[]): Promise<void> {
+    const { addresses, card } = this.#module
     await this.#guest.started
     this.#from = this.#guest.console.length
-    const lines = await this.#guest.command('load', ...moduleParams(args)).catch(error => {
+    const params = moduleParams(args, card?.ofModel)
+    const lines = await this.#guest.command('load', ...params).catch(error => {
       if (error instanceof GuestEnded) throw error
       return fail({
         seen: (error as Error).message,
@@ -147,6 +153,8 @@ class StartedModule implements Started {
       this.#guest.sockets,
       '--ends',
       JSON.stringify(ends),
+      ...(card === undefined ? [] : ['--cable', this.#guest.cable]),
+      ...(card?.sendsOnly ? ['--sends-only'] : []),
     ])
     await this.#wires.ready
   }
@@ -178,7 +186,7 @@ class StartedModule implements Started {
     }
     await this.#settle()
     await this.#wires?.stop()
-    return statisticsOf(await this.#guest.command('unload', this.#name), this.interfaces)
+    return statisticsOf(await this.#guest.command('unload', this.#module.name), this.interfaces)
   }
 }
 

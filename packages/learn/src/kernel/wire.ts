@@ -8,6 +8,7 @@ import { Buffer } from 'node:buffer'
 import { connect, type Socket } from 'node:net'
 import {
   allocEtherdevMqs,
+  bool,
   defineDriver,
   devAllocSkb,
   IFF_NOARP,
@@ -27,11 +28,14 @@ import {
 } from 'vnet'
 import { createVnetHdr, parseVnetHdr } from 'vnet/kit/machine'
 import { uapi } from 'vnet/kit/net'
+import { connectMirror, framesOf } from './cable.ts'
 
 interface WirePriv {
   readonly path: string
   readonly end: GuestEnd
+  readonly cable: Cable | undefined
   socket: Socket | undefined
+  mirror: Socket | undefined
 }
 
 /** The outer end of one wire of a machine. */
@@ -43,6 +47,12 @@ export interface GuestEnd {
   readonly addresses: readonly string[]
 }
 
+/** The cable of the machine's card, whose frames return by the first interface, or by the card. */
+interface Cable {
+  readonly path: string
+  readonly sendsOnly: boolean
+}
+
 /** A broadcast, by the EtherType for local experiments (IEEE 802), as in course/kernel/guest.c. */
 const ETHERNET = Buffer.from('ffffffffffffffffffffffff88b5', 'hex')
 /** The bytes of the length, and those before a frame. */
@@ -50,30 +60,40 @@ const LENGTH = 4
 const HEADERS = ETHERNET.length + uapi.VIRTIO_NET_HDR_LEN
 
 function devInit(dev: NetDevice<WirePriv>): void {
-  const socket = connect(dev.priv.path)
-  dev.priv.socket = socket
-  let rest = Buffer.alloc(0)
+  const { priv } = dev
+  const socket = connect(priv.path)
+  priv.socket = socket
   socket.on('error', () => {}).on('drain', () => netifTxWakeAllQueues(dev))
-  socket.on('data', chunk => {
-    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
-    let at = 0
-    while (rest.length - at >= LENGTH) {
-      const next = at + LENGTH + rest.readUInt32BE(at)
-      if (next > rest.length) break
-      receive(dev, rest.subarray(at + LENGTH, next))
-      at = next
-    }
-    rest = rest.subarray(at)
-  })
+  socket.on(
+    'data',
+    framesOf(packet => receive(dev, packet)),
+  )
+  if (priv.cable === undefined) return
+  const { path, sendsOnly } = priv.cable
+  priv.mirror = connectMirror(path, sendsOnly ? frame => receiveFrame(dev, frame) : undefined)
+}
+
+/** Returns an skb with room for a frame; undefined, counted, without memory. */
+function allocSkb(dev: NetDevice<WirePriv>, length: number): SkBuff | undefined {
+  const skb = length < 0 ? undefined : devAllocSkb(dev, length)
+  if (skb === undefined) {
+    dev.counters.count(0, RX_DROPPED)
+  }
+  return skb
+}
+
+/** Hands a frame to the kernel that has no headers before it. */
+function receiveFrame(dev: NetDevice<WirePriv>, frame: Uint8Array): void {
+  const skb = allocSkb(dev, frame.length)
+  if (skb === undefined) return
+  skb.bytes.set(frame, skb.put(frame.length))
+  netifRx(skb)
 }
 
 function receive(dev: NetDevice<WirePriv>, packet: Uint8Array): void {
   const length = packet.length - HEADERS
-  const skb = length < 0 ? undefined : devAllocSkb(dev, length)
-  if (skb === undefined) {
-    dev.counters.count(0, RX_DROPPED)
-    return
-  }
+  const skb = allocSkb(dev, length)
+  if (skb === undefined) return
   const at = skb.put(length)
   // The headroom has place for the vnet header.
   skb.bytes.set(packet.subarray(ETHERNET.length), at - uapi.VIRTIO_NET_HDR_LEN)
@@ -98,6 +118,7 @@ function startXmit(skb: SkBuff, dev: NetDevice<WirePriv>): void {
 
 function uninit({ priv }: NetDevice<WirePriv>): void {
   priv.socket?.destroy()
+  priv.mirror?.destroy()
 }
 
 const ops: NetDeviceOps<WirePriv> = {
@@ -131,11 +152,26 @@ export const driver = defineDriver({
       value: 'JSON',
       description: 'the interfaces of the virtual machine',
     }),
+    cable: text({
+      default: '',
+      value: 'PATH',
+      description: "the cable of the machine's card, at which a mirror is",
+    }),
+    sendsOnly: bool({
+      default: false,
+      description: "hand the mirror's frames to the first interface, not to the card",
+    }),
   },
-  init({ sockets, ends }) {
+  init({ sockets, ends, cable, sendsOnly }) {
     return (JSON.parse(ends) as GuestEnd[]).map((end, i) => {
       const { name, netns } = interfaceArg(end.name)
-      const priv: WirePriv = { path: `${sockets}${i}`, end, socket: undefined }
+      const priv: WirePriv = {
+        path: `${sockets}${i}`,
+        end,
+        cable: cable !== '' && i === 0 ? { path: cable, sendsOnly } : undefined,
+        socket: undefined,
+        mirror: undefined,
+      }
       return {
         dev: allocEtherdevMqs({ name, setup, priv }),
         netns,
