@@ -10,11 +10,20 @@
  * In place of a block up to `#end`, the skeleton has the texts of its `#skeleton` lines, and
  * `// TODO` for `#todo`. A block that starts with `#solution` is left out. In a docstring the
  * markers are lines of it: ` * #skeleton @returns {number}`. Imports that only the solution uses
- * are removed without markers.
+ * are removed without markers. In a module in C, kernel/solution.c, a marker is a block comment.
+ * Without markers, `vnet learn --kernel` makes the module's skeleton from the driver's.
  */
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { tool } from './setup/command.mjs'
@@ -23,7 +32,10 @@ const root = resolve(import.meta.dirname, '..')
 const course = join(root, 'packages/learn/course')
 
 /** A marker, as `withoutMarkers` of packages/learn/src/exercise.ts removes it. */
-const MARKER = /^( *)(\/\/|\*) #(?:(todo|skeleton) (.+)|(solution|end))$/
+const MARKER = /^([ \t]*)(\/\/|\*) #(?:(todo|skeleton) (.+)|(solution|end))$/
+
+/** A comment that starts like a marker. */
+const LIKE_MARKER = /^[ \t]*(?:\/\/|\*) #/
 
 /**
  * Returns the lines of the skeleton, not yet formatted, and with all imports of the solution.
@@ -36,7 +48,7 @@ export function cutOut(solution) {
   for (const [i, line] of solution.split('\n').entries()) {
     const [isMarker, indent, leader, kind, text, bound] = MARKER.exec(line) ?? []
     if (isMarker === undefined) {
-      if (/^ *(?:\/\/|\*) #/.test(line)) throw new Error(`line ${i + 1} is not a marker: ${line}`)
+      if (LIKE_MARKER.test(line)) throw new Error(`line ${i + 1} is not a marker: ${line}`)
       if (part === 'both') {
         lines.push(line)
       } else {
@@ -60,6 +72,24 @@ export function cutOut(solution) {
   return lines.join('\n')
 }
 
+/** Returns the skeleton of a module in C. */
+export function cutOutModule(solution) {
+  const marked = solution.replace(/^(\s*)\/\* (#.*) \*\/$/gm, '$1// $2')
+  return cutOut(marked).replace(/^(\s*)\/\/ (TODO .*)$/gm, '$1/* $2 */')
+}
+
+/** Returns the paths in the course and the texts of the skeletons of modules. */
+export function moduleSkeletons() {
+  return courseFolders().flatMap(name => {
+    const solution = join(course, name, 'kernel/solution.c')
+    const text = existsSync(solution) ? readFileSync(solution, 'utf8') : ''
+    if (!text.includes('/* #end */')) return []
+    return [{ path: join(name, 'kernel/skeleton.c'), text: cutOutModule(text) }]
+  })
+}
+
+const courseFolders = () => readdirSync(course).filter(name => /^\d/.test(name))
+
 /**
  * Returns the paths in the course and the texts of all skeletons: formatted, and with the imports
  * that they use.
@@ -67,9 +97,7 @@ export function cutOut(solution) {
 export function skeletons() {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-skeletons-'))
   try {
-    const paths = readdirSync(course)
-      .filter(name => /^\d/.test(name))
-      .map(name => skeletonIn(name, directory))
+    const paths = courseFolders().map(name => skeletonIn(name, directory))
     format(directory)
     return paths.map(path => ({ path, text: readFileSync(join(directory, path), 'utf8') }))
   } finally {
@@ -106,7 +134,7 @@ function skeletonIn(name, directory) {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  for (const { path, text } of skeletons()) {
+  for (const { path, text } of [...skeletons(), ...moduleSkeletons()]) {
     writeFileSync(join(course, path), text)
   }
 }

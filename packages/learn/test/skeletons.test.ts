@@ -2,7 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { cutOut, skeletons } from '../../../scripts/generate-skeletons.mjs'
+import {
+  cutOut,
+  cutOutModule,
+  moduleSkeletons,
+  skeletons,
+} from '../../../scripts/generate-skeletons.mjs'
 import { withMistake, withoutMarkers } from '../src/exercise.ts'
 import { COURSE, courseNames } from '../src/folder.ts'
 
@@ -12,6 +17,33 @@ test('the skeletons are up to date: npm run generate writes them', () => {
   for (const { path, text } of generated) {
     expect(readFileSync(join(COURSE, path), 'utf8'), path).toBe(text)
   }
+})
+
+test('the skeletons of modules are up to date: npm run generate writes them', () => {
+  const generated = moduleSkeletons()
+  expect(generated.map(({ path }) => path)).toEqual(['23-tx-ring/kernel/skeleton.c'])
+  for (const { path, text } of generated) {
+    expect(readFileSync(join(COURSE, path), 'utf8'), path).toBe(text)
+  }
+})
+
+test('in a module, markers are block comments', () => {
+  const module = `static int poll(void)
+{
+\t/* #todo 1: enable it. */
+\t/* #skeleton return 0; */
+\tenable(); /* the card */
+\treturn 1;
+\t/* #end */
+}
+`
+  expect(cutOutModule(module)).toBe(`static int poll(void)
+{
+\t/* TODO 1: enable it. */
+\treturn 0;
+}
+`)
+  expect(() => cutOutModule('/* #end */')).toThrow('line 1: #end has no block')
 })
 
 const marked = `function poll(dev) {

@@ -1,5 +1,5 @@
 /** `vnet learn`: lists the exercises of the course, and writes the files of one. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from 'vnet'
 import { TestBed } from 'vnet/kit/bed'
@@ -72,10 +72,14 @@ export async function learn(
 
 /** Writes the skeleton of a module in C, and the page, which the learner reads first. */
 async function writeModule(parent: string, exercise: Exercise): Promise<Written[]> {
+  const path = join(parent, exercise.name, cFileOf(exercise))
+  const own = join(exercise.directory, 'kernel/skeleton.c')
+  if (existsSync(own)) {
+    return [...writePage(parent, exercise), writeNew(path, readFileSync(own, 'utf8'))]
+  }
   const skeleton = join(exercise.directory, exercise.driver)
   const driver = await loadDriver(skeleton)
   const bed = await TestBed.make(driver, {}, {})
-  const path = join(parent, exercise.name, cFileOf(exercise))
   try {
     const title = `${Number.parseInt(exercise.name, 10)}. ${exercise.title}`
     const text = skeletonOf({

@@ -4,7 +4,7 @@ import { checkModule, LIMIT_MS, lineWith, withChanged } from '../support/kernel-
 
 const XMIT = '\tcourse_swap(skb);\n'
 const run = (change: readonly [string, string], text: string, exercise = '03-ring') =>
-  withChanged(exercise, change, async file => ({
+  withChanged(exercise, [change], async file => ({
     line: lineWith(file, text),
     file,
     check: await checkModule(exercise, file),

@@ -23,6 +23,16 @@ test('vnet learn --kernel writes the skeleton of a module once, and leaves an ex
   expect(readFileSync(file, 'utf8')).toBe('mine')
 })
 
+test('vnet learn --kernel writes the own skeleton of an exercise with a card', () => {
+  const cwd = testDirectory()
+  const args = [PROGRAM, 'learn', '--kernel', '23']
+  const printed = execFileSync(process.execPath, args, { cwd, encoding: 'utf8' })
+  expect(printed).toContain('fill in 23-tx-ring/tx.c, then: vnet check --kernel 23-tx-ring\n')
+  expect(readFileSync(join(cwd, '23-tx-ring/tx.c'), 'utf8')).toBe(
+    readFileSync(join(COURSE, '23-tx-ring/kernel/skeleton.c'), 'utf8'),
+  )
+})
+
 test('vnet check in the directory of other exercises says that --from selects them, as vnet learn printed', () => {
   const cwd = testDirectory()
   const exercises = join(cwd, 'made')

@@ -37,18 +37,21 @@ export function checkModule(
   })
 }
 
-/** Calls `check` with a file of the solution of an exercise in which a text is replaced. */
+/** Calls `check` with a file of an exercise's solution in which texts are replaced, in order. */
 export async function withChanged<T>(
   exercise: string,
-  [from, to]: readonly [string, string],
+  changes: readonly (readonly [string, string])[],
   check: (file: string) => Promise<T>,
 ) {
   const solution = readFileSync(join(COURSE, exercise, 'kernel/solution.c'), 'utf8')
-  if (solution.split(from).length !== 2) throw new Error(`not exactly once: ${from}`)
+  const changed = changes.reduce((text, [from, to]) => {
+    if (text.split(from).length !== 2) throw new Error(`not exactly once: ${from}`)
+    return text.replace(from, () => to)
+  }, solution)
   const directory = mkdtempSync(join(tmpdir(), 'vnet-module-'))
   try {
     const file = join(directory, 'wrong.c')
-    writeFileSync(file, solution.replace(from, to))
+    writeFileSync(file, changed)
     return await check(file)
   } finally {
     rmSync(directory, { recursive: true })
