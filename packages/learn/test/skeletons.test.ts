@@ -21,7 +21,10 @@ test('the skeletons are up to date: npm run generate writes them', () => {
 
 test('the skeletons of modules are up to date: npm run generate writes them', () => {
   const generated = moduleSkeletons()
-  expect(generated.map(({ path }) => path)).toEqual(['23-tx-ring/kernel/skeleton.c'])
+  expect(generated.map(({ path }) => path)).toEqual([
+    '23-tx-ring/kernel/skeleton.c',
+    '24-rx-ring/kernel/skeleton.c',
+  ])
   for (const { path, text } of generated) {
     expect(readFileSync(join(COURSE, path), 'utf8'), path).toBe(text)
   }

@@ -150,6 +150,7 @@ export const exercise = defineExercise({
     'napi_complete_done',
   ],
   params: USUAL,
+  kernelCard: { ofModel: ['lag', 'weak'] },
   rules: [
     {
       seen: /^the log has: .*DMA Write NO_PASID/,
@@ -403,12 +404,21 @@ export const exercise = defineExercise({
   ],
   live: [
     {
-      title: 'pings pass both rings of 8, and vnet show prints them',
+      title: 'pings pass both rings of 256',
       needs: ['ping', 'ip'],
+      read: 'Refill',
+      // QEMU's card is silent for a second, and then loses frames that find no buffer.
+      run: live =>
+        verifyNothingLost(live, ['--ring-size', '256', '--weak'], {
+          count: 400,
+          because: 'each buffer that the card has filled is replaced',
+        }),
+    },
+    {
+      title: 'vnet show prints both rings',
+      notInKernel: 'no virtual machine runs vnet show',
       read: 'See it live',
       async run(live) {
-        const because = 'each buffer that the card has filled is replaced'
-        await verifyNothingLost(live, ['--ring-size', '8', '--weak'], { count: 100, because })
         const running = await live.vnet('--ring-size', '16')
         const [name = 'rx0'] = running.interfaces
         const { stdout } = await live.run('vnet', 'show', name, '--json')
