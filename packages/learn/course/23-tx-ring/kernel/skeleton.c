@@ -59,9 +59,9 @@ static void free_ring(struct tx_priv *priv, struct ring *ring)
  */
 static inline unsigned int desc_unused(struct ring *ring)
 {
-	unsigned int clean = READ_ONCE(ring->next_to_clean), use = READ_ONCE(ring->next_to_use);
+	unsigned int clean = smp_load_acquire(&ring->next_to_clean);
 
-	return (clean > use ? 0 : ring->count) + clean - use - 1;
+	return (clean + ring->count - READ_ONCE(ring->next_to_use) - 1) % ring->count;
 }
 
 static inline unsigned int next(struct ring *ring, unsigned int i)
@@ -123,7 +123,7 @@ static irqreturn_t tx_intr(int irq, void *data)
 	struct tx_priv *priv = netdev_priv((struct net_device *)data);
 	u32 icr = readl(priv->hw + E1000_ICR);
 
-	if (icr == 0)
+	if (icr == 0 || icr == ~0u) /* another card; or no card replies any more */
 		return IRQ_NONE;
 	writel(~0, priv->hw + E1000_IMC);
 	napi_schedule(&priv->napi);
@@ -169,8 +169,8 @@ static int tx_close(struct net_device *dev)
 {
 	struct tx_priv *priv = netdev_priv(dev);
 
-	netif_carrier_off(dev);
 	free_irq(priv->pdev->irq, dev); /* no interrupt, so no new poll */
+	netif_carrier_off(dev);
 	napi_disable(&priv->napi); /* no poll, so no wake */
 	netif_tx_disable(dev); /* no ndo_start_xmit */
 	/* TODO 5: stop the card before. */
