@@ -9,6 +9,9 @@
 process.on('SIGUSR1', () => {})
 
 const whyNot = unsupported()
+if (whyNot === undefined && (await printsVersion())) {
+  process.exit()
+}
 try {
   if (whyNot === undefined) {
     // V8's helper threads get no CPU beside a busy program, and frames would wait for them.
@@ -37,6 +40,23 @@ for (const stream of [process.stdout, process.stderr]) {
   await new Promise<void>(done => stream.write('', () => done()))
 }
 process.exit()
+
+/**
+ * Prints the version if the arguments ask for nothing else, before the code of the program is
+ * loaded. Returns false if it must still be printed, or the reason why it cannot be.
+ */
+async function printsVersion(): Promise<boolean> {
+  const [option = '', ...others] = process.argv.slice(2)
+  if (!['--version', '-V'].includes(option) || others.length > 0) return false
+  const { readFileSync, writeFileSync } = await import('node:fs')
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  try {
+    writeFileSync(1, `${version}\n`)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** Returns why the program cannot run here and what to do; undefined if it can. */
 function unsupported(): string | undefined {

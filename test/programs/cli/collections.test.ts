@@ -16,7 +16,7 @@ const PRELOADED = `
 test('young objects are collected without helper threads, which may get no CPU', () => {
   const preload = `data:text/javascript,${encodeURIComponent(`import { createRequire } from 'node:module'
     const require = createRequire('/'); ${PRELOADED}`)}`
-  const output = execFileSync(process.execPath, ['--import', preload, PROGRAM, '--version'], {
+  const output = execFileSync(process.execPath, ['--import', preload, PROGRAM, '--help'], {
     encoding: 'utf8',
   })
   expect(output.split('\n')[0]).toBe('--no-parallel-scavenge')
