@@ -172,6 +172,7 @@ const COMMANDS = {
     'dist/drivers/e1000/pair.js',
     'dist/cli/run.js',
   ],
+  list: [...START, 'dist/cli/commands/queries.js'],
   run: RUN,
   runInside: [...RUN, 'packages/lab/dist/run/run-lab.js', 'packages/lab/dist/network/lab.js'],
   lab: [...START, 'packages/lab/dist/commands/index.js', 'packages/lab/dist/commands/lab.js'],

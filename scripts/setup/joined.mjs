@@ -61,7 +61,14 @@ export const JOINED = {
       'cli/process/process-io',
       'cli/rootless',
     ],
-    'control/joined': ['cli/ask', 'control/client/client', 'control/client/find'],
+    'control/joined': [
+      'cli/align',
+      'cli/ask',
+      'control/client/client',
+      'control/client/find',
+      'netdev/bypass',
+    ],
+    'cli/joined-queries': ['cli/commands/queries'],
     'netdev/joined-machine': [
       'drivers/cable',
       'drivers/loop',

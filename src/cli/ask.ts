@@ -12,7 +12,7 @@ import { ControlClient } from '../control/client/client.ts'
 import { type Found, type FoundDevice, findVnets, isOfLab } from '../control/client/find.ts'
 import { loadNative, ownCommand, sharesUserNamespace } from '../linux/index.ts'
 
-import { interfaceArg } from '../netdev/driver.ts'
+import { interfaceArg } from '../netdev/if.ts'
 import {
   isAmong,
   isNamed,

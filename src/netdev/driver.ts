@@ -4,6 +4,7 @@
  */
 import { describeException, EINVAL, type Log, UsageError, VnetError } from '../base/index.ts'
 import type { WireResources } from './device-wire.ts'
+import { type InterfaceArg, interfaceArg } from './if.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
 
@@ -244,19 +245,6 @@ export function checkSpecs({ name }: { readonly name: string }, specs: unknown, 
     specs.catch(error => log.err(`${name}: init: ${describeException(error)}`))
   }
   throw new VnetError(EINVAL, `init of ${name}`, advice)
-}
-
-/** `far/sn1` is sn1 in the namespace far; `/proc/7/ns/net/sn1` names the namespace by a path. */
-export type InterfaceArg = Readonly<{ name: string; netns: string | undefined }>
-
-/** Parses `[NETNS/]IF`. Throws a UsageError. */
-export function interfaceArg(arg: string): InterfaceArg {
-  const slash = arg.lastIndexOf('/')
-  if (slash < 0) return { name: arg, netns: undefined }
-  if (slash === 0 || slash === arg.length - 1) {
-    throw new UsageError(`'${arg}' is not [NETNS/]IF: a part is missing`)
-  }
-  return { name: arg.slice(slash + 1), netns: arg.slice(0, slash) }
 }
 
 /**

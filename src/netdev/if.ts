@@ -3,6 +3,7 @@
  * that need no device: include/uapi/linux/if.h, if_arp.h, if_ether.h, sockios.h and
  * include/linux/netdevice.h.
  */
+import { UsageError } from '../base/usage-error.ts'
 import { ETH_ALEN, isStationAddress } from '../packet/ethernet.ts'
 
 export const IFF_UP = 1 << 0
@@ -140,4 +141,17 @@ export function devValidName(name: string): boolean {
   const bytes = new TextEncoder().encode(name).length
   if (bytes === 0 || bytes >= IFNAMSIZ || name === '.' || name === '..') return false
   return !/[/:\s\0]/.test(name) && /^[^%]*(%d[^%]*)?$/.test(name)
+}
+
+/** `far/sn1` is sn1 in the namespace far; `/proc/7/ns/net/sn1` names the namespace by a path. */
+export type InterfaceArg = Readonly<{ name: string; netns: string | undefined }>
+
+/** Parses `[NETNS/]IF`. Throws a UsageError. */
+export function interfaceArg(arg: string): InterfaceArg {
+  const slash = arg.lastIndexOf('/')
+  if (slash < 0) return { name: arg, netns: undefined }
+  if (slash === 0 || slash === arg.length - 1) {
+    throw new UsageError(`'${arg}' is not [NETNS/]IF: a part is missing`)
+  }
+  return { name: arg.slice(slash + 1), netns: arg.slice(0, slash) }
 }

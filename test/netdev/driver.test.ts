@@ -6,10 +6,10 @@ import {
   defaultParams,
   defineDriver,
   int,
-  interfaceArg,
   interfaceArgs,
   text,
 } from '#src/netdev/driver.ts'
+import { interfaceArg } from '#src/netdev/if.ts'
 
 describe('a parameter', () => {
   test('an int parameter accepts decimal and hexadecimal', () => {

@@ -28,3 +28,9 @@ test.each(['--version', '-V'])('vnet %s loads one file', option => {
   const { stdout, files } = loadedBy(option)
   expect({ stdout, files: [...files] }).toEqual({ stdout: `${version}\n`, files: ['dist/vnet.js'] })
 })
+
+test('vnet list loads nothing of drivers and their devices', () => {
+  const { files } = loadedBy('list')
+  expect(files).toContain('dist/cli/joined-queries.js')
+  expect([...files].filter(file => /driver|netdev|skb|capture/.test(file))).toEqual([])
+})
