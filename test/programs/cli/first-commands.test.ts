@@ -1,5 +1,5 @@
 /** What the first commands load: a start takes as long as the code that it loads. */
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -33,4 +33,12 @@ test('vnet list loads nothing of drivers and their devices', () => {
   const { files } = loadedBy('list')
   expect(files).toContain('dist/cli/joined-queries.js')
   expect([...files].filter(file => /driver|netdev|skb|capture/.test(file))).toEqual([])
+})
+
+test("the code of labs loads nothing of Node's fetch", () => {
+  const lab = join(ROOT, 'packages/lab/dist/network/lab.js')
+  const script = `await import(${JSON.stringify(lab)})
+    console.log(process.moduleLoadList.filter(name => name.includes('undici')).length)`
+  const args = ['--input-type=module', '--eval', script]
+  expect(execFileSync(process.execPath, args, { encoding: 'utf8' })).toBe('0\n')
 })

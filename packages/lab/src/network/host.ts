@@ -60,7 +60,8 @@ const WORKER_OPTIONS: Forms<Omit<WorkerOptions, 'eval'>> = {
   ...anyOf('trackUnmanagedFds', 'transferList', 'workerData'),
 }
 
-const RESPONSE_MEMBERS = membersOf(Response)
+/** Node loads its fetch when the name is first used. */
+const responseMembers = () => membersOf(Response)
 
 /** The links of the lab, and the parts of the lab that a host uses. */
 interface HostLinks {
@@ -365,7 +366,9 @@ export class LabHost {
 
   /** fetch() from the host: `http://server:8080/` leads to the host `server`. */
   fetch(url: string | URL, init: LabRequestInit = {}): Promise<Response> {
-    return promised(this.#fetch(url, init), `host ${this.name}: fetch()`, RESPONSE_MEMBERS)
+    // Before code of the host runs, which would own what Node makes.
+    const members = responseMembers()
+    return promised(this.#fetch(url, init), `host ${this.name}: fetch()`, members)
   }
 
   async #fetch(url: string | URL, init: LabRequestInit): Promise<Response> {
