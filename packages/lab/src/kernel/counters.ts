@@ -60,6 +60,7 @@ export interface TcpSocket {
 
 /** Returns all TCP sockets of a host, also those without a process that still close. */
 export function tcpSocketsOf(place: SocketPlace): TcpSocket[] {
+  if (hasNoTcp(place)) return []
   const lines = ['tcp', 'tcp6'].flatMap(table => read(place, table).trimEnd().split('\n').slice(1))
   return lines.map(line => {
     const [, , , state = '', queues = ''] = line.trim().split(/\s+/)
@@ -68,6 +69,17 @@ export function tcpSocketsOf(place: SocketPlace): TcpSocket[] {
       unread: Number.parseInt(queues.split(':')[1] ?? '', 16),
     }
   })
+}
+
+/**
+ * Whether a host has no TCP socket: the kernel takes milliseconds for the tables of sockets, which
+ * all hosts share, also for a host without any.
+ */
+function hasNoTcp(place: SocketPlace): boolean {
+  const [v4, v6] = ['sockstat', 'sockstat6'].map(file => read(place, file)) as [string, string]
+  // `tw` are sockets of both families that wait for the end of the peer, or for late packets.
+  const has4 = !/^TCP: inuse 0 orphan \d+ tw 0 /m.test(v4)
+  return !has4 && (v6 === '' || /^TCP6: inuse 0$/m.test(v6))
 }
 
 /** Reads a file of /proc/net as a thread in the namespace sees it; '' if it does not exist. */
