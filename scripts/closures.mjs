@@ -174,7 +174,12 @@ const COMMANDS = {
   ],
   list: [...START, 'dist/cli/commands/queries.js'],
   run: RUN,
-  runInside: [...RUN, 'packages/lab/dist/run/run-lab.js', 'packages/lab/dist/network/lab.js'],
+  runInside: [
+    ...RUN,
+    ...['run/run-lab', 'network/lab', 'kernel/kernel-links'].map(
+      name => `packages/lab/dist/${name}.js`,
+    ),
+  ],
   lab: [...START, 'packages/lab/dist/commands/index.js', 'packages/lab/dist/commands/lab.js'],
   inKernel: ['index', 'network/lab', 'kernel/kernel-world'].map(
     name => `packages/lab/dist/${name}.js`,

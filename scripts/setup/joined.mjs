@@ -42,7 +42,6 @@ export const JOINED = {
     'linux/joined': ['linux/check-addresses', 'linux/index'],
     'linux/joined-tap': ['linux/tap/open'],
     'linux/joined-machine': [
-      'cli/process/pass-signals',
       'control/protocol/attachment',
       'control/sockets/directory',
       'linux/ffi',
@@ -58,6 +57,7 @@ export const JOINED = {
       'cli/command-line',
       'cli/process/inherited-files',
       'cli/main',
+      'cli/process/pass-signals',
       'cli/process/process-io',
       'cli/rootless',
     ],
@@ -75,6 +75,7 @@ export const JOINED = {
       'linux/platform',
       'wire/wire-resources.node',
     ],
+    'control/joined-presence': ['control/server/presence'],
     'drivers/joined': ['drivers/cable', 'drivers/loop'],
     'capture/joined': ['capture/capture-file.node', 'capture/reader', 'capture/recording.node'],
     'cli/joined-driver': ['cli/commands/driver-command', 'cli/run'],
@@ -85,9 +86,10 @@ export const JOINED = {
   lab: {
     'model/joined': ['model/index', 'nat/nat-table'],
     'commands/joined': ['commands/index', 'run/run'],
-    'kernel/joined-index': ['index', 'kernel/lab-worker'],
+    'kernel/joined-index': ['index'],
+    'kernel/joined-leftovers': ['kernel/leftovers'],
     'kernel/joined': ['run/run-lab', 'kernel/kernel-world', 'network/lab'],
-    'carrier/joined': ['carrier/cable', 'carrier/lab-calls'],
+    'carrier/joined': ['carrier/cable', 'carrier/lab-calls', 'kernel/kernel-links'],
     'memory/joined': ['memory/memory-world'],
   },
 }

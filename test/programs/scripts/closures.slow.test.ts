@@ -74,7 +74,7 @@ describe('compiled files', () => {
     ['vnet list', 'list', 8, 118],
 >>>>>>> 4d9cf78ee (Load nothing of drivers for vnet list)
     ['vnet run outside its namespaces', 'run', 9, 113],
-    ['vnet run inside them', 'runInside', 12, 164],
+    ['vnet run inside them, with the links of its lab', 'runInside', 18, 281],
     ['the worker of a lab', 'worker', 11, 208],
     ['a lab in memory', 'inMemory', 21, 341],
   ] as const)(

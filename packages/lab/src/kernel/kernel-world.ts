@@ -6,12 +6,12 @@ import { setTimeout } from 'node:timers/promises'
 import { NSEC_PER_MSEC } from 'vnet'
 import { durationOf } from 'vnet/kit/base'
 import { loadNative, type Native } from 'vnet/kit/linux'
+import type { LinkCaller } from '../carrier/lab-calls.ts'
 import { kernelLabError } from '../model/rights.ts'
 import type { HostParts, RunningPrograms } from '../world/host-stack.ts'
 import type { LabWorld, WorldName, WorldTime } from '../world/world.ts'
 import { overflowLine, tableFulls } from './counters.ts'
 import { KernelStack } from './kernel-stack.ts'
-import type { LabWorker } from './lab-worker.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import { killProcesses } from './processes.ts'
 
@@ -32,28 +32,33 @@ export function realTime(): WorldTime {
   }
 }
 
+/** Carries the frames of the world. The last call is `release`. */
+export interface Carrier extends LinkCaller {
+  release(): void
+}
+
 export class KernelWorld implements LabWorld {
   readonly name: WorldName
-  readonly caller: LabWorker
+  readonly caller: Carrier
   readonly time = realTime()
   readonly directory = makeLabDirectory()
   readonly #native: Native
   /** How often the kernel's neighbour tables were full before. */
   readonly #tableFulls = tableFulls()
 
-  private constructor(native: Native, worker: LabWorker, name: WorldName) {
+  private constructor(native: Native, carrier: Carrier, name: WorldName) {
     this.name = name
     this.#native = native
-    this.caller = worker
+    this.caller = carrier
   }
 
   /** Rejects with a LabUnavailableError if this process can make no labs. */
-  static async open(worker: LabWorker, name: WorldName = 'kernel'): Promise<KernelWorld> {
+  static async open(carrier: Carrier, name: WorldName = 'kernel'): Promise<KernelWorld> {
     const error = await kernelLabError()
     if (error !== undefined) throw error
     const native = loadNative()
     removeLeftovers()
-    return new KernelWorld(native, worker, name)
+    return new KernelWorld(native, carrier, name)
   }
 
   makeHost(parts: HostParts): KernelStack {

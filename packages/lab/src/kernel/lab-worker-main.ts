@@ -4,39 +4,17 @@
  */
 import { type MessagePort, parentPort } from 'node:worker_threads'
 import { FileError, failedCall, UsageError } from 'vnet'
-import { loadNative } from 'vnet/kit/linux'
-import { LinuxPlatform, LOGLEVEL_WARNING, Log, Net, TimerfdClock } from 'vnet/net'
-import { Calls, run } from '../carrier/lab-calls.ts'
+import { run } from '../carrier/lab-calls.ts'
 import type { WorkerReply, WorkerRequest } from '../carrier/protocol.ts'
-
-function makeCalls(post: (message: WorkerReply) => void): Calls {
-  const native = loadNative()
-  const log = new Log(LOGLEVEL_WARNING, (_, line) => post({ warning: line }))
-  const platform = new LinuxPlatform(native, text => log.warn(text))
-  const net = new Net({ platform, clock: new TimerfdClock(native), log })
-  return new Calls(net, {
-    hasKernel: true,
-    settle: ports => platform.settle(ports),
-    onFault: (lab, fault) => post({ lab, fault }),
-    bindUdp: async (nsfd, socket, port) => {
-      // Loaded on demand, because few routers have port control.
-      const [{ bindUdp }, { codeIn }] = await Promise.all([
-        import('../world/code.ts'),
-        import('./sockets.ts'),
-      ])
-      return bindUdp(codeIn({ native, nsfd }), socket, port, undefined)
-    },
-    show: async placeOf => {
-      const { startLabControl } = await import('./lab-control.ts')
-      return startLabControl(native, net, placeOf)
-    },
-  })
-}
+import { kernelLinks } from './kernel-links.ts'
 
 function serve(port: MessagePort): void {
-  const calls = makeCalls(message => port.postMessage(message))
+  const reply = (message: WorkerReply) => port.postMessage(message)
+  const { calls } = kernelLinks({
+    warn: line => reply({ warning: line }),
+    onFault: (lab, fault) => reply({ lab, fault }),
+  })
   port.on('message', async ({ id, call, args }: WorkerRequest) => {
-    const reply = (message: WorkerReply) => port.postMessage(message)
     try {
       reply({ id, value: await run(calls, call, args) })
     } catch (error) {

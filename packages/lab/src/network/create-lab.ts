@@ -1,7 +1,7 @@
 /** createLab: opens the world of a lab, and starts it. */
 
 import { once } from 'node:events'
-import { LabWorker } from '../kernel/lab-worker.ts'
+import type { Carrier } from '../kernel/kernel-world.ts'
 import { checkForms, LabUnavailableError } from '../model/index.ts'
 import { checkInGuest, isInGuest, isRequired, type LabWorld, wantedWorld } from '../world/world.ts'
 import type { Lab, LabOptions } from './lab.ts'
@@ -23,7 +23,7 @@ export async function warmLabs(): Promise<void> {
     const wanted = wantedWorld(undefined)
     if (wanted === 'guest') return
     if (wanted !== 'memory') {
-      LabWorker.take()
+      await carrierFor()
     }
     const { createServer } = await import('node:net')
     const signal = AbortSignal.timeout(WARM_MS)
@@ -60,8 +60,7 @@ export async function createLabWith(options: LabOptions, setup: LabSetup = {}): 
   if (wanted === 'guest') {
     checkInGuest("createLab: world 'guest'")
   }
-  // The worker starts while this thread loads the rest.
-  const worker = LabWorker.take()
+  const carrier = await carrierFor(setup)
   let world: LabWorld
   try {
     const [{ LAB_OPTIONS }, { KernelWorld }] = await Promise.all([
@@ -69,15 +68,25 @@ export async function createLabWith(options: LabOptions, setup: LabSetup = {}): 
       import('../kernel/kernel-world.ts'),
     ])
     checkForms('createLab', options, LAB_OPTIONS)
-    world = await KernelWorld.open(worker, wanted)
+    world = await KernelWorld.open(carrier, wanted)
   } catch (error) {
-    worker.release()
+    carrier.release()
     if (wanted !== undefined || isRequired() || !(error instanceof LabUnavailableError)) throw error
     sayOnce(`labs are in memory, in virtual time, because ${error.message}`)
     return createInMemory(options, { ...setup, onRefused: () => setup.onRefused?.(error) })
   }
   const { Lab: LoadedLab } = await import('./lab.ts')
   return LoadedLab.start(world, options, setup)
+}
+
+/** Returns this thread, or a worker, which starts while this thread loads the rest of the lab. */
+async function carrierFor({ isOwnCarrier = false }: LabSetup = {}): Promise<Carrier> {
+  if (isOwnCarrier) {
+    const { OwnLinks } = await import('../kernel/kernel-links.ts')
+    return new OwnLinks()
+  }
+  const { LabWorker } = await import('../kernel/lab-worker.ts')
+  return LabWorker.take()
 }
 
 async function createInMemory(options: LabOptions, setup: LabSetup): Promise<Lab> {

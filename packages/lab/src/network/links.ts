@@ -47,6 +47,8 @@ export interface LabSetup {
   readonly isHidden?: boolean
   /** Is called when a program is refused in memory, for lack of a kernel, with the reason. */
   readonly onRefused?: (why: Error) => void
+  /** Whether the lab's thread, which then must not be busy, carries the frames of the kernel. */
+  readonly isOwnCarrier?: boolean
   /** Is called with the lab's directory, which is removed when the lab is closed. */
   readonly onDirectory?: (directory: string) => void
 }

@@ -91,7 +91,7 @@ export async function runInLab(
     const onDirectory = (directory: string) => traces.removeLast(directory)
     lab = await createLabWith(
       { name: 'run', world: 'kernel', seed, signal: stop.signal },
-      { onDirectory },
+      { onDirectory, isOwnCarrier: true },
     )
     const path = await joined(lab, options)
     if (capture !== undefined) {

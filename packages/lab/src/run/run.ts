@@ -65,24 +65,15 @@ export async function run(
     if (io.own) {
       await enterForLab(native, internet ? () => WayOut.prepare(native) : undefined)
     }
-    // The worker starts while this thread loads the rest.
-    const { LabWorker } = await import('../kernel/lab-worker.ts')
-    const worker = LabWorker.take()
-    let end: RunEnd
-    try {
-      const { runInLab } = await import('./run-lab.ts')
-      end = await runInLab(command, options, io)
-    } finally {
-      worker.release()
-    }
-    const { status, signal } = end
+    const { runInLab } = await import('./run-lab.ts')
+    const { status, signal } = await runInLab(command, options, io)
     // A shell ends its loop only if its command was ended by Ctrl-C.
     if (signal !== undefined && io.onSignal !== undefined) {
       native.endAs(status, constants.signals[signal])
     }
     return status
   } catch (error) {
-    // The worker's error about a wire spec: the mistake, the text, and carets under it.
+    // An error about a wire spec: the mistake, the text, and carets under it.
     if (error instanceof UsageError && error.message.includes('\n')) {
       throw new FileError(error.message)
     }

@@ -2,9 +2,10 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
 import { given } from '#support/given.ts'
+import { LabWorker } from '../../src/kernel/lab-worker.ts'
 import { RUN_ROUTER } from '../../src/model/subnet.ts'
 import type { RunOptions } from '../../src/run/run.ts'
 import { runInLab } from '../../src/run/run-lab.ts'
@@ -26,6 +27,14 @@ async function runHere(command: string, options: Partial<RunOptions>) {
 }
 
 const PING = `ping -4 -q -c 3 -i 0.01 -W 1 ${RUN_ROUTER} >/dev/null`
+
+test('the thread of a run carries the frames, and starts no worker', async () => {
+  const take = vi.spyOn(LabWorker, 'take')
+  const { end, lines } = await runHere(PING, { wire: 'delay 1ms' })
+  expect(end.status).toBe(0)
+  expect(lines.filter(line => /^vnet: (out|in): [^;]+$/.test(line))).toHaveLength(2)
+  expect(take).not.toHaveBeenCalled()
+})
 
 test('a command runs beside a link with faults, and the report counts what the wire has dropped', async () => {
   const json = join(directory, 'report.json')
