@@ -174,7 +174,7 @@ async function startAll(processes, directory) {
   }
   await readers.web.printed(/http:\S+/, START)
   await readers.metrics.printed(/http:\S+/, START)
-  await readers.toxiproxy.printed(/^ready.*packets of/m, START)
+  await readers.toxiproxy.printed(/^packets of/m, START)
   await startProxies(`http://127.0.0.1:${TOXIPROXY}`)
   return { ...vnets, ...readers }
 }

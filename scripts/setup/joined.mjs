@@ -91,6 +91,7 @@ export const JOINED = {
     'kernel/joined': ['run/run-lab', 'kernel/kernel-world', 'network/lab'],
     'carrier/joined': ['carrier/cable', 'carrier/lab-calls', 'kernel/kernel-links'],
     'memory/joined': ['memory/memory-world'],
+    'toxiproxy/joined': ['toxiproxy/toxiproxy'],
   },
 }
 

@@ -22,8 +22,8 @@ export interface ApiOptions {
   /** Names of the server in requests, besides addresses and names without a dot. */
   readonly hosts: readonly string[]
   readonly measures: Measures
-  /** What `/version` and `/vnet` say of this vnet. */
-  readonly vnet: object
+  /** Returns what `/version` and `/vnet` say of this vnet. */
+  vnet(): Promise<object>
   /** Called with each reply. */
   log(line: string): void
 }
@@ -131,9 +131,12 @@ function routesOf(proxies: Proxies, { measures, vnet }: ApiOptions): readonly Ro
     [
       'GET',
       /^\/version$/,
-      () => ({ ...json(200, { version: VERSION, vnet }), type: `${JSON_TYPE};charset=utf-8` }),
+      async () => ({
+        ...json(200, { version: VERSION, vnet: await vnet() }),
+        type: `${JSON_TYPE};charset=utf-8`,
+      }),
     ],
-    ['GET', /^\/vnet$/, () => json(200, { ...vnet, ...proxies.state })],
+    ['GET', /^\/vnet$/, async () => json(200, { ...(await vnet()), ...proxies.state })],
     ...(measures.proxies || measures.runtime ? [['GET', /^\/metrics$/, metrics] as const] : []),
   ]
 }

@@ -62,32 +62,32 @@ interface Pending {
  * process has ended, calls reject with the reason.
  */
 export class LabProcess {
+  /** Settles when calls are possible. Rejects with a LabUnavailableError that says why not. */
+  readonly ready: Promise<void>
   /** Resolves with the reason, as an error, when the process has ended. Never rejects. */
   readonly ended: Promise<Error>
-  readonly enter: string | undefined
   readonly #child: ChildProcess
   readonly #pending = new Map<number, Pending>()
+  #isReady = false
+  /** Ends the start: Node reports no end of the streams of a child that was disconnected. */
+  #stopStart = () => {}
+  #enter: string | undefined
   #lastId = 0
   #failure: Error | undefined
 
-  private constructor(child: ChildProcess, enter: string | undefined) {
+  private constructor(child: ChildProcess) {
     this.#child = child
-    this.enter = enter
-    child.on('message', (reply: LabReply, handle) => this.#settle(reply, handle))
-    this.ended = once(child, 'exit').then(([status, signal]) => {
-      this.#failure = new Error(
-        `the process of the lab has ended (${signal ?? `status ${status}`})`,
-      )
-      for (const pending of this.#pending.values()) {
-        fail(pending, this.#failure)
-      }
-      this.#pending.clear()
-      return this.#failure
-    })
+    this.ready = this.#start()
+    this.ready.catch(() => {})
+    const why = ([status, signal]: (number | string | null)[]) =>
+      new Error(`the process of the lab has ended (${signal ?? `status ${status}`})`)
+    // A process that could not be started has no end.
+    const failure = once(child, 'exit').then(why, (error: Error) => error)
+    this.ended = failure.then(error => this.#end(error))
   }
 
-  /** Starts the lab. Rejects with a LabUnavailableError that says why none can be made. */
-  static async start(seed: number): Promise<LabProcess> {
+  /** Starts the lab, which the caller closes. */
+  static start(seed: number): LabProcess {
     const stdio = ['ignore', 'ignore', 'pipe', 'ipc'] as const
     const child = fork(builtModule('./lab-main.ts', import.meta.url), [`${seed}`], {
       stdio: [...stdio],
@@ -95,12 +95,33 @@ export class LabProcess {
       // Ctrl-C does not reach another session: the relays end first, then the lab.
       detached: true,
     })
+    return new LabProcess(child)
+  }
+
+  get isReady(): boolean {
+    return this.#isReady
+  }
+
+  /** The command that enters the namespaces of the lab, if it has some of its own. */
+  get enter(): string | undefined {
+    return this.#enter
+  }
+
+  async #start(): Promise<void> {
+    const child = this.#child
     const first = once(child, 'message').then(([reply]: LabReply[]) => reply)
     const ended = reasonOfEnd(child).then(reason => ({ id: 0, error: reason }))
-    const { error, enter } = (await Promise.race([first, ended])) as LabReply
+    const stopped = new Promise<LabReply>(resolve => {
+      this.#stopStart = () => resolve({ id: 0, error: '' })
+    })
+    const { error, enter } = (await Promise.race([first, ended, stopped])) as LabReply
+    // Killed, it has no reason.
+    if (error === '') throw await this.ended
     if (error !== undefined) throw new LabUnavailableError(error)
+    this.#isReady = true
+    this.#enter = enter
+    child.on('message', (reply: LabReply, handle) => this.#settle(reply, handle))
     child.stderr?.removeAllListeners('data').pipe(process.stderr)
-    return new LabProcess(child, enter)
   }
 
   /**
@@ -120,12 +141,25 @@ export class LabProcess {
     })
   }
 
-  /** Closes the lab, and waits for the end of its process. Pending calls reject. */
+  /**
+   * Closes the lab, also one that is not ready, and waits for the end of its process. Pending calls
+   * reject.
+   */
   async close(): Promise<void> {
     if (this.#child.connected) {
       this.#child.disconnect()
     }
     await this.ended
+    this.#stopStart()
+  }
+
+  #end(failure: Error): Error {
+    this.#failure = failure
+    for (const pending of this.#pending.values()) {
+      fail(pending, failure)
+    }
+    this.#pending.clear()
+    return failure
   }
 
   #settle({ id, isSocket = false, value, error, isUsage }: LabReply, handle: unknown): void {

@@ -41,10 +41,17 @@ const UPSTREAM_MS = 1000
 const PROXY: ProxyFields = { name: '', listen: '', upstream: '', enabled: true, network: 'tcp' }
 const TOXIC = { attributes: {}, name: '', type: '', stream: 'downstream', toxicity: 1 }
 
+/** The lab of the packets, or the reason why only toxics of streams are possible. */
+export type Packets = Readonly<
+  { lab: LabProcess; why?: undefined } | { lab?: undefined; why: string }
+>
+
 export class Proxies {
-  readonly #lab: LabProcess | undefined
+  /** Settles when #lab or #why is known. Each change waits for it, and fails with its error. */
+  readonly #ready: Promise<void>
+  #lab: LabProcess | undefined
   /** The reason if only toxics of streams are possible. */
-  readonly #why: string | undefined
+  #why: string | undefined
   readonly #proxies = new Map<string, ToxicProxy>()
   readonly #random: Random
   readonly #open = new Set<TcpConnection>()
@@ -57,14 +64,17 @@ export class Proxies {
   #tail: Promise<unknown> = Promise.resolve()
   #isClosed = false
 
+  /** Requests that change nothing are possible before `packets` are known. */
   constructor(
-    lab: LabProcess | undefined,
-    whyNoPackets: string | undefined,
+    packets: Packets | Promise<Packets>,
     seed: number,
     { room = new Room(), names = new Names() } = {},
   ) {
-    this.#lab = lab
-    this.#why = whyNoPackets
+    this.#ready = Promise.resolve(packets).then(({ lab, why }) => {
+      this.#lab = lab
+      this.#why = why
+    })
+    this.#ready.catch(() => {})
     this.#random = random(seed)
     this.#room = room
     this.#names = names
@@ -207,7 +217,7 @@ export class Proxies {
       throw new ApiError(`all proxies have at most ${ALL_TOXICS_MAX} toxics`, 400)
     }
     toxic.attributes = fieldsOf(withFlags(given.attributes, defaults), defaults, fractions)
-    checkToxic(toxic, proxy.network === 'udp', this.#why)
+    await checkToxic(toxic, proxy.network === 'udp', this.#why)
     const before = proxy.toxics
     proxy.toxics = [...before, toxic]
     await this.#changed(proxy, toxic, () => {
@@ -233,7 +243,7 @@ export class Proxies {
       ...given,
       attributes: fieldsOf(withFlags(given.attributes, attributes), attributes, fractions),
     }
-    checkToxic(after, proxy.network === 'udp', this.#why)
+    await checkToxic(after, proxy.network === 'udp', this.#why)
     Object.assign(toxic, after)
     await this.#changed(proxy, toxic, () => Object.assign(toxic, { toxicity, attributes }))
     proxy.sync(toxic, toxic.toxicity !== toxicity)
@@ -258,13 +268,18 @@ export class Proxies {
       await this.#lab?.close()
     })
     this.#isClosed = true
-    await closed
+    const isReady = await this.#ready.then(
+      () => true,
+      () => false,
+    )
+    // Without its lab there are no proxies.
+    await (isReady ? closed : closed.catch(() => {}))
   }
 
   /** Makes a change after those before it. */
   #inTurn<T>(change: () => T | Promise<T>): Promise<T> {
     if (this.#isClosed) return Promise.reject(new ApiError('vnet is ending', 503))
-    const done = this.#tail.then(change)
+    const done = this.#tail.then(() => this.#ready).then(change)
     this.#tail = done.catch(() => {})
     return done
   }

@@ -1,7 +1,5 @@
 /** Toxics: what a request must have, and the text of a toxic for the wire of the link. */
-import { compileNumericFilter } from 'vnet/kit/net'
 import { formatShare } from 'vnet/kit/wire'
-import { parseLabWire } from '../carrier/wire-text.ts'
 import { ApiError, checkFields } from './body.ts'
 import type { LinkAddress } from './lab-process.ts'
 import type { Attributes, ToxicKind } from './toxic-kind.ts'
@@ -70,8 +68,12 @@ export function withFlags(attributes: object, defaults: Attributes): object {
   )
 }
 
-/** Throws an ApiError if a toxic cannot be had, or would read a file or look up a name. */
-export function checkToxic(toxic: Toxic, isUdp: boolean, whyNoPackets: string | undefined): void {
+/** Rejects with an ApiError if a toxic cannot be had, or would read a file or look up a name. */
+export async function checkToxic(
+  toxic: Toxic,
+  isUdp: boolean,
+  whyNoPackets: string | undefined,
+): Promise<void> {
   const { type, attributes } = toxic
   const { stage, text } = kindOf(type)
   if (text === undefined && isUdp) {
@@ -80,17 +82,16 @@ export function checkToxic(toxic: Toxic, isUdp: boolean, whyNoPackets: string | 
   if (whyNoPackets !== undefined && stage === undefined) {
     throw new ApiError(`${type} needs packets, which vnet does not have: ${whyNoPackets}`, 400)
   }
-  const file = (path: string) => {
-    throw new Error(`${path}: toxics read no files`)
-  }
   try {
     const written = text?.(attributes, 0) ?? ''
     if (written.length > TEXT_MAX) {
       throw new Error(`the text of a wire has at most ${TEXT_MAX} characters`)
     }
     if (whyNoPackets === undefined) {
+      // The first toxic loads the code of wires.
+      const { checkText } = await import('./toxic-text.ts')
       for (const each of [written, textOf(toxic, { port: 1, address: '', isUdp })]) {
-        parseLabWire(each, { filter: compileNumericFilter, file }, isUpstream(toxic) ? 'ab' : 'ba')
+        checkText(each, isUpstream(toxic) ? 'ab' : 'ba')
       }
     }
   } catch (error) {

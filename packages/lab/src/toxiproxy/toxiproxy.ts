@@ -3,6 +3,7 @@
  * packages/lab/docs/toxiproxy.md has the differences.
  */
 import { readFileSync } from 'node:fs'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { reasonOf, UsageError } from 'vnet'
 import { complain, EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/kit/cli'
@@ -10,7 +11,7 @@ import { LabUnavailableError } from '../model/index.ts'
 import { apiServer } from './api.ts'
 import { ApiError, listOf } from './body.ts'
 import { LabProcess } from './lab-process.ts'
-import { Proxies } from './proxies.ts'
+import { type Packets, Proxies } from './proxies.ts'
 import type { ToxicProxy } from './proxy.ts'
 
 export interface ToxiproxyOptions {
@@ -28,51 +29,31 @@ export interface ToxiproxyOptions {
 /** The levels of toxiproxy's LOG_LEVEL at which requests are logged. */
 const VERBOSE = ['debug', 'trace']
 
-/** Runs until a signal. Returns the exit status. */
+/**
+ * Runs until a signal. Returns the exit status. It listens before its lab is ready, except with
+ * proxies of a file: a request that needs the lab waits for it.
+ */
 export async function toxiproxy(options: ToxiproxyOptions, io: Io): Promise<number> {
-  const { host = '127.0.0.1', port = 8474, config, seed = 1, allowHost = [] } = options
+  const { config, seed = 1, packets = true } = options
   const inputs = config === undefined ? [] : configOf(config)
   using end = endOf(io)
-  const { lab, why } = await startLab(options, seed)
-  const proxies = new Proxies(lab, why, seed)
-  const vnet =
-    lab === undefined ? { mode: 'streams', reason: why } : { mode: 'packets', link: LINK }
-  const measures = {
-    proxies: options.proxyMetrics === true,
-    runtime: options.runtimeMetrics === true,
-  }
-  const isVerbose = VERBOSE.includes(process.env.LOG_LEVEL ?? '')
-  const log = (line: string) => isVerbose && io.err(`vnet: ${line}\n`)
-  const hosts = allowHost.map(name => name.toLowerCase())
-  const server = apiServer(proxies, { hosts, measures, vnet, log })
+  const lab = packets ? LabProcess.start(seed) : undefined
+  const making = packetsOf(lab)
+  making.catch(() => {})
+  const proxies = new Proxies(making, seed)
+  const server = serverOf(proxies, making, options, io)
   try {
-    const made: ToxicProxy[] = []
-    await proxies.populate(inputs, made).catch(error => {
-      if (error instanceof ApiError && error.status === 400) {
-        throw new UsageError(`${config}: ${error.message}`)
-      }
-      complain(io, `${config}: ${error.message}`)
-    })
-    const refused = await new Promise<Error | undefined>(resolve =>
-      server
-        .on('error', resolve)
-        .listen({ host: host === 'localhost' ? '127.0.0.1' : host, port }, () =>
-          resolve(undefined),
-        ),
-    )
-    if (refused !== undefined) {
-      complain(io, `${refused.message}: choose another --host or --port`)
+    const known = lab === undefined || inputs.length > 0 ? await making : undefined
+    await makeProxies(proxies, inputs, options, io)
+    const url = await listen(server, options)
+    if (url instanceof Error) {
+      complain(io, `${url.message}: choose another --host or --port`)
       return EXIT_FAILURE
     }
-    const { address, port: taken, family } = server.address() as AddressInfo
-    const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}`
-    const where = lab?.enter === undefined ? '' : `; enter by: ${lab.enter}`
-    io.out(
-      `ready: ${url}, ${lab === undefined ? `toxics of streams only: ${why}` : `packets of ${LINK}${where}`}\n`,
-    )
+    io.out(`ready: ${url}, ${known === undefined ? LATER : textOf(known)}\n`)
     const failure = await Promise.race([
       end.asked.then(() => undefined),
-      ...(lab === undefined ? [] : [lab.ended]),
+      labFailure(making, known, io),
     ])
     if (failure !== undefined) {
       complain(io, failure.message)
@@ -81,22 +62,104 @@ export async function toxiproxy(options: ToxiproxyOptions, io: Io): Promise<numb
   } finally {
     server.close()
     server.closeAllConnections()
+    // The relays end before a lab that is ready.
+    if (lab?.isReady === false) {
+      await lab.close()
+    }
     await proxies.close()
   }
 }
 
 /** The link, as `vnet wire` and `vnet capture` name it. */
 const LINK = 'toxiproxy:client/server'
+/** In the first line, what the next one is about. */
+const LATER = 'the link follows'
 
-/** Returns the lab, or the reason if none can be made. */
-async function startLab({ packets = true }: ToxiproxyOptions, seed: number) {
-  if (!packets) return { lab: undefined, why: '--no-packets is given' }
+/** Returns the lab when it is ready, or the reason if none can be made. */
+async function packetsOf(lab: LabProcess | undefined): Promise<Packets> {
+  if (lab === undefined) return { why: '--no-packets is given' }
   try {
-    return { lab: await LabProcess.start(seed), why: undefined }
+    await lab.ready
+    return { lab }
   } catch (error) {
     if (!(error instanceof LabUnavailableError)) throw error
-    return { lab: undefined, why: error.message }
+    return { why: error.message }
   }
+}
+
+function textOf({ lab, why }: Packets): string {
+  if (lab === undefined) return `toxics of streams only: ${why}`
+  return `packets of ${LINK}${lab.enter === undefined ? '' : `; enter by: ${lab.enter}`}`
+}
+
+/**
+ * Prints what `making` results in, unless the first line had it. Resolves with an error if the lab
+ * cannot be started, or has ended.
+ */
+async function labFailure(
+  making: Promise<Packets>,
+  known: Packets | undefined,
+  io: Io,
+): Promise<Error> {
+  try {
+    const packets = await making
+    if (known === undefined) {
+      io.out(`${textOf(packets)}\n`)
+    }
+    return await (packets.lab?.ended ?? new Promise<never>(() => {}))
+  } catch (error) {
+    return error as Error
+  }
+}
+
+function serverOf(
+  proxies: Proxies,
+  making: Promise<Packets>,
+  { allowHost = [], proxyMetrics = false, runtimeMetrics = false }: ToxiproxyOptions,
+  io: Io,
+): Server {
+  const isVerbose = VERBOSE.includes(process.env.LOG_LEVEL ?? '')
+  return apiServer(proxies, {
+    hosts: allowHost.map(name => name.toLowerCase()),
+    measures: { proxies: proxyMetrics, runtime: runtimeMetrics },
+    vnet: async () => {
+      const { lab, why } = await making
+      return lab === undefined ? { mode: 'streams', reason: why } : { mode: 'packets', link: LINK }
+    },
+    log: line => isVerbose && io.err(`vnet: ${line}\n`),
+  })
+}
+
+/** Makes the proxies of the file. Throws a UsageError for a mistake in it. */
+async function makeProxies(
+  proxies: Proxies,
+  inputs: readonly unknown[],
+  { config }: ToxiproxyOptions,
+  io: Io,
+): Promise<void> {
+  if (inputs.length === 0) return
+  const made: ToxicProxy[] = []
+  await proxies.populate(inputs, made).catch(error => {
+    if (error instanceof ApiError && error.status === 400) {
+      throw new UsageError(`${config}: ${error.message}`)
+    }
+    complain(io, `${config}: ${error.message}`)
+  })
+}
+
+/** Returns the URL at which the server listens, or why it does not. */
+async function listen(
+  server: Server,
+  { host = '127.0.0.1', port = 8474 }: ToxiproxyOptions,
+): Promise<string | Error> {
+  const refused = await new Promise<Error | undefined>(resolve =>
+    server
+      .on('error', resolve)
+      .listen({ host: host === 'localhost' ? '127.0.0.1' : host, port }, () => resolve(undefined)),
+  )
+  if (refused !== undefined) return refused
+  const { address, port: taken, family } = server.address() as AddressInfo
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}`
 }
 
 function configOf(path: string): readonly unknown[] {

@@ -256,9 +256,8 @@ describe('the command', () => {
 
   test('ends by a signal, and with its lab', async () => {
     const vnet = await start()
-    expect(await vnet.line(/ready/)).toMatch(
-      /^ready: http:\/\/127\.0\.0\.1:\d+, packets of toxiproxy:client\/server/,
-    )
+    expect(await vnet.line(/ready/)).toMatch(/^ready: http:\/\/127\.0\.0\.1:\d+, the link follows$/)
+    expect(await vnet.line(/^packets/)).toMatch(/^packets of toxiproxy:client\/server/)
     expect(await vnet.stop('SIGINT')).toMatchObject({ status: 0, stderr: '' })
     const other = await start()
     const [lab = ''] = children(other.pid)
@@ -268,6 +267,13 @@ describe('the command', () => {
       status: 1,
       stderr: expect.stringContaining('the lab has ended (SIGKILL)'),
     })
+  })
+
+  test('ends by a signal that comes before its lab is ready', async () => {
+    const vnet = await start()
+    const [lab = ''] = children(vnet.pid)
+    expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
+    expect(isThere(lab)).toBe(false)
   })
 
   test('leaves no process when it is killed', async () => {

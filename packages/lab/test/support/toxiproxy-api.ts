@@ -4,16 +4,23 @@ import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { apiServer } from '../../src/toxiproxy/api.ts'
 import { Names } from '../../src/toxiproxy/names.ts'
-import { Proxies } from '../../src/toxiproxy/proxies.ts'
+import { type Packets, Proxies } from '../../src/toxiproxy/proxies.ts'
 
 const measures = { proxies: false, runtime: false }
 
 export async function served(
   given: Partial<Parameters<typeof apiServer>[1]> = {},
   names = new Names(),
+  packets: Packets | Promise<Packets> = { why: 'this is a test' },
 ) {
-  const proxies = new Proxies(undefined, 'this is a test', 1, { names })
-  const options = { hosts: [], measures, vnet: { mode: 'streams' }, log: () => {}, ...given }
+  const proxies = new Proxies(packets, 1, { names })
+  const options = {
+    hosts: [],
+    measures,
+    vnet: async () => ({ mode: 'streams' }),
+    log: () => {},
+    ...given,
+  }
   const server = apiServer(proxies, options)
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(async () => {

@@ -19,7 +19,7 @@ export async function proxied({
     serve(socket)
   })
   await new Promise<void>(resolve => server.listen(0, host, resolve))
-  const proxies = new Proxies(lab, lab === undefined ? 'this is a test' : undefined, 1)
+  const proxies = new Proxies(lab === undefined ? { why: 'this is a test' } : { lab }, 1)
   const at = (port: number) => `${host.includes(':') ? `[${host}]` : host}:${port}`
   const { port } = server.address() as AddressInfo
   const add = (name: string) =>
