@@ -13,7 +13,7 @@ import { openTable } from './document.mjs'
 import { environment, obstacle } from './environment.mjs'
 import { HELP, parseOptions, UsageError } from './options.mjs'
 import { Processes, run } from './processes.mjs'
-import { caseTable, comparison, memoryTable, reportJson } from './report.mjs'
+import { caseTable, comparison, memoryTable, policyLine, reportJson } from './report.mjs'
 import { runCase, runMemory } from './run.mjs'
 import { targetsTable } from './targets.mjs'
 
@@ -40,6 +40,7 @@ async function measure(options, print) {
   run('make', '-s', '-C', here)
   const lab = openLab()
   const report = { environment: environment(), cases: [] }
+  print(`${policyLine(report.environment)}\n`)
   for (const [name, kase] of Object.entries(options.cases)) {
     const result = await runCase(name, kase, options, lab)
     report.cases.push(result)

@@ -16,7 +16,7 @@ const of = (...steps) => Object.keys(METRICS).filter(metric => steps.includes(ME
 const ends = of('start', 'idle', 'end')
 const one = [...of('tcp', 'tcp4', 'bidir', 'gso', 'udp', 'udp1472', 'rtt1', 'rtt'), ...ends]
 
-const LONG = { metrics: of('tcp', 'udp', 'rtt1'), more: [], rounds: 10, seconds: 5 }
+const LONG = { metrics: of('tcp', 'udp', 'rtt1', 'fifo1'), more: [], rounds: 10, seconds: 5 }
 
 /** `asked` are the variants of vnet, see candidates.mjs. */
 export function cases(asked = {}) {
@@ -25,7 +25,7 @@ export function cases(asked = {}) {
       title: 'cable: two namespaces joined',
       candidates: candidates.cable(asked),
       metrics: one,
-      more: [],
+      more: of('fifo1'),
     },
     'cable-long': {
       title: 'cable, long: the figures of the README',

@@ -2,8 +2,12 @@
  * CPU time from /proc, in seconds, and the CPUs that a process may run on. The CPU time of other
  * processes during a measurement shows whether the measurement is reliable.
  */
+import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { run } from './processes.mjs'
+
+/** The policy and the priority of latency under SCHED_FIFO, for chrt(1). */
+export const FIFO = ['-f', '10']
 
 /** /proc shows times in USER_HZ, which is 100 on every architecture Node runs on. */
 const TICKS = 100
@@ -28,6 +32,29 @@ export function moveTo(cpus) {
 export function pin(pid, cpus) {
   for (const member of family(pid, processTable())) {
     run('taskset', '-a', '-c', '-p', cpus.join(','), String(member))
+  }
+}
+
+/**
+ * Returns why programs may not run under SCHED_FIFO, or undefined if they may.
+ * @param {string[]} chrt the command line of chrt(1), for tests
+ */
+export function whyNoFifo(chrt = ['chrt']) {
+  const [program, ...words] = chrt
+  const args = [...words, ...FIFO, 'true']
+  const { status, stderr, error } = spawnSync(program, args, { encoding: 'utf8' })
+  return status === 0 ? undefined : `${error?.message ?? stderr.trim()} (CAP_SYS_NICE)`
+}
+
+/**
+ * Gives all threads of a process and of its descendants SCHED_FIFO, or the usual policy. V8's
+ * helpers need it too: beside an event loop that has it they would get no CPU time.
+ */
+export function setFifo(pid, isOn) {
+  const policy = isOn ? FIFO : ['-o', '0']
+  const [flag, priority] = policy
+  for (const member of family(pid, processTable())) {
+    run('chrt', '-a', flag, '-p', priority, String(member))
   }
 }
 

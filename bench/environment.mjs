@@ -1,8 +1,8 @@
 /** The requirements of the benchmark, and the description of the machine. */
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { allowedCpus } from './cpu.mjs'
+import { allowedCpus, whyNoFifo } from './cpu.mjs'
 import { run } from './processes.mjs'
 
 const TOOLS = {
@@ -40,7 +40,12 @@ export function obstacle(needsRoot) {
 }
 
 export function environment() {
-  return { ...machine(), iperf3: run('iperf3', '--version').split('\n', 1)[0] }
+  return {
+    ...machine(),
+    iperf3: run('iperf3', '--version').split('\n', 1)[0],
+    rtRuntimeUs: Number(readFileSync('/proc/sys/kernel/sched_rt_runtime_us', 'utf8')),
+    noFifo: whyNoFifo(),
+  }
 }
 
 /** Returns what does not depend on the tools of the benchmark. */

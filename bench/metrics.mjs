@@ -111,6 +111,7 @@ export const METRICS = {
   ),
   reordered: lower('udp', 'loss', 'frames', 'frames of the 64-byte flood out of order'),
   ...roundTrip('rtt1', 'UDP round trip on one CPU'),
+  ...roundTrip('fifo1', 'UDP round trip on one CPU under SCHED_FIFO'),
   ...roundTrip('rtt', 'UDP round trip, unpinned'),
   ...roundTrip('near', 'UDP round trip on the cable beside one that is flooded'),
   flood: higher('near', 'frames', 'kpps', '64-byte UDP frames received of that flood meanwhile'),

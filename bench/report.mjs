@@ -61,6 +61,16 @@ export function caseTable({
   return lines.join('\n').trimEnd()
 }
 
+/**
+ * Returns a line about the figures under SCHED_FIFO: why there are none, or the us in each second
+ * that real-time programs may run on a CPU (-1: all). A ping beyond them waits for the next second.
+ * @param {{ rtRuntimeUs: number, noFifo?: string }} environment
+ */
+export function policyLine({ rtRuntimeUs, noFifo }) {
+  if (noFifo !== undefined) return `no figures under SCHED_FIFO: ${noFifo}`
+  return `figures of fifo1 under SCHED_FIFO, others under the usual policy; sched_rt_runtime_us ${rtRuntimeUs}`
+}
+
 /** Returns the table of the figures in memory, as memory/main.mjs prints them. */
 export function memoryTable({ results, failures }) {
   const width = Math.max(0, ...results.map(({ title }) => title.length))

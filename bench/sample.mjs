@@ -4,7 +4,7 @@
  * shows how quiet it was.
  */
 import { rmSync } from 'node:fs'
-import { allowedCpus, moveTo, peakRss, pin } from './cpu.mjs'
+import { allowedCpus, moveTo, peakRss, pin, whyNoFifo } from './cpu.mjs'
 import { stepsOf } from './metrics.mjs'
 import { compareOctets, STEPS, warmUp } from './steps.mjs'
 import { Topology } from './topology.mjs'
@@ -108,6 +108,7 @@ async function measureSteps(bench, metrics, row) {
   const wanted = stepsOf(metrics)
   for (const [name, step] of Object.entries(STEPS)) {
     if (!wanted.has(name) || (name === 'idle' && child === undefined)) continue
+    if (step.needsFifo && whyNoFifo() !== undefined) continue
     const { row: values, foreignCores, stolenCores, retries } = await quietest(bench, step)
     Object.assign(row, values)
     row.foreign_cores = Math.max(row.foreign_cores, foreignCores)

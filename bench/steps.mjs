@@ -10,7 +10,7 @@ import { spawnSync } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { BUILD, daemon, vnetProgram } from './candidates.mjs'
-import { countCpu } from './cpu.mjs'
+import { allowedCpus, countCpu, FIFO, moveTo, setFifo } from './cpu.mjs'
 import { request, socketOf } from './node.mjs'
 import { run } from './processes.mjs'
 import { median } from './summary.mjs'
@@ -78,6 +78,7 @@ export const STEPS = {
   udp: { place: apart, measure: udp64 },
   udp1472: { place: apart, measure: udp1472 },
   rtt1: { place: together, measure: bench => roundTrip(bench, 'rtt1') },
+  fifo1: { place: together, measure: underFifo, needsFifo: true },
   rtt: { place: anywhere, measure: bench => roundTrip(bench, 'rtt') },
   near: { place: apart, measure: besideFlood },
   bcast: { place: apart, measure: bench => besideFrames(bench, 'bcast', ['broadcasts']) },
@@ -340,6 +341,28 @@ async function roundTrip(
     }
     return { row, use }
   })
+}
+
+/**
+ * Measures the round trip with the candidate and the traffic under SCHED_FIFO: other programs then
+ * delay neither, and the bench itself leaves their CPU, where it would get no time.
+ */
+async function underFifo(bench) {
+  const others = allowedCpus().slice(1)
+  if (others.length > 0) {
+    moveTo(others)
+  }
+  const { pid } = bench.child ?? {}
+  if (pid !== undefined) {
+    setFifo(pid, true)
+  }
+  try {
+    return await roundTrip(bench, 'fifo1', { priority: ['chrt', ...FIFO] })
+  } finally {
+    if (pid !== undefined) {
+      setFifo(pid, false)
+    }
+  }
 }
 
 /** Returns the time in us of each garbage collection in the output of `node --trace-gc`. */

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { complaint } from '../../bench/processes.mjs'
-import { caseTable, comparison, memoryTable, reportJson, short } from '../../bench/report.mjs'
+import {
+  caseTable,
+  comparison,
+  memoryTable,
+  policyLine,
+  reportJson,
+  short,
+} from '../../bench/report.mjs'
 import { summarise } from '../../bench/summary.mjs'
 
 describe('short', () => {
@@ -133,6 +140,14 @@ describe('complaint', () => {
   ])('the complaint is the line of %j that describes the failure', (text, line) => {
     expect(complaint(text)).toBe(line)
   })
+})
+
+test('a line names the time of real-time programs, or why no figures are under SCHED_FIFO', () => {
+  expect(policyLine({ rtRuntimeUs: 950_000 })).toMatch(/sched_rt_runtime_us 950000$/)
+  const noFifo = "chrt: failed to set pid 0's policy: Operation not permitted (CAP_SYS_NICE)"
+  expect(policyLine({ rtRuntimeUs: 950_000, noFifo })).toBe(
+    `no figures under SCHED_FIFO: ${noFifo}`,
+  )
 })
 
 test('reportJson has one line for the environment, for each case, for the memory and for the site', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { collections } from '../../bench/steps.mjs'
+import { whyNoFifo } from '../../bench/cpu.mjs'
+import { collections, STEPS } from '../../bench/steps.mjs'
 
 test('the times of garbage collections are read from the trace of V8, in microseconds', () => {
   const trace = [
@@ -9,4 +10,15 @@ test('the times of garbage collections are read from the trace of V8, in microse
   ]
   expect(collections(trace.join('\n')).map(us => Math.round(us))).toEqual([2120, 500])
   expect(collections('ready\n')).toEqual([])
+})
+
+test('without CAP_SYS_NICE, the reason for no figures under SCHED_FIFO is what chrt prints', () => {
+  expect(STEPS.fifo1.needsFifo).toBe(true)
+  const ordinary = 'setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --'.split(
+    ' ',
+  )
+  const reason = whyNoFifo(process.getuid?.() === 0 ? [...ordinary, 'chrt'] : ['chrt'])
+  expect(reason).toMatch(/^chrt: .*Operation not permitted \(CAP_SYS_NICE\)$/)
+  expect(whyNoFifo(['true'])).toBeUndefined()
+  expect(whyNoFifo(['no-such-chrt'])).toMatch(/ENOENT/)
 })

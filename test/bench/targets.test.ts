@@ -116,6 +116,28 @@ describe('targets', () => {
     expect(row('cables: TCP, sum, 4 to one')).toMatchObject({ value: 0.99, reached: false })
   })
 
+  test('a round trip under SCHED_FIFO has a target of its own, in columns beside the usual policy', () => {
+    const vnet = { rtt1_p99: one(14, { vsC: 1.45 }), fifo1_p99: one(43, { vsC: 1.45 }) }
+    const both = { cases: [{ kase: 'cable-long', summary: { vnet } }] }
+    expect(
+      targets(both).map(({ target, reached, policy }) => ({ target, reached, policy })),
+    ).toEqual([
+      { target: 'at most 1.5 of C', reached: true, policy: undefined },
+      { target: 'at most 1.4 of C', reached: false, policy: 'SCHED_FIFO' },
+    ])
+    const lines = targetsTable(both).split('\n')
+    expect(lines[0]).toMatch(/ \| \| under SCHED_FIFO: target \| measured \| \|$/)
+    expect(lines[1]).toBe(`|${'---|'.repeat(8)}`)
+    expect(lines.slice(2)).toEqual([
+      expect.stringMatching(
+        /\| reached \| at most 1.4 of C \| 1.45 of C: 43 .* \| \*\*missed\*\* \|$/,
+      ),
+    ])
+    const { fifo1_p99: _, ...usual } = vnet
+    const table = targetsTable({ cases: [{ kase: 'cable-long', summary: { vnet: usual } }] })
+    expect(table).not.toContain('SCHED_FIFO')
+  })
+
   test('an attack has targets for ratios to the idle flood, and for a ping of at most 1 ms or 1.5 times the time', () => {
     const attack = (tcp: number, p99: number, ratio: number) => {
       return {
