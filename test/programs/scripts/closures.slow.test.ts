@@ -68,11 +68,8 @@ describe('the files of src and packages', () => {
 describe('compiled files', () => {
   test.each([
     ['vnet cable', 'cable', 16, 265],
-<<<<<<< HEAD
-    ['vnet e1000', 'e1000', 29, 279],
-=======
+    ['vnet e1000', 'e1000', 30, 279],
     ['vnet list', 'list', 8, 118],
->>>>>>> 4d9cf78ee (Load nothing of drivers for vnet list)
     ['vnet run outside its namespaces', 'run', 9, 113],
     ['vnet run inside them, with the links of its lab', 'runInside', 18, 281],
     ['the worker of a lab', 'worker', 11, 208],
