@@ -27,8 +27,8 @@ const withUnit = ({ text }, unit) => (/\d$/.test(text) ? `${text} ${unit}` : tex
  * @param {{ cases: any[], memory?: any }} report as bench.mjs writes it; a figure it lacks gives no
  * row
  * @returns {{ what: string, target: string, why: string, value: number, unit: string, reached:
- * boolean, detail?: string, policy?: string }[]} `detail` has the absolute figure of a ratio, and its
- * spread; `policy` is SCHED_FIFO, or undefined for the usual one
+ * boolean, detail?: string, policy?: string }[]} `detail` has the absolute figure of a ratio, and
+ * its spread; `policy` is SCHED_FIFO, or undefined for the usual one
  */
 export function targets(report) {
   const rows = []

@@ -1,4 +1,4 @@
-/** What the first commands load: a start takes as long as the code that it loads. */
+/** The code that the first commands load: a start takes as long as the code that it loads. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { testDirectory } from '#support/fresh-directory.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
 
-/** Returns the files of this repository that `vnet ARGS` loads, and what it prints. */
+/** Returns the files of this repository that `vnet ARGS` loads, and its output. */
 function loadedBy(...args: string[]) {
   const directory = testDirectory()
   const { stdout } = spawnSync(process.execPath, [join(ROOT, 'dist/vnet.js'), ...args], {

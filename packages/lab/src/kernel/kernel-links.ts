@@ -4,7 +4,7 @@ import { LinuxPlatform, LOGLEVEL_WARNING, Log, Net, TimerfdClock } from 'vnet/ne
 import { Calls, type LinkCaller, run } from '../carrier/lab-calls.ts'
 import type { FaultEvent, FaultListener } from '../carrier/protocol.ts'
 
-/** What happens to links without a call: a warning in a line, and a fault of a lab. */
+/** Gets the events of links that no call asked for: a warning in a line, and a fault of a lab. */
 interface LinkReports {
   warn(line: string): void
   onFault(lab: string, fault: FaultEvent): void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
  * The card of exercises 23 and 24, an 82540EM: what their drivers use of it. The virtual machine
- * has QEMU's, behind an IOMMU. Names are the manual's (Intel 317453) and those of Linux.
+ * has QEMU's, with an IOMMU. Names are the manual's (Intel 317453) and Linux'.
  */
 #ifndef VNET_E1000_H
 #define VNET_E1000_H

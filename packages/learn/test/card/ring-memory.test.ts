@@ -1,4 +1,4 @@
-/** Modules whose card uses memory that it no longer has, which the IOMMU reports. */
+/** The IOMMU reports modules with a card that uses memory which it no longer has. */
 import { expect, test } from 'vitest'
 import { LIMIT_MS } from '../support/kernel-module.ts'
 import { failureOf } from '../support/wrong-module.ts'

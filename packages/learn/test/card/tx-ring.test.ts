@@ -1,4 +1,4 @@
-/** Mistakes in the transmit ring in C, on QEMU's card behind an IOMMU. */
+/** Mistakes in the transmit ring in C, on QEMU's card with an IOMMU. */
 import { expect, test } from 'vitest'
 import { LIMIT_MS } from '../support/kernel-module.ts'
 import { failureOf } from '../support/wrong-module.ts'

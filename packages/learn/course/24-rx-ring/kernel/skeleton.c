@@ -9,7 +9,7 @@ MODULE_PARM_DESC(ring_size, "descriptors in each ring, a multiple of 8");
 #define IMS_ENABLE_MASK (E1000_ICR_TXDW | E1000_ICR_RXT0 | E1000_ICR_LSC)
 #define RX_BUFFER_LEN MAXIMUM_ETHERNET_VLAN_SIZE
 
-/* What a descriptor stands for. */
+/* The frame and the mapping of a descriptor. */
 struct buffer {
 	struct sk_buff *skb;
 	dma_addr_t dma;
