@@ -91,7 +91,7 @@ async function startVnets(processes) {
     ['a0', 'a1'],
     ['b0', 'b1'],
   ]) {
-    const options = names.flatMap(name => ['--name', name])
+    const options = ['--no-address', ...names.flatMap(name => ['--name', name])]
     await processes
       .start([process.execPath, PROGRAM, 'snull', ...options])
       .printed(/^ready$/m, START)
