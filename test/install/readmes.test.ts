@@ -36,7 +36,18 @@ const INSTEAD: readonly [RegExp, (...groups: string[]) => string, string][] = [
     () => ':',
     'the project has installed them from their files',
   ],
-  [/^npm run pack\b.*/, () => ':', 'it was run in the clone'],
+  [/^sudo npm start\b.*/, () => 'vnet loop &', 'npm starts it in a clone'],
+  [
+    /^sudo (tcpdump [^&]*) &.*/,
+    (_, words) => `${words} -Z root > packets 2> listening & tcpdump=$!
+until grep -q listening listening; do sleep 0.1; done`,
+    'a second terminal, where tcpdump may change to a user of its own',
+  ],
+  [
+    /^sudo npm test\b.*/,
+    () => 'wait $tcpdump; [ $(wc -l < packets) = 2 ]',
+    'the tests are in a clone; tcpdump has its packets by then',
+  ],
   [
     /^node [^ ]*create-vnet-driver (\S*).*/,
     (_, name) => `create-vnet-driver ${name} --vnet ${packed.vnet}`,
@@ -114,12 +125,22 @@ function scriptOf(text: string): string {
   if (text === '') return ''
   const [pattern, instead] = INSTEAD.find(([each]) => each.test(line)) ?? []
   const command = pattern === undefined ? line : line.replace(pattern, instead as () => string)
-  if (/^vnet rootless -- bash\b/.test(command)) {
-    return `vnet rootless -- bash -ec ${quoted(STARTED + scriptOf(rest))}`
-  }
+  const [enter] = /^vnet rootless (?:--internet )?-- bash\b/.exec(command) ?? []
+  if (enter !== undefined) return `${enter} -ec ${quoted(STARTED + scriptOf(rest))}`
   const background = /^(vnet (?!capture).*[^>]) &(?:\s+#.*)?$/.exec(command)?.[1]
   const isAwaited = background !== undefined && !background.includes('>')
   return `${isAwaited ? `started ${background}` : command}\n${scriptOf(rest)}`
+}
+
+/**
+ * Returns the lines of the sessions of a page, which is one, after a first look with the rights of
+ * root. The user has these in namespaces.
+ */
+function sessionsOf(page: string, blocks: readonly string[]): readonly string[] {
+  if (page === 'docs/SKILL.md') return [`vnet rootless -- bash\n${blocks.join('')}`]
+  const [first = '', ...others] = blocks
+  if (!first.startsWith('sudo ')) return [blocks.join('')]
+  return [`vnet rootless --internet -- bash\n${first}`, others.join('')]
 }
 
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
@@ -173,10 +194,10 @@ describe.each(['20', '22', '24', '26'])('on Node %s', node => {
         writeFileSync(join(project, name), text)
         runs(project, isTest ? `vitest run ${name}` : `node ${name}`)
       }
-      // A page is one session.
       const shown = blocks.filter(({ language }) => language === 'sh').map(({ text }) => text)
-      const enter = page === 'docs/SKILL.md' ? 'vnet rootless -- bash\n' : ''
-      runs(project, scriptOf(enter + shown.join('')))
+      for (const session of sessionsOf(page, shown)) {
+        runs(project, scriptOf(session))
+      }
     },
     LIMIT_MS,
   )
