@@ -4,10 +4,10 @@
  * each Node that vnet's engines and vitest's allow.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { fileDirectory } from '#support/fresh-directory.ts'
+import { fileDirectory, written } from '#support/fresh-directory.ts'
 import { USER } from '#support/ordinary-user.ts'
 import { asOn } from '#support/other-system.ts'
 import { NOBODY } from '#support/privileges.ts'
@@ -38,9 +38,13 @@ const run = (cwd: string, program: string, ...args: string[]) =>
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 
-/** Only set-up: the compilers that it starts have programs for the real system. */
-const AS_MACOS = `if (process.argv[1].endsWith('setup.mjs'))
-  Object.defineProperty(process, 'platform', { value: 'darwin' })`
+/**
+ * Only set-up: the compilers that it starts have programs for the real system, and so has the
+ * parser that it loads.
+ */
+const AS_MACOS = `import 'rolldown/parseAst'
+Object.defineProperty(process, 'platform', { value: 'darwin' })
+`
 
 const AS_USER_WITHOUT_TUN = `
 mount -t tmpfs none /run
@@ -62,8 +66,9 @@ beforeAll(() => {
   run(nodes, 'npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', ...packages)
   run(root, 'git', 'clone', '--quiet', root, clone)
   run(clone, 'npm', 'ci', '--no-audit', '--no-fund')
-  const preload = `--import=data:text/javascript,${encodeURIComponent(AS_MACOS)}`
-  run(clone, process.execPath, preload, 'scripts/setup.mjs')
+  const preload = written(clone, 'as-macos.mjs', AS_MACOS)
+  run(clone, process.execPath, `--import=${preload}`, 'scripts/setup.mjs')
+  rmSync(preload)
   // The user reads both, and vitest keeps a cache in the clone.
   run(directory, 'chmod', '755', directory)
   run(directory, 'chown', '-R', `${NOBODY}:${NOBODY}`, clone)
