@@ -130,7 +130,8 @@ test('toxiproxy and the process of its lab keep nothing of clients that have end
   await once(server, 'listening')
   const { port } = server.address() as net.AddressInfo
   const vnet = await spawnVnet(['toxiproxy', '--port', '0'], { until: /^ready: / })
-  const [, api] = /(http:[^,]*), packets of/.exec(await vnet.line(/^ready: /)) ?? []
+  const [, api] = /(http:[^,]*),/.exec(await vnet.line(/^ready: /)) ?? []
+  await vnet.line(/^packets of /)
   const proxy = { name: 'echo', listen: '127.0.0.1:0', upstream: `127.0.0.1:${port}` }
   const reply = await fetch(`${api}/proxies`, {
     method: 'POST',
