@@ -12,6 +12,6 @@ test.each(['23-tx-ring', '24-rx-ring'])(
     const { status, results, errors } = await checkModule(exercise, file)
     expect([status, errors]).toEqual([1, ''])
     expect(results[0]?.seen).toMatch(/frames transmitted, 0 received$/)
-    expect(results.map(({ result }) => result)).toEqual(['failed', 'not run', 'failed'])
+    expect(results.map(({ result }) => result)).toEqual(['failed'])
   },
 )
