@@ -51,8 +51,7 @@ export function whyNoFifo(chrt = ['chrt']) {
  * helpers need it too: beside an event loop that has it they would get no CPU time.
  */
 export function setFifo(pid, isOn) {
-  const policy = isOn ? FIFO : ['-o', '0']
-  const [flag, priority] = policy
+  const [flag, priority] = isOn ? FIFO : ['-o', '0']
   for (const member of family(pid, processTable())) {
     run('chrt', '-a', flag, '-p', priority, String(member))
   }

@@ -53,12 +53,12 @@ export function kernelLinks({ warn, onFault }: LinkReports): KernelLinks {
  */
 export class OwnLinks implements LinkCaller {
   readonly #links: KernelLinks
-  readonly #listeners = new Map<string, FaultListener>()
+  #onFault: FaultListener | undefined
 
   constructor() {
     this.#links = kernelLinks({
       warn: line => console.error(`vnet: ${line}`),
-      onFault: (lab, fault) => this.#listeners.get(lab)?.(fault),
+      onFault: (_, fault) => this.#onFault?.(fault),
     })
   }
 
@@ -66,12 +66,9 @@ export class OwnLinks implements LinkCaller {
   readonly call: LinkCaller['call'] = async (call, ...args) =>
     (await run(this.#links.calls, call, args)) as never
 
-  onFault(lab: string, listener: FaultListener | undefined): void {
-    if (listener === undefined) {
-      this.#listeners.delete(lab)
-    } else {
-      this.#listeners.set(lab, listener)
-    }
+  /** Same as LabWorker.onFault, for its only lab. */
+  onFault(_: string, listener: FaultListener | undefined): void {
+    this.#onFault = listener
   }
 
   /** The lab has ended, and its links are closed. */
