@@ -18,10 +18,10 @@ function sendRange(reply, { headers }) {
   reply.setHeader('content-range', `bytes ${range}/${page.length}`).end(part)
 }
 
-/** Sends the page in four chunks. */
-function sendChunks(reply) {
+/** Sends the page in four chunks, one after the other, or Node since 24 joins them into one. */
+async function sendChunks(reply) {
   for (let at = 0; at < page.length; at += 5000) {
-    reply.write(page.slice(at, at + 5000))
+    await new Promise(sent => reply.write(page.slice(at, at + 5000), sent))
   }
   reply.end()
 }

@@ -2,12 +2,15 @@
 import { loadNative } from 'vnet/kit/linux'
 import { LinuxPlatform, LOGLEVEL_WARNING, Log, Net, TimerfdClock } from 'vnet/net'
 import { Calls, type LinkCaller, run } from '../carrier/lab-calls.ts'
-import type { FaultEvent, FaultListener } from '../carrier/protocol.ts'
+import type { FaultEvent } from '../carrier/protocol.ts'
 
-/** Gets the events of links that no call asked for: a warning in a line, and a fault of a lab. */
+/**
+ * Gets the events of links that no call asked for: a warning in a line, and a fault of a lab, which
+ * is lost without `onFault`.
+ */
 interface LinkReports {
   warn(line: string): void
-  onFault(lab: string, fault: FaultEvent): void
+  onFault?(lab: string, fault: FaultEvent): void
 }
 
 /** The calls of a thread's links. `close` gives back what they share, after the links. */
@@ -26,7 +29,7 @@ export function kernelLinks({ warn, onFault }: LinkReports): KernelLinks {
   const calls = new Calls(net, {
     hasKernel: true,
     settle: ports => platform.settle(ports),
-    onFault,
+    ...(onFault && { onFault }),
     bindUdp: async (nsfd, socket, port) => {
       // Loaded on demand, because few routers have port control.
       const [{ bindUdp }, { codeIn }] = await Promise.all([
@@ -52,24 +55,13 @@ export function kernelLinks({ warn, onFault }: LinkReports): KernelLinks {
  * worker would take longer to start than the rest of the lab.
  */
 export class OwnLinks implements LinkCaller {
-  readonly #links: KernelLinks
-  #onFault: FaultListener | undefined
-
-  constructor() {
-    this.#links = kernelLinks({
-      warn: line => console.error(`vnet: ${line}`),
-      onFault: (_, fault) => this.#onFault?.(fault),
-    })
-  }
+  /** Faults of hosts belong to explorations, whose programs use their thread: it has none. */
+  readonly onFault = (): void => {}
+  readonly #links = kernelLinks({ warn: line => console.error(`vnet: ${line}`) })
 
   /** Same as LabWorker.call. */
   readonly call: LinkCaller['call'] = async (call, ...args) =>
     (await run(this.#links.calls, call, args)) as never
-
-  /** Same as LabWorker.onFault, for its only lab. */
-  onFault(_: string, listener: FaultListener | undefined): void {
-    this.#onFault = listener
-  }
 
   /** The lab has ended, and its links are closed. */
   release(): void {
