@@ -115,6 +115,8 @@ test('frames that the kernel drops at a cut cable, without a carrier, or down ar
   }
   near.ip('link set sn0 down')
   send(20, '198.18.0.2')
+  // A device that closes drops all that its interface has sent until then.
+  await vnet.line(/sn0: device closed/)
   near.ip('link set sn0 up')
   await pingWithoutLoss(near, '-c 1 198.18.0.2')
   const ping = near.spawn('ping -q -i 0.005 198.18.0.2')
