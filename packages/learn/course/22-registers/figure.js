@@ -2,7 +2,8 @@ export const figure = {
   title: 'A driver, and the registers of its card',
   size: [42, 44],
   shapes: [
-    { box: 'driver', lines: ['probe, open, intr'], at: [2, 2, 18, 7] },
+    { group: 'card', at: [1, 15, 40, 20] },
+    { box: 'driver', lines: ['probe, open, intr'], at: [1, 2, 19, 7] },
     {
       arrow: [
         [12, 9],
@@ -19,7 +20,6 @@ export const figure = {
       lane: 'toward',
     },
     { text: 'readl', at: [18, 12.5], lane: 'toward' },
-    { group: 'card', at: [1, 15, 40, 20] },
     { box: 'BAR 0', lines: ['CTRL STATUS', 'ICR IMS IMC', 'EERD MDIC'], at: [3, 19, 18, 11] },
     {
       arrow: [
