@@ -133,10 +133,12 @@ function doorRows(doors, left) {
 
 function doorShape({ label, x, width, kit, system }, middle) {
   const kinds = ['door', kit ? 'kit' : 'public', ...(system ? ['system'] : [])]
+  // Only a kit's count has a color of its own.
+  const text = kit ? label.replace(/ \d+$/, '<tspan class="count">$&</tspan>') : label
   return [
     `<g class="${kinds.join(' ')}">`,
     `<rect x="${x}" y="${middle - DOOR / 2}" width="${width}" height="${DOOR}" rx="4"/>`,
-    `<text x="${x + 6}" y="${middle + 4}">${label.replace(/ \d+$/, '<tspan class="count">$&</tspan>')}</text></g>`,
+    `<text x="${x + 6}" y="${middle + 4}">${text}</text></g>`,
   ].join('')
 }
 

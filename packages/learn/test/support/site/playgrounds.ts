@@ -4,13 +4,14 @@ import { expect, test } from 'vitest'
 import { picture, type Visit } from './visit.ts'
 
 export function playgroundTests(visit: Visit): void {
-  test('the controls of the playground are on the first screen of a phone', async () => {
+  test('what changes the picture, and its start, are on the first screen of a phone', async () => {
     const viewport = { width: 400, height: 800 }
     const page = await visit.page('playground.html', { viewport })
-    const last = page.getByRole('button', { name: 'Download pcapng' })
-    await last.waitFor()
-    const { y, height } = (await last.boundingBox())!
-    expect(y + height).toBeLessThan(viewport.height)
+    await picture(page).waitFor()
+    const last = (await page.getByRole('button', { name: 'off', exact: true }).boundingBox())!
+    const { y } = (await picture(page).boundingBox())!
+    expect(last.y + last.height).toBeLessThan(y)
+    expect(y).toBeLessThan(viewport.height - 200)
   })
 
   test('the playground loses frames on a wire, reports a ping, and saves a capture', async () => {
