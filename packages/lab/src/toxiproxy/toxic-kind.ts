@@ -53,7 +53,10 @@ export interface StageState<Own extends Attributes = Attributes> {
   readonly passed: number
 }
 
-/** A chunk, or the end of the stream (undefined), and the moment at which it came, in ms. */
+/**
+ * A chunk, or the end of the stream (undefined), and the moment at which it came, in ms. The rules
+ * may change the bytes in place; `judge` gets those that have not passed again.
+ */
 export interface Item {
   bytes: Buffer | undefined
   readonly at: number

@@ -16,8 +16,8 @@ import { slowCloseToxic } from './toxics/slow-close.ts'
 import { timeoutToxic } from './toxics/timeout.ts'
 import { wireToxic } from './toxics/wire.ts'
 
-/** toxiproxy's own first. */
-const TOXICS: readonly ToxicKind[] = [
+/** The kinds that toxiproxy has, too. A client's request may have fields that they do not know. */
+const OF_TOXIPROXY: readonly ToxicKind[] = [
   latencyToxic,
   bandwidthToxic,
   slowCloseToxic,
@@ -25,6 +25,10 @@ const TOXICS: readonly ToxicKind[] = [
   resetPeerToxic,
   slicerToxic,
   limitDataToxic,
+]
+
+/** The kinds that only vnet has. */
+const OF_VNET: readonly ToxicKind[] = [
   packetLossToxic,
   reorderToxic,
   duplicateToxic,
@@ -36,5 +40,8 @@ const TOXICS: readonly ToxicKind[] = [
 ]
 
 export const TOXIC_KINDS: ReadonlyMap<string, ToxicKind> = new Map(
-  TOXICS.map(kind => [kind.type, kind]),
+  [...OF_TOXIPROXY, ...OF_VNET].map(kind => [kind.type, kind]),
 )
+
+/** Whether toxiproxy has this kind, too. */
+export const isOfToxiproxy = (kind: ToxicKind): boolean => OF_TOXIPROXY.includes(kind)

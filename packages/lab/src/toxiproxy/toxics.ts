@@ -3,7 +3,7 @@ import { formatShare } from 'vnet/kit/wire'
 import { ApiError, checkFields } from './body.ts'
 import type { LinkAddress } from './lab-process.ts'
 import type { Attributes, ToxicKind } from './toxic-kind.ts'
-import { TOXIC_KINDS } from './toxic-kinds.ts'
+import { isOfToxiproxy, TOXIC_KINDS } from './toxic-kinds.ts'
 
 /** As the API shows it. */
 export interface Toxic {
@@ -44,10 +44,10 @@ export function checkToxicFields(
   attributes: object,
   known: readonly string[],
 ): void {
-  const { stage, attributes: own } = kindOf(type)
-  if (stage !== undefined) return
+  const kind = kindOf(type)
+  if (isOfToxiproxy(kind)) return
   checkFields(body, known, 'a toxic')
-  checkFields(attributes, Object.keys(own), type)
+  checkFields(attributes, Object.keys(kind.attributes), type)
 }
 
 /** What the command line of toxiproxy sends for true and false: it knows numbers and texts only. */

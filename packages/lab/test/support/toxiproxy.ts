@@ -5,8 +5,17 @@ import net, { type AddressInfo, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import type { LabProcess } from '../../src/toxiproxy/lab-process.ts'
 import { Proxies } from '../../src/toxiproxy/proxies.ts'
+import type { ToxicKind } from '../../src/toxiproxy/toxic-kind.ts'
+import { TOXIC_KINDS } from '../../src/toxiproxy/toxic-kinds.ts'
 
 export const HOUR = 3_600_000
+
+/** Adds a kind of toxic until the test ends. */
+export function withToxic(kind: ToxicKind): void {
+  const kinds = TOXIC_KINDS as Map<string, ToxicKind>
+  kinds.set(kind.type, kind)
+  onTestFinished(() => void kinds.delete(kind.type))
+}
 
 export async function proxied({
   serve = (socket: Socket) => void socket.pipe(socket),

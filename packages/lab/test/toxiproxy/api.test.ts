@@ -3,6 +3,8 @@ import type { LookupAddress } from 'node:dns'
 import type http from 'node:http'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Names } from '../../src/toxiproxy/names.ts'
+import { NOW } from '../../src/toxiproxy/toxic-kind.ts'
+import { withToxic } from '../support/toxiproxy.ts'
 import { serve, served } from '../support/toxiproxy-api.ts'
 import table from './conformance.json' with { type: 'json' }
 
@@ -189,6 +191,18 @@ describe('refuses', () => {
     await call('POST /proxies', { name: 'a', upstream: 'u:1', enabled: false })
     const { status, text } = await call('POST /proxies/a/toxics', body)
     expect([status, JSON.parse(text).error]).toEqual([400, expect.stringContaining(message)])
+  })
+
+  test('a field that a toxic on bytes does not have, if only vnet has this toxic', async () => {
+    withToxic({ type: 'upper_case', attributes: {}, stage: { judge: () => NOW } })
+    const call = await serve()
+    await call('POST /proxies', { name: 'a', upstream: 'u:1', enabled: false })
+    const body = { type: 'upper_case', attributes: { percent: 1 } }
+    const { status, text } = await call('POST /proxies/a/toxics', body)
+    expect([status, JSON.parse(text).error]).toEqual([
+      400,
+      'upper_case has no "percent": it takes none',
+    ])
   })
 
   test('UDP, and toxics of packets, without a lab, with the reason', async () => {

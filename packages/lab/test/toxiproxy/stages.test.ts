@@ -7,7 +7,7 @@ import { Pump } from '../../src/toxiproxy/pump.ts'
 import { Stage } from '../../src/toxiproxy/stages.ts'
 import type { Attributes } from '../../src/toxiproxy/toxic-kind.ts'
 import { type Toxic, textOf, withFlags } from '../../src/toxiproxy/toxics.ts'
-import { HOUR } from '../support/toxiproxy.ts'
+import { HOUR, withToxic } from '../support/toxiproxy.ts'
 
 const toxicOf = (type: string, attributes: Attributes): Toxic => ({
   ...{ name: 'a', type, stream: 'upstream', toxicity: 1 },
@@ -51,6 +51,23 @@ describe('a stage', () => {
     vi.advanceTimersByTime(1)
     expect(ended.mock.calls).toEqual([[stage, 'reset']])
     expect(passed).toEqual([])
+  })
+
+  test('passes the bytes that its rules have changed in place', () => {
+    withToxic({
+      type: 'upper_case',
+      attributes: {},
+      stage: {
+        judge(_, { bytes }) {
+          bytes?.set(Buffer.from(bytes.toString().toUpperCase()))
+          return { bytes: 3 }
+        },
+      },
+    })
+    const { stage, passed } = staged('upper_case', {})
+    stage.push(Buffer.from('bytes'))
+    stage.push(undefined)
+    expect(passed).toEqual(['BYT', 'ES', 'end'])
   })
 
   test('counts the memory of small chunks, and none after its end', () => {
