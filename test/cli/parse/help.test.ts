@@ -5,6 +5,7 @@ import { isDriverFile } from '#src/cli/driver-file.ts'
 import { commonOptions } from '#src/cli/parse/options.ts'
 import { parse } from '#src/cli/parse/parse.ts'
 import { allCommands, commandNamed } from '#src/cli/program.ts'
+import { drivers } from '#support/every-driver.ts'
 import { runMain } from '#support/run-main.ts'
 
 const lines = (text: string) => text.trimEnd().split('\n')
@@ -66,7 +67,7 @@ test('every command has examples, which it accepts', async () => {
   }
 })
 
-test.each(['loop', 'snull', 'cable', 'e1000', 'lan'])(
+test.each([...Object.keys(drivers), 'lan'])(
   '%s --help has its arguments and every common option',
   async name => {
     const text = await help(name, '--help')
