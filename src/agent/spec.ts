@@ -9,7 +9,7 @@ import { FileError, messageOrDescription, printable, UsageError } from '../base/
 import { compileNumericFilter } from '../linux/pcap-filter.ts'
 import { readTextFile } from '../linux/regular-file.ts'
 import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
-import { buildGroups, directed, type Group } from '../wire/grammar/groups.ts'
+import { buildGroups, copiesOf, directed, type Group, type Item } from '../wire/grammar/groups.ts'
 import { readWireText } from '../wire/parse.ts'
 import { parseScenario } from '../wire/scenario-file.ts'
 
@@ -83,9 +83,6 @@ function checkText(text: string, resources: StrangerResources): void {
     if (stages.length > STAGES_MAX) {
       throw new UsageError(`it has ${stages.length} stages: at most ${STAGES_MAX} are taken`)
     }
-    if (stages.includes('module')) {
-      throw new UsageError('a stage of your own (module) is code, which is not taken here')
-    }
     const copies = copiesOf(groups)
     if (copies > COPIES_MAX) {
       throw new UsageError(
@@ -96,26 +93,12 @@ function checkText(text: string, resources: StrangerResources): void {
   }
 }
 
-/** Returns how many packets one packet becomes at most. It passes one branch of a match. */
-function copiesOf(groups: readonly Group[]): number {
-  return groups
-    .flatMap(({ items }) => items)
-    .reduce((product, { kind, spec }) => {
-      const { action } = spec as { readonly action?: string }
-      const own = kind.kind === 'duplicate' || action === 'duplicate' ? 2 : 1
-      return (
-        product *
-        Math.max(own, ...Object.values(spec ?? {}).map(inner => copiesOf(groupsIn(inner))))
-      )
-    }, 1)
-}
-
-/** Returns the kinds of all stages, including nested ones. */
-function stagesOf(groups: readonly Group[]): string[] {
+/** Returns all stages, including nested ones. */
+function stagesOf(groups: readonly Group[]): Item[] {
   return groups.flatMap(({ items }) =>
-    items.flatMap(({ kind, spec }) => [
-      kind.kind,
-      ...Object.values(spec ?? {}).flatMap(inner => stagesOf(groupsIn(inner))),
+    items.flatMap(item => [
+      item,
+      ...Object.values(item.spec ?? {}).flatMap(inner => stagesOf(groupsIn(inner))),
     ]),
   )
 }

@@ -62,6 +62,10 @@ describe('a text', () => {
   })
 })
 
+test('a stage of one’s own, which is code, is refused', () => {
+  expect(() => params('stage odd 5')).toThrow(/^wire, .*stage odd: own stages are not taken here/)
+})
+
 describe('copies', () => {
   const twice = (n: number) => Array(n).fill('duplicate 1%').join(' | ')
 

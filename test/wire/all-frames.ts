@@ -13,6 +13,7 @@ import { fuzzFrames } from '#support/fuzz-frames.ts'
 import { SEED } from '#support/scale.ts'
 import { type FrameFields, plainFrame, TestWire } from '#support/wire.ts'
 import { buildFrame, type Packet, plain, plain6 } from '../packet/frames.ts'
+import { stageIn } from './grammar/examples.ts'
 
 const MS = NSEC_PER_MSEC
 
@@ -116,7 +117,10 @@ export function frames(
   }
 }
 
-/** Sends random frames, and expects that none is lost uncounted at any moment. */
+/**
+ * Sends random frames through the stage of a text, and expects that none is lost uncounted at any
+ * moment, and that a stage which copies them says so.
+ */
 export function expectConserved(text: string, count: number): void {
   const made = new TestWire(parseWire(text, resources), { receive: () => {}, seed: SEED })
   const sendOne = frames(random(SEED))
@@ -126,6 +130,11 @@ export function expectConserved(text: string, count: number): void {
     made.conserved()
   }
   made.chain.close()
-  expect(made.conserved().held).toBe(0)
+  const { held, duplicated } = made.conserved()
+  expect(held).toBe(0)
+  if (duplicated > 0) {
+    const { kind, spec } = stageIn(text)
+    expect(kind.copies?.(spec) ?? 1).toBeGreaterThan(1)
+  }
   expect(made.failures.filter(failure => !failure.includes('of its own'))).toEqual([])
 }

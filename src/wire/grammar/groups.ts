@@ -30,6 +30,8 @@ export interface StageKind<S = unknown> {
   /** Returns the spec for a direction, if each has its own. Direction ab uploads. */
   directed?(spec: S, direction: Direction): S
   filters?(spec: S): readonly string[]
+  /** Returns how many packets one packet becomes at most; by default 1. */
+  copies?(spec: S): number
   /** Returns the rate in bit/s by which a limit in time becomes bytes, if the stage has one. */
   bits?(spec: S): number
   print(spec: S): string
@@ -97,6 +99,13 @@ export function filtersOf(groups: readonly Group[]): string[] {
   return groups.flatMap(({ items }) =>
     items.flatMap(({ kind, spec }) => kind.filters?.(spec) ?? []),
   )
+}
+
+/** Returns how many packets one packet becomes at most in stages that the grammar knows. */
+export function copiesOf(groups: readonly Group[]): number {
+  return groups
+    .flatMap(({ items }) => items)
+    .reduce((product, { kind, spec }) => product * (kind.copies?.(spec) ?? 1), 1)
 }
 
 export function printGroups(groups: readonly Group[]): string {

@@ -31,6 +31,7 @@ export const duplicateKind: StageKind<DuplicateSpec> = {
   },
   print: ({ share, correlation }) =>
     trimmed('duplicate', [share, correlation], [undefined, 0], formatShare),
+  copies: () => 2,
   build: (spec, { text }) =>
     impairment('duplicate', spec, (params, next, env) => new DuplicateWire(params, next, env), {
       text,

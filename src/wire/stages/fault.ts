@@ -164,6 +164,7 @@ export const faultKind: StageKind<FaultSpec> = {
     return { action, ...time, filter, when }
   },
   filters: ({ filter }) => (filter === '' ? [] : [filter]),
+  copies: ({ action }) => (action === 'duplicate' ? 2 : 1),
   print({ action, time, filter, when }) {
     return join([
       action,

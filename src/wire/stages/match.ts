@@ -11,6 +11,7 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 import type { Cursor } from '../grammar/cursor.ts'
 import {
   buildGroups,
+  copiesOf,
   directed,
   filtersOf,
   type Group,
@@ -158,6 +159,8 @@ export const matchKind: StageKind<MatchSpec> = {
     ...filtersOf(matching),
     ...filtersOf(others),
   ],
+  // A packet passes one of the branches.
+  copies: ({ matching, others }) => Math.max(copiesOf(matching), copiesOf(others)),
   print: ({ matching, others, ...spec }) => print(spec, printGroups(matching), printGroups(others)),
   build({ filter, matching, others, ...selection }, { text, resources }) {
     const matches = filter === '' ? undefined : resources.filter(filter)
