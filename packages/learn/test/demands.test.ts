@@ -1,10 +1,10 @@
-/** The steps of the exercises' pages, and the wrong drivers that show that checks look at each. */
-import { readFileSync } from 'node:fs'
+/** The steps of the exercises' pages, the wrong drivers that leave one out, and their tests. */
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadExercises } from '../src/commands/exercise-file.ts'
 import type { Mistake } from '../src/exercise.ts'
-import { COURSE } from '../src/folder.ts'
+import { COURSE, courseNames } from '../src/folder.ts'
 
 /** In these the first step is to observe a driver; no driver can leave it out. */
 const OBSERVED = /^1[5-8]-/
@@ -30,3 +30,13 @@ test.each((await loadExercises()).map(({ name }) => name))(
     expect(named).toEqual(OBSERVED.test(name) ? steps.slice(1) : steps)
   },
 )
+
+const testFiles = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
+  .filter(path => path.endsWith('.test.ts'))
+  .map(path => readFileSync(join(import.meta.dirname, path), 'utf8'))
+
+test.each(['testInMemory', 'testLive'])('one test file calls %s for each exercise', call => {
+  const pattern = new RegExp(`^await ${call}\\('(.*)'\\)$`, 'gm')
+  const tested = testFiles.flatMap(text => [...text.matchAll(pattern)].map(([, name]) => name))
+  expect(tested.sort()).toEqual(courseNames())
+})
