@@ -1,13 +1,12 @@
 /** Tests of the pages of exercises: checks, progress, links and the picture. */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
+import { exerciseOf, solutionOf } from '#support/course.ts'
 import { PHONE } from '../../../../web/test/support/web/browser.ts'
 import { fragmentOf } from '../../../src/browser/kept-driver.ts'
-import { withoutMarkers } from '../../../src/exercise.ts'
-import { COURSE, courseNames } from '../../../src/folder.ts'
+import { courseNames } from '../../../src/folder.ts'
 import { editor, solution, status, typeSolution, type Visit, violationsOf } from './visit.ts'
 
 const ALL = courseNames().length
@@ -114,13 +113,14 @@ export function exerciseTests(visit: Visit): void {
       .getByRole('link', { name: /^Next exercise: 2\. A mirror/ })
       .click()
     await editor(page, 'mirror.js').waitFor()
-    const last = await visit.exercise('25-trouble')
-    const path = join(COURSE, '25-trouble/solution.js')
-    const text = withoutMarkers(readFileSync(path, 'utf8'))
-    await editor(last, 'trouble.js').focus()
+    const name = courseNames().at(-1) ?? ''
+    const { driver } = await exerciseOf(name)
+    const last = await visit.exercise(name)
+    const text = solutionOf(name)
+    await editor(last, driver).focus()
     await last.keyboard.press('Control+a')
     await last.keyboard.insertText(text)
-    await editor(last, 'trouble.js').press('Control+Enter')
+    await editor(last, driver).press('Control+Enter')
     await last.locator('.bar').getByRole('link', { name: 'All exercises' }).click()
     await last.locator('.course-progress').getByText(`1 of ${ALL} exercises have`).waitFor()
   })
