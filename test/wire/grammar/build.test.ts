@@ -3,6 +3,8 @@ import type { WireResources } from '#src/netdev/device-wire.ts'
 import { printGroups } from '#src/wire/grammar/groups.ts'
 import * as wire from '#src/wire/index.ts'
 import { parseWire } from '#src/wire/parse.ts'
+import { linkKinds } from '#src/wire/stages/link-model.ts'
+import { STAGES } from '#src/wire/stages.ts'
 import type { Impairment } from '#src/wire/wire.ts'
 import { forAll } from '#support/for-all.ts'
 import { either, SEED } from '#support/scale.ts'
@@ -183,6 +185,13 @@ test('the text of a stage that a function made is parsed as the same stage', () 
     const text = wire.rate('1mbit', { queue }).text ?? ''
     expect(parse(text).map(stage => stage.text)).toEqual([text])
   }
+})
+
+test('each kind of stage has a function for programs of its name, and all links have one', () => {
+  const links = linkKinds.map(({ kind }) => kind)
+  const without = STAGES.map(({ kind }) => kind).filter(kind => !Object.hasOwn(wire, kind))
+  expect(without.sort()).toEqual(['stage', ...links].sort())
+  expect(Object.keys(wire)).toContain('link')
 })
 
 test('an error of a long text is short, and is made quickly', () => {
