@@ -1,7 +1,8 @@
 /** Drivers of exercises that print, in the process that checks them in memory. */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { withDriverFile } from '#support/course.ts'
 import { failureOf, solution } from '#support/course-worker.ts'
@@ -18,15 +19,11 @@ test('a driver that prints 3,000 lines passes', async () => {
 test('a driver that prints 3,000 lines is checked also if nothing reads them', async () => {
   const results = await withDriverFile(manyLines, async file => {
     // Its standard error is a pipe that fills up.
-    const args = [WORKER, 'memory', join(COURSE, '01-drop'), file]
+    const args = [WORKER, 'memory', '0', join(COURSE, '01-drop'), file]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] })
-    let text = ''
-    child.stdio[3]?.on('data', more => {
-      text += more
-    })
-    await once(child, 'exit')
+    const printed = await text(child.stdio[3] as Readable)
     child.stderr?.destroy()
-    return text
+    return printed
   })
   expect(results).toContain('{"end":{"title":"has no ARP","where":"memory","result":"passed"}}')
   expect(results).not.toContain('failed')

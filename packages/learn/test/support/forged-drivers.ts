@@ -253,9 +253,9 @@ for (const check of exercise.memory) check.run = () => {}`,
 const session = new Session()
 session.connect()
 session.post('Debugger.enable')
-const urlRegex = 'dist/memory.js$'
+const urlRegex = 'dist/run-memory.js$'
 const { readFileSync } = await import('node:fs')
-const lines = readFileSync(new URL('../memory.js', 'file://' + process.argv[1]), 'utf8').split('\\n')
+const lines = readFileSync(new URL('../run-memory.js', 'file://' + process.argv[1]), 'utf8').split('\\n')
 const lineNumber = lines.findIndex(line => line.includes('const rule ='))
 session.post('Debugger.setBreakpointByUrl', { lineNumber, urlRegex, condition: 'problem = undefined, false' })`,
   },
