@@ -91,20 +91,16 @@ export function parseQuery(bytes: Uint8Array): DnsQuery | undefined {
   if (bytes.length < DNS_HLEN) return undefined
   const flags = get16(bytes, 2)
   if ((flags & DNS_QR) !== 0) return undefined
-  const header = { id: get16(bytes, 0), flags }
+  const id = get16(bytes, 0)
   if ((flags & DNS_OPCODE) !== 0) {
-    return { ...header, question: undefined, edns: undefined, rcode: NOTIMP }
+    return { id, flags, question: undefined, edns: undefined, rcode: NOTIMP }
   }
   const question = get16(bytes, 4) === 1 ? parseQuestion(bytes) : undefined
   const edns =
     question === undefined ? FORMERR : findOpt(bytes, DNS_HLEN + question.name.length + 4)
-  if (edns === FORMERR) return { ...header, question, edns: undefined, rcode: FORMERR }
-  return {
-    ...header,
-    question,
-    edns,
-    rcode: edns !== undefined && edns.version > 0 ? BADVERS : NOERROR,
-  }
+  if (edns === FORMERR) return { id, flags, question, edns: undefined, rcode: FORMERR }
+  const rcode = edns !== undefined && edns.version > 0 ? BADVERS : NOERROR
+  return { id, flags, question, edns, rcode }
 }
 
 /** Parses the first question of a message. Undefined if it is truncated or malformed. */
@@ -243,6 +239,9 @@ export function labelsOf(name: Uint8Array): string[] {
   return labels
 }
 
+/** The wire form of the root. */
+const ROOT = Uint8Array.of(0)
+
 /** The longest UDP reply without EDNS, and with it (RFC 9715: avoids fragments). */
 const PLAIN_UDP = 512
 const EDNS_UDP = 1232
@@ -270,75 +269,145 @@ export interface DnsReply {
 }
 
 /**
- * Writes the reply to `query`. It has at most `max` bytes; the default is the limit of UDP: 512
- * bytes, or the size in the query's EDNS option up to 1232. A longer reply is replaced by one
- * without records and with TC set (RFC 2181 sec. 9).
+ * Returns the reply to `query`, in memory of its own. It has at most `max` bytes; the default is
+ * the limit of UDP: 512 bytes, or the size in the query's EDNS option up to 1232. A longer reply is
+ * replaced by one without records and with TC set (RFC 2181 sec. 9).
  */
-export function writeReply(query: DnsQuery, reply: DnsReply, max?: number): Uint8Array {
-  const limit = max ?? Math.min(EDNS_UDP, Math.max(PLAIN_UDP, query.edns?.udpSize ?? 0))
-  const whole = write(query, reply)
-  if (whole.length <= limit) return whole
-  return write(query, { rcode: reply.rcode, flags: reply.flags | DNS_TC })
-}
+export const writeReply = (query: DnsQuery, reply: DnsReply, max?: number): Uint8Array =>
+  new DnsWriter().write(query, reply, max)
 
-function write({ id, flags, question, edns }: DnsQuery, reply: DnsReply): Uint8Array {
-  const { rcode, answers = [], authority = [] } = reply
-  const out: number[] = []
-  const seen = new Map<string, number>()
-  const word = (value: number): void => void out.push((value >>> 8) & 0xff, value & 0xff)
-  const name = (wire: Uint8Array): void => {
-    const text = charactersOf(wire)
-    for (let at = 0, end = 0; wire[at] > 0; ) {
-      const rest = text.slice(at)
-      const place = seen.get(rest)
-      if (place !== undefined) {
-        word(0xc000 | place)
+/** Names and ends of names that later names may point to; beyond that names are written whole. */
+const PLACES = 256
+/** Positions that a pointer reaches. */
+const POINTER_MAX = 0x4000
+
+/**
+ * Writes the replies of a server into one buffer: only a longer reply than all before allocates
+ * memory for its bytes.
+ */
+export class DnsWriter {
+  #bytes = new Uint8Array(EDNS_UDP)
+  #at = 0
+  /** Where the names of this message are, and the ends of names. */
+  readonly #places = new Uint16Array(PLACES)
+  #placeCount = 0
+
+  /** Returns a reply as writeReply does, valid until the next call. */
+  write(query: DnsQuery, reply: DnsReply, max?: number): Uint8Array {
+    const limit = max ?? Math.min(EDNS_UDP, Math.max(PLAIN_UDP, query.edns?.udpSize ?? 0))
+    if (this.#bytes.length < limit) {
+      this.#bytes = new Uint8Array(limit)
+    }
+    this.#message(query, reply)
+    if (this.#at > limit) {
+      this.#message(query, { rcode: reply.rcode, flags: reply.flags | DNS_TC })
+    }
+    return this.#bytes.subarray(0, this.#at)
+  }
+
+  /** Writes a message. Bytes that the buffer has no room for are counted only. */
+  #message({ id, flags, question, edns }: DnsQuery, reply: DnsReply): void {
+    const { rcode, answers = [], authority = [] } = reply
+    this.#at = 0
+    this.#placeCount = 0
+    this.#word(id)
+    this.#word(DNS_QR | (flags & (DNS_OPCODE | DNS_RD | DNS_CD)) | reply.flags | (rcode & 0xf))
+    this.#word(question ? 1 : 0)
+    this.#word(answers.length)
+    this.#word(authority.length)
+    this.#word(edns ? 1 : 0)
+    if (question !== undefined) {
+      this.#name(question.name)
+      this.#word(question.type)
+      this.#word(question.class)
+    }
+    for (const each of answers) {
+      this.#record(each, C_IN)
+    }
+    for (const each of authority) {
+      this.#record(each, C_IN)
+    }
+    // The upper bits of the response code, version 0, and DO of the query (RFC 3225 sec. 3).
+    if (edns) {
+      const ttl = ((rcode >>> 4) << 24) | (edns.flags & DO)
+      this.#record({ name: ROOT, type: T_OPT, ttl, data: [] }, EDNS_UDP)
+    }
+  }
+
+  #record({ name, type, ttl, data }: DnsRecord, rrClass: number): void {
+    this.#name(name)
+    this.#word(type)
+    this.#word(rrClass)
+    this.#word(ttl >>> 16)
+    this.#word(ttl)
+    this.#word(0)
+    const start = this.#at
+    for (const part of data) {
+      if (part instanceof Uint8Array) {
+        this.#octets(part, 0, part.length)
+      } else {
+        this.#name(part.name)
+      }
+    }
+    const end = this.#at
+    this.#at = start - 2
+    this.#word(end - start)
+    this.#at = end
+  }
+
+  /** Writes a name as its own labels, up to an end that the message has already. */
+  #name(wire: Uint8Array): void {
+    for (let from = 0; wire[from] > 0; from += wire[from] + 1) {
+      const place = this.#find(wire, from)
+      if (place >= 0) {
+        this.#word(0xc000 | place)
         return
       }
-      if (out.length < 0x4000) {
-        seen.set(rest, out.length)
+      if (this.#at < POINTER_MAX && this.#placeCount < PLACES) {
+        this.#places[this.#placeCount++] = this.#at
       }
-      for (end += wire[at] + 1; at < end; at++) {
-        out.push(wire[at])
+      this.#octets(wire, from, from + wire[from] + 1)
+    }
+    this.#bytes[this.#at++] = 0
+  }
+
+  /** Returns the position of the name that ends `wire` from `from` on, -1 without one. */
+  #find(wire: Uint8Array, from: number): number {
+    for (let i = 0; i < this.#placeCount; i++) {
+      if (this.#isNameAt(this.#places[i], wire, from)) return this.#places[i]
+    }
+    return -1
+  }
+
+  #isNameAt(place: number, wire: Uint8Array, from: number): boolean {
+    const bytes = this.#bytes
+    let at = place
+    // The end of the name that is being written is not there yet.
+    while (at < this.#at && at < bytes.length) {
+      const length = bytes[at]
+      if (length >= 0xc0) {
+        at = ((length & 0x3f) << 8) | bytes[at + 1]
+        continue
       }
+      if (length !== wire[from]) return false
+      if (length === 0) return true
+      for (let i = 1; i <= length; i++) {
+        if (bytes[at + i] !== wire[from + i]) return false
+      }
+      at += length + 1
+      from += length + 1
     }
-    out.push(0)
+    return false
   }
-  const record = (
-    owner: Uint8Array,
-    type: number,
-    rrClass: number,
-    ttl: number,
-    data: readonly RecordData[],
-  ): void => {
-    name(owner)
-    for (const value of [type, rrClass, ttl >>> 16, ttl, 0]) {
-      word(value)
+
+  #word(value: number): void {
+    this.#bytes[this.#at++] = value >>> 8
+    this.#bytes[this.#at++] = value
+  }
+
+  #octets(from: Uint8Array, start: number, end: number): void {
+    for (let i = start; i < end; i++) {
+      this.#bytes[this.#at++] = from[i]
     }
-    const start = out.length
-    for (const part of data) {
-      part instanceof Uint8Array ? out.push(...part) : name(part.name)
-    }
-    const length = out.length - start
-    out[start - 2] = length >>> 8
-    out[start - 1] = length & 0xff
   }
-  word(id)
-  word(DNS_QR | (flags & (DNS_OPCODE | DNS_RD | DNS_CD)) | reply.flags | (rcode & 0xf))
-  for (const count of [question ? 1 : 0, answers.length, authority.length, edns ? 1 : 0]) {
-    word(count)
-  }
-  if (question !== undefined) {
-    name(question.name)
-    word(question.type)
-    word(question.class)
-  }
-  for (const each of [...answers, ...authority]) {
-    record(each.name, each.type, C_IN, each.ttl, each.data)
-  }
-  // The upper bits of the response code, version 0, and DO copied from the query (RFC 3225 sec. 3).
-  if (edns) {
-    record(Uint8Array.of(0), T_OPT, EDNS_UDP, ((rcode >>> 4) << 24) | (edns.flags & DO), [])
-  }
-  return new Uint8Array(out)
 }

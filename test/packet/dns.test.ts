@@ -87,3 +87,43 @@ test('a reply that the server has truncated says so', () => {
     data: [],
   })
 })
+
+test('a name that a reply has already is a pointer to it', () => {
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+  const [asked, alias] = [NAME, aliases[1]?.name ?? NAME].map(hex)
+  const [head, tail] = ['123481800001000300000000', '00010001']
+  const [cname, address] = ['000500010000003c0011', '000100010000003c0004']
+  const records = ['c00c', cname, alias, 'c02d', address, 'c0000201', 'c02d', address, 'c0000202']
+  expect(hex(replyOf(aliases))).toBe([head, asked, tail, ...records].join(''))
+})
+
+test('the end of a name is a pointer only to a name that is whole', () => {
+  const again = dns.nameOf('a.b.b') as Uint8Array
+  const asked = dns.writeQuery(7, { name: again, type: dns.T_A, class: dns.C_IN })
+  const record = { name: again, type: dns.T_A, ttl: 60, data: [Uint8Array.of(192, 0, 2, 1)] }
+  const writer = new dns.DnsWriter()
+  const reply = { rcode: dns.NOERROR, flags: dns.DNS_RA, answers: [record] }
+  for (const round of ['first', 'over the bytes of the first']) {
+    const bytes = writer.write(dns.parseQuery(asked) as dns.DnsQuery, reply)
+    expect([...bytes.subarray(dns.DNS_HLEN, dns.DNS_HLEN + again.length)], round).toEqual([
+      ...again,
+    ])
+    expect(dns.parseReply(bytes, asked)?.data, round).toEqual(record.data)
+  }
+})
+
+test('a writer leaves nothing of a long reply in a short one', () => {
+  const writer = new dns.DnsWriter()
+  const parsed = dns.parseQuery(query) as dns.DnsQuery
+  const many = Array.from({ length: 300 }, (_, i) => ({
+    ...{ name: dns.nameOf(`host${i}.example.org`) as Uint8Array, type: dns.T_A, ttl: 60 },
+    data: [Uint8Array.of(192, 0, 2, i & 0xff)],
+  }))
+  const write = (answers: readonly dns.DnsRecord[], max?: number) =>
+    writer.write(parsed, { rcode: dns.NOERROR, flags: dns.DNS_RA, answers }, max)
+  const long = dns.parseReply(write(many, 0xffff), query)
+  expect([long?.isTruncated, long?.data.length]).toEqual([false, 300])
+  const short = write(aliases)
+  expect(short).toEqual(replyOf(aliases))
+  expect(dns.parseReply(write(many), query)).toMatchObject({ isTruncated: true, data: [] })
+})

@@ -31,6 +31,8 @@ export type Digits = Readonly<{ family: 4 | 6; digits: readonly number[] }>
 
 const REVERSE4 = ['in-addr', 'arpa']
 const REVERSE6 = ['ip6', 'arpa']
+const BYTE = /^(0|[1-9]\d{0,2})$/
+const NIBBLE = /^[0-9a-f]$/
 const ROOT = Uint8Array.of(0)
 /** Names of the client itself, with all names under it (RFC 6761 sec. 6.3), and its addresses. */
 const LOCALHOST = ['localhost']
@@ -44,7 +46,7 @@ export function reverse(labels: readonly string[]): Digits | undefined {
   const isV4 = endsWith(labels, REVERSE4)
   if (!isV4 && !endsWith(labels, REVERSE6)) return undefined
   const family = isV4 ? 4 : 6
-  const form = family === 4 ? /^(0|[1-9]\d{0,2})$/ : /^[0-9a-f]$/
+  const form = family === 4 ? BYTE : NIBBLE
   const own = labels.slice(0, -2).reverse()
   if (own.length > digitsIn(family) || !own.every(label => form.test(label))) return undefined
   return { family, digits: own.map(label => Number.parseInt(label, family === 4 ? 10 : 16)) }

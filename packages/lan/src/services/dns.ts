@@ -21,7 +21,8 @@ const IDLE_MS = 10_000
 
 /**
  * Returns the reply of at most `maxSize` bytes (65535 over TCP; default: the query's EDNS size), or
- * undefined if `query` is not one. A malformed query does not call `onReply`. Never throws.
+ * undefined if `query` is not one. The reply is valid until the next call. A malformed query does
+ * not call `onReply`. Never throws.
  */
 export type Resolver = (
   query: Uint8Array,
@@ -35,6 +36,7 @@ export type OnReply = (question: dns.DnsQuestion, reply: dns.DnsReply) => void
 /** Names that are not valid host names are ignored. */
 export function createResolver(config: ResolverConfig): Resolver {
   const names = new Names(config)
+  const writer = new dns.DnsWriter()
   return (bytes, maxSize, onReply) => {
     const query = dns.parseQuery(bytes)
     if (query === undefined) return undefined
@@ -44,7 +46,7 @@ export function createResolver(config: ResolverConfig): Resolver {
     if (isValid) {
       onReply?.(question, reply)
     }
-    return dns.writeReply(query, reply, maxSize)
+    return writer.write(query, reply, maxSize)
   }
 }
 
@@ -136,7 +138,7 @@ const typeName = (type: number): string => dns.DNS_TYPES[type] ?? `type=${type}`
 /** The parts of a server that its connections use. */
 export interface DnsTcpServer {
   readonly turns: TimeForWork
-  /** Returns the reply to a query, undefined if it gets none. */
+  /** Returns the reply to a query, valid until the next call; undefined if it gets none. */
   answer(query: Uint8Array): Uint8Array | undefined
   /** Takes a query from the budget of the client. Returns false if none is left now. */
   take(): boolean
@@ -170,7 +172,7 @@ export function serveDnsOverTcp(socket: Socket, { turns, answer, take }: DnsTcpS
         const reply = answer(rest.subarray(at + 2, end))
         at = end
         if (reply !== undefined) {
-          some.push(Buffer.of(reply.length >> 8, reply.length & 0xff), Buffer.from(reply))
+          some.push(framed(reply))
         }
       }
       yield taken === 0 ? LATER : Buffer.concat(some)
@@ -179,4 +181,12 @@ export function serveDnsOverTcp(socket: Socket, { turns, answer, take }: DnsTcpS
   }
   socket.setTimeout(IDLE_MS, () => socket.destroy())
   replyPaced(socket, turns, replies)
+}
+
+/** Returns a copy of a message after its length. */
+function framed(message: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(2 + message.length)
+  bytes.writeUInt16BE(message.length)
+  bytes.set(message, 2)
+  return bytes
 }

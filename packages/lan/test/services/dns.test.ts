@@ -259,7 +259,7 @@ describe('c-ares, over UDP and TCP', () => {
       udp = createSocket('udp4', (message, { address, port }) => {
         const reply = resolver(message)
         if (reply) {
-          udp.send(reply, port, address)
+          udp.send(reply.slice(), port, address)
         }
       }).bind(0, '127.0.0.1')
       await once(udp, 'listening')
