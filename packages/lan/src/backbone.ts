@@ -35,7 +35,7 @@ import {
   serveDnsOverTcp,
 } from './services/dns.ts'
 import type { LeaseNames } from './services/dns-names.ts'
-import { arpNeighbours, clientBudget, serveDhcp } from './services/gateway.ts'
+import { arpNeighbours, clientBudget, dhcpLimit, macLimit, serveDhcp } from './services/gateway.ts'
 import { RaSender } from './services/router-advert.ts'
 import { type LanHandlers, remoteOf } from './services/tcp-handlers.ts'
 import { TcpServices } from './services/tcp-services.ts'
@@ -174,33 +174,37 @@ export class Backbone implements AsyncDisposable {
   }
 
   #populate(setup: LanSetup): Population {
-    return populate(this.#options.net, setup, this.#handlers(setup.config), this.#options.segment)
+    const { net, segment } = this.#options
+    const population = populate(net, setup, this.#handlers(setup.config), segment)
+    const { gateway, hosts } = population
+    const { handlers } = hosts
+    handlers.limit(gateway.index, dhcpHeader.DHCP_SERVER_PORT, dhcpLimit(this.#dhcpBudget))
+    handlers.limit(gateway.index, dnsHeader.DNS_PORT, macLimit(this.#dnsBudget))
+    handlers.limit(gateway.index, DHCPV6_SERVER_PORT, macLimit(this.#ip6Budget))
+    return population
   }
 
   /** Returns the gateway's handlers. They look up the services, which a reload replaces. */
   #handlers({ dhcp, dns, ra, dhcpv6 }: LanConfig): LanHandlers {
     const udp: Record<number, UdpHandler> = {}
-    const budgeted = (
-      make: (message: UdpMessage) => Uint8Array | undefined,
-      budget?: Budget,
-    ): UdpHandler => {
+    const replying = (make: (message: UdpMessage) => Uint8Array | undefined): UdpHandler => {
       return (message, reply) => {
-        const data = this.#serves(message.source.mac, budget) ? make(message) : undefined
+        const data = make(message)
         if (data !== undefined) {
           reply(data)
         }
       }
     }
     const resolve = ({ data, source }: UdpMessage) =>
-      this.#resolve(data, formatAddress(source.address))
+      this.#resolve(data, () => formatAddress(source.address))
     if (dhcp) {
       udp[dhcpHeader.DHCP_SERVER_PORT] = (message, reply) => this.#receiveDhcp(message, reply)
     }
     if (dns) {
-      udp[dnsHeader.DNS_PORT] = budgeted(resolve, this.#dnsBudget)
+      udp[dnsHeader.DNS_PORT] = replying(resolve)
     }
     if (dhcpv6) {
-      udp[DHCPV6_SERVER_PORT] = budgeted(({ data }) => this.#inform(data))
+      udp[DHCPV6_SERVER_PORT] = replying(({ data }) => this.#inform(data))
     }
     return {
       udp,
@@ -234,7 +238,7 @@ export class Backbone implements AsyncDisposable {
     const { net, start } = this.#options
     if (this.#dhcp !== undefined && dhcp !== undefined) {
       this.#dhcp.reload(dhcp)
-      this.#receiveDhcp = serveDhcp(hosts, this.#dhcp, this.#dhcpBudget)
+      this.#receiveDhcp = serveDhcp(hosts, this.#dhcp)
     }
     this.#dns = config.dns
     this.#resolver = undefined
@@ -277,28 +281,25 @@ export class Backbone implements AsyncDisposable {
   }
 
   #solicited({ data, hopLimit, source }: Icmpv6Message): void {
-    if (!this.#serves(source.mac)) return
+    if (!this.#ip6Budget.take(source.mac)) {
+      this.#population.hosts.counters.refused++
+      return
+    }
     if (!isRouterSolicitation(data, hopLimit, source.address)) return
     const kind = `RTR-SOLICIT(${this.#options.name})`
     this.#log.info(kind, () => `${kind} ${formatHex(source.mac)}`)
     this.#ra?.solicited()
   }
 
-  /** Whether a client is within its budget, by default that for DHCPv6 and router solicitations. */
-  #serves(client: Uint8Array, budget = this.#ip6Budget): boolean {
-    if (budget.take(client)) return true
-    this.#population.hosts.counters.refused++
-    return false
-  }
-
-  #resolve(query: Uint8Array, from: string, maxSize?: number): Uint8Array | undefined {
+  /** The log has the client that `from` returns. */
+  #resolve(query: Uint8Array, from: () => string, maxSize?: number): Uint8Array | undefined {
     if (this.#resolver === undefined && this.#dns !== undefined) {
       const names = resolverConfig(this.#population, this.#dns)
       this.#resolver = createResolver({ ...names, leases: this.#leased })
     }
     const { log } = this.#options.net
     const logReply: OnReply = (question, reply) => {
-      for (const line of dnsLines(from, question, reply)) {
+      for (const line of dnsLines(from(), question, reply)) {
         this.#log.debug('DNS', line)
       }
     }
@@ -310,7 +311,7 @@ export class Backbone implements AsyncDisposable {
     const client = clientKey(from)
     serveDnsOverTcp(socket, {
       turns: this.#options.net.turns,
-      answer: query => this.#resolve(query, from, DNS_TCP_MAX),
+      answer: query => this.#resolve(query, () => from, DNS_TCP_MAX),
       take: () => this.#dnsTcpBudget.take(client),
     })
   }

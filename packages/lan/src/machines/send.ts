@@ -1,7 +1,7 @@
 /** Frames that a host sends on its own, at most 1514 bytes each; a longer one is not sent. */
 
 import { arp, ethernet, ipv4, ipv6, type SkBuff, udp } from 'vnet'
-import { createPacket, fillChecksum, ICMP_CHECK, IPDEFTTL, setPositions } from 'vnet/kit/drivers'
+import { fillChecksum, ICMP_CHECK, IPDEFTTL, setPositions } from 'vnet/kit/drivers'
 import { OWNER_STAGE } from 'vnet/kit/netdev'
 import { ipv4Bytes } from 'vnet/kit/packet'
 import type { SegmentHost } from './host.ts'
@@ -35,31 +35,35 @@ export interface UdpDatagram extends Omit<Icmpv6Datagram, 'address'> {
 
 /** Returns false if it is too long, the pool is empty, or a needed address is unknown. */
 export function sendUdp(state: HostState, host: SegmentHost, datagram: UdpDatagram): boolean {
-  const { sourcePort, port, data, hops = IPDEFTTL } = datagram
-  const length = udp.UDP_HLEN + data.length
+  const { sourcePort, port, data, hops = IPDEFTTL, source, mac } = datagram
   const address =
     typeof datagram.address === 'number' ? ipv4Bytes(datagram.address) : datagram.address
-  const transport = new Uint8Array(length)
-  udp.setSourcePort(transport, 0, sourcePort)
-  udp.setDestinationPort(transport, 0, port)
-  udp.setLength(transport, 0, length)
-  transport.set(data, udp.UDP_HLEN)
-  return send(
-    state,
-    host,
-    { ...datagram, address, hops, data: transport },
-    ipv4.IPPROTO_UDP,
-    udp.UDP_CHECK,
-  )
+  const length = udp.UDP_HLEN + data.length
+  const addresses = addressesOf(state, host, address, source, mac)
+  const skb = addresses && newPacket(state, addresses, ipv4.IPPROTO_UDP, length, hops)
+  if (skb === undefined) return false
+  const { bytes } = skb
+  const { h } = state.outgoing
+  udp.setSourcePort(bytes, h, sourcePort)
+  udp.setDestinationPort(bytes, h, port)
+  udp.setLength(bytes, h, length)
+  bytes.set(data, h + udp.UDP_HLEN)
+  fillChecksum(skb, state.outgoing, udp.UDP_CHECK)
+  transmit(state, skb)
+  return true
 }
 
 /** Sends an ICMPv6 message. Returns as sendUdp does. */
 export function sendIcmpv6(state: HostState, host: SegmentHost, datagram: Icmpv6Datagram): boolean {
-  const { data, hops = 255 } = datagram
-  return (
-    data.length >= ICMP_CHECK + 2 &&
-    send(state, host, { ...datagram, hops }, ipv6.NEXTHDR_ICMP, ICMP_CHECK)
-  )
+  const { address, data, hops = 255, source, mac } = datagram
+  if (data.length < ICMP_CHECK + 2) return false
+  const addresses = addressesOf(state, host, address, source, mac)
+  const skb = addresses && newPacket(state, addresses, ipv6.NEXTHDR_ICMP, data.length, hops)
+  if (skb === undefined) return false
+  skb.bytes.set(data, state.outgoing.h)
+  fillChecksum(skb, state.outgoing, ICMP_CHECK)
+  transmit(state, skb)
+  return true
 }
 
 /** Broadcasts an ARP request. Returns false if the pool is empty or `host` has only IPv6. */
@@ -73,57 +77,55 @@ export function sendArpRequest(state: HostState, host: SegmentHost, address: num
   return true
 }
 
-/** `data` has the transport header, with its checksum `field` bytes into it. */
-function send(
-  state: HostState,
-  host: SegmentHost,
-  outgoing: Icmpv6Datagram,
-  protocol: number,
-  field: number,
-): boolean {
-  const { address, hops, data } = outgoing
-  const isIpv6 = address.length !== ipv4.IPV4_ALEN
-  const header = isIpv6 ? ipv6.IPV6_HLEN : ipv4.IPV4_HLEN
-  const { length } = data
-  const from = outgoing.source ?? sourceFor(host, address)
-  const mac = outgoing.mac ?? macOf(state, address)
-  if (from === undefined || mac === undefined || header + length > MTU) return false
-  const skb = newFrame(
-    state,
-    host,
-    mac,
-    isIpv6 ? ethernet.ETH_P_IPV6 : ethernet.ETH_P_IP,
-    header + length,
-  )
-  if (skb === undefined) return false
-  const { bytes } = skb
-  const nh = skb.data + ethernet.ETH_HLEN
-  const packet = { ...createPacket(), protocol, end: nh + header + length }
-  setPositions(packet, isIpv6, nh, nh + header)
-  bytes.set(from, packet.sourceAt)
-  bytes.set(address, packet.destinationAt)
-  bytes.set(data, packet.h)
-  fillHeader(skb, packet, hops)
-  fillChecksum(skb, packet, field)
-  transmit(state, skb)
-  return true
+/** The addresses of a packet and of its frame. */
+interface Addresses {
+  readonly source: Uint8Array
+  readonly destination: Uint8Array
+  readonly sourceMac: Uint8Array
+  readonly destinationMac: Uint8Array
 }
 
-/** Returns a frame with its link header; undefined if the pool is empty. */
-function newFrame(
+/** Returns undefined if the host has no address of the family, or the receiver is unknown. */
+function addressesOf(
   state: HostState,
   host: SegmentHost,
-  mac: Uint8Array,
-  type: number,
+  destination: Uint8Array,
+  source = sourceFor(host, destination),
+  destinationMac = macOf(state, destination),
+): Addresses | undefined {
+  if (source === undefined || destinationMac === undefined) return undefined
+  return { source, destination, sourceMac: host.mac, destinationMac }
+}
+
+/**
+ * Returns a frame with its link and IP header, for `length` bytes from the transport header on,
+ * whose position is in `state.outgoing`. Returns undefined if it is too long or the pool is empty.
+ */
+function newPacket(
+  state: HostState,
+  { source, destination, sourceMac, destinationMac }: Addresses,
+  protocol: number,
   length: number,
-) {
-  const skb = state.env.pool.alloc(ethernet.ETH_HLEN + length)
+  hops: number,
+): SkBuff | undefined {
+  const isIpv6 = destination.length !== ipv4.IPV4_ALEN
+  const header = isIpv6 ? ipv6.IPV6_HLEN : ipv4.IPV4_HLEN
+  if (header + length > MTU) return undefined
+  const skb = state.env.pool.alloc(ethernet.ETH_HLEN + header + length)
   if (skb === undefined) return undefined
   const { bytes } = skb
-  const at = skb.put(ethernet.ETH_HLEN + length)
-  bytes.set(mac, at)
-  bytes.set(host.mac, ethernet.sourceAt(at))
-  ethernet.setEtherType(bytes, at, type)
+  const at = skb.put(ethernet.ETH_HLEN + header + length)
+  bytes.set(destinationMac, at)
+  bytes.set(sourceMac, ethernet.sourceAt(at))
+  ethernet.setEtherType(bytes, at, isIpv6 ? ethernet.ETH_P_IPV6 : ethernet.ETH_P_IP)
+  const packet = state.outgoing
+  const nh = at + ethernet.ETH_HLEN
+  setPositions(packet, isIpv6, nh, nh + header)
+  packet.end = nh + header + length
+  packet.protocol = protocol
+  bytes.set(source, packet.sourceAt)
+  bytes.set(destination, packet.destinationAt)
+  fillHeader(skb, packet, hops)
   return skb
 }
 

@@ -33,6 +33,8 @@ const CONNECTIONS_ALL = { perSecond: 2000, burst: 4000 }
 const CAPACITY = 256
 /** Nanoseconds for which a frame is in flight. */
 const LATENCY = NSEC_PER_MSEC / 10
+/** The number of UDP ports. */
+const PORTS = 0x10000
 
 /** The environment of the hosts; a Net has all of it. */
 export interface HostsEnvironment {
@@ -73,6 +75,12 @@ function createCounters() {
   }
 }
 
+/**
+ * Returns whether a handler gets a datagram from the hardware address at `mac`, with data from
+ * `data` to `end`. It is called for each datagram of a flood, so it allocates nothing.
+ */
+export type UdpLimit = (bytes: Uint8Array, mac: number, data: number, end: number) => boolean
+
 /** The station that serves the open TCP ports of the hosts. */
 export interface Services extends Station {
   /** Its hardware address, six bytes: where frames for open ports are sent. */
@@ -101,6 +109,8 @@ export abstract class HostState implements Inhabitant {
   readonly defended = new Map<number, number>()
   /** The current packet. A frame that returns while a handler runs overwrites it. */
   readonly packet = createPacket()
+  /** The packet that a host sends on its own, until its frame is on the segment. */
+  readonly outgoing = createPacket()
   /** The memory of all frames, for long sums. */
   readonly view: DataView
   readonly #between: BetweenHosts
@@ -165,6 +175,8 @@ class Handlers {
   readonly udp = new Map<number, { index: number; handler: UdpHandler }[]>()
   /** By type: the indices of the hosts that receive ICMPv6 messages to a group. */
   readonly icmpv6 = new Map<number, number[]>()
+  /** By host and port. */
+  readonly #limits = new Map<number, UdpLimit>()
   readonly #log: LimitedLog
   readonly #nameOf: (index: number) => string
 
@@ -183,6 +195,16 @@ class Handlers {
     for (const type of Object.keys(on?.icmpv6 ?? {})) {
       addTo(this.icmpv6, Number(type), index)
     }
+  }
+
+  /** Limits a UDP handler of a host. Datagrams beyond the limit are counted as `refused`. */
+  limit(index: number, port: number, limit: UdpLimit): void {
+    this.#limits.set(index * PORTS + port, limit)
+  }
+
+  /** The limit of a UDP handler of a host, if it has one. */
+  limitOf(index: number, port: number): UdpLimit | undefined {
+    return this.#limits.get(index * PORTS + port)
   }
 
   /** Runs a handler of a host, called `what` in the log. Returns false if it throws. */

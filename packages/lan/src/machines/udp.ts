@@ -20,7 +20,7 @@ import { sendUdp } from './send.ts'
 import type { HostState } from './state.ts'
 
 /** Replies to clients without an address are broadcast (RFC 2131 sec. 4.1). */
-const BROADCAST = { address: 0xffff_ffff }
+const BROADCAST = 0xffff_ffff
 
 /** Takes over a frame with a datagram to a host or a group. */
 export function receiveUdp(state: HostState, skb: SkBuff, packet: Packet): void {
@@ -44,10 +44,15 @@ export function receiveUdp(state: HostState, skb: SkBuff, packet: Packet): void 
 
 /** Calls every host that has a handler for the port. Sends no error without one. */
 function receiveGroupUdp(state: HostState, skb: SkBuff, packet: Packet, port: number): void {
+  const all = state.handlers.udp.get(port)
+  if (all === undefined) {
+    state.segment.take(skb)
+    return
+  }
   // A frame that returns while a handler runs overwrites the record.
   const datagram = { ...packet }
   let succeeded = true
-  for (const { index, handler } of state.handlers.udp.get(port) ?? []) {
+  for (const { index, handler } of all) {
     succeeded = callHandler(state, skb, datagram, index, handler) && succeeded
   }
   state.done(skb, succeeded)
@@ -65,7 +70,10 @@ function parseUdp({ view }: HostState, skb: SkBuff, packet: Packet): number {
   return isChecksumRight(skb, packet, udp.UDP_CHECK, view) ? 0 : SKB_DROP_REASON_UDP_CSUM
 }
 
-/** Calls the handler once for each segment of a GSO frame. Returns false if a call throws. */
+/**
+ * Calls the handler once for each segment of a GSO frame. Returns false if a call throws. Segments
+ * beyond the handler's limit are counted before anything is allocated: a flood makes no garbage.
+ */
 function callHandler(
   state: HostState,
   skb: SkBuff,
@@ -73,8 +81,36 @@ function callHandler(
   index: number,
   handler: UdpHandler,
 ): boolean {
-  const { bytes, data, gsoSize } = skb
-  const { isIpv6, h, end, sourceAt, destinationAt } = packet
+  const { bytes, gsoSize } = skb
+  const { h, end } = packet
+  const limit = state.handlers.limitOf(index, udp.destinationPort(bytes, h))
+  const mac = ethernet.sourceAt(skb.data)
+  const payload = h + udp.UDP_HLEN
+  const size = gsoSize === 0 ? end - payload : gsoSize
+  let call: ((data: Uint8Array) => boolean) | undefined
+  let at = payload
+  let succeeded = true
+  do {
+    const to = Math.min(at + size, end)
+    if (limit === undefined || limit(bytes, mac, at, to)) {
+      call ??= handlerCall(state, skb, packet, index, handler)
+      succeeded = call(bytes.subarray(at, to)) && succeeded
+    } else {
+      state.counters.refused++
+    }
+    at += size
+  } while (at < end)
+  return succeeded
+}
+
+/** Returns a function that passes data to the handler. It returns false if the handler throws. */
+function handlerCall(
+  state: HostState,
+  { bytes, data }: SkBuff,
+  { isIpv6, h, sourceAt, destinationAt }: Packet,
+  index: number,
+  handler: UdpHandler,
+): (data: Uint8Array) => boolean {
   const length = isIpv6 ? ipv6.IPV6_ALEN : ipv4.IPV4_ALEN
   const address = bytes.slice(sourceAt, sourceAt + length)
   const to = bytes.slice(destinationAt, destinationAt + length)
@@ -83,26 +119,23 @@ function callHandler(
   const ownPort = udp.destinationPort(bytes, h)
   const host = state.table.describe(index)
   const hasAddress = isIpv6 || address.some(byte => byte !== 0)
-  const client = { ...(hasAddress ? { address, mac } : BROADCAST), port, sourcePort: ownPort }
   const own = state.table.byIp(to, 0, isIpv6) === index ? to : undefined
+  const source = { address, port, mac }
+  const destination = { address: to, port: ownPort }
+  // Without `...`: an object with keys after a spread leaves old garbage in Node 20.
   const reply = (answer: Uint8Array): boolean =>
-    sendUdp(state, host, { ...client, source: own, data: answer })
-  const payload = h + udp.UDP_HLEN
-  const size = gsoSize === 0 ? end - payload : gsoSize
-  let at = payload
-  let succeeded = true
-  do {
-    const message = {
-      data: bytes.subarray(at, Math.min(at + size, end)),
-      source: { address, port, mac },
-      destination: { address: to, port: ownPort },
-      host,
-    }
-    succeeded =
-      state.handlers.call(index, `udp ${ownPort}`, () => handler(message, reply)) && succeeded
-    at += size
-  } while (at < end)
-  return succeeded
+    sendUdp(state, host, {
+      sourcePort: ownPort,
+      source: own,
+      address: hasAddress ? address : BROADCAST,
+      mac: hasAddress ? mac : undefined,
+      port,
+      data: answer,
+    })
+  return payload => {
+    const message = { data: payload, source, destination, host }
+    return state.handlers.call(index, `udp ${ownPort}`, () => handler(message, reply))
+  }
 }
 
 /**

@@ -4,6 +4,7 @@ import { dhcp, ipv4Bytes } from 'vnet/kit/packet'
 import { Budget } from '../machines/budget.ts'
 import type { SegmentHost, UdpHandler } from '../machines/host.ts'
 import type { Hosts } from '../machines/hosts.ts'
+import type { UdpLimit } from '../machines/state.ts'
 import type { Neighbours } from './dhcp/offer.ts'
 import type { DhcpServer } from './dhcp/server.ts'
 
@@ -18,14 +19,23 @@ const CHADDR = 28
 /** Limits the DHCP requests of clients; another one limits DHCPv6 and router solicitations. */
 export const clientBudget = (clock: Clock): Budget => new Budget(clock, EACH, ALL)
 
+/** Limits a handler by the hardware addresses that send to it. */
+export const macLimit =
+  (budget: Budget): UdpLimit =>
+  (bytes, mac) =>
+    budget.take(bytes, mac)
+
+/** Limits UDP port 67 by the clients that the messages name, even through a relay. */
+export const dhcpLimit =
+  (budget: Budget): UdpLimit =>
+  (bytes, mac, data, end) => {
+    const hasChaddr = end - data >= CHADDR + ETH_ALEN && bytes[data + HLEN] === ETH_ALEN
+    return budget.take(bytes, hasChaddr ? data + CHADDR : mac)
+  }
+
 /** Handles UDP port 67. Drops a reply that it cannot send: the client repeats its request. */
-export function serveDhcp(hosts: Hosts, server: DhcpServer, budget: Budget): UdpHandler {
+export function serveDhcp(hosts: Hosts, server: DhcpServer): UdpHandler {
   return ({ data, source: { mac }, destination, host }) => {
-    const hasChaddr = data.length >= CHADDR + ETH_ALEN && data[HLEN] === ETH_ALEN
-    if (!(hasChaddr ? budget.take(data, CHADDR) : budget.take(mac))) {
-      hosts.counters.refused++
-      return
-    }
     const broadcast = destination.address.every(byte => byte === 255)
     server.receive(data, { mac, broadcast }, ({ address, port, mac: clientMac, data: answer }) => {
       hosts.sendUdp(host, {

@@ -151,6 +151,30 @@ describe('a UDP handler', () => {
     expect(lines()).toHaveLength(2)
   })
 
+  test('datagrams beyond the limit of a handler are counted, one for each segment, and not passed on', async () => {
+    const got: string[] = []
+    const record: UdpHandler = ({ data }) => void got.push(text(data))
+    const other = host({ ip: '198.18.0.8', on: { udp: { 53: record } } })
+    const net = await addLan(memory, { hosts: [own(record), other] })
+    const seenByLimit: unknown[] = []
+    net.hosts.handlers.limit(1, 53, (bytes, mac, data, end) => {
+      seenByLimit.push([[...bytes.subarray(mac, mac + 6)], text(bytes.subarray(data, end))])
+      return bytes[data] !== 0x21
+    })
+    net.ask(['!no', 'yes', ''].map(word => udp(OWN, 53, word)))
+    expect([got.splice(0), net.hosts.counters.refused]).toEqual([['yes', ''], 1])
+    const all = ['!no', 'yes', ''].map(word => [CLIENT_MAC, word])
+    expect(seenByLimit.splice(0)).toEqual(all)
+    const gso = { gsoSize: 2, gsoType: SKB_GSO_UDP_L4, ipSummed: CHECKSUM_PARTIAL }
+    const partial = { ...gso, csumStart: 34, csumOffset: 6 }
+    net.ask(udp(OWN, 53, '!aok!b!', { sum: 'partial' }), partial)
+    expect([got.splice(0), net.hosts.counters.refused]).toEqual([['ok'], 4])
+    const mac = [2, 0x4c, 0x4e, 18, 0, 8]
+    net.ask(udp({ mac, ip: address('198.18.0.8') }, 53, '!free'))
+    net.ask(udp({ mac: BROADCAST, ip: [255, 255, 255, 255] }, 53, '!all'))
+    expect([got, net.hosts.counters.refused]).toEqual([['!free', '!all'], 5])
+  })
+
   test('a rejection of an async handler is logged', async () => {
     const { ask } = await addLan(memory, {
       hosts: [own((async () => Promise.reject(new Error('too late'))) as UdpHandler)],

@@ -17,7 +17,7 @@ import type { DhcpSpec } from '../../src/services/dhcp/config.ts'
 import { dhcpConfig } from '../../src/services/dhcp/config.ts'
 import type { Lease } from '../../src/services/dhcp/lease.ts'
 import { DhcpServer } from '../../src/services/dhcp/server.ts'
-import { clientBudget, serveDhcp } from '../../src/services/gateway.ts'
+import { clientBudget, dhcpLimit, serveDhcp } from '../../src/services/gateway.ts'
 import { leasesFile } from '../../src/services/leases-file.ts'
 
 const SPEC: DhcpSpec = {
@@ -97,7 +97,9 @@ export class DhcpGateway {
     }
     const store = { load: () => file.load(), save }
     this.#server = new DhcpServer({ config, clock, wall: Date.now, store, log, name: 'eth9' })
-    this.#answer = serveDhcp(this.#net.hosts, this.#server, clientBudget(clock))
+    const { hosts, gateway } = this.#net
+    hosts.handlers.limit(gateway.index, 67, dhcpLimit(clientBudget(clock)))
+    this.#answer = serveDhcp(hosts, this.#server)
   }
 
   get server(): DhcpServer {

@@ -1,27 +1,37 @@
+import { getHeapSpaceStatistics } from 'node:v8'
 import { expect, test } from 'vitest'
 import { memoryNets, turn } from '#support/memory-net.ts'
 import { address } from '../../../../../test/packet/frames.ts'
 import { buildArp, buildNeighbour } from '../../../../../test/packet/neighbour.ts'
-import { addLan } from '../../lan-net.ts'
+import type { UdpHandler } from '../../../src/machines/host.ts'
+import { addLan, type LanNet } from '../../lan-net.ts'
 import {
   BROADCAST,
   CLIENT,
   CLIENT_MAC,
   CLIENT6,
+  type End,
   GATEWAY,
   GATEWAY6,
   ping,
   tcp,
   udp,
 } from '../../packets.ts'
+import { query } from '../../services/dns-message.ts'
+import { resolver } from '../../services/dns-resolver.ts'
 
 const makeNet = memoryNets()
 const gc = globalThis.gc as () => void
+const minorGc = globalThis.gc as unknown as (options: { type: 'minor' }) => void
 const FRAMES = 300_000
 /** Half of the smallest object, in bytes. */
 const LIMIT = 8
 const WARM_UP = 100_000
 const SLICE = 20_000
+/** DNS queries, and the bytes that one may leave. */
+const QUERIES = 2000
+const OLD_LIMIT = 64
+const PTR = 12
 
 const arp = buildArp({
   to: BROADCAST,
@@ -42,6 +52,9 @@ const solicitation = buildNeighbour({
   options: [1, 1, ...CLIENT_MAC],
 })
 
+/** A host with a handler. */
+const SERVER: End = { mac: [2, 0x4c, 0x4e, 18, 0, 8], ip: address('198.18.0.8') }
+
 const QUESTIONS: readonly [string, Uint8Array][] = [
   ['ARP requests', Uint8Array.from(arp)],
   ['neighbour solicitations', Uint8Array.from(solicitation)],
@@ -53,30 +66,81 @@ const QUESTIONS: readonly [string, Uint8Array][] = [
   ['segments of IPv6 to a closed port', tcp(GATEWAY6, 80, { flags: 2 })],
 ]
 
+/** Passes a frame to the hosts of a lan, over and over, and returns the heap that each took. */
+async function heapPerFrame(frame: Uint8Array, setUp: (net: LanNet) => void = () => {}) {
+  const memory = makeNet({ poison: false })
+  const net = await addLan(memory)
+  setUp(net)
+  let replies = 0
+  net.port.onFrame = () => {
+    replies++
+  }
+  const run = (times: number) => {
+    net.port.queues[0]?.repeat(frame, times)
+    net.port.drain()
+  }
+  run(WARM_UP)
+  await turn()
+  gc()
+  let allocated = 0
+  for (let left = FRAMES; left > 0; left -= SLICE) {
+    const { heapUsed } = process.memoryUsage()
+    run(SLICE)
+    allocated += Math.max(0, process.memoryUsage().heapUsed - heapUsed)
+  }
+  return { allocated: allocated / FRAMES, replies, net }
+}
+
 test.each(QUESTIONS)(
   'hosts reply to %s without allocating for each',
   { timeout: 60_000 },
   async (_, frame) => {
-    const memory = makeNet({ poison: false })
-    const { port } = await addLan(memory)
-    let replies = 0
-    port.onFrame = () => {
-      replies++
-    }
-    const run = (times: number) => {
-      port.queues[0]?.repeat(frame, times)
-      port.drain()
-    }
-    run(WARM_UP)
-    await turn()
-    gc()
-    let allocated = 0
-    for (let left = FRAMES; left > 0; left -= SLICE) {
-      const { heapUsed } = process.memoryUsage()
-      run(SLICE)
-      allocated += Math.max(0, process.memoryUsage().heapUsed - heapUsed)
-    }
+    const { allocated, replies } = await heapPerFrame(frame)
     expect(replies).toBe(FRAMES + WARM_UP)
-    expect(allocated / FRAMES).toBeLessThan(LIMIT)
+    expect(allocated).toBeLessThan(LIMIT)
   },
 )
+
+test(
+  'datagrams beyond the limit of a handler are counted without allocating for each',
+  { timeout: 60_000 },
+  async () => {
+    const { allocated, replies, net } = await heapPerFrame(udp(SERVER, 53, 'hello'), lan => {
+      lan.hosts.add({ ip: '198.18.0.8', on: { udp: { 53: () => {} } } })
+      lan.hosts.handlers.limit(1, 53, () => false)
+    })
+    expect([replies, net.hosts.counters.refused]).toEqual([0, FRAMES + WARM_UP])
+    expect(allocated).toBeLessThan(LIMIT)
+  },
+)
+
+/** The bytes of objects that only a collection of all memory frees. */
+const oldBytes = () =>
+  getHeapSpaceStatistics()
+    .filter(({ space_name }) => !space_name.startsWith('new_'))
+    .reduce((sum, { space_used_size }) => sum + space_used_size, 0)
+
+test('a DNS query leaves nothing that only a collection of all memory frees', async () => {
+  const net = await addLan(makeNet({ poison: false }))
+  const answer: UdpHandler = ({ data }, reply) => void reply(resolver(data) as Uint8Array)
+  net.hosts.add({ ip: '198.18.0.8', on: { udp: { 53: answer } } })
+  let replies = 0
+  net.port.onFrame = () => {
+    replies++
+  }
+  const question = udp(SERVER, 53, [...query('18.198.in-addr.arpa', PTR)])
+  const run = () => {
+    net.port.queues[0]?.repeat(question, QUERIES)
+    net.port.drain()
+  }
+  run()
+  await turn()
+  gc()
+  const before = oldBytes()
+  run()
+  // What survives two of these is old.
+  minorGc({ type: 'minor' })
+  minorGc({ type: 'minor' })
+  expect(replies).toBe(2 * QUERIES)
+  expect((oldBytes() - before) / QUERIES).toBeLessThan(OLD_LIMIT)
+})
