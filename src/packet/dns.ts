@@ -379,9 +379,10 @@ export class DnsWriter {
     return -1
   }
 
-  #isNameAt(place: number, wire: Uint8Array, from: number): boolean {
+  #isNameAt(place: number, wire: Uint8Array, start: number): boolean {
     const bytes = this.#bytes
     let at = place
+    let from = start
     // The end of the name that is being written is not there yet.
     while (at < this.#at && at < bytes.length) {
       const length = bytes[at]
