@@ -65,6 +65,9 @@ export class FrameBatches {
 
 export class FrameQueue implements PortQueue {
   readonly #native: Native
+  /** The functions for each batch: the addon has too many for V8 to find one quickly. */
+  readonly #readBatch: Native['readBatch']
+  readonly #writeBatch: Native['writeBatch']
   readonly #batch: FrameBatch
   readonly #batches: FrameBatches
   readonly #slots: SlotAccount
@@ -83,6 +86,8 @@ export class FrameQueue implements PortQueue {
     batches: FrameBatches,
   ) {
     this.#native = native
+    this.#readBatch = native.readBatch
+    this.#writeBatch = native.writeBatch
     this.#fd = fd
     this.#vnetHdrLen = vnetHdrLen
     this.#slots = slots
@@ -101,7 +106,7 @@ export class FrameQueue implements PortQueue {
       offsets[i] = offsets[i] - header
       lengths[i] = FRAME_MAX + header
     }
-    const got = this.#native.readBatch(handle, this.#fd, n, READ_BYTES)
+    const got = this.#readBatch(handle, this.#fd, n, READ_BYTES)
     for (let i = 0; i < got; i++) {
       const skb = slots.pool.take(slots, lengths[i] - header)
       if (header !== 0) {
@@ -133,7 +138,7 @@ export class FrameQueue implements PortQueue {
         offsets[i] = skb.data - header
         lengths[i] = skb.len + header
       }
-      const done = this.#native.writeBatch(handle, this.#fd, n)
+      const done = this.#writeBatch(handle, this.#fd, n)
       for (let i = 0; i < done; i++) {
         const skb = from.shift() as SkBuff
         const result = lengths[i]
