@@ -40,6 +40,14 @@ const LAGGING_RING_MIN = 32
 const MADE_MAX = 128
 
 /**
+ * Returns an array for the frames of a batch. All are of one length, so that V8 compiles the code
+ * that fills them once: the first frame past the end of an array would have it compiled again.
+ */
+function newBatch(): SkBuff[] {
+  return Array.from<SkBuff>({ length: BATCH })
+}
+
+/**
  * A transmit queue, which its device makes and the framework reads. A driver stops, starts and
  * wakes it by the netif functions, and does not read it itself.
  */
@@ -63,8 +71,11 @@ export class TxQueue extends PortReader {
   #retry: Alarm | undefined
   /** The error of the last failed read; the same error in a row is logged once. */
   #readError = 0
-  readonly #batch: SkBuff[] = []
-  /** Frames to read in the next batch: fewer after frames that were cut or copied into many. */
+  readonly #batch = newBatch()
+  /**
+   * Frames to read in the next batch. Fewer while few wait, since the port prepares a slot for each
+   * that it may read; one after frames that were cut or copied into many.
+   */
   #most = BATCH
   /** Frames read in a row, without a sign that the queue in the kernel was empty. */
   #inRow = 0
@@ -142,7 +153,7 @@ export class TxQueue extends PortReader {
     this.state &= DEV_DOWN | DRV_STOPPED
     this.#requeue.purge(SKB_DROP_REASON_DEV_STOPPED)
     // Not the batch of a poll: a driver may close its device in the middle of one.
-    const batch: SkBuff[] = []
+    const batch = newBatch()
     // The kernel holds no more than this: a program that keeps sending must not block the loop.
     for (let left = this.dev.txQueueLen; left > 0; ) {
       const n = this.#read(batch)
@@ -333,8 +344,10 @@ export class TxQueue extends PortReader {
     }
     if (n > 0 && pool.allocated - before > MADE_MAX * n) {
       this.#most = 1
-    } else if (this.#most < BATCH) {
-      this.#most++
+    } else if (n >= BUSY) {
+      this.#most = BATCH
+    } else if (n >= 0) {
+      this.#most = this.#most < BUSY ? this.#most + 1 : Math.max(BUSY, this.#most >> 1)
     }
     return n
   }

@@ -107,6 +107,24 @@ describe('a wake-up', () => {
     },
   )
 
+  test('after wake-ups with few frames the next ones ask for fewer, and for whole batches when more come', async () => {
+    const { port, seen } = await sink()
+    const read = vi.spyOn(port.queues[0] as MemoryQueue, 'read')
+    const asked = (frames: number): unknown[] => {
+      read.mockClear()
+      transmit(port, frames)
+      wakeUp()
+      return read.mock.calls.map(([, max]) => max)
+    }
+    expect([1, 1, 1].map(asked)).toEqual([[16], [8], [4]])
+    expect(asked(40)).toEqual([4, 16, 16, 16, 16])
+    expect([7, 7].map(asked)).toEqual([
+      [8, 16],
+      [8, 16],
+    ])
+    expect(seen).toHaveLength(3 + 40 + 14)
+  })
+
   test('each frame is counted on the queue it was read from when it is read', async () => {
     const { port, dev } = await sink({ txqs: 3 })
     transmit(port, 4, 2)
