@@ -79,6 +79,7 @@ export async function live(run: Run): Promise<number> {
     if (lasting !== undefined) {
       limit.at(net.clock.now() + lasting)
     }
+    await using _warmUp = await startWarmUp(run)
     const why = await ended
     // A frame that waits at one device is in a slot of another, which would report it as held.
     net.gate?.off()
@@ -92,6 +93,21 @@ export async function live(run: Run): Promise<number> {
     await module.down()
     stopListening()
     stopReloading?.()
+  }
+}
+
+/** Starts the warm-up of a driver that has one. Disposing of the result ends it. */
+async function startWarmUp({ module, native, net, io }: Run): Promise<AsyncDisposable> {
+  const { driver } = module
+  const stop = new AbortController()
+  const isWarmed = io.sole && driver.warmUpArgs !== undefined
+  const { warmUp } = isWarmed ? await import('./warm-up.ts') : {}
+  const done = warmUp?.(native, driver, net, stop.signal)
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await done
+    },
   }
 }
 

@@ -106,6 +106,7 @@ export const driver = defineDriver({
   name: 'cable',
   description: 'two interfaces joined as by a cable, each in its own network namespace if named',
   args: '[NETNS/]IF [NETNS/]IF',
+  warmUpArgs: ['a', 'b'],
   params: {
     rxFilter: bool({
       default: false,

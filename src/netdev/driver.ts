@@ -201,6 +201,12 @@ export interface Driver<P extends Params = Params, Dev extends AnyDevice = AnyDe
    * the address that reaches one of the machine's own addresses through the driver.
    */
   readonly flips?: true
+  /**
+   * Arguments with which a program may load the driver once more, on a Net without a kernel, to
+   * send frames through its devices: V8 then compiles the path of frames before frames of users
+   * arrive. `init` and `exit` are called for this load, too. A driver without it is not warmed up.
+   */
+  readonly warmUpArgs?: readonly string[]
 }
 
 /** Returns the default value of each parameter. */
