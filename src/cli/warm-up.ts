@@ -3,9 +3,9 @@
  * a frame's path is small, but V8 takes up to 7 ms to optimize one of its functions. On one CPU a
  * frame waits for that.
  *
- * The driver is loaded twice more, on Nets of their own whose interfaces are sockets that are
- * connected to themselves: a frame that is written to one is read from it again. So a few frames
- * pass to and fro between the devices, through the same code as all others. Nothing is shared with
+ * The driver is loaded twice more, on Nets of their own. Their interfaces are sockets, each
+ * connected to itself: a frame that is written to one is read from it again. So a few frames pass
+ * to and fro between the devices, through the same code as all other frames. Nothing is shared with
  * the devices of the user: their counters, captures, wires and hooks never see these frames.
  */
 import { setTimeout } from 'node:timers/promises'
@@ -41,7 +41,7 @@ const SLOTS = 64
 const HEADERS = {
   /** A whole frame: an ARP request. */
   plain: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-  /** A datagram whose checksum is left to the device. */
+  /** A datagram without its checksum, which is left to the device. */
   datagram: [VIRTIO_NET_HDR_F_NEEDS_CSUM, 0, 0, 0, 0, 0, 34, 0, 6, 0],
   /** TCP segments of 1448 bytes in one frame. */
   segments: [VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4, 66, 0, 0xa8, 5, 34, 0, 16, 0],
@@ -50,7 +50,7 @@ const LENGTHS = { plain: 60, datagram: 60, segments: 2962 }
 /** The addresses of two stations, and IPv4. */
 const ETHERNET = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0]
 
-/** The port of a device whose interface is a socket that returns what is written to it. */
+/** A device's port on a socket that returns what is written to it. */
 class SocketPort implements Port {
   readonly queues: readonly FrameQueue[]
   readonly link: LinkState
@@ -168,7 +168,7 @@ async function exchange(
 ): Promise<number> {
   await using first = await load(native, driver, clock)
   await pass([first], FRAMES / 3, signal)
-  // With one Net, V8 would compile for the functions of this Net, and again for those of others.
+  // With one Net, V8 would compile for its functions, and again for the user's Net.
   await using second = await load(native, driver, clock)
   await pass([first, second], FRAMES, signal)
   return first.count() + second.count()
@@ -190,7 +190,7 @@ async function pass(loads: readonly Load[], frames: number, signal: AbortSignal)
   }
 }
 
-/** Loads the driver on a Net of its own, and gives it frames. Disposing of the result unloads it. */
+/** Loads the driver on a Net of its own, and gives it frames. The disposal unloads it. */
 async function load(native: Native, driver: Driver, clock: Clock): Promise<Load> {
   const platform = new SocketPlatform(native)
   const pool = new SkBuffPool({ large: SLOTS, small: SLOTS })

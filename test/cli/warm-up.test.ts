@@ -12,7 +12,7 @@ import { openFiles } from '#support/open-files.ts'
 
 const sockets = () => openFiles('/proc/self/fd').filter(file => file.startsWith('socket:'))
 
-/** Warms up a cable, or `given`. Returns its devices, whether all its frames were freed, and logs. */
+/** Warms up a cable, or `given`. Returns devices, whether all frames were freed, and logs. */
 async function warmed({
   native = loadNative(),
   signal = new AbortController().signal,

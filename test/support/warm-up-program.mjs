@@ -1,6 +1,6 @@
 /**
- * Prints which functions that carry every frame V8 has optimized, before the warm-up of `vnet cable`
- * and after it. Run it with --allow-natives-syntax and --no-concurrent-recompilation.
+ * Prints which functions that carry every frame V8 has optimized, before the warm-up of
+ * `vnet cable` and after it. Run it with --allow-natives-syntax and --no-concurrent-recompilation.
  */
 import { warmUp } from '../../dist/cli/warm-up.js'
 import { driver } from '../../dist/drivers/cable.js'
