@@ -1,5 +1,6 @@
 /** The life of a run's devices: from the first registration to the last statistics. */
 import {
+  describeException,
   EPERM,
   explain,
   isErrno,
@@ -79,7 +80,7 @@ export async function live(run: Run): Promise<number> {
     if (lasting !== undefined) {
       limit.at(net.clock.now() + lasting)
     }
-    await using _warmUp = await startWarmUp(run)
+    await using _warmUp = startWarmUp(run)
     const why = await ended
     // A frame that waits at one device is in a slot of another, which would report it as held.
     net.gate?.off()
@@ -96,13 +97,17 @@ export async function live(run: Run): Promise<number> {
   }
 }
 
-/** Starts the warm-up of a driver that has one. Disposing of the result ends it. */
-async function startWarmUp({ module, native, net, io }: Run): Promise<AsyncDisposable> {
-  const { driver } = module
+/**
+ * Starts the warm-up of a driver that has one. Disposing of the result ends it. Without its file,
+ * for example for want of a descriptor, the program runs on.
+ */
+function startWarmUp({ module: { driver }, native, net, io }: Run): AsyncDisposable | undefined {
+  if (!io.sole || driver.warmUpArgs === undefined) return undefined
   const stop = new AbortController()
-  const isWarmed = io.sole && driver.warmUpArgs !== undefined
-  const { warmUp } = isWarmed ? await import('./warm-up.ts') : {}
-  const done = warmUp?.(native, driver, net, stop.signal)
+  const done = import('./warm-up.ts').then(
+    ({ warmUp }) => warmUp(native, driver, net, stop.signal),
+    error => net.log.debug(`${driver.name}: not warmed up: ${describeException(error)}`),
+  )
   return {
     async [Symbol.asyncDispose]() {
       stop.abort()
