@@ -55,7 +55,7 @@ export interface StageState<Own extends Attributes = Attributes> {
 
 /**
  * A chunk, or the end of the stream (undefined), and the moment at which it came, in ms. The rules
- * may change the bytes in place; `judge` gets those that have not passed again.
+ * may change the bytes in place. `judge` gets the rest again, if it lets only some pass.
  */
 export interface Item {
   bytes: Buffer | undefined

@@ -98,8 +98,9 @@ function addressesOf(
 }
 
 /**
- * Returns a frame with its link and IP header, for `length` bytes from the transport header on,
- * whose position is in `state.outgoing`. Returns undefined if it is too long or the pool is empty.
+ * Returns a frame with its link and IP header, and room for `length` bytes from the transport
+ * header on; `state.outgoing` has its positions. Returns undefined if the packet is too long or the
+ * pool is empty.
  */
 function newPacket(
   state: HostState,

@@ -98,7 +98,7 @@ test('keys are commands while the focus is in the views, and not while one types
   await page.keyboard.press('s')
   expect(await seen()).toBe('s')
   await page.getByRole('link', { name: 'Step' }).press('s')
-  // The page also asks for the filter that was typed, once nobody types for a while.
+  // After a pause in typing, the page also asks for the filter that was typed.
   const steps = () => commands.filter(({ command }) => command.do !== 'filter')
   await expect.poll(steps).toEqual([{ id: SNULL, command: { do: 'step', mode: 'on' } }])
 })
