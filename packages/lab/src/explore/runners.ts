@@ -40,6 +40,8 @@ export interface Runner {
 const GRACE_MS = 2000
 /** Milliseconds for a process to start and to load the module. */
 const LOAD_MS = 30_000
+/** What Node prints, of the call that fails, before it aborts for want of a thread of its own. */
+const REFUSED_THREAD = /\b(uv_thread_create|pthread_create)\b/
 
 /** Returns the result of a run that was killed or ended early: nothing is known but its error. */
 export function brokenRun(error: string, output = '', ms = 0): RunResult {
@@ -82,6 +84,8 @@ export function abortable(runner: Runner, signal: AbortSignal): Runner {
 class RunProcess {
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown[]>
+  /** Settles when its output has ended, too. */
+  readonly #closed: Promise<unknown>
   #replies: RunReplies = {}
   #onReply: (reply: RunReplies) => void = () => {}
   #output = ''
@@ -101,6 +105,7 @@ class RunProcess {
     this.#heartbeat = new Heartbeat(ask, `/proc/${this.#child.pid}/schedstat`)
     this.#exited = once(this.#child, 'exit')
     this.#exited.catch(() => {})
+    this.#closed = once(this.#child, 'close').catch(() => {})
     this.#child.on('message', (reply: RunReplies | Beat) => {
       if ('beat' in reply) {
         this.#heartbeat.take(reply)
@@ -187,19 +192,32 @@ class RunProcess {
     })
     this.#child.send(request, () => {})
     const ended = await Promise.race([ready, this.#exited]).finally(() => this.#heartbeat.stop())
-    // Node waits for ever for its own threads if the system refuses some.
-    if (this.#late !== undefined && !this.#heartbeat.isUp) {
+    // The last replies may be read after the exit is noticed.
+    if (!this.#replies.ready && this.#child.connected) {
+      await once(this.#child, 'disconnect')
+    }
+    if (!this.#replies.ready && !this.#heartbeat.isUp) {
+      await this.#throwIfRefused(ended[1])
+    }
+    return ended
+  }
+
+  /** Throws EAGAIN if the system has refused Node one of its first threads. */
+  async #throwIfRefused(signal: unknown): Promise<void> {
+    // Node waits for ever for some of them.
+    if (this.#late !== undefined) {
       throw new VnetError(
         EAGAIN,
         ['fork', 'the process of a run'],
         'it does not start in 30 s: ulimit -u may be too low',
       )
     }
-    // The last replies may be read after the exit is noticed.
-    if (!this.#replies.ready && this.#child.connected) {
-      await once(this.#child, 'disconnect')
+    if (signal === 'SIGABRT') {
+      await this.#closed
+      if (REFUSED_THREAD.test(this.#output)) {
+        throw new VnetError(EAGAIN, ['fork', this.#child.spawnfile])
+      }
     }
-    return ended
   }
 
   #killIfLate(patience: number): void {
