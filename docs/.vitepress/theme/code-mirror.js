@@ -61,12 +61,12 @@ export function codeMirror({ text, label, describedBy, onChange, onCheck }, type
       view.focus()
     },
     show(line) {
-      // EditorView.scrollIntoView would scroll the page, too.
-      view.requestMeasure({
-        read: () => view.lineBlockAt(lineAt(line).from).top,
-        write: top => {
-          view.scrollDOM.scrollTop = top
-        },
+      // After a reload, Firefox has scrolled it to where it was, which CodeMirror would take for
+      // another line, because it has not measured its lines.
+      view.scrollDOM.scrollTop = 0
+      requestAnimationFrame(() => {
+        // EditorView.scrollIntoView would scroll the page, too.
+        view.scrollDOM.scrollTop = view.lineBlockAt(lineAt(line).from).top
       })
     },
     close: () => view.destroy(),

@@ -91,11 +91,11 @@ class MountedExercise {
     addEventListener('hashchange', () => void this.#openLink(), { signal })
     void this.#openLink()
     void page.loadEditor?.().then(make => {
-      replaceEditor(this.#editor, signal, before => {
+      const remake = (before: Editor) => {
         this.#editor = make({ ...this.#options, text: before.text })
-        this.#showTask()
         return this.#editor
-      })
+      }
+      replaceEditor(this.#editor, signal, remake, () => this.#showTask())
     })
   }
 
