@@ -31,20 +31,40 @@ test('a process that blocks its thread is killed, and one that is only slow is n
   expect((await run(turns(2500))).error).toBeUndefined()
 })
 
-test('a process that never starts is an error of its own', async () => {
+/** Returns a runner whose Node is a shell script, until the test ends. */
+function runnerOf(script: string): ModuleRunner {
   const node = process.execPath
+  process.execPath = join(testDirectory(), 'node')
+  writeFileSync(process.execPath, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+  const runner = new ModuleRunner(scenario(''), 1)
+  onTestFinished(() => {
+    runner.close()
+    process.execPath = node
+  })
+  return runner
+}
+
+test('a process that never starts is an error of its own', async () => {
   const start = Heartbeat.prototype.start
   onTestFinished(() => {
-    process.execPath = node
     vi.restoreAllMocks()
   })
-  process.execPath = join(testDirectory(), 'node')
-  writeFileSync(process.execPath, '#!/bin/sh\nexec sleep 1000\n', { mode: 0o755 })
   vi.spyOn(Heartbeat.prototype, 'start').mockImplementation(function (this: Heartbeat, _, late) {
     start.call(this, PATIENCE, late)
   })
-  const runner = new ModuleRunner(scenario(''), 1)
-  onTestFinished(() => runner.close())
   const text = 'it does not start in 30 s: ulimit -u may be too low'
-  await expect(runner.run(SPEC)).rejects.toThrow(text)
+  await expect(runnerOf('exec sleep 1000').run(SPEC)).rejects.toThrow(text)
+})
+
+test('a Node that aborts for want of a thread is an error of its own, another abort is not', async () => {
+  const line = 'Assertion failed: (0) == (uv_thread_create(t.get(), start_thread, this))'
+  // Without the channel of messages, the line is read after the exit is noticed.
+  const afterExit = `exec 3>&-; while kill -0 $$ 2>&-; do :; done; echo '${line}' >&2`
+  const refused = runnerOf(`{ ${afterExit}; } & kill -ABRT $$`)
+  await expect(refused.run(SPEC)).rejects.toThrow(/^fork .*\/node: EAGAIN\b/)
+  const { error, output } = await runnerOf('echo abort; kill -ABRT $$').run(SPEC)
+  expect({ error, output }).toEqual({
+    error: 'the process of the run has ended by itself: SIGABRT',
+    output: 'abort\n',
+  })
 })
