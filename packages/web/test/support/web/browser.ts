@@ -30,18 +30,28 @@ export interface OpenOptions extends BrowserContextOptions {
   readonly expected?: RegExp
 }
 
+export interface BrowserOptions {
+  readonly name?: BrowserName
+  /** The network namespace in which the browser runs. */
+  readonly netns?: () => string
+  /** Further arguments of Chromium. */
+  readonly args?: readonly string[]
+}
+
 export class TestBrowser {
   readonly #name: BrowserName
   readonly #netns: (() => string) | undefined
+  readonly #args: readonly string[]
   readonly #pages = new Set<Page>()
   #complaints: string[] = []
   readonly #directory = mkdtempSync(join(tmpdir(), 'vnet-browser-'))
   #browser: Promise<Browser> | undefined
 
-  /** Starts with the first page, in the network namespace if one is given. */
-  constructor({ name = 'chromium', netns }: { name?: BrowserName; netns?: () => string } = {}) {
+  /** Starts with the first page. */
+  constructor({ name = 'chromium', netns, args = [] }: BrowserOptions = {}) {
     this.#name = name
     this.#netns = netns
+    this.#args = args
     afterEach(() => this.#closePages())
     afterAll(async () => {
       await (await this.#browser)?.close()
@@ -87,7 +97,7 @@ export class TestBrowser {
   #launch(): Promise<Browser> {
     const executablePath = this.#program()
     if (this.#name === 'firefox-esr') return launchFirefox(executablePath)
-    return chromium.launch({ executablePath, args: ['--no-sandbox'] })
+    return chromium.launch({ executablePath, args: ['--no-sandbox', ...this.#args] })
   }
 
   #program(): string {
