@@ -10,7 +10,7 @@ import * as ethernet from './ethernet.ts'
 import { cutOff, type Header, header, hex, named, upperHeaders } from './fields-upper.ts'
 import * as ipv4 from './ipv4.ts'
 import * as ipv6 from './ipv6.ts'
-import { isWholeIpv4, type Layer, layersOf } from './layers.ts'
+import { type Layer, layersOf } from './layers.ts'
 import { ARP_OPERATION_NAMES, ETHER_TYPE_NAMES, PROTOCOL_NAMES } from './names.ts'
 import { get16 } from './octets.ts'
 import { ipv6Text } from './print.ts'
@@ -102,7 +102,7 @@ function ipv4Header(bytes: Uint8Array, { at, end }: Layer): Header {
     ipv4.totalLength(bytes, at),
     ipv4.flags(bytes, at),
   ]
-  const isWhole = isWholeIpv4(bytes, at, end)
+  const isWhole = ipv4.parseHeader(bytes, at, end - at) >= 0
   const service = ipv4.typeOfService(bytes, at)
   const bits = [(flags & ipv4.IP_DF) !== 0 && 'DF', (flags & ipv4.IP_MF) !== 0 && 'MF'].filter(
     Boolean,

@@ -1,6 +1,7 @@
 /**
- * The IPv4 header (RFC 791). `parse` checks version and lengths; the accessors do not check
- * anything. `at` is the position of the header's first byte; lengths and offsets are in bytes.
+ * The IPv4 header (RFC 791). `parse` and `parseHeader` check version and lengths; the accessors do
+ * not check anything. `at` is the position of the header's first byte; lengths and offsets are in
+ * bytes.
  */
 import { finish, onesComplementSum } from './checksum.ts'
 import {
@@ -46,6 +47,18 @@ export function parse(bytes: Uint8Array, at: number, length: number): number {
   const header = headerLength(bytes, at)
   const total = totalLength(bytes, at)
   return header < IPV4_HLEN || total < header || total > length ? -1 : header
+}
+
+/**
+ * Checks the header of a packet that may be cut off after it, like a record of a capture or the
+ * packet that an ICMP error quotes. Returns the length of the header with options, or -1 if the
+ * version is wrong, the header does not fit in `length` bytes, or the total length is less than the
+ * header. The total length may be more than `length`.
+ */
+export function parseHeader(bytes: Uint8Array, at: number, length: number): number {
+  if (length < IPV4_HLEN || bytes[at] >>> 4 !== 4) return -1
+  const header = headerLength(bytes, at)
+  return header < IPV4_HLEN || header > length || totalLength(bytes, at) < header ? -1 : header
 }
 
 export const version: Getter = (bytes, at) => bytes[at] >>> 4

@@ -60,24 +60,11 @@ export function layersOf(bytes: Uint8Array, at: number, end: number, hasJumbo = 
   return layers
 }
 
-/** Returns true if the IPv4 header at `at` is complete, and its fields can be right. */
-export function isWholeIpv4(bytes: Uint8Array, at: number, end: number): boolean {
-  if (end - at < ipv4.IPV4_HLEN || ipv4.version(bytes, at) !== 4) return false
-  const size = ipv4.headerLength(bytes, at)
-  return size >= ipv4.IPV4_HLEN && at + size <= end && ipv4.totalLength(bytes, at) >= size
-}
-
 function above4(bytes: Uint8Array, at: number, end: number): Layer[] {
-  if (!isWholeIpv4(bytes, at, end) || ipv4.fragmentOffset(bytes, at) !== 0) return []
+  const header = ipv4.parseHeader(bytes, at, end - at)
+  if (header < 0 || ipv4.fragmentOffset(bytes, at) !== 0) return []
   const last = Math.min(end, at + ipv4.totalLength(bytes, at))
-  return [
-    {
-      kind: 'upper',
-      at: at + ipv4.headerLength(bytes, at),
-      end: last,
-      protocol: ipv4.protocol(bytes, at),
-    },
-  ]
+  return [{ kind: 'upper', at: at + header, end: last, protocol: ipv4.protocol(bytes, at) }]
 }
 
 function above6(bytes: Uint8Array, at: number, end: number, hasJumbo: boolean): Layer[] {

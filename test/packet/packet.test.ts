@@ -236,6 +236,16 @@ describe('ipv4', () => {
     6,
   )
 
+  /** Version 6, a header of 16 or 32 bytes, and a total length of 23 bytes. */
+  const wrongHeaders = (
+    [
+      [0, 0x66],
+      [0, 0x44],
+      [0, 0x48],
+      [3, 23],
+    ] as const
+  ).map(([offset, octet]) => bytes.with(at + offset, octet))
+
   test('ipv4 accessors return the fields of RFC 791', () => {
     expect(ipv4.parse(bytes, at, 30)).toBe(24)
     expect(ipv4.parse(bytes, at, 31)).toBe(24)
@@ -263,15 +273,19 @@ describe('ipv4', () => {
   test('ipv4.parse refuses truncated headers, other versions and wrong lengths', () => {
     expect(ipv4.parse(bytes, at, 29)).toBe(-1)
     expect(ipv4.parse(bytes, at, 19)).toBe(-1)
-    for (const [offset, octet] of [
-      [0, 0x66],
-      [0, 0x44],
-      [0, 0x48],
-      [3, 23],
-    ] as const) {
-      const wrong = bytes.slice()
-      wrong[at + offset] = octet
+    for (const wrong of wrongHeaders) {
       expect(ipv4.parse(wrong, at, 30)).toBe(-1)
+    }
+  })
+
+  test('ipv4.parseHeader takes a packet that is cut off after its header, and refuses others', () => {
+    for (const length of [24, 29, 30, 31]) {
+      expect(ipv4.parseHeader(bytes, at, length)).toBe(24)
+    }
+    expect(ipv4.parseHeader(bytes, at, 23)).toBe(-1)
+    expect(ipv4.parseHeader(bytes, at, 19)).toBe(-1)
+    for (const wrong of wrongHeaders) {
+      expect(ipv4.parseHeader(wrong, at, 30)).toBe(-1)
     }
   })
 

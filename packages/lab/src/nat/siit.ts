@@ -117,11 +117,10 @@ class Header {
   }
 
   read4(bytes: Uint8Array, nh: number, limit: number): boolean {
-    if (limit - nh < ipv4.IPV4_HLEN || ipv4.version(bytes, nh) !== 4) return false
-    const header = ipv4.headerLength(bytes, nh)
+    const header = ipv4.parseHeader(bytes, nh, limit - nh)
+    if (header < 0) return false
     this.end = Math.min(limit, nh + ipv4.totalLength(bytes, nh))
     this.h = nh + header
-    if (header < ipv4.IPV4_HLEN || this.h > this.end) return false
     this.protocol = ipv4.protocol(bytes, nh)
     this.length = ipv4.totalLength(bytes, nh) - header
     this.tos = ipv4.typeOfService(bytes, nh)
