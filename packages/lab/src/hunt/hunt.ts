@@ -265,6 +265,7 @@ class ClientHunt {
     )
   }
 
+  /** Runs the client, and counts the run and the end of the server in it. */
   async #runIn(lab: KeptLab, options?: RunOptions): Promise<PointRun> {
     const run = await lab.run(this.#client, options)
     this.#runs++
@@ -300,26 +301,28 @@ class ClientHunt {
     }
   }
 
-  /** Runs the client at a point; again with a new server if the fault was not reached. */
+  /**
+   * Runs the client with the fault of a point, and returns the verdict. If the fault was not
+   * reached, a second run with a new server counts in place of the first: a connection of an
+   * earlier run may have kept the server from serving.
+   */
   async #try(lab: KeptLab, start: CleanStart, point: Point): Promise<TriedRun> {
-    const { clean } = start
-    const reachesWithin = this.#reachesWithin(start)
-    const run = await this.#runIn(lab, { point, reachesWithin })
-    const verdict = this.#verdictOf(run, clean)
-    if (verdict !== 'not reached') return { point, run, verdict }
-    // A connection of an earlier run may keep the server from serving.
+    const tried = await this.#tryOnce(lab, start, point)
+    if (tried.verdict !== 'not reached') return tried
     lab.dropServer()
-    const again = await this.#runIn(lab, { point, reachesWithin })
-    return { point, run: again, verdict: this.#verdictOf(again, clean) }
+    return this.#tryOnce(lab, start, point)
   }
 
+  async #tryOnce(lab: KeptLab, start: CleanStart, point: Point): Promise<TriedRun> {
+    const { errors, within } = this.#options
+    const run = await this.#runIn(lab, { point, reachesWithin: this.#reachesWithin(start) })
+    const verdict = verdictOf(run, start.clean, { isHit: run.isHit, errors, within })
+    return { point, run, verdict }
+  }
+
+  /** Returns in how many milliseconds a client must reach its fault, or end without one. */
   #reachesWithin({ ms }: CleanStart): number {
     return this.#options.within + CLEAN_RUNS_TO_REACH * Math.ceil(Math.max(...ms))
-  }
-
-  #verdictOf(run: PointRun, clean: Clean): Verdict {
-    const { errors, within } = this.#options
-    return verdictOf(run, clean, { isHit: run.isHit, errors, within })
   }
 
   /** Repeats a point of a group that has no finding yet, unless another one of it is repeated. */
@@ -351,17 +354,26 @@ class ClientHunt {
     return repeated
   }
 
-  /** Runs the client once more without faults, and compares it with the first run. */
+  /**
+   * Runs the client once more without faults. Adds a line to the changes if the client fails, or
+   * if the run differs from the first ones.
+   */
   async #compareLast(lab: KeptLab, start: CleanStart): Promise<void> {
-    const options = { reachesWithin: this.#reachesWithin(start) }
-    const last = await this.#runIn(lab, options)
-    // The end of a server may be noticed late, and the next run is of a new one.
-    const run = last.serverEnd === undefined ? last : await this.#runIn(lab, options)
-    const { within } = this.#options
-    const problem = cleanProblem(run, within) ?? start.clean.differenceOf(run)
+    const run = await this.#runLast(lab, start)
+    const problem = cleanProblem(run, this.#options.within) ?? start.clean.differenceOf(run)
     if (problem !== undefined) {
       this.#changes.push(`after the points, a run without faults differs: ${problem}`)
     }
+  }
+
+  /**
+   * Runs the client without faults. If the server ends in this run, a second run with a new server
+   * counts in its place: the server may have ended in an earlier run, which was noticed late.
+   */
+  async #runLast(lab: KeptLab, start: CleanStart): Promise<PointRun> {
+    const options = { reachesWithin: this.#reachesWithin(start) }
+    const run = await this.#runIn(lab, options)
+    return run.serverEnd === undefined ? run : this.#runIn(lab, options)
   }
 
   #resultOf({ points }: CleanStart): ClientResult {
