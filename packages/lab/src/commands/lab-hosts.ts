@@ -14,7 +14,7 @@ import {
   statusOf,
 } from 'vnet/kit/cli'
 import { otherUserLine, otherUsers } from 'vnet/kit/control'
-import { closing, loadNative } from 'vnet/kit/linux'
+import { closing, loadNative, whyNotLinux } from 'vnet/kit/linux'
 import { makeLabDirectory } from '../kernel/leftovers.ts'
 import { Programs } from '../kernel/programs.ts'
 import { addressVariables, type Host, HostsFile } from '../model/hosts.ts'
@@ -35,13 +35,16 @@ interface LabsOptions {
 
 /**
  * `vnet lab list`: prints the running labs, or with `json` one line for a program. Other users with
- * vnets, which only root finds, are named on standard error. Returns EXIT_OK, also without a lab.
+ * vnets, which only root finds, are named on standard error. Returns EXIT_OK, also without a lab;
+ * off Linux it returns the status of a failure.
  */
 export function listLabs(
   { json, user }: LabsOptions & { readonly json: boolean | undefined },
   io: Io,
 ): number {
   checkUser(user)
+  const why = whyNotLinux()
+  if (why !== undefined) return fail(io, why)
   const labs = runningLabs(user)
   const users = user === undefined ? otherUsers() : []
   const links = ({ hosts }: RunningLab) =>
@@ -69,7 +72,7 @@ export function listLabs(
 /**
  * `vnet lab exec [LAB:]HOST -- COMMAND`: runs a program in a host of a running lab, until it or the
  * lab ends. Returns its exit status, or 128 plus the number of the signal that ended it. Returns
- * the status of a failure if no host, or more than one, has the name.
+ * the status of a failure off Linux, and if no host, or more than one, has the name.
  */
 export async function execInHost(
   text: string,
@@ -81,6 +84,8 @@ export async function execInHost(
   if (command.join().includes('VNET_DISK')) {
     throw new UsageError('a program that joins a lab does not see $VNET_DISK')
   }
+  const why = whyNotLinux()
+  if (why !== undefined) return fail(io, why)
   const found = findHost(text, user)
   if (typeof found === 'string') return fail(io, found)
   checkOwner(found)
