@@ -12,6 +12,7 @@ import {
   missingPrograms,
   notX64,
   searchPath,
+  whyNotLinux,
 } from 'vnet/kit/linux'
 import { neededPrograms, rememberProgram } from './cache.ts'
 import { baseImage, directoryImage, guestPath } from './image/index.ts'
@@ -96,6 +97,8 @@ export interface Prepared {
 
 /** Throws a GuestSetupError, a line that says what to do, if no guest can run here. */
 export function checkGuest(): void {
+  const why = whyNotLinux()
+  if (why !== undefined) throw new GuestSetupError(why)
   if (process.arch !== 'x64') throw new GuestSetupError(notX64('virtual time', process.arch))
   const missing = missingPrograms('virtual time', GUEST_PROGRAMS)
   if (missing !== undefined) throw new GuestSetupError(missing)

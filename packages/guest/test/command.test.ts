@@ -160,6 +160,12 @@ test('a command that ends before it stops the machine is run once, and its outpu
   ])
 })
 
+plain('a guest is refused off Linux before anything is prepared', async () => {
+  vi.spyOn(native, 'whyNotLinux').mockReturnValue('this needs Linux')
+  expect(await run({})).toEqual({ status: 1, out: '', err: 'vnet: this needs Linux\n' })
+  expect(kernel.findKernel).not.toHaveBeenCalled()
+})
+
 plain.each([
   {
     args: ['--directory', '/no/such'],

@@ -15,7 +15,7 @@ const NEED_LINUX = {
   main: `loop|snull|attach a|attach --node a|detach a|lan|node|show a|stats|step a|events|frames|
     metrics 127.0.0.1:9100|web 127.0.0.1:8080|reset a|ioctl a 1|cut a|plug a|carrier a on|wire a|param a|
     trigger a|capture a|extcap --extcap-interfaces|rootless -- true|exec true|
-    lab list|lab exec a true|lab shell a`,
+    lab list|lab exec a true|lab shell a|guest -- true`,
 }
 const linesOf = (by: keyof typeof NEED_LINUX) => NEED_LINUX[by].split(/\|\s*/)
 

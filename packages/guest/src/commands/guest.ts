@@ -20,6 +20,7 @@ import {
 import { makeTemporaryDirectory } from 'vnet/kit/linux'
 import { cacheDirectory } from '../cache.ts'
 import {
+  checkGuest,
   type GuestOptions,
   type GuestReport,
   runInGuest,
@@ -164,6 +165,8 @@ async function runTwice(
   onOutput: GuestOptions['onOutput'],
   io: Io,
 ): Promise<GuestReport | number> {
+  // Nothing is made where no guest can run.
+  checkGuest()
   const directory = makeTemporaryDirectory('vnet-verify-')
   const [one, other] = ['one', 'other'].map(name => join(directory, name)) as [string, string]
   try {
