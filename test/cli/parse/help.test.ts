@@ -6,6 +6,7 @@ import { commonOptions } from '#src/cli/parse/options.ts'
 import { parse } from '#src/cli/parse/parse.ts'
 import { allCommands, commandNamed } from '#src/cli/program.ts'
 import { drivers } from '#support/every-driver.ts'
+import { exampleArguments } from '#support/example-arguments.ts'
 import { runMain } from '#support/run-main.ts'
 
 const lines = (text: string) => text.trimEnd().split('\n')
@@ -48,19 +49,15 @@ test('every command has examples, which it accepts', async () => {
   for (const command of await allCommands()) {
     expect(command.examples?.length, command.name).toBeGreaterThan(0)
     for (const [line] of command.examples ?? []) {
-      const words = [...line.matchAll(/'([^']*)'|([^\s'<>()|]+)|(\|)/g)].map(
-        ([, quoted, plain = '|']) => quoted ?? plain,
-      )
-      const [first, ...rest] = words.slice(words.indexOf('vnet') + 1)
-      const end = rest.indexOf('|')
-      const given = end < 0 ? rest : rest.slice(0, end)
+      const words = exampleArguments(line)
+      const [first, ...given] = words
       const name = first === undefined || first.startsWith('-') ? 'loop' : first
       if (isDriverFile(name)) continue
       const sub = given[0] === undefined ? undefined : await commandNamed(given[0], name)
       const shown = sub ?? (await commandNamed(name))
       expect(shown, line).toBeDefined()
       if (shown === undefined) continue
-      const own = name === first ? given : words.slice(1)
+      const own = name === first ? given : words
       const after = sub === undefined ? own : given.slice(1)
       expect(() => parse(shown, after), line).not.toThrow()
     }

@@ -3,21 +3,58 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { allCommands } from '#src/cli/program.ts'
+import { exampleArguments } from '#support/example-arguments.ts'
 import { freshDirectory, written } from '#support/fresh-directory.ts'
 import { PING, program, programsIn, refusal, root } from './other-system.ts'
 
 const directory = freshDirectory()
 const { node, run, vnet } = programsIn(directory)
 
-/** Command lines that need the kernel, by what runs them. What they load is the same everywhere. */
-const NEED_LINUX = {
-  program: '|cable a b|list|run true',
-  main: `loop|snull|attach a|attach --node a|detach a|lan|node|show a|stats|step a|events|frames|
-    metrics 127.0.0.1:9100|web 127.0.0.1:8080|reset a|ioctl a 1|cut a|plug a|carrier a on|wire a|param a|
-    trigger a|capture a|extcap --extcap-interfaces|rootless -- true|exec true|
-    lab list|lab exec a true|lab shell a|guest -- true`,
-}
-const linesOf = (by: keyof typeof NEED_LINUX) => NEED_LINUX[by].split(/\|\s*/)
+/** Command lines for the program itself: what its commands load is the same everywhere. */
+const OF_PROGRAM = ['', 'cable a b', 'list', 'run true']
+
+/** The arguments of all examples in the help: each command has some, also a new one. */
+const EXAMPLES = (await allCommands(false)).flatMap(({ examples = [] }) =>
+  examples.map(([line]) => exampleArguments(line)),
+)
+/** Lines that need the kernel, too, with options or without arguments as in no example. */
+const OTHERS = [
+  ['snull'],
+  ['lan'],
+  ['node'],
+  ['stats'],
+  ['frames'],
+  ['attach', '--node', 'a'],
+  ['extcap', '--extcap-interfaces'],
+]
+
+/**
+ * The starts of examples that run everywhere, or with ping(8). A new command is either refused off
+ * Linux or has its line here. `extcap --install` would write into Wireshark's folder.
+ */
+const RUN_EVERYWHERE = [
+  'check',
+  'completion',
+  'conform --list',
+  'extcap --install',
+  'grade',
+  'help',
+  'lab check',
+  'lab graph',
+  'learn',
+  'record',
+  'simulate',
+  'test-from',
+  'toxiproxy',
+]
+const startsWith = (words: readonly string[], start: string) =>
+  `${words.join(' ')} `.startsWith(`${start} `)
+
+const NEED_LINUX = [
+  ...EXAMPLES.filter(words => !RUN_EVERYWHERE.some(start => startsWith(words, start))),
+  ...OTHERS,
+]
 
 /** A capture in the format of tcpdump, with one frame of 60 bytes. */
 const CAPTURE = Buffer.concat([
@@ -25,6 +62,12 @@ const CAPTURE = Buffer.concat([
   Buffer.from('00000000000000003c0000003c000000', 'hex'),
   Buffer.alloc(60, 0xff),
 ])
+const LAB = 'hosts: [client, server]\ncables: { link: { ends: [client, server] } }\n'
+
+test('each start of an example that runs everywhere is in the help', () => {
+  const isInHelp = (start: string) => EXAMPLES.some(words => startsWith(words, start))
+  expect(RUN_EVERYWHERE.filter(start => !isInHelp(start))).toEqual([])
+})
 
 describe.each(['darwin', 'win32'] as const)('on %s', platform => {
   test.each([
@@ -59,21 +102,22 @@ describe.each(['darwin', 'win32'] as const)('on %s', platform => {
 
   const refused = { status: 1, stdout: '', stderr: `vnet: ${refusal(platform)}\n` }
 
-  test.each(linesOf('program'))("'vnet %s' is refused in one line with exit status 1", line => {
+  test.each(OF_PROGRAM)("'vnet %s' is refused in one line with exit status 1", line => {
     expect(vnet(platform, line)).toEqual(refused)
   })
 
-  test('each other command that needs the kernel is refused so, too', () => {
-    const lines = linesOf('main')
+  test('each example in the help is refused in one line with exit status 1, unless it runs everywhere', () => {
+    writeFileSync(join(directory, 'a.pcap'), CAPTURE)
+    writeFileSync(join(directory, 'net.yaml'), LAB)
     const { stdout, stderr } = run(
       platform,
       `
       const { main } = await import('${pathToFileURL(join(root, 'dist/cli/main.js'))}')
-      for (const line of ${JSON.stringify(lines)}) {
-        const ended = { line, stdout: '', stderr: '' }
+      for (const words of ${JSON.stringify(NEED_LINUX)}) {
+        const ended = { words, stdout: '', stderr: '' }
         const add = stream => text => void (ended[stream] += text)
         const io = { out: add('stdout'), err: add('stderr'), onEnd: () => () => {} }
-        ended.status = await main(line.split(' '), io)
+        ended.status = await main(words, io)
         console.log(JSON.stringify(ended))
       }
       process.exit()
@@ -85,7 +129,7 @@ describe.each(['darwin', 'win32'] as const)('on %s', platform => {
         .trim()
         .split('\n')
         .map(line => JSON.parse(line)),
-    ).toEqual(lines.map(line => ({ line, ...refused })))
+    ).toEqual(NEED_LINUX.map(words => ({ words, ...refused })))
   })
 
   test('the functions that open interfaces reject with the same line', () => {
