@@ -10,8 +10,8 @@ const LINKS = {
   strict: { 'reject in time': 'explore-runs.md#errors-in-time' },
   compare: { 'something else': 'explore-runs.md#results' },
   world: {
-    "`'memory'`": 'explore-further.md#in-memory',
-    "`'guest'`": 'explore-further.md#in-a-guest',
+    "`'memory'`": 'explore-runs.md#in-memory',
+    "`'guest'`": 'explore-runs.md#in-a-guest',
   },
   hit: { 'hit by faults of hosts': 'nemesis.md#hosts-of-faults' },
 }
