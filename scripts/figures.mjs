@@ -6,7 +6,9 @@
  * A description has a `title`, a `size` and its `shapes`, in squares. Each has a place `at`: that
  * of a point is [x, y], that of a rectangle [x, y, width, height]. The `lane` is `away` from the
  * kernel, `toward` it, `drop` or `warn`; the `part` is the name of a ring in the driver's data, the
- * length of which the cells show while the driver runs.
+ * length of which the cells show while the driver runs. The cells of a ring start at the top, or
+ * `from` cells after it. Its two `pointers`, with their lanes, point at the first cell, and at the
+ * cell after the filled ones.
  */
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -59,6 +61,18 @@ async function loadShapes() {
   return import(`data:text/javascript;base64,${Buffer.from(output[0].code).toString('base64')}`)
 }
 
+/** The path of a head that points from outside at a circle, at an angle. */
+function head(cx, cy, radius, angle) {
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)]
+  /** A point, by its distance from the circle and from the line through the middle. */
+  const at = (away, aside) => {
+    const x = cx + (radius + away) * cos - aside * sin
+    const y = cy + (radius + away) * sin + aside * cos
+    return `${x.toFixed(2)} ${y.toFixed(2)}`
+  }
+  return `M${at(1, 0)}L${at(8, 4)}L${at(8, -4)}Z`
+}
+
 /** Returns a function that returns the SVG of a description. */
 export async function figureDrawer() {
   const { h, renderToString, ...shapes } = await loadShapes()
@@ -98,12 +112,21 @@ export async function figureDrawer() {
       const { width, ...place } = rect(at)
       return group('queue', rest, h(shapes.Cells, { ...place, step: width / cells, cells, filled }))
     },
-    ring({ ring, filled = 0, at, ...rest }) {
+    ring({ ring, from = 0, filled = 0, pointers = [], at, ...rest }) {
       const [cx, cy, outer] = units(at)
+      const pointer = (each, i) => {
+        const cell = from + (i === 0 ? 0 : filled) + 0.5
+        const angle = (2 * Math.PI * cell) / ring - Math.PI / 2
+        const path = h('path', { class: 'head', d: head(cx, cy, outer, angle) })
+        const mark = group('mark', each, path)
+        // While the driver runs, the page turns it with the length of the ring.
+        return i === 0 ? mark : h('g', { 'data-center': `${cx} ${cy}` }, mark)
+      }
       return group(
         'ring',
         rest,
-        h(shapes.Circle, { cx, cy, outer, inner: outer - 12, cells: ring, filled }),
+        h(shapes.Circle, { cx, cy, outer, inner: outer - 12, from, cells: ring, filled }),
+        ...pointers.map(pointer),
       )
     },
     arrow({ arrow, dashed, ...rest }) {

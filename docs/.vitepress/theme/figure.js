@@ -1,6 +1,7 @@
 /**
  * Returns a function like `mount`, of the picture of a running driver. Until the picture is closed,
  * the rings of the figure in the text have as many filled cells as the driver's rings have frames.
+ * A pointer at the cell after these moves with them; such a ring always has a cell for it.
  */
 export function withFigure(mount, text) {
   return (element, options) => {
@@ -10,13 +11,17 @@ export function withFigure(mount, text) {
       return {
         name: ring.dataset.name,
         cells,
+        pointer: ring.querySelector('[data-center]'),
         drawn: cells.filter(cell => cell.matches('.filled')).length,
       }
     })
-    const fill = ({ cells }, length) => {
+    const fill = ({ cells, pointer, drawn }, length) => {
+      const filled = Math.min(length, pointer === null ? cells.length : cells.length - 1)
       for (const [i, cell] of cells.entries()) {
-        cell.classList.toggle('filled', i < length)
+        cell.classList.toggle('filled', i < filled)
       }
+      const turn = (360 * (filled - drawn)) / cells.length
+      pointer?.setAttribute('transform', `rotate(${turn} ${pointer.dataset.center})`)
     }
     return {
       ...picture,

@@ -15,25 +15,34 @@ export const figure = {
         [19, 7.5],
       ],
     },
-    { ring: 12, filled: 4, at: [21, 24.5, 7.5], lane: 'toward', part: 'rx ring' },
+    {
+      ring: 12,
+      from: 2.5,
+      filled: 6,
+      pointers: [{ lane: 'toward' }, {}],
+      at: [21, 24.5, 7.5],
+      lane: 'toward',
+      part: 'rx ring',
+    },
     { text: 'ring', at: [21, 24.5], anchor: 'middle' },
     {
-      arrow: [
+      line: [
         [6, 13],
-        [6, 23],
-        [13, 23],
+        [6, 24.5],
+        [12.5, 24.5],
       ],
     },
-    { text: 'nextToUse', at: [1, 26] },
+    { text: 'nextToUse', at: [7, 16] },
+    { text: 'RDT', at: [7, 18.25] },
     {
-      arrow: [
-        [29, 23],
-        [36, 23],
+      line: [
         [36, 13],
+        [36, 24.5],
+        [29.5, 24.5],
       ],
       lane: 'toward',
     },
-    { text: 'nextToClean', at: [34, 16], lane: 'toward', anchor: 'end' },
+    { text: 'nextToClean', at: [35, 16], lane: 'toward', anchor: 'end' },
     { group: 'the card', at: [1, 37, 40, 12] },
     { box: 'receiver', lines: ['RDH to RDT'], at: [12, 39, 18, 7] },
     {
@@ -43,6 +52,7 @@ export const figure = {
       ],
       lane: 'toward',
     },
+    { text: 'RDH', at: [20, 34.5], lane: 'toward', anchor: 'end' },
     { text: 'frame, length, DD', at: [22.5, 34.5], lane: 'toward' },
     {
       arrow: [

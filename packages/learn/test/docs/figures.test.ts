@@ -71,6 +71,16 @@ describe.each(files)('%s', file => {
   })
 })
 
+test('the pointers of a ring are at the middle of its first cell, and of the first that is free', () => {
+  const ring = { ring: 4, filled: 1, pointers: [{}, { lane: 'away' }], at: [10, 10, 5] }
+  const heads = (shape: object) =>
+    tagsOf(draw({ title: 'ring', size: [20, 20], shapes: [shape] }), 'path')
+      .filter(({ class: name }) => name === 'head')
+      .map(({ d = '' }) => d.replace(/L.*/, ''))
+  expect(heads(ring)).toEqual(['M108.99 51.01', 'M108.99 108.99'])
+  expect(heads({ ...ring, from: 1 })).toEqual(['M108.99 108.99', 'M51.01 108.99'])
+})
+
 /** The width of a character of 13 units. */
 const CHARACTER = 7.83
 

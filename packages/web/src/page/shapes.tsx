@@ -80,12 +80,17 @@ export function Cells({ x, y, height, step, ...cells }: RowProps) {
   )
 }
 
-type CircleProps = CellsProps & Readonly<Record<'cx' | 'cy' | 'outer' | 'inner', number>>
+interface CircleProps
+  extends CellsProps,
+    Readonly<Record<'cx' | 'cy' | 'outer' | 'inner', number>> {
+  /** How many cells after the top the first one starts. */
+  readonly from?: number
+}
 
-/** A ring: cells in a circle, from the top. */
-export function Circle({ cx, cy, outer, inner, ...cells }: CircleProps) {
+/** A ring: cells in a circle, clockwise. */
+export function Circle({ cx, cy, outer, inner, from = 0, ...cells }: CircleProps) {
   const space = cells.cells === 1 ? 0 : Math.min(0.06, 2 / cells.cells)
-  const turn = (part: number) => (2 * Math.PI * part) / cells.cells - Math.PI / 2
+  const turn = (part: number) => (2 * Math.PI * (from + part)) / cells.cells - Math.PI / 2
   const piece = (i: number) =>
     arc(cx, cy, outer, inner, turn(i) + space / 2, turn(i + 1) - space / 2)
   return (
