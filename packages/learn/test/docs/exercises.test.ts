@@ -6,6 +6,11 @@ import { loadExercises } from '../../src/commands/exercise-file.ts'
 
 const page = readFileSync(new URL('../../docs/exercises.md', import.meta.url), 'utf8')
 
+test('packages/learn/docs/exercises.md says at its top what is in which language', () => {
+  const [top = ''] = page.split('\n## ')
+  expect(top).toMatch(/driver in JavaScript, .*TypeScript types; C .*\s.*module for the kernel\./)
+})
+
 test('packages/learn/docs/exercises.md lists the exercises of vnet learn, by their titles', async () => {
   const rows = [
     ...page.matchAll(/^\| \[(.+)\]\(\.\.\/course\/(\d\d-[\w-]+)\/README\.md\) \| (.+) \|$/gm),
