@@ -8,10 +8,11 @@
  *     // #end
  *
  * In place of a block up to `#end`, the skeleton has the texts of its `#skeleton` lines, and
- * `// TODO` for `#todo`. A block that starts with `#solution` is left out. In a docstring the
- * markers are lines of it: ` * #skeleton @returns {number}`. Imports that only the solution uses
- * are removed without markers. In a module in C, kernel/solution.c, a marker is a block comment.
- * Without markers, `vnet learn --kernel` makes the module's skeleton from the driver's.
+ * `// TODO` for `#todo`. The second line of a task is `// #skeleton // ...`. A block that starts
+ * with `#solution` is left out. In a docstring the markers are lines of it: ` * #skeleton @returns
+ * {number}`. Imports that only the solution uses are removed without markers. In a module in C,
+ * kernel/solution.c, a marker is a block comment. Without markers, `vnet learn --kernel` makes the
+ * module's skeleton from the driver's.
  */
 
 import { execFileSync } from 'node:child_process'

@@ -193,6 +193,12 @@ test("the skeleton of a module has the driver's parameters, operations and tasks
   expect(text).toContain('alloc_netdev_mqs(sizeof(*priv), "ring%d"')
 })
 
+test('a task of several lines is whole in the skeleton of a module', async () => {
+  expect(await skeleton('03-ring', 'ring.js')).toContain(
+    ' *   TODO 1: put the frame into the ring, and arm the alarm\n *     if it is not armed.\n',
+  )
+})
+
 test('the skeleton of a module has as many devices as the driver, with ARP if that has it', async () => {
   const text = await skeleton('10-switch', 'switch.js')
   expect(text).toContain('#define DEVICES 3\n')

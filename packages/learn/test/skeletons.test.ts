@@ -19,6 +19,20 @@ test('the skeletons are up to date: npm run generate writes them', () => {
   }
 })
 
+/** Columns of the editor beside the text on a page of 1440 px, with its scroll bars. */
+const COLUMNS = 59
+/** A comment that has only types, which do not wrap. */
+const TYPES = /@(typedef|type|param|property) \{.*\}( \w+)?( \*\/)?$/
+
+test.each(courseNames())('the editor shows whole lines of the comments of %s', name => {
+  const [, driver = ''] =
+    /^ {2}driver: '(.*)',$/m.exec(readFileSync(join(COURSE, name, 'exercise.js'), 'utf8')) ?? []
+  const lines = readFileSync(join(COURSE, name, driver), 'utf8').split('\n')
+  const comments = lines.filter(line => /^ *(\/\/|\/?\*)/.test(line))
+  expect(comments.length).toBeGreaterThan(2)
+  expect(comments.filter(line => line.length > COLUMNS && !TYPES.test(line))).toEqual([])
+})
+
 test('the skeletons of modules are up to date: npm run generate writes them', () => {
   const generated = moduleSkeletons()
   expect(generated.map(({ path }) => path)).toEqual([

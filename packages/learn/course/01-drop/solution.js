@@ -11,7 +11,7 @@ import {
 /** @typedef {{ frames: number, bytes: number }} Priv */
 
 /**
- * Called for each frame that the kernel transmits. The frame is ours.
+ * The kernel transmits a frame, which is ours from now on.
  * @param {import('vnet').SkBuff} skb
  * @param {import('vnet').NetDevice<Priv>} dev
  */

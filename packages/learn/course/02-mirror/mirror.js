@@ -2,19 +2,21 @@
 import { allocEtherdevMqs, defineDriver, IFF_NOARP } from 'vnet'
 
 /**
- * Makes a frame one that comes back from where it was sent. Returns 0, or the reason for a drop.
+ * Makes a frame one that comes back from where it was
+ * sent. Returns 0, or the reason for a drop.
  * @param {import('vnet').SkBuff} skb
  * @param {import('vnet').NetDevice} dev
  */
 function reflect(skb, dev) {
   // TODO 2: swap the IPv4 addresses.
   // TODO 3: swap the hardware addresses.
-  // TODO 4: before that, return the reason if the frame cannot be mirrored.
+  // TODO 4: before that, return the reason if the frame
+  // cannot be mirrored.
   return 0
 }
 
 /**
- * Called for each frame that the kernel transmits. The frame is ours.
+ * The kernel transmits a frame, which is ours from now on.
  * @param {import('vnet').SkBuff} skb
  * @param {import('vnet').NetDevice} dev
  */

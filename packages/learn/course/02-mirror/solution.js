@@ -17,14 +17,16 @@ import {
 } from 'vnet'
 
 /**
- * Makes a frame one that comes back from where it was sent. Returns 0, or the reason for a drop.
+ * Makes a frame one that comes back from where it was
+ * sent. Returns 0, or the reason for a drop.
  * @param {import('vnet').SkBuff} skb
  * @param {import('vnet').NetDevice} dev
  */
 function reflect(skb, dev) {
   // #todo 2: swap the IPv4 addresses.
   // #todo 3: swap the hardware addresses.
-  // #todo 4: before that, return the reason if the frame cannot be mirrored.
+  // #todo 4: before that, return the reason if the frame
+  // #skeleton // cannot be mirrored.
   if (ethTypeTrans(skb, dev) !== ETH_P_IP) return SKB_DROP_REASON_UNHANDLED_PROTO
   if (skb.pktType === PACKET_BROADCAST || skb.pktType === PACKET_MULTICAST) {
     return SKB_DROP_REASON_IP_NOT_TRANSLATABLE
@@ -40,7 +42,7 @@ function reflect(skb, dev) {
 }
 
 /**
- * Called for each frame that the kernel transmits. The frame is ours.
+ * The kernel transmits a frame, which is ours from now on.
  * @param {import('vnet').SkBuff} skb
  * @param {import('vnet').NetDevice} dev
  */

@@ -38,7 +38,8 @@ const params = {
 }
 
 /**
- * Makes a frame one that comes back from where it was sent. Returns 0, or the reason for a drop.
+ * Makes a frame one that comes back from where it was
+ * sent. Returns 0, or the reason for a drop.
  * @param {import('vnet').SkBuff} skb
  * @param {Device} dev
  */
@@ -83,7 +84,8 @@ function stop(dev) {
 function startXmit(skb, dev) {
   const reason = reflect(skb, dev)
   if (reason !== 0) return skb.drop(reason)
-  // TODO 1: put the frame into the ring, and arm the alarm if it is not armed.
+  // TODO 1: put the frame into the ring, and arm the alarm
+  // if it is not armed.
   // TODO 3: stop the queue when the ring is full.
   skb.drop()
 }

@@ -42,7 +42,8 @@ const params = {
 }
 
 /**
- * Makes a frame one that comes back from where it was sent. Returns 0, or the reason for a drop.
+ * Makes a frame one that comes back from where it was
+ * sent. Returns 0, or the reason for a drop.
  * @param {import('vnet').SkBuff} skb
  * @param {Device} dev
  */
@@ -98,7 +99,8 @@ function startXmit(skb, dev) {
   // #end
   const reason = reflect(skb, dev)
   if (reason !== 0) return skb.drop(reason)
-  // #todo 1: put the frame into the ring, and arm the alarm if it is not armed.
+  // #todo 1: put the frame into the ring, and arm the alarm
+  // #skeleton // if it is not armed.
   // #todo 3: stop the queue when the ring is full.
   // #skeleton skb.drop()
   ring.push(skb)

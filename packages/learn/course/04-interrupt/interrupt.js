@@ -20,7 +20,8 @@ import {
   SKB_DROP_REASON_UNHANDLED_PROTO,
 } from 'vnet'
 
-// The bits of the status word: the board has sent frames; it has received frames.
+// The bits of the status word: the board has sent frames;
+// it has received frames.
 const TX_DONE = 1
 const RX_READY = 2
 
@@ -43,7 +44,10 @@ const params = {
   spurious: int({ default: 0, description: 'interrupts of another card after every Nth of ours' }),
 }
 
-/** The card. It sends each frame to itself, with the addresses swapped. */
+/**
+ * The card. It sends each frame to itself, with the
+ * addresses swapped.
+ */
 class Board {
   /** @param {Device} dev */
   constructor(dev) {
@@ -129,7 +133,8 @@ function startXmit(skb, dev) {
   if (ipv4.parse(skb.bytes, skb.nh, skb.len - ETH_HLEN) < 0) {
     return skb.drop(SKB_DROP_REASON_IP_INHDR)
   }
-  // TODO 2: put the frame into the tx ring, stop the queue when that is full, kick the board.
+  // TODO 2: put the frame into the tx ring, stop the queue
+  // when that is full, kick the board.
   skb.drop()
 }
 
@@ -139,7 +144,8 @@ function startXmit(skb, dev) {
  */
 function interrupt(dev) {
   // TODO 3: acknowledge; IRQ_NONE if it is not ours.
-  // TODO 4: take all frames on RX_READY, wake the queue on TX_DONE.
+  // TODO 4: take all frames on RX_READY, wake the queue on
+  // TX_DONE.
   return IRQ_NONE
 }
 

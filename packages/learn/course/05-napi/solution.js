@@ -24,7 +24,8 @@ import {
   SKB_DROP_REASON_UNHANDLED_PROTO,
 } from 'vnet'
 
-// A bit of the status word: the board has moved frames from the tx ring to the rx ring.
+// A bit of the status word: the board has moved frames
+// from the tx ring to the rx ring.
 const MOVED = 1
 
 /**
@@ -46,7 +47,10 @@ const params = {
   }),
 }
 
-/** The card. It sends each frame to itself, with the addresses swapped. */
+/**
+ * The card. It sends each frame to itself, with the
+ * addresses swapped.
+ */
 class Board {
   /** @param {Device} dev */
   constructor(dev) {
@@ -67,7 +71,10 @@ class Board {
     this.busy = true
   }
 
-  /** Moves frames while there is room, and raises one interrupt. */
+  /**
+   * Moves frames while there is room, and raises one
+   * interrupt.
+   */
   work() {
     this.busy = false
     while (this.tx.length > 0 && this.rx.length < this.rx.capacity) {
@@ -151,7 +158,8 @@ function interrupt(dev) {
   const { irq, napi } = dev.priv
   // #end
   if (irq.acknowledge() === 0) return IRQ_NONE
-  // #todo 2: mask the interrupt and schedule the poll, in place of the rest.
+  // #todo 2: mask the interrupt and schedule the poll, in
+  // #skeleton // place of the rest.
   // #skeleton for (let skb = board.rx.shift(); skb !== undefined; skb = board.rx.shift()) {
   // #skeleton   netifRx(skb)
   // #skeleton }
@@ -168,7 +176,8 @@ function interrupt(dev) {
  * @param {number} budget
  */
 function poll(dev, budget) {
-  // #todo 3: wake the queue, hand over at most `budget` frames, and return their number.
+  // #todo 3: wake the queue, hand over at most `budget`
+  // #skeleton // frames, and return their number.
   // #todo 4: when nothing is left, complete and unmask.
   // #skeleton return 0
   const { irq, napi, board } = dev.priv

@@ -25,7 +25,7 @@ import {
  * @typedef {object} Priv
  * @property {{ delay: number, slots: number, timeout: number, lockup: number }} params
  * @property {Board} board
- * @property {number} timeouts how often the watchdog has called
+ * @property {number} timeouts calls of the watchdog
  */
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
 
@@ -46,7 +46,10 @@ const params = {
   lockup: int({ default: 0, live: true, description: 'hang up at every Nth batch' }),
 }
 
-/** The card. It sends each frame to itself, with the addresses swapped, unless it hangs. */
+/**
+ * The card. It sends each frame to itself, with the
+ * addresses swapped, unless it hangs.
+ */
 class Board {
   /** @param {Device} dev */
   constructor(dev) {
@@ -80,7 +83,10 @@ class Board {
     sent(this.dev)
   }
 
-  /** Makes the board work again. Frames in the tx ring remain there, and are not sent. */
+  /**
+   * Makes the board work again. Frames in the tx ring
+   * remain there, and are not sent.
+   */
   reset() {
     this.alarm.cancel()
     this.busy = false

@@ -14,7 +14,8 @@ import {
   SKB_DROP_REASON_UNHANDLED_PROTO,
 } from 'vnet'
 
-// The private ioctl: struct counters { u32 size, flags; u64 frames, bytes; } at ifr_data.
+// The private ioctl: struct counters { u32 size, flags;
+// u64 frames, bytes; } at ifr_data.
 const COUNTERS = SIOCDEVPRIVATE + 0
 const SIZE = 24
 const FLAG_RESET = 1
@@ -65,7 +66,8 @@ function startXmit(skb, dev) {
  */
 function ioctl(dev, _ifr, data, cmd) {
   // TODO 4: COUNTERS reads the counters.
-  // TODO 5: with FLAG_RESET it sets them to 0, for callers that may.
+  // TODO 5: with FLAG_RESET it sets them to 0, for callers
+  // that may.
   return -EOPNOTSUPP
 }
 

@@ -20,7 +20,8 @@ import {
   UsageError,
 } from 'vnet'
 
-// The private ioctl: struct counters { u32 size, flags; u64 frames, bytes; } at ifr_data.
+// The private ioctl: struct counters { u32 size, flags;
+// u64 frames, bytes; } at ifr_data.
 const COUNTERS = SIOCDEVPRIVATE + 0
 const SIZE = 24
 const FLAG_RESET = 1
@@ -115,7 +116,8 @@ function startXmit(skb, dev) {
  */
 function ioctl(dev, _ifr, data, cmd) {
   // #todo 4: COUNTERS reads the counters.
-  // #todo 5: with FLAG_RESET it sets them to 0, for callers that may.
+  // #todo 5: with FLAG_RESET it sets them to 0, for callers
+  // #skeleton // that may.
   // #skeleton return -EOPNOTSUPP
   const { priv } = dev
   if (cmd !== COUNTERS) return -EOPNOTSUPP

@@ -24,9 +24,11 @@ import {
  * What belongs to one transmit queue.
  * @typedef {object} Lane
  * @property {Ring} ring
- * @property {import('vnet').Alarm | undefined} alarm made in devInit
+ * @property {import('vnet').Alarm | undefined} alarm made
+ *   in devInit
  * @property {boolean} busy whether the alarm is armed
- * @property {number} frames frames that came by this queue, and their bytes
+ * @property {number} frames frames that came by this
+ *   queue, and their bytes
  * @property {number} bytes
  */
 /** @typedef {{ params: { delay: number, slots: number }, lanes: Lane[] }} Priv */
@@ -43,7 +45,8 @@ const params = {
 }
 
 /**
- * Makes a frame one that comes back from where it was sent. Returns 0, or the reason for a drop.
+ * Makes a frame one that comes back from where it was
+ * sent. Returns 0, or the reason for a drop.
  * @param {import('vnet').SkBuff} skb
  * @param {Device} dev
  */
@@ -145,7 +148,8 @@ function setup(dev) {
  * @param {import('vnet').DriverContext} context
  */
 function init(params, context) {
-  // TODO 1: context.txqs and context.rxqs queues, or four, and a lane for each.
+  // TODO 1: context.txqs and context.rxqs queues, or four,
+  // and a lane for each.
   const lanes = [newLane(params.slots)]
   const dev = allocEtherdevMqs({ name: 'mq%d', setup, priv: { params, lanes } })
   return [{ dev, addresses: ['198.18.0.1/24'] }]

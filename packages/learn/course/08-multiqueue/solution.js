@@ -25,9 +25,11 @@ import {
  * What belongs to one transmit queue.
  * @typedef {object} Lane
  * @property {Ring} ring
- * @property {import('vnet').Alarm | undefined} alarm made in devInit
+ * @property {import('vnet').Alarm | undefined} alarm made
+ *   in devInit
  * @property {boolean} busy whether the alarm is armed
- * @property {number} frames frames that came by this queue, and their bytes
+ * @property {number} frames frames that came by this
+ *   queue, and their bytes
  * @property {number} bytes
  */
 /** @typedef {{ params: { delay: number, slots: number }, lanes: Lane[] }} Priv */
@@ -44,7 +46,8 @@ const params = {
 }
 
 /**
- * Makes a frame one that comes back from where it was sent. Returns 0, or the reason for a drop.
+ * Makes a frame one that comes back from where it was
+ * sent. Returns 0, or the reason for a drop.
  * @param {import('vnet').SkBuff} skb
  * @param {Device} dev
  */
@@ -155,7 +158,8 @@ function setup(dev) {
  * @param {import('vnet').DriverContext} context
  */
 // #skeleton function init(params, context) {
-// #skeleton   // TODO 1: context.txqs and context.rxqs queues, or four, and a lane for each.
+// #skeleton   // TODO 1: context.txqs and context.rxqs queues, or four,
+// #skeleton   // and a lane for each.
 // #skeleton   const lanes = [newLane(params.slots)]
 // #skeleton   const dev = allocEtherdevMqs({ name: 'mq%d', setup, priv: { params, lanes } })
 function init(params, { txqs = 4, rxqs = txqs }) {

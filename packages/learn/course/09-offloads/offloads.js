@@ -25,7 +25,8 @@ import {
 const params = { plain: bool({ default: false, description: 'receive frames without offloads' }) }
 
 /**
- * Makes a frame one that comes back from where it was sent. Returns 0, or the reason for a drop.
+ * Makes a frame one that comes back from where it was
+ * sent. Returns 0, or the reason for a drop.
  * @param {import('vnet').SkBuff} skb
  * @param {Device} dev
  */
@@ -39,7 +40,8 @@ function reflect(skb, dev) {
 }
 
 /**
- * Returns the position of the TCP or UDP header, -1 if the frame has none that is whole.
+ * Returns the position of the TCP or UDP header, -1 if the
+ * frame has none that is whole.
  * @param {import('vnet').SkBuff} skb
  */
 function transportAt({ bytes, nh, tail }) {
@@ -51,7 +53,8 @@ function transportAt({ bytes, nh, tail }) {
 }
 
 /**
- * Changes the lowest bit of both ports: 5200 is 5201, and back. Keeps the checksum right.
+ * Changes the lowest bit of both ports: 5200 is 5201, and
+ * back. Keeps the checksum right.
  * @param {import('vnet').SkBuff} skb
  */
 function flipPorts(skb) {
@@ -65,13 +68,14 @@ function flipPorts(skb) {
 }
 
 /**
- * Gives the kernel frames that need no offload: as short as a wire takes them, their checksums
- * complete.
+ * Gives the kernel frames that need no offload: as short
+ * as a wire takes them, their checksums complete.
  * @param {import('vnet').SkBuff} skb
  * @param {Device} dev
  */
 function receivePlain(skb, dev) {
-  // TODO 3: cut a frame with a gsoSize into dev.priv.segments.
+  // TODO 3: cut a frame with a gsoSize into
+  // dev.priv.segments.
   // TODO 4: complete the checksum of any other.
   netifRx(skb)
 }
@@ -95,12 +99,14 @@ function startXmit(skb, dev) {
 function setup(dev) {
   dev.netdevOps = { ndoStartXmit: startXmit }
   dev.flags |= IFF_NOARP
-  // TODO 1: offer scatter-gather, checksums, and long frames of TCP and UDP.
+  // TODO 1: offer scatter-gather, checksums, and long
+  // frames of TCP and UDP.
 }
 
 /** @param {{ plain: boolean }} params */
 function init(params) {
-  // As many frames as 64 KiB can be cut into, with 512 bytes in each.
+  // As many frames as 64 KiB can be cut into, with 512
+  // bytes in each.
   const segments = new Ring(128)
   const dev = allocEtherdevMqs({ name: 'off%d', setup, priv: { params, segments } })
   return [{ dev, addresses: ['198.18.0.1/24'] }]

@@ -21,7 +21,8 @@ import {
  * @typedef {object} Priv
  * @property {{ age: number }} params
  * @property {Device[]} ports all ports, this one too
- * @property {Map<number, Station>} stations the table, which all ports share
+ * @property {Map<number, Station>} stations the table,
+ *   which all ports share
  */
 
 const params = {
@@ -34,7 +35,8 @@ const params = {
 }
 
 /**
- * Returns the hardware address at a position as a number: 48 bits are exact.
+ * Returns the hardware address at a position as a number:
+ * 48 bits are exact.
  * @param {Uint8Array} bytes
  * @param {number} at
  */
@@ -47,7 +49,7 @@ function addressAt(bytes, at) {
 }
 
 /**
- * Sends the frame out of a port: the kernel receives it there.
+ * Sends the frame out of a port: the kernel receives it.
  * @param {import('vnet').SkBuff} skb
  * @param {Device} port
  */
@@ -63,7 +65,7 @@ function deliver(skb, port) {
  */
 function flood(skb, from) {
   // #skeleton const others = from.priv.ports.filter(port => port !== from)
-  // #todo 1: the frame to one of them, a clone to the other.
+  // #todo 1: the frame to one, a clone to the other.
   // #todo 4: there may be no clone.
   // #skeleton deliver(skb, others[0])
   const [last, ...others] = from.priv.ports.filter(port => port !== from)
@@ -85,8 +87,10 @@ function flood(skb, from) {
  * @param {Device} dev
  */
 function startXmit(skb, dev) {
-  // #todo 2: learn where the source is; send a frame to a known station to its port alone.
-  // #todo 3: forget a station that was silent for params.age seconds.
+  // #todo 2: learn where the source is; send a frame to a
+  // #skeleton // known station to its port alone.
+  // #todo 3: forget a station that was silent for
+  // #skeleton // params.age seconds.
   // #skeleton flood(skb, dev)
   const { bytes, data } = skb
   const { params, stations } = dev.priv

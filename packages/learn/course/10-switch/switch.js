@@ -11,7 +11,8 @@ import { allocEtherdevMqs, defineDriver, int, interfaceArgs, netifRx } from 'vne
  * @typedef {object} Priv
  * @property {{ age: number }} params
  * @property {Device[]} ports all ports, this one too
- * @property {Map<number, Station>} stations the table, which all ports share
+ * @property {Map<number, Station>} stations the table,
+ *   which all ports share
  */
 
 const params = {
@@ -24,7 +25,8 @@ const params = {
 }
 
 /**
- * Returns the hardware address at a position as a number: 48 bits are exact.
+ * Returns the hardware address at a position as a number:
+ * 48 bits are exact.
  * @param {Uint8Array} bytes
  * @param {number} at
  */
@@ -37,7 +39,7 @@ function addressAt(bytes, at) {
 }
 
 /**
- * Sends the frame out of a port: the kernel receives it there.
+ * Sends the frame out of a port: the kernel receives it.
  * @param {import('vnet').SkBuff} skb
  * @param {Device} port
  */
@@ -53,7 +55,7 @@ function deliver(skb, port) {
  */
 function flood(skb, from) {
   const others = from.priv.ports.filter(port => port !== from)
-  // TODO 1: the frame to one of them, a clone to the other.
+  // TODO 1: the frame to one, a clone to the other.
   // TODO 4: there may be no clone.
   deliver(skb, others[0])
 }
@@ -64,8 +66,10 @@ function flood(skb, from) {
  * @param {Device} dev
  */
 function startXmit(skb, dev) {
-  // TODO 2: learn where the source is; send a frame to a known station to its port alone.
-  // TODO 3: forget a station that was silent for params.age seconds.
+  // TODO 2: learn where the source is; send a frame to a
+  // known station to its port alone.
+  // TODO 3: forget a station that was silent for
+  // params.age seconds.
   flood(skb, dev)
 }
 

@@ -24,7 +24,8 @@ import {
   SKB_DROP_REASON_UNHANDLED_PROTO,
 } from 'vnet'
 
-// The card's status of a frame: sent after a collision; not sent; came back damaged.
+// The card's status of a frame: sent after a collision;
+// not sent; came back damaged.
 const COLLISION = 1
 const ABORTED = 2
 const DAMAGED = 4
@@ -33,7 +34,8 @@ const DAMAGED = 4
  * @typedef {object} Priv
  * @property {{ noise: number }} params
  * @property {Card} card
- * @property {number} missed frames that the card missed, of all its reads
+ * @property {number} missed frames that the card missed,
+ *   of all its reads
  */
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
 
@@ -61,7 +63,7 @@ class Card {
   }
 
   /**
-   * Sends a frame, which comes back. Returns the bits above.
+   * Sends a frame, which comes back. Returns its status.
    * @param {number} noise
    */
   exchange(noise) {
@@ -69,7 +71,10 @@ class Card {
     return this.fates.shift() ?? (noise !== 0 && this.#frames % noise === 0 ? DAMAGED : 0)
   }
 
-  /** Frames that the card missed since this was last read. Without power all bits are read as 1. */
+  /**
+   * Frames that the card missed since this was last read.
+   * Without power all bits are read as 1.
+   */
   readMissed() {
     if (!this.#isOn) return 0xffff
     const n = this.register
@@ -79,7 +84,8 @@ class Card {
 }
 
 /**
- * Makes a frame one that comes back from where it was sent. Returns 0, or the reason for a drop.
+ * Makes a frame one that comes back from where it was
+ * sent. Returns 0, or the reason for a drop.
  * @param {import('vnet').SkBuff} skb
  * @param {Device} dev
  */
@@ -118,7 +124,8 @@ function collect(dev) {
 // #end
 
 /**
- * Adds what only the driver knows. Called also while the interface is down.
+ * Adds what only the driver knows. Called also while the
+ * interface is down.
  * @param {Device} dev
  * @param {Float64Array} stats
  */
@@ -140,7 +147,8 @@ function startXmit(skb, dev) {
   const reason = reflect(skb, dev)
   if (reason !== 0) return skb.drop(reason)
   const bits = card.exchange(params.noise)
-  // #todo 1: a frame that was aborted or damaged is an error, of one direction or the other.
+  // #todo 1: a frame that was aborted or damaged is an
+  // #skeleton // error, of one direction or the other.
   // #todo 2: count a collision.
   // #skeleton if ((bits & (ABORTED | DAMAGED)) !== 0) return skb.drop()
   if ((bits & COLLISION) !== 0) {

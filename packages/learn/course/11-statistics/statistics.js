@@ -18,7 +18,8 @@ import {
   SKB_DROP_REASON_UNHANDLED_PROTO,
 } from 'vnet'
 
-// The card's status of a frame: sent after a collision; not sent; came back damaged.
+// The card's status of a frame: sent after a collision;
+// not sent; came back damaged.
 const COLLISION = 1
 const ABORTED = 2
 const DAMAGED = 4
@@ -27,7 +28,8 @@ const DAMAGED = 4
  * @typedef {object} Priv
  * @property {{ noise: number }} params
  * @property {Card} card
- * @property {number} missed frames that the card missed, of all its reads
+ * @property {number} missed frames that the card missed,
+ *   of all its reads
  */
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
 
@@ -55,7 +57,7 @@ class Card {
   }
 
   /**
-   * Sends a frame, which comes back. Returns the bits above.
+   * Sends a frame, which comes back. Returns its status.
    * @param {number} noise
    */
   exchange(noise) {
@@ -63,7 +65,10 @@ class Card {
     return this.fates.shift() ?? (noise !== 0 && this.#frames % noise === 0 ? DAMAGED : 0)
   }
 
-  /** Frames that the card missed since this was last read. Without power all bits are read as 1. */
+  /**
+   * Frames that the card missed since this was last read.
+   * Without power all bits are read as 1.
+   */
   readMissed() {
     if (!this.#isOn) return 0xffff
     const n = this.register
@@ -73,7 +78,8 @@ class Card {
 }
 
 /**
- * Makes a frame one that comes back from where it was sent. Returns 0, or the reason for a drop.
+ * Makes a frame one that comes back from where it was
+ * sent. Returns 0, or the reason for a drop.
  * @param {import('vnet').SkBuff} skb
  * @param {Device} dev
  */
@@ -100,7 +106,8 @@ function stop(dev) {
 }
 
 /**
- * Adds what only the driver knows. Called also while the interface is down.
+ * Adds what only the driver knows. Called also while the
+ * interface is down.
  * @param {Device} dev
  * @param {Float64Array} stats
  */
@@ -117,7 +124,8 @@ function startXmit(skb, dev) {
   const reason = reflect(skb, dev)
   if (reason !== 0) return skb.drop(reason)
   const bits = card.exchange(params.noise)
-  // TODO 1: a frame that was aborted or damaged is an error, of one direction or the other.
+  // TODO 1: a frame that was aborted or damaged is an
+  // error, of one direction or the other.
   // TODO 2: count a collision.
   if ((bits & (ABORTED | DAMAGED)) !== 0) return skb.drop()
   netifRx(skb)

@@ -17,13 +17,15 @@ const params = {
 /**
  * @typedef {object} Priv
  * @property {Values} params
- * @property {import('vnet').NetDevice<Priv> | undefined} peer the other end; undefined if gone
+ * @property {import('vnet').NetDevice<Priv> | undefined}
+ *   peer the other end; undefined if gone
  * @property {SnullHw} hw the board, made in setup
  */
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
 
 /**
- * Makes a frame one for the peer. Returns 0, or the reason for a drop.
+ * Makes a frame one for the peer. Returns 0, or the reason
+ * for a drop.
  * @param {import('vnet').SkBuff} skb
  * @param {Device} peer
  */
@@ -41,7 +43,8 @@ function translate(skb, peer) {
  * @param {Device} dev
  */
 function startXmit(skb, dev) {
-  // TODO 1: the driver, with ndoOpen, ndoStop and an interrupt handler. This drops everything.
+  // TODO 1: the driver, with ndoOpen, ndoStop and an
+  // interrupt handler. This drops everything.
   // TODO 2: stop the queue.
   skb.drop()
 }

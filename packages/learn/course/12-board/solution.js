@@ -31,13 +31,15 @@ const params = {
 /**
  * @typedef {object} Priv
  * @property {Values} params
- * @property {import('vnet').NetDevice<Priv> | undefined} peer the other end; undefined if gone
+ * @property {import('vnet').NetDevice<Priv> | undefined}
+ *   peer the other end; undefined if gone
  * @property {SnullHw} hw the board, made in setup
  */
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
 
 /**
- * Makes a frame one for the peer. Returns 0, or the reason for a drop.
+ * Makes a frame one for the peer. Returns 0, or the reason
+ * for a drop.
  * @param {import('vnet').SkBuff} skb
  * @param {Device} peer
  */
@@ -69,7 +71,8 @@ function stop(dev) {
  * @param {Device} dev
  */
 function startXmit(skb, dev) {
-  // #todo 1: the driver, with ndoOpen, ndoStop and an interrupt handler. This drops everything.
+  // #todo 1: the driver, with ndoOpen, ndoStop and an
+  // #skeleton // interrupt handler. This drops everything.
   // #todo 2: stop the queue.
   // #skeleton skb.drop()
   const { hw, peer } = dev.priv

@@ -44,7 +44,10 @@ const params = {
 /** Turns after which a CPU waits for ever. */
 const LOCKUP = 1000
 
-/** One of the two CPUs. Call its functions by `yield*`: there the other CPU may run. */
+/**
+ * One of the two CPUs. Call its functions by `yield*`:
+ * there the other CPU may run.
+ */
 class Cpu {
   /**
    * @param {Machine} machine
@@ -53,7 +56,10 @@ class Cpu {
   constructor(machine, name) {
     this.machine = machine
     this.name = name
-    /** @type {[keyof Memory, any][]} its writes that have not reached memory */
+    /**
+     * Its writes that have not reached memory.
+     * @type {[keyof Memory, any][]}
+     */
     this.written = []
     this.waits = 'runs'
   }
@@ -124,14 +130,17 @@ class Cpu {
     this.machine.arm()
   }
 
-  /** Disarms the timer. Its function may run, on the other CPU. */
+  /**
+   * Disarms the timer. Its function may run, on the other
+   * CPU.
+   */
   *deleteTimer() {
     yield
     this.machine.timer.cancel()
     this.log('deletes the timer')
   }
 
-  /** Disarms the timer, and waits until its function has ended. */
+  /** Disarms the timer; waits for its function to end. */
   *deleteTimerSync() {
     this.waits = "waits for the timer's function"
     do {
@@ -163,7 +172,8 @@ class Cpu {
   }
 
   /**
-   * Runs a function up to its next `yield*`. Returns whether it has ended.
+   * Runs a function up to its next `yield*`. Returns
+   * whether it has ended.
    * @param {Iterator<unknown, void>} code
    */
   runs(code) {
@@ -175,7 +185,10 @@ class Cpu {
   }
 }
 
-/** CPU 0 runs the device's operations, CPU 1 the timer's function, in an order of the seed. */
+/**
+ * CPU 0 runs the device's operations, CPU 1 the timer's
+ * function, in an order of the seed.
+ */
 class Machine {
   /** @param {Device} dev */
   constructor(dev) {
@@ -185,7 +198,10 @@ class Machine {
     this.cpus = [new Cpu(this, 'CPU 0'), new Cpu(this, 'CPU 1')]
     /** @type {string[]} the steps, for the checks */
     this.trace = []
-    /** @type {Iterator<unknown, void> | undefined} the timer's function, while it runs */
+    /**
+     * The timer's function, while it runs.
+     * @type {Iterator<unknown, void> | undefined}
+     */
     this.running = undefined
     this.dev = dev
     this.random = 0
@@ -195,7 +211,10 @@ class Machine {
     this.waker = clock.alarm(() => this.memory.isStopped || dev.tx[0].wake())
   }
 
-  /** @param {number} number selects the order in which the CPUs run from now on */
+  /**
+   * @param {number} number selects the order in which the
+   *   CPUs run from now on
+   */
   seed(number) {
     this.random = Math.imul(number, 2654435761)
     this.trace = []
@@ -218,7 +237,8 @@ class Machine {
     const [cpu, other] = this.cpus
     const code = start(cpu)
     for (let turn = 0, ends = false; turn < LOCKUP; turn++) {
-      // What it wrote may reach memory when the function has ended.
+      // What it wrote may reach memory when the function
+      // has ended.
       if (ends) return cpu.flush()
       for (let n = this.choose(12); n > 0 && !ends; n--) {
         ends = cpu.runs(code)
@@ -276,7 +296,8 @@ class Machine {
     if (value) {
       this.dev.tx[0].stop()
     }
-    // Not in the middle of a function: the kernel then transmits the next frame.
+    // Not in the middle of a function: the kernel then
+    // transmits the next frame.
     else {
       this.waker.at(this.dev.net.clock.now())
     }
@@ -284,7 +305,8 @@ class Machine {
 }
 
 /**
- * Makes a frame one that comes back from where it was sent. Returns 0, or the reason for a drop.
+ * Makes a frame one that comes back from where it was
+ * sent. Returns 0, or the reason for a drop.
  * @param {SkBuff} skb
  * @param {Device} dev
  */
@@ -305,8 +327,9 @@ function reflect(skb, dev) {
  * #end
  */
 function* transmit(cpu, skb, dev) {
-  // #todo 1: put the frame into the ring, which the other CPU uses too, and arm the timer.
-  // #todo 3: stop the queue when the ring is full, and look again.
+  // #todo 1: put the frame into the ring, which the other
+  // #skeleton // CPU uses too, and arm the timer.
+  // #todo 3: stop the queue of a full ring, and look again.
   // #skeleton yield
   // #skeleton skb.drop()
   const { slots } = dev.priv.params
@@ -333,7 +356,7 @@ function* transmit(cpu, skb, dev) {
  * #end
  */
 function* expired(cpu) {
-  // #todo 2: take all frames out of the ring, and hand them over.
+  // #todo 2: hand over all frames of the ring.
   // #todo 3: wake the queue if it is stopped.
   yield* cpu.lock()
   const ring = yield* cpu.read('ring')
@@ -356,7 +379,7 @@ function* expired(cpu) {
  * #end
  */
 function* shutDown(cpu) {
-  // #todo 4: delete the timer, and drop the frames in the ring.
+  // #todo 4: delete the timer, and drop the ring's frames.
   yield* cpu.deleteTimerSync()
   yield* cpu.lock()
   const ring = yield* cpu.read('ring')

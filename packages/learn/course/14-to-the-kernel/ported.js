@@ -27,9 +27,11 @@ import {
  * @typedef {object} Priv
  * @property {{ delay: number, slots: number, fails: string }} params
  * @property {Kernel} kernel
- * @property {Slots} slots a ring: frame n is in slots[n % params.slots]
+ * @property {Slots} slots a ring: slots[n % params.slots]
+ *   has frame n
  * @property {number} head the number of the next frame
- * @property {number} tail the number of the oldest one; equal to head in an empty ring
+ * @property {number} tail the number of the oldest one;
+ *   equal to head in an empty ring
  */
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
 
@@ -43,7 +45,10 @@ const params = {
   }),
 }
 
-/** How memory is requested: the kernel may sleep until there is some, or not. */
+/**
+ * How memory is requested: the kernel may sleep until
+ * there is some, or not.
+ */
 const GFP_KERNEL = 'GFP_KERNEL'
 const GFP_ATOMIC = 'GFP_ATOMIC'
 
@@ -52,7 +57,8 @@ const GFP_ATOMIC = 'GFP_ATOMIC'
 /** The kernel's calls, which may fail, and the card. */
 class Kernel {
   /**
-   * For the checks: the calls, by their names in the kernel, and which of them fails.
+   * For the checks: the calls, by their names in the
+   * kernel, and which of them fails.
    * @type {string[]}
    */
   calls = []
@@ -148,7 +154,7 @@ class Kernel {
   }
 
   /**
-   * From now on the handler is called. Returns 0, or -EBUSY.
+   * From now on the handler runs. Returns 0, or -EBUSY.
    * @param {() => void} handler
    */
   requestIrq(handler) {
@@ -179,7 +185,8 @@ class Kernel {
 }
 
 /**
- * Makes a frame one that comes back from where it was sent. Returns 0, or the reason for a drop.
+ * Makes a frame one that comes back from where it was
+ * sent. Returns 0, or the reason for a drop.
  * @param {SkBuff} skb
  * @param {Device} dev
  */
@@ -200,7 +207,8 @@ function devInit(dev) {
 }
 
 /**
- * Takes the oldest frame out of the ring, and frees its descriptor; undefined if the ring is empty.
+ * Takes the oldest frame out of the ring, and frees its
+ * descriptor; undefined if the ring is empty.
  * @param {Priv} priv
  * @returns {SkBuff | undefined}
  */
@@ -230,7 +238,8 @@ function interrupt(dev) {
  */
 function open(dev) {
   const { priv } = dev
-  // TODO 1: a cache of descriptors, the slots, the interrupt; undo what was done if one fails.
+  // TODO 1: a cache of descriptors, the slots, the
+  // interrupt; undo what was done if one fails.
   Object.assign(priv, { slots: [], head: 0, tail: 0 })
   netifTxStartAllQueues(dev)
   return 0
@@ -252,8 +261,9 @@ function stop(dev) {
 function startXmit(skb, dev) {
   const reason = reflect(skb, dev)
   if (reason !== 0) return skb.drop(reason)
-  // TODO 3: a descriptor for the frame, which may not be available.
-  // TODO 4: put it into its slot; kick the card for the first, stop the queue with the last.
+  // TODO 3: a descriptor for the frame, if one is left.
+  // TODO 4: put it into its slot; kick the card for the
+  // first, stop the queue with the last.
   skb.drop()
 }
 

@@ -24,13 +24,15 @@ import {
 /**
  * @typedef {object} Priv
  * @property {{ delay: number, slots: number }} params
- * @property {Ring} ring frames that cross the board, oldest first
- * @property {import('vnet').Alarm} alarm rings when they have crossed it
+ * @property {Ring} ring frames that cross the board,
+ *   oldest first
+ * @property {import('vnet').Alarm} alarm rings when they
+ *   have crossed it
  * @property {boolean} busy whether the alarm is armed
  */
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
 
-/** The length of the shortest frame that the board carries, bytes. */
+/** Bytes of the shortest frame that the board carries. */
 const SHORTEST = 60
 /** Where the TTL is in the IPv4 header. */
 const TTL = 8
@@ -46,7 +48,8 @@ const params = {
 }
 
 /**
- * Makes a frame one that comes back from where it was sent. Returns 0, or the reason for a drop.
+ * Makes a frame one that comes back from where it was
+ * sent. Returns 0, or the reason for a drop.
  * @param {import('vnet').SkBuff} skb
  * @param {Device} dev
  */

@@ -36,12 +36,14 @@ const RX_READY = 1
 /**
  * @typedef {object} Priv
  * @property {{ delay: number, slots: number }} params
- * @property {Device} [peer] the other end; undefined if deleted
+ * @property {Device} [peer] the other end, unless deleted
  * @property {Irq} irq
  * @property {Napi} napi
- * @property {import('vnet').Alarm} alarm the card interrupts when it rings
+ * @property {import('vnet').Alarm} alarm the card
+ *   interrupts when it rings
  * @property {boolean} armed whether the alarm is armed
- * @property {Packet} [head] the frames that have arrived and that no poll has taken
+ * @property {Packet} [head] the frames that have arrived
+ *   and that no poll has taken
  * #solution
  * @property {Packet} [tail] the last of them
  * #end
@@ -139,7 +141,7 @@ function enqueue(skb, dev) {
 }
 
 /**
- * Takes a frame from the list. Returns undefined if there is none.
+ * Takes a frame from the list, or returns undefined.
  * @param {Device} dev
  */
 function dequeue({ priv }) {

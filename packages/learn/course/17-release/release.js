@@ -1,5 +1,5 @@
 // @ts-check
-// TODO 1: buffers are released twice, or never. See the page.
+// TODO 1: buffers are freed twice, or never. See the page.
 import {
   allocEtherdevMqs,
   defineDriver,
@@ -26,20 +26,25 @@ import { flipNetwork } from 'vnet/drivers'
 const RX_READY = 1
 
 /**
- * A buffer of a card, which carries a frame to the other card and is released there.
+ * A buffer of a card, which carries a frame to the other
+ * card and is released there.
  * @typedef {object} Buffer
  * @property {Device} owner the device to which it returns
- * @property {import('vnet').SkBuff} skb the frame, while the buffer is in use
+ * @property {import('vnet').SkBuff} skb the frame, while
+ *   the buffer is in use
  */
 /**
  * @typedef {object} Priv
  * @property {{ delay: number, buffers: number, lowmem: number }} params
- * @property {Device} [peer] the other end; undefined if deleted
+ * @property {Device} [peer] the other end, unless deleted
  * @property {Irq} irq
- * @property {import('vnet').Alarm} alarm the card interrupts when it rings
+ * @property {import('vnet').Alarm} alarm the card
+ *   interrupts when it rings
  * @property {boolean} armed whether the alarm is armed
- * @property {Buffer[]} free its own buffers that are not in use
- * @property {Buffer[]} arrived buffers of the other card, with frames that have arrived
+ * @property {Buffer[]} free its own buffers that are not
+ *   in use
+ * @property {Buffer[]} arrived buffers of the other card,
+ *   with frames that have arrived
  * @property {number} received
  */
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
@@ -153,7 +158,7 @@ function receive(buffer, dev) {
 }
 
 /**
- * Returns a buffer to its owner, whose queue may wait for it.
+ * Returns a buffer to its owner, which may wait for it.
  * @param {Buffer} buffer
  */
 function release(buffer) {

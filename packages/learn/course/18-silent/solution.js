@@ -30,11 +30,13 @@ const RX_READY = 1
 /**
  * @typedef {object} Priv
  * @property {{ delay: number, places: number }} params
- * @property {Device} [peer] the other end; undefined if deleted
+ * @property {Device} [peer] the other end, unless deleted
  * @property {Irq} irq
- * @property {import('vnet').Alarm} alarm the card interrupts when it rings
+ * @property {import('vnet').Alarm} alarm the card
+ *   interrupts when it rings
  * @property {boolean} armed whether the alarm is armed
- * @property {Ring} ring frames that have arrived, oldest first
+ * @property {Ring} ring frames that have arrived, oldest
+ *   first
  */
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
 

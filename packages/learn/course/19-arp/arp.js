@@ -10,40 +10,47 @@ import {
   SKB_DROP_REASON_UNHANDLED_PROTO,
 } from 'vnet'
 
-// The host at the other end of the cable: its hardware address, and 198.18.0.2.
+// The host at the other end of the cable: its hardware
+// address, and 198.18.0.2.
 const HARDWARE = Uint8Array.of(0x02, 0, 0, 0, 0, 0x09)
 const ADDRESS = 0xc6120002
 
 /**
- * The host receives a frame. Returns 0 if the frame is a reply now, or the reason for its drop.
+ * The host receives a frame. Returns 0 if the frame is a
+ * reply now, or the reason for its drop.
  * @param {import('vnet').SkBuff} skb
  * @param {import('vnet').NetDevice} dev
  */
 function receive(skb, dev) {
   const { bytes, data } = skb
   const protocol = ethTypeTrans(skb, dev)
-  // TODO 1: drop frames that are neither for HARDWARE nor for all, as SKB_DROP_REASON_OTHERHOST.
+  // TODO 1: drop frames that are neither for HARDWARE nor
+  // for all, as SKB_DROP_REASON_OTHERHOST.
   if (protocol === ETH_P_ARP) return receiveArp(bytes, data, skb.len)
   return SKB_DROP_REASON_UNHANDLED_PROTO
 }
 
 /**
- * Receives a frame of ARP, as arp_rcv and arp_process do. It starts at `mac`.
+ * Receives a frame of ARP, as arp_rcv and arp_process do.
+ * It starts at `mac`.
  * @param {Uint8Array} bytes
  * @param {number} mac
  * @param {number} length
  */
 function receiveArp(bytes, mac, length) {
   const at = mac + ETH_HLEN
-  // TODO 2: drop what is too short as SKB_DROP_REASON_PKT_TOO_SMALL, and what does not join an
-  // Ethernet address to one of IPv4 as SKB_DROP_REASON_NOT_SPECIFIED.
+  // TODO 2: drop what is too short as
+  // SKB_DROP_REASON_PKT_TOO_SMALL, and what does not join
+  // an Ethernet address to one of IPv4 as
+  // SKB_DROP_REASON_NOT_SPECIFIED.
   // TODO 3: drop what is not a request for ADDRESS.
   // TODO 4: make the frame a reply, and return 0.
   return SKB_DROP_REASON_NOT_SPECIFIED
 }
 
 /**
- * The kernel transmits a frame: the host is at the other end of the cable.
+ * The kernel transmits a frame: the host is at the other
+ * end of the cable.
  * @param {import('vnet').SkBuff} skb
  * @param {import('vnet').NetDevice} dev
  */

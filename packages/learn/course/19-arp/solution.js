@@ -15,19 +15,22 @@ import {
   SKB_DROP_REASON_UNHANDLED_PROTO,
 } from 'vnet'
 
-// The host at the other end of the cable: its hardware address, and 198.18.0.2.
+// The host at the other end of the cable: its hardware
+// address, and 198.18.0.2.
 const HARDWARE = Uint8Array.of(0x02, 0, 0, 0, 0, 0x09)
 const ADDRESS = 0xc6120002
 
 /**
- * The host receives a frame. Returns 0 if the frame is a reply now, or the reason for its drop.
+ * The host receives a frame. Returns 0 if the frame is a
+ * reply now, or the reason for its drop.
  * @param {import('vnet').SkBuff} skb
  * @param {import('vnet').NetDevice} dev
  */
 function receive(skb, dev) {
   const { bytes, data } = skb
   const protocol = ethTypeTrans(skb, dev)
-  // #todo 1: drop frames that are neither for HARDWARE nor for all, as SKB_DROP_REASON_OTHERHOST.
+  // #todo 1: drop frames that are neither for HARDWARE nor
+  // #skeleton // for all, as SKB_DROP_REASON_OTHERHOST.
   const isForHost =
     ethernet.isSameAddress(bytes, data, HARDWARE) || ethernet.isBroadcastAddress(bytes, data)
   if (!isForHost) return SKB_DROP_REASON_OTHERHOST
@@ -37,15 +40,18 @@ function receive(skb, dev) {
 }
 
 /**
- * Receives a frame of ARP, as arp_rcv and arp_process do. It starts at `mac`.
+ * Receives a frame of ARP, as arp_rcv and arp_process do.
+ * It starts at `mac`.
  * @param {Uint8Array} bytes
  * @param {number} mac
  * @param {number} length
  */
 function receiveArp(bytes, mac, length) {
   const at = mac + ETH_HLEN
-  // #todo 2: drop what is too short as SKB_DROP_REASON_PKT_TOO_SMALL, and what does not join an
-  // #skeleton // Ethernet address to one of IPv4 as SKB_DROP_REASON_NOT_SPECIFIED.
+  // #todo 2: drop what is too short as
+  // #skeleton // SKB_DROP_REASON_PKT_TOO_SMALL, and what does not join
+  // #skeleton // an Ethernet address to one of IPv4 as
+  // #skeleton // SKB_DROP_REASON_NOT_SPECIFIED.
   // #todo 3: drop what is not a request for ADDRESS.
   // #todo 4: make the frame a reply, and return 0.
   // #skeleton return SKB_DROP_REASON_NOT_SPECIFIED
@@ -69,7 +75,8 @@ function receiveArp(bytes, mac, length) {
 }
 
 /**
- * The kernel transmits a frame: the host is at the other end of the cable.
+ * The kernel transmits a frame: the host is at the other
+ * end of the cable.
  * @param {import('vnet').SkBuff} skb
  * @param {import('vnet').NetDevice} dev
  */

@@ -22,14 +22,16 @@ import {
   SKB_DROP_REASON_UNHANDLED_PROTO,
 } from 'vnet'
 
-// The host at the other end of the cable, 198.18.0.2, and the broadcast address of its network.
+// The host at the other end of the cable, 198.18.0.2, and
+// the broadcast address of its network.
 const HARDWARE = Uint8Array.of(0x02, 0, 0, 0, 0, 0x09)
 const ADDRESS = 0xc6120002
 const BROADCAST = 0xc61200ff
 const TTL = 64
 
 /**
- * The host receives a frame. Returns 0 if the frame is a reply now, or the reason for its drop.
+ * The host receives a frame. Returns 0 if the frame is a
+ * reply now, or the reason for its drop.
  * @param {import('vnet').SkBuff} skb
  * @param {import('vnet').NetDevice} dev
  */
@@ -49,7 +51,8 @@ function receive(skb, dev) {
 }
 
 /**
- * Receives a frame of ARP, as arp_rcv and arp_process do. It starts at `mac`.
+ * Receives a frame of ARP, as arp_rcv and arp_process do.
+ * It starts at `mac`.
  * @param {Uint8Array} bytes
  * @param {number} mac
  * @param {number} length
@@ -75,13 +78,15 @@ function receiveArp(bytes, mac, length) {
 }
 
 /**
- * Returns the Internet checksum (RFC 1071): 0 for bytes that contain their own.
+ * Returns the Internet checksum (RFC 1071): 0 for bytes
+ * that contain their own.
  * @param {Uint8Array} bytes
  * @param {number} at
  * @param {number} length
  */
 function checksum(bytes, at, length) {
-  // #todo 1: the sum of all 16-bit words, with its carries, inverted.
+  // #todo 1: the sum of all 16-bit words, with its carries,
+  // #skeleton // inverted.
   // #skeleton return 0
   let sum = 0
   for (let i = 0; i < length; i++) {
@@ -95,15 +100,18 @@ function checksum(bytes, at, length) {
 }
 
 /**
- * Receives a frame of IPv4, as ip_rcv_core and ip_route_input do. It starts at `mac`.
+ * Receives a frame of IPv4, as ip_rcv_core and
+ * ip_route_input do. It starts at `mac`.
  * @param {Uint8Array} bytes
  * @param {number} mac
  * @param {number} length
  */
 function receiveIp(bytes, mac, length) {
   const at = mac + ETH_HLEN
-  // #todo 2: check version, lengths and checksum of the header, and drop what is wrong.
-  // #todo 3: drop packets for others, from no host's address, fragments, and all but ICMP.
+  // #todo 2: check version, lengths and checksum of the
+  // #skeleton // header, and drop what is wrong.
+  // #todo 3: drop packets for others, from no host's
+  // #skeleton // address, fragments, and all but ICMP.
   // #skeleton const header = ipv4.headerLength(bytes, at)
   // #skeleton const reason = receiveIcmp(bytes, at + header, ipv4.totalLength(bytes, at) - header)
   const space = length - ETH_HLEN
@@ -130,13 +138,15 @@ function receiveIp(bytes, mac, length) {
 }
 
 /**
- * Sends the packet of a frame back: addresses, time to live and checksum of its headers.
+ * Sends the packet of a frame back: addresses, time to
+ * live and checksum of its headers.
  * @param {Uint8Array} bytes
  * @param {number} mac
  */
 function replyIp(bytes, mac) {
   const at = mac + ETH_HLEN
-  // #todo 5: both addresses of IP, TTL, the checksum of the header, both hardware addresses.
+  // #todo 5: both addresses of IP, TTL, the checksum of the
+  // #skeleton // header, both hardware addresses.
   ipv4.setDestination(bytes, at, ipv4.source(bytes, at))
   ipv4.setSource(bytes, at, ADDRESS)
   bytes[at + 8] = TTL
@@ -148,14 +158,16 @@ function replyIp(bytes, mac) {
 }
 
 /**
- * Receives an ICMP message, as icmp_rcv and icmp_echo do, and makes it a reply.
+ * Receives an ICMP message, as icmp_rcv and icmp_echo do,
+ * and makes it a reply.
  * @param {Uint8Array} bytes
  * @param {number} at
  * @param {number} length
  */
 function receiveIcmp(bytes, at, length) {
-  // #todo 4: drop what is too short, has a wrong checksum, or is not an echo request, and make the
-  // #skeleton // rest an echo reply: its type, its checksum.
+  // #todo 4: drop what is too short, has a wrong checksum,
+  // #skeleton // or is not an echo request, and make the rest an echo
+  // #skeleton // reply: its type, its checksum.
   // #skeleton return SKB_DROP_REASON_NOT_SPECIFIED
   if (length < icmp.ICMP_HLEN) return SKB_DROP_REASON_PKT_TOO_SMALL
   if (checksum(bytes, at, length) !== 0) return SKB_DROP_REASON_ICMP_CSUM
@@ -168,7 +180,8 @@ function receiveIcmp(bytes, at, length) {
 }
 
 /**
- * The kernel transmits a frame: the host is at the other end of the cable.
+ * The kernel transmits a frame: the host is at the other
+ * end of the cable.
  * @param {import('vnet').SkBuff} skb
  * @param {import('vnet').NetDevice} dev
  */

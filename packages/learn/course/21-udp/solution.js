@@ -25,7 +25,8 @@ import {
   udp,
 } from 'vnet'
 
-// The host at the other end of the cable, 198.18.0.2, and the broadcast address of its network.
+// The host at the other end of the cable, 198.18.0.2, and
+// the broadcast address of its network.
 const HARDWARE = Uint8Array.of(0x02, 0, 0, 0, 0, 0x09)
 const ADDRESS = 0xc6120002
 const BROADCAST = 0xc61200ff
@@ -33,7 +34,8 @@ const TTL = 64
 const [ECHO, DISCARD] = [7, 9]
 
 /**
- * The host receives a frame. Returns 0 if the frame is a reply now, or the reason for its drop.
+ * The host receives a frame. Returns 0 if the frame is a
+ * reply now, or the reason for its drop.
  * @param {import('vnet').SkBuff} skb
  * @param {import('vnet').NetDevice} dev
  */
@@ -48,7 +50,8 @@ function receive(skb, dev) {
 }
 
 /**
- * Receives a frame of ARP, as arp_rcv and arp_process do. It starts at `mac`.
+ * Receives a frame of ARP, as arp_rcv and arp_process do.
+ * It starts at `mac`.
  * @param {Uint8Array} bytes
  * @param {number} mac
  * @param {number} length
@@ -74,7 +77,8 @@ function receiveArp(bytes, mac, length) {
 }
 
 /**
- * Returns the Internet checksum (RFC 1071): 0 for bytes that contain their own.
+ * Returns the Internet checksum (RFC 1071): 0 for bytes
+ * that contain their own.
  * @param {Uint8Array} bytes
  * @param {number} at
  * @param {number} length
@@ -91,7 +95,8 @@ function checksum(bytes, at, length, sum = 0) {
 }
 
 /**
- * Receives a frame of IPv4, as ip_rcv_core and ip_route_input do.
+ * Receives a frame of IPv4, as ip_rcv_core and
+ * ip_route_input do.
  * @param {import('vnet').SkBuff} skb
  * @param {import('vnet').NetDevice} dev
  */
@@ -123,7 +128,8 @@ function receiveIp(skb, dev) {
 }
 
 /**
- * Sends the packet of a frame back: addresses, time to live and checksum of its headers.
+ * Sends the packet of a frame back: addresses, time to
+ * live and checksum of its headers.
  * @param {Uint8Array} bytes
  * @param {number} mac
  */
@@ -139,7 +145,8 @@ function replyIp(bytes, mac) {
 }
 
 /**
- * Receives an ICMP message, as icmp_rcv and icmp_echo do, and makes it a reply.
+ * Receives an ICMP message, as icmp_rcv and icmp_echo do,
+ * and makes it a reply.
  * @param {Uint8Array} bytes
  * @param {number} at
  * @param {number} length
@@ -155,13 +162,15 @@ function receiveIcmp(bytes, at, length) {
 }
 
 /**
- * Returns the sum of the pseudo header of a datagram: addresses, protocol, length.
+ * Returns the sum of the pseudo header of a datagram:
+ * addresses, protocol, length.
  * @param {Uint8Array} bytes
  * @param {number} ip
  * @param {number} length
  */
 function pseudoSum(bytes, ip, length) {
-  // #todo 1: add both addresses, as two words each, the protocol and the length.
+  // #todo 1: add both addresses, as two words each, the
+  // #skeleton // protocol and the length.
   // #skeleton return 0
   const address = (/** @type {number} */ value) => (value >>> 16) + (value & 0xffff)
   return (
@@ -174,16 +183,19 @@ function pseudoSum(bytes, ip, length) {
 }
 
 /**
- * Receives a datagram, as udp_rcv does. `length` is the length of what follows the header of IP.
+ * Receives a datagram, as udp_rcv does. `length` is the
+ * length of what follows the header of IP.
  * @param {import('vnet').SkBuff} skb
  * @param {import('vnet').NetDevice} dev
  * @param {number} at
  * @param {number} length
  */
 function receiveUdp(skb, dev, at, length) {
-  // #todo 2: drop what has wrong lengths or a wrong checksum.
-  // #todo 3: drop datagrams for DISCARD, and echoes of another echo; send those for ECHO back.
-  // #todo 4: call sendUnreachable for all other ports, and drop the datagram.
+  // #todo 2: drop what has a wrong length or checksum.
+  // #todo 3: drop datagrams for DISCARD, and echoes of
+  // #skeleton // another echo; send those for ECHO back.
+  // #todo 4: call sendUnreachable for all other ports, and
+  // #skeleton // drop the datagram.
   // #skeleton return SKB_DROP_REASON_NOT_SPECIFIED
   const { bytes, data: mac } = skb
   const ip = mac + ETH_HLEN
@@ -213,7 +225,8 @@ function receiveUdp(skb, dev, at, length) {
 }
 
 /**
- * Sends port unreachable about the packet of a frame, as icmp_send does, in a frame of its own.
+ * Sends port unreachable about the packet of a frame, as
+ * icmp_send does, in a frame of its own.
  * @param {import('vnet').SkBuff} skb
  * @param {import('vnet').NetDevice} dev
  */
@@ -226,7 +239,8 @@ function sendUnreachable({ bytes, data }, dev) {
   error.put(ETH_HLEN + ipv4.IPV4_HLEN + length)
   const { bytes: own, data: mac } = error
   const at = mac + ETH_HLEN
-  // #todo 5: write the headers of Ethernet, IP and ICMP, and the quote; replyIp does a part of it.
+  // #todo 5: write the headers of Ethernet, IP and ICMP,
+  // #skeleton // and the quote; replyIp does a part of it.
   // #skeleton error.drop()
   // A packet from the sender of the datagram, which replyIp sends back.
   ethernet.copyAddress(own, ethernet.sourceAt(mac), bytes, ethernet.sourceAt(data))
@@ -249,7 +263,8 @@ function sendUnreachable({ bytes, data }, dev) {
 }
 
 /**
- * The kernel transmits a frame: the host is at the other end of the cable.
+ * The kernel transmits a frame: the host is at the other
+ * end of the cable.
  * @param {import('vnet').SkBuff} skb
  * @param {import('vnet').NetDevice} dev
  */

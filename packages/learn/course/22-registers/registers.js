@@ -18,11 +18,13 @@ import { readl, writel } from 'vnet/pci'
 /** @typedef {import('vnet/pci').Iomem} Iomem */
 /**
  * @typedef {object} Priv
- * @property {MirrorSlot} slot the card's surroundings; a driver has no access to them
+ * @property {MirrorSlot} slot the card's surroundings; a
+ *   driver has no access to them
  * @property {import('vnet/pci').PciDev} pdev the card
  * @property {Irq} irq the interrupt line of the card
  * @property {Iomem} hw the registers, from probe to remove
- * @property {number} phyId the id of the PHY, from its two registers
+ * @property {number} phyId the id of the PHY, from its two
+ *   registers
  */
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
 
@@ -30,12 +32,13 @@ const params = {
   eeprom: text({ default: '52:54:00:12:34:56', description: 'the address in the EEPROM' }),
 }
 
-/** How often a register is read until its value is ready. */
+/** How often a register is read until it is ready. */
 const ATTEMPTS = 1000
 const ALL_ONES = 0xffff_ffff
 
 /**
- * Masks all interrupts, and gives all registers of the card their first values.
+ * Masks all interrupts, and gives all registers of the
+ * card their first values.
  * @param {Iomem} hw
  */
 function resetHw(hw) {
@@ -65,17 +68,20 @@ function readEeprom(hw, word) {
  * @param {number} register
  */
 function readPhyReg(hw, register) {
-  // TODO 2: write MDIC, and read it until it is ready, but not for ever.
+  // TODO 2: write MDIC, and read it until it is ready, but
+  // not for ever.
   return -EIO
 }
 
 /**
- * The driver gets a card. Returns 0, or an error after which it has nothing of the card.
+ * The driver gets a card. Returns 0, or an error after
+ * which it has nothing of the card.
  * @param {Device} dev
  */
 function probe(dev) {
-  // TODO 1: enable the card, map its registers, reset it, and read its address.
-  // TODO 2: read the id of the PHY, from PHY_ID1 and PHY_ID2.
+  // TODO 1: enable the card, map its registers, reset it,
+  // and read its address.
+  // TODO 2: read the PHY's id, from PHY_ID1 and PHY_ID2.
   dev.priv.phyId = 0
   return 0
 }
@@ -95,7 +101,8 @@ function remove(dev) {
  */
 function open(dev) {
   netifCarrierOff(dev)
-  // TODO 3: the interrupt; let LSC interrupt; set the link up.
+  // TODO 3: request the interrupt, let LSC interrupt, and
+  // set the link up.
 }
 
 /**
@@ -122,7 +129,7 @@ function intr(dev) {
  * @param {Device} dev
  */
 function checkForLink(dev) {
-  // TODO 4: PHY_STATUS has the link; set the carrier on or off.
+  // TODO 4: set the carrier to the link in PHY_STATUS.
   netifCarrierOff(dev)
 }
 

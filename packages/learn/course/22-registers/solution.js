@@ -28,11 +28,13 @@ import {
 /** @typedef {import('vnet/pci').Iomem} Iomem */
 /**
  * @typedef {object} Priv
- * @property {MirrorSlot} slot the card's surroundings; a driver has no access to them
+ * @property {MirrorSlot} slot the card's surroundings; a
+ *   driver has no access to them
  * @property {import('vnet/pci').PciDev} pdev the card
  * @property {Irq} irq the interrupt line of the card
  * @property {Iomem} hw the registers, from probe to remove
- * @property {number} phyId the id of the PHY, from its two registers
+ * @property {number} phyId the id of the PHY, from its two
+ *   registers
  */
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
 
@@ -40,12 +42,13 @@ const params = {
   eeprom: text({ default: '52:54:00:12:34:56', description: 'the address in the EEPROM' }),
 }
 
-/** How often a register is read until its value is ready. */
+/** How often a register is read until it is ready. */
 const ATTEMPTS = 1000
 const ALL_ONES = 0xffff_ffff
 
 /**
- * Masks all interrupts, and gives all registers of the card their first values.
+ * Masks all interrupts, and gives all registers of the
+ * card their first values.
  * @param {Iomem} hw
  */
 function resetHw(hw) {
@@ -75,7 +78,8 @@ function readEeprom(hw, word) {
  * @param {number} register
  */
 function readPhyReg(hw, register) {
-  // #todo 2: write MDIC, and read it until it is ready, but not for ever.
+  // #todo 2: write MDIC, and read it until it is ready, but
+  // #skeleton // not for ever.
   // #skeleton return -EIO
   const phy = e1000.E1000_PHY_ADDRESS << e1000.E1000_MDIC_PHY_SHIFT
   const what = register << e1000.E1000_MDIC_REG_SHIFT
@@ -90,12 +94,14 @@ function readPhyReg(hw, register) {
 }
 
 /**
- * The driver gets a card. Returns 0, or an error after which it has nothing of the card.
+ * The driver gets a card. Returns 0, or an error after
+ * which it has nothing of the card.
  * @param {Device} dev
  */
 function probe(dev) {
-  // #todo 1: enable the card, map its registers, reset it, and read its address.
-  // #todo 2: read the id of the PHY, from PHY_ID1 and PHY_ID2.
+  // #todo 1: enable the card, map its registers, reset it,
+  // #skeleton // and read its address.
+  // #todo 2: read the PHY's id, from PHY_ID1 and PHY_ID2.
   // #skeleton dev.priv.phyId = 0
   // #skeleton return 0
   const { priv } = dev
@@ -145,7 +151,8 @@ function open(dev) {
   const { hw, irq } = dev.priv
   // #end
   netifCarrierOff(dev)
-  // #todo 3: the interrupt; let LSC interrupt; set the link up.
+  // #todo 3: request the interrupt, let LSC interrupt, and
+  // #skeleton // set the link up.
   irq.request(intr)
   writel(hw, e1000.E1000_IMS, e1000.E1000_ICR_LSC)
   writel(hw, e1000.E1000_CTRL, readl(hw, e1000.E1000_CTRL) | e1000.E1000_CTRL_SLU)
@@ -187,7 +194,7 @@ function intr(dev) {
  * @param {Device} dev
  */
 function checkForLink(dev) {
-  // #todo 4: PHY_STATUS has the link; set the carrier on or off.
+  // #todo 4: set the carrier to the link in PHY_STATUS.
   // #skeleton netifCarrierOff(dev)
   const { hw } = dev.priv
   // The first read reports a link that was lost meanwhile, the second the present one.

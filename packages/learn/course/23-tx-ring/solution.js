@@ -41,18 +41,25 @@ import {
 /** @typedef {import('vnet/pci').PciDev} PciDev */
 /**
  * @typedef {object} DescriptorRing
- * @property {import('vnet/pci').CoherentMemory} desc its descriptors, 16 bytes each
+ * @property {import('vnet/pci').CoherentMemory} desc its
+ *   descriptors, 16 bytes each
  * @property {number} count how many
- * @property {(SkBuff | undefined)[]} skbs by descriptor: the frame that the card has
- * @property {number[]} dma by descriptor: the address of its mapping
- * @property {number[]} lengths by descriptor: the length of its mapping
- * @property {number} nextToUse the next descriptor that the driver fills
- * @property {number} nextToClean the next descriptor that the card completes
+ * @property {(SkBuff | undefined)[]} skbs by descriptor:
+ *   the frame that the card has
+ * @property {number[]} dma by descriptor: the address of
+ *   its mapping
+ * @property {number[]} lengths by descriptor: the length
+ *   of its mapping
+ * @property {number} nextToUse the next descriptor that
+ *   the driver fills
+ * @property {number} nextToClean the next descriptor that
+ *   the card completes
  */
 /**
  * @typedef {object} Priv
  * @property {import('vnet').ParamValues<typeof params>} params
- * @property {MirrorSlot} slot the card's surroundings; a driver has no access to them
+ * @property {MirrorSlot} slot the card's surroundings; a
+ *   driver has no access to them
  * @property {PciDev} pdev the card
  * @property {Irq} irq the interrupt line of the card
  * @property {Napi} napi
@@ -68,7 +75,8 @@ const ALL_ONES = 0xffff_ffff
 const IMS_ENABLE_MASK = e1000.E1000_ICR_TXDW | e1000.E1000_ICR_LSC
 
 /**
- * Masks all interrupts, and gives all registers of the card their first values: it stops.
+ * Masks all interrupts, and gives all registers of the
+ * card their first values: it stops.
  * @param {Iomem} hw
  */
 function resetHw(hw) {
@@ -79,7 +87,8 @@ function resetHw(hw) {
 }
 
 /**
- * The driver gets a card; exercise 22 has its EEPROM and PHY, which this driver does not use.
+ * The driver gets a card; exercise 22 has its EEPROM and
+ * PHY, which this driver does not use.
  * @param {Device} dev
  */
 function probe(dev) {
@@ -123,8 +132,9 @@ function setupRing(pdev, count) {
 }
 
 /**
- * Returns how many descriptors the driver may fill. One is always left: a full ring has the head
- * and the tail of an empty one.
+ * Returns how many descriptors the driver may fill. One is
+ * always left: a full ring has the head and the tail of an
+ * empty one.
  * @param {DescriptorRing} ring
  */
 function descUnused({ count, nextToUse, nextToClean }) {
@@ -137,7 +147,8 @@ function descUnused({ count, nextToUse, nextToClean }) {
  * @param {DescriptorRing} tx
  */
 function configureTx(hw, tx) {
-  // #todo 1: TDBAL, TDBAH, TDLEN, TDH, TDT; then TCTL with EN and PSP.
+  // #todo 1: TDBAL, TDBAH, TDLEN, TDH, TDT; then TCTL with
+  // #skeleton // EN and PSP.
   // #skeleton writel(hw, e1000.E1000_TDLEN, 0 * tx.count)
   writel(hw, e1000.E1000_TDBAL, tx.desc.dma)
   writel(hw, e1000.E1000_TDBAH, 0)
@@ -177,7 +188,8 @@ function close(dev) {
   netifCarrierOff(dev)
   priv.napi.disable()
   priv.irq.free()
-  // #todo 5: stop the card, and take back the frames that it has not sent.
+  // #todo 5: stop the card, and take back the frames that
+  // #skeleton // it has not sent.
   resetHw(priv.hw)
   cleanTxRing(dev)
   // #end
@@ -185,7 +197,8 @@ function close(dev) {
 }
 
 /**
- * Drops the frames that the card has not sent. It touches none of them any more.
+ * Drops the frames that the card has not sent. It touches
+ * none of them any more.
  * @param {Device} dev
  */
 function cleanTxRing(dev) {
@@ -220,7 +233,8 @@ function xmitFrame(skb, dev) {
   // #end
   // Some cards of the family pad short frames wrongly.
   skb.padto(ETH_ZLEN)
-  // #todo 2: map the frame, fill the descriptor at nextToUse, and move the tail.
+  // #todo 2: map the frame, fill the descriptor at
+  // #skeleton // nextToUse, and move the tail.
   // #todo 4: stop the queue if no descriptor is left.
   // #skeleton skb.drop()
   const dma = dmaMapSingle(pdev, skb, skb.len, DMA_TO_DEVICE)
@@ -245,13 +259,15 @@ function xmitFrame(skb, dev) {
 }
 
 /**
- * Frees the frames that the card has sent, and wakes the queue if it has room again.
+ * Frees the frames that the card has sent, and wakes the
+ * queue if it has room again.
  * @param {Device} dev
  */
 function cleanTxIrq(dev) {
   const { pdev, tx } = dev.priv
   // #todo 3: from nextToClean on, while DD is set.
-  // #todo 4: wake the queue if it is stopped and half of the ring is free.
+  // #todo 4: wake the queue if it is stopped and half of
+  // #skeleton // the ring is free.
   // #skeleton dmaRmb(pdev)
   // #skeleton tx.nextToClean += 0
   while (tx.nextToClean !== tx.nextToUse) {
@@ -291,7 +307,7 @@ function intr(dev) {
 function clean(napi) {
   const dev = /** @type {Device} */ (napi.dev)
   cleanTxIrq(dev)
-  // #todo 3: complete the poll, and let the card interrupt again.
+  // #todo 3: complete the poll, and unmask the interrupts.
   // #skeleton napi.completeDone()
   if (napi.completeDone()) {
     writel(dev.priv.hw, e1000.E1000_IMS, IMS_ENABLE_MASK)

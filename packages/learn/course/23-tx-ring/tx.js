@@ -37,18 +37,25 @@ import {
 /** @typedef {import('vnet/pci').PciDev} PciDev */
 /**
  * @typedef {object} DescriptorRing
- * @property {import('vnet/pci').CoherentMemory} desc its descriptors, 16 bytes each
+ * @property {import('vnet/pci').CoherentMemory} desc its
+ *   descriptors, 16 bytes each
  * @property {number} count how many
- * @property {(SkBuff | undefined)[]} skbs by descriptor: the frame that the card has
- * @property {number[]} dma by descriptor: the address of its mapping
- * @property {number[]} lengths by descriptor: the length of its mapping
- * @property {number} nextToUse the next descriptor that the driver fills
- * @property {number} nextToClean the next descriptor that the card completes
+ * @property {(SkBuff | undefined)[]} skbs by descriptor:
+ *   the frame that the card has
+ * @property {number[]} dma by descriptor: the address of
+ *   its mapping
+ * @property {number[]} lengths by descriptor: the length
+ *   of its mapping
+ * @property {number} nextToUse the next descriptor that
+ *   the driver fills
+ * @property {number} nextToClean the next descriptor that
+ *   the card completes
  */
 /**
  * @typedef {object} Priv
  * @property {import('vnet').ParamValues<typeof params>} params
- * @property {MirrorSlot} slot the card's surroundings; a driver has no access to them
+ * @property {MirrorSlot} slot the card's surroundings; a
+ *   driver has no access to them
  * @property {PciDev} pdev the card
  * @property {Irq} irq the interrupt line of the card
  * @property {Napi} napi
@@ -64,7 +71,8 @@ const ALL_ONES = 0xffff_ffff
 const IMS_ENABLE_MASK = e1000.E1000_ICR_TXDW | e1000.E1000_ICR_LSC
 
 /**
- * Masks all interrupts, and gives all registers of the card their first values: it stops.
+ * Masks all interrupts, and gives all registers of the
+ * card their first values: it stops.
  * @param {Iomem} hw
  */
 function resetHw(hw) {
@@ -75,7 +83,8 @@ function resetHw(hw) {
 }
 
 /**
- * The driver gets a card; exercise 22 has its EEPROM and PHY, which this driver does not use.
+ * The driver gets a card; exercise 22 has its EEPROM and
+ * PHY, which this driver does not use.
  * @param {Device} dev
  */
 function probe(dev) {
@@ -119,8 +128,9 @@ function setupRing(pdev, count) {
 }
 
 /**
- * Returns how many descriptors the driver may fill. One is always left: a full ring has the head
- * and the tail of an empty one.
+ * Returns how many descriptors the driver may fill. One is
+ * always left: a full ring has the head and the tail of an
+ * empty one.
  * @param {DescriptorRing} ring
  */
 function descUnused({ count, nextToUse, nextToClean }) {
@@ -133,7 +143,8 @@ function descUnused({ count, nextToUse, nextToClean }) {
  * @param {DescriptorRing} tx
  */
 function configureTx(hw, tx) {
-  // TODO 1: TDBAL, TDBAH, TDLEN, TDH, TDT; then TCTL with EN and PSP.
+  // TODO 1: TDBAL, TDBAH, TDLEN, TDH, TDT; then TCTL with
+  // EN and PSP.
   writel(hw, e1000.E1000_TDLEN, 0 * tx.count)
 }
 
@@ -166,12 +177,14 @@ function close(dev) {
   netifCarrierOff(dev)
   priv.napi.disable()
   priv.irq.free()
-  // TODO 5: stop the card, and take back the frames that it has not sent.
+  // TODO 5: stop the card, and take back the frames that
+  // it has not sent.
   dmaFreeCoherent(priv.pdev, priv.tx.desc)
 }
 
 /**
- * Drops the frames that the card has not sent. It touches none of them any more.
+ * Drops the frames that the card has not sent. It touches
+ * none of them any more.
  * @param {Device} dev
  */
 function cleanTxRing(dev) {
@@ -198,19 +211,22 @@ function unmap({ priv: { pdev, tx } }, i) {
 function xmitFrame(skb, dev) {
   // Some cards of the family pad short frames wrongly.
   skb.padto(ETH_ZLEN)
-  // TODO 2: map the frame, fill the descriptor at nextToUse, and move the tail.
+  // TODO 2: map the frame, fill the descriptor at
+  // nextToUse, and move the tail.
   // TODO 4: stop the queue if no descriptor is left.
   skb.drop()
 }
 
 /**
- * Frees the frames that the card has sent, and wakes the queue if it has room again.
+ * Frees the frames that the card has sent, and wakes the
+ * queue if it has room again.
  * @param {Device} dev
  */
 function cleanTxIrq(dev) {
   const { pdev, tx } = dev.priv
   // TODO 3: from nextToClean on, while DD is set.
-  // TODO 4: wake the queue if it is stopped and half of the ring is free.
+  // TODO 4: wake the queue if it is stopped and half of
+  // the ring is free.
   dmaRmb(pdev)
   tx.nextToClean += 0
 }
@@ -238,7 +254,7 @@ function intr(dev) {
 function clean(napi) {
   const dev = /** @type {Device} */ (napi.dev)
   cleanTxIrq(dev)
-  // TODO 3: complete the poll, and let the card interrupt again.
+  // TODO 3: complete the poll, and unmask the interrupts.
   napi.completeDone()
   return 0
 }

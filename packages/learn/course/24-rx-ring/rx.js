@@ -42,18 +42,25 @@ import {
 /** @typedef {import('vnet/pci').PciDev} PciDev */
 /**
  * @typedef {object} DescriptorRing
- * @property {import('vnet/pci').CoherentMemory} desc its descriptors, 16 bytes each
+ * @property {import('vnet/pci').CoherentMemory} desc its
+ *   descriptors, 16 bytes each
  * @property {number} count how many
- * @property {(SkBuff | undefined)[]} skbs by descriptor: the frame that the card has
- * @property {number[]} dma by descriptor: the address of its mapping
- * @property {number[]} lengths by descriptor: the length of its mapping
- * @property {number} nextToUse the next descriptor that the driver fills
- * @property {number} nextToClean the next descriptor that the card completes
+ * @property {(SkBuff | undefined)[]} skbs by descriptor:
+ *   the frame that the card has
+ * @property {number[]} dma by descriptor: the address of
+ *   its mapping
+ * @property {number[]} lengths by descriptor: the length
+ *   of its mapping
+ * @property {number} nextToUse the next descriptor that
+ *   the driver fills
+ * @property {number} nextToClean the next descriptor that
+ *   the card completes
  */
 /**
  * @typedef {object} Priv
  * @property {import('vnet').ParamValues<typeof params>} params
- * @property {MirrorSlot} slot the card's surroundings; a driver has no access to them
+ * @property {MirrorSlot} slot the card's surroundings; a
+ *   driver has no access to them
  * @property {PciDev} pdev the card
  * @property {Irq} irq the interrupt line of the card
  * @property {Napi} napi
@@ -68,11 +75,15 @@ const params = { ...e1000CardParams }
 const ALL_ONES = 0xffff_ffff
 /** The causes that interrupt. */
 const IMS_ENABLE_MASK = e1000.E1000_ICR_TXDW | e1000.E1000_ICR_RXT0 | e1000.E1000_ICR_LSC
-/** Bytes of a receive buffer: the longest frame that the card takes, with its CRC. */
+/**
+ * Bytes of a receive buffer: the longest frame that the
+ * card takes, with its CRC.
+ */
 const RX_BUFFER_LEN = e1000.MAXIMUM_ETHERNET_VLAN_SIZE
 
 /**
- * Masks all interrupts, and gives all registers of the card their first values: it stops.
+ * Masks all interrupts, and gives all registers of the
+ * card their first values: it stops.
  * @param {Iomem} hw
  */
 function resetHw(hw) {
@@ -83,7 +94,8 @@ function resetHw(hw) {
 }
 
 /**
- * The driver gets a card; exercise 22 has its EEPROM and PHY, which this driver does not use.
+ * The driver gets a card; exercise 22 has its EEPROM and
+ * PHY, which this driver does not use.
  * @param {Device} dev
  */
 function probe(dev) {
@@ -127,8 +139,9 @@ function setupRing(pdev, count) {
 }
 
 /**
- * Returns how many descriptors the driver may fill. One is always left: a full ring has the head
- * and the tail of an empty one.
+ * Returns how many descriptors the driver may fill. One is
+ * always left: a full ring has the head and the tail of an
+ * empty one.
  * @param {DescriptorRing} ring
  */
 function descUnused({ count, nextToUse, nextToClean }) {
@@ -149,11 +162,13 @@ function configureTx({ priv: { hw, tx } }) {
 }
 
 /**
- * Gives the card its ring and its address, and turns its receiver on.
+ * Gives the card its ring and its address, and turns its
+ * receiver on.
  * @param {Device} dev
  */
 function configureRx(dev) {
-  // TODO 1: RAL and RAH; RDBAL, RDBAH, RDLEN, RDH, RDT; then RCTL with EN and BAM.
+  // TODO 1: RAL and RAH; RDBAL, RDBAH, RDLEN, RDH, RDT;
+  // then RCTL with EN and BAM.
   writel(dev.priv.hw, e1000.E1000_RDT, 0)
 }
 
@@ -202,7 +217,8 @@ function close(dev) {
 }
 
 /**
- * Drops the frames that the card has not sent. It touches none of them any more.
+ * Drops the frames that the card has not sent. It touches
+ * none of them any more.
  * @param {Device} dev
  */
 function cleanTxRing(dev) {
@@ -217,7 +233,8 @@ function cleanTxRing(dev) {
  * @param {Device} dev
  */
 function cleanRxRing(dev) {
-  // TODO 3: the buffers from nextToClean to nextToUse: unmap and free each.
+  // TODO 3: the buffers from nextToClean to nextToUse:
+  // unmap and free each.
   dev.priv.rx.nextToClean = dev.priv.rx.nextToUse
 }
 
@@ -259,12 +276,14 @@ function xmitFrame(skb, dev) {
   if (descUnused(tx) === 0) {
     dev.txq(skb).stop()
   }
-  // The card sees the descriptor before the tail: writel is in order with earlier stores.
+  // The card sees the descriptor before the tail: writel
+  // is in order with earlier stores.
   writel(hw, e1000.E1000_TDT, tx.nextToUse)
 }
 
 /**
- * Frees the frames that the card has sent, and wakes the queue if it has room again.
+ * Frees the frames that the card has sent, and wakes the
+ * queue if it has room again.
  * @param {Device} dev
  */
 function cleanTxIrq(dev) {
@@ -283,22 +302,25 @@ function cleanTxIrq(dev) {
 }
 
 /**
- * Gives the card new buffers until its ring is full, or as many as there is memory for.
+ * Gives the card new buffers until its ring is full, or as
+ * many as there is memory for.
  * @param {Device} dev
  */
 function allocRxBuffers(dev) {
-  // TODO 2: for each unused descriptor a frame, mapped, and its status 0; then RDT.
+  // TODO 2: for each unused descriptor a frame, mapped,
+  // and its status 0; then RDT.
   descUnused(dev.priv.rx)
 }
 
 /**
- * Gives the kernel the frames that the card has received, and the card new buffers. Returns how
- * many.
+ * Gives the kernel the frames that the card has received,
+ * and the card new buffers. Returns how many.
  * @param {Device} dev
  * @param {number} budget the most frames
  */
 function cleanRxIrq(dev, budget) {
-  // TODO 4: from nextToClean on, while DD is set: the length, the frame, netifRx.
+  // TODO 4: from nextToClean on, while DD is set: the
+  // length, the frame, netifRx.
   // TODO 5: give the card new buffers.
   return 0 * budget * dev.priv.rx.nextToClean
 }
@@ -328,7 +350,8 @@ function clean(napi, budget) {
   const dev = /** @type {Device} */ (napi.dev)
   cleanTxIrq(dev)
   const work = cleanRxIrq(dev, budget)
-  // TODO 4: only a poll that has taken fewer frames than its budget completes, and unmasks.
+  // TODO 4: only a poll that has taken fewer frames than
+  // its budget completes, and unmasks.
   if (napi.completeDone()) {
     writel(dev.priv.hw, e1000.E1000_IMS, IMS_ENABLE_MASK)
   }

@@ -49,18 +49,25 @@ import {
 /** @typedef {import('vnet/pci').PciDev} PciDev */
 /**
  * @typedef {object} DescriptorRing
- * @property {import('vnet/pci').CoherentMemory} desc its descriptors, 16 bytes each
+ * @property {import('vnet/pci').CoherentMemory} desc its
+ *   descriptors, 16 bytes each
  * @property {number} count how many
- * @property {(SkBuff | undefined)[]} skbs by descriptor: the frame that the card has
- * @property {number[]} dma by descriptor: the address of its mapping
- * @property {number[]} lengths by descriptor: the length of its mapping
- * @property {number} nextToUse the next descriptor that the driver fills
- * @property {number} nextToClean the next descriptor that the card completes
+ * @property {(SkBuff | undefined)[]} skbs by descriptor:
+ *   the frame that the card has
+ * @property {number[]} dma by descriptor: the address of
+ *   its mapping
+ * @property {number[]} lengths by descriptor: the length
+ *   of its mapping
+ * @property {number} nextToUse the next descriptor that
+ *   the driver fills
+ * @property {number} nextToClean the next descriptor that
+ *   the card completes
  */
 /**
  * @typedef {object} Priv
  * @property {import('vnet').ParamValues<typeof params>} params
- * @property {MirrorSlot} slot the card's surroundings; a driver has no access to them
+ * @property {MirrorSlot} slot the card's surroundings; a
+ *   driver has no access to them
  * @property {PciDev} pdev the card
  * @property {Irq} irq the interrupt line of the card
  * @property {Napi} napi
@@ -68,7 +75,8 @@ import {
  * @property {DescriptorRing} tx from open to close
  * @property {DescriptorRing} rx from open to close
  * @property {import('vnet').Alarm} watchdog
- * @property {number} cleaned frames that the card has sent since the interface was made
+ * @property {number} cleaned frames that the card has sent
+ *   since the interface was made
  * @property {number} cleanedBefore for the watchdog
  */
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
@@ -80,13 +88,20 @@ const ALL_ONES = 0xffff_ffff
 const IMS_ENABLE_MASK = e1000.E1000_ICR_TXDW | e1000.E1000_ICR_RXT0 | e1000.E1000_ICR_LSC
 /** How often the watchdog looks, ns. */
 const WATCHDOG = 2 * NSEC_PER_SEC
-/** Milliseconds after which the kernel's own watchdog calls txTimeout for a stopped queue. */
+/**
+ * Milliseconds after which the kernel's own watchdog calls
+ * txTimeout for a stopped queue.
+ */
 const TX_TIMEOUT = 5000
-/** Bytes of a receive buffer: the longest frame that the card takes, with its CRC. */
+/**
+ * Bytes of a receive buffer: the longest frame that the
+ * card takes, with its CRC.
+ */
 const RX_BUFFER_LEN = e1000.MAXIMUM_ETHERNET_VLAN_SIZE
 
 /**
- * Masks all interrupts, and gives all registers of the card their first values: it stops.
+ * Masks all interrupts, and gives all registers of the
+ * card their first values: it stops.
  * @param {Iomem} hw
  */
 function resetHw(hw) {
@@ -97,7 +112,8 @@ function resetHw(hw) {
 }
 
 /**
- * The driver gets a card; exercise 22 has its EEPROM and PHY, which this driver does not use.
+ * The driver gets a card; exercise 22 has its EEPROM and
+ * PHY, which this driver does not use.
  * @param {Device} dev
  */
 function probe(dev) {
@@ -141,8 +157,9 @@ function setupRing(pdev, count) {
 }
 
 /**
- * Returns how many descriptors the driver may fill. One is always left: a full ring has the head
- * and the tail of an empty one.
+ * Returns how many descriptors the driver may fill. One is
+ * always left: a full ring has the head and the tail of an
+ * empty one.
  * @param {DescriptorRing} ring
  */
 function descUnused({ count, nextToUse, nextToClean }) {
@@ -163,7 +180,8 @@ function configureTx({ priv: { hw, tx } }) {
 }
 
 /**
- * Gives the card its ring and its address, and turns its receiver on.
+ * Gives the card its ring and its address, and turns its
+ * receiver on.
  * @param {Device} dev
  */
 function configureRx(dev) {
@@ -221,7 +239,8 @@ function close(dev) {
 }
 
 /**
- * Gives the card its rings, and lets it work. Its rings are empty.
+ * Gives the card its rings, and lets it work. Its rings
+ * are empty.
  * @param {Device} dev
  */
 function up(dev) {
@@ -249,7 +268,8 @@ function down(dev) {
 }
 
 /**
- * Drops the frames that the card has not sent. It touches none of them any more.
+ * Drops the frames that the card has not sent. It touches
+ * none of them any more.
  * @param {Device} dev
  */
 function cleanTxRing(dev) {
@@ -312,12 +332,14 @@ function xmitFrame(skb, dev) {
   if (descUnused(tx) === 0) {
     dev.txq(skb).stop()
   }
-  // The card sees the descriptor before the tail: writel is in order with earlier stores.
+  // The card sees the descriptor before the tail: writel
+  // is in order with earlier stores.
   writel(hw, e1000.E1000_TDT, tx.nextToUse)
 }
 
 /**
- * Frees the frames that the card has sent, and wakes the queue if it has room again.
+ * Frees the frames that the card has sent, and wakes the
+ * queue if it has room again.
  * @param {Device} dev
  */
 function cleanTxIrq(dev) {
@@ -337,7 +359,8 @@ function cleanTxIrq(dev) {
 }
 
 /**
- * Gives the card new buffers until its ring is full, or as many as there is memory for.
+ * Gives the card new buffers until its ring is full, or as
+ * many as there is memory for.
  * @param {Device} dev
  */
 function allocRxBuffers(dev) {
@@ -364,8 +387,8 @@ function allocRxBuffers(dev) {
 }
 
 /**
- * Gives the kernel the frames that the card has received, and the card new buffers. Returns how
- * many.
+ * Gives the kernel the frames that the card has received,
+ * and the card new buffers. Returns how many.
  * @param {Device} dev
  * @param {number} budget the most frames
  */
@@ -437,7 +460,8 @@ function checkForLink(dev) {
 }
 
 /**
- * The card has not sent for too long: called by the kernel's watchdog, and by the driver's own.
+ * The card has not sent for too long: called by the
+ * kernel's watchdog, and by the driver's own.
  * @param {Device} dev
  * @param {number} queue
  */
@@ -450,7 +474,8 @@ function txTimeout(dev, queue) {
 }
 
 /**
- * Stops the card and starts it again. The frames in its rings are lost.
+ * Stops the card and starts it again. The frames in its
+ * rings are lost.
  * @param {Device} dev
  */
 function reinit(dev) {
@@ -473,8 +498,10 @@ function reinit(dev) {
  */
 function watchdog(dev) {
   const { priv } = dev
-  // #todo 3: a frame was in the ring 2 s ago, and none was sent since: txTimeout. Look again.
-  // #todo 4: a card that was pulled out: reinit, for the last time.
+  // #todo 3: a frame was in the ring 2 s ago, and none was
+  // #skeleton // sent since: txTimeout. Look again.
+  // #todo 4: a card that was pulled out: reinit, for the
+  // #skeleton // last time.
   // #skeleton priv.cleanedBefore = -1
   if (!pciDeviceIsPresent(priv.pdev)) {
     reinit(dev)

@@ -16,7 +16,10 @@ export interface SkeletonSource {
   readonly driver: Driver
   /** The devices of the driver, as its init makes them. */
   readonly devices: readonly Pick<NetDevice, 'name' | 'netdevOps' | 'flags' | 'numTxQueues'>[]
-  /** The source of the driver's skeleton. Its comments `// TODO 1: ...` become the tasks. */
+  /**
+   * The source of the driver's skeleton. Its comments `// TODO 1: ...` become the tasks, with the
+   * lines of the same comment that follow.
+   */
   readonly text: string
 }
 
@@ -32,7 +35,9 @@ export function skeletonOf({ title, driver, devices, text }: SkeletonSource): st
   if ((first.flags & IFF_NOARP) === 0) {
     has.push('arp')
   }
-  const todos = [...text.matchAll(/\/\/ (TODO \d+: .+)$/gm)].map(([, todo]) => ` *   ${todo}`)
+  const todos = [...text.matchAll(/\/\/ (TODO \d+: .+(?:\n *\/\/ (?!TODO ).+)*)/g)].map(
+    ([, todo = '']) => ` *   ${todo.replaceAll(/\n *\/\/ /g, '\n *     ')}`,
+  )
   const parts: Readonly<Record<string, string | number>> = {
     title,
     name,
