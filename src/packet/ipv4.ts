@@ -43,10 +43,8 @@ const IPOPT_SSRR = 137
  * not fit in `length` bytes. Bytes after the total length are padding.
  */
 export function parse(bytes: Uint8Array, at: number, length: number): number {
-  if (length < IPV4_HLEN || bytes[at] >>> 4 !== 4) return -1
-  const header = headerLength(bytes, at)
-  const total = totalLength(bytes, at)
-  return header < IPV4_HLEN || total < header || total > length ? -1 : header
+  const header = parseHeader(bytes, at, length)
+  return header < 0 || totalLength(bytes, at) > length ? -1 : header
 }
 
 /**
