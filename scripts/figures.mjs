@@ -118,9 +118,7 @@ export async function figureDrawer() {
         const cell = from + (i === 0 ? 0 : filled) + 0.5
         const angle = (2 * Math.PI * cell) / ring - Math.PI / 2
         const path = h('path', { class: 'head', d: head(cx, cy, outer, angle) })
-        const mark = group('mark', each, path)
-        // While the driver runs, the page turns it with the length of the ring.
-        return i === 0 ? mark : h('g', { 'data-center': `${cx} ${cy}` }, mark)
+        return group('mark', each, path)
       }
       return group(
         'ring',

@@ -52,7 +52,7 @@ export const QUESTIONS = [
   },
   {
     question: 'open a shell on a host from another terminal',
-    pages: ['lab/lab', 'lab/testing-links'],
+    pages: ['lab/lab'],
   },
   { question: 'limit the bandwidth of a link', pages: ['wires-links', 'wires', 'lab/recipes'] },
   // Issues of libraries for TAP and TUN in Python, Go and Rust, and of containers with a TUN.

@@ -98,16 +98,17 @@ export async function live(run: Run): Promise<number> {
 }
 
 /**
- * Starts the warm-up of a driver that has one. Disposing of the result ends it. Without its file,
- * for example for want of a descriptor, the program runs on.
+ * Starts the warm-up of a driver that has one. Disposing of the result ends it. If it fails, for
+ * example because no descriptor is left, that is logged for `-v`, and the program runs on.
  */
 function startWarmUp({ module: { driver }, native, net, io }: Run): AsyncDisposable | undefined {
   if (!io.sole || driver.warmUpArgs === undefined) return undefined
   const stop = new AbortController()
-  const done = import('./warm-up.ts').then(
-    ({ warmUp }) => warmUp(native, driver, net, stop.signal),
-    error => net.log.debug(`${driver.name}: not warmed up: ${describeException(error)}`),
-  )
+  const done = import('./warm-up.ts')
+    .then(({ warmUp }) =>
+      stop.signal.aborted ? undefined : warmUp(native, driver, net, stop.signal),
+    )
+    .catch(error => net.log.debug(`${driver.name}: not warmed up: ${describeException(error)}`))
   return {
     async [Symbol.asyncDispose]() {
       stop.abort()

@@ -9,7 +9,7 @@
  * the devices of the user: their counters, captures, wires and hooks never see these frames.
  */
 import { setTimeout } from 'node:timers/promises'
-import { type Clock, describeException, Log, NSEC_PER_MSEC } from '../base/index.ts'
+import { type Clock, Log, NSEC_PER_MSEC } from '../base/index.ts'
 import {
   AF_UNIX,
   check,
@@ -140,8 +140,8 @@ class SocketPlatform implements Platform {
 }
 
 /**
- * Runs frames through loads of `driver` until V8 has optimized its path, or `signal`. Logs
- * the result for `-v`. Does not reject: a program without a warm-up runs like one with it.
+ * Runs frames through loads of `driver` until V8 has optimized its path, or `signal`, and logs how
+ * many for `-v`. Rejects if the driver cannot be loaded twice more.
  */
 export async function warmUp(
   native: Native,
@@ -150,13 +150,9 @@ export async function warmUp(
   signal: AbortSignal,
 ): Promise<void> {
   const start = clock.now()
-  try {
-    const frames = await exchange(native, driver, clock, signal)
-    const ms = Math.round((clock.now() - start) / NSEC_PER_MSEC)
-    log.debug(`${driver.name}: warmed up by ${frames} frames of its own in ${ms} ms`)
-  } catch (error) {
-    log.debug(`${driver.name}: not warmed up: ${describeException(error)}`)
-  }
+  const frames = await exchange(native, driver, clock, signal)
+  const ms = Math.round((clock.now() - start) / NSEC_PER_MSEC)
+  log.debug(`${driver.name}: warmed up by ${frames} frames of its own in ${ms} ms`)
 }
 
 /** Returns how many frames the devices have exchanged. */

@@ -1,6 +1,6 @@
 /**
  * Returns the arguments of `vnet` in a command line of its help, such as `a | vnet test-from -`.
- * Quotes join words as in sh(1).
+ * A quoted text is one argument. Quotes inside of a word, as in `--a='b c'`, are not supported.
  */
 export function exampleArguments(line: string): string[] {
   const words = [...line.matchAll(/'([^']*)'|"([^"]*)"|([^\s'"<>()|]+)|(\|)/g)].map(

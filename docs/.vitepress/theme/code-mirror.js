@@ -61,8 +61,8 @@ export function codeMirror({ text, label, describedBy, onChange, onCheck }, type
       view.focus()
     },
     show(line) {
-      // After a reload, Firefox has scrolled it to where it was, which CodeMirror would take for
-      // another line, because it has not measured its lines.
+      // After a reload, Firefox restores the scroll position. CodeMirror has not measured its lines
+      // yet, and would show another line.
       view.scrollDOM.scrollTop = 0
       requestAnimationFrame(() => {
         // EditorView.scrollIntoView would scroll the page, too.

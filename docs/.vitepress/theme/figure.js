@@ -1,7 +1,6 @@
 /**
  * Returns a function like `mount`, of the picture of a running driver. Until the picture is closed,
  * the rings of the figure in the text have as many filled cells as the driver's rings have frames.
- * A pointer at the cell after these moves with them; such a ring always has a cell for it.
  */
 export function withFigure(mount, text) {
   return (element, options) => {
@@ -11,17 +10,13 @@ export function withFigure(mount, text) {
       return {
         name: ring.dataset.name,
         cells,
-        pointer: ring.querySelector('[data-center]'),
         drawn: cells.filter(cell => cell.matches('.filled')).length,
       }
     })
-    const fill = ({ cells, pointer, drawn }, length) => {
-      const filled = Math.min(length, pointer === null ? cells.length : cells.length - 1)
+    const fill = ({ cells }, length) => {
       for (const [i, cell] of cells.entries()) {
-        cell.classList.toggle('filled', i < filled)
+        cell.classList.toggle('filled', i < length)
       }
-      const turn = (360 * (filled - drawn)) / cells.length
-      pointer?.setAttribute('transform', `rotate(${turn} ${pointer.dataset.center})`)
     }
     return {
       ...picture,

@@ -21,11 +21,7 @@ class Cell {
 
 test("a figure's ring has the frames of the driver's ring, until the picture is closed", () => {
   const cells = [true, true, false, false].map(isFilled => new Cell(isFilled))
-  const ring = {
-    dataset: { name: 'board.rx' },
-    querySelectorAll: () => cells,
-    querySelector: () => null,
-  }
+  const ring = { dataset: { name: 'board.rx' }, querySelectorAll: () => cells }
   const picture = { receive: vi.fn(), close: vi.fn() }
   const mounted = withFigure(() => picture, { querySelectorAll: () => [ring] })(undefined, {})
   const filled = () => cells.filter(cell => cell.isFilled).length
@@ -44,25 +40,4 @@ test("a figure's ring has the frames of the driver's ring, until the picture is 
   expect([filled(), picture.receive.mock.calls.length, picture.close.mock.calls.length]).toEqual([
     2, 4, 1,
   ])
-})
-
-test('the pointer of a ring is at the cell after the frames, until the picture is closed', () => {
-  const cells = Array.from({ length: 12 }, (_, i) => new Cell(i < 6))
-  const setAttribute = vi.fn()
-  const ring = {
-    dataset: { name: 'tx ring' },
-    querySelectorAll: () => cells,
-    querySelector: () => ({ dataset: { center: '168 196' }, setAttribute }),
-  }
-  const picture = { receive: vi.fn(), close: vi.fn() }
-  const mounted = withFigure(() => picture, { querySelectorAll: () => [ring] })(undefined, {})
-  for (const length of [7, 0, 255]) {
-    const parts = [{ kind: 'ring', name: 'tx ring', length, capacity: 256 }]
-    mounted.receive({ type: 'parts', parts })
-  }
-  expect(cells.filter(cell => cell.isFilled).length).toBe(11)
-  mounted.close()
-  expect(setAttribute.mock.calls).toEqual(
-    [30, -180, 150, 0].map(turn => ['transform', `rotate(${turn} 168 196)`]),
-  )
 })

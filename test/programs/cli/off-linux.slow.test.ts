@@ -30,8 +30,9 @@ const OTHERS = [
 ]
 
 /**
- * The starts of examples that run everywhere, or with ping(8). A new command is either refused off
- * Linux or has its line here. `extcap --install` would write into Wireshark's folder.
+ * The starts of examples that run everywhere, or with ping(8). All examples that start so are
+ * exempt, with any options. Any other is refused off Linux. `extcap --install` would write into
+ * Wireshark's folder.
  */
 const RUN_EVERYWHERE = [
   'check',

@@ -165,7 +165,7 @@ async function runTwice(
   onOutput: GuestOptions['onOutput'],
   io: Io,
 ): Promise<GuestReport | number> {
-  // Nothing is made where no guest can run.
+  // prepareGuest checks, too, but only after the directory is made.
   checkGuest()
   const directory = makeTemporaryDirectory('vnet-verify-')
   const [one, other] = ['one', 'other'].map(name => join(directory, name)) as [string, string]

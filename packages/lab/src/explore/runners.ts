@@ -40,7 +40,7 @@ export interface Runner {
 const GRACE_MS = 2000
 /** Milliseconds for a process to start and to load the module. */
 const LOAD_MS = 30_000
-/** What Node prints, of the call that fails, before it aborts for want of a thread of its own. */
+/** The call that Node names in its last lines if it aborts because it cannot start a thread. */
 const REFUSED_THREAD = /\b(uv_thread_create|pthread_create)\b/
 
 /** Returns the result of a run that was killed or ended early: nothing is known but its error. */
@@ -84,7 +84,7 @@ export function abortable(runner: Runner, signal: AbortSignal): Runner {
 class RunProcess {
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown[]>
-  /** Settles when its output has ended, too. */
+  /** Settles when the process has ended and its output was read. */
   readonly #closed: Promise<unknown>
   #replies: RunReplies = {}
   #onReply: (reply: RunReplies) => void = () => {}
@@ -204,7 +204,7 @@ class RunProcess {
 
   /** Throws EAGAIN if the system has refused Node one of its first threads. */
   async #throwIfRefused(signal: unknown): Promise<void> {
-    // Node waits for ever for some of them.
+    // Without some threads Node does not abort, but waits for ever.
     if (this.#late !== undefined) {
       throw new VnetError(
         EAGAIN,

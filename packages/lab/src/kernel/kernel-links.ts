@@ -55,7 +55,7 @@ export function kernelLinks({ warn, onFault }: LinkReports): KernelLinks {
  * worker would take longer to start than the rest of the lab.
  */
 export class OwnLinks implements LinkCaller {
-  /** No listener: faults of hosts are for explorations, and labs of explorations have a worker. */
+  /** Does nothing: only explorations listen to faults of hosts, and their labs use a worker. */
   readonly onFault = (): void => {}
   readonly #links = kernelLinks({ warn: line => console.error(`vnet: ${line}`) })
 

@@ -55,7 +55,8 @@ export interface StageState<Own extends Attributes = Attributes> {
 
 /**
  * A chunk, or the end of the stream (undefined), and the moment at which it came, in ms. The rules
- * may change the bytes in place. `judge` gets the rest again, if it lets only some pass.
+ * may change the bytes in place. If `judge` lets only some of the bytes pass, it is called again
+ * with the rest.
  */
 export interface Item {
   bytes: Buffer | undefined

@@ -11,7 +11,6 @@ export const figure = {
       pointers: [{ lane: 'toward' }, { lane: 'away' }],
       at: [21, 24.5, 7.5],
       lane: 'away',
-      part: 'tx ring',
     },
     { text: 'ring', at: [21, 24.5], anchor: 'middle' },
     {

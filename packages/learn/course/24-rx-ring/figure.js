@@ -22,7 +22,6 @@ export const figure = {
       pointers: [{ lane: 'toward' }, {}],
       at: [21, 24.5, 7.5],
       lane: 'toward',
-      part: 'rx ring',
     },
     { text: 'ring', at: [21, 24.5], anchor: 'middle' },
     {

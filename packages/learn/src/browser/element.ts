@@ -45,7 +45,7 @@ export interface Editor {
   mark(marks: readonly Mark[]): void
   /** Moves the cursor to the start of a line, from 1. */
   goTo(line: number): void
-  /** Scrolls to a line, from 1. The editor is in the page, which does not move. */
+  /** Scrolls to a line, from 1, without the page. Call it when the editor is in the page. */
   show(line: number): void
   /** Releases what belongs to it; the element remains. */
   close(): void
@@ -116,8 +116,8 @@ export function plainEditor({
 /**
  * Puts another editor in the place of one, once that does not have the focus, so that typing is not
  * interrupted. `make` gets the editor before, for its text, and returns the new one. `onReplaced`
- * is called when that is in the page. Nothing happens if the page has been left, which aborts the
- * signal.
+ * is called when the new editor is in the page. Nothing happens if the page has been left, which
+ * aborts the signal.
  */
 export function replaceEditor(
   before: Editor,

@@ -8,7 +8,7 @@ const page = readFileSync(new URL('../../docs/exercises.md', import.meta.url), '
 
 test('packages/learn/docs/exercises.md says at its top what is in which language', () => {
   const [top = ''] = page.split('\n## ')
-  expect(top).toMatch(/driver in JavaScript, .*TypeScript types; C .*\s.*module for the kernel\./)
+  expect(top).toMatch(/driver in JavaScript, .*TypeScript types\. C .*\s.*module for the kernel,/)
 })
 
 test('packages/learn/docs/exercises.md lists the exercises of vnet learn, by their titles', async () => {

@@ -5,11 +5,11 @@ import { showView, startFeed, TestBrowser, viewsOf } from '../../support/web/bro
 import { FakeWorld, SNULL } from '../../support/web/fake-world.mjs'
 import { hasStatisticsOf, noteStatistics } from '../../support/web/in-page.mjs'
 
-/** Without compiled code, which is part of the heap, and grows for an hour as functions get hot. */
+/** Without a JIT: compiled code is part of the heap, and grows for an hour. */
 const browser = new TestBrowser({ args: ['--js-flags=--jitless'] })
 
 const MINUTE = 60_000
-/** Bytes by which a heap may differ without a leak: caches of strings, what is not yet drawn. */
+/** Bytes by which a heap may differ without a leak: caches of strings, frames not yet drawn. */
 const SLACK = 1024 * 1024
 
 /** Bytes of the heap after a collection, nodes of the document, and listeners. */
