@@ -17,7 +17,7 @@ import {
   steps,
   typeErrors,
 } from '#support/driver-page.ts'
-import { freshDirectory } from '#support/fresh-directory.ts'
+import { fileDirectory, freshDirectory } from '#support/fresh-directory.ts'
 import { type Netns, OwnNetns, outcome } from '#support/netns.ts'
 import { readPages } from '#support/pages.ts'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
@@ -39,7 +39,15 @@ const sections = page
   .filter(([, text]) => text.includes('```'))
 
 let nodeThatRunsTypeScript: string
+/** In the namespace npm has its cache alone: the packages that vnet depends on must be in it. */
+const cached = fileDirectory()
 beforeAll(async () => {
+  const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
+  const packages = Object.entries(dependencies).map(([name, version]) => `${name}@${version}`)
+  const words = ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', ...packages]
+  expect(await outcome(spawn('npm', words, { cwd: cached, stdio: 'pipe' }))).toMatchObject({
+    status: 0,
+  })
   const child = spawn('npx', ['-y', '-p', 'node@24', '--', 'node', '-p', 'process.execPath'], {
     stdio: 'pipe',
   })
