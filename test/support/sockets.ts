@@ -42,11 +42,18 @@ export function boundSocket(netns: Netns, type: number, address: string, port: n
   return fd
 }
 
+/** Like boundSocket, for Node, which closes it: the addon must not take its number for its own. */
+export function boundForNode(netns: Netns, type: number, address: string, port: number): number {
+  const fd = boundSocket(netns, type, address, port)
+  check(native.release(fd), 'release')
+  return fd
+}
+
 /** A listening TCP socket. */
 export async function tcpListen(netns: Netns, address: string, port: number): Promise<Server> {
   const server = createServer({ allowHalfOpen: true })
   const listening = once(server, 'listening')
-  server.listen({ fd: boundSocket(netns, SOCK_STREAM, address, port) })
+  server.listen({ fd: boundForNode(netns, SOCK_STREAM, address, port) })
   await listening
   return server
 }
@@ -58,7 +65,7 @@ export async function tcpConnect(
   to: string,
   port: number,
 ): Promise<Socket> {
-  const fd = boundSocket(netns, SOCK_STREAM, from, 0)
+  const fd = boundForNode(netns, SOCK_STREAM, from, 0)
   // Not read before it is connected.
   const options = { fd, manualStart: true, readable: true, writable: true, allowHalfOpen: true }
   const socket = new Socket(options)
@@ -72,7 +79,7 @@ export async function udpSocket(netns: Netns, address: string, port: number): Pr
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
   // A socket given as a descriptor listens before bind returns.
   const listening = once(socket, 'listening')
-  socket.bind({ fd: boundSocket(netns, SOCK_DGRAM, address, port) })
+  socket.bind({ fd: boundForNode(netns, SOCK_DGRAM, address, port) })
   await listening
   return socket
 }

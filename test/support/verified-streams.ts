@@ -6,7 +6,7 @@ import type { Socket } from 'node:net'
 import { check } from '#src/linux/errno.ts'
 import { loadNative } from '#src/linux/native.ts'
 import { int32, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET } from '#src/linux/uapi.ts'
-import { boundSocket, type End, tcpConnect, tcpListen } from './sockets.ts'
+import { boundForNode, type End, tcpConnect, tcpListen } from './sockets.ts'
 
 /** Longer than one GSO frame, so that the kernel always makes one. */
 const BLOCK = 256 << 10
@@ -163,7 +163,7 @@ interface UdpEnd {
 }
 
 async function connected(here: End, there: End, port: number): Promise<UdpEnd> {
-  const fd = boundSocket(here.netns, SOCK_DGRAM, here.address, port)
+  const fd = boundForNode(here.netns, SOCK_DGRAM, here.address, port)
   check(native.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, int32(RECEIVE_BUFFER)), 'SO_RCVBUFFORCE')
   const socket = createSocket(here.address.includes(':') ? 'udp6' : 'udp4')
   // A socket made from a descriptor listens before bind returns.

@@ -13,7 +13,7 @@ import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { outcome } from '#support/netns.ts'
 import { runMain } from '#support/run-main.ts'
 import { snmp } from '#support/snmp.ts'
-import { boundSocket, type End } from '#support/sockets.ts'
+import { boundForNode, type End } from '#support/sockets.ts'
 import { iperf3 } from '#support/traffic.ts'
 import { openDatagrams, startStreams } from '#support/verified-streams.ts'
 import { jsonLines, type Running, startVnet, stopConserved } from '#support/vnet-process.ts'
@@ -110,7 +110,7 @@ test('a download of HTTP over `preset satellite-geo` arrives intact, and its rou
   const vnet = await start('--wire', 'preset satellite-geo')
   const body = randomBytes(MIB / 4)
   const http = createServer((_, response) => response.end(body))
-  http.listen({ fd: boundSocket(right, SOCK_STREAM, '192.0.2.2', 8080) })
+  http.listen({ fd: boundForNode(right, SOCK_STREAM, '192.0.2.2', 8080) })
   await once(http, 'listening')
   const curl = [
     'sh',
