@@ -14,7 +14,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, posix, resolve } from 'node:path'
 import { inDocs, inPackage, withoutBlocks } from './blocks.mjs'
-import { trackedFiles } from './check-prose.mjs'
+import { filesIn } from './check-prose.mjs'
 import { flag, readOptions } from './options.mjs'
 
 /** Words of a page. */
@@ -204,7 +204,7 @@ function pagesOf(root, files) {
 if (process.argv[1] === import.meta.filename) {
   const { values, positionals } = readOptions({ write: flag }, 1)
   const root = resolve(positionals[0] ?? '.')
-  const files = trackedFiles(root)
+  const files = filesIn(root)
   const path = join(root, EXCEPTIONS)
   const allowed = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {}
   const pages = pagesOf(root, files)

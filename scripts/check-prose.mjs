@@ -71,9 +71,10 @@ const comments = {
   '.yaml': { whole: /./ },
 }
 
-/** Returns the files of `root` that git tracks and that exist. */
-export function trackedFiles(root) {
-  return execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' })
+/** Returns the files of `root` that git tracks and that exist, and new ones. */
+export function filesIn(root) {
+  const args = ['ls-files', '--cached', '--others', '--exclude-standard', '-z']
+  return execFileSync('git', args, { cwd: root, encoding: 'utf8' })
     .split('\0')
     .slice(0, -1)
     .filter(file => existsSync(join(root, file)))
@@ -150,7 +151,7 @@ const isBreakable = line =>
 if (process.argv[1] === import.meta.filename) {
   const { values, positionals } = readOptions({ marks: flag }, 1)
   const root = resolve(positionals[0] ?? '.')
-  const { mistakes, marks, rate } = checkProse(root, trackedFiles(root))
+  const { mistakes, marks, rate } = checkProse(root, filesIn(root))
   const isOver = rate > LIMIT
   if (values.marks || isOver) {
     for (const line of marks) {

@@ -61,7 +61,8 @@ test('every block of a page has a script that writes it', () => {
       return `${page}: ${name}`
     }),
   ]
-  const files = execFileSync('git', ['ls-files', '--', '*.md'], { encoding: 'utf8' })
+  const listed = ['ls-files', '--cached', '--others', '--exclude-standard', '--', '*.md']
+  const files = execFileSync('git', listed, { encoding: 'utf8' })
   const found = files
     .trimEnd()
     .split('\n')

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
-import { checkProse, trackedFiles } from '../../../scripts/check-prose.mjs'
+import { checkProse, filesIn } from '../../../scripts/check-prose.mjs'
 
 const root = freshDirectory()
 
@@ -103,11 +103,12 @@ function track(files: Readonly<Record<string, string>>): void {
   execFileSync('git', ['add', ...Object.keys(files)], { cwd: root })
 }
 
-test('only files that git tracks and that exist are read', () => {
-  track({ 'docs/ä.md': 'a', 'src/a.ts': 'b', 'src/deleted.ts': 'c' })
-  write('docs/untracked.md', 'octet')
+test('files that git ignores and files that do not exist are not read; new ones are', () => {
+  track({ 'docs/ä.md': 'a', 'src/a.ts': 'b', 'src/deleted.ts': 'c', '.gitignore': 'built\n' })
+  write('src/new.ts', 'd')
+  write('built/a.ts', 'octet')
   rmSync(join(root, 'src/deleted.ts'))
-  expect(trackedFiles(root)).toEqual(['docs/ä.md', 'src/a.ts'])
+  expect(filesIn(root).sort()).toEqual(['.gitignore', 'docs/ä.md', 'src/a.ts', 'src/new.ts'])
 })
 
 test('more than one mark in 100 lines are printed, and the exit code is 1', () => {

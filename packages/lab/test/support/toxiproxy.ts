@@ -13,6 +13,7 @@ export const HOUR = 3_600_000
 /** Adds a kind of toxic until the test ends. */
 export function withToxic(kind: ToxicKind): void {
   const kinds = TOXIC_KINDS as Map<string, ToxicKind>
+  if (kinds.has(kind.type)) throw new Error(`there is a toxic ${kind.type}`)
   kinds.set(kind.type, kind)
   onTestFinished(() => void kinds.delete(kind.type))
 }
