@@ -14,7 +14,6 @@ import {
 } from '../../packages/learn/src/exercise.ts'
 import { COURSE } from '../../packages/learn/src/folder.ts'
 import { runInMemory } from '../../packages/learn/src/run-memory.ts'
-import { withoutBlock } from '../../scripts/blocks.mjs'
 
 /** Returns an exercise of the course. */
 export const exerciseOf = (name: string): Promise<Exercise> => loadExercise(join(COURSE, name))
@@ -90,7 +89,7 @@ export async function testInMemory(name: string): Promise<void> {
   const exercise = await exerciseOf(name)
   const refusing = new Set<string | undefined>()
   const mistakes = await mistakesOf(exercise, false)
-  const { title, driver, kernelNames = [] } = exercise
+  const { driver } = exercise
   const directory = join(COURSE, name)
 
   describe(name, () => {
@@ -115,22 +114,6 @@ export async function testInMemory(name: string): Promise<void> {
     test(`each check in memory of ${name} is the first to refuse a mistake`, () => {
       const idle = exercise.memory.map(({ title }) => title).filter(title => !refusing.has(title))
       expect(idle).toEqual(NEVER_FIRST[name] ?? [])
-    })
-
-    test(`the page of ${name} has its title, the names of the kernel, and at most 100 lines to read`, () => {
-      const page = readFileSync(join(directory, 'README.md'), 'utf8')
-      expect(page).toMatch(new RegExp(`^# ${Number(name.slice(0, 2))}\\. `))
-      expect(page.split('\n')[0]).toContain(title)
-      for (const kernelName of kernelNames) {
-        expect(page).toContain(kernelName)
-      }
-      const written = withoutBlock(page, 'checks').replace(/!\[.*?\]\(figure\.svg\)\n\n/s, '')
-      // The step to C is for those who have passed.
-      const [toRead = ''] = written.split(/\n## (?:In C|Hints)/)
-      expect(toRead.split('\n').length).toBeLessThanOrEqual(101)
-      for (const part of ['What to do', 'How it is checked', 'See it live']) {
-        expect(headings(page)).toContain(part)
-      }
     })
   })
 }
