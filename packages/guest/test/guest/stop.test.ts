@@ -108,6 +108,9 @@ test('commands that act change the run, and --verify gives them to both runs', a
     expect.stringMatching(/: the end of the command, with status 0$/),
     expect.stringMatching(/: the end of the command, with status 0$/),
   ])
-  expect(repliesOf(end)?.at(-1)).toMatch(/=(9|10)$/)
+  // The wire loses a tenth of the packets of a ping, so that any reply may be the last one.
+  const replies = repliesOf(end) ?? []
+  expect(replies.length).toBeGreaterThan(0)
+  expect(Number(replies.at(-1)?.split('=')[1])).toBeLessThanOrEqual(10)
   expect(readdirSync(cwd)).toContain('made')
 })
