@@ -105,9 +105,7 @@ function startWarmUp({ module: { driver }, native, net, io }: Run): AsyncDisposa
   if (!io.sole || driver.warmUpArgs === undefined) return undefined
   const stop = new AbortController()
   const done = import('./warm-up.ts')
-    .then(({ warmUp }) =>
-      stop.signal.aborted ? undefined : warmUp(native, driver, net, stop.signal),
-    )
+    .then(({ warmUp }) => warmUp(native, driver, net, stop.signal))
     .catch(error => net.log.debug(`${driver.name}: not warmed up: ${describeException(error)}`))
   return {
     async [Symbol.asyncDispose]() {

@@ -141,7 +141,8 @@ class SocketPlatform implements Platform {
 
 /**
  * Runs frames through loads of `driver` until V8 has optimized its path, or `signal`, and logs how
- * many for `-v`. Rejects if the driver cannot be loaded twice more.
+ * many for `-v`. Loads nothing if that is aborted already. Rejects if the driver cannot be loaded
+ * twice more.
  */
 export async function warmUp(
   native: Native,
@@ -149,6 +150,7 @@ export async function warmUp(
   { clock, log }: Pick<Net, 'clock' | 'log'>,
   signal: AbortSignal,
 ): Promise<void> {
+  if (signal.aborted) return
   const start = clock.now()
   const frames = await exchange(native, driver, clock, signal)
   const ms = Math.round((clock.now() - start) / NSEC_PER_MSEC)

@@ -17,6 +17,7 @@ async function warmed({
   native = loadNative(),
   signal = new AbortController().signal,
   given = {} as Partial<Driver>,
+  onLoad = () => {},
 }) {
   const lines: string[] = []
   const log = new Log(7, (_, text) => lines.push(text))
@@ -24,6 +25,7 @@ async function warmed({
   const driver = defineDriver({
     ...(cable as unknown as Driver),
     init(params, context) {
+      onLoad()
       const specs = cable.init(params as never, context)
       seen.push({
         out: () => context.net.pool.out,
@@ -57,11 +59,16 @@ test('frames pass in both directions of a cable, all are freed, and no socket re
 
 test('a warm-up that is stopped ends early, with nothing left open', async () => {
   const before = sockets()
-  const { lines, loads } = await warmed({ signal: AbortSignal.abort() })
+  const stop = new AbortController()
+  const { lines, loads } = await warmed({ signal: stop.signal, onLoad: () => stop.abort() })
   expect(loads[0]!.packets()).toEqual([expect.any(Number), 0, expect.any(Number), 0])
   expect(loads[0]!.out()).toBe(0)
   expect(lines).toEqual([expect.stringMatching(/warmed up by 0 frames/)])
   expect(sockets()).toEqual(before)
+})
+
+test('a warm-up that is stopped before it starts loads nothing', async () => {
+  expect(await warmed({ signal: AbortSignal.abort() })).toEqual({ lines: [], loads: [] })
 })
 
 test('a warm-up without a free descriptor fails, with nothing left open', async () => {
