@@ -43,7 +43,7 @@ export class PrivateNetns implements Disposable {
     }
   }
 
-  /** Returns a TCP socket bound to `port` of every address. The caller listens and closes it. */
+  /** Returns a TCP socket bound to `port` of every address, for a server of Node, which closes it. */
   bind(port: number): number {
     const native = this.#native
     const what = `bind port ${port}`
@@ -62,6 +62,7 @@ export class PrivateNetns implements Disposable {
       }
       const bound = native.bind(fd, uapi.sockaddrInet(new Uint8Array(ipv6.IPV6_ALEN), port))
       check(bound, what, bound === -EACCES ? LOW_PORT_ADVICE : undefined)
+      check(native.release(fd), 'release')
       return fd
     })
   }

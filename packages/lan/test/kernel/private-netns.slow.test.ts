@@ -1,10 +1,10 @@
 /** A private namespace whose servers listen on every address, seen from the other end of a veth. */
 
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readlinkSync } from 'node:fs'
+import { closeSync, readdirSync, readlinkSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { EADDRINUSE } from '#src/base/errno.ts'
+import { EADDRINUSE, EBADF } from '#src/base/errno.ts'
 import { freshNamespaces } from '#support/fresh-namespaces.ts'
 import { outcome } from '#support/netns.ts'
 import { PrivateNetns } from '../../src/services/private-netns.ts'
@@ -71,6 +71,13 @@ test('the thread keeps its namespace, and the new one ends with its descriptor',
   ])
   netns[Symbol.dispose]()
   expect(() => ip(netns, 'link')).toThrow()
+})
+
+test('the socket of a port is not a descriptor of the addon: a server of Node closes it', () => {
+  using netns = new PrivateNetns(own.native)
+  const fd = netns.bind(80)
+  expect(own.native.close(fd)).toBe(-EBADF)
+  closeSync(fd)
 })
 
 test('a port that cannot be bound is an error of one line, and leaves no descriptor', () => {
