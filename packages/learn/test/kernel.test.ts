@@ -8,6 +8,7 @@ import { loadExercises } from '../src/commands/exercise-file.ts'
 import { COURSE } from '../src/folder.ts'
 import { moduleName } from '../src/kernel/build.ts'
 import { reported } from '../src/kernel/check.ts'
+import { withoutMiddle } from '../src/kernel/guest.ts'
 import { complaintsIn, lineOf, moduleParams, reportsIn } from '../src/kernel/live.ts'
 import { skeletonOf } from '../src/kernel/skeleton.ts'
 
@@ -207,4 +208,10 @@ test('the skeleton of a module has as many devices as the driver, with ARP if th
 
 test("the skeleton of a module declares a parameter that changes while it runs as root's to write", async () => {
   expect(await skeleton('06-timeout', 'timeout.js')).toContain('module_param(lockup, uint, 0644);')
+})
+
+test('a long console keeps its start and its end', () => {
+  expect(withoutMiddle('0123456789', 10)).toBe('0123456789')
+  expect(withoutMiddle('0123456789a', 10)).toBe('01234\n789a')
+  expect(withoutMiddle(`${withoutMiddle('0123456789a', 10)}b`, 10)).toBe('01234\n89ab')
 })

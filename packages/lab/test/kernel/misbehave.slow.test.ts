@@ -100,7 +100,6 @@ test.each([
   'segments 1',
   'segments 3 repeat',
   'overlap',
-  'data after fin',
   'checksum wrong every 5',
   'ack delay 50ms',
 ])(
@@ -111,6 +110,14 @@ test.each([
   },
   60_000,
 )
+
+test('Linux reads the bytes after a FIN only if the FIN waited for a segment before it', async () => {
+  const { host, python } = await victim('data after fin', send(20_000))
+  // No segment is late, unless the machine is busy.
+  expect(await python(DOWNLOAD)).toMatch(/^20000 True$|^20014 False$/)
+  await host.link.ba.fault('drop', 'tcp and greater 500', { nth: 10 })
+  expect(await python(DOWNLOAD)).toBe('20014 False')
+}, 60_000)
 
 test('Linux counts segments with wrong checksums', async () => {
   const { python, counter } = await victim('checksum wrong every 5', send(20_000))

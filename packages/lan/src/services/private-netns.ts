@@ -43,7 +43,7 @@ export class PrivateNetns implements Disposable {
     }
   }
 
-  /** Returns a TCP socket bound to `port` of every address, for a server of Node, which closes it. */
+  /** Returns a TCP socket bound to `port` of every address. A server of Node then closes it. */
   bind(port: number): number {
     const native = this.#native
     const what = `bind port ${port}`

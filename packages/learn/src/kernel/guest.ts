@@ -17,6 +17,15 @@ const COMMAND_LIMIT_MS = { kvm: 15_000, tcg: 60_000 }
 /** The console is kept to this length, characters. */
 const CONSOLE_MAX = 1 << 20
 
+/**
+ * Returns a text without its middle if it is longer than `most` characters. The first lines of a
+ * console name the cause, which others repeat, and the last one says how it ended.
+ */
+export function withoutMiddle(text: string, most: number): string {
+  const half = most >> 1
+  return text.length <= most ? text : `${text.slice(0, half)}\n${text.slice(half + 1 - most)}`
+}
+
 /** Returns how QEMU runs a machine here: some machines have /dev/kvm without what it needs. */
 function accelerator(): 'kvm' | 'tcg' {
   if (!/^flags\s.* (vmx|svm) /m.test(readFileSync('/proc/cpuinfo', 'utf8'))) return 'tcg'
@@ -62,7 +71,7 @@ const cardArguments = (cable: string): string[] => [
 
 /** A machine, from its constructor until close(). One command runs at a time. */
 export class Guest {
-  /** The kernel's console so far. */
+  /** The kernel's console so far, without its middle if that is long. */
   console = ''
   readonly sockets: string
   /** The end of the card's cable, a Unix socket. */
@@ -130,7 +139,7 @@ export class Guest {
     const { stdout, stderr } = this.#child
     for (const stream of [stdout, stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
-        this.console = (this.console + text.replaceAll('\r', '')).slice(-CONSOLE_MAX)
+        this.console = withoutMiddle(this.console + text.replaceAll('\r', ''), CONSOLE_MAX)
       })
     }
     this.ended = new Promise((_, reject) => {
