@@ -2,7 +2,6 @@
  * The generated tables of pages are what scripts/generate-tables.mjs makes from the sources.
  * tables.slow.test.ts has the page for which it parses them.
  */
-import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import {
@@ -15,6 +14,7 @@ import {
   withoutBlocks,
   wrapped,
 } from '../../scripts/blocks.mjs'
+import { filesIn } from '../../scripts/check-prose.mjs'
 import { generatedBlocks } from '../../scripts/generate-records.mjs'
 import { built, PAGES } from '../../scripts/generate-tables.mjs'
 import { checksOf } from '../../scripts/tables/checks.mjs'
@@ -61,11 +61,8 @@ test('every block of a page has a script that writes it', () => {
       return `${page}: ${name}`
     }),
   ]
-  const listed = ['ls-files', '--cached', '--others', '--exclude-standard', '--', '*.md']
-  const files = execFileSync('git', listed, { encoding: 'utf8' })
-  const found = files
-    .trimEnd()
-    .split('\n')
+  const found = filesIn('.')
+    .filter(file => file.endsWith('.md'))
     .flatMap(page => blocksOf(readFileSync(page, 'utf8')).map(name => `${page}: ${name}`))
   expect(found.sort()).toEqual(written.sort())
 })
