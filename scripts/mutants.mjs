@@ -9,13 +9,15 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { random } from '../dist/base/random.js'
 import { flag, readOptions, refuse, text, whole } from './options.mjs'
-import { npm } from './setup/command.mjs'
+import { npm, tool } from './setup/command.mjs'
 
 const HELP = `usage: node scripts/mutants.mjs [--count N] [--seed N] [--results FILE] [--list]
 
 Draws N source lines of src and packages/*/src, changes one operator, constant or condition of each,
-and runs \`npm test\`; if that passes, \`npm run test:all\`. Needs a clean clone after set-up, which it
-changes and restores. Lines whose mutant is already in FILE are not run again.
+and runs \`npm test\` with each. The mutants that it does not find are put in together for one run of
+\`npm run test:all\`; then the files that failed run with each of these mutants alone. So a mutant that
+hides another's effect is not seen. Needs a clean clone after set-up, which it changes and restores.
+Mutants that are already in FILE are not run again.
 
   --count    lines, 1 to 1000 (30)
   --seed     of the draw, 0 to 1000000 (1)
@@ -24,6 +26,9 @@ changes and restores. Lines whose mutant is already in FILE are not run again.
 `
 
 const root = resolve(import.meta.dirname, '..')
+
+/** What has found a mutant that `npm test` has not, until all tests ran. */
+const NOT_YET = 'not npm test'
 
 /** Parts of a line, and their replacements. The formatter puts spaces around operators. */
 const SWAPS = [
@@ -104,8 +109,8 @@ function draw(count, seed) {
   })
 }
 
-/** Whether a command of npm fails in this tree. Its last lines are printed then. */
-function fails(...words) {
+/** Runs a command of npm in this tree. Returns its status, and the test files that failed. */
+function run(...words) {
   const [program, ...args] = npm()
   const { status, stdout } = spawnSync(program, [...args, ...words], {
     cwd: root,
@@ -113,26 +118,53 @@ function fails(...words) {
     stdio: ['ignore', 'pipe', 'inherit'],
     maxBuffer: 2 ** 28,
   })
-  const failed = stdout.split('\n').filter(line => /FAIL|error TS|FAILED/.test(line))
-  if (failed.length > 0) {
-    console.log(failed.slice(0, 3).join('\n'))
+  const failures = stdout.split('\n').filter(line => /^ *FAIL|error TS|^FAILED/.test(line))
+  if (failures.length > 0) {
+    console.log(failures.slice(0, 3).join('\n'))
   }
-  return status !== 0
+  const files = failures.flatMap(line => /^ *FAIL.*?([\w./-]+\.test\.ts)/.exec(line)?.[1] ?? [])
+  return { isFailed: status !== 0, files: [...new Set(files)] }
 }
 
-/** Returns the command that finds a mutant (`npm test`, `test:all`, `none`). Restores the line. */
-function foundBy({ file, line, after }) {
-  const path = join(root, file)
-  const source = readFileSync(path, 'utf8')
-  const lines = source.split('\n')
-  lines[line - 1] = after
-  writeFileSync(path, lines.join('\n'))
+/** Runs `check` while the mutants are in the sources. Returns its result. */
+function withMutants(mutants, check) {
+  const sources = new Map()
   try {
-    if (fails('test')) return 'npm test'
-    return fails('run', 'test:all') ? 'test:all' : 'none'
+    for (const { file, line, after } of mutants) {
+      const path = join(root, file)
+      const source = readFileSync(path, 'utf8')
+      // Of two mutants in a file, the second finds the file changed, and its lines where they were.
+      if (!sources.has(path)) {
+        sources.set(path, source)
+      }
+      const lines = source.split('\n')
+      lines[line - 1] = after
+      writeFileSync(path, lines.join('\n'))
+    }
+    // A check of the layout must not find them.
+    const [program, ...args] = tool('biome')
+    execFileSync(program, [...args, 'format', '--write', ...sources.keys()], {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    return check()
   } finally {
-    writeFileSync(path, source)
+    for (const [path, source] of sources) {
+      writeFileSync(path, source)
+    }
   }
+}
+
+/** Returns, for mutants that `npm test` has not found, whether all tests find each. */
+function foundByAll(mutants) {
+  if (mutants.length === 0) return []
+  console.log(`${mutants.length} mutants together`)
+  const together = withMutants(mutants, () => run('run', 'test:all'))
+  return mutants.map(mutant => {
+    if (!together.isFailed) return false
+    // Without a file, a check before the tests has failed, and each mutant needs them all.
+    return withMutants([mutant], () => run('run', 'test:all', '--', ...together.files)).isFailed
+  })
 }
 
 const textOf = ({ file, line, before, after }) =>
@@ -161,21 +193,25 @@ function main() {
   }
   const done = existsSync(results) ? readFileSync(results, 'utf8').trim().split('\n') : []
   const known = new Map(
-    done.filter(Boolean).map(line => [textOf(JSON.parse(line)), JSON.parse(line)]),
+    done.filter(Boolean).map(line => [textOf(JSON.parse(line)), JSON.parse(line).by]),
   )
-  const found = drawn.map(mutant => {
-    console.log(textOf(mutant))
-    const old = known.get(textOf(mutant))
-    const by = old?.by ?? foundBy(mutant)
-    if (old === undefined) {
-      appendFileSync(results, `${JSON.stringify({ ...mutant, by })}\n`)
-    }
-    console.log(`  found by: ${by}`)
-    return by
-  })
-  const by = name => found.filter(each => each === name).length
+  const record = (mutant, by) => {
+    console.log(`${textOf(mutant)}\n  found by: ${by}`)
+    if (known.get(textOf(mutant)) === by) return
+    appendFileSync(results, `${JSON.stringify({ ...mutant, by })}\n`)
+    known.set(textOf(mutant), by)
+  }
+  for (const mutant of drawn) {
+    const test = () => (withMutants([mutant], () => run('test')).isFailed ? 'npm test' : NOT_YET)
+    record(mutant, known.get(textOf(mutant)) ?? test())
+  }
+  const open = drawn.filter(mutant => known.get(textOf(mutant)) === NOT_YET)
+  for (const [i, isFound] of foundByAll(open).entries()) {
+    record(open[i], isFound ? 'test:all' : 'none')
+  }
+  const by = name => drawn.filter(mutant => known.get(textOf(mutant)) === name).length
   console.log(
-    `${found.length} mutants: npm test finds ${by('npm test')}, test:all ${by('test:all')} more, none finds ${by('none')}`,
+    `${drawn.length} mutants: npm test finds ${by('npm test')}, test:all ${by('test:all')} more, none finds ${by('none')}`,
   )
 }
 
