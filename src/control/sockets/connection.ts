@@ -4,7 +4,7 @@
  * side, its descriptor is closed.
  */
 
-import { EAGAIN, EBADF, ECONNRESET, ENAMETOOLONG, EPROTO } from '../../base/errno.ts'
+import { EAGAIN, EBADF, EBUSY, ECONNRESET, ENAMETOOLONG, EPROTO } from '../../base/errno.ts'
 import { closeFd } from '../../linux/errno.ts'
 import { type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/native.ts'
 import * as uapi from '../../linux/uapi.ts'
@@ -356,9 +356,12 @@ export function peerOf(native: Native, fd: number): Peer | undefined {
 
 /** Returns a pidfd of the peer, for the caller to close; -ENOPROTOOPT before Linux 6.5. */
 export function peerPidfd(native: Native, fd: number): number {
-  const pidfd = new Uint8Array(4)
-  const length = native.getsockopt(fd, uapi.SOL_SOCKET, uapi.SO_PEERPIDFD, pidfd)
+  const value = new Uint8Array(4)
+  const length = native.getsockopt(fd, uapi.SOL_SOCKET, uapi.SO_PEERPIDFD, value)
   if (length < 0) return length
-  const adopted = native.adopt(getU32(pidfd, 0))
-  return adopted < 0 ? adopted : getU32(pidfd, 0)
+  const pidfd = getU32(value, 0)
+  const adopted = native.adopt(pidfd)
+  // EBUSY: other code of the program has closed a descriptor of the addon, whose number the kernel
+  // has now given to the pidfd. The addon has the number already, so the pidfd is its own.
+  return adopted < 0 && adopted !== -EBUSY ? adopted : pidfd
 }

@@ -1,4 +1,5 @@
 /** Connections over real Unix sockets in a directory of the test. */
+import { closeSync, fstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EAGAIN, EBADF, ECONNRESET, ENAMETOOLONG, ENOENT, EPROTO } from '#src/base/errno.ts'
@@ -276,5 +277,15 @@ describe('connecting', () => {
     const pidfd = peerPidfd(native, server.fd)
     expect(pidfd).toBeGreaterThan(0)
     expect(native.close(pidfd)).toBe(0)
+  })
+
+  test('a pidfd may have the number of a descriptor that other code has closed', () => {
+    const { server } = pair()
+    const lost = native.eventfd()
+    closeSync(lost)
+    const pidfd = peerPidfd(native, server.fd)
+    expect(pidfd).toBe(lost)
+    expect(native.close(pidfd)).toBe(0)
+    expect(() => fstatSync(pidfd)).toThrow('EBADF')
   })
 })
