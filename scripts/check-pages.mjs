@@ -14,8 +14,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, posix, resolve } from 'node:path'
 import { inDocs, inPackage, withoutBlocks } from './blocks.mjs'
-import { filesIn } from './check-prose.mjs'
 import { flag, readOptions } from './options.mjs'
+import { filesIn } from './project-files.mjs'
 
 /** Words of a page. */
 const PAGE = 1500

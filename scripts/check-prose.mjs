@@ -11,10 +11,10 @@
  * them at, such as an address, may be wider.
  */
 
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { extname, join, resolve } from 'node:path'
 import { flag, readOptions } from './options.mjs'
+import { filesIn } from './project-files.mjs'
 
 const WIDTH = 100
 
@@ -69,15 +69,6 @@ const comments = {
   ),
   ...Object.fromEntries(['.py', '.sh', ''].map(extension => [extension, hash])),
   '.yaml': { whole: /./ },
-}
-
-/** Returns the files of `root` that git tracks and that exist, and new ones. */
-export function filesIn(root) {
-  const args = ['ls-files', '--cached', '--others', '--exclude-standard', '-z']
-  return execFileSync('git', args, { cwd: root, encoding: 'utf8' })
-    .split('\0')
-    .slice(0, -1)
-    .filter(file => existsSync(join(root, file)))
 }
 
 /**

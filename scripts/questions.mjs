@@ -5,7 +5,6 @@
  * and writes the pages of the API. The tests of the site compare the ranks with the site.
  */
 
-import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
@@ -14,6 +13,7 @@ import { inlineFigures } from '../docs/.vitepress/figures.mjs'
 import { onSite } from '../docs/.vitepress/pages.mjs'
 import { QUESTIONS } from '../docs/.vitepress/questions.mjs'
 import { searchOptions } from '../docs/.vitepress/search.mjs'
+import { filesIn } from './project-files.mjs'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const require = createRequire(join(ROOT, 'docs/package.json'))
@@ -56,9 +56,9 @@ export async function fastIndex() {
     config: renderer => renderer.use(inlineFigures),
   })
   const index = new MiniSearch(OPTIONS)
-  const tracked = execFileSync('git', ['ls-files', '*.md'], { cwd: ROOT, encoding: 'utf8' })
+  const pages = filesIn(ROOT).filter(file => file.endsWith('.md'))
   const api = readdirSync(join(ROOT, 'docs/api')).map(name => `docs/api/${name}`)
-  for (const file of [...tracked.trim().split('\n'), ...api]) {
+  for (const file of [...pages, ...api]) {
     const page = onSite(file)
     if (page === undefined) continue
     const path = join(ROOT, file)

@@ -2,10 +2,10 @@
  * No page and no message takes a package of this project from npm's registry. It is not there, and
  * anyone could register its name.
  */
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { manifestOf, PACKAGES } from '../../scripts/packages.mjs'
+import { filesIn } from '../../scripts/project-files.mjs'
 
 const names = PACKAGES.map(folder => manifestOf(folder).name as string)
 const name = `(?:${names.join('|')})(?![\\w./-])`
@@ -59,10 +59,7 @@ test('the pattern finds commands that would run a stranger, and no others', () =
 })
 
 test('no page and no message takes vnet from the registry', () => {
-  const files = execFileSync('git', ['ls-files'], { encoding: 'utf8' })
-    .trim()
-    .split('\n')
-    .filter(isRead)
+  const files = filesIn('.').filter(isRead)
   expect(files.length).toBeGreaterThan(1000)
   const found = files.flatMap(file =>
     readFileSync(file, 'utf8')

@@ -1,13 +1,13 @@
 /** The questions that the search of the site is asked. */
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { onSite } from '../../docs/.vitepress/pages.mjs'
 import { QUESTIONS } from '../../docs/.vitepress/questions.mjs'
 import { searchOptions } from '../../docs/.vitepress/search.mjs'
+import { filesIn } from '../../scripts/project-files.mjs'
 import { counted, ranks } from '../../scripts/questions.mjs'
 
-const files = execFileSync('git', ['ls-files', '*.md'], { encoding: 'utf8' }).trim().split('\n')
+const files = filesIn('.').filter(file => file.endsWith('.md'))
 const pages = new Map(
   files.flatMap(file => {
     const page = onSite(file)

@@ -6,10 +6,10 @@ import { expect, test } from 'vitest'
 import { onSite } from '../../docs/.vitepress/pages.mjs'
 import { isLeftOut } from '../../scripts/check-pages.mjs'
 import { generatedFiles } from '../../scripts/generate-records.mjs'
+import { filesIn } from '../../scripts/project-files.mjs'
 
 const isRecord = (path: string) => /^(docs|packages\/[\w-]+)\/records\/.*\.md$/.test(path)
-const listed = ['ls-files', '--cached', '--others', '--exclude-standard', '--', '*.md']
-const pages = [...new Set(execFileSync('git', listed, { encoding: 'utf8' }).trimEnd().split('\n'))]
+const pages = filesIn('.').filter(file => file.endsWith('.md'))
 const records = pages.filter(isRecord)
 const read = (path: string) => readFileSync(path, 'utf8')
 

@@ -1,8 +1,8 @@
 /** The addresses of pages on the site. */
-import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { MOVED, onSite, redirects } from '../../docs/.vitepress/pages.mjs'
+import { filesIn } from '../../scripts/project-files.mjs'
 
 test.each([
   ['README.md', 'readme.md'],
@@ -23,8 +23,7 @@ test('the pages of conform keep the addresses that they had as pages of inet', (
   )
 })
 
-const listed = ['ls-files', '--cached', '--others', '--exclude-standard', '--', '*.md']
-const pages = execFileSync('git', listed, { encoding: 'utf8' }).trimEnd().split('\n')
+const pages = filesIn('.').filter(file => file.endsWith('.md'))
 const addresses = pages.map(onSite).filter(address => address !== undefined)
 
 test('no two pages have the same address', () => {

@@ -14,9 +14,9 @@ import {
   withoutBlocks,
   wrapped,
 } from '../../scripts/blocks.mjs'
-import { filesIn } from '../../scripts/check-prose.mjs'
 import { generatedBlocks } from '../../scripts/generate-records.mjs'
 import { built, PAGES } from '../../scripts/generate-tables.mjs'
+import { filesIn } from '../../scripts/project-files.mjs'
 import { checksOf } from '../../scripts/tables/checks.mjs'
 import { controlTable } from '../../scripts/tables/control.mjs'
 import { exploreOptions } from '../../scripts/tables/explore.mjs'

@@ -1,17 +1,15 @@
 /** The links of all pages have targets, and every page that a comment or a message names exists. */
-import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { filesIn } from '../../../scripts/project-files.mjs'
 
 /** Files that name pages of other projects, or pages that do not exist. */
 const OTHERS =
   /^(docs\/records\/sources\.md|examples\/found\/.*|test\/programs\/scripts\/check-(pages|prose)\.test\.ts)$/
 const TEXTS = /\.(md|[cm]?[jt]sx?|cc?|h|py|go|ya?ml|json|service)$/
 
-const files = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' })
-  .split('\0')
-  .filter(file => TEXTS.test(file) && existsSync(file))
+const files = filesIn('.').filter(file => TEXTS.test(file))
 const read = (file: string) => readFileSync(file, 'utf8')
 const pages = files.filter(file => file.endsWith('.md') && !file.includes('/template/'))
 

@@ -3,7 +3,8 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
-import { checkProse, filesIn } from '../../../scripts/check-prose.mjs'
+import { checkProse } from '../../../scripts/check-prose.mjs'
+import { filesIn } from '../../../scripts/project-files.mjs'
 
 const root = freshDirectory()
 

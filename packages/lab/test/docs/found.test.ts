@@ -1,12 +1,12 @@
 /**
  * packages/lab/records/found.md has a row for each scenario of examples/found, and says the same.
  */
-import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { withoutBlocks } from '../../../../scripts/blocks.mjs'
+import { filesIn } from '../../../../scripts/project-files.mjs'
 import { draftNames, draftOf } from '../../../../scripts/upstream.mjs'
 import { FOUND, foundNames, programNames } from '../support/found.ts'
 
@@ -92,8 +92,7 @@ test('a known defect names what upstream has, and a new one says that nothing wa
 })
 
 test('no page has the number of finds written by hand', () => {
-  const listed = ['ls-files', '--', '*.md']
-  const pages = execFileSync('git', listed, { encoding: 'utf8', cwd: ROOT }).trimEnd().split('\n')
+  const pages = filesIn(ROOT).filter(file => file.endsWith('.md'))
   const numbers = /\b\d+ (new and|known|packages of npm|published packages|defects|finds)\b/
   const found = pages
     .filter(path => path !== 'CHANGELOG.md')
