@@ -2,7 +2,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { request } from 'node:http'
 import { connect } from 'node:net'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { CONNECTIONS_MAX } from '#src/base/http-connections.node.ts'
 import { parseAddress } from '../../src/http/address.ts'
 import type { HttpOptions } from '../../src/http/server.ts'
@@ -188,10 +188,13 @@ describe('clients that flood', () => {
 })
 
 test('a request that fails is cut off, and the next is served', async () => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  onTestFinished(() => warn.mockRestore())
   let isBroken = true
   const read = () => (isBroken ? Promise.reject(new Error('broken')) : nothing())
   await using server = await serve(read)
   await expect(get(server.url)).rejects.toThrow('socket hang up')
+  expect(warn.mock.calls).toEqual([[new Error('broken')]])
   isBroken = false
   expect((await get(server.url)).status).toBe(200)
 })
