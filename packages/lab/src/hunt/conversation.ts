@@ -29,6 +29,9 @@ export interface Connection {
 export const STREAM_FAULTS = ['fin', 'reset', 'silence', 'mute'] as const
 export type StreamFault = (typeof STREAM_FAULTS)[number]
 
+/** Whether a fault leaves a connection open on which nothing arrives. The others end it. */
+export const isSilence = (fault: StreamFault): boolean => fault === 'silence' || fault === 'mute'
+
 /** Where a fault is: byte -1 is the SYN. */
 export interface StreamPoint {
   readonly fault: StreamFault

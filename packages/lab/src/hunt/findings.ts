@@ -1,6 +1,6 @@
 /** Findings: verdicts that are alike are one finding. */
 import type { ClientRun } from './client-run.ts'
-import type { StreamPoint } from './conversation.ts'
+import { isSilence, type StreamPoint } from './conversation.ts'
 import type { Point } from './points.ts'
 import { lastLineOf, type Verdict } from './verdicts.ts'
 
@@ -11,7 +11,10 @@ export interface Tried {
   readonly verdict: Verdict
 }
 
-/** Points with one verdict, one fault, and one last line of errors. */
+/**
+ * Points with one verdict, one last line of errors, and one kind of fault: `fin` and `reset` end a
+ * connection, `silence` and `mute` do not.
+ */
 export interface Group {
   readonly verdict: Verdict
   /** The last line of errors without its numbers; '' without one. */
@@ -29,7 +32,7 @@ export class Groups {
   /** Returns the group of a point. */
   add({ point, run, verdict }: Tried): Group {
     const said = lastLineOf(run.err).replace(NUMBER, 'N')
-    const key = [verdict, point.fault, said].join('\n')
+    const key = [verdict, isSilence(point.fault), said].join('\n')
     const group = this.#groups.get(key) ?? { verdict, said, points: [] }
     this.#groups.set(key, group)
     group.points.push(point)

@@ -260,9 +260,9 @@ class ClientHunt {
   #checkClean(run: PointRun): void {
     const problem = cleanProblem(run, this.#options.within)
     if (problem === undefined) return
-    throw new CleanRunError(
-      `${this.#client}: without faults it ${problem}${adviceFor(this.#client)}`,
-    )
+    // A warm program runs its scripts where it was started.
+    const advice = this.#options.warm === undefined ? adviceFor(this.#client) : ''
+    throw new CleanRunError(`${this.#client}: without faults it ${problem}${advice}`)
   }
 
   /** Runs the client, and counts the run and the end of the server in it. */

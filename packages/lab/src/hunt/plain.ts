@@ -8,7 +8,7 @@ import { rmSync } from 'node:fs'
 import { makeLabDirectory } from '../kernel/leftovers.ts'
 import { createLabWith } from '../network/create-lab.ts'
 import type { LabHost } from '../network/host.ts'
-import type { Connection, StreamPoint } from './conversation.ts'
+import { type Connection, isSilence, type StreamPoint } from './conversation.ts'
 import { ELSE, type Later, LESS, type ReproducerText, reproducerOf, WHOLE } from './reproducer.ts'
 import { lastLineOf } from './verdicts.ts'
 
@@ -63,8 +63,7 @@ export async function confirmPlain<R>(trial: PlainTrial<R>): Promise<Confirmatio
   try {
     const control = await replay(first, [WHOLE], trial)
     if (!isClean(control.run)) return noProgram(replyProblem(control.printed))
-    const isSilent = point.fault === 'silence' || point.fault === 'mute'
-    const laters: readonly Later[] = isSilent ? ['whole', 'unanswered'] : ['whole']
+    const laters: readonly Later[] = isSilence(point.fault) ? ['whole', 'unanswered'] : ['whole']
     let text = ''
     let tried: Pick<Confirmation, 'program' | 'printed'> = {}
     for (const later of laters) {

@@ -88,8 +88,10 @@ export class WarmProgram {
       const started = performance.now()
       const request = { argv: words, cwd: directory, within: within / MS_PER_S }
       this.#child.stdin?.write(`${JSON.stringify(request)}\n`)
-      const late = AbortSignal.any([signal, AbortSignal.timeout(within + GRACE_MS)])
-      const line = await this.#nextLine(late)
+      const late = AbortSignal.timeout(within + GRACE_MS)
+      const line = await this.#nextLine(AbortSignal.any([signal, late])).catch(error => {
+        throw error === late.reason ? noAnswer(words, within) : error
+      })
       const ms = performance.now() - started
       await end?.()
       signal.throwIfAborted()
@@ -121,6 +123,13 @@ export class WarmProgram {
     throw new UsageError(`--warm: the program has ended${said === '' ? '' : `: ${said}`}`)
   }
 }
+
+const noAnswer = (words: readonly string[], within: number): UsageError =>
+  new UsageError(
+    `--warm: no answer about '${words.join(' ')}': a program must end its child after ${
+      within / MS_PER_S
+    } s, and print {"status", "out", "err", "hung"}`,
+  )
 
 function answerOf(line: string): Answer {
   const answer: Partial<Answer> | null | undefined = attempt(() => JSON.parse(line))

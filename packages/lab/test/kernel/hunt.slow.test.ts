@@ -141,6 +141,19 @@ test(
   LIMIT,
 )
 
+test(
+  'a warm program that does not answer ends the exploration in a line',
+  async () => {
+    const warm = ['--warm', "sh -c 'echo ready; cat > /dev/null'", '--ends-within', '100ms']
+    const { status, stderr } = await runMain(...SERVED, '--client', 'get.py 80', ...warm)
+    expect([status, stderr]).toEqual([
+      2,
+      'vnet: --warm: no answer about \'get.py 80\': a program must end its child after 0.1 s, and print {"status", "out", "err", "hung"}\n',
+    ])
+  },
+  LIMIT,
+)
+
 test.each([
   [['--errors', '0', 'net.yaml'], '--errors 0: must be a whole number from 1 to 255'],
   [['--server', ' '], 'must not be empty'],
