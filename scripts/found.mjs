@@ -105,7 +105,7 @@ function statusTable(defects) {
 
 /** Returns the drafts of docs/records/upstream/README.md, in the order in which to file them. */
 export function draftTables() {
-  const { defects, programs } = read('found.json')
+  const { defects, programs, commands } = read('found.json')
   const rows = each =>
     each.map(({ name, version, downloads, upstream, status }) => [
       `[${name}](${name}.md) ${version}`,
@@ -116,16 +116,31 @@ export function draftTables() {
   const columns = ['draft', 'downloads a month', 'upstream', 'status']
   const isPrivate = ({ disclosure }) => disclosure === 'privately first'
   return {
-    private: table(columns, rows([...defects, ...programs].filter(isPrivate))),
-    programs: table(columns, rows(programs.filter(each => !isPrivate(each)))),
+    private: table(columns, rows([...defects, ...programs, ...commands].filter(isPrivate))),
+    programs: table(columns, rows([...programs, ...commands].filter(each => !isPrivate(each)))),
     unknown: table(columns, rows(defects.filter(each => !isPrivate(each) && !each.known))),
     known: table(columns, rows(defects.filter(each => !isPrivate(each) && each.known))),
   }
 }
 
+const programTable = programs =>
+  table(
+    PROGRAM_DEFECTS,
+    programs.map(each => [
+      `${each.program} ${each.version}`,
+      `[draft](${DRAFTS}/${each.name}.md)`,
+      each.promise,
+      each.fault,
+      each.effect,
+      each.workaround,
+      each.upstream,
+      each.status,
+    ]),
+  )
+
 /** Returns the text of the marks of found.md, by their names. */
 export function foundTables() {
-  const { defects, programs, documented } = read('found.json')
+  const { defects, programs, commands, documented } = read('found.json')
   const { packages, often } = foundPackages()
   const rows = defects.map(each => [
     `[${each.name}](https://www.npmjs.com/package/${each.package}) ${each.version}`,
@@ -141,19 +156,8 @@ export function foundTables() {
   const count = `${packages.length} packages, ${many}. The defects are ${foundCounts()}:`
   return {
     defects: `${wrapped(count)}\n\n${table(DEFECTS, rows)}`,
-    programs: table(
-      PROGRAM_DEFECTS,
-      programs.map(each => [
-        `${each.program} ${each.version}`,
-        `[draft](${DRAFTS}/${each.name}.md)`,
-        each.promise,
-        each.fault,
-        each.effect,
-        each.workaround,
-        each.upstream,
-        each.status,
-      ]),
-    ),
+    programs: programTable(programs),
+    commands: programTable(commands),
     status: statusTable(defects),
     documented: table(
       ['package', ''],
@@ -164,6 +168,7 @@ export function foundTables() {
 
 const PACKAGES = ['package', 'promise, and where', 'points', '']
 const PROGRAMS = ['program', 'promise (manual page)', 'points', 'what happens']
+const COMMANDS = ['program or library', 'language', 'promise, and where', 'points', '']
 const VERDICTS = ['points', 'passed', 'slower', 'missed', 'failed', 'seconds']
 const NEMESIS = ['points', 'tried', 'passed', 'slower', 'failed', 'seconds']
 const PLANTED = ['kind of program', 'fault', 'events', 'seconds']
@@ -174,9 +179,29 @@ const protocolTable = protocols =>
     protocols.map(each => [each.protocol, each.programs, ...VERDICTS.map(name => each[name])]),
   )
 
+/** Returns the table of what was hunted by `vnet explore --server`, and its numbers. */
+function commandsText(commands) {
+  const sum = (each, field) => each.reduce((total, row) => total + row[field], 0)
+  const began = word => commands.filter(({ result }) => result.startsWith(word))
+  const points = sum(commands, 'points').toLocaleString('en')
+  const results = ['survives', 'defect', 'known', 'documented'].map(
+    word => `${began(word).length} ${word}`,
+  )
+  const count = `${commands.length} programs and libraries, ${points} points, ${sum(commands, 'minutes')} minutes: ${results.join(', ')}.`
+  const rows = commands.map(each => [
+    each.program,
+    each.language,
+    each.promise,
+    each.points,
+    each.result,
+  ])
+  return `${wrapped(count)}\n\n${table(COMMANDS, rows)}`
+}
+
 /** Returns the text of the marks of hunted.md, by their names. */
 export function huntedTables() {
-  const { packages, programs, protocols, protocolsInKernel, planted, nemesis } = read('hunted.json')
+  const { packages, programs, commands, protocols, protocolsInKernel, planted, nemesis } =
+    read('hunted.json')
   const points = packages.reduce((sum, each) => sum + each.points, 0)
   const rows = packages.map(each => [
     [`${each.package} ${each.version}`, each.part].filter(Boolean).join(', '),
@@ -191,6 +216,7 @@ export function huntedTables() {
       PROGRAMS,
       programs.map(each => [each.program, each.promise, each.points, each.result]),
     ),
+    commands: commandsText(commands),
     protocols: protocolTable(protocols),
     'protocols-in-kernel': protocolTable(protocolsInKernel),
     planted: table(

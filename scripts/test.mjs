@@ -69,10 +69,12 @@ function lint(files) {
 const threshold = reasonToSkipKernelTests() === undefined ? ['--coverage.thresholds.lines=87'] : []
 
 /**
- * Milliseconds for the tests of a suite, because an engine may hang. Explorations take half an
- * hour, and so do the 600 drivers of the course in two browsers.
+ * Milliseconds for the quick tests, because a change may loop for ever, and for those of a suite,
+ * because an engine may hang. Explorations take half an hour, and so do the 600 drivers of the
+ * course in two browsers.
  */
 function limitOf(run) {
+  if (run === 'quick') return 900_000
   if (['explore', 'browsers'].includes(run)) return 3_600_000
   return SUITES.includes(run) ? 1_800_000 : undefined
 }

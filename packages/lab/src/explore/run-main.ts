@@ -4,6 +4,7 @@
  */
 import { setTimeout } from 'node:timers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { loadNative } from 'vnet/kit/linux'
 import { LabWorker } from '../kernel/lab-worker.ts'
 import { type Beat, beatOf } from './heartbeat.ts'
 import {
@@ -118,6 +119,10 @@ async function hasEnded(before: readonly string[]): Promise<boolean> {
 }
 
 process.once('disconnect', () => process.exit())
+if (process.platform === 'linux') {
+  // A run that blocks its thread does not see the end of its parent.
+  loadNative().dieWithParent()
+}
 process.on('message', (request: RunRequest) => {
   if (!('beats' in request)) {
     void serve(request)

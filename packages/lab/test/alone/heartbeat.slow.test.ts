@@ -1,10 +1,15 @@
 /** Runs that block their thread, and runs that are only slow. */
-import { writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { testDirectory } from '#support/fresh-directory.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
 import { Heartbeat } from '../../src/explore/heartbeat.ts'
 import { ModuleRunner } from '../../src/explore/runners.ts'
+import { isAlive } from '../../src/kernel/processes.ts'
 import { BLOCKED, errorOf, PATIENCE, SPEC, scenario } from '../support/blocking-scenario.ts'
 
 test.each([
@@ -29,6 +34,18 @@ test('a process that blocks its thread is killed, and one that is only slow is n
   }
   expect((await run('for (;;);')).error).toMatch(BLOCKED)
   expect((await run(turns(2500))).error).toBeUndefined()
+})
+
+test('a process that blocks its thread ends with its parent, also if that is killed', async () => {
+  const pid = join(testDirectory(), 'pid')
+  const blocked = `
+    (await import('node:fs')).writeFileSync('${pid}', String(process.pid))
+    for (;;);`
+  const parent = spawn(process.execPath, [PROGRAM, 'explore', fileURLToPath(scenario(blocked))])
+  await vi.waitUntil(() => existsSync(pid) && readFileSync(pid, 'utf8') !== '', { timeout: 20_000 })
+  parent.kill('SIGKILL')
+  await once(parent, 'exit')
+  await expect.poll(() => isAlive(Number(readFileSync(pid, 'utf8')))).toBe(false)
 })
 
 /** Returns a runner whose Node is a shell script, until the test ends. */

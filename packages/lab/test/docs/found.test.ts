@@ -29,6 +29,7 @@ const read = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../records/${name}.json`, import.meta.url), 'utf8'))
 const defects: Row[] = read('found').defects
 const programs: Row[] = read('found').programs
+const commands: Row[] = read('found').commands
 const hunted: Hunted[] = read('hunted').packages
 
 const page = readFileSync(new URL('../../records/found.md', import.meta.url), 'utf8')
@@ -59,7 +60,9 @@ test.each(draftNames())(
     const { text, program, output } = draftOf(name)
     expect(text).toMatch(/\n# .+\n/)
     expect(text).toMatch(/^Version: /m)
-    expect(text).toContain([...defects, ...programs].find(each => each.name === name)?.version)
+    expect(text).toContain(
+      [...defects, ...programs, ...commands].find(each => each.name === name)?.version,
+    )
     expect(program).toMatch(/\S/)
     expect(program).not.toContain('vnet')
     expect(output).toMatch(/\S/)
@@ -69,7 +72,8 @@ test.each(draftNames())(
 )
 
 test('each row has a draft, each draft a row, and each program a scenario', () => {
-  expect(draftNames().sort()).toEqual([...defects, ...programs].map(({ name }) => name).sort())
+  const rows = [...defects, ...programs, ...commands]
+  expect(draftNames().sort()).toEqual(rows.map(({ name }) => name).sort())
   expect(programs.map(({ name }) => name).sort()).toEqual([...programNames()].sort())
 })
 
@@ -84,6 +88,13 @@ test('each package with a defect in hunted.json has a row, and each row is among
       : !verdicts.get(each.package)?.startsWith('defect'),
   )
   expect(wrong.map(({ name }) => name)).toEqual([])
+})
+
+test('each command with a defect names its row', () => {
+  const named = read('hunted').commands.filter(({ result }: Hunted) => result.startsWith('defect'))
+  expect(named.map(({ draft }: { draft: string }) => draft).sort()).toEqual(
+    commands.map(({ name }) => name).sort(),
+  )
 })
 
 test('a known defect names what upstream has, and a new one says that nothing was found', () => {
@@ -116,15 +127,15 @@ test('no diagram is missing', () => {
 
 test('every row of found.json and hunted.json has the fields of a hunt, or says that they are not recorded', () => {
   const { defects } = read('found')
-  const { packages, programs } = read('hunted')
+  const { packages, programs, commands } = read('hunted')
   const FIELDS = 'status found reported node maintained since disclosure byDefaults'.split(' ')
   const BY = ['reading', 'unaided', 'not recorded']
   const isText = (text: unknown) => typeof text === 'string' && text !== ''
   const broken = [
     ...defects.filter((row: Record<string, unknown>) => FIELDS.some(field => !isText(row[field]))),
     ...packages.filter((row: Record<string, unknown>) => !isText(row.date) || !isText(row.node)),
-    ...programs.filter((row: Record<string, unknown>) => !isText(row.date)),
-    ...[...defects, ...packages, ...programs].filter(row => !BY.includes(row.by)),
+    ...[...programs, ...commands].filter(row => !isText(row.date)),
+    ...[...defects, ...packages, ...programs, ...commands].filter(row => !BY.includes(row.by)),
   ]
   expect(broken).toEqual([])
 })
