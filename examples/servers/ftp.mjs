@@ -32,15 +32,16 @@ export function serve(port = 21, dataPort = 2121) {
       })
       reply(text)
     }
+    const ended = (socket, success) =>
+      socket.resume().once('close', broke => reply(broke ? '426 the connection broke' : success))
     const send = async text => {
       reply('150 here it is')
       const socket = await connection
-      socket.end(text, error => reply(error ? '426 the connection broke' : '226 sent'))
+      ended(socket, '226 sent').end(text)
     }
     const receive = async () => {
       reply('150 send it')
-      const socket = await connection
-      socket.resume().once('end', () => reply('226 stored'))
+      ended(await connection, '226 stored')
     }
     const commands = {
       EPSV: () => open(`229 here (|||${dataPort}|)`),

@@ -42,8 +42,9 @@ export function serve(port = 6379) {
     socket.once('close', () => subscribers.set(channel, others()))
     return list([bulk('subscribe'), bulk(channel), number(1)])
   }
+  const hasSubscribed = socket => [...subscribers.values()].flat().includes(socket)
   const commands = {
-    PING: () => '+PONG\r\n',
+    PING: (_, socket) => (hasSubscribed(socket) ? list([bulk('pong'), bulk('')]) : '+PONG\r\n'),
     INFO: () => bulk('redis_version:7.0.0\r\nloading:0\r\n'),
     SELECT: () => OK,
     CLIENT: () => OK,

@@ -219,7 +219,7 @@ export const IN_WORLD: Readonly<Record<WorldName, string>> = {
 export function worldNote({ world, kernel }: Pick<Failure, 'world' | 'kernel'>): string {
   if (world !== 'memory') return IN_WORLD[world]
   if (kernel === 'failed') return 'in memory, and in the kernel too'
-  if (kernel === 'passed') return 'in memory, but not in the kernel'
+  if (kernel === 'passed') return 'in memory; one run in the kernel did not fail'
   return kernel === 'missed' ? 'in memory; in the kernel there is no such packet' : 'in memory'
 }
 

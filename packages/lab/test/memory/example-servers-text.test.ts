@@ -111,11 +111,13 @@ function command(text: string): string {
 
 test('redis keeps values and lists, and publishes to subscribers', async () => {
   const commands = ['SET a b', 'get a', 'GET none', 'INCR n', 'INCR n', 'DEL a none', 'RPUSH l x y']
-  const more = ['LRANGE l 0 -1', 'LPOP l', 'SUBSCRIBE c', 'PUBLISH c hi', 'PUBLISH d hi', 'HELLO 3']
+  const kept = ['LRANGE l 0 -1', 'LPOP l', 'PING']
+  const more = [...kept, 'SUBSCRIBE c', 'PING', 'PUBLISH c hi', 'PUBLISH d hi', 'HELLO 3']
   const sent = [...commands, ...more].map(command).join('')
   expect(await repliesTo(serveRedis, sent)).toBe(
     lines('+OK', '$1', 'b', '$-1', ':1', ':2', ':1', ':2') +
-      lines('*2', '$1', 'x', '$1', 'y', '$1', 'x', '*3', '$9', 'subscribe', '$1', 'c', ':1') +
+      lines('*2', '$1', 'x', '$1', 'y', '$1', 'x', '+PONG') +
+      lines('*3', '$9', 'subscribe', '$1', 'c', ':1', '*2', '$4', 'pong', '$0', '') +
       lines(
         '*3',
         '$7',
@@ -232,5 +234,13 @@ test('ftp sends its file from an offset, and its list, and takes a file', async 
   expect(await transfer('PASV', pasv, 'LIST')).toMatch(/^-rw.* 19500 .* page\r\n$/)
   expect(await transfer('EPSV', epsv, 'STOR new', 'a file')).toBe('')
   expect(await transfer('EPSV', epsv, 'RETR page')).toBe(page)
+  for (const command of ['RETR page', 'STOR new']) {
+    await say('EPSV', epsv)
+    const data = await connect(2121)
+    await say(command, /^150 /)
+    const end = replyAt(replies.length, /\n/)
+    data.resetAndDestroy()
+    expect(await end).toBe('426 the connection broke\r\n')
+  }
   expect(await say('QUIT', /\n/)).toBe('221 goodbye\r\n')
 })
