@@ -71,6 +71,6 @@ async function outcomeOf(
 ): Promise<Failure['kernel']> {
   const plan = faults.map(parseFault)
   const result = await runner.run({ ...spec, plan, timeout: limit + KERNEL_MS })
-  if (result.error !== undefined && !judge.isErrorInTime(result, plan)) return 'failed'
+  if (judge.errorOf(result, plan) !== undefined) return 'failed'
   return isMet(result, plan) ? 'passed' : 'missed'
 }

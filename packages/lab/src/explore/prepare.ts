@@ -113,7 +113,7 @@ export async function withRunner<O extends RepeatOptions, T>(
       inMemory && canKernel
         ? () => ({
             runner: runnerOf(ModuleRunner),
-            spec: { seed, sysctls, world: 'kernel' } as const,
+            spec: { seed, sysctls, world: 'kernel', compares: options.compare } as const,
           })
         : undefined
     const spec = { seed, sysctls, world, hit: names }

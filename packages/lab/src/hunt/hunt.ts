@@ -8,7 +8,15 @@ import { type Group, Groups, type Tried } from './findings.ts'
 import { KeptLab, type PointRun, type RunOptions } from './kept-lab.ts'
 import { adviceFor, type HuntOptions } from './options.ts'
 import { type Point, pointsOf } from './points.ts'
-import { cleanProblem, isFinding, VERDICTS, type Verdict, verdictOf } from './verdicts.ts'
+import {
+  cleanProblem,
+  isFinding,
+  lastLineOf,
+  outputNotes,
+  VERDICTS,
+  type Verdict,
+  verdictOf,
+} from './verdicts.ts'
 
 /** A finding is run so many times more, in a new lab, before it is reported. */
 const REPEATS = 3
@@ -241,9 +249,10 @@ class ClientHunt {
     const { connections, packets } = first.recorded
     const { points, notes } = pointsOf(packets, this.#options.faults)
     if (points.length === 0) {
+      const said = lastLineOf(second.err)
       const why =
         connections.length === 0
-          ? 'it opens no TCP connection to the host server'
+          ? `it opens no TCP connection to the host server${said === '' ? '' : `: ${said}`}`
           : 'no byte of its connections can have these faults'
       throw new CleanRunError(`${this.#client}: ${why}`)
     }
@@ -253,7 +262,7 @@ class ClientHunt {
       ms: [first.run.ms, second.ms],
       connections,
       points,
-      notes: [...clean.masked, ...notes],
+      notes: [...outputNotes(second), ...clean.masked, ...notes],
     }
   }
 

@@ -78,6 +78,17 @@ export function cleanProblem(run: ClientRun, within: number): string | undefined
   return status === 0 ? undefined : `has ended with status ${status}${also}`
 }
 
+/** Returns a line for each thing that makes a run without faults a poor measure of the others. */
+export function outputNotes({ out, files, err }: ClientRun): string[] {
+  const said = lastLineOf(err)
+  return [
+    ...(out.length === 0 && files.size === 0
+      ? ['clean runs print nothing and leave no file, so only the status is compared']
+      : []),
+    ...(said === '' ? [] : [`clean runs print errors: ${said}`]),
+  ]
+}
+
 /** Returns the last line of a text that is not empty; '' without one. */
 export function lastLineOf(text: string): string {
   const lines = text.split('\n').map(line => line.trim())

@@ -34,10 +34,12 @@ class HeldRunner implements Runner {
   /** The number of runs that ran at a time, one for each time. */
   readonly together: number[] = []
   isClosed = false
+  readonly #result: Partial<RunResult>
   #held: (() => void)[] = []
 
-  constructor(concurrency: number) {
+  constructor(concurrency: number, result: Partial<RunResult>) {
     this.concurrency = concurrency
+    this.#result = result
   }
 
   async run(spec: RunSpec): Promise<RunResult> {
@@ -48,7 +50,7 @@ class HeldRunner implements Runner {
         setImmediate(() => this.#endAll())
       }
     })
-    return { error: 'failed here, too', ms: 1, links: new Map(), left: [], output: '' }
+    return { ms: 1, links: new Map(), left: [], output: '', ...this.#result }
   }
 
   close(): void {
@@ -65,8 +67,14 @@ class HeldRunner implements Runner {
   }
 }
 
-async function repeated(failures: Failure[], concurrency: number, signal?: AbortSignal) {
-  const runner = new HeldRunner(concurrency)
+const FAILED: Partial<RunResult> = { error: 'failed here, too' }
+
+async function repeated(
+  failures: Failure[],
+  concurrency: number,
+  { signal, result = FAILED }: { signal?: AbortSignal; result?: Partial<RunResult> } = {},
+) {
+  const runner = new HeldRunner(concurrency, result)
   const judge = new Judge(runner, SPEC, { times: [1], left: [] }, { signal })
   const why = await repeatInKernel(failures, judge, () => ({ runner, spec: SPEC }))
   return { runner, why, outcomes: failures.map(({ kernel }) => kernel) }
@@ -81,6 +89,14 @@ test('one failure of each error is repeated, and all of them at a time', async (
   expect(runner.specs.map(({ plan }) => plan[0]?.n)).toEqual([1, 2, 4])
   expect([runner.together, runner.isClosed]).toEqual([[3], true])
   expect(why).toBe('1 failure was not repeated in the kernel: one of each error was')
+})
+
+test('what is left after a run in the kernel is a failure, too', async () => {
+  const result = { left: ['TCPSocketWrap'] }
+  const { outcomes } = await repeated([failureOf(1, 'still there 1 s after the run')], 1, {
+    result,
+  })
+  expect(outcomes).toEqual(['failed'])
 })
 
 test('the failures of a function, which runs in this process, are repeated one after the other', async () => {
@@ -102,7 +118,9 @@ test('faults of links and hosts are not repeated, and without others no runner i
 
 test('a stopped exploration repeats nothing, and says so', async () => {
   const failures = ['late', 'wrong'].map((error, i) => failureOf(i + 1, error))
-  const { runner, why } = await repeated(failures, 2, AbortSignal.abort())
+  const { runner, why } = await repeated(failures, 2, {
+    signal: AbortSignal.abort(),
+  })
   expect([runner.specs, runner.isClosed]).toEqual([[], true])
   expect(why).toBe('2 failures were not repeated in the kernel: it was stopped')
 })

@@ -7,6 +7,7 @@ import {
   isFinding,
   isNote,
   lastLineOf,
+  outputNotes,
   signalOf,
   VERDICTS,
   type VerdictOptions,
@@ -22,6 +23,16 @@ const clean = new Clean(
 const judged = (run: ClientRun, options: Partial<VerdictOptions> = {}) =>
   verdictOf(run, clean, { isHit: true, errors: undefined, within: 10_000, ...options })
 const run = (parts: RunParts) => clientRun({ out: 'ok\n', files: FILES, ...parts })
+
+test('clean runs that print errors, or nothing, are told', () => {
+  expect(outputNotes(clientRun({ files: { page: '' } }))).toEqual([])
+  expect(outputNotes(clientRun({ out: 'x', err: 'a\nno such file\n' }))).toEqual([
+    'clean runs print errors: no such file',
+  ])
+  expect(outputNotes(clientRun())).toEqual([
+    'clean runs print nothing and leave no file, so only the status is compared',
+  ])
+})
 
 test('a client that has not ended hangs, but only if its fault has happened', () => {
   const hanging = run({ status: null, hung: true, ms: 10_000 })

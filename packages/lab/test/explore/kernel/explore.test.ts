@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { ANSWER, captures, exploreEcho, faults, REQUEST } from '#support/explore/echo.ts'
@@ -233,6 +234,21 @@ const hasty: LabScenario = async ({ lab }) => {
   await once(socket, 'data')
   socket.destroy()
 }
+
+test('a run in memory that returns other data is repeated in the kernel, where it does so, too', async () => {
+  const cut: LabScenario = async ({ lab }) => {
+    const [client, server] = lab.hosts('client', 'server')
+    await lab.cable(client, server)
+    await server.listen(
+      net.createServer(socket => socket.on('error', () => {}).end('whole')),
+      80,
+    )
+    return client.run(() => text(net.connect(80, 'server')))
+  }
+  const options = { world: 'memory', faults: ['fin'], compare: true, captures: false } as const
+  const { failures } = await explore(cut, options)
+  expect(new Set(failures.map(({ kernel }) => kernel))).toEqual(new Set(['failed']))
+})
 
 test("a failure in memory is repeated in the kernel with the same least timeout of TCP's", async () => {
   const options = { world: 'memory', faults: ['drop'], captures: false } as const
