@@ -92,9 +92,8 @@ test('each package with a defect in hunted.json has a row, and each row is among
 
 test('each command with a defect names its row', () => {
   const named = read('hunted').commands.filter(({ result }: Hunted) => result.startsWith('defect'))
-  expect(named.map(({ draft }: { draft: string }) => draft).sort()).toEqual(
-    commands.map(({ name }) => name).sort(),
-  )
+  const drafts = new Set(named.map(({ draft }: { draft: string }) => draft))
+  expect(drafts).toEqual(new Set(commands.map(({ name }) => name)))
 })
 
 test('a known defect names what upstream has, and a new one says that nothing was found', () => {

@@ -24,7 +24,7 @@ const judged = (run: ClientRun, options: Partial<VerdictOptions> = {}) =>
   verdictOf(run, clean, { isHit: true, errors: undefined, within: 10_000, ...options })
 const run = (parts: RunParts) => clientRun({ out: 'ok\n', files: FILES, ...parts })
 
-test('clean runs that print errors, or nothing, are told', () => {
+test('clean runs that print errors, or nothing, are noted', () => {
   expect(outputNotes(clientRun({ files: { page: '' } }))).toEqual([])
   expect(outputNotes(clientRun({ out: 'x', err: 'a\nno such file\n' }))).toEqual([
     'clean runs print errors: no such file',
