@@ -1,6 +1,9 @@
 /**
- * Reproducer: a server in plain Python 3 that replays a recorded connection, with the fault of a
+ * Reproducer: a server in plain Python 3 that replays recorded connections, with the fault of a
  * finding at its byte. It is short enough for an issue, and needs neither vnet nor a lab.
+ *
+ * If a client opens connections that differ, the program replays each by its place, or, where the
+ * client says another first line than there, by that line.
  */
 import { count } from '../story/statement.ts'
 import type { Connection, End, StreamPoint, Turn } from './conversation.ts'
@@ -61,22 +64,38 @@ export function reproducerOf(
 ): Reproducer {
   const connection = connections.find(({ number }) => number === point.connection)
   if (connection === undefined) return { why: `no clean run has a connection ${point.connection}` }
-  const why = problemOf(connections, connection, point)
+  const why = problemOf(connections, point)
   if (why !== undefined) return { why }
   const fault = faultOf(connection, point, later)
   if (fault === undefined) {
     return { why: `byte ${point.byte} of the ${point.from} was not recorded` }
   }
   const hit = `connection ${fault.connection}: ${hitText(fault)}`
-  const bytes = connection.turns.reduce((sum, turn) => sum + turn.bytes.length, 0)
-  const text = bytes <= BYTES_MAX ? programOf(connection, fault) : ''
+  const recordings = recordingsOf(connections)
+  const turns = recordings.all.flatMap(each => each.turns)
+  const bytes = turns.reduce((sum, turn) => sum + turn.bytes.length, 0)
+  const text = bytes <= BYTES_MAX ? programOf(recordings, fault) : ''
   if (text !== '' && text.length <= PROGRAM_MAX) return { text, hit }
   return { why: `its ${bytes} bytes are too many for an issue` }
 }
 
+/** The connections that differ from one another, and which of them each connection is like. */
+interface Recordings {
+  readonly all: readonly Connection[]
+  readonly order: readonly number[]
+}
+
+function recordingsOf(connections: readonly Connection[]): Recordings {
+  const all: Connection[] = []
+  const order = connections.map(connection => {
+    const known = all.findIndex(each => isAlike(each, connection))
+    return known < 0 ? all.push(connection) - 1 : known
+  })
+  return { all, order }
+}
+
 function problemOf(
   connections: readonly Connection[],
-  connection: Connection,
   { byte, from, fault }: StreamPoint,
 ): string | undefined {
   if (byte < 0) {
@@ -86,11 +105,9 @@ function problemOf(
         : 'connect to a port whose queue of connections is full, or to an address that is not used'
     return `the fault is at the SYN of the ${from}: ${how}`
   }
-  if (!connection.isWhole) return 'bytes of the connection were not recorded'
-  if (connection.turns.some(isTls)) return 'the connection is TLS, which cannot be replayed'
-  if (connections.some(other => !isAlike(other, connection))) {
-    const { length } = connections
-    return `the client opens ${length} connections, which differ, so that their order matters`
+  if (connections.some(({ isWhole }) => !isWhole)) return 'bytes of a connection were not recorded'
+  if (connections.some(({ turns }) => turns.some(isTls))) {
+    return 'a connection is TLS, which cannot be replayed'
   }
   return undefined
 }
@@ -128,39 +145,65 @@ function faultOf(
 const hitText = ({ kind, turn, bytes }: Fault): string =>
   `${kind} after ${count(bytes, 'byte')} of turn ${turn}`
 
-function programOf({ port, turns, closedBy }: Connection, fault: Fault): string {
-  const contents = turns.map(turnText)
+function programOf(recordings: Recordings, fault: Fault): string {
+  const { all } = recordings
+  const contents = all.map(({ turns }) => turns.map(turnText))
+  const isMany = all.length > 1
   const imports = new Set([
     ...IMPORTS[fault.kind],
-    ...contents.flatMap(content => content.imports),
-    ...['itertools', 'socket', 'sys', 'threading'],
+    ...contents.flat().flatMap(content => content.imports),
+    ...['itertools', 'socket', 'sys', 'threading', ...(isMany ? ['select'] : [])],
   ])
+  const texts = contents.map(turns => turns.map(({ text }) => text))
+  const ports = [...new Set(all.map(({ port }) => port))].sort((a, b) => a - b)
   return [
-    ...commentOf(port, fault),
+    ...commentOf(ports, fault),
     `import ${[...imports].sort().join(', ')}`,
     '',
     ...SAY_AND_READ,
-    ...serveLines(fault, closedBy),
-    'TURNS = [',
-    ...contents.map(({ text }) => text),
-    ']',
-    `server = socket.create_server(('127.0.0.1', ${port}))`,
-    "print('ready', flush=True)",
-    'for n in itertools.count(1):',
-    '    threading.Thread(target=serve, args=(n, server.accept()[0]), daemon=True).start()',
+    ...(isMany ? RECORDED : []),
+    ...serveLines(fault, isMany ? CHOSEN : onlyOne(all[0]?.closedBy)),
+    ...(isMany ? manyLines(recordings, texts) : ['TURNS = [', ...(texts[0] ?? []), ']']),
+    ...(isMany ? acceptLines(ports) : acceptOnly(ports[0])),
     '',
   ].join('\n')
 }
+
+/** Returns the recorded connections: port, whether the server closes it, and turns. */
+function manyLines({ all, order }: Recordings, texts: readonly (readonly string[])[]): string[] {
+  const recorded = all.flatMap(({ port, closedBy }, i) => [
+    `    (${port}, ${closedBy === 'server' ? 'True' : 'False'}, [`,
+    ...(texts[i] ?? []),
+    '    ]),',
+  ])
+  return ['ALL = [', ...recorded, ']', `ORDER = [${order.join(', ')}]`]
+}
+
+const acceptOnly = (port: number | undefined): string[] => [
+  `server = socket.create_server(('127.0.0.1', ${port}))`,
+  "print('ready', flush=True)",
+  'for n in itertools.count(1):',
+  '    threading.Thread(target=serve, args=(n, server.accept()[0]), daemon=True).start()',
+]
+
+const acceptLines = (ports: readonly number[]): string[] => [
+  `servers = [socket.create_server(('127.0.0.1', port)) for port in [${ports.join(', ')}]]`,
+  "print('ready', flush=True)",
+  'for n in itertools.count(1):',
+  '    server = select.select(servers, [], [])[0][0]',
+  '    threading.Thread(target=serve, args=(n, server.accept()[0]), daemon=True).start()',
+]
 
 function turnText({ from, bytes }: Turn): { text: string; imports: readonly string[] } {
   const { expression, imports } = pythonBytes(bytes, '     ')
   return { text: `    ('${from}',\n     ${expression}),`, imports }
 }
 
-function commentOf(port: number, fault: Fault): string[] {
+function commentOf(ports: readonly number[], fault: Fault): string[] {
   const { connection, later } = fault
+  const where = ports.length === 1 ? `port ${ports[0]}` : `ports ${ports.join(', ')}`
   return [
-    `# Replays a recorded TCP connection on port ${port}. Connection ${connection} has its fault:`,
+    `# Replays a recorded TCP connection on ${where}. Connection ${connection} has its fault:`,
     `# ${hitText(fault)}. Other connections are ${later}.`,
     `# With the argument "${WHOLE}", no connection has the fault.`,
   ]
@@ -189,6 +232,43 @@ def read(n, c, turn):
     if got.split(b'\\n')[0] != turn.split(b'\\n')[0]: say(n, f'${ELSE}: {got[:60]}')
 `.split('\n')
 
+/** Returns what is recorded of a connection: by its place, or by the first line of the client. */
+const RECORDED = `\
+def recorded(n, c):
+    own = [each for each in ALL if each[0] == c.getsockname()[1]]
+    asks = lambda turns: turns and turns[0][0] == 'client'
+    line = lambda text: text.split(b'\\n')[0]
+    is_asked = any(asks(turns) for _, _, turns in own)
+    said = line(c.recv(65536, socket.MSG_PEEK)) if is_asked else b''
+    fits = [each for each in own if not is_asked or asks(each[2]) and line(each[2][0][1]) == said]
+    usual = ALL[ORDER[n - 1]] if n <= len(ORDER) else None
+    return usual if usual in fits else (fits or own)[-1]
+`.split('\n')
+
+/** Lines of `serve` that depend on how many connections were recorded. */
+interface ServeLines {
+  /** Before the turns. */
+  readonly choose: readonly string[]
+  readonly turns: string
+  /** After them: a server that does not end connections itself waits for the client. */
+  readonly wait: readonly string[]
+}
+
+const CHOSEN: ServeLines = {
+  choose: ['        _, closes, turns = recorded(n, c)'],
+  turns: 'turns',
+  wait: [`        if not closes and c.recv(65536): say(n, '${ELSE}: more than recorded')`],
+}
+
+const onlyOne = (closedBy: End | undefined): ServeLines => ({
+  choose: [],
+  turns: 'TURNS',
+  wait:
+    closedBy === 'server'
+      ? []
+      : [`        if c.recv(65536): say(n, '${ELSE}: more than recorded')`],
+})
+
 const FAULTS: Readonly<Record<Fault['kind'], readonly string[]>> = {
   FIN: ['return end(c)'],
   RST: ['return reset(c)'],
@@ -211,7 +291,7 @@ def reset(c):
 `.split('\n')
 
 /** Returns the functions that serve a connection and end it. */
-function serveLines(fault: Fault, closedBy: End | undefined): string[] {
+function serveLines(fault: Fault, { choose, turns, wait }: ServeLines): string[] {
   const { kind, connection, turn, bytes, later } = fault
   const isOn = `'${WHOLE}' not in sys.argv`
   const unanswered = `    if n > ${connection} and ${isOn}: threading.Event().wait()`
@@ -224,7 +304,8 @@ function serveLines(fault: Fault, closedBy: End | undefined): string[] {
     // Before its bytes: the client may end, and this program with it, as soon as it has them.
     "    if not has_fault: say(n, 'whole')",
     '    try:',
-    '        for i, (who, turn) in enumerate(TURNS, 1):',
+    ...choose,
+    `        for i, (who, turn) in enumerate(${turns}, 1):`,
     `            is_hit = has_fault and i == ${turn}`,
     `            part = turn[:${bytes}] if is_hit else turn`,
     "            if who == 'client': read(n, c, part)",
@@ -233,9 +314,7 @@ function serveLines(fault: Fault, closedBy: End | undefined): string[] {
     `                say(n, '${hitText(fault)}')`,
     ...FAULTS[kind].map(line => `                ${line}`),
     // Not before the client has closed it, if it does that first.
-    ...(closedBy === 'server'
-      ? []
-      : [`        if c.recv(65536): say(n, '${ELSE}: more than recorded')`]),
+    ...wait,
     '        end(c)',
     '    except (OSError, EOFError) as error: say(n, error)',
     '',

@@ -3,11 +3,14 @@ import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import http from 'node:http'
+import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { recordsIn } from '#support/capture-records.ts'
 import { fileDirectory, written } from '#support/fresh-directory.ts'
+import { serve as serveFtp } from '../../../../examples/servers/ftp.mjs'
+import { page } from '../../../../examples/servers/http.mjs'
 import type { Connection, StreamPoint } from '../../src/hunt/conversation.ts'
 import { type Confirmation, confirmPlain, type PlainTrial } from '../../src/hunt/plain.ts'
 import { createLab, type LabHost } from '../../src/index.ts'
@@ -68,21 +71,29 @@ async function runOn(host: LabHost, parent: string, command: string): Promise<Ru
   return { status, file, isHung: status === null }
 }
 
-/** Records a clean run of a client against a server of this process. */
-async function recorded(command: string, listener: http.RequestListener): Promise<Connection[]> {
+/** Records a clean run of a client against a server of this process, and checks what it has got. */
+async function recorded(
+  command: string,
+  listener: http.RequestListener | (() => Server),
+  body = BODY,
+): Promise<Connection[]> {
   const path = join(mkdtempSync(join(directory, 'clean-')), 'link.pcapng')
   await using lab = await createLab({ world: 'kernel' })
   const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server, {
     addresses: [['198.18.1.1/24'], ['198.18.1.2/24']],
   })
-  await server.listen(http.createServer(listener), 8080)
+  if (listener.length === 0) {
+    await server.run(listener as () => Server)
+  } else {
+    await server.listen(http.createServer(listener), 8080)
+  }
   const end = await link.capture(path)
   const cwd = mkdtempSync(join(directory, 'clean-'))
   const { status, stderr } = await client.exec('sh', ['-c', command], { cwd })
   await end()
   expect([status, stderr]).toEqual([0, ''])
-  expect(readFileSync(join(cwd, 'f'), 'latin1')).toBe(BODY)
+  expect(readFileSync(join(cwd, 'f'), 'latin1')).toBe(body)
   return connectionsOf(recordsIn(path))
 }
 
@@ -178,6 +189,39 @@ test('HTTP::Tiny writes the start of a chunked body twice after a FIN', async ()
   })
   // The body is numbered lines, which are short in Python.
   expect(made.program?.split('\n').length).toBeLessThan(80)
+})
+
+test('connections that differ are chosen by their place, and by what the client asks', async () => {
+  const head = 'curl -sS -I -o h http://server:8080/b'
+  const connections = await recorded(`${head} && curl -sSo f ${URL_}`, whole)
+  const point = { fault: 'fin', connection: 2, from: 'server', byte: 9805 } as const
+  const inOrder = await confirmed(`${head} && ${CURL}`, connections, 'fin', 9805, { point })
+  expect(inOrder).toMatchObject({
+    text: 'also without vnet',
+    printed: 'ready\nconnection 1: whole\nconnection 2: FIN after 9805 bytes of turn 2\n',
+  })
+  const get = CURL.replace('exec ', '')
+  const turned = await confirmed(`${get} && ${head}`, connections, 'fin', 9, {
+    point: { ...point, byte: 9 },
+  })
+  expect(turned).toMatchObject({
+    text: 'also without vnet',
+    printed: 'ready\nconnection 1: whole\nconnection 2: FIN after 9 bytes of turn 2\n',
+  })
+})
+
+test('connections to two ports, as those of FTP, are replayed there', async () => {
+  const command = 'curl -sS --max-time 2 -o f ftp://server/page'
+  const connections = await recorded(command, () => serveFtp(), page)
+  expect(connections.map(({ port }) => port)).toEqual([21, 2121])
+  const { text, program } = await confirmed(command, connections, 'reset', 9000, {
+    point: { fault: 'reset', connection: 2, from: 'server', byte: 9000 },
+    isClean: ({ status, file }) => status === 0 && file === page,
+  })
+  expect(text).toBe('also without vnet')
+  expect(program).toContain(
+    '# Replays a recorded TCP connection on ports 21, 2121. Connection 2 has',
+  )
 })
 
 test('a reply that depends on the request, and a client that sees no server, are reported', async () => {
