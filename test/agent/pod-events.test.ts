@@ -75,7 +75,7 @@ test('a certificate of another authority is refused', async () => {
   expect([api.requests, api.logged.length]).toEqual([[], 1])
 })
 
-test('there is no cluster without a service account or an address', () => {
+test('without a service account or an address, no cluster is found', () => {
   const env = { KUBERNETES_SERVICE_HOST: '192.0.2.1' }
   expect(clusterOf(env, api.account)).toMatchObject({ host: '192.0.2.1', port: '443' })
   expect(clusterOf({}, api.account)).toBeUndefined()

@@ -237,7 +237,7 @@ export class Debug implements DebugHooks, Reports {
   }
 
   handedOn(skb: GuardedSkb, at: Trace): void {
-    // A buffer for a card to fill is no frame yet.
+    // A buffer for a card to fill is not yet a frame.
     if (skb.life.owner === OWNER_DMA) return
     const isForKernel = skb.life.owner === OWNER_PORT || skb.life.owner === OWNER_RX
     const complaint = checkFrame(skb, skb.life.isMade && isForKernel)

@@ -122,7 +122,7 @@ export class Cursor {
     return this.atNumber ? this.value('', parse) : absent
   }
 
-  /** Reads a whole number as whole() does; returns `absent` if the token here is no number. */
+  /** Reads a whole number as whole() does; returns `absent` if the token here is not a number. */
   optionalWhole(absent: number, what: string, min?: number, max?: number): number {
     return this.optional(whole(what, min, max), absent)
   }

@@ -180,7 +180,7 @@ export class Judge {
     return more === undefined || error === undefined ? more : `${more}\n${error}`
   }
 
-  /** Whether a run has reported its fault, which is no failure unless the judge is strict. */
+  /** Whether a run has reported its fault, which is a failure only for a strict judge. */
   isErrorInTime(result: RunResult, plan: readonly PlannedFault[]): boolean {
     return !this.isStrict && isReported(result, plan)
   }

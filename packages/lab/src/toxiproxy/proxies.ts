@@ -272,7 +272,7 @@ export class Proxies {
       () => true,
       () => false,
     )
-    // Without its lab there are no proxies.
+    // Without its lab it has no proxies.
     await (isReady ? closed : closed.catch(() => {}))
   }
 

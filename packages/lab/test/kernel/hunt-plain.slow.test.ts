@@ -210,7 +210,7 @@ test('connections that differ are chosen by their place, and by what the client 
   })
 })
 
-test('connections to two ports, as those of FTP, are replayed there', async () => {
+test('the two connections of FTP are replayed at their ports', async () => {
   const command = 'curl -sS --max-time 2 -o f ftp://server/page'
   const connections = await recorded(command, () => serveFtp(), page)
   expect(connections.map(({ port }) => port)).toEqual([21, 2121])

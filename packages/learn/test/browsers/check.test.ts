@@ -212,7 +212,7 @@ describe.each(BROWSERS)('%s', browser => {
       if (difference === undefined) {
         return expect(JSON.parse(`${inBrowser}`)).toEqual(JSON.parse(`${known}`))
       }
-      // Otherwise the list has one that is no difference any more.
+      // Otherwise the list has one that does not differ any more.
       expect(inBrowser, difference.cause).not.toBe(known)
       expect(inBrowser?.replaceAll(difference.pattern, '')).toBe(
         known?.replaceAll(difference.pattern, ''),

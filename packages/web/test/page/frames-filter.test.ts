@@ -67,7 +67,7 @@ describe('the frames that a view takes', () => {
     expect(passing({ fate: 'dropped' }, 'ip')).toBe('')
   })
 
-  it('every frame is wanted without an expression and choices, and there is no test then', () => {
+  it('every frame is wanted without an expression and choices, and then nothing is tested', () => {
     expect(frameTest(EVERY, undefined)).toBeUndefined()
   })
 })

@@ -1,6 +1,6 @@
 /**
  * The tokens of drivers in JavaScript or TypeScript, without comments, semicolons and imports. It
- * accepts any text: what is no token of the language is a token of one character.
+ * accepts any text: characters that no token of the language starts with are tokens of their own.
  */
 
 /** A token, with the line on which it starts, from 1. */
