@@ -184,9 +184,14 @@ function commandsText(commands) {
   const sum = (each, field) => each.reduce((total, row) => total + row[field], 0)
   const began = word => commands.filter(({ result }) => result.startsWith(word))
   const points = sum(commands, 'points').toLocaleString('en')
-  const results = ['survives', 'defect', 'known', 'documented'].map(
-    word => `${began(word).length} ${word}`,
-  )
+  const results = [
+    'survives',
+    'defect',
+    'not published',
+    'known',
+    'documented',
+    'weak promise',
+  ].map(word => `${began(word).length} ${word}`)
   const count = `${commands.length} programs and libraries, ${points} points, ${sum(commands, 'minutes')} minutes: ${results.join(', ')}.`
   const rows = commands.map(each => [
     each.program,

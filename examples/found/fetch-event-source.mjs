@@ -1,40 +1,43 @@
-// @microsoft/fetch-event-source 2.0.1: an event that is cut after its id is lost.
+// @microsoft/fetch-event-source 2.0.1: an event that breaks after its line id is lost.
 import assert from 'node:assert/strict'
-import net from 'node:net'
+import http from 'node:http'
 import { fetchEventSource } from '@microsoft/fetch-event-source'
 import { at, between } from './network.mjs'
 
-export const promise = 'README: "It is fully compatible with the Event Stream format"'
-export const options = at('reset', 'src port 80 and tcp[((tcp[12] & 240) / 4)] = 100') // The d.
+const document = { hidden: false, addEventListener() {}, removeEventListener() {} }
+Object.assign(globalThis, { document, window: globalThis }) // What a browser has.
 
-const head = 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/event-stream\r\n\r\n'
-const answer = socket =>
-  socket
-    .on('error', () => {})
-    .once('data', request => {
-      const last = Number(/last-event-id: (\d)/i.exec(request)?.[1] ?? 0)
-      if (last) return socket.write(`${head}id: ${last + 1}\ndata: event ${last + 1}\n\n`)
-      socket.write(`${head}id: 1\n`)
-      setTimeout(() => socket.write('data: event 1\n\n'), 100)
-    })
-const listen = () => net.createServer(answer).listen(80)
+export const promise =
+  'README: "fully compatible with the Event Stream format", "retries with the last event ID"'
+// The rest of event 2, which is a chunk.
+export const options = at('reset', 'src port 80 and len = 280')
 
-export default between(listen, async () => {
-  const document = { hidden: false, addEventListener() {}, removeEventListener() {} }
-  Object.assign(globalThis, { window: globalThis, document })
-  const control = new AbortController()
-  const first = await new Promise(resolve =>
+const text = 'a'.repeat(100)
+function answer({ headers }, reply) {
+  reply.writeHead(200, { 'content-type': 'text/event-stream' })
+  let id = Number(headers['last-event-id'] ?? 0)
+  const send = () => {
+    if (++id > 3) return
+    reply.write(`id: ${id}\n`)
+    setTimeout(() => reply.write(`data: ${text.repeat(id)}\n\n`), 20)
+    setTimeout(send, 50)
+  }
+  send()
+}
+
+export default between(
+  () => http.createServer(answer).listen(80),
+  async ({ lab }) => {
+    const ids = []
+    const abort = new AbortController()
     fetchEventSource('http://server/', {
-      fetch,
-      signal: control.signal,
+      signal: abort.signal,
       openWhenHidden: true,
-      onmessage: resolve,
-      onclose() {
-        throw new Error('closed')
-      },
-      onerror: () => 200,
-    }),
-  )
-  control.abort()
-  assert.equal(first.data, 'event 1')
-})
+      onmessage: event => ids.push(event.id),
+      onerror: () => 100,
+    })
+    await lab.sleep(3000)
+    abort.abort()
+    assert.deepEqual(ids, ['1', '2', '3'])
+  },
+)

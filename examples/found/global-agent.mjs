@@ -1,31 +1,35 @@
-// global-agent 4.1.6: a request never ends if its proxy is silent before its reply to CONNECT.
+// global-agent 4.1.6: no timeout rings while the proxy owes the reply to CONNECT.
+import http from 'node:http'
 import https from 'node:https'
-import net from 'node:net'
 import globalAgent from 'global-agent'
 import { at, between } from './network.mjs'
 
 export const promise =
-  'README: "Destroys socket if connection is not established within the timeout."'
-export const options = at('silence forever', 'src port 8080 and tcp[tcpflags] & tcp-push != 0')
+  'README: "Destroys socket if connection is not established within the timeout"'
+// The packet that starts with "CO", for CONNECT.
+export const options = at(
+  'silence forever',
+  'dst port 3128 and tcp[((tcp[12] & 240) / 4) : 2] = 0x434f',
+)
 
-const answer = socket =>
-  socket
-    .on('error', () => {})
-    .once('data', () => socket.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n'))
-const listen = () => net.createServer(answer).listen(8080)
+const psk = { ciphers: 'PSK-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' }
+const accept = () => Buffer.alloc(16)
+const target = https.createServer({ ...psk, pskCallback: accept }, (_, reply) => reply.end('hello'))
+const tunnel = (_, socket) =>
+  target.emit('connection', socket, socket.write('HTTP/1.1 200 OK\r\n\r\n'))
 
-export default between(listen, async ({ settles }) => {
-  const { globalAgent: before } = https
-  const { get, request } = https
-  const agent = globalAgent.createGlobalProxyAgent({ socketConnectionTimeout: 1000 })
-  agent.HTTP_PROXY = 'http://server:8080'
-  const ends = new Promise(resolve => {
-    const asked = https.get('https://example.org/', resolve)
-    for (const name of ['error', 'timeout', 'close']) {
-      asked.on(name, resolve)
-    }
-  })
-  await settles(ends, { within: '5s' }).finally(() =>
-    Object.assign(https, { globalAgent: before, get, request }),
-  )
-})
+globalAgent.createGlobalProxyAgent({ socketConnectionTimeout: 1000 }).HTTP_PROXY =
+  'http://server:3128'
+
+export default between(
+  () => http.createServer().on('connect', tunnel).listen(3128),
+  ({ settles }) => {
+    const closed = new Promise(resolve =>
+      https
+        .get('https://example.test', reply => reply.resume())
+        .on('error', resolve)
+        .on('close', resolve),
+    )
+    return settles(closed, { within: '5s', what: 'the request' })
+  },
+)

@@ -1,25 +1,27 @@
-// simple-get 4.0.1: get.concat never calls back if a compressed body stalls, or is cut.
-import net from 'node:net'
+// simple-get 4.0.1: get.concat() never calls back if a compressed body breaks, in spite of timeout.
+import http from 'node:http'
 import zlib from 'node:zlib'
 import get from 'simple-get'
 import { at, between } from './network.mjs'
 
 export const promise =
-  'README, `timeout`: "[...] then the entire request will fail with an `Error`."'
-export const options = at('silence forever', 'src port 80 and tcp[tcpflags] & tcp-push != 0')
+  'README: "If the request takes longer than `timeout` [...], then the entire request will fail"'
+// The second part of the body.
+export const options = at('silence forever', 'src port 80 and len = 1066')
 
-const body = zlib.gzipSync('x'.repeat(1000))
-const head = `HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n`
-const answer = socket =>
-  socket
-    .on('error', () => {})
-    .once('data', () => {
-      socket.write(head)
-      setTimeout(() => socket.write(body), 100)
-    })
-const listen = () => net.createServer(answer).listen(80)
+const body = zlib.gzipSync('a'.repeat(2000), { level: 0 })
+function answer(_, reply) {
+  reply.setHeader('content-encoding', 'gzip').setHeader('content-length', body.length)
+  reply.write(body.subarray(0, -1000))
+  setTimeout(() => reply.end(body.subarray(-1000)), 50)
+}
 
-export default between(listen, async ({ settles }) => {
-  const options = { url: 'http://server', timeout: 1000 }
-  await settles(new Promise(resolve => get.concat(options, resolve)), { within: '5s' })
-})
+export default between(
+  () => http.createServer(answer).listen(80),
+  ({ settles }) => {
+    const called = new Promise(resolve =>
+      get.concat({ url: 'http://server/', timeout: 1000 }, resolve),
+    )
+    return settles(called, { within: '5s', what: 'get.concat()' })
+  },
+)
