@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Returns the paths of the files of `root`, from there. Ignored files are none of them. */
+/** Returns the paths of the files of `root`, relative to it. Ignored files are left out. */
 export function filesIn(root) {
   const args = ['ls-files', '--cached', '--others', '--exclude-standard', '-z']
   const listed = execFileSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 26 })

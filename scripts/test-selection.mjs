@@ -95,8 +95,8 @@ export class WrongPath extends Error {}
 /**
  * Returns the files of `run` that `paths` name, and the folders among the paths, or undefined if
  * all files of the run are selected. Paths are relative to one of `places`, the first of which is
- * the working directory: in a package, as in `npm test -w packages/lab`, it is selected if there
- * are not paths. A quick run also has the slow and kernel files that are named themselves.
+ * the working directory: in a package, as in `npm test -w packages/lab`, it is selected if no paths
+ * are given. A quick run also has the slow and kernel files that are named themselves.
  */
 export function select(root, run, paths, places) {
   const [home] = /^packages\/[^/]+/.exec(nameIn(root, places[0])) ?? []

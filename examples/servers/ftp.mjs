@@ -17,6 +17,17 @@ const replies = {
 }
 const listing = `-rw-r--r-- 1 user user ${page.length} Jan  1  2024 page\r\n`
 
+/** Returns the reply to a transfer when both ends have closed its connection. */
+const endOf = (socket, success) =>
+  new Promise(resolve => {
+    const end = broke => resolve(broke ? '426 the connection broke' : success)
+    if (socket.closed) {
+      end(true)
+    } else {
+      socket.resume().once('close', end)
+    }
+  })
+
 /** All data connections have one port: the session that asked last gets the next connection. */
 export function serve(port = 21, dataPort = 2121) {
   let pass = socket => socket.destroy()
@@ -32,16 +43,15 @@ export function serve(port = 21, dataPort = 2121) {
       })
       reply(text)
     }
-    const ended = (socket, success) =>
-      socket.resume().once('close', broke => reply(broke ? '426 the connection broke' : success))
     const send = async text => {
       reply('150 here it is')
       const socket = await connection
-      ended(socket, '226 sent').end(text)
+      socket.end(text)
+      reply(await endOf(socket, '226 sent'))
     }
     const receive = async () => {
       reply('150 send it')
-      ended(await connection, '226 stored')
+      reply(await endOf(await connection, '226 stored'))
     }
     const commands = {
       EPSV: () => open(`229 here (|||${dataPort}|)`),

@@ -362,6 +362,7 @@ export function peerPidfd(native: Native, fd: number): number {
   const pidfd = getU32(value, 0)
   const adopted = native.adopt(pidfd)
   // EBUSY: other code of the program has closed a descriptor of the addon, whose number the kernel
-  // has now given to the pidfd. The addon has the number already, so the pidfd is its own.
+  // has now given to the pidfd. The addon has the number already, so the pidfd is its own. If the
+  // former owner closes its number later, it closes the pidfd.
   return adopted < 0 && adopted !== -EBUSY ? adopted : pidfd
 }

@@ -2,8 +2,8 @@
  * Reproducer: a server in plain Python 3 that replays recorded connections, with the fault of a
  * finding at its byte. It is short enough for an issue, and needs neither vnet nor a lab.
  *
- * If a client opens connections that differ, the program replays each by its place, or, where the
- * client says another first line than there, by that line.
+ * A client may open connections that differ. Each is replayed by its place. If the client's first
+ * line is not the one that was recorded there, it is replayed by that line.
  */
 import { count } from '../story/statement.ts'
 import type { Connection, End, StreamPoint, Turn } from './conversation.ts'
@@ -72,26 +72,26 @@ export function reproducerOf(
   }
   const hit = `connection ${fault.connection}: ${hitText(fault)}`
   const recordings = recordingsOf(connections)
-  const turns = recordings.all.flatMap(each => each.turns)
+  const turns = recordings.distinct.flatMap(each => each.turns)
   const bytes = turns.reduce((sum, turn) => sum + turn.bytes.length, 0)
   const text = bytes <= BYTES_MAX ? programOf(recordings, fault) : ''
   if (text !== '' && text.length <= PROGRAM_MAX) return { text, hit }
   return { why: `its ${bytes} bytes are too many for an issue` }
 }
 
-/** The connections that differ from one another, and which of them each connection is like. */
+/** Connections that differ from one another, and for each place in the clean run its number. */
 interface Recordings {
-  readonly all: readonly Connection[]
-  readonly order: readonly number[]
+  readonly distinct: readonly Connection[]
+  readonly places: readonly number[]
 }
 
 function recordingsOf(connections: readonly Connection[]): Recordings {
-  const all: Connection[] = []
-  const order = connections.map(connection => {
-    const known = all.findIndex(each => isAlike(each, connection))
-    return known < 0 ? all.push(connection) - 1 : known
+  const distinct: Connection[] = []
+  const places = connections.map(connection => {
+    const known = distinct.findIndex(each => isAlike(each, connection))
+    return known < 0 ? distinct.push(connection) - 1 : known
   })
-  return { all, order }
+  return { distinct, places }
 }
 
 function problemOf(
@@ -117,6 +117,7 @@ const isTls = ({ bytes }: Turn): boolean => bytes[0] === TLS_HANDSHAKE && bytes[
 function isAlike(a: Connection, b: Connection): boolean {
   return (
     a.port === b.port &&
+    a.closedBy === b.closedBy &&
     a.turns.length === b.turns.length &&
     a.turns.every(({ from, bytes }, i) => {
       const other = b.turns[i]
@@ -146,47 +147,50 @@ const hitText = ({ kind, turn, bytes }: Fault): string =>
   `${kind} after ${count(bytes, 'byte')} of turn ${turn}`
 
 function programOf(recordings: Recordings, fault: Fault): string {
-  const { all } = recordings
-  const contents = all.map(({ turns }) => turns.map(turnText))
-  const isMany = all.length > 1
+  const { distinct, places } = recordings
+  const contents = distinct.map(({ turns }) => turns.map(turnText))
+  const isMany = distinct.length > 1
   const imports = new Set([
     ...IMPORTS[fault.kind],
     ...contents.flat().flatMap(content => content.imports),
-    ...['itertools', 'socket', 'sys', 'threading', ...(isMany ? ['select'] : [])],
+    ...['itertools', 'socket', 'sys', 'threading', ...(isMany ? ['select', 'time'] : [])],
   ])
   const texts = contents.map(turns => turns.map(({ text }) => text))
-  const ports = [...new Set(all.map(({ port }) => port))].sort((a, b) => a - b)
+  const ports = [...new Set(distinct.map(({ port }) => port))].sort((a, b) => a - b)
   return [
-    ...commentOf(ports, fault),
+    ...commentOf(places.length, ports, fault),
     `import ${[...imports].sort().join(', ')}`,
     '',
     ...SAY_AND_READ,
-    ...(isMany ? RECORDED : []),
-    ...serveLines(fault, isMany ? CHOSEN : onlyOne(all[0]?.closedBy)),
+    ...(isMany ? CHOOSE_RECORDING : []),
+    ...serveLines(fault, isMany ? serveMany : serveOne(distinct[0]?.closedBy)),
     ...(isMany ? manyLines(recordings, texts) : ['TURNS = [', ...(texts[0] ?? []), ']']),
-    ...(isMany ? acceptLines(ports) : acceptOnly(ports[0])),
+    ...(isMany ? acceptAtPorts(ports) : acceptAtPort(ports[0])),
     '',
   ].join('\n')
 }
 
 /** Returns the recorded connections: port, whether the server closes it, and turns. */
-function manyLines({ all, order }: Recordings, texts: readonly (readonly string[])[]): string[] {
-  const recorded = all.flatMap(({ port, closedBy }, i) => [
+function manyLines(
+  { distinct, places }: Recordings,
+  texts: readonly (readonly string[])[],
+): string[] {
+  const recorded = distinct.flatMap(({ port, closedBy }, i) => [
     `    (${port}, ${closedBy === 'server' ? 'True' : 'False'}, [`,
     ...(texts[i] ?? []),
     '    ]),',
   ])
-  return ['ALL = [', ...recorded, ']', `ORDER = [${order.join(', ')}]`]
+  return ['ALL = [', ...recorded, ']', `ORDER = [${places.join(', ')}]`]
 }
 
-const acceptOnly = (port: number | undefined): string[] => [
+const acceptAtPort = (port: number | undefined): string[] => [
   `server = socket.create_server(('127.0.0.1', ${port}))`,
   "print('ready', flush=True)",
   'for n in itertools.count(1):',
   '    threading.Thread(target=serve, args=(n, server.accept()[0]), daemon=True).start()',
 ]
 
-const acceptLines = (ports: readonly number[]): string[] => [
+const acceptAtPorts = (ports: readonly number[]): string[] => [
   `servers = [socket.create_server(('127.0.0.1', port)) for port in [${ports.join(', ')}]]`,
   "print('ready', flush=True)",
   'for n in itertools.count(1):',
@@ -199,11 +203,13 @@ function turnText({ from, bytes }: Turn): { text: string; imports: readonly stri
   return { text: `    ('${from}',\n     ${expression}),`, imports }
 }
 
-function commentOf(ports: readonly number[], fault: Fault): string[] {
+function commentOf(connections: number, ports: readonly number[], fault: Fault): string[] {
   const { connection, later } = fault
+  const what =
+    connections === 1 ? 'a recorded TCP connection' : `${connections} recorded connections`
   const where = ports.length === 1 ? `port ${ports[0]}` : `ports ${ports.join(', ')}`
   return [
-    `# Replays a recorded TCP connection on ${where}. Connection ${connection} has its fault:`,
+    `# Replays ${what} on ${where}. Connection ${connection} has its fault:`,
     `# ${hitText(fault)}. Other connections are ${later}.`,
     `# With the argument "${WHOLE}", no connection has the fault.`,
   ]
@@ -232,41 +238,62 @@ def read(n, c, turn):
     if got.split(b'\\n')[0] != turn.split(b'\\n')[0]: say(n, f'${ELSE}: {got[:60]}')
 `.split('\n')
 
-/** Returns what is recorded of a connection: by its place, or by the first line of the client. */
-const RECORDED = `\
-def recorded(n, c):
-    own = [each for each in ALL if each[0] == c.getsockname()[1]]
-    asks = lambda turns: turns and turns[0][0] == 'client'
-    line = lambda text: text.split(b'\\n')[0]
-    is_asked = any(asks(turns) for _, _, turns in own)
-    said = line(c.recv(65536, socket.MSG_PEEK)) if is_asked else b''
-    fits = [each for each in own if not is_asked or asks(each[2]) and line(each[2][0][1]) == said]
-    usual = ALL[ORDER[n - 1]] if n <= len(ORDER) else None
-    return usual if usual in fits else (fits or own)[-1]
+/**
+ * Returns the number of the recording for a connection: the one at its place, unless that starts
+ * with another first line of the client than this one, and another recording starts with that.
+ */
+const CHOOSE_RECORDING = `\
+def asked(c, first_turns):
+    until = time.monotonic() + ${REST_S}
+    while True:
+        got = c.recv(65536, socket.MSG_PEEK)
+        is_whole = b'\\n' in got or any(len(got) >= len(turn) for turn in first_turns)
+        if not got or is_whole or time.monotonic() > until: return got.split(b'\\n')[0]
+        time.sleep(0.01)
+
+def recording(n, c):
+    own = [i for i, each in enumerate(ALL) if each[0] == c.getsockname()[1]]
+    usual = ORDER[n - 1] if n <= len(ORDER) and ORDER[n - 1] in own else None
+    first = {i: ALL[i][2][0][1] for i in own if ALL[i][2] and ALL[i][2][0][0] == 'client'}
+    if not first or usual is not None and usual not in first: return own[0] if usual is None else usual
+    said = asked(c, first.values())
+    fits = [i for i, turn in first.items() if turn.split(b'\\n')[0] == said]
+    if usual is not None and (usual in fits or not fits): return usual
+    return (fits or own)[-1]
 `.split('\n')
 
-/** Lines of `serve` that depend on how many connections were recorded. */
+/** The lines of `serve` that depend on how many connections were recorded. */
 interface ServeLines {
-  /** Before the turns. */
-  readonly choose: readonly string[]
+  /** Before the turns; `isFaulty` is an expression for the connection with the fault. */
+  readonly start: (isFaulty: string, connection: number) => readonly string[]
   readonly turns: string
   /** After them: a server that does not end connections itself waits for the client. */
   readonly wait: readonly string[]
 }
 
-const CHOSEN: ServeLines = {
-  choose: ['        _, closes, turns = recorded(n, c)'],
+const MORE = `c.recv(65536): say(n, '${ELSE}: more than recorded')`
+
+const serveMany: ServeLines = {
+  start: (isFaulty, connection) => [
+    '    try:',
+    '        i = recording(n, c)',
+    '        _, closes, turns = ALL[i]',
+    `        has_fault = ${isFaulty} and i == ORDER[${connection - 1}]`,
+    `        if not has_fault: say(n, '${ELSE}: another request' if ${isFaulty} else 'whole')`,
+  ],
   turns: 'turns',
-  wait: [`        if not closes and c.recv(65536): say(n, '${ELSE}: more than recorded')`],
+  wait: [`        if not closes and ${MORE}`],
 }
 
-const onlyOne = (closedBy: End | undefined): ServeLines => ({
-  choose: [],
+const serveOne = (closedBy: End | undefined): ServeLines => ({
+  start: isFaulty => [
+    `    has_fault = ${isFaulty}`,
+    // Before its bytes: the client may end, and this program with it, as soon as it has them.
+    "    if not has_fault: say(n, 'whole')",
+    '    try:',
+  ],
   turns: 'TURNS',
-  wait:
-    closedBy === 'server'
-      ? []
-      : [`        if c.recv(65536): say(n, '${ELSE}: more than recorded')`],
+  wait: closedBy === 'server' ? [] : [`        if ${MORE}`],
 })
 
 const FAULTS: Readonly<Record<Fault['kind'], readonly string[]>> = {
@@ -291,7 +318,7 @@ def reset(c):
 `.split('\n')
 
 /** Returns the functions that serve a connection and end it. */
-function serveLines(fault: Fault, { choose, turns, wait }: ServeLines): string[] {
+function serveLines(fault: Fault, { start, turns, wait }: ServeLines): string[] {
   const { kind, connection, turn, bytes, later } = fault
   const isOn = `'${WHOLE}' not in sys.argv`
   const unanswered = `    if n > ${connection} and ${isOn}: threading.Event().wait()`
@@ -300,11 +327,7 @@ function serveLines(fault: Fault, { choose, turns, wait }: ServeLines): string[]
     ...(kind === 'RST' ? RESET : []),
     'def serve(n, c):',
     ...(later === 'unanswered' ? [unanswered] : []),
-    `    has_fault = n == ${connection} and ${isOn}`,
-    // Before its bytes: the client may end, and this program with it, as soon as it has them.
-    "    if not has_fault: say(n, 'whole')",
-    '    try:',
-    ...choose,
+    ...start(`n == ${connection} and ${isOn}`, connection),
     `        for i, (who, turn) in enumerate(${turns}, 1):`,
     `            is_hit = has_fault and i == ${turn}`,
     `            part = turn[:${bytes}] if is_hit else turn`,

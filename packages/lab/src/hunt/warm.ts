@@ -90,7 +90,7 @@ export class WarmProgram {
       this.#child.stdin?.write(`${JSON.stringify(request)}\n`)
       const late = AbortSignal.timeout(within + GRACE_MS)
       const line = await this.#nextLine(AbortSignal.any([signal, late])).catch(error => {
-        throw error === late.reason ? noAnswer(words, within) : error
+        throw error === late.reason ? noReply(words, within) : error
       })
       const ms = performance.now() - started
       await end?.()
@@ -124,9 +124,9 @@ export class WarmProgram {
   }
 }
 
-const noAnswer = (words: readonly string[], within: number): UsageError =>
+const noReply = (words: readonly string[], within: number): UsageError =>
   new UsageError(
-    `--warm: no answer about '${words.join(' ')}': a program must end its child after ${
+    `--warm: no reply for '${words.join(' ')}': the program must end its child after ${
       within / MS_PER_S
     } s, and print {"status", "out", "err", "hung"}`,
   )

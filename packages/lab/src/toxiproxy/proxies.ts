@@ -272,7 +272,7 @@ export class Proxies {
       () => true,
       () => false,
     )
-    // Without its lab it has no proxies.
+    // A lab that did not start has no proxies to close.
     await (isReady ? closed : closed.catch(() => {}))
   }
 

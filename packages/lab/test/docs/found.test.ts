@@ -90,6 +90,17 @@ test('each package with a defect in hunted.json has a row, and each row is among
   expect(wrong.map(({ name }) => name)).toEqual([])
 })
 
+test('nothing is said of a defect that is not published', () => {
+  const { packages, commands } = read('hunted')
+  const hidden = [...packages, ...commands].filter(({ result }: Hunted) => /^not p/.test(result))
+  expect(hidden.length).toBeGreaterThan(0)
+  for (const { promise, command = '', cost = '', part, draft } of hidden) {
+    expect([promise, part, draft]).toEqual(['not published', undefined, undefined])
+    expect(['', 'not published']).toContain(command)
+    expect(cost).toBe('')
+  }
+})
+
 test('each command with a defect names its row', () => {
   const named = read('hunted').commands.filter(({ result }: Hunted) => result.startsWith('defect'))
   const drafts = new Set(named.map(({ draft }: { draft: string }) => draft))

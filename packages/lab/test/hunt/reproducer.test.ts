@@ -159,9 +159,7 @@ test('connections that differ are recorded once each, in the order of the clean 
   })
   const all = [connection(), other, connection({ number: 3 })]
   const text = textOf(reproducerOf(all, point({ connection: 2, byte: 0 })))
-  expect(text).toContain(
-    '# Replays a recorded TCP connection on ports 2121, 8080. Connection 2 has',
-  )
+  expect(text).toContain('# Replays 3 recorded connections on ports 2121, 8080. Connection 2 has')
   expect(text).toContain(
     "    (2121, True, [\n    ('server',\n     b'x'),\n    ]),\n]\nORDER = [0, 1, 0]\n",
   )

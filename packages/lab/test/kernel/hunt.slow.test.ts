@@ -148,7 +148,7 @@ test(
     const { status, stderr } = await runMain(...SERVED, '--client', 'get.py 80', ...warm)
     expect([status, stderr]).toEqual([
       2,
-      'vnet: --warm: no answer about \'get.py 80\': a program must end its child after 0.1 s, and print {"status", "out", "err", "hung"}\n',
+      'vnet: --warm: no reply for \'get.py 80\': the program must end its child after 0.1 s, and print {"status", "out", "err", "hung"}\n',
     ])
   },
   LIMIT,

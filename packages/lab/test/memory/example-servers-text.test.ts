@@ -242,5 +242,10 @@ test('ftp sends its file from an offset, and its list, and takes a file', async 
     data.resetAndDestroy()
     expect(await end).toBe('426 the connection broke\r\n')
   }
+  await say('EPSV', epsv)
+  const broken = await connect(2121)
+  broken.resetAndDestroy()
+  await once(broken, 'close')
+  expect(await say('STOR new', /^426 [^\n]*\n/m)).toContain('426 the connection broke')
   expect(await say('QUIT', /\n/)).toBe('221 goodbye\r\n')
 })

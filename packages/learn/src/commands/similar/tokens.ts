@@ -1,6 +1,6 @@
 /**
  * The tokens of drivers in JavaScript or TypeScript, without comments, semicolons and imports. It
- * accepts any text: characters that no token of the language starts with are tokens of their own.
+ * accepts any text: a character that starts no token is a token itself.
  */
 
 /** A token, with the line on which it starts, from 1. */
