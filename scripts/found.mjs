@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { table, wrapped } from './blocks.mjs'
+import { cell, table, wrapped } from './blocks.mjs'
 
 const records = resolve(import.meta.dirname, '../packages/lab/records')
 const read = name => JSON.parse(readFileSync(join(records, name), 'utf8'))
@@ -179,6 +179,15 @@ const protocolTable = protocols =>
     protocols.map(each => [each.protocol, each.programs, ...VERDICTS.map(name => each[name])]),
   )
 
+/** Returns a text of a hunt as one cell: what it quotes is not markup, except code. */
+const quoted = text =>
+  cell(
+    text
+      .split(/(`[^`]*`)/)
+      .map(part => (part.startsWith('`') ? part : part.replaceAll('<', '&lt;')))
+      .join(''),
+  )
+
 /** Returns the table of what was hunted by `vnet explore --server`, and its numbers. */
 function commandsText(commands) {
   const sum = (each, field) => each.reduce((total, row) => total + row[field], 0)
@@ -196,9 +205,9 @@ function commandsText(commands) {
   const rows = commands.map(each => [
     each.program,
     each.language,
-    each.promise,
+    quoted(each.promise),
     each.points,
-    each.result,
+    quoted(each.result),
   ])
   return `${wrapped(count)}\n\n${table(COMMANDS, rows)}`
 }
@@ -210,9 +219,9 @@ export function huntedTables() {
   const points = packages.reduce((sum, each) => sum + each.points, 0)
   const rows = packages.map(each => [
     [`${each.package} ${each.version}`, each.part].filter(Boolean).join(', '),
-    each.promise,
+    quoted(each.promise),
     each.points,
-    each.result,
+    quoted(each.result),
   ])
   const count = `${packages.length} packages, ${points.toLocaleString('en')} points:`
   return {
