@@ -4,12 +4,20 @@ import Modbus from 'jsmodbus'
 import { at, between } from './network.mjs'
 
 export const promise = 'README: "for reconnecting see node-net-reconnect npm module"'
-export const options = at('fin', 'src port 502 and tcp[tcpflags] & tcp-push != 0')
+// The second part of the first reply, which has more registers than the others.
+export const options = at('reset', 'src port 502 and len = 72')
 
-// Two registers, of 1 and 2.
-const reply = ([a, b]) => Buffer.from([a, b, 0, 0, 0, 7, 1, 3, 4, 0, 1, 0, 2])
+/** As many registers as the request asks for. */
+const reply = ({ 0: a, 1: b, 11: count }) =>
+  Buffer.from([a, b, 0, 0, 0, 3 + 2 * count, 1, 3, 2 * count, ...Array(2 * count).fill(1)])
 const answer = socket =>
-  socket.on('error', () => {}).on('data', request => socket.write(reply(request)))
+  socket
+    .on('error', () => {})
+    .on('data', request => {
+      const whole = reply(request)
+      socket.write(whole.subarray(0, 9))
+      setTimeout(() => socket.write(whole.subarray(9)), 50)
+    })
 
 export default between(
   () => net.createServer(answer).listen(502),
@@ -21,7 +29,7 @@ export default between(
     socket.on('error', () => {}).on('close', () => done || setTimeout(connect, 100))
     connect()
     await lab.sleep(500)
-    await client.readHoldingRegisters(0, 2).catch(() => {})
+    await client.readHoldingRegisters(0, 3).catch(() => {})
     const read = async () => {
       const failed = await client.readHoldingRegisters(0, 2).then(
         () => '',

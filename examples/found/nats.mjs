@@ -5,7 +5,7 @@ import { at, between } from './network.mjs'
 
 export const promise =
   'core.d.ts, drain(): "returns a promise that resolves when the drain completes and the connection closes"'
-export const options = at('fin', 'src port 4222 and greater 200') // The last message.
+export const options = at('reset', 'src port 4222 and greater 200') // The last message.
 
 const INFO = { server_id: 'a', version: '2.10.0', max_payload: 1024, proto: 1 }
 const greet = socket => {

@@ -150,13 +150,14 @@ function programOf(recordings: Recordings, fault: Fault): string {
   const { distinct, places } = recordings
   const contents = distinct.map(({ turns }) => turns.map(turnText))
   const isMany = distinct.length > 1
+  const ports = [...new Set(distinct.map(({ port }) => port))].sort((a, b) => a - b)
   const imports = new Set([
     ...IMPORTS[fault.kind],
     ...contents.flat().flatMap(content => content.imports),
-    ...['itertools', 'socket', 'sys', 'threading', ...(isMany ? ['select', 'time'] : [])],
+    ...['itertools', 'socket', 'sys', 'threading', ...(isMany ? ['time'] : [])],
+    ...(ports.length > 1 ? ['select'] : []),
   ])
   const texts = contents.map(turns => turns.map(({ text }) => text))
-  const ports = [...new Set(distinct.map(({ port }) => port))].sort((a, b) => a - b)
   return [
     ...commentOf(places.length, ports, fault),
     `import ${[...imports].sort().join(', ')}`,
@@ -165,7 +166,7 @@ function programOf(recordings: Recordings, fault: Fault): string {
     ...(isMany ? CHOOSE_RECORDING : []),
     ...serveLines(fault, isMany ? serveMany : serveOne(distinct[0]?.closedBy)),
     ...(isMany ? manyLines(recordings, texts) : ['TURNS = [', ...(texts[0] ?? []), ']']),
-    ...(isMany ? acceptAtPorts(ports) : acceptAtPort(ports[0])),
+    ...acceptLines(ports),
     '',
   ].join('\n')
 }
@@ -183,20 +184,19 @@ function manyLines(
   return ['ALL = [', ...recorded, ']', `ORDER = [${places.join(', ')}]`]
 }
 
-const acceptAtPort = (port: number | undefined): string[] => [
-  `server = socket.create_server(('127.0.0.1', ${port}))`,
-  "print('ready', flush=True)",
-  'for n in itertools.count(1):',
-  '    threading.Thread(target=serve, args=(n, server.accept()[0]), daemon=True).start()',
-]
-
-const acceptAtPorts = (ports: readonly number[]): string[] => [
-  `servers = [socket.create_server(('127.0.0.1', port)) for port in [${ports.join(', ')}]]`,
-  "print('ready', flush=True)",
-  'for n in itertools.count(1):',
-  '    server = select.select(servers, [], [])[0][0]',
-  '    threading.Thread(target=serve, args=(n, server.accept()[0]), daemon=True).start()',
-]
+function acceptLines(ports: readonly number[]): string[] {
+  const servers =
+    ports.length === 1
+      ? [`server = socket.create_server(('127.0.0.1', ${ports[0]}))`]
+      : [`servers = [socket.create_server(('127.0.0.1', port)) for port in [${ports.join(', ')}]]`]
+  return [
+    ...servers,
+    "print('ready', flush=True)",
+    'for n in itertools.count(1):',
+    ...(ports.length === 1 ? [] : ['    server = select.select(servers, [], [])[0][0]']),
+    '    threading.Thread(target=serve, args=(n, server.accept()[0]), daemon=True).start()',
+  ]
+}
 
 function turnText({ from, bytes }: Turn): { text: string; imports: readonly string[] } {
   const { expression, imports } = pythonBytes(bytes, '     ')
@@ -255,7 +255,8 @@ def recording(n, c):
     own = [i for i, each in enumerate(ALL) if each[0] == c.getsockname()[1]]
     usual = ORDER[n - 1] if n <= len(ORDER) and ORDER[n - 1] in own else None
     first = {i: ALL[i][2][0][1] for i in own if ALL[i][2] and ALL[i][2][0][0] == 'client'}
-    if not first or usual is not None and usual not in first: return own[0] if usual is None else usual
+    if usual is not None and usual not in first: return usual
+    if not first: return own[0]
     said = asked(c, first.values())
     fits = [i for i, turn in first.items() if turn.split(b'\\n')[0] == said]
     if usual is not None and (usual in fits or not fits): return usual
