@@ -64,7 +64,7 @@ const char* enterNamespaces(pid_t init) {
 /**
  * Forks the process of the program, which the init adopts and waits for, and registers it. Returns
  * true in it when it may start. In this process, returns false, and sets `go`, to which a byte is
- * written to make it start, or to -1 on an error.
+ * written to make it start, or to -1 on an error, with errno.
  */
 bool forkAdopted(int init, int kills, int& go) {
   int both[2];
@@ -76,7 +76,7 @@ bool forkAdopted(int init, int kills, int& go) {
     if (program != 0) {
       const Registration registration = {program, kills};
       const bool isSent = program > 0 && ::send(init, &registration, sizeof registration, MSG_NOSIGNAL) > 0;
-      ::_exit(isSent ? 0 : 1);
+      ::_exit(isSent ? 0 : errno);
     }
     ::close(both[1]);
     char byte;
@@ -87,7 +87,13 @@ bool forkAdopted(int init, int kills, int& go) {
   }
   ::close(both[0]);
   int status = 0;
-  if (between > 0 && ::waitpid(between, &status, 0) == between && status == 0) go = both[1];
+  if (between < 0 || ::waitpid(between, &status, 0) != between) return false;
+  if (status == 0) {
+    go = both[1];
+  } else {
+    // The process between ends with the errno of what failed.
+    errno = WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
+  }
   return false;
 }
 

@@ -33,8 +33,11 @@ constexpr int kNotExecutable = 126;
 /** Prints what failed, and errno: FAILED in programs.ts of @vnet/lab reads it. */
 [[noreturn]] void fail(const char* what, const char* path = "", int status = kFailure) {
   const int error = errno;
-  const char* remedy = error == EAGAIN ? "; raise ulimit -u" : "";
-  std::fprintf(stderr, "vnet: %s%s: %s (errno %d)%s\n", what, path, std::strerror(error), error, remedy);
+  // As src/base/errno.ts has it, where vnet itself starts a process.
+  const bool isFull = error == EAGAIN;
+  const char* why = isFull ? "no more processes and threads can be started" : std::strerror(error);
+  const char* remedy = isFull ? "; raise ulimit -u" : "";
+  std::fprintf(stderr, "vnet: %s%s: %s (errno %d)%s\n", what, path, why, error, remedy);
   std::exit(status);
 }
 
