@@ -1,6 +1,7 @@
 /** `vnet capture`: writes frames of interfaces of running vnets to a file or standard output. */
 import { setTimeout } from 'node:timers/promises'
 import { EPIPE, isErrno, listed, NSEC_PER_MSEC, UsageError, VnetError } from '../../base/index.ts'
+import { TIMER_MAX_MS } from '../../base/timer-max.ts'
 import { CaptureFile } from '../../capture/capture-file.node.ts'
 import { CaptureError } from '../../capture/input.ts'
 import { UNORDERED } from '../../capture/pcapng-content.ts'
@@ -22,8 +23,6 @@ interface CaptureCommandOptions
   readonly drops: boolean | undefined
 }
 
-/** The longest timer in milliseconds. */
-const TIMER_MAX = 0x7fff_ffff
 /** Milliseconds that vnets may take for the rest of their captures. */
 const REST_MS = 2000
 
@@ -113,8 +112,8 @@ async function write(
 /** Settles when the user ends the command, or after `duration` ns. */
 async function ended(end: UserEnd, duration: number | undefined): Promise<unknown> {
   if (duration === undefined) return end.asked
-  for (let ms = duration / NSEC_PER_MSEC; ms > 0; ms -= TIMER_MAX) {
-    if (await end.within(Math.min(ms, TIMER_MAX))) return undefined
+  for (let ms = duration / NSEC_PER_MSEC; ms > 0; ms -= TIMER_MAX_MS) {
+    if (await end.within(Math.min(ms, TIMER_MAX_MS))) return undefined
   }
   return undefined
 }

@@ -2,11 +2,13 @@
  * Exchanges with running vnets, over one connection to each: requests and their replies, matched by
  * sequence number, and events. A capture has a connection of its own. A request ends with its reply
  * or with a VnetError: ECONNREFUSED if no vnet listens, or if it has ended, ETIMEDOUT if it does
- * not reply, EPROTO if the reply is malformed, EPERM if the socket belongs to another user,
- * ECANCELED if the client is closed meanwhile, and EBADF if the client was closed before.
+ * not reply, EPROTO if the reply is malformed, EPERM if the socket belongs to another user, EAGAIN
+ * if the vnet does not read its requests, ECANCELED if the client is closed meanwhile, and EBADF if
+ * the client was closed before. Other numbers are those with which the vnet or connect(2) refused.
  */
 
 import * as errnos from '../../base/errno.ts'
+import { timerMs } from '../../base/timer-max.ts'
 import type { Native } from '../../linux/native.ts'
 import * as netlink from '../../netlink/index.ts'
 import type { Detached } from '../protocol/detached.ts'
@@ -84,7 +86,7 @@ export class Exchanges {
     return this.#ask(this.#at(path), request, receive, () => replies)
   }
 
-  /** Sends a request on a connection of its own; returns that once the request is acknowledged. */
+  /** Sends a request on a connection of its own. Returns the connection once the reply is there. */
   async detach(path: string, request: Request): Promise<Detached> {
     const vnet = this.#at(path, Symbol(path))
     try {
@@ -118,7 +120,8 @@ export class Exchanges {
       )
       write(builder.payload(netlink.genlmsghdr(cmd, VNET_GENL_VERSION)))
       const timeOut = (why: string) => end(new errnos.VnetError(errnos.ETIMEDOUT, what, why))
-      const [ms, wholeMs] = [this.#timeoutMs, WHOLE_REPLY * this.#timeoutMs]
+      const ms = timerMs(this.#timeoutMs)
+      const wholeMs = timerMs(WHOLE_REPLY * ms)
       let parts = 0
       const timer = setTimeout(() => {
         // Timers run before descriptors. After a stop of this process, the reply may be waiting.

@@ -196,7 +196,11 @@ export class Connection {
 
   /** Receives what has arrived, until `isEnough`; ends even if the peer never stops to send. */
   receiveAll(isEnough: () => boolean): void {
-    for (let i = 0; i < READS_MAX && !isEnough() && this.receive() > 0; i++) {}
+    for (let i = 0; i < READS_MAX && !isEnough(); i++) {
+      const { buffered } = this
+      // A read may bring only a part of a long message.
+      if (this.receive() === 0 && this.buffered === buffered) return
+    }
   }
 
   /** Stops reading: messages wait in the socket; when that is full, the peer waits. */
@@ -263,7 +267,7 @@ export class Connection {
     }
     // The peer ended without reading everything. Its earlier messages are still in the socket.
     if (this.#listener.onReadable === undefined) {
-      while (this.receive() > 0) {}
+      this.receiveAll(() => !this.#open)
     }
     this.#end(ECONNRESET)
   }

@@ -332,7 +332,10 @@ describe('a vnet', () => {
     await question
   })
 
-  test('a reply that arrived while the process was stopped is not late', async () => {
+  test.each([
+    ['short', 'hello'],
+    ['longer than a read', 'hello'.repeat(1000)],
+  ])('a reply that arrived while the process was stopped is not late: %s', async (_, text) => {
     const reply = new MessageBuilder()
     const at = await listener(client => {
       client.on('data', data => {
@@ -340,14 +343,34 @@ describe('a vnet', () => {
         reply
           .message(0x3f0, 0, asked!.seq)
           .payload(genlmsghdr(ECHO, 1))
-          .binary(1, Buffer.from('hello'))
+          .binary(1, Buffer.from(text))
         writeAck(reply, data, asked!, 0, { error: 0 })
         // Sent by a call, before the timers of the client run.
         client.write(reply.bytes)
         vi.advanceTimersByTime(60_000)
       })
     })
-    expect(await client.echo(at, 'hello')).toBe('hello')
+    expect(await client.echo(at, text)).toBe(text)
+  })
+
+  test('a client may wait for ever', async () => {
+    const patient = new ControlClient(loadNative(), { timeoutMs: Number.POSITIVE_INFINITY })
+    ends.push(patient)
+    const at = await listener(socket => {
+      socket.on('data', data => {
+        vi.advanceTimersByTime(60_000)
+        const [asked] = messages(data)
+        const reply = new MessageBuilder()
+        reply
+          .message(0x3f0, 0, asked!.seq)
+          .payload(genlmsghdr(ECHO, 1))
+          .binary(1, Buffer.from('hello'))
+        writeAck(reply, data, asked!, 0, { error: 0 })
+        // The client reads it after all timers of a minute have run.
+        setImmediate(() => socket.write(reply.bytes))
+      })
+    })
+    expect(await patient.echo(at, 'hello')).toBe('hello')
   })
 
   test('a vnet with an endlessly trickling reply is ETIMEDOUT', async () => {

@@ -2,6 +2,7 @@
  * Stages: toxics on the bytes of one direction of a TCP connection. A stage queues chunks, and the
  * rules of its kind decide, for the first one, when how many of its bytes pass.
  */
+import { timerMs } from 'vnet/kit/base'
 import type { Random } from 'vnet/net'
 import type { Attributes, Ending, Item, StageRules, StageState } from './toxic-kind.ts'
 import { TOXIC_KINDS } from './toxic-kinds.ts'
@@ -11,7 +12,6 @@ import type { Toxic } from './toxics.ts'
 const CHUNK_BYTES = 512
 /** A timer that rings so much too early, in ms, is on time. */
 const EARLY_MS = 0.3
-const TIMER_MAX = 2 ** 31 - 1
 /** Bytes that may wait in a stage before its connection is read no further. */
 const HELD_MAX = 128 * 1024
 
@@ -119,7 +119,7 @@ export class Stage implements StageState {
       const { until = item.at, bytes, end } = verdict
       const wait = until - performance.now()
       if (wait > EARLY_MS) {
-        this.#timer = setTimeout(() => this.#run(), Math.min(wait, TIMER_MAX))
+        this.#timer = setTimeout(() => this.#run(), timerMs(wait))
         return
       }
       if (end !== undefined) {
@@ -159,7 +159,7 @@ export class Stage implements StageState {
     clearTimeout(this.#limit)
     const after = this.#rules.closesAfter?.(this.values) ?? 0
     if (after > 0) {
-      this.#limit = setTimeout(() => this.#output.end(this, 'close'), Math.min(after, TIMER_MAX))
+      this.#limit = setTimeout(() => this.#output.end(this, 'close'), timerMs(after))
     }
   }
 }
