@@ -33,7 +33,7 @@ export class Mistakes {
     this.#onNew = onNew
   }
 
-  /** Adds the mistake of an owner, which is shown until it is forgotten. */
+  /** Adds the mistake of an owner, which is shown until it is forgotten or its namespace ends. */
   add(owner: string, mistake: Mistake): void {
     if (this.restore(owner, mistake)) {
       this.#onNew(mistake)
@@ -42,8 +42,10 @@ export class Mistakes {
 
   /** Adds a mistake that an earlier daemon has reported. Returns false if it is known already. */
   restore(owner: string, mistake: Mistake): boolean {
-    if (this.#all.get(owner)?.why === mistake.why) return false
+    const known = this.#all.get(owner)
+    // A restarted container has the same mistake in another namespace, at another interface.
     this.#all.set(owner, mistake)
+    if (known?.why === mistake.why && isThere(known.netns)) return false
     this.#count++
     return true
   }

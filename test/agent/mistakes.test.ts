@@ -38,3 +38,12 @@ test('a mistake that is forgotten is not shown, but remains in the count', () =>
   expect(mistakes.forget(owner => owner === 'docker a')).toBe(false)
   expect(mistakes.list()).toEqual({ count: 2, present: [mistake] })
 })
+
+test('a restarted container has its mistake again, in its new namespace', () => {
+  const { reported, mistakes } = made()
+  const gone = { ...mistake, netns: { path: '/run/netns/none', inode: 1 } }
+  mistakes.add('by hand a', gone)
+  mistakes.add('by hand a', mistake)
+  expect(reported).toEqual([gone, mistake])
+  expect(mistakes.list().present).toEqual([mistake])
+})
