@@ -3,13 +3,15 @@
  */
 import type { PacketView } from './packet-view.ts'
 
-/** The order is known after so many steps, and so many more of them than jumps. */
+/** The order is known after this many steps, if there are more than this many to each jump. */
 const STEPS_MIN = 4
+/** A larger difference between two numbers is a jump. */
 const STEP_MAX = 64
 /** A number that is lower by so few is of an earlier packet, whatever the steps. */
 const NEAR = 8
-/** A step of the clock in ns that timestamps show, and the ticks and ns that give their unit. */
+/** The smallest step of the clock that is reported, in ns. */
 const CLOCK_STEP = 100e6
+/** The ticks and ns between packets from which the length of a tick is known. */
 const TICKS_MIN = 20
 const PAST_MIN = 20e6
 
@@ -57,7 +59,10 @@ export class PacketNumbers {
 
 /** The clock of a sender's timestamps. */
 export class SenderClock {
-  #first: readonly [time: number, stamp: number] | undefined
+  /** The time of the first packet. */
+  #start: number | undefined
+  /** Ticks since then, which may be more than 32 bits have. */
+  #ticks = 0
   #time = 0
   #stamp = 0
 
@@ -66,10 +71,17 @@ export class SenderClock {
    * went less far, and 0 if they agree or too little is known.
    */
   step({ time, stamp }: PacketView): number {
-    this.#first ??= [time, stamp]
-    const [ticks, past] = [(this.#stamp - this.#first[1]) | 0, this.#time - this.#first[0]]
+    if (this.#start === undefined) {
+      this.#start = time
+      this.#time = time
+      this.#stamp = stamp
+    }
+    const [ticks, past] = [this.#ticks, this.#time - this.#start]
     const gap = time - this.#time
-    const said = (((stamp - this.#stamp) | 0) * past) / ticks
+    const more = (stamp - this.#stamp) | 0
+    // The gap by the sender's clock.
+    const said = (more * past) / ticks
+    this.#ticks += more
     this.#stamp = stamp
     this.#time = time
     if (ticks < TICKS_MIN || past < PAST_MIN || !(said >= 0)) return 0
