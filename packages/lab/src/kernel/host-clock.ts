@@ -85,7 +85,8 @@ function pathOf(
   const paths = (env.PATH ?? '/bin:/usr/bin')
     .split(delimiter)
     .map(each => resolve(directory, each, command))
-  return paths.find(path => statSync(path, { throwIfNoEntry: false })?.isFile())
+  // execvp(3) passes over a directory that it may not search, and reports other errors.
+  return paths.find(path => attempt(() => statSync(path).isFile()))
 }
 
 /** Returns why a program does not take the library, or reads the clock without it. */

@@ -1,6 +1,6 @@
 /** The wall clock of the programs of a host. */
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -153,6 +153,13 @@ test('programs that read the clock without libc are refused, also as interpreter
   await expect(server.exec(own)).rejects.toMatchObject({
     code: expect.stringMatching(/ENOEXEC|EACCES/),
   })
+})
+
+test('a directory of PATH that cannot be looked into is left to the kernel', async () => {
+  const loop = join(testDirectory(), 'loop')
+  symlinkSync(loop, loop)
+  const env = { ...process.env, PATH: `${loop}:${process.env.PATH}` }
+  await expect(server.exec('true', [], { env })).rejects.toThrow(/^exec true: ELOOP, /)
 })
 
 test('a lab that was made without the fault refuses it', async () => {
