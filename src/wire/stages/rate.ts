@@ -77,15 +77,6 @@ class RateWire extends QueueWire<RateParams> implements Wire {
     return true
   }
 
-  /** A packet that is dropped takes no time on the line. */
-  override close(): void {
-    const { taken } = this.queue
-    if (taken !== undefined) {
-      this.#sent -= this.#lineBytes(taken) * this.params.byteTime
-    }
-    super.close()
-  }
-
   protected override ring(): void {
     try {
       this.next.push(this.queue.leave())
