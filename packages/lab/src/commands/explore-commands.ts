@@ -16,6 +16,7 @@ import {
   type HuntResult,
   hunt,
   huntOptions,
+  isPassed,
   resultJson,
   resultText,
   startJson,
@@ -80,10 +81,4 @@ async function huntOrLine(options: HuntOptions, calls: HuntCalls): Promise<HuntR
     if (error instanceof CleanRunError || error instanceof ServiceError) return error.message
     throw error
   }
-}
-
-/** Whether points were tried, and none of them is a finding. */
-function isPassed({ clients }: HuntResult): boolean {
-  const isTried = clients.some(({ tried, counts }) => tried > counts['not reached'])
-  return isTried && clients.every(({ findings }) => findings.length === 0)
 }

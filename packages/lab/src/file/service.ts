@@ -63,6 +63,7 @@ export function startService(host: LabHost, service: Service, lab: ServiceOption
   const what = `${host.name}: ${shortened(typeof command === 'string' ? command : command.join(' '), COMMAND_CHARS)}`
   let printed: string[] = []
   return new Promise((resolve, reject) => {
+    lab.signal.throwIfAborted()
     let isReady = false
     let again: NodeJS.Timeout | undefined
     const refuse = (reason: unknown) => {

@@ -6,6 +6,7 @@ import { readdirSync, readSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { attempt } from 'vnet'
+import { timerMs } from 'vnet/kit/base'
 import { makeTemporaryDirectory } from 'vnet/kit/linux'
 import { openFile } from '../model/open-file.ts'
 import type { LabSpawnOptions } from '../world/host-stack.ts'
@@ -181,7 +182,7 @@ class Deadline implements Disposable {
 
   #startTimer(ms: number): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#late.abort(), ms)
+    this.#timer = setTimeout(() => this.#late.abort(), timerMs(ms))
   }
 
   [Symbol.dispose](): void {
@@ -209,13 +210,21 @@ class TextEnd {
   }
 }
 
-/** Returns the files in a directory, without links and without the top's hidden ones. */
+/**
+ * Returns the files in a directory, without links and without the top's hidden ones. A name that is
+ * not UTF-8 cannot be opened, and a program that was left may remove files: those are not there.
+ */
 export function filesIn(directory: string): ReadonlyMap<string, Content> {
   const entries = readdirSync(directory, { recursive: true, withFileTypes: true })
   const files = entries.filter(entry => entry.isFile())
   const paths = files.map(({ parentPath, name }) => relative(directory, join(parentPath, name)))
   const shown = paths.filter(path => !path.startsWith('.')).sort()
-  return new Map(shown.map(path => [path, contentOf(join(directory, path))]))
+  return new Map(
+    shown.flatMap(path => {
+      const content = attempt(() => contentOf(join(directory, path)))
+      return content === undefined ? [] : [[path, content] as const]
+    }),
+  )
 }
 
 function contentOf(path: string): Content {

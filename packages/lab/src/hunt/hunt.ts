@@ -2,6 +2,7 @@
  * hunt: runs a client again and again in labs that are kept, each time with a fault at another byte
  * of its connections, and repeats the verdicts that are findings.
  */
+import { timerMs } from 'vnet/kit/base'
 import { Clean } from './clean.ts'
 import type { Connection } from './conversation.ts'
 import { type Group, Groups, type Tried } from './findings.ts'
@@ -64,8 +65,10 @@ export interface ClientResult {
   readonly counts: Readonly<Record<Verdict, number>>
   readonly groups: readonly Group[]
   readonly findings: readonly HuntFinding[]
-  /** Groups of findings that have not shown themselves again, or were not repeated. */
+  /** Groups of findings that have not shown themselves again. */
   readonly unconfirmed: readonly Group[]
+  /** Groups of findings that a stop has left without a repetition. */
+  readonly unrepeated: readonly Group[]
   /** How often the server has ended, by how. */
   readonly serverEnds: ReadonlyMap<string, number>
   /** How kept labs differ in a last run without faults, a line each. */
@@ -140,7 +143,7 @@ class Stop implements Disposable {
     if (budget !== undefined) {
       this.#timer = setTimeout(
         () => this.#end(`the budget of ${budget / MS_PER_S} s has ended`),
-        budget,
+        timerMs(budget),
       )
     }
   }
@@ -184,6 +187,7 @@ export async function hunt(options: HuntOptions, calls: HuntCalls): Promise<Hunt
   const clients: ClientResult[] = []
   try {
     for (const client of options.clients) {
+      if (stop.reason !== undefined) break
       const result = await new ClientHunt(client, options, labs, calls, stop).run()
       clients.push(result)
       calls.onResult(result)
@@ -195,6 +199,12 @@ export async function hunt(options: HuntOptions, calls: HuntCalls): Promise<Hunt
     await labs.close()
   }
   return { clients, stopped: stop.reason }
+}
+
+/** Whether points were tried, and none of them is a finding, or could be one. */
+export function isPassed({ clients }: HuntResult): boolean {
+  const isTried = clients.some(({ tried, counts }) => tried > counts['not reached'])
+  return isTried && clients.every(each => each.findings.length + each.unrepeated.length === 0)
 }
 
 /** The exploration of one client. */
@@ -246,8 +256,9 @@ class ClientHunt {
     this.#checkClean(second)
     this.#runs++
     const clean = new Clean(first.run, second)
-    const { connections, packets } = first.recorded
+    const { connections, packets, unnamed } = first.recorded
     const { points, notes } = pointsOf(packets, this.#options.faults)
+    const late = unnamed === 0 ? [] : [`without points: ${unnamed} packets after the first ones`]
     if (points.length === 0) {
       const said = lastLineOf(second.err)
       const why =
@@ -262,7 +273,7 @@ class ClientHunt {
       ms: [first.run.ms, second.ms],
       connections,
       points,
-      notes: [...outputNotes(second), ...clean.masked, ...notes],
+      notes: [...outputNotes(second), ...clean.masked, ...notes, ...late],
     }
   }
 
@@ -334,20 +345,34 @@ class ClientHunt {
     return this.#options.within + CLEAN_RUNS_TO_REACH * Math.ceil(Math.max(...ms))
   }
 
-  /** Repeats a point of a group that has no finding yet, unless another one of it is repeated. */
-  async #confirm(start: CleanStart, { point, run, verdict }: TriedRun, group: Group) {
-    const state = this.#repetitions.get(group) ?? { points: 0, isBusy: false, isConfirmed: false }
-    if (state.isConfirmed || state.isBusy || state.points === CONFIRMED_MAX) return
+  /**
+   * Repeats a point of a group that has no finding yet. While another one of it is repeated, it
+   * waits, and is repeated if that one does not show the finding again.
+   */
+  async #confirm(start: CleanStart, tried: TriedRun, group: Group) {
+    const state = this.#repetitions.get(group) ?? newRepetitions()
     this.#repetitions.set(group, state)
+    if (state.isConfirmed || state.points === CONFIRMED_MAX) return
     state.points++
+    state.waiting.push(tried)
+    if (state.isBusy) return
     state.isBusy = true
-    const repeated = await this.#repeat(start, point, verdict)
+    const found = await this.#firstRepeated(start, state.waiting)
     state.isBusy = false
-    if (repeated === 0) return
+    if (found === undefined) return
     state.isConfirmed = true
-    const finding = { start, verdict, point, run, repeated, of: REPEATS }
-    this.#findings.push(finding)
-    await this.#calls.onFinding(finding, this.#stop.signal)
+    this.#findings.push(found)
+    await this.#calls.onFinding(found, this.#stop.signal)
+  }
+
+  /** Repeats points until one shows its finding again. More may come while it does. */
+  async #firstRepeated(start: CleanStart, waiting: TriedRun[]): Promise<HuntFinding | undefined> {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const { point, run, verdict } = next
+      const repeated = await this.#repeat(start, point, verdict)
+      if (repeated > 0) return { start, verdict, point, run, repeated, of: REPEATS }
+    }
+    return undefined
   }
 
   /** Returns how many repetitions in a new lab have the same verdict. */
@@ -385,8 +410,22 @@ class ClientHunt {
     return run.serverEnd === undefined ? run : this.#runIn(lab, options)
   }
 
+  /** Returns the groups of findings that no repetition has shown again. */
+  #open(groups: readonly Group[]): Pick<ClientResult, 'unconfirmed' | 'unrepeated'> {
+    const stateOf = (group: Group) => this.#repetitions.get(group)
+    const open = groups.filter(
+      group => isFinding(group.verdict) && stateOf(group)?.isConfirmed !== true,
+    )
+    const isEnded = (group: Group) => stateOf(group)?.isBusy === false
+    return {
+      unconfirmed: open.filter(isEnded),
+      unrepeated: open.filter(group => !isEnded(group)),
+    }
+  }
+
   #resultOf({ points }: CleanStart): ClientResult {
     const groups = this.#groups.all
+    const { unconfirmed, unrepeated } = this.#open(groups)
     const counts = VERDICTS.map(verdict => {
       const own = groups.filter(group => group.verdict === verdict)
       return [verdict, own.reduce((sum, group) => sum + group.points.length, 0)] as const
@@ -400,23 +439,28 @@ class ClientHunt {
       counts: Object.fromEntries(counts) as Record<Verdict, number>,
       groups,
       findings: this.#findings,
-      unconfirmed: groups.filter(
-        group => isFinding(group.verdict) && !this.#repetitions.get(group)?.isConfirmed,
-      ),
+      unconfirmed,
+      unrepeated,
       serverEnds: this.#serverEnds,
       changes: [...new Set(this.#changes)],
     }
   }
 }
 
-/** What was repeated of a group of findings. */
+/** The repetitions of a group of findings. */
 interface Repetitions {
-  /** How many of its points. */
+  /** How many of its points, also waiting ones. */
   points: number
-  /** Whether one is repeated now. */
+  /** The points that are repeated next. */
+  readonly waiting: TriedRun[]
+  /** Whether one is repeated now, or was when everything ended. */
   isBusy: boolean
   /** Whether one has shown the finding again. */
   isConfirmed: boolean
+}
+
+const newRepetitions = (): Repetitions => {
+  return { points: 0, waiting: [], isBusy: false, isConfirmed: false }
 }
 
 interface TriedRun extends Tried {

@@ -8,6 +8,7 @@ export {
   type HuntFinding,
   type HuntResult,
   hunt,
+  isPassed,
 } from './hunt.ts'
 export { type HuntCliOptions, type HuntOptions, huntOptions } from './options.ts'
 export {

@@ -27,6 +27,8 @@ export interface Point extends StreamPoint {
 export interface Recorded {
   readonly connections: readonly Connection[]
   readonly packets: readonly ExploredPacket[]
+  /** How many more packets there were, of which no more are kept. */
+  readonly unnamed: number
 }
 
 /** The name of the link, and the end of the name of its interface at the client. */
@@ -59,12 +61,15 @@ export function readRecorded(path: string, hosts: ReadonlyMap<string, string>): 
       named.take(record.frame, directionOf(record) === 'rx' ? 'ba' : 'ab')
     }
   }
-  return { connections: conversation.connections, packets: named.packets }
+  const { packets, unnamed } = named
+  return { connections: conversation.connections, packets, unnamed }
 }
 
 /** The packets of a link with their names. Packets of older connections are left out. */
 export class NamedPackets {
   readonly packets: ExploredPacket[] = []
+  /** Packets past the most that are kept. */
+  unnamed = 0
   readonly #flows: Flows
   /** The ports of the connections that were opened. */
   readonly #opened = new Set<string>()
@@ -76,7 +81,11 @@ export class NamedPackets {
 
   /** Takes the next frame of the link, and copies what it keeps. */
   take(frame: Uint8Array, direction: Direction): void {
-    if (this.packets.length === PACKETS_MAX || !this.#isOpen(frame)) return
+    if (!this.#isOpen(frame)) return
+    if (this.packets.length === PACKETS_MAX) {
+      this.unnamed++
+      return
+    }
     const named = this.#flows.name(frame, 0, frame.length)
     if (named === undefined) return
     const { half, number, part, n, end, copy } = named

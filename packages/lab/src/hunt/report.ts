@@ -31,8 +31,8 @@ export function findingText(finding: HuntFinding, { block, plain }: Told): strin
 
 /** Returns the verdicts on all points of a client. */
 export function resultText(result: ClientResult): string {
-  const { groups, findings, unconfirmed, serverEnds, changes, points, tried } = result
-  const told = groups.filter(group => isFinding(group.verdict) && !unconfirmed.includes(group))
+  const { groups, findings, unconfirmed, unrepeated, serverEnds, changes, points, tried } = result
+  const told = groups.filter(group => isFinding(group.verdict) && !isOpen(group, result))
   const notes = groups.filter(({ verdict }) => isNote(verdict))
   const { runs, ms, counts } = result
   const sums = VERDICTS.filter(verdict => counts[verdict] > 0).map(
@@ -42,6 +42,7 @@ export function resultText(result: ClientResult): string {
   return lines([
     ...told.map(groupText),
     ...unconfirmed.map(group => `not shown again in a new lab: ${groupText(group)}`),
+    ...unrepeated.map(group => `not repeated, because it was stopped: ${groupText(group)}`),
     ...notes.map(group => `note: ${groupText(group)}`),
     ...[...serverEnds].map(
       ([how, times]) =>
@@ -51,6 +52,12 @@ export function resultText(result: ClientResult): string {
     `${tried} of ${count(points, 'point')}: ${sums.join(', ') || 'none'}; ${count(findings.length, 'finding')}; ${speed}`,
   ])
 }
+
+/** Whether a group of findings was not shown again. */
+const isOpen = (
+  group: Group,
+  { unconfirmed, unrepeated }: Pick<ClientResult, 'unconfirmed' | 'unrepeated'>,
+): boolean => unconfirmed.includes(group) || unrepeated.includes(group)
 
 function groupText({ verdict, said, points }: Group): string {
   const places = firstOf(points.map(pointText), more => `and ${more} more`, POINTS_MAX)
@@ -97,7 +104,7 @@ export function findingJson(finding: HuntFinding, { block, plain }: Told): objec
 }
 
 export function resultJson(result: ClientResult): object {
-  const { groups, findings, unconfirmed, serverEnds, ...rest } = result
+  const { groups, findings, unconfirmed, unrepeated, serverEnds, ...rest } = result
   return {
     event: 'result',
     ...rest,
@@ -107,7 +114,7 @@ export function resultJson(result: ClientResult): object {
       verdict: group.verdict,
       said: group.said,
       points: group.points.map(({ direction: _, ...point }) => point),
-      isConfirmed: isFinding(group.verdict) && !unconfirmed.includes(group),
+      isConfirmed: isFinding(group.verdict) && !isOpen(group, { unconfirmed, unrepeated }),
     })),
     serverEnds: Object.fromEntries(serverEnds),
   }

@@ -22,7 +22,7 @@ export function tellerOf(options: HuntOptions): Teller {
   const known = new Map<string, Promise<Versions>>()
   return (finding, signal) => {
     const { client } = finding.start
-    const versions = known.get(client) ?? versionsOf(options.warm ?? client)
+    const versions = known.get(client) ?? versionsOf(aloneOf(client, options.warm))
     known.set(client, versions)
     return tell(finding, options, versions, signal)
   }
@@ -60,7 +60,7 @@ async function tell(
     point,
     promise,
     server: options.server,
-    command: client,
+    command: aloneOf(client, warm),
     clean,
     seen: run,
     repeats: { seen: repeated, of },
@@ -68,6 +68,13 @@ async function tell(
     versions,
   })
   return { block, plain }
+}
+
+/** Returns the command of a client, which the interpreter of a warm program runs. */
+function aloneOf(client: string, warm: string | undefined): string {
+  if (warm === undefined) return client
+  const [interpreter] = warm.trim().split(/\s+/, 1)
+  return `${interpreter} ${client}`
 }
 
 /** Runs a client where no other one has run. */

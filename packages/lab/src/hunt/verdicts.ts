@@ -1,5 +1,5 @@
 /** Verdicts on runs of a client under a fault, without code of the user. */
-import { constants } from 'node:os'
+import { signalOf } from '../model/signals.ts'
 import type { Clean } from './clean.ts'
 import type { ClientRun } from './client-run.ts'
 
@@ -28,9 +28,6 @@ export interface VerdictOptions {
 
 /** The part of its time after which an error is late. */
 const LATE = 0.5
-/** A shell adds the number of the signal that has ended its command. The last that counts. */
-const SIGNALLED = 128
-const SIGNALS_MAX = 31
 
 export const isFinding = (verdict: Verdict): boolean => FINDINGS.some(each => each === verdict)
 export const isNote = (verdict: Verdict): boolean => NOTES.some(each => each === verdict)
@@ -45,26 +42,14 @@ export function verdictOf(
   // A client that has started late on a busy machine hangs for another reason.
   if (!isHit) return 'not reached'
   if (hung) return 'hangs'
-  if (signalOf(run) !== undefined) return 'killed by a signal'
+  const isExpected = status !== null && errors?.includes(status) === true
+  if (!isExpected && signalOf(run) !== undefined) return 'killed by a signal'
   if (status === 0) {
     return clean.differenceOf(run) === undefined ? 'as clean' : 'wrong data with status 0'
   }
-  if (errors?.includes(status ?? 0) === false) return 'status is not in --errors'
+  if (!isExpected && errors !== undefined) return 'status is not in --errors'
   if (clean.hasPartialFile(run)) return 'partial file'
   return ms >= LATE * within ? 'late error' : 'error'
-}
-
-/** Returns the signal that has ended a client, also below a shell; undefined without one. */
-export function signalOf({ status, signal }: ClientRun): string | undefined {
-  if (signal !== undefined || status === null) return signal
-  const number = status - SIGNALLED
-  return number < 1 || number > SIGNALS_MAX ? undefined : signalNamed(number)
-}
-
-/** Returns the name of a signal; undefined if this system has none of the number. */
-export function signalNamed(number: number): NodeJS.Signals | undefined {
-  const [name] = Object.entries(constants.signals).find(([, each]) => each === number) ?? []
-  return name as NodeJS.Signals | undefined
 }
 
 /** Returns why nothing can be compared with a run without faults; undefined if it can. */

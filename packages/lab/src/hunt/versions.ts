@@ -104,8 +104,8 @@ function wordsOf(command: string): string[] {
     .map(word => word.replaceAll(/['"]/g, '').replaceAll(OWN_DIRECTORY, process.cwd()))
 }
 
-const isFile = (path: string): boolean =>
-  statSync(path, { throwIfNoEntry: false })?.isFile() === true
+/** An argument may be code, which is too long for a name. */
+const isFile = (path: string): boolean => attempt(() => statSync(path))?.isFile() === true
 
 interface FoundScript extends Script {
   /** The path of the program that runs it, if its first line names that. */

@@ -8,10 +8,14 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { attempt, UsageError } from 'vnet'
+import { timerMs } from 'vnet/kit/base'
 import { makeTemporaryDirectory } from 'vnet/kit/linux'
+import { signalNamed } from '../model/signals.ts'
 import { type ClientPlace, type ClientRun, ContentReader, filesIn } from './client-run.ts'
-import { lastLineOf, signalNamed } from './verdicts.ts'
+import { lastLineOf } from './verdicts.ts'
 
+/** Milliseconds in which it must print its first line. */
+const READY_MS = 60_000
 /** Milliseconds for its reply after the end of the client's time. */
 const GRACE_MS = 5000
 const MS_PER_S = 1000
@@ -63,7 +67,10 @@ export class WarmProgram {
     child.stdin?.on('error', () => {})
   }
 
-  /** Settles when it has printed its first line. Rejects with a UsageError if it ends before. */
+  /**
+   * Settles when it has printed its first line. Rejects with a UsageError if it ends before, or
+   * prints none.
+   */
   static async start(command: string, { spawn, parent, signal }: ClientPlace) {
     const home = join(parent, 'warm')
     mkdirSync(home, { recursive: true })
@@ -73,7 +80,13 @@ export class WarmProgram {
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     const program = new WarmProgram(child)
-    await program.#nextLine(signal)
+    const late = AbortSignal.timeout(READY_MS)
+    try {
+      await program.#nextLine(AbortSignal.any([signal, late]))
+    } catch (error) {
+      program.close()
+      throw error === late.reason ? notReady() : error
+    }
     return program
   }
 
@@ -88,7 +101,7 @@ export class WarmProgram {
       const started = performance.now()
       const request = { argv: words, cwd: directory, within: within / MS_PER_S }
       this.#child.stdin?.write(`${JSON.stringify(request)}\n`)
-      const late = AbortSignal.timeout(within + GRACE_MS)
+      const late = AbortSignal.timeout(timerMs(within + GRACE_MS))
       const line = await this.#nextLine(AbortSignal.any([signal, late])).catch(error => {
         throw error === late.reason ? noReply(words, within) : error
       })
@@ -123,6 +136,11 @@ export class WarmProgram {
     throw new UsageError(`--warm: the program has ended${said === '' ? '' : `: ${said}`}`)
   }
 }
+
+const notReady = (): UsageError =>
+  new UsageError(
+    `--warm: it has printed no line within ${READY_MS / MS_PER_S} s: it must print one when it is ready, and flush it`,
+  )
 
 const noReply = (words: readonly string[], within: number): UsageError =>
   new UsageError(

@@ -56,6 +56,13 @@ test('a program that cannot be started leaves no timer', async () => {
   expect(pending.size).toBe(0)
 })
 
+test('a program of a lab that has ended is not started', async () => {
+  const signal = AbortSignal.abort()
+  const started = startService(host, { command: 'echo up', ready: 'up' }, options({ signal }))
+  await expect(started).rejects.toBe(signal.reason)
+  expect(pending.size).toBe(0)
+})
+
 test('a program that waits for its next start leaves no timer when its lab ends', async () => {
   const lab = new AbortController()
   await new Promise<void>(resolve => {

@@ -1,7 +1,7 @@
 /** Runs of a client: its output, its files, its end, and the programs that it has started. */
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
 import { type ClientPlace, runClient } from '../../src/hunt/client-run.ts'
 import { WarmProgram } from '../../src/hunt/warm.ts'
@@ -28,6 +28,17 @@ test('a run has what it has printed, and the files in its directory, which is it
   ])
   const [cwd, home] = run.err.split('\n')
   expect([cwd, home?.startsWith(`${parent}/client-`)]).toEqual([home, true])
+  expect(readdirSync(parent)).toEqual([])
+})
+
+test('a run may have more time than a timer of Node takes', async () => {
+  const run = await runClient('sleep 0.1', place({ within: 3_600_000_000 }))
+  expect(run).toMatchObject({ status: 0, hung: false })
+})
+
+test('a file with a name that is not UTF-8 is left out', async () => {
+  const run = await runClient(`printf a > "$(printf 'caf\\351')"; printf b > g`, place())
+  expect([...run.files]).toEqual([['g', contentOf('b')]])
   expect(readdirSync(parent)).toEqual([])
 })
 
@@ -97,6 +108,21 @@ test('a warm program gets a line, and prints a run', async () => {
     out: contentOf('out'),
     err: 'err\n',
   })
+})
+
+test('a warm program that does not say that it is ready is refused, and ended', async () => {
+  const late = new AbortController()
+  const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(late.signal)
+  onTestFinished(() => timeout.mockRestore())
+  const starting = WarmProgram.start('cat', {
+    ...place(),
+    spawn: (...args) => {
+      const child = spawn(...args)
+      child.once('spawn', () => late.abort())
+      return child
+    },
+  })
+  await expect(starting).rejects.toThrow('--warm: it has printed no line within 60 s')
 })
 
 test('a warm program that ends or prints something else is refused in a line', async () => {

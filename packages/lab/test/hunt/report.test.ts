@@ -79,6 +79,7 @@ function resultOf(): ClientResult {
     groups: [...new Set([...lies, ...groups.all])],
     findings: [finding],
     unconfirmed: [hanging],
+    unrepeated: [],
     serverEnds: new Map([['status 1', 2]]),
     changes: ['after the points, a run without faults differs: f is missing'],
   }
@@ -133,6 +134,16 @@ test('the result has the points of findings and notes, the ends of the server, a
     isConfirmed: true,
   })
   expect(rest).toMatchObject({ findings: 1, pointsPerSecond: 2, serverEnds: { 'status 1': 2 } })
+})
+
+test('a group that a stop has left unrepeated is not called one that was not shown again', () => {
+  const { unconfirmed, ...result } = resultOf()
+  const stopped = { ...result, unconfirmed: [], unrepeated: unconfirmed }
+  const text = resultText(stopped)
+  expect(text).toContain('\nnot repeated, because it was stopped: hangs at 1 point: ')
+  expect(text).not.toContain('not shown again')
+  const { groups } = resultJson(stopped) as { groups: { verdict: string; isConfirmed: boolean }[] }
+  expect(groups.find(({ verdict }) => verdict === 'hangs')?.isConfirmed).toBe(false)
 })
 
 test('the end says why not everything was tried', () => {

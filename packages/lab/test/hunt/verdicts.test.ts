@@ -8,11 +8,11 @@ import {
   isNote,
   lastLineOf,
   outputNotes,
-  signalOf,
   VERDICTS,
   type VerdictOptions,
   verdictOf,
 } from '../../src/hunt/verdicts.ts'
+import { signalOf } from '../../src/model/signals.ts'
 import { clientRun, type RunParts } from '../support/client-runs.ts'
 
 const FILES = { f: 'whole\nfile\n' }
@@ -65,6 +65,8 @@ test('an error in time is fine, if its status is expected', () => {
     'status is not in --errors',
   )
   expect(judged(run({ status: 0 }), { errors: [1, 28] })).toBe('as clean')
+  // The client ends itself like that, or a program that it stops.
+  expect(judged(run({ status: 137, files: {} }), { errors: [137] })).toBe('error')
 })
 
 test('an error that leaves a part of a file, or comes late, is a note', () => {

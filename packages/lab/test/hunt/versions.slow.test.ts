@@ -43,6 +43,11 @@ test('a program that is a script is quoted, and its interpreter has the version'
   expect(scripts).toEqual([{ path: 'client', text: '#!/usr/bin/env made-sh\nuse Nothing;\n' }])
 })
 
+test('code as an argument is no file, however long it is', async () => {
+  const { lines, scripts } = await versionsOf(`sh -c '${'true; '.repeat(1000)}'`)
+  expect([lines.length, scripts]).toEqual([2, []])
+})
+
 test('a script is found in the directory of vnet', async () => {
   written(directory, 'own.sh', 'exit')
   const path = relative(process.cwd(), join(directory, 'own.sh'))
