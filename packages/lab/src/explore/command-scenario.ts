@@ -7,6 +7,7 @@ import { UsageError } from 'vnet'
 import { FileLab } from '../file/file-lab.ts'
 import { readLabFile } from '../file/read.ts'
 import { builtModule } from '../model/built-module.ts'
+import { signalOf } from '../model/signals.ts'
 import type { Lab } from '../network/lab.ts'
 import { CheckError } from './checks.ts'
 import { ReturnedText } from './compared.ts'
@@ -49,14 +50,15 @@ export default async function scenario({ lab, signal }: ScenarioRun): Promise<st
   })
   const [status, ended] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
   if (status === 0) return printed.end()
+  const by = signalOf({ status, signal: ended ?? undefined })
   const why =
     { 126: ', as of a program that cannot run', 127: ', as of a program that is not found' }[
       status ?? 0
-    ] ?? ''
+    ] ?? (by === undefined ? '' : `, as of a program that ${by} has ended`)
   const text =
     status === null ? `the command was ended by ${ended}` : `the command ended with ${status}${why}`
   // SIGKILL may be of a crash of its host.
-  const isFailure = status === null && ended !== 'SIGKILL'
+  const isFailure = by !== undefined && by !== 'SIGKILL'
   const error = isFailure ? new CheckError(text) : new Error(text)
   // The place in this file says nothing.
   error.stack = error.message

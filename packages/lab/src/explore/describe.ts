@@ -90,7 +90,7 @@ export async function describeFailure(
     run: failedRunOf(own, packetText),
     packets: faults.flatMap(fault => packetOf(fault, packets) ?? []).map(packetText),
     wire,
-    wireFailed: wired !== undefined && judge.errorOf(wired) !== undefined,
+    wireFailed: wired !== undefined && judge.failsWithWires(wired, faults),
     captures: files
       .map(name => join(directory ?? '', String(name)))
       .filter(name => name.endsWith('.pcapng')),

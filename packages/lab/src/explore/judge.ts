@@ -1,6 +1,6 @@
 /** Judge: runs a set of faults, and decides whether it breaks the scenario. */
 import type { OperationMoment } from '../history/history.ts'
-import { isNemesisVerb, needsRepair, type PlannedFault } from '../model/index.ts'
+import { isNemesisVerb, mayReject, needsRepair, type PlannedFault } from '../model/index.ts'
 import { isUnrepaired, type Span } from '../nemesis/hit.ts'
 import { differenceError, type Expected } from './compared.ts'
 import { firstOf } from './lists.ts'
@@ -185,6 +185,12 @@ export class Judge {
     return !this.isStrict && isReported(result, plan)
   }
 
+  /** Whether a run has failed in which wires have replaced these faults. */
+  failsWithWires(result: RunResult, faults: readonly PlannedFault[]): boolean {
+    const isReport = !this.isStrict && result.rejected === true && mayReject(faults)
+    return !isReport && this.errorOf(result) !== undefined
+  }
+
   async judge(plan: readonly PlannedFault[]): Promise<Judgement> {
     return this.confirm(plan, await this.attempt(plan))
   }
@@ -205,7 +211,8 @@ export class Judge {
     if (!isUnsure) return first
     // The error before it may be why.
     const fresh = this.judgementOf(plan, await this.run(plan, { ...more, repeat: 1 }), 2)
-    return fresh.verdict === 'failed' ? { ...fresh, failed: 2, repeats: 1 } : fresh
+    const failed = first.verdict === 'failed' ? 2 : 1
+    return fresh.verdict === 'failed' ? { ...fresh, failed, repeats: 1 } : fresh
   }
 
   /** Returns the judgement of one run. `runs` is the number of runs up to then. */

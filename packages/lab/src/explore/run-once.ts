@@ -6,7 +6,7 @@ import { hrtime } from 'node:process'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { fileURLToPath } from 'node:url'
 import { NSEC_PER_MSEC, UsageError, VnetError } from 'vnet'
-import { messageOrDescription } from 'vnet/kit/base'
+import { messageOrDescription, timerMs } from 'vnet/kit/base'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
 import { History, momentsOf, type OperationMoment } from '../history/history.ts'
 import { patchRandom, seedRandom } from '../memory/time/seeded.ts'
@@ -231,7 +231,7 @@ function failureOf(
     error.stack = error.message
     abort.abort(error)
     fail(error)
-  }, timeout)
+  }, timerMs(timeout))
   return {
     failed,
     end: () => {

@@ -34,6 +34,7 @@ export function spread<T>(items: readonly T[], seed: number): T[] {
 const PROMISING: readonly FaultKind['verb'][] = [
   'reset',
   'silence',
+  'fin',
   'forget',
   'mute',
   'deaf',

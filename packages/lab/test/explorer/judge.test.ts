@@ -23,7 +23,9 @@ const PACKET: WatchedPacket = {
   lost: false,
 }
 
-type Result = Partial<Pick<RunResult, 'error' | 'rejected' | 'ms' | 'left' | 'spans'>> & {
+type Result = Partial<
+  Pick<RunResult, 'error' | 'rejected' | 'ms' | 'left' | 'spans' | 'afterError'>
+> & {
   readonly met?: boolean
 }
 
@@ -36,11 +38,11 @@ function judgeOf(
 ) {
   const waiting = [...results]
   const run = async (): Promise<RunResult> => {
-    const { error, rejected, ms = 10, left = [], spans, met = true } = waiting.shift() as Result
+    const { met = true, ms = 10, left = [], ...rest } = waiting.shift() as Result
     const links = new Map([
       ['client-server', { packets: [{ ...PACKET, hit: met }], unrecorded: 0 }],
     ])
-    return { error, rejected, ms, left, spans, links, output: '' }
+    return { ...rest, ms, left, links, output: '' }
   }
   const runner = { concurrency: 1, run, close: () => {} }
   return new Judge(
@@ -188,6 +190,26 @@ test('a failure is repeated three times, and has its share', async () => {
     runs: 4,
     error,
   })
+})
+
+test('a run that missed its packet after an error does not count as one that failed', async () => {
+  const error = 'no'
+  const missed = { afterError: true, met: false }
+  expect(await judge(missed, { error }, { error }, { error })).toMatchObject({ failed: 3, runs: 4 })
+  const failed = { afterError: true, error }
+  expect(await judge(failed, { error }, { error }, { error })).toMatchObject({ failed: 4, runs: 4 })
+})
+
+test('an error in time under a wire is no failure, as under its fault', async () => {
+  const reset = [parseFault('reset client-server ab tcp client:* > server:80 seq 1')]
+  const wired = (strict: boolean, result: Result) => {
+    const judging = judgeOf([10], [result], 'kernel', strict)
+    return judging.run(reset, { wires: [] }).then(run => judging.failsWithWires(run, reset))
+  }
+  expect(await wired(false, { error: 'ECONNRESET', rejected: true })).toBe(false)
+  expect(await wired(true, { error: 'ECONNRESET', rejected: true })).toBe(true)
+  expect(await wired(false, { error: 'uncaught' })).toBe(true)
+  expect(await wired(false, {})).toBe(false)
 })
 
 const REPAIRED = ['silence forever', 'repair'].map(verb => {

@@ -245,6 +245,14 @@ test('a command has an error in time if its connection ends, and fails with --st
   expect([strict.status, strict.stdout]).toEqual([1, expect.stringContaining('FAILED in 4 of 4')])
   const killed = await runMain('explore', net, ...faults, ...ask('os.abort()'))
   expect([killed.status, killed.stdout]).toEqual([1, expect.stringContaining('ended by SIGABRT')])
+  // A shell that outlives the program has 128 more than the signal's number.
+  const [, ...words] = ask('os.abort()')
+  const shell = ['--', 'sh', '-c', '"$@"; exit $?', 'sh', ...words]
+  const below = await runMain('explore', net, ...faults, ...shell)
+  expect([below.status, below.stdout]).toEqual([
+    1,
+    expect.stringContaining('ended with 134, as of a program that SIGABRT has ended'),
+  ])
   // The client tries IPv6 first.
   const [, fault = ''] = /^FAILED in 4 of 4 runs: (.*)$/m.exec(strict.stdout) ?? []
   const repeat = ['--repeat', fault]
