@@ -198,6 +198,13 @@ export function targets(report) {
     flip,
     'times',
   )
+  row(
+    'in a test bed: the time of a frame of 1,042 bytes through e1000',
+    atMost(1.5),
+    'snull, a card without rings',
+    perSecond('snull_bed') / perSecond('e1000_bed'),
+    'of snull',
+  )
 
   const major = Number(/^v(\d+)/.exec(report.environment?.node ?? '')?.[1] ?? 20)
   const start = atMost(major < 22 ? 150 : 120)
