@@ -72,7 +72,7 @@ func start(t *testing.T, file string) *network {
 	t.Helper()
 	vnet := strings.Fields(os.Getenv("VNET"))
 	if len(vnet) == 0 {
-		vnet = []string{"npx", "vnet"}
+		vnet = []string{"npx", "--no-install", "vnet"}
 	}
 	command := exec.Command(vnet[0], append(vnet[1:], "lab", "--json", file)...)
 	command.Stderr = os.Stderr

@@ -40,7 +40,7 @@ function checkVersion(): void {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   if (major > 3 ? major <= 5 : major === 3 && minor >= 2) return
   throw new UsageError(
-    `@vnet/lab/vitest needs vitest 3.2 to 5, not ${version}: npm install --save-dev vitest@5`,
+    `@vnet/lab/vitest needs vitest 3.2 to 5, not ${version}: npm install --save-dev vitest@4`,
   )
 }
 

@@ -285,7 +285,7 @@ export const commands: readonly LazyCommand[] = [
       { ...shared.filter, description: 'only packets that match, a pcap-filter(7) expression' },
       option(
         '--points <place>',
-        'try faults that end connections at bytes of streams, or at packets (bytes, if by default)',
+        'where to try faults that end connections: bytes, or packets (bytes for the default faults)',
         { choices: ['bytes', 'packets'] },
       ),
       option('--promise <text>', 'what the program promises, which the report quotes'),
@@ -305,10 +305,13 @@ export const commands: readonly LazyCommand[] = [
         parse: inMs,
       }),
       option('--no-reuse', 'start a process for each run in the kernel'),
-      option('--reuse', 'let a process run again after a run (so in the kernel)'),
+      option(
+        '--reuse',
+        'run a process again after a run that has left nothing (the default in the kernel)',
+      ),
       option('--strict', 'a command or scenario that ends with an error in time has failed, too'),
       option('--compare', 'it has failed, too, if it prints something else than without faults'),
-      option('--no-strict', 'with --repeat: it has passed, if the fault ends connections'),
+      option('--no-strict', 'with --repeat: pass a run that ends with an error in time'),
       option('--stop-at <n>', 'try no more faults after N failures', { parse: number }),
       option(
         '--world <world>',
@@ -339,7 +342,7 @@ export const commands: readonly LazyCommand[] = [
     examples: {
       'vnet explore net.yaml -- curl server':
         'run it again with a reset or a silence at each packet',
-      "vnet explore --server 'redis-server --bind 0.0.0.0' --client 'redis-cli -h server ping'":
+      "vnet explore --server 'redis-server --protected-mode no' --client 'redis-cli -h server ping'":
         'explore two commands, with faults at bytes',
     },
     run: async (io, file, command, options) =>
