@@ -55,6 +55,8 @@ interface Attached {
   readonly module: Module
   readonly dev: NetDevice
   readonly netns: string | undefined
+  /** False while it is loaded: if that fails, only its caller hears of it. */
+  isUp: boolean
   /** Set when it has ended. */
   since?: Counted | undefined
 }
@@ -92,6 +94,8 @@ export class Attachments implements AsyncDisposable {
   readonly #all = new Set<Attached>()
   /** Attachments that are not restored before a new request. */
   #away: readonly Kept[] = []
+  /** The ends that are under way: their interfaces may be up again, or deleted. */
+  readonly #endings = new Set<Promise<void>>()
   readonly #changes = new UserChanges()
   #lastNumber = 0
   readonly #stop: () => void
@@ -138,7 +142,7 @@ export class Attachments implements AsyncDisposable {
     }
     const { place } = await this.#load(request, netns)
     this.#away = this.#away.filter(each => !isSame(each, place))
-    if (inode === undefined) {
+    if (place.inode === ownNamespace('net')) {
       this.mistakes.forget((_, { ifindex }) => ifindex === place.ifindex)
     }
     this.#keep()
@@ -174,7 +178,7 @@ export class Attachments implements AsyncDisposable {
 
   /** Returns the attachments of owners that satisfy `isOwner`, also if they are away. */
   ownedBy(isOwner: (owner: string) => boolean): (AttachRequest & Pick<Kept, 'away'>)[] {
-    const current = [...this.#all].map(({ request }) => request)
+    const current = [...this.#all].map(({ request, dev }) => ({ ...request, name: dev.name }))
     const awaited = this.#away.map(({ request, away }) => ({ ...request, away }))
     return [...current, ...awaited].filter(({ owner }) => owner !== undefined && isOwner(owner))
   }
@@ -298,6 +302,7 @@ export class Attachments implements AsyncDisposable {
   /** Ends all attachments; the file keeps them for the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
     const wasKept = this.#isKept
+    await Promise.all(this.#endings)
     this.#isKept = false
     await this.#queue
     const live = this.#live()
@@ -326,7 +331,10 @@ export class Attachments implements AsyncDisposable {
     }
   }
 
-  /** Attaches again to an interface that exists, as soon as it is up. */
+  /**
+   * Attaches again to an interface that exists, as soon as it is up. Settles when it has looked
+   * once.
+   */
   async #untilUp(kept: Kept, netns: string | undefined): Promise<void> {
     const look = async () => {
       this.#away = this.#away.filter(each => each !== kept)
@@ -343,13 +351,16 @@ export class Attachments implements AsyncDisposable {
       }
       this.#keep()
     }
-    await this.inTurn(look)
     // A request may attach or detach it.
     const isAwaited = () => this.#isKept && this.#away.includes(kept)
-    while (isAwaited()) {
-      await setTimeout(AGAIN_MS, undefined, { ref: false })
-      await this.inTurn(async () => isAwaited() && look())
+    const lookAgain = async () => {
+      while (isAwaited()) {
+        await setTimeout(AGAIN_MS, undefined, { ref: false })
+        await this.inTurn(async () => isAwaited() && look())
+      }
     }
+    await this.inTurn(look)
+    void lookAgain()
   }
 
   /** Attaches, or attaches again what was kept. */
@@ -376,6 +387,7 @@ export class Attachments implements AsyncDisposable {
       module,
       dev,
       netns,
+      isUp: false,
     }
     this.#all.add(attached)
     try {
@@ -384,6 +396,10 @@ export class Attachments implements AsyncDisposable {
       this.#all.delete(attached)
       await module.rmmod()
       throw error
+    }
+    attached.isUp = true
+    if (!this.#all.has(attached)) {
+      this.#leave(attached)
     }
     const { names } = request
     const owner = names === undefined ? '' : ` (${ownerText(names)}, ${names.interface})`
@@ -464,8 +480,9 @@ export class Attachments implements AsyncDisposable {
     if (event !== NETDEV_UNREGISTER && event !== NETDEV_CHANGENAME) return
     if (event === NETDEV_UNREGISTER) {
       this.#all.delete(attached)
-      // After the present event, because it closes the event's source.
-      queueMicrotask(() => void this.#ended(attached))
+      if (attached.isUp) {
+        this.#leave(attached)
+      }
     }
     this.#keep()
   }
@@ -479,13 +496,30 @@ export class Attachments implements AsyncDisposable {
     }
   }
 
-  async #ended(attached: Attached): Promise<void> {
-    const { place, number, request, netns, module, dev } = attached
-    const { name } = dev
-    await module.rmmod().catch(error => this.#net.log.err(`${name}: ${describeException(error)}`))
-    const { since } = attached
+  /** Keeps what has ended until its interface is up again. */
+  #leave(attached: Attached): void {
+    const kept = keptOf(attached)
     if (this.#isKept) {
-      await this.#untilUp({ ...place, number, request: { ...request, name }, since }, netns)
+      this.#away = [...this.#away, kept]
+    }
+    // After the present event, because it closes the event's source.
+    const ending = Promise.resolve().then(() => this.#ended(attached, kept))
+    this.#endings.add(ending)
+    void ending.finally(() => this.#endings.delete(ending))
+  }
+
+  /** Settles when its interface has been looked at once. */
+  async #ended(attached: Attached, kept: Kept): Promise<void> {
+    const { module, netns, dev } = attached
+    await module
+      .rmmod()
+      .catch(error => this.#net.log.err(`${dev.name}: ${describeException(error)}`))
+    // A request may have detached it meanwhile, or attached it again.
+    if (!this.#away.includes(kept)) return
+    const counted = { ...kept, since: attached.since }
+    this.#away = this.#away.map(each => (each === kept ? counted : each))
+    if (this.#isKept) {
+      await this.#untilUp(counted, netns)
     }
   }
 
@@ -498,10 +532,7 @@ export class Attachments implements AsyncDisposable {
 
   #live(): { attached: Attached; kept: Kept }[] {
     const up = [...this.#all].filter(({ dev }) => dev.regState === NETREG_REGISTERED)
-    return up.map(attached => {
-      const { place, number, request, dev } = attached
-      return { attached, kept: { ...place, number, request: { ...request, name: dev.name } } }
-    })
+    return up.map(attached => ({ attached, kept: keptOf(attached) }))
   }
 
   #write(live: readonly Kept[]): void {
@@ -512,6 +543,10 @@ export class Attachments implements AsyncDisposable {
       this.#net.log.err(`attachments will not be back after a restart: ${describeException(error)}`)
     }
   }
+}
+
+const keptOf = ({ place, number, request, dev }: Attached): Kept => {
+  return { ...place, number, request: { ...request, name: dev.name } }
 }
 
 const gone = (name: string) => new VnetError(ENODEV, name, 'it no longer exists')

@@ -43,7 +43,10 @@ export async function list(
   using client = new ControlClient(loadNative(), { user })
   const { found, complaints } = await findNamed(client, [], io, { user, everywhere: all })
   const mistakes = names ? [] : await mistakesOf(client, found)
-  if (complaints.length > 0 && mistakes.length === 0) return failAll(io, complaints)
+  // A daemon may have nothing else.
+  const away = names || user !== undefined || found.here.length === 0 ? [] : awayNames()
+  const isEmpty = mistakes.length === 0 && away.length === 0
+  if (complaints.length > 0 && isEmpty) return failAll(io, complaints)
   const devices = all
     ? found.devices.map(device => ({ ...device, place: device.place ?? netnsOf(device) }))
     : found.devices
@@ -54,7 +57,6 @@ export async function list(
     }
   } else {
     const interfaces = await Promise.all(devices.map(device => listed(client, device)))
-    const away = user === undefined ? awayNames() : []
     const others = [...away.map(awayRow), ...mistakes.map(mistakeRow)]
     if (json) {
       io.out(`${JSON.stringify({ event: 'list', interfaces, users, away, mistakes })}\n`)

@@ -18,8 +18,10 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { startAgent, useAgentSocket } from '#support/agent.ts'
 import { interfacesOf, makeVeth } from '#support/attach.ts'
+import { countFrames } from '#support/bpf.ts'
 import { freshEngine } from '#support/fake-engine.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { OwnNetns } from '#support/netns.ts'
 import { runMain } from '#support/run-main.ts'
 import { pingWithoutLoss } from '#support/traffic.ts'
 import { jsonLines, PROGRAM, type Running, spawnVnet } from '#support/vnet-process.ts'
@@ -50,6 +52,8 @@ def wait():
 threading.Thread(target=wait).start()
 ctypes.CDLL(None).pthread_exit(None)
 `
+/** How many programs the kernel takes in a direction of an interface. */
+const PROGRAMS_MAX = 63
 const state = () => JSON.parse(readFileSync(join(directory, 'node.state'), 'utf8'))
 const wireOf = async (name: string) => (await runMain('wire', name)).stdout.split('\n').slice(0, 2)
 
@@ -117,6 +121,22 @@ describe('a client', () => {
     expect((await runMain('detach', `${near.name}/nosuch`)).stderr).toMatch(
       /nosuch: vnet node has no attachment of this name\n$/,
     )
+  })
+
+  test('that is refused by the kernel gets no attachment later', async () => {
+    using own = new OwnNetns()
+    const daemon = await startAgent()
+    for (let i = 0; i < PROGRAMS_MAX; i++) {
+      countFrames(own, near, 'inner', 'tcx egress, last')
+    }
+    const { status, stderr } = await attach(inner, '--wire', 'delay 1ms')
+    expect([status, stderr.trimEnd().split('\n').length]).toEqual([1, 1])
+    // What followed the refusal, if anything, has begun before these.
+    for (const name of ['a', 'b', 'c']) {
+      await attach(`${near.name}/${name}`)
+    }
+    expect(daemon.stdout + daemon.stderr).not.toContain('not attached again')
+    expect([state(), interfacesOf(near)]).toEqual([[], ['inner']])
   })
 
   test('without a daemon it says how to start one', async () => {
@@ -190,6 +210,23 @@ describe('after a restart', () => {
     )
     const { shortest } = await pingWithoutLoss(far, '-c 1 192.0.2.1')
     expect(shortest).toBeGreaterThanOrEqual(20)
+  })
+
+  test('an interface that goes down is kept from that moment on, and can be detached', async () => {
+    const first = await startAgent()
+    await attach(inner, '--wire', 'delay 1ms')
+    near.ip('link set inner down')
+    await first.line(/inner: the interface was brought down/)
+    await first.stop('SIGKILL')
+    expect(state()).toHaveLength(1)
+    near.ip('link set inner up')
+    const second = await startAgent()
+    expect((await wireOf(inner))[0]).toBe(`${inner} in (ab): delay 1ms`)
+    near.ip('link set inner down')
+    await second.line(/inner: the interface was brought down/)
+    expect((await runMain('detach', inner)).status).toBe(0)
+    near.ip('link set inner up')
+    expect([state(), interfacesOf(near)]).toEqual([[], ['inner']])
   })
 
   test('an interface that was renamed while attached is back by its new name', async () => {
@@ -349,6 +386,20 @@ describe('after two ends while a frame of an attachment was in work', () => {
     expect(await listed()).toEqual([inner, `${near.name}/second`])
     expect(JSON.parse((await runMain('list', '--json')).stdout)).toMatchObject({ away: [] })
   })
+})
+
+test('an attachment that is away is in the list, also of a daemon without others', async () => {
+  // Another vnet of this namespace would be in the list.
+  const startAlone = () =>
+    spawnVnet(['node'], { within: ['nsenter', `--net=/run/netns/${near.name}`] })
+  const first = await startAlone()
+  await near.run(`${process.execPath} ${PROGRAM} attach --node inner`)
+  await first.stop()
+  const [kept] = state()
+  writeFileSync(join(directory, 'node.state'), JSON.stringify([{ ...kept, away: true }]))
+  await startAlone()
+  const { status, stdout } = await near.run(`${process.execPath} ${PROGRAM} list`)
+  expect([status, stdout]).toEqual([0, expect.stringMatching(/^inner +attach +away /m)])
 })
 
 describe('the daemon', () => {

@@ -245,6 +245,14 @@ describe('DEL', () => {
     expect(attached()).toEqual([])
   })
 
+  test('finds an interface that was renamed', async () => {
+    await call('ADD', { config: { wire: 'delay 1ms' } })
+    host.ip('link set vethpod name vethx')
+    await daemon.line(/renamed to vethx/)
+    expect(await call('DEL')).toEqual(DONE)
+    expect(attached()).toEqual([])
+  })
+
   test('leaves the attachments of others', async () => {
     await call('ADD', { config: { wire: 'delay 1ms' } })
     await call('DEL', { variables: { CONTAINERID: 'c2' } })
