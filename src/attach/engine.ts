@@ -146,6 +146,11 @@ export async function followContainers(socket: string, follower: ContainerFollow
   const { changed, removed, connected, signal } = follower
   const filters = encodeURIComponent(JSON.stringify(EVENTS))
   const { response } = await open(socket, `/events?filters=${filters}`, signal)
+  if (response.statusCode !== 200) {
+    response.destroy()
+    const why = `the engine replies to /events with status ${response.statusCode}`
+    throw new VnetError(EIO, socket, why)
+  }
   connected()
   let rest = ''
   for await (const chunk of response.setEncoding('utf8')) {

@@ -18,6 +18,8 @@ export class FakeEngine {
   readonly images = new Map<string, Readonly<Record<string, string>>>()
   /** Called on a request for the container `slow`, which gets no reply. */
   slow: (() => void) | undefined
+  /** The status of its replies to requests for events. */
+  eventsStatus = 200
   readonly #streams = new Set<ServerResponse>()
   #server: Server | undefined
 
@@ -91,6 +93,8 @@ export class FakeEngine {
     const container = this.containers.get(name)
     if (name === 'slow') {
       this.slow?.()
+    } else if (kind === 'events' && this.eventsStatus !== 200) {
+      send(this.eventsStatus, { message: 'refused' })
     } else if (kind === 'events') {
       response.writeHead(200).flushHeaders()
       this.#streams.add(response)

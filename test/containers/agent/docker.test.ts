@@ -74,6 +74,16 @@ describe('labels', () => {
     await daemon.line(ATTACHED)
   })
 
+  test('an engine that refuses its events is named once, with its status', async () => {
+    engine.eventsStatus = 403
+    const daemon = await start('-v')
+    await daemon.line(/docker: .*replies to \/events with status 403; trying again every second/)
+    engine.eventsStatus = 200
+    await daemon.line(/docker: connected/)
+    const { stdout, stderr } = daemon
+    expect((stdout + stderr).match(/status 403/g)).toHaveLength(1)
+  })
+
   test('an engine that is restarted is followed again, and what started meanwhile is found', async () => {
     const daemon = await start('-v')
     await daemon.line(/docker: connected/)
@@ -239,7 +249,10 @@ async function attach(name: string, ...args: string[]): Promise<string> {
 }
 
 describe('a container without its wire is in the list', () => {
-  test('one that a user detached, until a user attaches to it', async () => {
+  test.each([
+    ['it', '--container web'],
+    ['its interface', 'outer'],
+  ])('one that a user detached, until a user attaches to %s', async (_, what) => {
     engine.start('web', { pid, labels })
     const daemon = await start()
     await daemon.line(ATTACHED)
@@ -247,7 +260,8 @@ describe('a container without its wire is in the list', () => {
     expect(await mistakes()).toEqual([
       'container web: inner has no wire, because a user detached it',
     ])
-    expect(await attach('web')).toBe('')
+    const attached = await host.run(`${process.execPath} ${PROGRAM} attach --node ${what}`)
+    expect(attached.stderr).toBe('')
     expect(await mistakes()).toEqual([])
   })
 
