@@ -381,7 +381,9 @@ bool hasWire(string_view config) {
 /** Runs a command for which the daemon does not reply. Returns the exit status. */
 int alone(string_view command, string_view config) {
   const string_view version = versionOf(config);
-  const bool required = valueOf(config, "\"required\"") == "true";
+  const string_view given = valueOf(config, "\"required\"");
+  // As the daemon has it: a pod does not start with a mistake there.
+  const bool required = command == "ADD" ? !given.empty() && given != "false" : given == "true";
   // A daemon that has ended has no attachments.
   if (command == "DEL" || command == "GC") return 0;
   if (required) return fail(version, command == "STATUS" ? kUnavailable : kLater, "vnet node does not reply: start it");

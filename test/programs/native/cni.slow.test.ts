@@ -108,6 +108,13 @@ describe('without a daemon', () => {
     expect(call(['DEL', text])).toEqual([[0, '']])
   })
 
+  test('a mistake in required is taken for true by ADD, as by the daemon', () => {
+    const given = ['"true"', '"yes"', '1', 'null']
+    const calls = given.map((value): Call => ['ADD', config(`"required": ${value},`)])
+    expect(read(...calls)).toEqual(given.map(() => [1, expect.objectContaining({ code: 11 })]))
+    expect(call(['ADD', config('"required": false,')])).toEqual([[0, PREVIOUS]])
+  })
+
   test('ADD without prevResult fails, and says where the plugin belongs', () => {
     const msg = 'vnet-cni needs prevResult: put it after another plugin'
     expect(read(['ADD', '{"cniVersion":"1.1.0"}'])).toEqual([
