@@ -185,9 +185,10 @@ export class Front implements Work, Client, ConnectionListener {
 
   /** Ends the front, and with it the connections of its clients. */
   close(): void {
-    if (this.#isOpen) {
-      this.#release()
-    }
+    if (!this.#isOpen) return
+    this.#release()
+    closeFds(this.#options.native, this.#clients ?? [])
+    this.#clients = undefined
   }
 
   send(bytes: Uint8Array): void {
