@@ -293,7 +293,10 @@ function startWaiting(native: Native, isAside = false): number {
     if (isAside) {
       spawnSync(program, args, { stdio: [...stdio] })
     } else {
-      spawn(program, args, { stdio: [...stdio] }).unref()
+      // If it does not start, the request finds the socket closed.
+      spawn(program, args, { stdio: [...stdio] })
+        .on('error', () => {})
+        .unref()
     }
   }
   closingOnError(native, [fd], () => closing(native, input, start))
