@@ -79,7 +79,7 @@ export function plainEditor({
     value: text,
     spellcheck: false,
     wrap: 'off',
-    rows: 24,
+    rows: text.split('\n').length,
     autocapitalize: 'off',
   })
   area.setAttribute('aria-label', label)
@@ -111,6 +111,31 @@ export function plainEditor({
     },
     close: () => {},
   }
+}
+
+/** Milliseconds for which an element is in sight before it counts: a visitor may scroll past it. */
+const SEEN_MS = 300
+
+/** Resolves when the visitor has come to an element. Never resolves if the signal aborts before. */
+export function comesInSight(seen: Element, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const observer = new IntersectionObserver(entries => {
+      clearTimeout(timer)
+      if (entries.at(-1)?.isIntersecting) {
+        timer = setTimeout(end, SEEN_MS)
+      }
+    })
+    const end = () => {
+      observer.disconnect()
+      clearTimeout(timer)
+      if (!signal.aborted) {
+        resolve()
+      }
+    }
+    signal.addEventListener('abort', end)
+    observer.observe(seen)
+  })
 }
 
 /**

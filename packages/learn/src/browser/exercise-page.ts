@@ -7,7 +7,15 @@ import { EARLIER_FAILED } from '../progress.ts'
 import { checkInBrowser } from './check.ts'
 import { driverIn, type Folder, folderWith } from './driver-file.ts'
 import type { Editor, EditorOptions, MakeEditor } from './element.ts'
-import { button, element, messageOf, plainEditor, replaceEditor, save } from './element.ts'
+import {
+  button,
+  comesInSight,
+  element,
+  messageOf,
+  plainEditor,
+  replaceEditor,
+  save,
+} from './element.ts'
 import { openingLine } from './first-task.ts'
 import { driverInMotion, type MountMotion, realInterface } from './in-motion.ts'
 import { fragmentOf, KeptDriver, textOfFragment } from './kept-driver.ts'
@@ -66,6 +74,8 @@ class MountedExercise {
   readonly #real = element('div', { className: 'real', hidden: true })
   readonly #motion: ReturnType<typeof driverInMotion> | undefined
   #running: AbortController | undefined
+  /** Settles when the check that runs has ended. */
+  #checked: Promise<void> = Promise.resolve()
   /** A link's driver, which is kept once the visitor takes it or changes it as the first one. */
   #linked: string | undefined
   #editor: Editor
@@ -79,7 +89,9 @@ class MountedExercise {
       label: page.driver,
       describedBy: KEYS_ID,
       onChange: () => this.#onChange(),
-      onCheck: () => void this.#check(),
+      onCheck: () => {
+        this.#checked = this.#check()
+      },
     }
     this.#editor = plainEditor(this.#options)
     const { signal } = this.#ended
@@ -90,13 +102,22 @@ class MountedExercise {
     this.#showReal()
     addEventListener('hashchange', () => void this.#openLink(), { signal })
     void this.#openLink()
-    void page.loadEditor?.().then(make => {
-      const remake = (before: Editor) => {
-        this.#editor = make({ ...this.#options, text: before.text })
-        return this.#editor
-      }
-      replaceEditor(this.#editor, signal, remake, () => this.#showTask())
-    })
+    if (page.loadEditor) {
+      void this.#loadEditor(page.loadEditor)
+    }
+  }
+
+  /** Its files are half of the page's: they wait for the visitor, and for a check that runs. */
+  async #loadEditor(load: () => Promise<MakeEditor>): Promise<void> {
+    const { signal } = this.#ended
+    await comesInSight(this.#editor.element, signal)
+    await this.#checked
+    const make = await load()
+    const remake = (before: Editor) => {
+      this.#editor = make({ ...this.#options, text: before.text })
+      return this.#editor
+    }
+    replaceEditor(this.#editor, signal, remake, () => this.#showTask())
   }
 
   close(): void {

@@ -7,7 +7,15 @@ import { exerciseOf, solutionOf } from '#support/course.ts'
 import { PHONE } from '../../../../web/test/support/web/browser.ts'
 import { fragmentOf } from '../../../src/browser/kept-driver.ts'
 import { courseNames } from '../../../src/folder.ts'
-import { editor, solution, status, typeSolution, type Visit, violationsOf } from './visit.ts'
+import {
+  editor,
+  editorIn,
+  solution,
+  status,
+  typeSolution,
+  type Visit,
+  violationsOf,
+} from './visit.ts'
 
 const ALL = courseNames().length
 
@@ -81,6 +89,26 @@ export function exerciseTests(visit: Visit): void {
     expect(await progress.getByRole('link').count()).toBe(0)
   })
 
+  test('the editor loads when the visitor comes to it, and after a check that runs', async () => {
+    const page = await visit.page('learn/01-drop.html')
+    const loaded: string[] = []
+    page.on('request', request => {
+      const [, name = ''] = /\/(code-mirror|check-worker)\b[^/]*\.js$/.exec(request.url()) ?? []
+      loaded.push(...[name].filter(Boolean))
+    })
+    await page.locator('.exercise textarea').waitFor()
+    // A visitor who reads on past the editor.
+    await page.evaluate(() => new Promise(resolve => setTimeout(resolve, 1000)))
+    expect(loaded).toEqual([])
+    await page.getByRole('button', { name: 'Check', exact: true }).click()
+    await status(page).getByText('01-drop: ').waitFor()
+    await page.locator('.cm-editor[data-types]').waitFor()
+    expect(loaded.filter((name, i) => loaded.indexOf(name) === i)).toEqual([
+      'check-worker',
+      'code-mirror',
+    ])
+  })
+
   test('the list of pages opens at the exercise, and the editor at its first task', async () => {
     const page = await visit.exercise('21-udp', { viewport: { width: 1600, height: 900 } })
     const entry = page.locator('.VPSidebar .is-active a')
@@ -99,16 +127,18 @@ export function exerciseTests(visit: Visit): void {
     await opensAtTask()
     // Firefox would scroll the editor to where it was, of which CodeMirror warns.
     await page.reload()
-    await page.locator('.cm-editor[data-types]').waitFor()
+    await editorIn(page)
     await opensAtTask()
   })
 
   test('the page moves neither on a phone when its editor opens at the first task', async () => {
-    const page = await visit.exercise('03-ring', { viewport: PHONE })
+    const page = await visit.page('learn/03-ring.html', { viewport: PHONE })
+    await page.locator('.exercise .editor').scrollIntoViewIfNeeded()
+    const before = await page.evaluate(() => scrollY)
     await expect
       .poll(() => page.locator('.cm-scroller').evaluate(({ scrollTop }) => scrollTop))
       .toBeGreaterThan(0)
-    expect(await page.evaluate(() => scrollY)).toBe(0)
+    expect(await page.evaluate(() => scrollY)).toBe(before)
   })
 
   test('an exercise that has passed leads to the next one, and the last one to the list', async () => {

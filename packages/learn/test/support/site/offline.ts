@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { fileDirectory } from '#support/fresh-directory.ts'
 import { writeServiceWorker } from '../../../../../scripts/offline-site.mjs'
-import { status, type Visit } from './visit.ts'
+import { editorIn, status, type Visit } from './visit.ts'
 
 export function offlineTests(visit: Visit): void {
   test('the site works without its server after one visit, until a new version replaces it', async () => {
@@ -26,7 +26,7 @@ export function offlineTests(visit: Visit): void {
       })
     expect(await versions()).toEqual([1, 'activated'])
     visit.site.stop()
-    const ready = () => page.locator('.cm-editor[data-types]').waitFor()
+    const ready = () => editorIn(page)
     for (const name of ['01-drop', '05-napi']) {
       await page.goto(`${visit.site.address}learn/${name}.html`)
       await ready()

@@ -39,9 +39,15 @@ export class Visit {
   /** Returns the page of an exercise once it has an editor with the types of vnet. */
   async exercise(name: string, options?: OpenOptions, fragment = ''): Promise<Page> {
     const page = await this.page(`learn/${name}.html${fragment}`, options)
-    await page.locator('.cm-editor[data-types]').waitFor()
+    await editorIn(page)
     return page
   }
+}
+
+/** Scrolls to the editor of an exercise, which loads then with the types of vnet. */
+export async function editorIn(page: Page): Promise<void> {
+  await page.locator('.exercise .editor').scrollIntoViewIfNeeded()
+  await page.locator('.cm-editor[data-types]').waitFor()
 }
 
 export const editor = (page: Page, driver = 'drop.js') =>

@@ -3,7 +3,7 @@
  * text or a button, and no large area is blank. They take three minutes.
  */
 import { expect, test } from 'vitest'
-import { picture, type Visit } from './visit.ts'
+import { editorIn, picture, type Visit } from './visit.ts'
 
 const WIDTHS = Array.from({ length: 56 }, (_, i) => 360 + 40 * i)
 const EXERCISES = ['01-drop', '03-ring', '05-napi', '09-offloads', '12-board']
@@ -24,7 +24,8 @@ export function widthTests(visit: Visit): void {
         await picture(page).waitFor()
       }
       if (exercises.includes(path)) {
-        await page.locator('.cm-editor[data-types]').waitFor()
+        await editorIn(page)
+        await page.evaluate(() => scrollTo(0, 0))
       }
       const found: string[] = []
       for (const width of WIDTHS.filter(each => path !== LIST || each <= WIDEST_LIST)) {
