@@ -66,13 +66,17 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
     this.#arm()
   }
 
-  /** Another trace starts with the next packet, or now if packets wait. */
+  /**
+   * Another trace, or the same with or without `once`, starts with the next packet, or now if
+   * packets are queued.
+   */
   override change(params: unknown): boolean {
     if (!('times' in (params as object))) return false
-    const { times } = this.params
+    const { times, once } = this.params
     super.change(params)
     this.queue.byteTime = byteTime(this.params)
     if (
+      this.params.once !== once ||
       this.params.times.length !== times.length ||
       this.params.times.some((ms, i) => ms !== times[i])
     ) {

@@ -202,6 +202,17 @@ describe('queue and changes', () => {
     expect(wire.left).toBe('1@4 2@5')
   })
 
+  test('a trace that has ended starts again when a change removes once', () => {
+    const wire = makeWire([trace([1, 2], { once: true })])
+    for (let i = 0; i < 3; i++) {
+      wire.sendFrame(full)
+    }
+    wire.advance(100 * MS)
+    wire.chain.set([trace([1, 2])])
+    wire.advance(10 * MS)
+    expect(wire.left).toBe('1@1 2@2 3@101')
+  })
+
   test('a change of the limit alone leaves the trace where it is', () => {
     const wire = makeWire([trace([10, 11])])
     wire.sendFrame(full)
