@@ -67,12 +67,12 @@ class RateWire extends QueueWire<RateParams> implements Wire {
   override change(params: unknown): boolean {
     const before = this.params
     super.change(params)
-    const { byteTime } = this.params
+    const { byteTime, burst } = this.params
     this.queue.byteTime = byteTime
-    // The debt of a burst is in bytes, so it shrinks or grows with the time of a byte.
+    // The debt of a burst is in bytes, and is at most the new burst.
     const from = this.queue.taken === undefined ? this.env.clock.now() : this.#leaves
     if (this.#sent > from) {
-      this.#sent = from + ((this.#sent - from) * byteTime) / before.byteTime
+      this.#sent = from + Math.min((this.#sent - from) / before.byteTime, burst) * byteTime
     }
     return true
   }

@@ -211,6 +211,15 @@ describe('changes', () => {
     expect(times(wire).map(Math.round)).toEqual([...new Array(16).fill(0), 20_001, 80_001])
   })
 
+  test('a smaller burst does not wait for a larger one that was sent before', () => {
+    const wire = makeWire([rate('8mbit', { burst: 6000 })])
+    wire.send(100)
+    wire.chain.set([rate('8mbit')])
+    wire.send()
+    wire.advance(10 * NSEC_PER_MSEC)
+    expect(times(wire)).toEqual([...new Array(100).fill(0), 60_000])
+  })
+
   test('a removed rate sends its packets at its rate', () => {
     const wire = makeWire([rate('8mbit')])
     wire.send(3)
