@@ -96,7 +96,8 @@ class FaultWire extends StageWire<FaultParams> implements Wire {
       this.#began = now
     }
     const isEarly = now - this.#began < this.params.after
-    if (isEarly || filter?.(skb.bytes, skb.data, skb.len) === false || !this.#isHit(skb)) {
+    const matches = !isEarly && (filter === undefined || filter(skb.bytes, skb.data, skb.len))
+    if (!matches || !this.#isHit(skb)) {
       this.#actions.pass(skb)
       return
     }

@@ -84,7 +84,7 @@ class StreamFaultWire implements Wire {
     } else if (
       segment === undefined ||
       !carries(segment, byte) ||
-      filter?.(skb.bytes, skb.data, skb.len) === false ||
+      (filter !== undefined && !filter(skb.bytes, skb.data, skb.len)) ||
       !this.#state.isHit(segment, this.#params)
     ) {
       this.#next.push(skb)

@@ -59,6 +59,11 @@ describe('selection', () => {
     expect(survivors({ after: 4, first: 1 })).toEqual([0, 1, 2, 3, 4, 6, 7, 8, 9])
   })
 
+  test.each([0, undefined])('a filter that returns %s matches no packet', value => {
+    const filter = (() => value) as unknown as typeof odd
+    expect(survivors({ every: 1 }, filter)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  })
+
   test('a fault without a filter hits any packet', () => {
     expect(survivors({ every: 3 }, 'none')).toEqual([0, 1, 3, 4, 6, 7, 9])
   })

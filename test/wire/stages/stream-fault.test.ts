@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { SKB_GSO_TCPV4 } from '#src/skb/sk-buff.ts'
 import { parseWire } from '#src/wire/parse.ts'
 import { type FaultWhen, fault, faultPair } from '#src/wire/stages/fault.ts'
-import { textOf } from '#src/wire/wire.ts'
+import { textOf, type WireFilter } from '#src/wire/wire.ts'
 import { word } from '#support/frames.ts'
 import {
   ACK,
@@ -113,6 +113,12 @@ test('later frames of an ended connection are dropped, but bytes before the end 
   expect(wire.drops).toEqual({ fin: 3 })
   // A reset gets no reset.
   expect(wire.replied.length).toBe(4)
+})
+
+test('a filter that returns 0 matches no connection', () => {
+  const wire = testWire([fault('mute', (() => 0) as unknown as WireFilter, { byte: 20 })])
+  send(wire, [SYN_SEGMENT, carrying(0, 20), carrying(20, 40)])
+  expect(wire.received.length).toBe(3)
 })
 
 test('a fault at the first byte of a segment lets nothing of it pass', () => {
