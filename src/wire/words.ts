@@ -297,7 +297,7 @@ export const WORDS: Readonly<Record<string, readonly Word[]>> = {
     },
     {
       text: 'delay TIME [FILTER] WHEN',
-      what: 'delays them by TIME, so that later packets overtake them',
+      what: 'delays them by TIME, so that later packets overtake them. Beyond 1000 delayed packets, a fault drops them, as `limit`',
       examples: ["delay 200ms 'tcp port 80' nth 3"],
     },
     {
@@ -307,7 +307,7 @@ export const WORDS: Readonly<Record<string, readonly Word[]>> = {
     },
     {
       text: 'swap [FILTER] WHEN',
-      what: 'lets the next packet of the same flow overtake them. A packet that none overtakes within 1 s leaves then',
+      what: 'lets the next packet of the same flow overtake them. A packet that none overtakes within 1 s leaves then. Beyond 100 held packets, a fault lets them pass unswapped',
       examples: ['swap udp nth 1'],
     },
     {

@@ -15,6 +15,7 @@ import { sendResets, tcpHeaderOf } from './tcp-reset.ts'
 
 /** A packet that nothing has overtaken for this time leaves alone, in ns. */
 const WAIT = 1_000_000_000
+/** The most packets that a fault swaps at a time. */
 const SWAP_LIMIT = { packets: 100 }
 
 class SwapStore implements PacketStore {
@@ -60,7 +61,7 @@ class SwapQueue extends DueQueue<SwapStore> {
         next.push(skb)
       },
     }
-    super(SWAP_LIMIT, alone, env, new SwapStore())
+    super({ ...SWAP_LIMIT }, alone, env, new SwapStore())
     this.#next = next
   }
 
@@ -126,7 +127,7 @@ function tamper(skb: SkBuff, upper: UpperHeader): number {
   return 8 * (at - data) + 7
 }
 
-/** The most packets that are delayed at a time: the default limit of other stages. */
+/** The most packets that a fault delays at a time: the default limit of other stages. */
 const LIMIT = { packets: 1000 }
 
 export class FaultActions {
@@ -213,7 +214,8 @@ export class FaultActions {
         this.#swaps.push(skb)
         return
       case 'delay':
-        this.#queue ??= new DelayQueue(LIMIT, this.#next, env)
+        // A copy, because stages with the same object share a limit.
+        this.#queue ??= new DelayQueue({ ...LIMIT }, this.#next, env)
         if (this.#queue.push(skb, env.clock.now() + time)) {
           env.decided('delay', skb, time)
         }

@@ -165,6 +165,19 @@ test('delayed packets that exceed a thousand are dropped and counted as limit', 
   expect(wire.chain.report()[0]).toMatchObject({ held: 1000, drops: { limit: 3 } })
 })
 
+test('each fault of a wire delays up to a thousand packets', () => {
+  const even = (bytes: Uint8Array, at: number) => !odd(bytes, at)
+  const wire = testWire([
+    fault({ delay: '1s' }, even, { every: 1 }),
+    fault({ delay: '1s' }, odd, { every: 1 }),
+  ])
+  for (let i = 0; i < 1500; i++) {
+    wire.sendFrame(frame(i % 2))
+  }
+  wire.advance(1e9)
+  expect(wire.received.length).toBe(1500)
+})
+
 test('a corrupted packet has one flipped bit', () => {
   const wire = testWire([fault('corrupt', odd, { first: 1 })])
   for (const first of [1, 3]) {

@@ -54,6 +54,16 @@ test('packets of more than 100 flows pass unswapped, and none is lost', () => {
   expect(numbers()).toHaveLength(102)
 })
 
+test('each fault of a wire swaps packets of up to 100 flows', () => {
+  const odd = (bytes: Uint8Array, at: number) => (bytes[at + 35] & 1) === 1
+  const even = (bytes: Uint8Array, at: number) => !odd(bytes, at)
+  const wire = testWire([fault('swap', even, { every: 1 }), fault('swap', odd, { every: 1 })])
+  for (let n = 1; n <= 150; n++) {
+    wire.sendFrame(packet(1000 + n, n))
+  }
+  expect(wire.received.length).toBe(0)
+})
+
 test('swapped packets of two flows wait for their own flow', () => {
   const { wire, numbers } = wireOf({ first: 2 })
   for (const [port, n] of [
