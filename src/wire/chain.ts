@@ -83,6 +83,9 @@ export class Chain implements Wire, StageOwner {
   #lastMade: number
   #closed = false
   #copies: Copies | undefined
+  /** The most small slots that the limits allowed so far. */
+  #asked = 0
+  /** Small slots that the pool has granted. */
   #grown = 0
   #limits: readonly SharedLimit[] = []
   /** Drops by reason, of removed stages and of packets that reached no stage. */
@@ -337,15 +340,19 @@ export class Chain implements Wire, StageOwner {
     this.#options.failed?.(stage, error)
   }
 
-  /** Grows the pool to the small slots that the limits of all stages allow, until the end. */
+  /**
+   * Grows the pool to the small slots that the limits of all stages allow, until the end. It does
+   * not request refused slots again: each request may take half of the reserve.
+   */
   #growPool(): void {
     this.#limits = [...new Set(this.#stages.all.flatMap(stage => stage.limits))]
     let packets = 0
     for (const { mostPackets } of this.#limits) {
       packets += mostPackets
     }
-    if (packets > this.#grown) {
-      this.#grown += this.#options.pool.growSmall(packets - this.#grown)
+    if (packets > this.#asked) {
+      this.#grown += this.#options.pool.growSmall(packets - this.#asked)
+      this.#asked = packets
     }
   }
 

@@ -194,6 +194,16 @@ describe('Chain.set', () => {
     expect(pool.small.count).toBe(210)
     chain.close()
   })
+
+  test('repeated changes with a limit beyond the reserve take half of it', () => {
+    const { chain, pool } = chainOf({ small: 10, reserve: 1000 })
+    for (let i = 0; i < 20; i++) {
+      chain.set([delay('1h', { limit: { packets: 1e6 } }), loss(i / 100)])
+    }
+    expect(pool.small.count).toBe(510)
+    chain.close()
+    expect(pool.small.count).toBe(10)
+  })
 })
 
 test('a wire that holds packets for long leaves other wires what their limits allow', () => {
