@@ -62,7 +62,7 @@ export function readTable(
 
 /** Returns the table of a distribution, sorted; undefined for `uniform`. Throws a UsageError. */
 export function tableOf(distribution: Distribution): Int16Array | undefined {
-  if (typeof distribution !== 'string') return distribution.slice().sort()
+  if (typeof distribution !== 'string') return notEmpty(distribution).slice().sort()
   known(distribution)
   if (distribution === 'uniform') return undefined
   if (distribution === 'normal') return standardized(normalQuantiles())
@@ -142,6 +142,10 @@ export function parseTable(text: string): Int16Array {
       numbers.push(number)
     }
   }
-  if (numbers.length === 0) throw new UsageError('the table is empty: it needs at least one number')
-  return Int16Array.from(numbers)
+  return notEmpty(Int16Array.from(numbers))
+}
+
+function notEmpty(table: Int16Array): Int16Array {
+  if (table.length === 0) throw new UsageError('the table is empty: it needs at least one number')
+  return table
 }

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { UsageError } from '#src/base/usage-error.ts'
 import { normalCdf } from '#src/wire/stages/correlated.ts'
+import { delay } from '#src/wire/stages/delay.ts'
 import { parseTable, TABLE_FACTOR, tableOf } from '#src/wire/stages/distribution.ts'
+import { slot } from '#src/wire/stages/slot.ts'
 
 const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
 
@@ -88,4 +90,11 @@ test('an unknown distribution is refused with the known ones', () => {
       "'poisson' is not a distribution: uniform, normal, pareto, paretonormal, or a table",
     ),
   )
+})
+
+test('a delay and a slot refuse an empty table', () => {
+  const distribution = new Int16Array()
+  const empty = 'the table is empty: it needs at least one number'
+  expect(() => delay('5ms', { jitter: '1ms', distribution })).toThrow(empty)
+  expect(() => slot({ distribution, delay: '5ms', jitter: '1ms' })).toThrow(empty)
 })
