@@ -1,12 +1,14 @@
 /**
  * PcapngContent: several pcapng streams as one section of a file. Only the first of their section
  * headers is written. Interfaces are renumbered in the order of arrival, and so are the packet ids,
- * which have the number of an interface above their 40th bit. A file may end before its streams do:
- * the next one starts with the section header and the interfaces again. Until an interface's own
- * statistics arrive, they are counted here.
+ * which have the number of an interface above their 40th bit. The comment of a drop loses its id if
+ * that was renumbered. A file may end before its streams do: the next one starts with the section
+ * header and the interfaces again. Until an interface's own statistics arrive, they are counted
+ * here.
  */
+import { idOfComment } from '../netdev/frame-drop.ts'
 import { concat } from '../packet/octets.ts'
-import { BlockWalker } from './block-walker.ts'
+import { BlockWalker, decodeText } from './block-walker.ts'
 import { Input } from './input.ts'
 import type { Moment } from './packet.ts'
 import * as pcapng from './pcapng.ts'
@@ -235,7 +237,8 @@ export class PcapngSource {
     const on = this.#renumber(walker)
     on.frames++
     this.#content.noteTime(view.getUint32(at + 12, true), view.getUint32(at + 16, true))
-    const lastOption = this.#isRenumbered ? pcapng.EPB_PACKETID : pcapng.EPB_DROPCOUNT
+    const lastOption = this.#isRenumbered ? Number.POSITIVE_INFINITY : pcapng.EPB_DROPCOUNT
+    let hasNewId = false
     for (let option = at + 28 + pcapng.padded(captured); option + 12 <= last; ) {
       const header = view.getUint32(option, true)
       const code = header & 0xffff
@@ -244,7 +247,10 @@ export class PcapngSource {
       if (code === pcapng.EPB_DROPCOUNT) {
         on.lost += u64(view, option + 4)
       } else if (code === pcapng.EPB_PACKETID) {
-        this.#renumberId(view, option + 8)
+        hasNewId = this.#renumberId(view, option + 8)
+      } else if (code === pcapng.OPT_COMMENT && hasNewId) {
+        const end = Math.min(option + 4 + (header >>> 16), last)
+        endBeforeId(walker.input.bytes.subarray(option + 4, end))
       }
       option += 4 + pcapng.padded(header >>> 16)
     }
@@ -272,13 +278,17 @@ export class PcapngSource {
     this.#numbers.push(number)
   }
 
-  /** Replaces the interface number in the packet id with its high half at `at` by the file's. */
-  #renumberId(view: DataView, at: number): void {
+  /**
+   * Replaces the interface number in the packet id with its high half at `at` by the file's.
+   * Returns whether the id has changed.
+   */
+  #renumberId(view: DataView, at: number): boolean {
     const high = view.getUint32(at, true)
-    const number = this.#numbers[high >>> ID_BITS]
-    if (number !== undefined) {
-      view.setUint32(at, (number << ID_BITS) | (high & ((1 << ID_BITS) - 1)), true)
-    }
+    const own = high >>> ID_BITS
+    const number = this.#numbers[own]
+    if (number === undefined || number === own) return false
+    view.setUint32(at, (number << ID_BITS) | (high & ((1 << ID_BITS) - 1)), true)
+    return true
   }
 
   #statistics(walker: BlockWalker): void {
@@ -304,6 +314,16 @@ export class PcapngSource {
       view.setUint32(at + 8, number, true)
     }
     return found
+  }
+}
+
+/** Ends the comment of a drop before its id. A zero byte ends a text, so its length remains. */
+function endBeforeId(comment: Uint8Array): void {
+  const text = decodeText(comment)
+  const at = idOfComment(text)
+  if (at >= 0) {
+    // The id is in ASCII.
+    comment.fill(0, comment.length - (text.length - at))
   }
 }
 

@@ -71,6 +71,9 @@ export function seedOfComment(comment: string): number | undefined {
   return seed >= 1 && Number.isSafeInteger(seed) ? seed : Number.NaN
 }
 
+/** Returns the position of `, id N` in a comment that dropComment() made, or -1 without it. */
+export const idOfComment = (comment: string): number => comment.search(/, id \d+$/)
+
 const isText = (value: unknown) => typeof value === 'string'
 
 /** Returns true if a value is valid for the field. */

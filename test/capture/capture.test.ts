@@ -7,6 +7,7 @@ import {
   FLAG_OUTBOUND,
   FLAG_TCP_SEGMENTATION_OFFLOADED,
 } from '#src/capture/packet.ts'
+import { PcapngContent } from '#src/capture/pcapng-content.ts'
 import type { CaptureRecord } from '#src/capture/record.ts'
 import { driver as cableDriver } from '#src/drivers/cable.ts'
 import type { DeviceWire } from '#src/netdev/device-wire.ts'
@@ -15,6 +16,7 @@ import { devClose, netifRx, netifRxDrop } from '#src/netdev/netif.ts'
 import { unregisterNetdev } from '#src/netdev/register.ts'
 import { SKB_DROP_REASON_RX_CRC, SKB_DROP_REASON_WIRE_LOSS } from '#src/skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '#src/skb/sk-buff.ts'
+import { take as takeAll } from '#support/capture-bytes.ts'
 import { recordsIn } from '#support/capture-records.ts'
 import { addDevice, addDriver, freshNet, type MemoryNet, memoryNets } from '#support/memory-net.ts'
 import { buildFrame, plain, plain6 } from '../packet/frames.ts'
@@ -338,6 +340,25 @@ describe('a capture', () => {
     const { read } = captureOf(memory, { filter: Object.assign(second, { text: 'ether[0] = 2' }) })
     send(portA, frame(1), frame(2))
     expect(read().map(({ bytes }) => bytes[0])).toEqual([2, 2])
+  })
+
+  test('a file of two captures has no comment with the id of another packet', async () => {
+    const content = new PcapngContent(START)
+    const merged: number[] = []
+    for (const name of ['first', 'second']) {
+      const { memory, portA, portB } = await cable({ wire: 'loss 100%', seed: 1 })
+      const { file } = captureOf(memory)
+      send(portA, frame(1))
+      send(portB, frame(2))
+      merged.push(...takeAll(content.source(name), [...file()]))
+    }
+    const drops = packets(Uint8Array.from(merged)).filter(({ comment }) => comment !== undefined)
+    expect(drops.map(({ id, comment }) => [id, /, id .*/.exec(comment ?? '')?.[0]])).toEqual([
+      [1, undefined],
+      [2 * ID + 1, `, id ${2 * ID + 1}`],
+      [4 * ID + 1, undefined],
+      [6 * ID + 1, undefined],
+    ])
   })
 
   test('a capture with dropsOnly records only dropped frames', async () => {

@@ -126,6 +126,28 @@ describe('several streams', () => {
     expect(Buffer.from(written).includes('second')).toBe(false)
   })
 
+  test('the comment of a drop has the packet id of the file, or none', () => {
+    const content = new PcapngContent(START)
+    const [a, b] = [content.source('a'), content.source('b')]
+    const ID = 2 ** 40
+    const dropped = 'dropped: wire ba, stage 1 loss 5% (seed 3, packet 42)'
+    const drop = (number: number, comment: string) =>
+      packet(number, 1n, [1], id(number * ID + 42), option(1, text(comment)))
+    const written = [
+      ...take(a, [...section(), ...named('a0'), ...named('a1')]),
+      ...take(a, drop(1, `${dropped}, id ${ID + 42}`)),
+      ...take(b, [...section(), ...named('b0'), ...named('b1')]),
+      ...take(b, [...drop(0, dropped), ...drop(1, `${dropped}, id ${ID + 42}`)]),
+    ]
+    expect(readAll(written)).toMatchObject({
+      packets: [
+        { packetId: ID + 42, comments: [`${dropped}, id ${ID + 42}`] },
+        { packetId: 2 * ID + 42, comments: [dropped] },
+        { packetId: 3 * ID + 42, comments: [dropped] },
+      ],
+    })
+  })
+
   test('several streams are merged in the same way wherever they are cut', () => {
     const stream = fc.array(fc.constantFrom('interface', 'packet'), { maxLength: 20 })
     const cut = fc.tuple(fc.nat(2), fc.integer({ min: 1, max: 90 }))
