@@ -5,7 +5,7 @@
  *
  * With `ce_threshold` it also marks every packet that waited longer than that, as tc-codel(8) does.
  */
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
+import { NSEC_PER_MSEC, UsageError } from '../../base/index.ts'
 import { ETH_FRAME_LEN } from '../../packet/ethernet.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { join } from '../units.ts'
@@ -24,6 +24,8 @@ import {
 const TARGET = 5 * NSEC_PER_MSEC
 const INTERVAL = 100 * NSEC_PER_MSEC
 const NEVER = Number.POSITIVE_INFINITY
+/** The shortest target and the shortest interval, in ns. */
+const MIN = NSEC_PER_MSEC
 
 /** The options of codel(), RFC 8289. */
 export interface CodelOptions {
@@ -179,8 +181,13 @@ export const codelKind: DisciplineKind<CodelSpec> = {
   build: queueOf,
 }
 
-export function codelParams(spec: CodelSpec): CodelParams {
-  return { target: TARGET, interval: INTERVAL, ceThreshold: NEVER, ...spec }
+/** Returns the parameters of a queue. Throws a UsageError for a time below 1 ms. */
+export function codelParams(kind: 'codel' | 'fq_codel', spec: CodelSpec): CodelParams {
+  const params = { target: TARGET, interval: INTERVAL, ceThreshold: NEVER, ...spec }
+  for (const name of ['target', 'interval'] as const) {
+    if (params[name] < MIN) throw new UsageError(`${kind}: ${name} must be at least 1ms`)
+  }
+  return params
 }
 
 export function codelSpec({ ecn = false, target, interval, ceThreshold }: CodelOptions): CodelSpec {
@@ -188,11 +195,11 @@ export function codelSpec({ ecn = false, target, interval, ceThreshold }: CodelO
 }
 
 function queueOf(spec: CodelSpec): QueueSpec {
-  const params = codelParams(spec)
+  const params = codelParams('codel', spec)
   return { kind: 'codel', params, make: queue => new Codel(params, queue) }
 }
 
-/** Returns CoDel as the queue of a rate or a trace. */
+/** Returns CoDel as the queue of a rate or a trace. Throws a UsageError. */
 export function codel(options: CodelOptions = {}): QueueSpec {
   return queueOf(codelSpec(options))
 }

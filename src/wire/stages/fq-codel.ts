@@ -252,7 +252,7 @@ export const fqCodelKind: DisciplineKind<FqCodelSpec> = {
 }
 
 function queueOf({ quantum = QUANTUM, ...spec }: FqCodelSpec): QueueSpec {
-  const params: FqCodelParams = { ...codelParams(spec), quantum }
+  const params: FqCodelParams = { ...codelParams('fq_codel', spec), quantum }
   return { kind: 'fq_codel', params, make: queue => new FqCodel(params, queue) }
 }
 

@@ -207,3 +207,8 @@ test('CoDel prints its parameters', () => {
     'rate 12mbit codel target 1ms interval 100ms ecn',
   )
 })
+
+test('CoDel refuses times below 1 ms', () => {
+  expect(() => codel({ target: '999us' })).toThrow('codel: target must be at least 1ms')
+  expect(() => codel({ interval: 0 })).toThrow('codel: interval must be at least 1ms')
+})

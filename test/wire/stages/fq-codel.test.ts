@@ -172,7 +172,8 @@ test('packets remain, with their times of arrival, when a queue changes to FQ-Co
   expect(waits).toEqual(Array.from({ length: 12 }, (_, i) => i + 1))
 })
 
-test('FQ-CoDel prints its parameters, and refuses a quantum of 0', () => {
+test('FQ-CoDel prints its parameters, and refuses a quantum of 0 and times below 1 ms', () => {
   expect(line().text).toBe('rate 12mbit fq_codel quantum 1514 target 5ms interval 100ms')
   expect(() => fqCodel({ quantum: 0 })).toThrow('quantum 0: it must be at least 1')
+  expect(() => fqCodel({ target: 0.5 })).toThrow('fq_codel: target must be at least 1ms')
 })
