@@ -21,8 +21,9 @@ const HOP_LIMIT = 64
 /**
  * Returns the length of the error about the packet in the frame of `length` bytes at `at`. It is 0
  * if none may be sent (RFC 1122 sec. 3.2.2, RFC 4443 sec. 2.4 (e)): the frame is not a valid IP
- * packet, may be fragmented (IPv4 without DF), is a later fragment, is an ICMP error itself or
- * could be one, is for a group, or has a source that is not one station.
+ * packet, may be fragmented (IPv4 without DF), is a later fragment of IPv4, is an ICMP error itself
+ * or could be one (a later fragment of ICMPv6), is for a group, or has a source that is not one
+ * station. Errors are sent about later fragments of other protocols over IPv6.
  */
 export function tooBigLength(bytes: Uint8Array, at: number, length: number): number {
   const network = networkOffset(bytes, at, length)
