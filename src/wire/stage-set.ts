@@ -13,11 +13,12 @@ export class StageSet {
   #seed: number
   /** The stages in the order of the text; stages of a branch follow the stage that contains it. */
   #stages: readonly Stage[] = []
-  #impairments: readonly Impairment[] = []
   #isBuilding = false
   /** While a change is made: the stages it keeps or makes, and how many of each kind. */
   #building = new Map<string, Stage | undefined>()
   readonly #ordinals = new Map<string, number>()
+  /** What a change does once all its stages are made. */
+  #changes: (() => void)[] = []
   readonly #limits = new WeakMap<LimitSpec, SharedLimit>()
   /** Random streams by stage name; a stage that returns continues its own stream. */
   readonly #streams = new Map<string, Random>()
@@ -43,24 +44,13 @@ export class StageSet {
    * the stages do not change.
    */
   replace(impairments: readonly Impairment[], end: Wire): { first: Wire; gone: Stage[] } {
-    this.#isBuilding = true
-    try {
-      const first = this.#compose(impairments, end)
-      const before = this.#stages
-      this.#stages = [...this.#building.values()].filter(stage => stage !== undefined)
-      this.#impairments = [...impairments]
-      return { first, gone: before.filter(stage => !this.#stages.includes(stage)) }
-    } catch (error) {
-      for (const stage of this.#building.values()) {
-        if (stage !== undefined && !this.#stages.includes(stage)) {
-          stage.close()
-        }
-      }
-      this.#compose(this.#impairments, end)
-      throw error
-    } finally {
-      this.#isBuilding = false
+    const first = this.#compose(impairments, end)
+    for (const change of this.#changes) {
+      change()
     }
+    const before = this.#stages
+    this.#stages = [...this.#building.values()].filter(stage => stage !== undefined)
+    return { first, gone: before.filter(stage => !this.#stages.includes(stage)) }
   }
 
   /** Builds the stages of the branch `path`, the last of which leads to `to`. Returns the first. */
@@ -68,18 +58,13 @@ export class StageSet {
     if (!this.#isBuilding) {
       throw new VnetError(EINVAL, `${path}inner`, 'call it when the stage is made or changed')
     }
-    let first = to
-    let last: Stage | undefined
-    for (const impairment of impairments) {
-      const stage = this.#stageOf(path, impairment, to)
-      if (last === undefined) {
-        first = stage
-      } else {
-        last.next = stage
+    const stages = impairments.map(impairment => this.#stageOf(path, impairment, to))
+    this.#changes.push(() => {
+      for (const [i, stage] of stages.entries()) {
+        stage.next = stages[i + 1] ?? to
       }
-      last = stage
-    }
-    return first
+    })
+    return stages[0] ?? to
   }
 
   limit(spec: LimitSpec): SharedLimit {
@@ -88,10 +73,24 @@ export class StageSet {
     return limit
   }
 
+  /** Makes the new stages, and closes them if one of them cannot be made. Changes no other. */
   #compose(impairments: readonly Impairment[], end: Wire): Wire {
     this.#ordinals.clear()
     this.#building = new Map()
-    return this.inner('', impairments, end)
+    this.#changes = []
+    this.#isBuilding = true
+    try {
+      return this.inner('', impairments, end)
+    } catch (error) {
+      for (const stage of this.#building.values()) {
+        if (stage !== undefined && !this.#stages.includes(stage)) {
+          stage.close()
+        }
+      }
+      throw error
+    } finally {
+      this.#isBuilding = false
+    }
   }
 
   #stageOf(path: string, impairment: Impairment, to: Wire): Stage {
@@ -102,14 +101,15 @@ export class StageSet {
     const before = this.#stages.find(each => each.stage === name)
     // Reserves the place of the stage: those inside it are made before it is.
     this.#building.set(name, undefined)
-    if (before !== undefined && before.path === path && before.change(impairment)) {
-      before.next = to
+    const change = before?.path === path ? before.change(impairment) : undefined
+    if (before !== undefined && change !== undefined) {
+      this.#changes.push(change)
       this.#building.set(name, before)
       return before
     }
     const streamName = `${this.#owner.direction}/${kind}/${ordinal}`
     const random = this.#streams.get(streamName) ?? stream(this.#seed, streamName)
-    this.#streams.set(streamName, random)
+    this.#changes.push(() => this.#streams.set(streamName, random))
     const stage = new Stage(this.#owner, impairment, name, path, random, to)
     this.#building.set(name, stage)
     return stage

@@ -144,14 +144,18 @@ export class Stage implements Wire, WireEnv {
     this.#run(() => this.#wire.retire?.())
   }
 
-  /** Takes over another impairment's parameters. Returns false if it cannot. */
-  change(impairment: Impairment): boolean {
+  /** Returns a function that takes over another impairment's parameters; undefined if it cannot. */
+  change(impairment: Impairment): (() => void) | undefined {
     // The stages inside it are to be found again even if nothing changes.
-    if (isSame(impairment, this.impairment) && !this.#hasInner) return true
-    this.#replacesLimits = true
-    if (impairment.params === undefined || !this.#wire.change?.(impairment.params)) return false
-    this.impairment = impairment
-    return true
+    if (isSame(impairment, this.impairment) && !this.#hasInner) return () => {}
+    const { params } = impairment
+    const update = params === undefined ? undefined : this.#wire.change?.(params)
+    if (update === undefined) return undefined
+    return () => {
+      this.#replacesLimits = true
+      this.impairment = impairment
+      this.#run(update)
+    }
   }
 
   advance(): void {

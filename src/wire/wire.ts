@@ -21,10 +21,12 @@ export interface Wire {
   /** Drops the packets it holds (`env.drop(skb, 'closed')`). May be called again. */
   close?(): void
   /**
-   * Takes over the parameters of an impairment of the same kind, and keeps its held packets.
-   * Returns false if it cannot; it then continues unchanged until it is empty.
+   * Returns a function that takes over the parameters of an impairment of the same kind, and keeps
+   * the held packets. Returns undefined if the stage cannot; it then continues unchanged until it
+   * is empty. The chain calls the function after it has made all new stages: if it cannot make one,
+   * no stage changes.
    */
-  change?(params: unknown): boolean
+  change?(params: unknown): (() => void) | undefined
   /** Called when the stage is removed: passes on packets that it would hold forever. */
   retire?(): void
 }
@@ -78,7 +80,7 @@ export interface WireEnv {
   /**
    * Builds the stages inside this one, a branch of `match`. Returns a wire that leads through them
    * and on to the stage after this one. A packet that enters them has left this stage. Called again
-   * with other stages, it changes them as Chain.set does.
+   * by `change` with other stages, it changes them as Chain.set does.
    */
   inner(branch: string, stages: readonly Impairment[]): Wire
   /** Returns the shared count for a limit, the same for every stage with the same `spec`. */
@@ -149,9 +151,17 @@ export abstract class StageWire<P, E = WireEnv> {
     this.env = env
   }
 
-  change(params: unknown): boolean {
-    this.params = params as P
+  change(params: unknown): (() => void) | undefined {
+    return this.accepts(params) ? () => this.update(params as P) : undefined
+  }
+
+  /** Returns whether the stage can take over the parameters of an impairment of its kind. */
+  protected accepts(_params: unknown): boolean {
     return true
+  }
+
+  protected update(params: P): void {
+    this.params = params
   }
 }
 

@@ -6,19 +6,30 @@ import type { SkBuff } from '#src/skb/sk-buff.ts'
 import type { Chain } from '#src/wire/chain.ts'
 import { corrupt } from '#src/wire/stages/corrupt.ts'
 import { delay } from '#src/wire/stages/delay.ts'
+import { drop } from '#src/wire/stages/fault.ts'
 import { hold } from '#src/wire/stages/gates.ts'
 import { loss, lossEvery } from '#src/wire/stages/loss.ts'
 import { match } from '#src/wire/stages/match.ts'
 import { rate } from '#src/wire/stages/rate.ts'
+import { trace } from '#src/wire/stages/trace.ts'
 import { type Impairment, impairment } from '#src/wire/wire.ts'
 import { either, SEED } from '#support/scale.ts'
 import { plainChain, testWires } from '#support/wire.ts'
+import { buildFrame, plain } from '../packet/frames.ts'
 
 const makeWire = testWires()
 
+const MS = 1_000_000
 const all = () => true
 const failing: Impairment = () => {
   throw new Error('cannot be made')
+}
+
+/** A UDP packet from this port. */
+function datagram(port: number): Uint8Array {
+  const bytes = buildFrame({ packet: { ...plain, kind: 'udp' }, tags: [], padding: [] })
+  bytes[35] = port
+  return bytes
 }
 
 /** A stage of one's own that keeps a packet until an alarm rings again and again. */
@@ -83,6 +94,46 @@ describe('Chain.set', () => {
     wire.advance(1000)
     expect(wire.received.map(({ id }) => id)).toEqual([1, 3])
     expect(wire.chain.report()).toMatchObject([{ in: 4 }, { in: 4 }, { in: 4, dropped: 2 }])
+  })
+
+  test('a refused change keeps the counts of faults, also inside a match', () => {
+    const third = drop(all, { nth: 3 })
+    for (const around of [
+      (stage: Impairment) => stage,
+      (stage: Impairment) => match(all, [stage]),
+    ]) {
+      const wire = makeWire([around(third)])
+      wire.send(2)
+      const set = () => wire.chain.set([around(drop(all, { nth: 5 })), failing])
+      expect(set).toThrow('cannot be made')
+      wire.send(3)
+      expect(wire.received.map(({ id }) => id)).toEqual([1, 2, 4, 5])
+    }
+  })
+
+  test('a refused change leaves a trace where it is', () => {
+    const wire = makeWire([trace([10, 20])])
+    wire.send()
+    wire.advance(5 * MS)
+    expect(() => wire.chain.set([trace([1]), failing])).toThrow('cannot be made')
+    wire.advance(20 * MS)
+    expect(wire.left).toBe('1@10')
+  })
+
+  test('a stage that could not be made first draws its numbers from the start of its stream', () => {
+    const lost = (isRefused: boolean) => {
+      const wire = makeWire([])
+      const flows = match({ flow: 0.5 }, [loss(1)])
+      if (isRefused) {
+        expect(() => wire.chain.set([flows, failing])).toThrow('cannot be made')
+      }
+      wire.chain.set([flows])
+      for (let port = 1; port <= 50; port++) {
+        wire.sendFrame(datagram(port))
+      }
+      return wire.received.map(({ id }) => id)
+    }
+    expect(lost(true)).toEqual(lost(false))
   })
 
   test('a stage that was made before another one failed is closed', () => {

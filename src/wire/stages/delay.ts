@@ -112,10 +112,9 @@ class DelayWire extends StageWire<DelayParams> implements Wire {
   }
 
   /** Held packets keep their moments, and count toward the new limit. */
-  override change(params: unknown): boolean {
-    super.change(params)
-    this.#queue.changeLimit(this.params.limit)
-    return true
+  protected override update(params: DelayParams): void {
+    super.update(params)
+    this.#queue.changeLimit(params.limit)
   }
 
   close(): void {

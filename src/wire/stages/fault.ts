@@ -105,16 +105,18 @@ class FaultWire extends StageWire<FaultParams> implements Wire {
     this.#actions.apply(action, skb, this.params.time)
   }
 
+  protected override accepts(params: object): boolean {
+    return 'action' in params && !('byte' in params)
+  }
+
   /** Starts to count from 0 if a parameter changed. */
-  override change(params: unknown): boolean {
-    if (!('action' in (params as object)) || 'byte' in (params as object)) return false
+  protected override update(params: FaultParams): void {
     const before = this.params
-    super.change(params)
-    if (!isSame(before, this.params)) {
+    super.update(params)
+    if (!isSame(before, params)) {
       this.#matched = 0
       this.#began = Number.NaN
     }
-    return true
   }
 
   close(): void {

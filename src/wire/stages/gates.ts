@@ -21,7 +21,7 @@ type GateSpec = Readonly<Record<string, never>>
 function dropAll(kind: string): StageKind<GateSpec> {
   const make = (_params: null, _next: Wire, env: WireEnv): Wire => ({
     push: skb => env.drop(skb, kind),
-    change: () => true,
+    change: () => () => {},
   })
   return {
     kind,
@@ -73,13 +73,12 @@ class HoldWire extends StageWire<HoldParams> implements Wire {
   }
 
   /** Keeps its held packets. A released hold holds again. */
-  override change(params: unknown): boolean {
+  protected override update(params: HoldParams): void {
     this.params.stages.delete(this)
-    super.change(params)
-    this.params.stages.add(this)
+    super.update(params)
+    params.stages.add(this)
     this.#open = false
-    this.#queue.change(this.params)
-    return true
+    this.#queue.change(params)
   }
 
   close(): void {

@@ -84,13 +84,16 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
     }
   }
 
+  protected override accepts(params: object): boolean {
+    return 'link' in params
+  }
+
   /** Another trace starts now. The packet in transmission leaves as before. */
-  override change(params: unknown): boolean {
-    if (!('link' in (params as object))) return false
+  protected override update(params: LinkTraceParams): void {
     const { text, once } = this.params
-    super.change(params)
-    if (this.params.text === text && this.params.once === once) return true
-    this.#link = this.params.link(this.env.random)
+    super.update(params)
+    if (params.text === text && params.once === once) return
+    this.#link = params.link(this.env.random)
     this.#flight.changeLimit(this.#link.flight)
     this.queue.byteTime = byteTime(this.#link)
     const now = this.env.clock.now()
@@ -99,7 +102,6 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
     if (taken !== undefined && this.#leaves === NEVER && this.#arm(taken, now)) {
       this.alarm.at(now)
     }
-    return true
   }
 
   /** Delivers packets that would be held forever, after a rate of 0 at the end of the trace. */

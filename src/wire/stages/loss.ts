@@ -128,13 +128,12 @@ class LossWire extends StageWire<LossSpec> implements Wire {
     this.next.push(skb)
   }
 
-  override change(params: unknown): boolean {
+  protected override update(params: LossSpec): void {
     const before = this.params.model.model
-    super.change(params)
-    if (this.params.model.model !== before) {
+    super.update(params)
+    if (params.model.model !== before) {
       this.#lost = this.#makeLost()
     }
-    return true
   }
 
   #makeLost(): Lost<LossParams> {

@@ -93,19 +93,22 @@ class MatchWire implements Wire {
   }
 
   /** Changes the stages of the branches. Counts from 0 again if another condition applies. */
-  change(params: unknown): boolean {
+  change(params: unknown): () => void {
     const before = this.#params
-    this.#params = params as MatchParams
-    const { filter, then, otherwise } = this.#params
-    if (
-      !isSameFilter(filter, before.filter) ||
-      CONDITIONS.some(name => this.#params[name] !== before[name])
-    ) {
-      this.#matched = 0
+    const after = params as MatchParams
+    const then = this.#env.inner('then', after.then)
+    const otherwise = this.#env.inner('else', after.otherwise)
+    return () => {
+      this.#params = after
+      if (
+        !isSameFilter(after.filter, before.filter) ||
+        CONDITIONS.some(name => after[name] !== before[name])
+      ) {
+        this.#matched = 0
+      }
+      this.#then = then
+      this.#otherwise = otherwise
     }
-    this.#then = this.#env.inner('then', then)
-    this.#otherwise = this.#env.inner('else', otherwise)
-    return true
   }
 
   #selects(skb: SkBuff): boolean {

@@ -30,11 +30,10 @@ class PolicerWire extends StageWire<PolicerSpec> implements Wire {
   }
 
   /** The bucket keeps its tokens, up to its new size. */
-  override change(params: unknown): boolean {
+  protected override update(params: PolicerSpec): void {
     this.#fill()
-    super.change(params)
-    this.#tokens = Math.min(this.#tokens, this.params.burst)
-    return true
+    super.update(params)
+    this.#tokens = Math.min(this.#tokens, params.burst)
   }
 
   #fill(): void {

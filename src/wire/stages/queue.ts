@@ -275,10 +275,9 @@ export abstract class QueueWire<P extends QueueParams> extends StageWire<P, Queu
   /** Returns AGAIN if more packets leave at this moment. */
   protected abstract ring(): typeof AGAIN | void
 
-  override change(params: unknown): boolean {
-    super.change(params)
-    this.queue.change(this.params)
-    return true
+  protected override update(params: P): void {
+    super.update(params)
+    this.queue.change(params)
   }
 
   close(): void {

@@ -64,17 +64,16 @@ class RateWire extends QueueWire<RateParams> implements Wire {
   }
 
   /** The packet in transmission continues at the old rate. */
-  override change(params: unknown): boolean {
+  protected override update(params: RateParams): void {
     const before = this.params
-    super.change(params)
-    const { byteTime, burst } = this.params
+    super.update(params)
+    const { byteTime, burst } = params
     this.queue.byteTime = byteTime
     // The debt of a burst is in bytes, and is at most the new burst.
     const from = this.queue.taken === undefined ? this.env.clock.now() : this.#leaves
     if (this.#sent > from) {
       this.#sent = from + Math.min((this.#sent - from) / before.byteTime, burst) * byteTime
     }
-    return true
   }
 
   protected override ring(): void {

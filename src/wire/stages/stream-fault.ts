@@ -100,13 +100,14 @@ class StreamFaultWire implements Wire {
   }
 
   /** Forgets connections and counts if a parameter changed. */
-  change(params: unknown): boolean {
-    if (!isStreamFault(params) || this.#isOfPair) return false
-    if (!isSame(this.#params, params)) {
-      this.#state = new StreamState(false)
+  change(params: unknown): (() => void) | undefined {
+    if (!isStreamFault(params) || this.#isOfPair) return undefined
+    return () => {
+      if (!isSame(this.#params, params)) {
+        this.#state = new StreamState(false)
+      }
+      this.#params = params
     }
-    this.#params = params
-    return true
   }
 }
 

@@ -66,19 +66,22 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
     this.#arm()
   }
 
+  protected override accepts(params: object): boolean {
+    return 'times' in params
+  }
+
   /**
    * Another trace, or the same with or without `once`, starts with the next packet, or now if
    * packets are queued.
    */
-  override change(params: unknown): boolean {
-    if (!('times' in (params as object))) return false
+  protected override update(params: TraceParams): void {
     const { times, once } = this.params
-    super.change(params)
-    this.queue.byteTime = byteTime(this.params)
+    super.update(params)
+    this.queue.byteTime = byteTime(params)
     if (
-      this.params.once !== once ||
-      this.params.times.length !== times.length ||
-      this.params.times.some((ms, i) => ms !== times[i])
+      params.once !== once ||
+      params.times.length !== times.length ||
+      params.times.some((ms, i) => ms !== times[i])
     ) {
       this.#began = this.queue.isEmpty ? Number.NaN : this.env.clock.now()
       this.#at = 0
@@ -86,7 +89,6 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
     if (!this.queue.isEmpty) {
       this.#arm()
     }
-    return true
   }
 
   /** Delivers packets that would be held forever, at the end of the trace. */

@@ -114,7 +114,7 @@ function counting(matches: WireFilter | undefined, onHit: () => void): Impairmen
       }
       next.push(skb)
     },
-    change: () => true,
+    change: () => () => {},
   })
   return impairment('count', null, make, { text: 'count', takesGso: true })
 }

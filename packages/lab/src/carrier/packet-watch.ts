@@ -99,7 +99,7 @@ export class PacketWatch {
         passed.add(skb.packetId)
         next.push(skb)
       },
-      change: () => true,
+      change: () => () => {},
     })
     return impairment('watch end', null, make)
   }
@@ -180,7 +180,7 @@ export class PacketWatch {
           frozen.close()
           actions.close()
         },
-        change: () => true,
+        change: () => () => {},
       }
     }
     return impairment('watch', null, make)

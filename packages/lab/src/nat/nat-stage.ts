@@ -66,9 +66,11 @@ class NatWire implements Wire {
   }
 
   /** Held fragments still count: a chain always returns the same limit for LIMIT. */
-  change(params: unknown): boolean {
-    this.#limit = this.#env.limit(LIMIT)
-    return params === this.#nat
+  change(params: unknown): (() => void) | undefined {
+    if (params !== this.#nat) return undefined
+    return () => {
+      this.#limit = this.#env.limit(LIMIT)
+    }
   }
 
   close(): void {
