@@ -31,7 +31,7 @@ export type Digits = Readonly<{ family: 4 | 6; digits: readonly number[] }>
 
 const REVERSE4 = ['in-addr', 'arpa']
 const REVERSE6 = ['ip6', 'arpa']
-const BYTE = /^(0|[1-9]\d{0,2})$/
+const BYTE = /^(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])$/
 const NIBBLE = /^[0-9a-f]$/
 const ROOT = Uint8Array.of(0)
 /** Names of the client itself, with all names under it (RFC 6761 sec. 6.3), and its addresses. */

@@ -119,6 +119,8 @@ describe('an unknown name', () => {
     ['example.org', A, 'NXDOMAIN', '.'],
     ['9.0.18.198.in-addr.arpa', PTR, 'NXDOMAIN', 'in-addr.arpa'],
     ['02.0.18.198.in-addr.arpa', PTR, 'NXDOMAIN', 'in-addr.arpa'],
+    ['258.0.18.198.in-addr.arpa', PTR, 'NXDOMAIN', 'in-addr.arpa'],
+    ['356.0.18.198.in-addr.arpa', PTR, 'NXDOMAIN', 'in-addr.arpa'],
     ['1.2.0.18.198.in-addr.arpa', PTR, 'NXDOMAIN', 'in-addr.arpa'],
     [ip6('9.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0'), PTR, 'NXDOMAIN', 'ip6.arpa'],
     ['Printer.lan', AAAA, 'NOERROR', 'lan'],
