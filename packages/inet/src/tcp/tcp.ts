@@ -69,7 +69,7 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
 
   /**
    * Connects to an address, from `local` or a free ephemeral port. Throws a VnetError: ENETUNREACH,
-   * EADDRNOTAVAIL, EADDRINUSE.
+   * EAFNOSUPPORT, EADDRNOTAVAIL, EADDRINUSE.
    */
   connect(to: Endpoint, events: TcpEvents, local: Partial<Endpoint> = {}): TcpConnection {
     const remote = { address: targetOf(to.address), port: to.port }
@@ -77,6 +77,11 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
     // Connections have one peer: no group, and no broadcast address (RFC 9293 MUST-57).
     if (from === undefined || this.ip.isToAll(remote.address)) {
       throw new errnos.VnetError(errnos.ENETUNREACH, 'connect')
+    }
+    if (from.length !== remote.address.length) {
+      // Linux's errors for IPv6 sockets, which also take IPv4-mapped addresses.
+      const errno = from.length === 4 ? errnos.EAFNOSUPPORT : errnos.ENETUNREACH
+      throw new errnos.VnetError(errno, 'connect')
     }
     if (!this.ip.isOwn(from)) throw new errnos.VnetError(errnos.EADDRNOTAVAIL, 'connect')
     const port = local.port ? local.port : this.#table.freePort(this.ip.random, from, remote)

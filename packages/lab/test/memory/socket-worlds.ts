@@ -20,7 +20,7 @@ import { patchNode } from '../../src/world/node-sockets.ts'
 export interface World {
   listen(server: StreamServer, port?: number, host?: string): Promise<number>
   connect(port: number, options?: net.NetConnectOpts | net.SocketConstructorOpts): net.Socket
-  connectTo(port: number, host: string): net.Socket
+  connectTo(port: number, host: string, options?: Partial<net.TcpNetConnectOpts>): net.Socket
   bind(socket: dgram.Socket, port?: number, host?: string): Promise<number>
 }
 
@@ -35,7 +35,7 @@ export const loopback: World = {
     return (server.address() as net.AddressInfo).port
   },
   connect: (port, options) => new net.Socket(options).connect(port, HOST),
-  connectTo: (port, host) => net.connect(port, host),
+  connectTo: (port, host, options) => net.connect({ ...options, port, host }),
   async bind(socket, port = 0, host = HOST) {
     socket.bind(port, host)
     await once(socket, 'listening')
@@ -81,7 +81,8 @@ export function memoryWorld(): MemoryWorld {
     listen: (server, port = 0, host = HOST) => listen(boot, server, port, host),
     connect: (port, options) =>
       open({ code: boot }, () => new net.Socket(options).connect(port, HOST)),
-    connectTo: (port, host) => open({ code: boot }, () => net.connect(port, host)),
+    connectTo: (port, host, options) =>
+      open({ code: boot }, () => net.connect({ ...options, port, host })),
     bind: (socket, port = 0, host = HOST) => bindUdp(boot, socket, port, host),
     [Symbol.dispose]: () => time.close(),
   }

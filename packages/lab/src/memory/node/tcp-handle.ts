@@ -7,8 +7,9 @@
  * network stack. After a crash of the host, calls have no effect and never end.
  */
 import { AsyncResource } from 'node:async_hooks'
+import { isIP } from 'node:net'
 import type { Endpoint, Tcp, TcpConnection, TcpEvents } from '@vnet/inet'
-import { EBADF, ECANCELED, EINVAL, NSEC_PER_SEC } from 'vnet'
+import { EADDRNOTAVAIL, EBADF, ECANCELED, EINVAL, NSEC_PER_SEC } from 'vnet'
 import type { Boot } from '../time/boot.ts'
 import { readNative } from './native-callbacks.ts'
 import {
@@ -188,7 +189,9 @@ export class TcpHandle implements TcpEvents {
   }
 
   #bind(family: 4 | 6, address: string, port: number): number {
+    if (isIP(address) !== family) return -EINVAL
     const bytes = bindBytes(address)
+    if (bytes !== undefined && !this.#tcp.ip.isOwn(bytes)) return -EADDRNOTAVAIL
     this.#family = family
     this.#local = { ...(bytes && { address: bytes }), ...(port > 0 && { port }) }
     return 0

@@ -81,8 +81,7 @@ export class UdpHandle implements DgramHandle, UdpEvents {
 
   bind(text: string, port: number, flags: number): number {
     const { family } = this.#options
-    const bytes = addressBytes(text)
-    if (bytes === undefined) return -EINVAL
+    if (isIP(text) !== family) return -EINVAL
     const binding: UdpBinding = {
       address: bindBytes(text),
       family,

@@ -260,6 +260,34 @@ export const tcpPrograms: Record<string, Program> = {
     await ended(server)
   },
 
+  'local addresses of a client': async (world, note) => {
+    const server = net.createServer(socket => socket.end())
+    const port = await world.listen(server, 0, '::')
+    for (const [host, localAddress] of [
+      [HOST, '127.0.0.2'],
+      [HOST, '0.0.0.0'],
+      [HOST, '203.0.113.1'],
+      [HOST, '::1'],
+      [HOST, '::'],
+      [HOST, `::ffff:${HOST}`],
+      ['::1', '::1'],
+      ['::1', HOST],
+      ['::1', '2001:db8::1'],
+      ['::1', `::ffff:${HOST}`],
+      [`::ffff:${HOST}`, `::ffff:${HOST}`],
+      [`::ffff:${HOST}`, '::1'],
+    ] as const) {
+      const end = `${host} from ${localAddress}`
+      const socket = world.connectTo(port, host, { localAddress }).resume()
+      socket.on('error', ({ code, syscall }: NodeJS.ErrnoException) =>
+        note(end, `${syscall} ${code}`),
+      )
+      socket.on('connect', () => note(end, `connected from ${socket.localAddress}`))
+      await closed(socket)
+    }
+    await ended(server)
+  },
+
   'a server that pauses connections': pair(
     (socket, note) => {
       note('server', `paused ${socket.isPaused()}`)

@@ -131,4 +131,24 @@ export const udpPrograms: Record<string, Program> = {
     first.close()
     await closed(first)
   },
+
+  'addresses to which a socket is bound': async (world, note) => {
+    for (const [type, host] of [
+      ['udp4', '::1'],
+      ['udp4', '::'],
+      ['udp4', `::ffff:${HOST}`],
+      ['udp6', HOST],
+      ['udp6', '0.0.0.0'],
+      ['udp6', '2001:db8::1'],
+      ['udp6', `::ffff:${HOST}`],
+    ] as const) {
+      const socket = dgram.createSocket(type)
+      socket.on('error', () => {})
+      await world.bind(socket, 0, host).then(
+        () => note(type, `bound to ${socket.address().address}`),
+        error => note(type, errorText(error)),
+      )
+      socket.close()
+    }
+  },
 }
