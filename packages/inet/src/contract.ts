@@ -158,8 +158,15 @@ export interface TcpListener {
   close(): void
 }
 
-/** The address of a listener; undefined for all addresses, or with `family` 4 for all of IPv4. */
-export type Bound = Readonly<{ address: Uint8Array | undefined; family?: 4 | 6 }>
+/**
+ * The address of a listener; undefined for all addresses, with `family` 4 for all of IPv4, and with
+ * `ipv6Only` for all of IPv6.
+ */
+export type Bound = Readonly<{
+  address: Uint8Array | undefined
+  family?: 4 | 6
+  ipv6Only?: boolean
+}>
 
 /** Events of a UDP socket. They are called inside the call that delivers the packet to the host. */
 export interface UdpEvents {

@@ -80,14 +80,22 @@ export class TcpTable {
   }
 }
 
-function covers({ address, family }: Bound, other: Uint8Array): boolean {
-  return address === undefined ? family !== 4 || other.length === 4 : sameBytes(address, other)
+function covers(bound: Bound, other: Uint8Array): boolean {
+  return bound.address === undefined
+    ? coversAll(bound, other.length)
+    : sameBytes(bound.address, other)
 }
 
-/** Two listeners of all addresses share the IPv4 addresses. */
+/** Whether a listener without an address covers a version of IP, given by its address length. */
+function coversAll({ family, ipv6Only }: Bound, length: number): boolean {
+  return length === 4 ? family === 4 || ipv6Only !== true : family !== 4
+}
+
+/** Whether two listeners have an address in common. */
 function overlap(one: Bound, other: Bound): boolean {
   if (other.address !== undefined) return covers(one, other.address)
-  return one.address === undefined || covers(other, one.address)
+  if (one.address !== undefined) return covers(other, one.address)
+  return [4, 16].some(length => coversAll(one, length) && coversAll(other, length))
 }
 
 /** Ports with the parity of `offset` come first, then the others. */

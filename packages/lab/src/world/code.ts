@@ -22,7 +22,11 @@ import type { Closable } from './open-sockets.ts'
 export type NativeCall = (...args: unknown[]) => number
 
 /** A place where a server listens, as Node found it; all addresses without one. */
-export type ListenPlace = Readonly<{ address: string | undefined; port: number }>
+export type ListenPlace = Readonly<{
+  address: string | undefined
+  port: number
+  ipv6Only: boolean
+}>
 
 /** What Node's native objects start: `args` has the name of the program first. */
 export interface NativeProgram {

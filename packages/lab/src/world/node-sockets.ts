@@ -20,8 +20,13 @@ const { _normalizeArgs: normalize } = net as unknown as {
 }
 interface Listening extends net.Server {
   _handle: unknown
-  _listen2(address: string | null, port: number, family: number, ...rest: unknown[]): void
+  _listen2(address: string | null, port: number, family: number, ...rest: ListenRest): void
 }
+
+type ListenRest = [backlog: number, fd: number | undefined, flags?: number]
+
+// include/uv.h
+const UV_TCP_IPV6ONLY = 1
 
 /** TLS has another handle, over that of TCP. */
 type WithHandle = net.Socket & { readonly _handle?: { readonly _parent?: object } | null }
@@ -105,7 +110,7 @@ function patchListen(): void {
       address: string | null,
       port: number,
       family: number,
-      ...rest: unknown[]
+      ...rest: ListenRest
     ) {
       const code = opener()
       // The family is -1 for a path, and undefined for a descriptor.
@@ -135,7 +140,8 @@ function patchListen(): void {
       if (!code.isDead) {
         code.host.onOpen(this)
       }
-      const handle = code.host.listens(this, { address: own, port }, code)
+      const ipv6Only = ((rest[2] ?? 0) & UV_TCP_IPV6ONLY) !== 0
+      const handle = code.host.listens(this, { address: own, port, ipv6Only }, code)
       if (handle !== undefined) {
         this._handle = handle
       }

@@ -13,11 +13,13 @@ import { takeOver } from '../../src/memory/node/udp-handle.ts'
 import { Boot } from '../../src/memory/time/boot.ts'
 import { VirtualTime } from '../../src/memory/time/virtual-time.ts'
 import type { StreamServer } from '../../src/model/place.ts'
-import { bindUdp, listen, open } from '../../src/world/code.ts'
+import { bindUdp, enter, listen, open } from '../../src/world/code.ts'
 import { patchNode } from '../../src/world/node-sockets.ts'
 
 /** Replaces listen(), connect() and bind() in a program. */
 export interface World {
+  /** Calls `fn`, which opens sockets of this world. */
+  enter<T>(fn: () => T): T
   listen(server: StreamServer, port?: number, host?: string): Promise<number>
   connect(port: number, options?: net.NetConnectOpts | net.SocketConstructorOpts): net.Socket
   connectTo(port: number, host: string, options?: Partial<net.TcpNetConnectOpts>): net.Socket
@@ -28,6 +30,7 @@ export const HOST = '127.0.0.1'
 
 /** Sockets of the kernel. */
 export const loopback: World = {
+  enter: fn => fn(),
   async listen(server, port = 0, host = HOST) {
     const listening = once(server, 'listening')
     ;(server as net.Server).listen(port, host)
@@ -78,6 +81,7 @@ export function memoryWorld(): MemoryWorld {
     tcp,
     udp,
     boot,
+    enter: fn => enter(boot, fn),
     listen: (server, port = 0, host = HOST) => listen(boot, server, port, host),
     connect: (port, options) =>
       open({ code: boot }, () => new net.Socket(options).connect(port, HOST)),

@@ -33,23 +33,31 @@ export class ServerHandle {
   readonly #address: string
   readonly #family: 4 | 6
   readonly #port: number
+  readonly #ipv6Only: boolean
   readonly #boot: Boot
   readonly #resource = new AsyncResource('TCPSERVERWRAP')
   #listener: TcpListener | undefined
   #isClosed = false
 
-  constructor(tcp: Tcp, server: net.Server, { address = '::', port }: ListenPlace, boot: Boot) {
+  constructor(tcp: Tcp, server: net.Server, place: ListenPlace, boot: Boot) {
+    const { address = '::', port, ipv6Only } = place
     this.#tcp = tcp
     this.#server = server as Accepting
     this.#address = address
     this.#family = net.isIP(address) as 4 | 6
     this.#port = port
+    this.#ipv6Only = ipv6Only
     this.#boot = boot
   }
 
   /** Returns 0 or a negative errno. */
   listen(backlog: number): number {
-    const local = { address: bindBytes(this.#address), family: this.#family, port: this.#port }
+    const local = {
+      address: bindBytes(this.#address),
+      family: this.#family,
+      port: this.#port,
+      ipv6Only: this.#ipv6Only,
+    }
     const accept = (connection: TcpConnection) => this.#accept(connection)
     const listener = statusOf(() => this.#tcp.listen(local, backlog, accept))
     if (typeof listener === 'number') return listener

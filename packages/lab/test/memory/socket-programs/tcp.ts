@@ -247,6 +247,37 @@ export const tcpPrograms: Record<string, Program> = {
     await Promise.all([ended(server), ended(other)])
   },
 
+  'a server of IPv6 only beside one of IPv4': async (world, note) => {
+    const [six, four] = [net.createServer(), net.createServer()]
+    const connect = async (host: string) => {
+      const socket = world.connectTo(port, host).resume()
+      socket.on('error', ({ code }: NodeJS.ErrnoException) => note(host, `${code}`))
+      socket.on('connect', () => note(host, 'connected'))
+      await closed(socket)
+    }
+    for (const server of [six, four]) {
+      server.on('connection', socket => {
+        note(server === six ? 'six' : 'four', `${socket.remoteAddress}`)
+        socket.end()
+      })
+    }
+    // It has no effect on a server of IPv4.
+    const listen = async (server: net.Server, host: string, wanted: number) => {
+      world.enter(() => server.listen({ host, port: wanted, ipv6Only: true }))
+      await once(server, 'listening')
+      return (server.address() as net.AddressInfo).port
+    }
+    const port = await listen(six, '::', 0)
+    await connect('::1')
+    await connect(HOST)
+    await listen(four, '0.0.0.0', port)
+    await connect('::1')
+    await connect(HOST)
+    const other = net.createServer()
+    await world.listen(other, port, '::').catch(({ code }) => note('other', code))
+    await Promise.all([ended(six), ended(four)])
+  },
+
   'connections to the unspecified addresses': async (world, note) => {
     const server = net.createServer(socket => socket.end('hello'))
     const port = await world.listen(server, 0, '::')
