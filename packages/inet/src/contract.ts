@@ -80,7 +80,7 @@ export interface Ip {
   /**
    * Sends a header with its payload. IP takes over `segment`, fills in the checksum of TCP, UDP and
    * ICMPv6, and fragments it if it is larger than the MTU. Returns 0, or -ENETUNREACH without a
-   * route, or -EMSGSIZE with `dontFragment`.
+   * route or from a foreign IPv4 address, or -EMSGSIZE with `dontFragment`.
    */
   send(
     protocol: number,

@@ -244,10 +244,15 @@ export class UdpSocket {
     )
   }
 
-  /** The address from which datagrams leave. That of a socket bound to a group is not one. */
+  /**
+   * The address from which datagrams leave; undefined without one, as for a bound IPv4 address that
+   * the host has lost. Sockets that are bound to a group send from an own address.
+   */
   #sourceTo(to: Uint8Array): Uint8Array | undefined {
     const bound = this.#bound
-    if (bound !== undefined && bound.length === to.length && this.#ip.isOwn(bound)) return bound
+    if (bound !== undefined && bound.length === to.length && !this.#ip.isToAll(bound)) {
+      return bound.length === 16 || this.#ip.isOwn(bound) ? bound : undefined
+    }
     return isMulticast(to) && this.#groupDev !== undefined
       ? this.#groupDev.sourceFor(to)
       : this.#ip.sourceFor(to)

@@ -411,6 +411,29 @@ test('a socket that is bound to a group sends from an address of the host', () =
   expect(messages.map(([, from]) => from)).toEqual(['c6120101'])
 })
 
+test('a socket sends nothing from an IPv4 address that its host has lost, but from one of IPv6', () => {
+  const { network, a, b, devA } = pair()
+  const { messages } = bound(b, 6, 53)
+  const [four, six] = [bound(a, 4, 0, '198.18.1.1').socket, bound(a, 6, 0, '2001:db8::1').socket]
+  const connected = bound(a, 4, 0).socket
+  connected.connect(endpoint('198.18.1.2', 53))
+  for (const [lost, other] of [
+    ['198.18.1.1/24', '198.18.1.3/24'],
+    ['2001:db8::1/64', '2001:db8::3/64'],
+  ] as const) {
+    devA.addAddress(other)
+    devA.removeAddress(lost)
+  }
+  expect(four.send(bytes(1), endpoint('198.18.1.2', 53))).toBe(-101)
+  expect(four.send(bytes(1), endpoint('198.18.1.3', 53))).toBe(-101)
+  expect(connected.send(bytes(1))).toBe(-101)
+  expect(six.send(bytes(1), endpoint('2001:db8::2', 53))).toBe(0)
+  network.run()
+  expect(messages.map(([, from]) => from)).toEqual(['20010db8000000000000000000000001'])
+  devA.addAddress('198.18.1.1/24')
+  expect(four.send(bytes(1), endpoint('198.18.1.2', 53))).toBe(0)
+})
+
 test('a socket without SO_BROADCAST sends and connects to no broadcast address', () => {
   const { hosts } = segment()
   const { socket } = bound(hosts[0], 4, 0, '198.18.1.1')

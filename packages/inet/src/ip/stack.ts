@@ -115,7 +115,9 @@ export class IpStack implements Ip {
     const version = versionOf(to)
     const isOwn = this.isOwn(to)
     const hop = isOwn ? undefined : this.routes.from(from, to, options.dev)
-    if (hop === undefined && !isOwn) {
+    // Like Linux, IPv4 has no route from an address that the host has lost. IPv6 does not look.
+    const isLost = version === IP4 && !this.isOwn(from)
+    if (isLost || (hop === undefined && !isOwn)) {
       this.count(version.counters.outNoRoutes)
       return -ENETUNREACH
     }

@@ -219,6 +219,27 @@ test('a firewall lets replies in, and nothing else', async () => {
   expect(router.stats().FirewallInDrops).toBe(3)
 })
 
+test('a connection of IPv4 stops with its address, and continues when the host switches back', async () => {
+  const lab = await made()
+  const [phone, server] = lab.hosts('phone', 'server')
+  const internet = await lab.router('internet', { inside: [server] })
+  const wifi = await lab.router('wifi', { inside: [phone], outside: internet })
+  const lte = await lab.router('lte', { inside: [phone], outside: internet })
+  await phone.switchTo(wifi)
+  const received: string[] = []
+  const listening = net.createServer(socket => socket.on('data', data => received.push(`${data}`)))
+  await server.listen(listening, 80)
+  const to = server.addresses.find(text => text.includes('.')) as string
+  const socket = await phone.connect(80, to)
+  await phone.switchTo(lte)
+  socket.write('late')
+  await lab.sleep('5s')
+  expect(received).toEqual([])
+  await phone.switchTo(wifi)
+  await lab.sleep('30s')
+  expect(received).toEqual(['late'])
+})
+
 test('hosts of a segment find each other by ARP and neighbour discovery', async () => {
   const lab = await made()
   const [one, two] = lab.hosts('one', 'two')
