@@ -5,21 +5,61 @@
 
 import type { ForwardedPacket } from '@vnet/inet'
 import { IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/kit'
-import { type Clock, icmp, icmpv6, ipv4, NSEC_PER_SEC } from 'vnet'
+import { type Clock, icmp, icmpv6, ipv4, NSEC_PER_SEC, tcp } from 'vnet'
 import { get16, UpperHeader } from 'vnet/kit/packet'
 
-// nf_conntrack_tcp_timeout_established, nf_conntrack_udp_timeout_stream and the generic one.
-const TCP_NS = 432_000 * NSEC_PER_SEC
-const UDP_NS = 120 * NSEC_PER_SEC
-const OTHER_NS = 600 * NSEC_PER_SEC
+// nf_conntrack_udp_timeout, _udp_timeout_stream, _icmp_timeout and _generic_timeout, in seconds.
+const UDP_SECONDS = 30
+const UDP_STREAM_SECONDS = 120
+const ICMP_SECONDS = 30
+const OTHER_SECONDS = 600
+
+/** The age from which datagrams in both directions are a stream. */
+const STREAM_NS = 2 * NSEC_PER_SEC
+
+/** The states of a TCP connection with their times: nf_conntrack_tcp_timeout_*. */
+const TCP_SECONDS = {
+  NONE: 0,
+  SYN_SENT: 120,
+  SYN_RECV: 60,
+  ESTABLISHED: 432_000,
+  FIN_WAIT: 120,
+  CLOSE_WAIT: 60,
+  LAST_ACK: 30,
+  TIME_WAIT: 120,
+  CLOSE: 10,
+}
+
+type TcpState = keyof typeof TCP_SECONDS
+type Changes = Readonly<Partial<Record<TcpState, TcpState>>>
+
+// The states that a segment changes, as in tcp_conntracks.
+const SYN: Changes = { NONE: 'SYN_SENT', TIME_WAIT: 'SYN_SENT', CLOSE: 'SYN_SENT' }
+const SYN_ACK: Changes = { SYN_SENT: 'SYN_RECV' }
+const FIN: Changes = {
+  SYN_RECV: 'FIN_WAIT',
+  ESTABLISHED: 'FIN_WAIT',
+  FIN_WAIT: 'LAST_ACK',
+  CLOSE_WAIT: 'LAST_ACK',
+}
+const ACK: Changes = {
+  NONE: 'ESTABLISHED',
+  SYN_RECV: 'ESTABLISHED',
+  FIN_WAIT: 'CLOSE_WAIT',
+  LAST_ACK: 'TIME_WAIT',
+}
 
 /** nf_conntrack_max of a machine with 1 GiB. */
 export const CONNECTIONS_MAX = 65_536
 
-const LASTS_NS: ReadonlyMap<number, number> = new Map([
-  [ipv4.IPPROTO_TCP, TCP_NS],
-  [ipv4.IPPROTO_UDP, UDP_NS],
-])
+interface Connection {
+  readonly since: number
+  /** When it ends. */
+  until: number
+  isReplied: boolean
+  /** NONE for other protocols than TCP. */
+  state: TcpState
+}
 
 /** A packet with the parts that rules look at. */
 export interface Seen extends ForwardedPacket {
@@ -37,8 +77,8 @@ export interface Seen extends ForwardedPacket {
 export class ConnectionTable {
   readonly #clock: Clock
   readonly #upper = new UpperHeader()
-  /** The moments at which connections end, by the direction of their first packet. */
-  readonly #known = new Map<string, number>()
+  /** By the direction of their first packet. Ended ones remain until the table is full. */
+  readonly #known = new Map<string, Connection>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -46,28 +86,41 @@ export class ConnectionTable {
 
   /** Whether a packet belongs to a connection, or is an ICMP error about one. */
   has(seen: Seen): boolean {
-    const now = this.#clock.now()
-    const isOpen = (key: string) => (this.#known.get(key) ?? 0) > now
+    const isOpen = (key: string) => this.#find(key) !== undefined
     return [seen, this.#quotedBy(seen)].some(each => each && keysOf(each).some(isOpen))
   }
 
   /** Notes a packet of a connection. Returns false if the table is full, as the kernel's can be. */
   add(seen: Seen): boolean {
-    const { protocol } = seen
-    const lasts = LASTS_NS.get(protocol) ?? OTHER_NS
     const [own, other] = keysOf(seen)
+    const replied = this.#find(other)
+    const connection = replied ?? this.#find(own) ?? this.#start(own)
+    if (connection === undefined) return false
     const now = this.#clock.now()
-    const key = this.#known.has(other) ? other : own
+    connection.until = now + secondsAfter(seen, connection, now) * NSEC_PER_SEC
+    connection.isReplied ||= replied !== undefined
+    return true
+  }
+
+  #find(key: string): Connection | undefined {
+    const connection = this.#known.get(key)
+    return connection !== undefined && connection.until > this.#clock.now() ? connection : undefined
+  }
+
+  /** Returns undefined if the table is full. */
+  #start(key: string): Connection | undefined {
+    const now = this.#clock.now()
     if (this.#known.size >= CONNECTIONS_MAX && !this.#known.has(key)) {
-      for (const [known, until] of this.#known) {
+      for (const [known, { until }] of this.#known) {
         if (until <= now) {
           this.#known.delete(known)
         }
       }
-      if (this.#known.size >= CONNECTIONS_MAX) return false
+      if (this.#known.size >= CONNECTIONS_MAX) return undefined
     }
-    this.#known.set(key, now + lasts)
-    return true
+    const connection: Connection = { since: now, until: now, isReplied: false, state: 'NONE' }
+    this.#known.set(key, connection)
+    return connection
   }
 
   /** Returns the packet that an ICMP error is about. */
@@ -107,6 +160,32 @@ export class ConnectionTable {
       port: hasPorts ? get16(bytes, h + 2) : id,
     }
   }
+}
+
+/** Returns how long a connection lasts after a packet, in seconds. Changes its state of TCP. */
+function secondsAfter(seen: Seen, connection: Connection, now: number): number {
+  switch (seen.protocol) {
+    case ipv4.IPPROTO_TCP:
+      connection.state = stateAfter(seen, connection.state)
+      return TCP_SECONDS[connection.state]
+    case ipv4.IPPROTO_UDP:
+      return connection.isReplied && now > connection.since + STREAM_NS
+        ? UDP_STREAM_SECONDS
+        : UDP_SECONDS
+    case seen.version.icmp:
+      return ICMP_SECONDS
+    default:
+      return OTHER_SECONDS
+  }
+}
+
+function stateAfter({ bytes, at, length, h }: Seen, state: TcpState): TcpState {
+  const flags = h + tcp.TCP_HLEN > at + length ? 0 : tcp.flags(bytes, h)
+  if ((flags & tcp.TCP_RST) !== 0) return 'CLOSE'
+  const isAck = (flags & tcp.TCP_ACK) !== 0
+  if ((flags & tcp.TCP_SYN) !== 0) return (isAck ? SYN_ACK : SYN)[state] ?? state
+  if ((flags & tcp.TCP_FIN) !== 0) return FIN[state] ?? state
+  return (isAck ? ACK[state] : undefined) ?? state
 }
 
 /** Returns the keys of a packet's connection: in its own direction, and in the other. */

@@ -1,5 +1,6 @@
 /** Labs in memory: the calls of a lab, in virtual time. */
 import { pbkdf2Sync, randomBytes } from 'node:crypto'
+import dgram from 'node:dgram'
 import { once } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
@@ -217,6 +218,26 @@ test('a firewall lets replies in, and nothing else', async () => {
     server.fetch(`http://[${v6}]/`, { signal: AbortSignal.timeout(3500) }),
   ).rejects.toThrow()
   expect(router.stats().FirewallInDrops).toBe(3)
+})
+
+test('a firewall forgets a datagram and its reply after 30 s', async () => {
+  const lab = await made()
+  const [client, server] = lab.hosts('client', 'server')
+  await lab.router('gate', { inside: [client], outside: server, firewall: 'block-inbound' })
+  const [asking, answering] = [dgram.createSocket('udp4'), dgram.createSocket('udp4')]
+  const received: string[] = []
+  asking.on('message', data => received.push(`${data}`))
+  answering.on('message', async (_, { port, address }) => {
+    answering.send('first', port, address)
+    await lab.sleep('45s')
+    answering.send('late', port, address)
+  })
+  await client.listen(asking, 0)
+  await server.listen(answering, 53)
+  const to = server.addresses.find(text => text.includes('.')) as string
+  asking.send('query', 53, to)
+  await lab.sleep('2min')
+  expect(received).toEqual(['first'])
 })
 
 test('a connection of IPv4 stops with its address, and continues when the host switches back', async () => {
