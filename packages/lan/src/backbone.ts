@@ -130,8 +130,9 @@ export class Backbone implements AsyncDisposable {
     trial.hosts.close()
     this.#openDhcp(trial.dhcp)
     const before = this.#population
-    // A router with another MAC address replaces this one.
-    if (!ethernet.isSameAddress(trial.gateway.mac, 0, before.gateway.mac)) {
+    // A gateway with another MAC address or without IPv6 cannot end this router's advertisements.
+    const { mac, ip6 } = trial.gateway
+    if (!ethernet.isSameAddress(mac, 0, before.gateway.mac) || ip6.length === 0) {
       this.#stopAdvertising()
     }
     this.#end?.()

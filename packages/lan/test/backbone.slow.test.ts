@@ -446,6 +446,7 @@ describe('a reload', () => {
     expect(adverts('ra: false').map(lifetimeOf)).toEqual([0])
     expect(net.wait(600 * NSEC_PER_SEC)).toEqual([])
     expect(adverts('').map(lifetimeOf)[0]).toBe(1800)
+    expect(adverts('network6: false').map(lifetimeOf)).toEqual([0])
   })
 
   test('a reload calls the function that `start` returned, and then `start` again; so does the end', async () => {
