@@ -7,8 +7,11 @@
 import type { Clock } from 'vnet'
 import type { Random } from 'vnet/net'
 
-/** An address with a port. Ports are numbers from 0 to 65535. */
-export type Endpoint = Readonly<{ address: Uint8Array; port: number }>
+/**
+ * An address with a port. Ports are numbers from 0 to 65535. `zone` names the interface of an IPv6
+ * address of one link; for other addresses, and if it is unknown, it has no effect.
+ */
+export type Endpoint = Readonly<{ address: Uint8Array; port: number; zone?: string | undefined }>
 
 /** A received packet. It is lent: a protocol copies what it keeps. */
 export interface Packet {
@@ -70,7 +73,7 @@ export interface Ip {
   /** Source of initial sequence numbers and ephemeral ports. */
   readonly random: Random
   /** Returns the own address from which packets to `to` leave; undefined without a route. */
-  sourceFor(to: Uint8Array): Uint8Array | undefined
+  sourceFor(to: Uint8Array, zone?: string): Uint8Array | undefined
   /** Whether an address is one of this host, its loopback addresses included. */
   isOwn(address: Uint8Array): boolean
   /** Whether an address is a group, or a broadcast address of a network of this host. */

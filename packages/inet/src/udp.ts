@@ -140,7 +140,8 @@ export class UdpSocket {
     if (data.length > (address.length === 4 ? MAX4 : MAX6)) return -errnos.EMSGSIZE
     // A socket of IPv4 has no way to IPv6, nor one of IPv6 alone to IPv4.
     if (!this.covers(address.length)) return -errnos.ENETUNREACH
-    const from = this.#sourceTo(address)
+    const dev = this.#deviceTo(address, to.zone)
+    const from = this.#sourceTo(address, dev)
     if (from === undefined) return -errnos.ENETUNREACH
     if (isLoopback(from) && !this.#ip.isOwn(address)) return -errnos.EINVAL
     if (!this.canBroadcast && this.#isBroadcast(address)) return -errnos.EACCES
@@ -155,8 +156,8 @@ export class UdpSocket {
       !isGroup(address, 0, address.length) &&
       version.header + datagram.length <= this.#ip.mtuTo(address)
     const options = isForGroup
-      ? { ttl: this.multicastTtl, isLooped: this.multicastLoop, dev: this.#groupDev }
-      : { ttl: this.ttl, dontFragment }
+      ? { ttl: this.multicastTtl, isLooped: this.multicastLoop, dev }
+      : { ttl: this.ttl, dontFragment, dev }
     const sent = this.#ip.send(ipv4.IPPROTO_UDP, from, address, datagram, options)
     if (sent === 0) {
       this.#ip.count(version.counters.udpOutDatagrams)
@@ -171,14 +172,15 @@ export class UdpSocket {
     this.#bound = this.#given
     if (remote === undefined) return 0
     const address = targetOf(unmapped(remote.address))
-    const from = this.covers(address.length) ? this.#sourceTo(address) : undefined
+    const dev = this.#deviceTo(address, remote.zone)
+    const from = this.covers(address.length) ? this.#sourceTo(address, dev) : undefined
     if (from === undefined) return -errnos.ENETUNREACH
     if (isLoopback(from) && !this.#ip.isOwn(address)) return -errnos.EINVAL
     if (!this.canBroadcast && this.#isBroadcast(address)) return -errnos.EACCES
     // Like Linux, it now takes only datagrams to the address that it sends from.
     this.#bound = this.#given ?? from.slice()
     this.#peer = address.slice()
-    this.remote = { address: this.shown(this.#peer), port: remote.port }
+    this.remote = { ...remote, address: this.shown(this.#peer) }
     return 0
   }
 
@@ -248,14 +250,17 @@ export class UdpSocket {
    * The address from which datagrams leave; undefined without one, as for a bound IPv4 address that
    * the host has lost. Sockets that are bound to a group send from an own address.
    */
-  #sourceTo(to: Uint8Array): Uint8Array | undefined {
+  #sourceTo(to: Uint8Array, dev: StackInterface | undefined): Uint8Array | undefined {
     const bound = this.#bound
     if (bound !== undefined && bound.length === to.length && !this.#ip.isToAll(bound)) {
       return bound.length === 16 || this.#ip.isOwn(bound) ? bound : undefined
     }
-    return isMulticast(to) && this.#groupDev !== undefined
-      ? this.#groupDev.sourceFor(to)
-      : this.#ip.sourceFor(to)
+    return dev !== undefined && !this.#ip.isOwn(to) ? dev.sourceFor(to) : this.#ip.sourceFor(to)
+  }
+
+  /** The interface of a zone, or the chosen one for groups; undefined for the route's. */
+  #deviceTo(to: Uint8Array, zone: string | undefined): StackInterface | undefined {
+    return this.#ip.zoneOf(to, zone) ?? (isMulticast(to) ? this.#groupDev : undefined)
   }
 
   #isBroadcast(address: Uint8Array): boolean {

@@ -8,6 +8,7 @@ import {
   addressKey,
   IPV6_MIN_MTU,
   isAddressAt,
+  isOfLink,
   isUnspecified,
   versionOf,
 } from './version.ts'
@@ -150,10 +151,7 @@ export class StackInterface {
   /** Returns the own address from which packets to an address leave; undefined without one. */
   sourceFor(to: Uint8Array): Uint8Array | undefined {
     // Groups of the link have its scope, too (RFC 6724 sec. 5, rule 2). In Linux :: has the least.
-    const isGroupOfLink = to[0] === 0xff && ((to[1] as number) & 0xf) <= 2
-    if (to.length === 16 && (ipv6.isLinkLocal(to, 0) || isGroupOfLink || isUnspecified(to))) {
-      return this.linkLocal
-    }
+    if (isOfLink(to) || (to.length === 16 && isUnspecified(to))) return this.linkLocal
     let first: Uint8Array | undefined
     for (const prefix of this.addresses) {
       if (prefix.bytes.length !== to.length) continue

@@ -126,9 +126,14 @@ export class Routes {
     return this.#lastHop
   }
 
-  /** Same for a packet from an own address: its interface, or `given`, sends to groups. */
+  /**
+   * Same for a packet from an own address: its interface, or `given`, sends to groups of IPv4, and
+   * between link-local addresses.
+   */
   from(source: Uint8Array, to: Uint8Array, given?: StackInterface): Hop | undefined {
-    if (given === undefined && (to.length !== 4 || !isGroup(to, 0, 4))) return this.find(to)
+    const isBySource =
+      to.length === 4 ? isGroup(to, 0, 4) : ipv6.isLinkLocal(to, 0) && ipv6.isLinkLocal(source, 0)
+    if (given === undefined && !isBySource) return this.find(to)
     const dev = given ?? this.interfaces.find(each => each.owns(source))
     if (dev === undefined) return this.find(to)
     return dev.passes(to.length)

@@ -14,7 +14,7 @@ import { Input } from './input.ts'
 import { StackInterface, type StackInterfaceOptions } from './interface.ts'
 import { type ForwardedPacket, LOOPBACK_MTU, Output, type StackSendOptions } from './output.ts'
 import { PathMtu, Routes, type StackRoute } from './routes.ts'
-import { IP4, isGroup, versionOf } from './version.ts'
+import { IP4, isGroup, isOfLink, versionOf } from './version.ts'
 
 export type { ForwardedPacket, StackRoute }
 
@@ -79,8 +79,14 @@ export class IpStack implements Ip {
     return this.routes.find(to)?.route
   }
 
-  sourceFor(to: Uint8Array): Uint8Array | undefined {
-    return this.isOwn(to) ? to : this.routes.find(to)?.source
+  sourceFor(to: Uint8Array, zone?: string): Uint8Array | undefined {
+    if (this.isOwn(to)) return to
+    return this.zoneOf(to, zone)?.sourceFor(to) ?? this.routes.find(to)?.source
+  }
+
+  /** Returns the interface of a zone if it chooses the link of an address. */
+  zoneOf(address: Uint8Array, zone: string | undefined): StackInterface | undefined {
+    return zone !== undefined && isOfLink(address) ? this.interfaceOf(zone) : undefined
   }
 
   isOwn(address: Uint8Array): boolean {

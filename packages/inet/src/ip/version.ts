@@ -188,6 +188,13 @@ export function isLoopback(address: Uint8Array): boolean {
   return address[0] === 0 && address[15] === 1 && !ipv6.isUnicastAddress(address, 0)
 }
 
+/** Whether an IPv6 address or group is of one link, which a zone chooses. */
+export function isOfLink(address: Uint8Array): boolean {
+  if (address.length !== ipv6.IPV6_ALEN) return false
+  const isGroupOfLink = address[0] === 0xff && ((address[1] as number) & 0xf) <= 2
+  return isGroupOfLink || ipv6.isLinkLocal(address, 0)
+}
+
 /** Whether an address is unspecified: 0.0.0.0 or `::`. */
 export function isUnspecified(address: Uint8Array): boolean {
   return address.length === ipv4.IPV4_ALEN

@@ -73,7 +73,7 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
    */
   connect(to: Endpoint, events: TcpEvents, local: Partial<Endpoint> = {}): TcpConnection {
     const remote = { address: targetOf(to.address), port: to.port }
-    const from = local.address ?? this.ip.sourceFor(remote.address)
+    const from = local.address ?? this.ip.sourceFor(remote.address, to.zone)
     // Connections have one peer: no group, and no broadcast address (RFC 9293 MUST-57).
     if (from === undefined || this.ip.isToAll(remote.address)) {
       throw new errnos.VnetError(errnos.ENETUNREACH, 'connect')

@@ -19,6 +19,9 @@ export function addressBytes(text: string): Uint8Array | undefined {
   return bytes && unmapped(bytes)
 }
 
+/** Returns the zone of `fe80::1%eth0`, an interface of the host. */
+export const zoneOf = (text: string): string | undefined => text.split('%')[1]
+
 /** Returns the bytes of an address to bind; undefined for all addresses. */
 export function bindBytes(text: string): Uint8Array | undefined {
   const bytes = addressBytes(text)

@@ -24,6 +24,7 @@ import {
   type NodeAddress,
   showEndpoint,
   statusOf,
+  zoneOf,
 } from './node-address.ts'
 
 /** The most that libuv reads at a time. */
@@ -204,7 +205,8 @@ export class TcpHandle implements TcpEvents {
     if (this.#boot.isDead) return 0
     const local = this.#local ?? {}
     this.#local = local
-    const connection = statusOf(() => this.#tcp.connect({ address, port }, this, local))
+    const to = { address, port, zone: zoneOf(text) }
+    const connection = statusOf(() => this.#tcp.connect(to, this, local))
     if (typeof connection === 'number') return connection
     this.#connection = connection
     this.#connecting = request

@@ -19,6 +19,7 @@ import {
   type NodeAddress,
   showEndpoint,
   statusOf,
+  zoneOf,
 } from './node-address.ts'
 
 // include/uv.h
@@ -140,7 +141,7 @@ export class UdpHandle implements DgramHandle, UdpEvents {
   /** Returns null for a text that is not an address of the family. */
   #endpoint(text: string, port: number): Endpoint | null {
     const address = isIP(text) === this.#options.family ? addressBytes(text) : undefined
-    return address === undefined ? null : { address, port }
+    return address === undefined ? null : { address, port, zone: zoneOf(text) }
   }
 
   getsockname(out: NodeAddress): number {
