@@ -79,7 +79,7 @@ export function plainEditor({
     value: text,
     spellcheck: false,
     wrap: 'off',
-    rows: text.split('\n').length,
+    rows: 24,
     autocapitalize: 'off',
   })
   area.setAttribute('aria-label', label)
