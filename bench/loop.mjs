@@ -6,7 +6,7 @@
  * root.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -70,6 +70,8 @@ function measure(name, words, options) {
 /** Returns the results of the commands in a fresh clone, and the CPU time of each test file. */
 function measureClone(commit) {
   const folder = mkdtempSync(join(tmpdir(), 'vnet-loop-'))
+  // Tests run programs of the clone as other users, who may not enter a temporary directory.
+  chmodSync(folder, 0o755)
   try {
     const clone = join(folder, 'vnet')
     git('clone', '--quiet', '--shared', root, clone)
