@@ -113,8 +113,8 @@ export function plainEditor({
   }
 }
 
-/** Milliseconds for which an element is in sight before it counts: a visitor may scroll past it. */
-const SEEN_MS = 300
+/** Milliseconds in sight after which a visitor has come to an element, and does not scroll past. */
+const SEEN_MS = 1000
 
 /** Resolves when the visitor has come to an element. Never resolves if the signal aborts before. */
 export function comesInSight(seen: Element, signal: AbortSignal): Promise<void> {

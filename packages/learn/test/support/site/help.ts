@@ -94,6 +94,7 @@ export function helpTests(visit: Visit): void {
 
   test('on a phone a link leads to the editor, and the verdict remains in view', async () => {
     const page = await visit.exercise('01-drop', { viewport: PHONE })
+    await page.evaluate(() => scrollTo(0, 0))
     const check = page.getByRole('button', { name: 'Check', exact: true })
     await check.click()
     const verdict = status(page).getByText('01-drop: 1 passed, 1 failed')
