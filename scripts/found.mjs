@@ -12,10 +12,11 @@ const read = name => JSON.parse(readFileSync(join(records, name), 'utf8'))
 /** Downloads a month that are many. */
 const MANY = 4e6
 
-/** Returns downloads a month as text: `550 M`, `95 k`. */
+/** Returns downloads a month as text, with at most three digits: `550 M`, `26.5 M`, `95 k`. */
 function shownDownloads(n) {
   if (n === null || n === undefined) return 'not recorded'
-  return n < 1e5 ? `${n / 1e3} k` : `${n / 1e6} M`
+  const short = value => `${Number(value.toPrecision(3))}`
+  return n < 1e5 ? `${short(n / 1e3)} k` : `${short(n / 1e6)} M`
 }
 
 /**
@@ -155,7 +156,8 @@ export function foundTables() {
     each.workaround,
     each.upstream,
   ])
-  const many = `${often} of them with over 4 million downloads a month`
+  const known = defects.filter(({ downloads }) => typeof downloads === 'number').length
+  const many = `${often} of the ${known} with a record of downloads have over 4 million a month`
   const count = `${packages.length} packages, ${many}. The defects are ${foundCounts()}:`
   return {
     defects: `${wrapped(count)}\n\n${table(DEFECTS, rows)}`,
