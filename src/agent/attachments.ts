@@ -100,7 +100,9 @@ export class Attachments implements AsyncDisposable {
   #lastNumber = 0
   readonly #stop: () => void
   #queue: Promise<unknown> = Promise.resolve()
+  /** Whether changes are written: the file has been read, and the daemon does not end. */
   #isKept = false
+  #isEnding = false
 
   constructor(
     native: Native,
@@ -141,7 +143,6 @@ export class Attachments implements AsyncDisposable {
       )
     }
     const { place } = await this.#load(request, netns)
-    this.#away = this.#away.filter(each => !isSame(each, place))
     if (place.inode === ownNamespace('net')) {
       this.mistakes.forget((_, { ifindex }) => ifindex === place.ifindex)
     }
@@ -304,6 +305,7 @@ export class Attachments implements AsyncDisposable {
     const wasKept = this.#isKept
     await Promise.all(this.#endings)
     this.#isKept = false
+    this.#isEnding = true
     await this.#queue
     const live = this.#live()
     await Promise.all([...this.#all].map(({ module }) => module.rmmod()))
@@ -352,7 +354,7 @@ export class Attachments implements AsyncDisposable {
       this.#keep()
     }
     // A request may attach or detach it.
-    const isAwaited = () => this.#isKept && this.#away.includes(kept)
+    const isAwaited = () => !this.#isEnding && this.#away.includes(kept)
     const lookAgain = async () => {
       while (isAwaited()) {
         await setTimeout(AGAIN_MS, undefined, { ref: false })
@@ -398,6 +400,8 @@ export class Attachments implements AsyncDisposable {
       throw error
     }
     attached.isUp = true
+    this.#away = this.#away.filter(each => !isSame(each, place))
+    // It may have ended meanwhile.
     if (!this.#all.has(attached)) {
       this.#leave(attached)
     }
@@ -499,7 +503,7 @@ export class Attachments implements AsyncDisposable {
   /** Keeps what has ended until its interface is up again. */
   #leave(attached: Attached): void {
     const kept = keptOf(attached)
-    if (this.#isKept) {
+    if (!this.#isEnding) {
       this.#away = [...this.#away, kept]
     }
     // After the present event, because it closes the event's source.
@@ -518,7 +522,7 @@ export class Attachments implements AsyncDisposable {
     if (!this.#away.includes(kept)) return
     const counted = { ...kept, since: attached.since }
     this.#away = this.#away.map(each => (each === kept ? counted : each))
-    if (this.#isKept) {
+    if (!this.#isEnding) {
       await this.#untilUp(counted, netns)
     }
   }

@@ -89,7 +89,7 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   // First, because a daemon that listens has these attachments.
   using requests = await serveRequests(native, attachments, { path, group })
   using mark = openMark(native, agentFile('.mark', path), net)
-  await attachments.restore(mark)
+  await attachments.inTurn(() => attachments.restore(mark))
   noteUnserved(attachments, unserved)
   requests.start()
   if (io.own) {
