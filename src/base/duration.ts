@@ -114,3 +114,11 @@ export function formatNumber(value: number | undefined, unit = ''): string {
     Math.abs(scaled) >= 100 ? `${Math.round(scaled)}` : `${Number(scaled.toPrecision(3))}`
   return `${text}${space}${PREFIXES[prefix]}${unit}`
 }
+
+/** The longest delay of a timer of Node in milliseconds: after a longer one, it fires directly. */
+export const TIMER_MAX_MS = 0x7fff_ffff
+
+/** Returns a delay that a timer of Node takes: `ms`, or 24.8 days if that is longer. */
+export function timerMs(ms: number): number {
+  return Math.min(ms, TIMER_MAX_MS)
+}

@@ -1,7 +1,14 @@
 /** `vnet capture`: writes frames of interfaces of running vnets to a file or standard output. */
 import { setTimeout } from 'node:timers/promises'
-import { EPIPE, isErrno, listed, NSEC_PER_MSEC, UsageError, VnetError } from '../../base/index.ts'
-import { TIMER_MAX_MS } from '../../base/timer-max.ts'
+import {
+  EPIPE,
+  isErrno,
+  listed,
+  NSEC_PER_MSEC,
+  TIMER_MAX_MS,
+  UsageError,
+  VnetError,
+} from '../../base/index.ts'
 import { CaptureFile } from '../../capture/capture-file.node.ts'
 import { CaptureError } from '../../capture/input.ts'
 import { UNORDERED } from '../../capture/pcapng-content.ts'

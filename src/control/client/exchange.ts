@@ -7,8 +7,8 @@
  * the client was closed before. Other numbers are those with which the vnet or connect(2) refused.
  */
 
+import { timerMs } from '../../base/duration.ts'
 import * as errnos from '../../base/errno.ts'
-import { timerMs } from '../../base/timer-max.ts'
 import type { Native } from '../../linux/native.ts'
 import * as netlink from '../../netlink/index.ts'
 import type { Detached } from '../protocol/detached.ts'

@@ -67,8 +67,10 @@ test('the requests of the page have results', () => {
 test('the client in Python runs a command in a host', () => {
   const [client = ''] = blocks('python')
   const vnet = [process.execPath, PROGRAM].map(word => JSON.stringify(word)).join(', ')
-  expect(client).toContain('["npx", "vnet", ')
-  const { status, stdout } = run(`python3 - <<'END'\n${client.replace('"npx", "vnet"', vnet)}END\n`)
+  expect(client).toContain('["npx", "--no-install", "vnet", ')
+  const { status, stdout } = run(
+    `python3 - <<'END'\n${client.replace('"npx", "--no-install", "vnet"', vnet)}END\n`,
+  )
   // The wire of the file may lose the ping.
   expect({ status, stdout }).toEqual({
     status: 0,
