@@ -97,7 +97,10 @@ export class ConnectionTable {
     const connection = replied ?? this.#find(own) ?? this.#start(own)
     if (connection === undefined) return false
     const now = this.#clock.now()
-    connection.until = now + secondsAfter(seen, connection, now) * NSEC_PER_SEC
+    const seconds = secondsAfter(seen, connection, now)
+    // nf_conntrack forgets a connection that was refused.
+    const isRefused = connection.state === 'CLOSE' && !connection.isReplied
+    connection.until = isRefused ? now : now + seconds * NSEC_PER_SEC
     connection.isReplied ||= replied !== undefined
     return true
   }

@@ -17,12 +17,16 @@ class Firewall {
     return this.#table.add(this.#see(packet))
   }
 
+  knows(packet: Uint8Array): boolean {
+    return this.#table.has(this.#see(packet))
+  }
+
   /** Whether it knows the connection of a packet for so many seconds from now on, and no longer. */
   knowsFor(packet: Uint8Array, seconds: number): boolean {
     this.sleep(seconds - 1)
-    const isKnown = this.#table.has(this.#see(packet))
+    const isKnown = this.knows(packet)
     this.sleep(1)
-    return isKnown && !this.#table.has(this.#see(packet))
+    return isKnown && !this.knows(packet)
   }
 
   #see(bytes: Uint8Array): Seen {
@@ -54,6 +58,13 @@ test.each([
     firewall.add(segment)
   }
   expect(firewall.knowsFor(back(ACK), seconds)).toBe(true)
+})
+
+test('a firewall forgets a TCP connection that was refused', () => {
+  const firewall = new Firewall()
+  firewall.add(out(SYN))
+  firewall.add(back(RST))
+  expect(firewall.knows(back(SYN_ACK))).toBe(false)
 })
 
 test('a firewall knows datagrams and their replies for 30 s, and a stream of them for 120 s', () => {
