@@ -38,7 +38,7 @@ export interface CleanStart {
   readonly ms: readonly number[]
   readonly connections: readonly Connection[]
   readonly points: readonly Point[]
-  /** A line for each file that is not compared, and each connection without turns. */
+  /** A line for each file that is not compared, each connection without turns, and late packets. */
   readonly notes: readonly string[]
 }
 
@@ -140,10 +140,11 @@ class Stop implements Disposable {
   constructor(user: AbortSignal, budget: number | undefined) {
     this.#user = user
     user.addEventListener('abort', this.#onUser)
-    if (budget !== undefined) {
+    // A longer one than a timer takes, 24.8 days, has no effect.
+    if (budget !== undefined && timerMs(budget) === budget) {
       this.#timer = setTimeout(
         () => this.#end(`the budget of ${budget / MS_PER_S} s has ended`),
-        timerMs(budget),
+        budget,
       )
     }
   }
@@ -258,7 +259,8 @@ class ClientHunt {
     const clean = new Clean(first.run, second)
     const { connections, packets, unnamed } = first.recorded
     const { points, notes } = pointsOf(packets, this.#options.faults)
-    const late = unnamed === 0 ? [] : [`without points: ${unnamed} packets after the first ones`]
+    const late =
+      unnamed === 0 ? [] : [`without points: ${unnamed} packets after the first ${packets.length}`]
     if (points.length === 0) {
       const said = lastLineOf(second.err)
       const why =
@@ -357,22 +359,27 @@ class ClientHunt {
     state.waiting.push(tried)
     if (state.isBusy) return
     state.isBusy = true
-    const found = await this.#firstRepeated(start, state.waiting)
-    state.isBusy = false
+    const found = await this.#firstRepeated(start, state)
     if (found === undefined) return
-    state.isConfirmed = true
     this.#findings.push(found)
     await this.#calls.onFinding(found, this.#stop.signal)
   }
 
   /** Repeats points until one shows its finding again. More may come while it does. */
-  async #firstRepeated(start: CleanStart, waiting: TriedRun[]): Promise<HuntFinding | undefined> {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+  async #firstRepeated(start: CleanStart, state: Repetitions): Promise<HuntFinding | undefined> {
+    const { waiting } = state
+    let found: HuntFinding | undefined
+    for (let next = waiting.shift(); next !== undefined && !found; next = waiting.shift()) {
       const { point, run, verdict } = next
       const repeated = await this.#repeat(start, point, verdict)
-      if (repeated > 0) return { start, verdict, point, run, repeated, of: REPEATS }
+      if (repeated > 0) {
+        found = { start, verdict, point, run, repeated, of: REPEATS }
+      }
     }
-    return undefined
+    // Before anything else runs: a point that is found now starts the next repetition.
+    state.isBusy = false
+    state.isConfirmed = found !== undefined
+    return found
   }
 
   /** Returns how many repetitions in a new lab have the same verdict. */

@@ -73,7 +73,7 @@ async function tell(
 /** Returns the command of a client, which the interpreter of a warm program runs. */
 function aloneOf(client: string, warm: string | undefined): string {
   if (warm === undefined) return client
-  const [interpreter] = warm.trim().split(/\s+/, 1)
+  const [interpreter] = /^(?:(?:exec|env|\w+=\S*)\s+)*\S+/.exec(warm.trim()) ?? ['']
   return `${interpreter} ${client}`
 }
 

@@ -1,5 +1,6 @@
 /** Runs of a client: its output, its files, its end, and the programs that it has started. */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
@@ -114,15 +115,18 @@ test('a warm program that does not say that it is ready is refused, and ended', 
   const late = new AbortController()
   const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(late.signal)
   onTestFinished(() => timeout.mockRestore())
+  let closed: Promise<unknown> | undefined
   const starting = WarmProgram.start('cat', {
     ...place(),
     spawn: (...args) => {
       const child = spawn(...args)
+      closed = once(child, 'close')
       child.once('spawn', () => late.abort())
       return child
     },
   })
   await expect(starting).rejects.toThrow('--warm: it has printed no line within 60 s')
+  await closed
 })
 
 test('a warm program that ends or prints something else is refused in a line', async () => {

@@ -187,5 +187,5 @@ test('packets past the last that is kept are noted', async () => {
   const { ended, starts } = await explored(async () => right())
   await ended
   fake.unnamed = 0
-  expect(starts[0]).toContain('without points: 5 packets after the first ones')
+  expect(starts[0]).toContain('without points: 5 packets after the first 4')
 })
