@@ -1,6 +1,6 @@
 /**
  * node scripts/found-defaults.mjs [NAME...]: explores each scenario of examples/found in memory,
- * without what its author knew of the defect: with the default faults, at all packets, and for 5
+ * without what its author knew of the defect: with the default faults and points, and for 5
  * minutes. The defect is found if a failure in at least 3 of 4 runs has the error of the scenario's
  * own fault, apart from numbers. The result is `byDefaults` of its row in
  * packages/lab/records/found.json. `npm install` in examples/found comes first.
@@ -55,7 +55,7 @@ function wrapperOf(name) {
   return [
     `export { default } from './${name}.mjs'`,
     `import { options as own } from './${name}.mjs'`,
-    'const { faults: _, filter: __, ...options } = own',
+    'const { faults: _, filter: __, strict: ___, ...options } = own',
     'export { options }',
     '',
   ].join('\n')

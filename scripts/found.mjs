@@ -44,7 +44,7 @@ export function foundPackages() {
 /** Returns how many finds are new and how many known, with what each number means. */
 export function foundCounts() {
   const { unknown, known, byDefaults } = foundPackages()
-  const by = `${byDefaults} of their scenarios fail by the default faults within 5 minutes, too`
+  const by = `the default faults find ${byDefaults} of them within 5 minutes`
   return `${unknown} new (a search found no report of it) and ${known} known upstream; ${by}`
 }
 
@@ -157,7 +157,7 @@ export function foundTables() {
     each.upstream,
   ])
   const known = defects.filter(({ downloads }) => typeof downloads === 'number').length
-  const many = `${often} of the ${known} with a record of downloads have over 4 million a month`
+  const many = `of which ${known} have recorded downloads, ${often} of them over 4 million a month`
   const count = `${packages.length} packages, ${many}. The defects are ${foundCounts()}:`
   return {
     defects: `${wrapped(count)}\n\n${table(DEFECTS, rows)}`,
