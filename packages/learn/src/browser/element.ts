@@ -79,7 +79,8 @@ export function plainEditor({
     value: text,
     spellcheck: false,
     wrap: 'off',
-    rows: 24,
+    // As high as the editor that takes its place, so that nothing below moves.
+    rows: text.split('\n').length,
     autocapitalize: 'off',
   })
   area.setAttribute('aria-label', label)

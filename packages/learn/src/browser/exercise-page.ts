@@ -111,7 +111,11 @@ class MountedExercise {
   async #loadEditor(load: () => Promise<MakeEditor>): Promise<void> {
     const { signal } = this.#ended
     await comesInSight(this.#editor.element, signal)
-    await this.#checked
+    for (let checked: Promise<void> | undefined; checked !== this.#checked; ) {
+      checked = this.#checked
+      await checked
+    }
+    if (signal.aborted) return
     const make = await load()
     const remake = (before: Editor) => {
       this.#editor = make({ ...this.#options, text: before.text })

@@ -28,7 +28,8 @@ beforeAll(async () => {
   written(directory, 'exercise.json', JSON.stringify({ name: NAME, driver: 'drop.js', skeleton }))
   written(directory, 'README.md', read('README.md'))
   const sections = headings.map(({ id, text }) => `<h2 id="${id}">${text}</h2>`).join('')
-  const head = '<!doctype html><html lang="en"><title>1</title><meta charset="utf-8">'
+  const head =
+    '<!doctype html><html lang="en"><title>1</title><meta charset="utf-8"><style>textarea { max-height: 300px }</style>'
   const body = `<main>${sections}</main><section></section><script type="module" src="page.js"></script>`
   written(directory, 'index.html', head + body)
 })
