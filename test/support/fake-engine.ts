@@ -20,6 +20,8 @@ export class FakeEngine {
   slow: (() => void) | undefined
   /** The status of its replies to requests for events. */
   eventsStatus = 200
+  /** How many of these requests it has refused. */
+  refused = 0
   readonly #streams = new Set<ServerResponse>()
   #server: Server | undefined
 
@@ -94,6 +96,7 @@ export class FakeEngine {
     if (name === 'slow') {
       this.slow?.()
     } else if (kind === 'events' && this.eventsStatus !== 200) {
+      this.refused++
       send(this.eventsStatus, { message: 'refused' })
     } else if (kind === 'events') {
       response.writeHead(200).flushHeaders()

@@ -78,6 +78,7 @@ describe('labels', () => {
     engine.eventsStatus = 403
     const daemon = await start('-v')
     await daemon.line(/docker: .*replies to \/events with status 403; trying again every second/)
+    await expect.poll(() => engine.refused, { timeout: 30_000 }).toBeGreaterThan(1)
     engine.eventsStatus = 200
     await daemon.line(/docker: connected/)
     const { stdout, stderr } = daemon

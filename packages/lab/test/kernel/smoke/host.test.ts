@@ -19,10 +19,10 @@ test('vnet host replies to ping and serves echo over a wire, and leaves no inter
     printf hello >&3
     head -c 5 <&3`
   const { status, stdout } = await outcome(netns.spawn(['bash', '-ec', script]))
-  // ping sends more than three requests if the replies are late.
+  // ping ends well with three replies, and sends more requests if they are late.
   expect({ status, stdout }).toEqual({
     status: 0,
-    stdout: expect.stringMatching(/ received, 0% packet loss.*hello$/s),
+    stdout: expect.stringMatching(/ received, .*hello$/s),
   })
   expect(await host.end()).toMatchObject({ status: 0, stderr: '' })
   expect(netns.ip('-o link')).not.toContain('vnet3')
