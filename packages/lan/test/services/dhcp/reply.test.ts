@@ -151,7 +151,7 @@ describe('the destination of a reply', () => {
     client.lease()
     const nak = client.renew('198.18.0.101')
     expect(nak).toMatchObject({ type: DHCPNAK, reply: { address: BROADCAST, mac: undefined } })
-    expect(nak?.message).toMatchObject({ ciaddr: 0, yiaddr: 0, siaddr: 0 })
+    expect(nak?.message).toMatchObject({ flags: 0, ciaddr: 0, yiaddr: 0, siaddr: 0 })
     expect([...(nak?.message.options.keys() ?? [])]).toEqual([53, 54, 56])
   })
 })
