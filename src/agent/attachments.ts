@@ -94,6 +94,8 @@ export class Attachments implements AsyncDisposable {
   readonly #all = new Set<Attached>()
   /** Attachments that are not restored before a new request. */
   #away: readonly Kept[] = []
+  /** The modules that let their interfaces go. */
+  readonly #closing = new Set<Promise<void>>()
   /** The ends that are under way: their interfaces may be up again, or deleted. */
   readonly #endings = new Set<Promise<void>>()
   readonly #changes = new UserChanges()
@@ -191,6 +193,7 @@ export class Attachments implements AsyncDisposable {
       this.#all.delete(found)
     }
     await found?.module.rmmod()
+    await Promise.all(this.#closing)
     const away = this.#awayAt(name, inode)
     this.#away = this.#away.filter(each => each !== away)
     const place = found?.place ?? away
@@ -282,6 +285,7 @@ export class Attachments implements AsyncDisposable {
           this.#away = [...this.#away, { ...each, away: true }]
           this.#net.log.warn(printable(`not attached again: ${request.name}: ${AWAY}`))
         } else if (!(await this.#attachAgain(each, netns))) {
+          this.#away = [...this.#away, each]
           down.push([each, netns])
         }
       } catch (error) {
@@ -361,12 +365,13 @@ export class Attachments implements AsyncDisposable {
         await this.inTurn(async () => isAwaited() && look())
       }
     }
-    await this.inTurn(look)
+    await this.inTurn(async () => this.#away.includes(kept) && look())
     void lookAgain()
   }
 
   /** Attaches, or attaches again what was kept. */
   async #load(request: AttachRequest, netns: string | undefined, kept?: Kept): Promise<Attached> {
+    await Promise.all(this.#closing)
     const { name } = request
     const number = kept?.number ?? ++this.#lastNumber
     const place = this.#place(name, netns)
@@ -506,24 +511,26 @@ export class Attachments implements AsyncDisposable {
     if (!this.#isEnding) {
       this.#away = [...this.#away, kept]
     }
+    const { module, dev } = attached
     // After the present event, because it closes the event's source.
-    const ending = Promise.resolve().then(() => this.#ended(attached, kept))
+    const closing = Promise.resolve()
+      .then(() => module.rmmod())
+      .catch(error => this.#net.log.err(`${dev.name}: ${describeException(error)}`))
+    const ending = closing.then(() => this.#ended(attached, kept))
+    this.#closing.add(closing)
     this.#endings.add(ending)
+    void closing.then(() => this.#closing.delete(closing))
     void ending.finally(() => this.#endings.delete(ending))
   }
 
   /** Settles when its interface has been looked at once. */
   async #ended(attached: Attached, kept: Kept): Promise<void> {
-    const { module, netns, dev } = attached
-    await module
-      .rmmod()
-      .catch(error => this.#net.log.err(`${dev.name}: ${describeException(error)}`))
     // A request may have detached it meanwhile, or attached it again.
     if (!this.#away.includes(kept)) return
     const counted = { ...kept, since: attached.since }
     this.#away = this.#away.map(each => (each === kept ? counted : each))
     if (!this.#isEnding) {
-      await this.#untilUp(counted, netns)
+      await this.#untilUp(counted, attached.netns)
     }
   }
 
