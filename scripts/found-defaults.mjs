@@ -6,7 +6,7 @@
  * packages/lab/records/found.json. `npm install` in examples/found comes first.
  */
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { readOptions, refuse } from './options.mjs'
 
@@ -19,10 +19,11 @@ const examples = join(root, 'examples/found')
 const record = join(root, 'packages/lab/records/found.json')
 
 const { positionals } = readOptions({}, Number.POSITIVE_INFINITY)
-const known = readdirSync(examples).flatMap(file => /^(?!network)(.+)\.mjs$/.exec(file)?.[1] ?? [])
+// Each row has a scenario of its name.
+const known = readRecord().defects.map(({ name }) => name)
 for (const name of positionals) {
   if (!known.includes(name)) {
-    refuse(`${name}: not a scenario of examples/found`)
+    refuse(`${name}: not a defect of found.json`)
   }
 }
 for (const name of positionals.length > 0 ? positionals : known) {
@@ -81,9 +82,11 @@ function withoutNumbers(error) {
 
 /** Writes a result into the row of a defect before the next one is tried. */
 function keep(name, result) {
-  const found = JSON.parse(readFileSync(record, 'utf8'))
-  const row = found.defects.find(each => each.name === name)
-  if (row === undefined) throw new Error(`${name}: without a row in found.json`)
-  row.byDefaults = result
+  const found = readRecord()
+  found.defects.find(each => each.name === name).byDefaults = result
   writeFileSync(record, `${JSON.stringify(found, undefined, 2)}\n`)
+}
+
+function readRecord() {
+  return JSON.parse(readFileSync(record, 'utf8'))
 }
