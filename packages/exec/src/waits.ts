@@ -5,6 +5,7 @@
  * the supervisor polls for signals that the thread handles and ends the call like the kernel would.
  */
 import { EAGAIN, EINTR, EIO, ENOBUFS } from 'vnet'
+import { timerMs } from 'vnet/kit/base'
 import { closeFd, closingOnError, type Poller, startPoller } from 'vnet/kit/linux'
 import { uapi } from 'vnet/kit/net'
 import type { ThreadStatus } from './other-process.ts'
@@ -16,8 +17,6 @@ const LOOK_MS = 20
 const LOOKS = 32
 /** Concurrent waiting receives, each with a descriptor; one more fails with ENOBUFS. */
 const WAITS_MAX = 1024
-/** The longest timeout of setTimeout. */
-const TIMEOUT_MAX_MS = 0x7fff_ffff
 /** include/linux/errno.h: restarts a call if SA_RESTART is set. Only while a signal is pending. */
 const ERESTARTSYS = 512
 
@@ -65,8 +64,7 @@ export class Waits {
     }
     const poller = this.#watch(fd, () => this.#guarded(waiting, () => this.#readable(waiting)))
     const expired = () => this.#guarded(waiting, () => this.#end(waiting, wait.ended(-EAGAIN)))
-    const timer =
-      timeoutMs > 0 ? setTimeout(expired, Math.min(timeoutMs, TIMEOUT_MAX_MS)) : undefined
+    const timer = timeoutMs > 0 ? setTimeout(expired, timerMs(timeoutMs)) : undefined
     const waiting: Waiting = { ...wait, poller, timer }
     this.#all.add(waiting)
     this.#looking ??= setInterval(() => this.#look(), LOOK_MS)
